@@ -1,0 +1,107 @@
+"""ftbench: which fine-tuning strategy should I take, and how sure can I be?
+
+Everything a plugin or a notebook needs is here; importing it imports no torch.
+"""
+
+from .backbone import Backbone, Card, Learner, Roles
+from .bench import Bench
+from .classification import ClassificationTask
+from .encoded import Encoded, Ragged
+from .errors import (
+    Diverged,
+    ExitCode,
+    FtbenchError,
+    NotApplicable,
+    PluginError,
+    RunError,
+    SuiteError,
+    TrialError,
+    UserError,
+)
+from .fingerprint import file_sha256, read_sha256
+from .formatting import count, quantity
+from .gpu import nvml, visible_gpus
+from .hookspecs import hookimpl
+from .loading import Loader
+from .measurement import Measurement, Phase
+from .meter import Meter, Trace, Watch
+from .notebook import load_records, run
+from .plugins import Plugins, Selection
+from .record import Curve, Failure, Record, Retention
+from .report import Report
+from .statistics import Difference, Estimate, estimate, holm, paired
+from .splits import Example, Splits, draw
+from .strategy import Strategy
+from .suite import Suite, Training
+from .summary import Contender, Quantity, Summary, Target, percent, point_interval, rows, share_interval, summarise
+from .task import Provenance, Scored, Task
+from .trial import Trial
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Backbone",
+    "Bench",
+    "Card",
+    "ClassificationTask",
+    "Contender",
+    "Curve",
+    "Difference",
+    "Diverged",
+    "Encoded",
+    "Estimate",
+    "Example",
+    "ExitCode",
+    "Failure",
+    "FtbenchError",
+    "Learner",
+    "Loader",
+    "Measurement",
+    "Meter",
+    "NotApplicable",
+    "Phase",
+    "PluginError",
+    "Plugins",
+    "Provenance",
+    "Quantity",
+    "Ragged",
+    "Record",
+    "Report",
+    "Retention",
+    "Roles",
+    "RunError",
+    "Scored",
+    "Selection",
+    "Splits",
+    "Strategy",
+    "Suite",
+    "SuiteError",
+    "Summary",
+    "Target",
+    "Task",
+    "Trace",
+    "Training",
+    "Trial",
+    "TrialError",
+    "UserError",
+    "Watch",
+    "__version__",
+    "count",
+    "draw",
+    "estimate",
+    "file_sha256",
+    "holm",
+    "hookimpl",
+    "load_records",
+    "nvml",
+    "paired",
+    "percent",
+    "point_interval",
+    "quantity",
+    "read_sha256",
+    "rows",
+    "run",
+    "share_interval",
+    "summarise",
+    "visible_gpus",
+]

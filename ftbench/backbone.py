@@ -1,0 +1,182 @@
+"""The contract of a backbone, and the learner that loading one gives."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    import torch
+    from torch import Tensor, nn
+
+    from .task import Task
+
+
+@dataclass(frozen=True)
+class Roles:
+    """Names of the modules a strategy may ask for, as they are before any strategy touched the model."""
+
+    head: tuple[str, ...]
+    """The modules made anew for each task."""
+    block_lists: tuple[str, ...]
+    """The lists that hold the residual blocks, bottom first."""
+    members: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Role → modules, bottom first. Roles: attention, query, key, value, attention_output, ffn_in, ffn_out, conv,
+    attention_exit and ffn_exit (where a sublayer's output leaves, before the residual sum), block_exit,
+    feature_encoder."""
+
+
+@dataclass(frozen=True)
+class Card:
+    """What is known of a backbone without loading it."""
+
+    architecture: str
+    """The transformers `model_type`, such as `bert`."""
+    modality: str
+    """`text`, `vision` or `speech`."""
+    roles: frozenset[str]
+    """The roles its modules fill."""
+    licence: str
+    """SPDX identifier, or what is known."""
+    source: str
+    """Where the weights come from."""
+    full_lr: float
+    """The published learning rate of full fine-tuning for it; strategies scale it."""
+    note: str = ""
+    """Anything a reader of a table must know."""
+
+
+class Backbone(ABC):
+    """Pretrained weights. Options are dataclass fields; the instance is made anew in every process."""
+
+    @abstractmethod
+    def load(self, labels: int) -> Learner:
+        """Load the weights under a fresh classification head of `labels` outputs, on the CPU, in evaluation mode.
+
+        The head draws from torch's global generator, which the caller has seeded.
+        """
+
+    @abstractmethod
+    def card(self) -> Card:
+        """Describe the backbone; must not import torch.
+
+        Raises:
+            UserError: the files named by the options are missing or unknown.
+        """
+
+    @abstractmethod
+    def fingerprint(self) -> Mapping[str, Any]:
+        """Give what decides the weights (their hash and revision), as JSON values; must not import torch."""
+
+
+class Learner:
+    """The model being tuned, its heads (one per task), its processor and its roles. Its job is to be changed."""
+
+    def __init__(self, model: nn.Module, roles: Roles, processor: Any, card: Card) -> None:
+        self.model = model
+        self.roles = roles
+        self.processor = processor
+        self.card = card
+        self.task: Task | None = None
+        self.heads: dict[str, dict[str, nn.Module]] = {}
+        self._still: list[nn.Module] = []
+        self._frozen_statistics = False
+
+    # -- modules ---------------------------------------------------------------------------------------------------------
+
+    def modules(self, role: str) -> list[nn.Module]:
+        """List the modules that fill `role`, bottom first; empty where the architecture has none."""
+        return [self.model.get_submodule(name) for name in self.roles.members.get(role, ())]
+
+    def names(self, role: str) -> tuple[str, ...]:
+        """List the names of the modules that fill `role`."""
+        return self.roles.members.get(role, ())
+
+    @property
+    def head(self) -> list[nn.Module]:
+        """The modules of the active head."""
+        return [self.model.get_submodule(name) for name in self.roles.head]
+
+    def head_parameters(self) -> list[nn.Parameter]:
+        """List the parameters of the active head."""
+        return [parameter for module in self.head for parameter in module.parameters()]
+
+    def backbone_parameters(self) -> list[nn.Parameter]:
+        """List every parameter outside the active head, those a strategy added included."""
+        head = {id(parameter) for parameter in self.head_parameters()}
+        return [parameter for parameter in self.model.parameters() if id(parameter) not in head]
+
+    def blocks(self) -> list[nn.Module]:
+        """List the residual blocks, bottom first."""
+        return [block for name in self.roles.block_lists for block in self.model.get_submodule(name).children()]
+
+    # -- heads -----------------------------------------------------------------------------------------------------------
+
+    def adopt_head(self, task: str, donor: Learner) -> None:
+        """Take the head modules of `donor` as the head of the task labelled `task`."""
+        self.heads[task] = {name: donor.model.get_submodule(name) for name in donor.roles.head}
+
+    def activate(self, label: str, task: Task) -> None:
+        """Put the head of the task labelled `label` in place."""
+        for name, module in self.heads[label].items():
+            parent, _, leaf = name.rpartition(".")
+            setattr(self.model.get_submodule(parent), leaf, module)
+        self.task = task
+
+    # -- modes -----------------------------------------------------------------------------------------------------------
+
+    def freeze_backbone(self) -> None:
+        """Stop every parameter outside the heads from training, and every running statistic from moving."""
+        self.model.requires_grad_(requires_grad=False)
+        self.train_head()
+        self.freeze_statistics()
+
+    def train_head(self) -> None:
+        """Let every head train, those not active included."""
+        for modules in self.heads.values():
+            for module in modules.values():
+                module.requires_grad_(requires_grad=True)
+        for module in self.head:
+            module.requires_grad_(requires_grad=True)
+
+    def keep_still(self, *modules: nn.Module) -> None:
+        """Keep `modules` in evaluation mode while the rest trains: no dropout, no moving statistics."""
+        self._still.extend(modules)
+
+    def freeze_statistics(self) -> None:
+        """Keep the running statistics of every batch normalisation as they are."""
+        self._frozen_statistics = True
+
+    def train(self) -> None:
+        """Enter training mode, but for what is kept still."""
+        from torch.nn.modules.batchnorm import _BatchNorm
+
+        self.model.train()
+        for module in self._still:
+            module.eval()
+        if self._frozen_statistics:
+            for module in self.model.modules():
+                if isinstance(module, _BatchNorm):
+                    module.eval()
+
+    def eval(self) -> None:
+        """Enter evaluation mode."""
+        self.model.eval()
+
+    # -- use -------------------------------------------------------------------------------------------------------------
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model lies."""
+        return next(self.model.parameters()).device
+
+    def forward(self, batch: Mapping[str, Tensor]) -> Any:
+        """Run the model on `batch` without its labels; gives the transformers output, with `.logits`."""
+        return self.model(**{name: value for name, value in batch.items() if name != "labels"})
+
+    def trainable(self) -> Iterator[tuple[str, nn.Parameter]]:
+        """Yield name and parameter of all that trains, tied weights once."""
+        return ((name, parameter) for name, parameter in self.model.named_parameters() if parameter.requires_grad)

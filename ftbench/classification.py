@@ -1,0 +1,85 @@
+"""Single-label classification of anything: the loss, and the scores scikit-learn gives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+import numpy as np
+from annotated_types import Ge
+
+from .measurement import Direction, Measurement
+from .splits import draw
+from .task import Scored, Task
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Mapping, Sequence
+
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from .encoded import Encoded
+    from .splits import Example
+
+
+@dataclass
+class ClassificationTask(Task):
+    """A task whose every example has one class; plugins add the examples and their encoding."""
+
+    primary: ClassVar[str] = "accuracy"
+
+    train_size: Annotated[int, Ge(1)] = 100
+    """Training examples, balanced over the classes."""
+    validation_size: Annotated[int, Ge(0)] = 200
+    """Validation examples."""
+    test_size: Annotated[int, Ge(1)] = 1000
+    """Test examples; drawn first, so that they do not depend on the other sizes."""
+
+    def drawn(
+        self, examples: Sequence[Example[Any]], seed: int, groups: Mapping[str, Hashable] | None = None
+    ) -> dict[str, list[Example[Any]]]:
+        """Draw the three splits from one pool; see `ftbench.draw`."""
+        sizes = {"test": self.test_size, "validation": self.validation_size, "train": self.train_size}
+        return draw(examples, sizes, seed, groups)
+
+    def loss(self, outputs: Any, batch: Mapping[str, Tensor]) -> Tensor:
+        """Give the mean cross-entropy of the logits, in nats."""
+        from torch.nn.functional import cross_entropy
+
+        return cross_entropy(outputs.logits.float(), batch["labels"])
+
+    def score(self, logits: NDArray[np.float32], examples: Encoded) -> Scored:
+        """Score by scikit-learn; classes that neither occur nor are predicted are left out of the averages."""
+        from scipy.special import log_softmax
+        from sklearn.metrics import accuracy_score, confusion_matrix, precision_recall_fscore_support
+
+        names = range(len(self.classes))
+        truth, guess = examples.labels, logits.argmax(1)
+        log_probability = log_softmax(logits.astype(np.float64), axis=1)
+        precision, recall, f1, _ = precision_recall_fscore_support(
+            truth, guess, labels=list(names), average="macro", zero_division=np.nan
+        )
+        loss = float(-log_probability[np.arange(len(truth)), truth].mean())
+        measurements = (
+            _metric("accuracy", float(accuracy_score(truth, guess)), "accuracy_score"),
+            _metric("macro_f1", float(f1), "precision_recall_fscore_support, macro, absent classes left out"),
+            _metric("precision", float(precision), "precision_recall_fscore_support, macro, absent classes left out"),
+            _metric("recall", float(recall), "precision_recall_fscore_support, macro, absent classes left out"),
+            _metric("loss", loss, "mean negative log-likelihood", unit="nat", direction="lower"),
+        )
+        probability = np.exp(log_probability)
+        predictions = tuple(
+            {
+                "id": examples.ids[row],
+                "label": int(truth[row]),
+                "prediction": int(guess[row]),
+                "probabilities": [round(float(value), 6) for value in probability[row]],
+            }
+            for row in range(len(truth))
+        )
+        matrix = confusion_matrix(truth, guess, labels=list(names))
+        return Scored(measurements, predictions, tuple(tuple(int(count) for count in row) for row in matrix))
+
+
+def _metric(name: str, value: float, method: str, unit: str = "1", direction: Direction = "higher") -> Measurement:
+    return Measurement(name, value, unit, direction, method=method, scope="test")

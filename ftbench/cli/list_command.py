@@ -1,0 +1,52 @@
+"""`ftbench list`."""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..catalog import KINDS, option_names
+from ..errors import UserError
+from .setting import Setting
+
+if TYPE_CHECKING:
+    from ..catalog import Catalog
+
+
+@click.command(name="list")
+@click.argument("kind", required=False, type=click.Choice(KINDS))
+@click.pass_context
+def command(ctx: click.Context, kind: str | None) -> None:
+    """List what plugins offer: name, plugin, a sentence, options, licence and source."""
+    catalog = Setting.of(ctx).catalog
+    for one in [kind] if kind else KINDS:
+        click.secho(one, bold=True)
+        for name, cls in sorted(catalog.offers.get(one, {}).items()):
+            _print(catalog, one, name, cls)
+    for name, why in catalog.broken.items():
+        click.secho(f"plugin {name} could not be loaded: {why}", fg="red", err=True)
+
+
+def _print(catalog: Catalog, kind: str, name: str, cls: type) -> None:
+    first = (inspect.getdoc(cls) or "").split("\n")[0]
+    click.echo(f"  {click.style(name, fg='cyan')}  [{catalog.origins[kind, name]}]  {first}")
+    options = option_names(cls)
+    if options:
+        click.echo(f"      options: {', '.join(options)}")
+    for line in _origin(catalog, kind, name):
+        click.echo(f"      {line}")
+
+
+def _origin(catalog: Catalog, kind: str, name: str) -> list[str]:
+    """Give licence and source where the offer has them without options."""
+    if kind not in ("backbones", "tasks"):
+        return []
+    try:
+        built: Any = catalog.build(kind, name, {})
+        origin = built.card() if kind == "backbones" else built.provenance()
+    except UserError:
+        return []
+    note = f" · {origin.note}" if origin.note else ""
+    return [f"licence {origin.licence} · {origin.source}{note}"]

@@ -1,0 +1,45 @@
+"""`ftbench report`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from .setting import Setting
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..catalog import Catalog
+    from ..report import Report
+    from ..summary import Summary
+
+
+@click.command(name="report")
+@click.argument("run", type=click.Path(file_okay=False))
+@click.option("-f", "--format", "formats", multiple=True, metavar="NAME", help="html, markdown, csv …; all by default.")
+@click.option("-o", "--output", type=click.Path(file_okay=False), help="Folder to write to; the run directory by default.")
+@click.option("--baseline", metavar="LABEL", help="The strategy the others are compared with; `full` by default.")
+@click.pass_context
+def command(ctx: click.Context, run: str, formats: Sequence[str], output: str | None, baseline: str | None) -> None:
+    """Write the reports of the run directory RUN."""
+    catalog = Setting.of(ctx).catalog
+    names = formats or tuple(sorted(catalog.offers["reports"]))
+    _, paths = write_reports(catalog, Path(run), names, Path(output) if output else None, baseline)
+    for path in paths:
+        click.echo(str(path))
+
+
+def write_reports(
+    catalog: Catalog, run: Path, formats: Sequence[str], output: Path | None = None, baseline: str | None = None
+) -> tuple[Summary, list[Path]]:
+    """Sum a run up and write it in every format."""
+    from ..notebook import read_summary
+
+    reports: list[Report] = [catalog.build("reports", name, {}) for name in formats]
+    summary = read_summary(run, baseline)
+    folder = output or run
+    folder.mkdir(parents=True, exist_ok=True)
+    return summary, [report.write(summary, folder) for report in reports]

@@ -1,0 +1,57 @@
+"""`ftbench run`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ..errors import ExitCode
+from .setting import Setting, runs_option, suite_argument
+
+if TYPE_CHECKING:
+    from ..running import Outcome
+
+
+@click.command(name="run")
+@suite_argument
+@runs_option
+@click.option("--report/--no-report", default=True, help="Write the reports afterwards.")
+@click.pass_context
+def command(ctx: click.Context, suite: str, runs: str, report: bool) -> None:
+    """Run SUITE, a TOML file; what is done already is not done again.
+
+    Each trial runs in a process of its own and leaves a record. A trial that fails is a record too, and the others go
+    on. Ctrl-C once finishes the running trial and stops, twice stops at once; the same command goes on from there.
+    """
+    from ..running import run_suite
+
+    setting = Setting.of(ctx)
+    parsed = setting.suite(suite)
+    from ..progress import ConsoleProgress
+
+    setting.plugins.register(ConsoleProgress(), "console-progress")
+    outcome = run_suite(parsed, setting.plugins, setting.selection, Path(runs))
+    page = outcome.folder / "report.html"
+    if outcome.ran == 0 and page.exists():
+        click.echo(f"nothing to do: {len(outcome.statuses)} of {outcome.planned} trials are done")
+    elif report and outcome.statuses:
+        from .report_command import write_reports
+        from .verdict_table import print_verdicts
+
+        summary, _ = write_reports(setting.catalog, outcome.folder, ("html", "markdown", "csv"))
+        print_verdicts(summary)
+    if page.exists():
+        click.echo(f"report: {page}")
+    ctx.exit(_exit_code(outcome))
+
+
+def _exit_code(outcome: Outcome) -> int:
+    from ..record import FAILED
+
+    if outcome.interrupted:
+        return ExitCode.INTERRUPTED
+    missing = len(outcome.statuses) < outcome.planned
+    failed = any(status in FAILED for status in outcome.statuses.values())
+    return ExitCode.TRIALS_FAILED if missing or failed else ExitCode.OK

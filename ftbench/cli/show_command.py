@@ -1,0 +1,51 @@
+"""`ftbench show`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ..errors import RunError
+from ..formatting import quantity
+from ..store import read_record, record_files
+
+if TYPE_CHECKING:
+    from ..record import Record
+
+
+@click.command(name="show")
+@click.argument("run", type=click.Path(file_okay=False))
+@click.argument("trial")
+@click.option("--json", "as_json", is_flag=True, help="The record as it lies on disk.")
+def command(run: str, trial: str, as_json: bool) -> None:
+    """Show the record of TRIAL, the beginning of an id, in the run directory RUN."""
+    found = [path for path in record_files(Path(run)) if path.parts[-3].startswith(trial)]
+    if not found:
+        raise RunError(f"{run}: no record's id begins with {trial!r}; `ftbench plan` lists them")
+    if len({path.parts[-3] for path in found}) > 1:
+        raise RunError(f"{run}: {len(found)} ids begin with {trial!r}; give more of it")
+    for path in found:
+        if as_json:
+            click.echo(path.read_text(encoding="utf-8"), nl=False)
+        else:
+            _print(read_record(path), path)
+
+
+def _print(record: Record, path: Path) -> None:
+    trial = record.trial
+    click.secho(f"{trial['target']} · {trial['backbone']['label']} · {trial['strategy']['label']} · seed {trial['seed']}", bold=True)
+    click.echo(f"id {record.id}  cell {record.cell}  environment {record.environment}")
+    click.echo(f"status {record.status}, attempts {record.attempts}")
+    if record.failure:
+        click.secho(f"{record.failure.kind}: {record.failure.message}", fg="red")
+        if record.failure.traceback:
+            click.echo(record.failure.traceback)
+    for m in record.measurements:
+        value = quantity(m.value, m.unit) if m.value is not None else f"not measured: {m.reason}"
+        about = f"{m.task}/{m.name}" if m.task else m.name
+        flags = f"  ({', '.join(m.flags)})" if m.flags else ""
+        click.echo(f"  {about:<34} {value:>18}{flags}  {m.method}")
+    click.echo("phases " + ", ".join(f"{phase.name} {phase.seconds:.2f} s" for phase in record.phases))
+    click.echo(f"file {path}")

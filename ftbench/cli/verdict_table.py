@@ -1,0 +1,55 @@
+"""The end of a run on the console: a table a target, and what can be concluded."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+from ..formatting import quantity
+from ..summary import share_interval
+
+if TYPE_CHECKING:
+    from ..summary import Contender, Summary, Target
+
+
+def print_verdicts(summary: Summary) -> None:
+    """Print every target's table and verdict to standard output."""
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=140)
+    for target in summary.targets:
+        console.print()
+        console.print(_table(target))
+        for sentence in target.verdict:
+            console.print(f"  {sentence}", style="bold" if sentence is target.verdict[0] else "", markup=False, soft_wrap=True)
+        for missing in target.missing:
+            console.print(f"  {missing.contender}, seed {missing.seed}: {missing.status}: {missing.message}", markup=False, style="red", soft_wrap=True)
+    counts = ", ".join(f"{count} {status}" for status, count in sorted(summary.statuses.items()))
+    console.print(f"\n{sum(summary.statuses.values())} trials: {counts}")
+
+
+def _table(target: Target) -> Table:
+    note = f" ({', '.join(target.notes)})" if target.notes else ""
+    table = Table(title=f"{target.label}{note}", title_justify="left", title_style="bold", box=None, pad_edge=False)
+    table.add_column("strategy")
+    for name in _columns(target):
+        table.add_column(name.replace("_", " "), justify="right")
+    for contender in target.contenders:
+        table.add_row(contender.label, *(_cell(contender, name, target) for name in _columns(target)))
+    return table
+
+
+def _columns(target: Target) -> list[str]:
+    scores = [target.primary, "forgetting"] if target.is_sequence else [target.primary, "macro_f1"]
+    return [*scores, "trainable_parameters", "peak_host_memory", "throughput", "train_time"]
+
+
+def _cell(contender: Contender, name: str, target: Target) -> str:
+    found = contender.quantities.get(name)
+    if found is None:
+        return ", ".join(contender.statuses) if name == target.primary else ""
+    if found.estimate is None:
+        return "–"
+    return share_interval(found.estimate) if found.unit == "1" else quantity(found.estimate.mean, found.unit)

@@ -1,0 +1,57 @@
+"""A split as arrays: encoded once, the same for every strategy, memory-mapped where it lies on disk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Ragged:
+    """Rows of unequal length, one after another."""
+
+    values: NDArray[np.generic]
+    """Shape [sum of lengths]."""
+    offsets: NDArray[np.int64]
+    """Where each row begins, and where the last ends; shape [rows + 1]."""
+    padding: float = 0
+    """What fills a batch where a row is short."""
+
+    @classmethod
+    def of(cls, rows: Sequence[Sequence[float] | NDArray[np.generic]], dtype: type = np.int64, padding: float = 0) -> Ragged:
+        """Join `rows`."""
+        lengths = [len(row) for row in rows]
+        values = np.concatenate([np.asarray(row, dtype) for row in rows]) if rows else np.zeros(0, dtype)
+        return cls(values, np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64), padding)
+
+    def take(self, indices: Sequence[int]) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
+        """Give the rows at `indices`, padded on the right, and where they are real; both [rows, longest]."""
+        lengths = [int(self.offsets[i + 1] - self.offsets[i]) for i in indices]
+        out = np.full((len(lengths), max(lengths)), self.padding, self.values.dtype)
+        for row, (index, length) in enumerate(zip(indices, lengths, strict=True)):
+            out[row, :length] = self.values[self.offsets[index] : self.offsets[index + 1]]
+        return out, np.arange(out.shape[1])[None] < np.array(lengths)[:, None]
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """One split, encoded for one processor."""
+
+    columns: Mapping[str, NDArray[np.generic] | Ragged]
+    """Model inputs by name; each has a row per example."""
+    labels: NDArray[np.int64]
+    """Class of each example, shape [examples]."""
+    ids: tuple[str, ...]
+    """A name for each example that stays the same across runs."""
+    units: NDArray[np.float64]
+    """What each example weighs in the task's throughput unit (tokens, images, seconds); shape [examples]."""
+
+    def __len__(self) -> int:
+        return len(self.labels)

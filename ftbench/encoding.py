@@ -1,0 +1,112 @@
+"""Encoded splits on disk: made once for a task and a processor, memory-mapped by every trial that needs them."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import numpy as np
+
+from .encoded import Encoded, Ragged
+from .fingerprint import digest, software
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .task import Task
+    from .trial import Part, Trial
+
+SPLITS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The three splits of a task, encoded."""
+
+    encoded: Mapping[str, Encoded]
+    """Split → arrays."""
+    split_hash: str
+    """Hash of ids and labels of all splits."""
+
+
+def prepare_data(task: Task, part: Part, processor: Any, trial: Trial, cache: Path) -> Prepared:
+    """Give the encoded splits of a task, from `cache` where they are there and whole."""
+    identity = {
+        "task": [part.use, dict(part.options), dict(part.fingerprint)],
+        "backbone": [trial.backbone.use, dict(trial.backbone.options), dict(trial.backbone.fingerprint)],
+        "split_seed": trial.split_seed,
+        "code": trial.code,
+        "software": software(),
+    }
+    folder = cache / "encoded" / digest(identity)
+    found = _read(folder)
+    if found is None:
+        splits = task.splits(trial.split_seed)
+        made = {name: task.encode(splits[name], processor) for name in SPLITS if splits[name]}
+        found = Prepared(made, splits.hash())
+        _write(found, folder)
+    return found
+
+
+def _write(prepared: Prepared, folder: Path) -> None:
+    """Write into a temporary folder and rename: of two builders the first wins; a full disk costs only time."""
+    temporary = folder.with_name(f"{folder.name}.{os.getpid()}.{uuid4().hex[:8]}")
+    try:
+        temporary.mkdir(parents=True)
+        index: dict[str, Any] = {"split_hash": prepared.split_hash, "splits": {}}
+        for split, encoded in prepared.encoded.items():
+            columns: dict[str, Any] = {}
+            arrays: dict[str, np.ndarray[Any, Any]] = {"labels": encoded.labels, "units": encoded.units}
+            for name, column in encoded.columns.items():
+                if isinstance(column, Ragged):
+                    columns[name] = {"padding": column.padding}
+                    arrays[f"column.{name}"], arrays[f"offsets.{name}"] = column.values, column.offsets
+                else:
+                    columns[name] = None
+                    arrays[f"column.{name}"] = column
+            for name, array in arrays.items():
+                np.save(temporary / f"{split}.{name}.npy", array, allow_pickle=False)
+            index["splits"][split] = {"columns": columns, "ids": list(encoded.ids), "sizes": _sizes(temporary, split)}
+        (temporary / "index.json").write_text(json.dumps(index), encoding="utf-8")
+        temporary.rename(folder)
+    except OSError:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _sizes(folder: Path, split: str) -> dict[str, int]:
+    return {path.name: path.stat().st_size for path in sorted(folder.glob(f"{split}.*.npy"))}
+
+
+def _read(folder: Path) -> Prepared | None:
+    """Read what was written; None, and the folder gone, where anything is missing or torn."""
+    try:
+        index = json.loads((folder / "index.json").read_text(encoding="utf-8"))
+        encoded = {split: _read_split(folder, split, entry) for split, entry in index["splits"].items()}
+        return Prepared(encoded, index["split_hash"])
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError):
+        with suppress(OSError):
+            folder.rename(folder.with_name(f"{folder.name}.broken.{uuid4().hex[:8]}"))
+        return None
+
+
+def _read_split(folder: Path, split: str, entry: Mapping[str, Any]) -> Encoded:
+    if _sizes(folder, split) != entry["sizes"]:
+        message = "a file is not as long as it was written"
+        raise ValueError(message)
+
+    def load(name: str) -> Any:
+        return np.load(folder / f"{split}.{name}.npy", mmap_mode="c", allow_pickle=False)
+
+    columns = {
+        name: load(f"column.{name}") if ragged is None else Ragged(load(f"column.{name}"), load(f"offsets.{name}"), ragged["padding"])
+        for name, ragged in entry["columns"].items()
+    }
+    return Encoded(columns, np.asarray(load("labels")), tuple(entry["ids"]), np.asarray(load("units")))

@@ -1,0 +1,64 @@
+"""Every error ftbench raises on purpose.
+
+FtbenchError
+├── UserError                 a mistake of the user: one line each, exit code 2
+│   ├── SuiteError            in a suite file; carries all mistakes of the file
+│   ├── PluginError           in the choice or the code of a plugin
+│   └── RunError              in a run directory: not one, another suite's, in use
+└── TrialError                ends one trial and becomes its record
+    ├── NotApplicable         the strategy cannot serve this backbone or task, with the reason
+    └── Diverged              the loss is no longer a number
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """What the shell sees; where several hold, the first of 2, 5, 1, 3, 4."""
+
+    OK = 0
+    TRIALS_FAILED = 1
+    USAGE = 2
+    REGRESSION = 3
+    INCONCLUSIVE = 4
+    NOT_COMPARABLE = 5
+    INTERNAL = 70
+    INTERRUPTED = 130
+
+
+class FtbenchError(Exception):
+    """The root of all errors raised on purpose."""
+
+
+class UserError(FtbenchError):
+    """A mistake of the user, in lines that say where, what, and what to do."""
+
+    def __init__(self, *mistakes: str) -> None:
+        super().__init__("\n".join(mistakes))
+        self.mistakes = mistakes
+
+
+class SuiteError(UserError):
+    """A suite file that cannot be run."""
+
+
+class PluginError(UserError):
+    """A plugin that cannot be found, loaded or told apart from another."""
+
+
+class RunError(UserError):
+    """A run directory that cannot be used."""
+
+
+class TrialError(FtbenchError):
+    """Ends one trial; the others go on."""
+
+
+class NotApplicable(TrialError):  # noqa: N818 - a fact about the cell, not a fault
+    """The strategy cannot serve this backbone or task; the message is the reason shown in the row."""
+
+
+class Diverged(TrialError):  # noqa: N818 - names what happened
+    """The loss or a gradient is infinite or not a number."""

@@ -1,0 +1,312 @@
+"""Carry out one trial in this process: load, prepare, train every stage, score, measure."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import time
+import traceback
+from contextlib import suppress
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .bench import Bench, Ground
+from .encoding import prepare_data
+from .errors import Diverged, NotApplicable
+from .fingerprint import environment
+from .measurement import Measurement
+from .meter import Trace, Watch
+from .phases import Phases
+from .record import Curve, Failure, Retention
+from .seeding import seed_all
+from .suite import Training
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from .backbone import Backbone, Learner
+    from .catalog import Catalog
+    from .encoded import Encoded
+    from .meter import Meter
+    from .spec import Spec
+    from .strategy import Strategy
+    from .task import Scored
+    from .trial import Trial
+
+CURVE_POINTS = 100
+
+
+def carry_out(spec: Spec, catalog: Catalog, folder: Path, emit: Callable[[Mapping[str, Any]], None]) -> dict[str, Any]:
+    """Carry out a trial; every exception becomes the trial's failure.
+
+    Args:
+        spec: the trial and where to run it.
+        catalog: what the plugins offer.
+        folder: where predictions are written.
+        emit: receives progress events.
+
+    Returns:
+        The fields of the record that this process knows, as JSON values.
+    """
+    started = time.time()
+    execution: _Execution | None = None
+    try:
+        execution = _Execution(spec, catalog, emit)
+        found = execution.run(folder)
+        status, failure = "ok", None
+    except NotApplicable as error:
+        found, status, failure = {}, "not-applicable", Failure("NotApplicable", str(error))
+    except Diverged as error:
+        found, status, failure = {}, "diverged", Failure("Diverged", str(error))
+    except Exception as error:  # noqa: BLE001 - the one place around a trial: its failure is a record
+        kind = type(error).__name__
+        first_line = (str(error).splitlines() or [kind])[0]
+        found, status = {}, "oom" if _is_out_of_memory(error) else "error"
+        failure = Failure(kind, first_line, traceback.format_exc())
+    if execution is not None:
+        found = {**execution.partial(), **found}
+    found["provenance"] = {
+        **(execution.provenance() if execution else {}),
+        **environment(spec.device),
+        "started": started,
+        "finished": time.time(),
+    }
+    return {"status": status, "failure": asdict(failure) if failure else None, **found}
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    import torch
+
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+
+
+class _Execution:
+    """One trial under way."""
+
+    def __init__(self, spec: Spec, catalog: Catalog, emit: Callable[[Mapping[str, Any]], None]) -> None:
+        import torch
+
+        self.spec, self.trial, self.catalog, self.emit = spec, spec.trial, catalog, emit
+        self.device = torch.device(spec.device)
+        torch.set_num_threads(self.trial.threads)
+        torch.use_deterministic_algorithms(mode=True, warn_only=True)
+        torch.backends.cuda.matmul.allow_tf32 = False
+        self.watch = Watch(spec.device, os.getpid())
+        built: list[Meter] = [catalog.build("meters", name, {}) for name in self.trial.meters]
+        self.meters = [meter for meter in built if meter.where == "trial"]
+        self.phases = Phases(self.watch, self.meters, self._synchronise)
+        self.split_hashes: dict[str, str] = {}
+        self.last_event = 0.0
+        self.steps_before = 0
+
+    def _synchronise(self) -> None:
+        if self.device.type == "cuda":
+            import torch
+
+            torch.cuda.synchronize(self.device)
+
+    # -- the path of a trial -----------------------------------------------------------------------------------------------
+
+    def run(self, folder: Path) -> dict[str, Any]:
+        for meter in self.meters:
+            meter.start(self.watch)
+        with self.phases.phase("load"):
+            learner, tests, bench = self._load()
+        strategy: Strategy = self.catalog.build("strategies", self.trial.strategy.use, self.trial.strategy.options)
+        matrix, scored = self._stages(strategy, learner, tests, bench)
+        with self.phases.phase("save"):
+            _write_predictions(folder / "predictions.jsonl.gz", scored)
+        measurements = [*self._scores(scored, matrix)]
+        for meter in self.meters:
+            measurements.extend(meter.stop())
+        return {
+            "measurements": [asdict(m) for m in measurements],
+            "confusion": {label: s.confusion for label, s in scored.items() if s.confusion is not None},
+            "retention": self._retention(matrix),
+        }
+
+    def _load(self) -> tuple[Learner, dict[str, Encoded], Bench]:
+        backbone: Backbone = self.catalog.build("backbones", self.trial.backbone.use, self.trial.backbone.options)
+        tasks = [self.catalog.build("tasks", s.task.use, s.task.options) for s in self.trial.stages]
+        learner, grounds, tests = None, [], {}
+        for number, (stage, task) in enumerate(zip(self.trial.stages, tasks, strict=True)):
+            seed_all(self.trial.seed, number)
+            donor = backbone.load(len(task.classes))
+            learner = learner or donor
+            learner.adopt_head(stage.task.label, donor)
+            data = prepare_data(task, stage.task, learner.processor, self.trial, Path(self.spec.cache))
+            self.split_hashes[stage.task.label] = data.split_hash
+            visible = {name: split for name, split in data.encoded.items() if name != "test"}
+            grounds.append(Ground(stage.task.label, task, Training(**stage.training), visible))
+            tests[stage.task.label] = data.encoded["test"]
+        assert learner is not None
+        for modules in learner.heads.values():
+            for module in modules.values():
+                module.to(self.device)
+        learner.model.to(self.device)
+        learner.activate(grounds[0].label, grounds[0].task)
+        self.watch.learner = learner
+        self.grounds = grounds
+        bench = Bench(
+            grounds, backbone, self.catalog, self.phases, self.watch, seed=self.trial.seed, device=self.device,
+            after_step=self._after_step,
+        )  # fmt: skip
+        bench.adopt(learner)
+        return learner, tests, bench
+
+    def _stages(
+        self, strategy: Strategy, learner: Learner, tests: Mapping[str, Encoded], bench: Bench
+    ) -> tuple[list[list[float | None]], dict[str, Scored]]:
+        matrix: list[list[float | None]] = []
+        scored: dict[str, Scored] = {}
+        with self.phases.phase("prepare"):
+            strategy.prepare(learner, bench)
+        for number, ground in enumerate(self.grounds):
+            bench.stage = number
+            learner.activate(ground.label, ground.task)
+            with self.phases.phase("train"):
+                strategy.fit(learner, bench)
+            self.steps_before += bench.loader().steps
+            last = number + 1 == len(self.grounds)
+            if last:
+                with self.phases.phase("finish"):
+                    strategy.finish(learner)
+            else:
+                with self.phases.phase("end-stage"):
+                    strategy.end_stage(learner, bench)
+            with self.phases.phase("evaluate"):
+                for seen in self.grounds[: number + 1]:
+                    scored[seen.label] = self._score(learner, seen, tests[seen.label])
+            row = [_value(scored[seen.label], seen.task.primary) for seen in self.grounds[: number + 1]]
+            matrix.append(row + [None] * (len(self.grounds) - len(row)))
+        return matrix, scored
+
+    def _score(self, learner: Learner, ground: Ground, encoded: Encoded) -> Scored:
+        from .training import predict
+
+        learner.activate(ground.label, ground.task)
+        return ground.task.score(predict(learner, ground.task, encoded, ground.training.eval_batch_size), encoded)
+
+    def _after_step(self, bench: Bench, learner: Learner, step: int, trace: Trace) -> None:
+        ground = self.grounds[bench.stage]
+        steps = bench.loader().steps if step == 1 else self.stage_steps
+        self.stage_steps = steps
+        times = ground.training.validations
+        if "validation" in ground.open and times and (step * times) // steps > ((step - 1) * times) // steps:
+            with self.phases.phase("validate"):
+                scored = self._score(learner, ground, ground.open["validation"])
+            point = {m.name: m.value for m in scored.measurements if m.value is not None}
+            trace.validation.append({"step": float(step), **point})
+            learner.train()
+        now = time.monotonic()
+        if (now - self.last_event > 0.25 or step == steps) and trace.task_losses:
+            self.last_event = now
+            total = sum(len(bench.loader(stage=number)) for number in range(bench.stages))
+            self.emit({"event": "step", "step": self.steps_before + step, "steps": total, "loss": trace.task_losses[-1]})
+
+    # -- what is left ------------------------------------------------------------------------------------------------------
+
+    def _scores(self, scored: Mapping[str, Scored], matrix: list[list[float | None]]) -> list[Measurement]:
+        if not self.trial.is_sequence:
+            return list(next(iter(scored.values())).measurements)
+        found = [replace(m, task=label) for label, s in scored.items() for m in s.measurements]
+        return found + sequence_measurements(matrix, self.grounds[0].task.primary)
+
+    def _retention(self, matrix: list[list[float | None]]) -> dict[str, Any] | None:
+        if not self.trial.is_sequence:
+            return None
+        return asdict(Retention(tuple(g.label for g in self.grounds), tuple(tuple(row) for row in matrix)))
+
+    def partial(self) -> dict[str, Any]:
+        """Give what is known even of a trial that failed."""
+        grounds = getattr(self, "grounds", [])
+        return {
+            "phases": [asdict(phase) for phase in self.phases.list()],
+            "curves": [asdict(_curve(trace, self.trial)) for trace in self.watch.traces],
+            "classes": {ground.label: ground.task.classes for ground in grounds},
+        }
+
+    def provenance(self) -> dict[str, Any]:
+        grounds = getattr(self, "grounds", [])
+        card = self.watch.learner.card if self.watch.learner else None
+        return {
+            "splits": self.split_hashes,
+            "orders": {trace.task: trace.order_hash for trace in self.watch.traces},
+            "backbone": {"licence": card.licence, "source": card.source, "note": card.note} if card else None,
+            "data": {ground.label: asdict(ground.task.provenance()) for ground in grounds},
+            "threads": self.trial.threads,
+        }
+
+
+def sequence_measurements(matrix: list[list[float | None]], primary: str) -> list[Measurement]:
+    """Sum a sequence up from its matrix: row i holds the scores of tasks 0 to i after learning task i.
+
+    The final mean is Σⱼ R[T,j]/T; forgetting the mean over earlier tasks of max over i < T of R[i,j] − R[T,j]
+    (Chaudhry et al. 2018); backward transfer the mean of R[T,j] − R[j,j] (Lopez-Paz and Ranzato 2017).
+    """
+    scores = np.array([[np.nan if value is None else value for value in row] for row in matrix])
+    last, earlier = scores[-1], range(len(matrix) - 1)
+    forgotten = float(np.mean([np.nanmax(scores[:-1, j]) - last[j] for j in earlier]))
+    backward = float(np.mean([last[j] - scores[j, j] for j in earlier]))
+    method = f"mean over tasks of {primary}"
+    return [
+        Measurement(primary, float(np.mean(last)), "1", "higher", method=f"{method} after the last task", scope="test"),
+        Measurement("forgetting", forgotten, "1", "lower", method=f"{method}: best before, less last", scope="test"),
+        Measurement("backward_transfer", backward, "1", "higher", method=f"{method}: last, less when learnt", scope="test"),
+    ]
+
+
+def _value(scored: Scored, name: str) -> float:
+    return next(m.value for m in scored.measurements if m.name == name and m.value is not None)
+
+
+def _curve(trace: Trace, trial: Trial) -> Curve:
+    batch = next((s.training["batch_size"] for s in trial.stages if s.task.label == trace.task), 1)
+    edges = sorted({round(edge) for edge in np.linspace(0, len(trace.task_losses), CURVE_POINTS + 1)})
+    seconds = np.cumsum(trace.seconds)
+    points = tuple(
+        {
+            "step": float(end),
+            "examples": float(end * batch),
+            "seconds": round(float(seconds[min(end, len(seconds)) - 1]), 4),
+            "task_loss": round(float(np.mean(trace.task_losses[begin:end])), 6),
+            "loss": round(float(np.mean(trace.losses[begin:end])), 6),
+        }
+        for begin, end in zip(edges, edges[1:], strict=False)
+        if np.isfinite(trace.losses[begin:end]).all()
+    )
+    return Curve(trace.task, points, tuple(trace.validation))
+
+
+def _write_predictions(path: Path, scored: Mapping[str, Scored]) -> None:
+    """Write one JSON line per example; the same predictions give the same bytes."""
+    with path.open("wb") as raw, gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as stream:
+        for label, one in scored.items():
+            for prediction in one.predictions:
+                stream.write(json.dumps({"task": label, **prediction}, ensure_ascii=False).encode() + b"\n")
+
+
+def perform(folder: Path) -> None:
+    """Carry out the trial described in `folder/spec.json` and leave `folder/outcome.json`."""
+    from pydantic import TypeAdapter
+
+    from .plugins import Plugins, Selection
+    from .spec import Spec
+
+    spec = TypeAdapter(Spec).validate_json((folder / "spec.json").read_text(encoding="utf-8"))
+    with (folder / "events.jsonl").open("a", encoding="utf-8", buffering=1) as events:
+
+        def emit(event: Mapping[str, Any]) -> None:
+            with suppress(ValueError):
+                events.write(json.dumps(event, allow_nan=False) + "\n")
+
+        emit({"event": "started"})
+        catalog = Plugins.discover(Selection(spec.files, spec.without)).catalog()
+        outcome = carry_out(spec, catalog, folder, emit)
+    temporary = folder / "outcome.json.tmp"
+    temporary.write_text(json.dumps(outcome, ensure_ascii=False, allow_nan=False), encoding="utf-8")
+    temporary.replace(folder / "outcome.json")

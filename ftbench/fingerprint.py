@@ -1,0 +1,152 @@
+"""Hashes that decide identity: canonical JSON, files, the code of plugins, the environment."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+import os
+import platform
+from contextlib import suppress
+from functools import cache
+from importlib import metadata
+from importlib.util import find_spec, resolve_name
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+SOFTWARE = ("torch", "transformers", "peft", "tokenizers", "safetensors", "numpy", "scikit-learn", "pillow", "soundfile")
+
+
+def digest(value: Any) -> str:
+    """Hash a JSON value: SHA-256 of its canonical form, the first 16 hexadecimal digits."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def cache_folder() -> Path:
+    """Give the folder for what can be computed again: `$FTBENCH_CACHE`, or `ftbench` in the user's cache folder."""
+    own = os.environ.get("FTBENCH_CACHE")
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(own) if own else Path(base) / "ftbench"
+
+
+def file_sha256(path: Path) -> str:
+    """Hash a file; remembered by size, time and inode."""
+    stat = path.stat()
+    key = f"{path.resolve()}:{stat.st_size}:{stat.st_mtime_ns}:{stat.st_ino}"
+    note = cache_folder() / "hashes" / hashlib.sha256(key.encode()).hexdigest()[:32]
+    with suppress(OSError, UnicodeDecodeError):
+        known = note.read_text(encoding="ascii")
+        if len(known) == 64:
+            return known
+    found = read_sha256(path)
+    with suppress(OSError):
+        note.parent.mkdir(parents=True, exist_ok=True)
+        temporary = note.with_suffix(f".{os.getpid()}")
+        temporary.write_text(found, encoding="ascii")
+        temporary.replace(note)
+    return found
+
+
+def read_sha256(path: Path) -> str:
+    """Hash a file by reading it."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def code_hash(classes: Iterable[type]) -> str:
+    """Hash the source of the classes' modules and of the same-package modules those import, without importing them.
+
+    Docstrings, comments and layout do not count.
+    """
+    seen: dict[str, str] = {}
+    pending = [cls.__module__ for cls in classes]
+    while pending:
+        module = pending.pop()
+        if module in seen:
+            continue
+        source = _source(module)
+        if source is None:
+            continue
+        tree = ast.parse(source)
+        seen[module] = hashlib.sha256(_bare(tree).encode()).hexdigest()
+        pending.extend(_siblings(tree, module))
+    return digest(sorted(seen.items()))
+
+
+def _source(module: str) -> str | None:
+    import sys
+
+    origin = getattr(sys.modules.get(module), "__file__", None)
+    if origin is None:
+        spec = find_spec(module)
+        origin = spec.origin if spec else None
+    return Path(origin).read_text(encoding="utf-8") if origin and origin.endswith(".py") else None
+
+
+def _siblings(tree: ast.AST, module: str) -> Iterable[str]:
+    package = module.rpartition(".")[0]
+    top = module.partition(".")[0]
+    if not package or top == "ftbench":
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            base = resolve_name("." * node.level + (node.module or ""), package) if node.level else node.module or ""
+            if base.partition(".")[0] != top:
+                continue
+            for name in [base, *(f"{base}.{alias.name}" for alias in node.names)]:
+                if name != top and _is_module(name):
+                    yield name
+
+
+@cache
+def _is_module(name: str) -> bool:
+    with suppress(ModuleNotFoundError, ValueError):
+        return find_spec(name) is not None
+    return False
+
+
+def _bare(tree: ast.Module) -> str:
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list):
+            kept = [s for s in body if not (isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant))]
+            node.body = kept or [ast.Pass()]  # type: ignore[attr-defined]  # the node has a body: it was just read
+    return ast.unparse(tree)
+
+
+@cache
+def software() -> dict[str, str]:
+    """Give the versions that can change a number."""
+    versions = {"python": platform.python_version()}
+    for name in SOFTWARE:
+        with suppress(metadata.PackageNotFoundError):
+            versions[name] = metadata.version(name)
+    return versions
+
+
+@cache
+def hardware(device: str) -> dict[str, Any]:
+    """Describe the processor and, where `device` is a GPU, the card: never a host or user name."""
+    described: dict[str, Any] = {"machine": platform.machine(), "cpu": _cpu_model(), "device": device.partition(":")[0]}
+    if device.startswith("cuda"):
+        from .gpu import describe_gpu
+
+        described["gpu"] = describe_gpu(int(device.partition(":")[2] or 0))
+    return described
+
+
+def _cpu_model() -> str:
+    with suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or "unknown"
+
+
+def environment(device: str) -> dict[str, Any]:
+    """Give the two parts of the comparability fingerprint that the machine decides."""
+    return {"software": software(), "hardware": hardware(device)}

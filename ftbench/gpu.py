@@ -1,0 +1,79 @@
+"""What NVML tells of the GPUs, asked from outside the trials; no driver is a normal case."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@contextmanager
+def nvml() -> Iterator[Any]:
+    """Give the initialised `pynvml` module.
+
+    Raises:
+        pynvml.NVMLError: there is no driver, or it does not answer.
+    """
+    import pynvml
+
+    pynvml.nvmlInit()
+    try:
+        yield pynvml
+    finally:
+        pynvml.nvmlShutdown()
+
+
+def visible_gpus() -> list[int]:
+    """List the NVML indices of the GPUs this process may use: all, or those of `CUDA_VISIBLE_DEVICES`.
+
+    Returns:
+        An empty list where there is no driver or no GPU.
+    """
+    import pynvml
+
+    try:
+        with nvml() as library:
+            uuids = [_text(library.nvmlDeviceGetUUID(library.nvmlDeviceGetHandleByIndex(i))) for i in range(library.nvmlDeviceGetCount())]
+    except pynvml.NVMLError:
+        return []
+    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if chosen is None:
+        return list(range(len(uuids)))
+    found = []
+    for name in filter(None, (part.strip() for part in chosen.split(","))):
+        if name.isdecimal() and int(name) < len(uuids):
+            found.append(int(name))
+        else:
+            found.extend(i for i, uuid in enumerate(uuids) if uuid.startswith(name))
+    return found
+
+
+def gpu_uuid(index: int) -> str:
+    """Give the UUID of the GPU with NVML index `index`, which CUDA understands too."""
+    with nvml() as library:
+        return _text(library.nvmlDeviceGetUUID(library.nvmlDeviceGetHandleByIndex(index)))
+
+
+def describe_gpu(index: int) -> dict[str, Any]:
+    """Describe a GPU: model, memory, driver's major version, power limit in watts; no serial number."""
+    import pynvml
+
+    with nvml() as library:
+        handle = library.nvmlDeviceGetHandleByIndex(index)
+        described: dict[str, Any] = {
+            "name": _text(library.nvmlDeviceGetName(handle)),
+            "memory": int(library.nvmlDeviceGetMemoryInfo(handle).total),
+            "driver_major": _text(library.nvmlSystemGetDriverVersion()).partition(".")[0],
+        }
+        try:
+            described["power_limit"] = round(library.nvmlDeviceGetPowerManagementLimit(handle) / 1000)
+        except pynvml.NVMLError:
+            described["power_limit"] = None
+    return described
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode() if isinstance(value, bytes) else value

@@ -1,0 +1,73 @@
+"""The order in which examples are seen: drawn from the seed alone, so that it is the same for every strategy."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import torch
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from .encoded import Encoded
+    from .suite import Training
+    from .task import Task
+
+
+@dataclass(frozen=True)
+class Portion:
+    """A micro-batch: what one forward pass sees."""
+
+    batch: dict[str, Tensor]
+    """Model inputs and labels, on the device."""
+    share: float
+    """Its examples over those of the whole optimizer step."""
+    units: float
+    """Real units in it; padding is not counted."""
+
+
+class Loader:
+    """Batches of one split of one task, epoch after epoch; iterating anew gives the same batches."""
+
+    def __init__(
+        self, encoded: Encoded, task: Task, training: Training, *, seed: int, device: torch.device | str = "cpu"
+    ) -> None:
+        self.encoded, self.task, self.training = encoded, task, training
+        self.seed, self.device = seed, device
+        self.per_epoch = -(-len(encoded) // training.batch_size)
+        self.steps = training.steps or self.per_epoch * (training.epochs or 1)
+
+    def order(self, epoch: int) -> NDArray[np.int64]:
+        """Give the order of the examples in an epoch, shape [examples]."""
+        return np.random.default_rng([self.seed, epoch]).permutation(len(self.encoded))
+
+    def __len__(self) -> int:
+        return self.steps
+
+    def __iter__(self) -> Iterator[list[Portion]]:
+        for step in range(self.steps):
+            epoch, place = divmod(step, self.per_epoch)
+            if place == 0:
+                order = self.order(epoch)
+            rows = order[place * self.training.batch_size : (place + 1) * self.training.batch_size]
+            yield [self._portion(part, len(rows)) for part in np.array_split(rows, self.training.accumulation) if len(part)]
+
+    def _portion(self, rows: NDArray[np.int64], total: int) -> Portion:
+        batch = self.task.collate(self.encoded, rows.tolist())
+        if str(self.device) != "cpu":
+            batch = {name: tensor.to(self.device, non_blocking=True) for name, tensor in batch.items()}
+        return Portion(batch, len(rows) / total, float(self.encoded.units[rows].sum()))
+
+    def order_hash(self) -> str:
+        """Hash the ids in the order in which they are seen."""
+        digest = hashlib.sha256()
+        for epoch in range(-(-self.steps // self.per_epoch)):
+            for row in self.order(epoch):
+                digest.update(self.encoded.ids[row].encode() + b"\0")
+        return digest.hexdigest()[:16]

@@ -1,0 +1,47 @@
+"""One reading: a value, or null with a reason; never a zero for "not measured"."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Direction = Literal["higher", "lower", "none"]
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One number about one trial."""
+
+    name: str
+    """What was measured, such as `accuracy` or `peak_host_memory`."""
+    value: float | None
+    """The number in `unit`, or None where `reason` says why there is none."""
+    unit: str
+    """SI or counted unit: `1`, `s`, `B`, `J`, `W`, `parameters`, `tokens/s` …"""
+    direction: Direction = "none"
+    """Which way is better."""
+    method: str = ""
+    """How it was taken."""
+    scope: str = ""
+    """What it covers: a split, a phase, a device, the process tree."""
+    task: str = ""
+    """The label of the task it is about; empty where it is about the whole trial."""
+    reason: str | None = None
+    """Why there is no value."""
+    flags: tuple[str, ...] = ()
+    """What a reader must know before comparing it, such as `short window`."""
+
+    def __post_init__(self) -> None:
+        if (self.value is None) == (self.reason is None):
+            message = f"measurement {self.name!r} needs a value or a reason, and not both"
+            raise ValueError(message)
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A stretch of a trial's wall time; phases do not overlap and leave nothing out."""
+
+    name: str
+    """`load`, `prepare`, `train`, `evaluate`, `save`, or the strategy's own."""
+    seconds: float
+    """Wall time."""

@@ -1,0 +1,73 @@
+"""The contract of a meter: watch one trial at phase edges and give measurements."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+if TYPE_CHECKING:
+    from .backbone import Learner
+    from .measurement import Measurement, Phase
+
+
+@dataclass
+class Trace:
+    """What one training loop left behind, a value per optimizer step."""
+
+    task: str
+    """Label of the task that was trained on."""
+    unit: str
+    """What `units` counts."""
+    task_losses: list[float] = field(default_factory=list)
+    """The task's loss."""
+    losses: list[float] = field(default_factory=list)
+    """What was minimised."""
+    units: list[float] = field(default_factory=list)
+    """Real units in the step's batch: padding is not counted."""
+    seconds: list[float] = field(default_factory=list)
+    """Wall time of the step; on a GPU exact only over a whole window."""
+    waiting: list[float] = field(default_factory=list)
+    """Seconds of the step spent making the batch."""
+    validation: list[dict[str, float]] = field(default_factory=list)
+    """Scores on the validation split: step, then metric → value."""
+    order_hash: str = ""
+    """Hash of the order in which examples were seen."""
+    trained: dict[str, int] = field(default_factory=dict)
+    """Name → number of elements of every parameter the optimizer was given."""
+
+
+@dataclass
+class Watch:
+    """What a meter may look at."""
+
+    device: str
+    """`cpu`, `cuda:0` …"""
+    pid: int
+    """The trial's process."""
+    learner: Learner | None = None
+    """The learner, once loaded; always None for a meter of the runner."""
+    traces: list[Trace] = field(default_factory=list)
+    """One per training loop, the main ones only."""
+    phases: list[Phase] = field(default_factory=list)
+    """Phases that have ended."""
+
+
+class Meter(ABC):
+    """Observes one trial. A fresh instance per trial; a meter that raises ends the trial as an error."""
+
+    where: ClassVar[Literal["trial", "runner"]] = "trial"
+    """`trial`: inside the trial's process. `runner`: outside, surviving the trial's death; phases are not announced."""
+
+    def start(self, watch: Watch) -> None:
+        """Begin; `watch` fills as the trial goes on."""
+
+    def enter(self, phase: str) -> None:
+        """Note that a phase begins; the device is synchronised."""
+
+    def leave(self, phase: str) -> None:
+        """Note that a phase ended; the device is synchronised."""
+
+    @abstractmethod
+    def stop(self) -> list[Measurement]:
+        """End, and give what was measured."""

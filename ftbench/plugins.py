@@ -1,0 +1,169 @@
+"""Finding plugins, and one typed method for each hook."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pluggy
+
+from . import hookspecs
+from .catalog import KINDS, Catalog
+from .errors import PluginError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from types import ModuleType
+
+    from .record import Record
+    from .suite import Suite
+    from .trial import Trial
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which plugins beside the installed ones, and which not: enough to find the same plugins in another process."""
+
+    files: tuple[str, ...] = ()
+    """Plugins of one file (`-p file.py`)."""
+    without: tuple[str, ...] = ()
+    """Names of entry points left out (`--without NAME`)."""
+
+
+@dataclass
+class Plugins:
+    """The plugins of one run; made once and passed down. `Plugins()` is empty, `Plugins.discover()` is not."""
+
+    broken: dict[str, str] = field(default_factory=dict)
+    """Plugins that failed to import → why."""
+
+    def __post_init__(self) -> None:
+        self._manager = pluggy.PluginManager("ftbench")
+        self._manager.add_hookspecs(hookspecs)
+
+    @classmethod
+    def discover(cls, selection: Selection = Selection()) -> Plugins:  # noqa: B008 - frozen and empty
+        """Load the entry points of the group `ftbench` and the files of `selection`.
+
+        Raises:
+            PluginError: a file cannot be loaded, a name left out is unknown, or a hook is misspelt.
+        """
+        plugins = cls()
+        points = {point.name: point for point in metadata.entry_points(group="ftbench")}
+        unknown = sorted(set(selection.without) - set(points))
+        if unknown:
+            raise PluginError(f"--without {unknown[0]}: no plugin has that name; known: {', '.join(sorted(points))}")
+        for name, point in sorted(points.items()):
+            if name in selection.without:
+                continue
+            try:
+                plugins.register(point.load(), name)
+            except Exception as error:  # noqa: BLE001 - a plugin's import may raise anything; it is named where needed
+                plugins.broken[name] = f"{type(error).__name__}: {error}"
+        for file in selection.files:
+            plugins.register(_load_file(Path(file)), Path(file).name)
+        return plugins
+
+    def register(self, module: Any, name: str) -> None:
+        """Add a plugin.
+
+        Raises:
+            PluginError: it implements a hook that does not exist, or one with arguments that do not.
+        """
+        try:
+            self._manager.register(module, name)
+            self._manager.check_pending()
+        except pluggy.PluginValidationError as error:
+            self._manager.unregister(module)
+            raise PluginError(f"plugin {name!r}: {str(error).splitlines()[-1]}") from None
+
+    # -- offers ----------------------------------------------------------------------------------------------------------
+
+    def catalog(self) -> Catalog:
+        """Ask every plugin for its offers.
+
+        Raises:
+            PluginError: two plugins offer the same name, or an offer is no mapping to classes.
+        """
+        offers: dict[str, dict[str, type]] = {}
+        origins: dict[tuple[str, str], str] = {}
+        for kind in KINDS:
+            offers[kind] = {}
+            for name, cls, plugin in self._offered(kind):
+                if name in offers[kind]:
+                    first = origins[kind, name]
+                    raise PluginError(f"{kind}: {name!r} is offered by both {first!r} and {plugin!r}; leave one out with --without")
+                offers[kind][name] = cls
+                origins[kind, name] = plugin
+        return Catalog(offers, origins, dict(self.broken))
+
+    def _offered(self, kind: str) -> Iterable[tuple[str, type, str]]:
+        hook = getattr(self._manager.hook, f"ftbench_{kind}")
+        for implementation in hook.get_hookimpls():
+            plugin = implementation.plugin_name
+            offered = implementation.function()
+            if not isinstance(offered, Mapping) or not all(isinstance(cls, type) for cls in offered.values()):
+                raise PluginError(f"plugin {plugin!r}: ftbench_{kind} must return a mapping from names to classes")
+            yield from ((name, cls, plugin) for name, cls in offered.items())
+
+    # -- shaping ---------------------------------------------------------------------------------------------------------
+
+    def trials_planned(self, suite: Suite, trials: list[Trial]) -> None:
+        """Let plugins filter, shard or reorder the trials in place."""
+        self._manager.hook.ftbench_trials_planned(suite=suite, trials=trials)
+
+    # -- observing -------------------------------------------------------------------------------------------------------
+
+    def suite_started(self, suite: Suite, trials: list[Trial]) -> None:
+        """Tell that the first trial is about to start."""
+        self._observe("ftbench_suite_started", suite=suite, trials=trials)
+
+    def trial_started(self, trial: Trial) -> None:
+        """Tell that a trial starts."""
+        self._observe("ftbench_trial_started", trial=trial)
+
+    def step_finished(self, trial: Trial, step: int, steps: int, loss: float) -> None:
+        """Tell how far a trial has come."""
+        self._observe("ftbench_step_finished", trial=trial, step=step, steps=steps, loss=loss)
+
+    def trial_finished(self, trial: Trial, record: Record) -> None:
+        """Tell that a record stands."""
+        self._observe("ftbench_trial_finished", trial=trial, record=record)
+
+    def suite_finished(self, suite: Suite, records: list[Record]) -> None:
+        """Tell that the run is over."""
+        self._observe("ftbench_suite_finished", suite=suite, records=records)
+
+    def _observe(self, name: str, **arguments: Any) -> None:
+        for implementation in getattr(self._manager.hook, name).get_hookimpls():
+            wanted = {key: arguments[key] for key in implementation.argnames if key in arguments}
+            try:
+                implementation.function(**wanted)
+            except Exception:
+                log.exception("plugin %r raised in %s; the run goes on", implementation.plugin_name, name)
+
+
+def _load_file(path: Path) -> ModuleType:
+    if not path.is_file():
+        raise PluginError(f"-p {path}: no such file")
+    name = f"ftbench_file_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise PluginError(f"-p {path}: not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    # Before it runs: dataclasses look their module up by name.
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[name]
+        raise PluginError(f"-p {path}: cannot be loaded: {type(error).__name__}: {error}") from error
+    return module

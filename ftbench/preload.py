@@ -1,0 +1,28 @@
+"""Imported once by the process that trials are forked from: the slow imports, and nothing that starts a thread."""
+
+import os
+
+os.environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+
+import torch
+
+# One parallel operation here would leave children waiting for threads they did not inherit.
+torch.set_num_threads(1)
+
+import peft  # noqa: E402, F401 - kept warm for the children
+import pydantic  # noqa: E402, F401
+import scipy.special  # noqa: E402, F401
+import sklearn.metrics  # noqa: E402, F401
+import transformers  # noqa: E402
+from transformers.models.auto import modeling_auto, tokenization_auto  # noqa: E402, F401
+from transformers.models.bert import modeling_bert  # noqa: E402, F401
+from transformers.models.vit import modeling_vit  # noqa: E402, F401
+from transformers.models.wav2vec2 import modeling_wav2vec2  # noqa: E402, F401
+
+from . import execution, training  # noqa: E402, F401
+
+transformers.logging.disable_progress_bar()

@@ -1,0 +1,74 @@
+"""The console display: an observer like any other plugin. Live bars on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from .hookspecs import hookimpl
+
+if TYPE_CHECKING:
+    from .record import Record
+    from .suite import Suite
+    from .trial import Trial
+
+
+class ConsoleProgress:
+    """Shows what runs and how it ended."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self.console = console or Console(stderr=True)
+        self._bars = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[note]}"),
+            TimeElapsedColumn(),
+            console=self.console,
+            disable=not self.console.is_terminal,
+        )
+        self._running: dict[str, TaskID] = {}
+        self._began: dict[str, float] = {}
+        self._done = 0
+        self._all = 0
+
+    @hookimpl
+    def ftbench_suite_started(self, suite: Suite, trials: list[Trial]) -> None:
+        """Open the display."""
+        self._all = len(trials)
+        self._whole = self._bars.add_task(f"[bold]{suite.name}", total=len(trials), note="trials")
+        self._bars.start()
+
+    @hookimpl
+    def ftbench_trial_started(self, trial: Trial) -> None:
+        """Add a bar."""
+        self._began[trial.id] = time.monotonic()
+        self._running[trial.id] = self._bars.add_task(f"  {trial.name}", total=None, note="loading")
+
+    @hookimpl
+    def ftbench_step_finished(self, trial: Trial, step: int, steps: int, loss: float) -> None:
+        """Move a bar."""
+        self._bars.update(self._running[trial.id], completed=step, total=steps, note=f"loss {loss:.3f}")
+
+    @hookimpl
+    def ftbench_trial_finished(self, trial: Trial, record: Record) -> None:
+        """Replace the bar with a line that stays."""
+        self._done += 1
+        self._bars.advance(self._whole)
+        if trial.id in self._running:
+            self._bars.remove_task(self._running.pop(trial.id))
+        seconds = time.monotonic() - self._began.get(trial.id, time.monotonic())
+        mark = {"ok": "[green]ok[/]", "not-applicable": "[dim]not applicable[/]"}.get(record.status, f"[red]{record.status}[/]")
+        score = record.measurement(record.primary)
+        value = f"{record.primary} {score.value:.3f}" if score and score.value is not None else ""
+        if record.failure is not None:
+            value = record.failure.message[:100].replace("[", r"\[")
+        self._bars.console.print(f"[dim]{self._done:>3}/{self._all}[/] {mark} {trial.name} [bold]{value}[/] [dim]{seconds:.1f} s[/]", highlight=False, soft_wrap=True)
+
+    @hookimpl
+    def ftbench_suite_finished(self) -> None:
+        """Close the display."""
+        self._bars.stop()

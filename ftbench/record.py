@@ -1,0 +1,124 @@
+"""A record: what is left of a trial, written once and never edited."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING, Any, Literal
+
+from .errors import RunError
+from .measurement import Measurement, Phase  # noqa: TC001 - pydantic resolves the field types at run time
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+SCHEMA = "ftbench.record/1"
+Status = Literal["ok", "oom", "timeout", "error", "diverged", "infra", "cancelled", "skipped", "not-applicable"]
+FAILED: tuple[Status, ...] = ("oom", "timeout", "error", "diverged", "infra")
+"""The statuses that make a run exit with 1."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a trial has no scores."""
+
+    kind: str
+    """The exception's name, the signal, or the limit."""
+    message: str
+    """One line."""
+    traceback: str | None = None
+    """The Python traceback, where there was one."""
+
+
+@dataclass(frozen=True)
+class Curve:
+    """How one stage of training went; points are thinned to a few hundred."""
+
+    task: str
+    """Label of the task trained on."""
+    points: tuple[dict[str, float], ...]
+    """`step`, `examples`, `seconds`, `task_loss`, `loss`; each loss the mean since the point before."""
+    validation: tuple[dict[str, float], ...]
+    """`step` and the task's metrics on the validation split."""
+
+
+@dataclass(frozen=True)
+class Retention:
+    """What a sequence left of its earlier tasks."""
+
+    tasks: tuple[str, ...]
+    """Labels, in the order of learning."""
+    matrix: tuple[tuple[float | None, ...], ...]
+    """`matrix[i][j]`: the primary metric on task j after learning task i; None where j was not yet learnt."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """A trial, how it ended, and what was measured; readable without the code that wrote it."""
+
+    id: str
+    """The trial's id."""
+    cell: str
+    """The trial's cell: what it may be compared on."""
+    environment: str
+    """Hash of software and hardware."""
+    trial: dict[str, Any]
+    """The trial, whole."""
+    status: Status
+    """How it ended; never inferred from a score."""
+    primary: str
+    """Name of the metric that ranks."""
+    measurements: tuple[Measurement, ...] = ()
+    phases: tuple[Phase, ...] = ()
+    curves: tuple[Curve, ...] = ()
+    confusion: dict[str, tuple[tuple[int, ...], ...]] = field(default_factory=dict)
+    """Task label → counts on the test split, row = true class, column = predicted."""
+    classes: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Task label → names of the classes."""
+    retention: Retention | None = None
+    """For sequences."""
+    failure: Failure | None = None
+    attempts: int = 1
+    provenance: dict[str, Any] = field(default_factory=dict)
+    """Environment, split and order hashes, licences, notes."""
+    schema: Literal["ftbench.record/1"] = SCHEMA
+
+    def measurement(self, name: str, task: str = "") -> Measurement | None:
+        """Find a measurement by name and, for a sequence, task."""
+        return next((m for m in self.measurements if m.name == name and m.task == task), None)
+
+    def to_json(self) -> str:
+        """Write the record; NaN cannot occur."""
+        return json.dumps(asdict(self), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str, source: str = "record") -> Record:
+        """Read a record.
+
+        Raises:
+            RunError: not JSON, not a record, or a record of a version this ftbench does not know.
+        """
+        from pydantic import ValidationError
+
+        try:
+            table = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise RunError(f"{source}: not JSON: {error}") from None
+        found = table.get("schema") if isinstance(table, dict) else None
+        if found != SCHEMA:
+            raise RunError(f"{source}: schema {found!r} is not {SCHEMA!r}, which this version of ftbench reads")
+        try:
+            return record_adapter().validate_python(table)
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            place = ".".join(str(step) for step in first["loc"])
+            raise RunError(f"{source}: not a record: {place}: {first['msg']}") from None
+
+
+@cache
+def record_adapter() -> TypeAdapter[Record]:
+    """Give pydantic's reading of a record; made once, because making it is slow."""
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(Record)

@@ -1,0 +1,298 @@
+"""Run a suite: what is done, what is to do, hand it to a process each, commit what comes back."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import signal
+import threading
+import time
+from collections import deque
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .errors import UserError
+from .spec import Spec
+from .fingerprint import cache_folder, digest, environment
+from .gpu import gpu_uuid, visible_gpus
+from .isolation import Child, Isolation, wait_for_any
+from .meter import Watch
+from .record import Failure, Record
+from .store import Store
+from .suite import seconds
+from .trial import plan
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .catalog import Catalog
+    from .meter import Meter
+    from .plugins import Plugins, Selection
+    from .suite import Suite
+    from .trial import Trial
+
+POLL = 0.2
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run left."""
+
+    folder: Path
+    """The run directory."""
+    statuses: dict[str, str]
+    """Trial id → status, for every planned trial that has a record."""
+    planned: int
+    """How many trials the suite has."""
+    ran: int
+    """How many were run just now."""
+    interrupted: bool = False
+
+
+@dataclass
+class _Running:
+    """A trial under way."""
+
+    trial: Trial
+    child: Child
+    slot: str
+    meters: list[Meter]
+    last_sign: float = field(default_factory=time.monotonic)
+    read: int = 0
+    stopped_because: str | None = None
+
+
+def choose_device(wanted: str) -> str:
+    """Give `cuda` where it is wanted or there is a card, else `cpu`.
+
+    Raises:
+        UserError: a GPU is wanted and there is none.
+    """
+    if wanted == "cpu":
+        return "cpu"
+    found = bool(visible_gpus())
+    if wanted == "cuda" and not found:
+        raise UserError("machine.device: 'cuda' is asked for, and NVML finds no GPU here")
+    return "cuda" if found else "cpu"
+
+
+def plan_here(suite: Suite, plugins: Plugins, catalog: Catalog) -> list[Trial]:
+    """Plan a suite for this machine, plugins having their say."""
+    trials = plan(suite, catalog, choose_device(suite.machine.device))
+    plugins.trials_planned(suite, trials)
+    return trials
+
+
+def run_suite(suite: Suite, plugins: Plugins, selection: Selection, runs: Path) -> Outcome:
+    """Run what is not done yet of a suite.
+
+    Args:
+        suite: what to run.
+        plugins: offers and observers.
+        selection: how trial processes find the same plugins.
+        runs: the folder of run directories.
+
+    Raises:
+        SuiteError: the suite cannot be planned.
+        RunError: the run directory cannot be used.
+    """
+    catalog = plugins.catalog()
+    trials = plan_here(suite, plugins, catalog)
+    store = Store(runs / suite.name)
+    device = choose_device(suite.machine.device)
+    fingerprint = digest(environment(f"{device}:0" if device == "cuda" else device))
+    found = {trial.id: store.status(trial.id, fingerprint) for trial in trials}
+    to_do = [trial for trial in trials if found[trial.id] is None]
+    statuses = {key: status for key, status in found.items() if status is not None}
+    if not to_do:
+        return Outcome(store.folder, statuses, len(trials), 0)
+    store.claim()
+    try:
+        store.lock_suite(_without_none(dataclasses.asdict(suite)))
+        plugins.suite_started(suite, to_do)
+        run = _Run(suite, plugins, catalog, selection, store, fingerprint, device)
+        statuses.update(run.work(to_do))
+        done = [store.record(trial.id, fingerprint) for trial in trials if trial.id in statuses]
+        plugins.suite_finished(suite, done)
+    finally:
+        store.release()
+    return Outcome(store.folder, statuses, len(trials), run.ran, run.interrupted)
+
+
+class _Run:
+    def __init__(
+        self,
+        suite: Suite,
+        plugins: Plugins,
+        catalog: Catalog,
+        selection: Selection,
+        store: Store,
+        fingerprint: str,
+        device: str,
+    ) -> None:
+        self.suite, self.plugins, self.catalog, self.selection = suite, plugins, catalog, selection
+        self.store, self.fingerprint = store, fingerprint
+        self.slots = deque([f"cuda:{index}" for index in visible_gpus()] if device == "cuda" else ["cpu"])
+        self.isolation = Isolation()
+        self.interrupted = False
+        self.ran = 0
+        self._hurry = False
+
+    def work(self, trials: list[Trial]) -> dict[str, str]:
+        waiting, running = deque(trials), list[_Running]()
+        statuses: dict[str, str] = {}
+        with self._interruptible():
+            while running or (waiting and not self.interrupted):
+                while waiting and self.slots and not self.interrupted:
+                    trial = waiting.popleft()
+                    if trial.not_applicable is not None:
+                        statuses[trial.id] = self._commit(trial, self._not_applicable(trial)).status
+                        continue
+                    running.append(self._start(trial, self.slots.popleft()))
+                if running:
+                    wait_for_any([one.child for one in running], POLL)
+                for one in list(running):
+                    self._read_events(one)
+                    self._check_limits(one)
+                    if not one.child.alive:
+                        running.remove(one)
+                        self.slots.append(one.slot)
+                        statuses[one.trial.id] = self._finish(one).status
+        return {key: status for key, status in statuses.items() if status != "cancelled"}
+
+    @contextmanager
+    def _interruptible(self) -> Iterator[None]:
+        """Let Ctrl-C once finish the running trials, twice stop them."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+
+        def interrupt(*_: object) -> None:
+            self._hurry = self.interrupted
+            self.interrupted = True
+
+        before = signal.signal(signal.SIGINT, interrupt)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+    # -- one trial ---------------------------------------------------------------------------------------------------------
+
+    def _start(self, trial: Trial, slot: str) -> _Running:
+        folder = self.store.new_attempt(trial.id, self.fingerprint)
+        device = "cuda:0" if slot.startswith("cuda") else "cpu"
+        spec = Spec(trial, device, str(cache_folder()), self.selection.files, self.selection.without)
+        (folder / "spec.json").write_text(json.dumps(dataclasses.asdict(spec), indent=1), encoding="utf-8")
+        variables = {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
+        if slot.startswith("cuda"):
+            variables["CUDA_VISIBLE_DEVICES"] = gpu_uuid(int(slot.partition(":")[2]))
+        self.plugins.trial_started(trial)
+        child = self.isolation.start(folder, variables)
+        built: list[Meter] = [self.catalog.build("meters", name, {}) for name in trial.meters]
+        meters = [meter for meter in built if meter.where == "runner"]
+        for meter in meters:
+            meter.start(Watch(slot, child.pid))
+        self.ran += 1
+        return _Running(trial, child, slot, meters)
+
+    def _read_events(self, one: _Running) -> None:
+        """Read whole new lines; a torn last line is read next time."""
+        try:
+            with (one.child.folder / "events.jsonl").open("rb") as stream:
+                stream.seek(one.read)
+                fresh = stream.read()
+        except FileNotFoundError:
+            return
+        whole = fresh[: fresh.rfind(b"\n") + 1]
+        one.read += len(whole)
+        for line in whole.splitlines():
+            one.last_sign = time.monotonic()
+            event = json.loads(line)
+            if event.get("event") == "step":
+                self.plugins.step_finished(one.trial, event["step"], event["steps"], event["loss"])
+
+    def _check_limits(self, one: _Running) -> None:
+        now = time.monotonic()
+        limits = self.suite.limits
+        if self._hurry:
+            one.stopped_because = "cancelled"
+        elif now - one.child.started > seconds(limits.trial):
+            one.stopped_because = f"longer than limits.trial = {limits.trial}"
+        elif now - one.last_sign > seconds(limits.no_progress):
+            one.stopped_because = f"no sign of life for limits.no_progress = {limits.no_progress}"
+        if one.stopped_because and one.child.alive:
+            one.child.stop()
+
+    def _finish(self, one: _Running) -> Record:
+        one.child.sweep()
+        self._read_events(one)
+        measurements = [dataclasses.asdict(m) for meter in one.meters for m in meter.stop()]
+        outcome = self._outcome(one)
+        outcome["measurements"] = [*outcome.get("measurements", ()), *measurements]
+        record = self._record(one.trial, outcome, self.store.attempts(one.trial.id, self.fingerprint))
+        if record.status == "cancelled":
+            return record
+        return self._commit(one.trial, record, one.child.folder / "predictions.jsonl.gz")
+
+    def _outcome(self, one: _Running) -> dict[str, Any]:
+        """Read what the child left, or classify how it died."""
+        if one.stopped_because == "cancelled":
+            return {"status": "cancelled"}
+        if one.stopped_because:
+            return _died("timeout", "Timeout", one.stopped_because, one.child.folder)
+        try:
+            outcome: dict[str, Any] = json.loads((one.child.folder / "outcome.json").read_text(encoding="utf-8"))
+        except (FileNotFoundError, ValueError):
+            return _died("error", "ProcessDied", one.child.ending(), one.child.folder)
+        return outcome
+
+    def _not_applicable(self, trial: Trial) -> Record:
+        failure = dataclasses.asdict(Failure("NotApplicable", trial.not_applicable or ""))
+        return self._record(trial, {"status": "not-applicable", "failure": failure}, 0)
+
+    def _record(self, trial: Trial, outcome: dict[str, Any], attempts: int) -> Record:
+        table = {
+            "schema": "ftbench.record/1",
+            "id": trial.id,
+            "cell": trial.cell,
+            "environment": self.fingerprint,
+            "trial": dataclasses.asdict(trial),
+            "primary": self.catalog.find("tasks", trial.stages[0].task.use).primary,  # type: ignore[attr-defined]  # every task has one
+            "attempts": attempts,
+            **outcome,
+        }
+        return Record.from_json(json.dumps(table))
+
+    def _commit(self, trial: Trial, record: Record, predictions: Path | None = None) -> Record:
+        self.store.commit(record, predictions)
+        self.plugins.trial_finished(trial, record)
+        return record
+
+
+def _died(status: str, kind: str, message: str, folder: Path) -> dict[str, Any]:
+    tail = _tail(folder / "output.log")
+    return {"status": status, "failure": dataclasses.asdict(Failure(kind, message, tail or None))}
+
+
+def _tail(path: Path, size: int = 4000) -> str:
+    """Give the end of a log, however long the log is."""
+    try:
+        with path.open("rb") as stream:
+            stream.seek(0, os.SEEK_END)
+            stream.seek(max(0, stream.tell() - size))
+            return stream.read().decode("utf-8", "replace")
+    except FileNotFoundError:
+        return ""
+
+
+def _without_none(value: Any) -> Any:
+    """Drop what TOML cannot say."""
+    if isinstance(value, dict):
+        return {key: _without_none(item) for key, item in value.items() if item is not None}
+    if isinstance(value, list | tuple):
+        return [_without_none(item) for item in value]
+    return value

@@ -1,0 +1,92 @@
+"""Splits made from a seed: stratified, grouped, the same for every strategy and every trial seed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Mapping, Sequence
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True)
+class Example(Generic[Item]):
+    """One item of a data set."""
+
+    id: str
+    """A name that stays the same across runs."""
+    value: Item
+    """What is encoded: a text, an image, a sound."""
+    label: int
+    """Its class, counted from 0."""
+
+
+@dataclass(frozen=True)
+class Splits(Generic[Item]):
+    """The three splits of a task."""
+
+    train: Sequence[Example[Item]]
+    validation: Sequence[Example[Item]]
+    test: Sequence[Example[Item]]
+
+    def __getitem__(self, name: str) -> Sequence[Example[Item]]:
+        return {"train": self.train, "validation": self.validation, "test": self.test}[name]
+
+    def ids(self) -> dict[str, list[str]]:
+        """Give the ids of each split, in order."""
+        return {name: [example.id for example in self[name]] for name in ("train", "validation", "test")}
+
+    def hash(self) -> str:
+        """Hash ids and labels of all splits, in order."""
+        digest = hashlib.sha256()
+        for name in ("train", "validation", "test"):
+            for example in self[name]:
+                digest.update(f"{name}\0{example.id}\0{example.label}\n".encode())
+        return digest.hexdigest()[:16]
+
+
+def draw(
+    examples: Sequence[Example[Item]],
+    sizes: Mapping[str, int],
+    seed: int,
+    groups: Mapping[str, Hashable] | None = None,
+) -> dict[str, list[Example[Item]]]:
+    """Draw disjoint samples, each balanced over the classes, no group in two of them.
+
+    Args:
+        examples: what to draw from.
+        sizes: sample name → how many examples; samples are filled in this order.
+        seed: the same seed and examples give the same samples.
+        groups: example id → group (a word family, a speaker, a document); by default each example is its own.
+
+    Returns:
+        Sample name → examples. A class that runs out leaves the sample short.
+    """
+    rng = np.random.default_rng(seed)
+    families: dict[Hashable, list[Example[Item]]] = defaultdict(list)
+    for example in examples:
+        families[groups[example.id] if groups else example.id].append(example)
+    keys = list(families)
+    order = [keys[place] for place in rng.permutation(len(keys))]
+    classes = sorted({example.label for example in examples})
+    drawn: dict[str, list[Example[Item]]] = {}
+    remaining = iter(order)
+    for name, size in sizes.items():
+        wanted = {label: size // len(classes) + (rank < size % len(classes)) for rank, label in enumerate(classes)}
+        sample: list[Example[Item]] = []
+        while any(wanted.values()):
+            key = next(remaining, None)
+            if key is None:
+                break
+            for example in families[key]:
+                if wanted[example.label]:
+                    wanted[example.label] -= 1
+                    sample.append(example)
+        drawn[name] = [sample[place] for place in rng.permutation(len(sample))]
+    return drawn

@@ -1,0 +1,88 @@
+"""The contract of a strategy: what trains, and how.
+
+Options are the dataclass fields of a strategy, each with a docstring; state is set in `prepare`. The core makes a fresh
+instance for each trial and trains every stage of a sequence, for every strategy. The moments, in order:
+
+    prepare → for each stage: [param_groups → optimizer → for each step: before_step → loss → after_backward]
+            → end_stage (when another stage follows) → finish
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from torch import Tensor
+    from torch.optim import Optimizer
+
+    from .backbone import Card, Learner
+    from .bench import Bench
+
+
+class Strategy(ABC):
+    """A way to fine-tune."""
+
+    lr_ratio: ClassVar[float] = 1.0
+    """The strategy's published learning rate over that of full fine-tuning; `lr = "auto"` multiplies the backbone's
+    published rate by it."""
+    needs_sequence: ClassVar[bool] = False
+    """Whether the strategy has a meaning only where tasks are learnt one after another."""
+    needs_roles: ClassVar[frozenset[str]] = frozenset()
+    """Module roles without which the strategy cannot be applied."""
+
+    @abstractmethod
+    def prepare(self, learner: Learner, bench: Bench) -> None:
+        """Choose what trains: freeze, add modules. Called once, on the pretrained model."""
+
+    def check(self, card: Card) -> None:
+        """Refuse a backbone before anything is loaded; must not import torch.
+
+        Raises:
+            NotApplicable: the strategy cannot serve the backbone; the message is shown in the row.
+        """
+        from .errors import NotApplicable
+
+        missing = sorted(self.needs_roles - card.roles)
+        if missing:
+            message = f"{card.architecture} has no {' and no '.join(missing)} modules"
+            raise NotApplicable(message)
+
+    def lr(self, card: Card) -> float:
+        """Give the learning rate of `lr = "auto"`; must not import torch."""
+        return card.full_lr * self.lr_ratio
+
+    def param_groups(self, learner: Learner) -> list[dict[str, Any]]:
+        """Group what trains for the optimizer: all of it, no weight decay on vectors (biases, norms)."""
+        matrices, vectors = [], []
+        for _, parameter in learner.trainable():
+            (matrices if parameter.ndim > 1 else vectors).append(parameter)
+        return [group for group in ({"params": matrices}, {"params": vectors, "weight_decay": 0.0}) if group["params"]]
+
+    def optimizer(self, learner: Learner, groups: list[dict[str, Any]]) -> Optimizer | None:
+        """Make the optimizer where it is part of the strategy; None takes the suite's."""
+        del learner, groups
+        return None
+
+    def loss(self, learner: Learner, batch: Mapping[str, Tensor], outputs: Any, task_loss: Tensor) -> Tensor:
+        """Give what is minimised, a scalar; by default the task's loss, which is logged apart in any case."""
+        del learner, batch, outputs
+        return task_loss
+
+    def before_step(self, learner: Learner, step: int) -> None:
+        """Act before the forward pass of optimizer step `step` (from 0); all gradients are None."""
+
+    def after_backward(self, learner: Learner, step: int) -> None:
+        """Act on the gradients, before clipping and the update."""
+
+    def end_stage(self, learner: Learner, bench: Bench) -> None:
+        """Look back on the stage just learnt; called when another stage follows."""
+
+    def finish(self, learner: Learner) -> None:
+        """Leave the model as it will be used: merge, average."""
+
+    def fit(self, learner: Learner, bench: Bench) -> None:
+        """Train one stage; by default the shared loop."""
+        bench.train(learner, self)

@@ -1,0 +1,103 @@
+"""The contract of a task: what is learnt, from which examples, and how an answer is scored."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from .encoded import Encoded, Ragged
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from .measurement import Measurement
+    from .splits import Example, Splits
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where data come from."""
+
+    licence: str
+    """SPDX identifier, or what is known."""
+    source: str
+    """Who made it, and which package or file carries it."""
+    note: str = ""
+    """Anything a reader of a table must know, such as `synthetic`."""
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What scoring a split gives."""
+
+    measurements: tuple[Measurement, ...]
+    """Metrics of the split."""
+    predictions: tuple[Mapping[str, Any], ...]
+    """One mapping per example: id, label, prediction and the task's own scores, as JSON values."""
+    confusion: tuple[tuple[int, ...], ...] | None = None
+    """Counts, row = true class, column = predicted class; None where there are no classes."""
+
+
+class Task(ABC):
+    """A data set with a question. Options are dataclass fields; the instance is made anew in every process."""
+
+    modality: ClassVar[str]
+    """`text`, `vision` or `speech`: which backbones it meets by default."""
+    unit: ClassVar[str]
+    """What throughput counts: `tokens`, `images`, `audio seconds`."""
+    primary: ClassVar[str]
+    """The metric that ranks strategies."""
+
+    @abstractmethod
+    def splits(self, seed: int) -> Splits[Any]:
+        """Make the splits; the same `seed` gives the same splits on every machine."""
+
+    @abstractmethod
+    def encode(self, examples: Sequence[Example[Any]], processor: Any) -> Encoded:
+        """Turn examples into arrays with the backbone's processor."""
+
+    @property
+    @abstractmethod
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes, in the order of the labels; must not import torch."""
+
+    @abstractmethod
+    def fingerprint(self) -> Mapping[str, Any]:
+        """Give what decides the examples (file hashes, versions), as JSON values; must not import torch.
+
+        Raises:
+            UserError: a file named by the options is missing or unreadable.
+        """
+
+    @abstractmethod
+    def provenance(self) -> Provenance:
+        """Tell where the data come from; must not import torch."""
+
+    @abstractmethod
+    def loss(self, outputs: Any, batch: Mapping[str, Tensor]) -> Tensor:
+        """Give the mean loss over the batch, a scalar."""
+
+    @abstractmethod
+    def score(self, logits: NDArray[np.float32], examples: Encoded) -> Scored:
+        """Score the model's outputs, shape [examples, classes], on one split."""
+
+    def collate(self, encoded: Encoded, indices: Sequence[int]) -> dict[str, Tensor]:
+        """Make a batch of the examples at `indices`; unequal rows are padded on the right and masked."""
+        import torch
+
+        batch: dict[str, Tensor] = {}
+        rows = list(indices)
+        for name, column in encoded.columns.items():
+            if isinstance(column, Ragged):
+                values, real = column.take(rows)
+                batch[name] = torch.from_numpy(values)
+                batch["attention_mask"] = torch.from_numpy(real.astype("int64"))
+            else:
+                batch[name] = torch.from_numpy(column[rows])
+        batch["labels"] = torch.from_numpy(encoded.labels[rows])
+        return batch

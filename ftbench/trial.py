@@ -1,0 +1,287 @@
+"""Trials: plain, hashable values, and the plan that multiplies a suite into them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import defaultdict
+from collections.abc import Mapping  # noqa: TC003 - pydantic resolves the field types at run time
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from .catalog import option_names
+from .errors import NotApplicable, SuiteError, UserError
+from .fingerprint import code_hash, digest
+from .suite import task_training
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .backbone import Backbone, Card
+    from .catalog import Catalog
+    from .strategy import Strategy
+    from .suite import BackboneChoice, SequenceChoice, StrategyChoice, Suite, TaskChoice
+    from .task import Task
+
+TRAINING_VERSION = 1
+"""Raised when a change of the core changes a result; a test holds a trace and fails when it moves and this does not."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One named part of a trial: a backbone, a task or a strategy, its options complete."""
+
+    use: str
+    """The name a plugin offers."""
+    label: str
+    """What tables call it."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """Every option, defaults included."""
+    fingerprint: Mapping[str, Any] = field(default_factory=dict)
+    """What decides its content beside the options: hashes of weights or data."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One task of a trial with its protocol."""
+
+    task: Part
+    """What is learnt."""
+    training: Mapping[str, Any]
+    """The complete `Training`, the learning rate resolved."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Backbone × task (or sequence) × strategy × seed × protocol."""
+
+    suite: str
+    """Name of the suite."""
+    target: str
+    """Label of the task or sequence: a column of the page."""
+    modality: str
+    """`text`, `vision` or `speech`."""
+    backbone: Part
+    stages: tuple[Stage, ...]
+    strategy: Part
+    seed: int
+    split_seed: int
+    device: str
+    """`cpu` or `cuda`."""
+    threads: int
+    """CPU threads."""
+    profile: str
+    """Measuring profile."""
+    meters: tuple[str, ...]
+    """Names of meters."""
+    code: str
+    """Hash of the code of backbone, tasks and strategy."""
+    not_applicable: str | None = None
+    """Why the strategy cannot serve this cell; None where it can."""
+
+    @cached_property
+    def cell(self) -> str:
+        """Hash of what is compared: data, weights, options, protocol, seed; not the code."""
+        return digest(
+            {
+                "backbone": _content(self.backbone),
+                "stages": [{"task": _content(s.task), "training": dict(s.training)} for s in self.stages],
+                "strategy": _content(self.strategy),
+                "seed": self.seed,
+                "split_seed": self.split_seed,
+                "device": self.device,
+                "threads": self.threads,
+            }
+        )
+
+    @cached_property
+    def id(self) -> str:
+        """Hash of the cell and of the code that computes it."""
+        return digest([self.cell, self.code, TRAINING_VERSION])
+
+    @property
+    def is_sequence(self) -> bool:
+        """Whether several tasks are learnt one after another."""
+        return len(self.stages) > 1
+
+    @property
+    def name(self) -> str:
+        """A short name for people."""
+        return f"{self.target} · {self.backbone.label} · {self.strategy.label} · seed {self.seed}"
+
+
+def _content(part: Part) -> dict[str, Any]:
+    return {"use": part.use, "options": dict(part.options), "fingerprint": dict(part.fingerprint)}
+
+
+@dataclass(frozen=True)
+class _Target:
+    """A column of the page: a task alone, or a sequence."""
+
+    label: str
+    tasks: tuple[TaskChoice, ...]
+    backbones: tuple[str, ...] | None
+    strategies: tuple[str, ...] | None
+    place: str
+
+
+def plan(suite: Suite, catalog: Catalog, device: str = "cpu") -> list[Trial]:
+    """Multiply a suite into trials, seed by seed, so that a run cut short has whole comparisons.
+
+    Raises:
+        SuiteError: a file named by an option is missing; a task has no backbone; a strategy or task has no cell.
+    """
+    return _Planner(suite, catalog, device).trials()
+
+
+class _Planner:
+    def __init__(self, suite: Suite, catalog: Catalog, device: str) -> None:
+        self.suite, self.catalog, self.device = suite, catalog, device
+        self.mistakes: list[str] = []
+        self.backbones: dict[str, tuple[Backbone, Part, Card]] = {}
+        self.tasks: dict[str, tuple[Task, Part]] = {}
+        self.strategies: dict[str, tuple[Strategy, Part]] = {}
+        self.codes: dict[tuple[type, ...], str] = {}
+
+    def trials(self) -> list[Trial]:
+        self._describe()
+        if self.mistakes:
+            raise SuiteError(*self.mistakes)
+        cells = list(self._cells())
+        self._check_cells(cells)
+        if self.mistakes:
+            raise SuiteError(*self.mistakes)
+        return [self._trial(*cell, seed) for seed in self.suite.seeds for cell in cells]
+
+    def _describe(self) -> None:
+        for number, choice in enumerate(self.suite.backbones, 1):
+            with self._at(f"backbone[{number}]"):
+                backbone = self.catalog.build("backbones", choice.use, choice.options)
+                part = Part(choice.use, choice.label, _complete(backbone), dict(backbone.fingerprint()))
+                self.backbones[choice.label] = (backbone, part, backbone.card())
+        for number, task_choice in enumerate(self.suite.tasks, 1):
+            with self._at(f"task[{number}]"):
+                task = self.catalog.build("tasks", task_choice.use, task_choice.options)
+                part = Part(task_choice.use, task_choice.label, _complete(task), dict(task.fingerprint()))
+                self.tasks[task_choice.label] = (task, part)
+        for number, strategy_choice in enumerate(self.suite.strategies, 1):
+            with self._at(f"strategy[{number}]"):
+                strategy = self.catalog.build("strategies", strategy_choice.use, strategy_choice.options)
+                part = Part(strategy_choice.use, strategy_choice.label, _complete(strategy))
+                self.strategies[strategy_choice.label] = (strategy, part)
+
+    def _at(self, place: str) -> _Collect:
+        return _Collect(self.mistakes, place)
+
+    def _targets(self) -> Iterator[_Target]:
+        tasks = {choice.label: choice for choice in self.suite.tasks}
+        for number, task in enumerate(self.suite.tasks, 1):
+            if task.alone:
+                yield _Target(task.label, (task,), task.backbones, task.strategies, f"task[{number}]")
+        for number, sequence in enumerate(self.suite.sequences, 1):
+            members = tuple(tasks[label] for label in sequence.tasks)
+            modalities = {self.tasks[task.label][0].modality for task in members}
+            if len(modalities) > 1:
+                self.mistakes.append(f"sequence[{number}].tasks: one learner cannot learn {' and '.join(sorted(modalities))}")
+                continue
+            yield _Target(sequence.label, members, sequence.backbones, sequence.strategies, f"sequence[{number}]")
+
+    def _cells(self) -> Iterator[tuple[_Target, BackboneChoice, StrategyChoice]]:
+        for target in self._targets():
+            modality = self.tasks[target.tasks[0].label][0].modality
+            met = [b for b in self.suite.backbones if self._meets(b, target, modality)]
+            if not met:
+                self.mistakes.append(f"{target.place}: no [[backbone]] of this suite is for {modality}")
+            for backbone in met:
+                for strategy in self.suite.strategies:
+                    allowed = (target.strategies, backbone.strategies)
+                    if any(labels is not None and strategy.label not in labels for labels in allowed):
+                        continue
+                    if self.strategies[strategy.label][0].needs_sequence and len(target.tasks) == 1:
+                        continue
+                    yield target, backbone, strategy
+
+    def _meets(self, backbone: BackboneChoice, target: _Target, modality: str) -> bool:
+        if target.backbones is not None:
+            return backbone.label in target.backbones
+        return self.backbones[backbone.label][2].modality == modality
+
+    def _reason(self, backbone: BackboneChoice, strategy: StrategyChoice) -> str | None:
+        try:
+            self.strategies[strategy.label][0].check(self.backbones[backbone.label][2])
+        except NotApplicable as error:
+            return str(error)
+        return None
+
+    def _check_cells(self, cells: list[tuple[_Target, BackboneChoice, StrategyChoice]]) -> None:
+        reasons: dict[str, list[str | None]] = defaultdict(list)
+        for _, backbone, strategy in cells:
+            reasons[strategy.label].append(self._reason(backbone, strategy))
+        for number, choice in enumerate(self.suite.strategies, 1):
+            found = reasons[choice.label]
+            if not found and self.strategies[choice.label][0].needs_sequence:
+                self.mistakes.append(f"strategy[{number}]: {choice.label!r} needs a [[sequence]] of tasks, and meets none")
+            elif not found:
+                self.mistakes.append(f"strategy[{number}]: {choice.label!r} meets no task and no backbone of this suite")
+            elif all(found):
+                self.mistakes.append(f"strategy[{number}]: {choice.label!r} can serve no cell of this suite: {found[0]}")
+        trained = {target.label for target, _, _ in cells}
+        for target in self._targets():
+            if target.label not in trained and not self.mistakes:
+                self.mistakes.append(f"{target.place}: {target.label!r} meets no strategy of this suite")
+
+    def _trial(self, target: _Target, backbone: BackboneChoice, strategy: StrategyChoice, seed: int) -> Trial:
+        instance, part = self.strategies[strategy.label]
+        loaded, backbone_part, card = self.backbones[backbone.label]
+        classes = (type(instance), type(loaded), *(type(self.tasks[task.label][0]) for task in target.tasks))
+        if classes not in self.codes:
+            self.codes[classes] = code_hash(classes)
+        return Trial(
+            suite=self.suite.name,
+            target=target.label,
+            modality=card.modality,
+            backbone=backbone_part,
+            stages=tuple(self._stage(task, strategy, instance, card) for task in target.tasks),
+            strategy=part,
+            seed=seed,
+            split_seed=self.suite.split_seed,
+            device=self.device.partition(":")[0],
+            threads=self.suite.machine.threads,
+            profile=self.suite.profile,
+            meters=self.suite.measure.meters,
+            code=self.codes[classes],
+            not_applicable=self._reason(backbone, strategy),
+        )
+
+    def _stage(self, task: TaskChoice, choice: StrategyChoice, strategy: Strategy, card: Card) -> Stage:
+        training = dataclasses.asdict(task_training(self.suite.training, task))
+        if choice.lr is not None:
+            training["lr"] = choice.lr
+        elif training["lr"] == "auto":
+            training["lr"] = strategy.lr(card)
+        return Stage(self.tasks[task.label][1], training)
+
+
+class _Collect:
+    """Turns a user's mistake into a line that begins with its place; lets everything else through."""
+
+    def __init__(self, mistakes: list[str], place: str) -> None:
+        self.mistakes, self.place = mistakes, place
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, _: type[BaseException] | None, error: BaseException | None, __: object) -> bool:
+        if not isinstance(error, UserError):
+            return False
+        self.mistakes.extend(f"{self.place}: {mistake}" for mistake in error.mistakes)
+        return True
+
+
+def _complete(instance: Any) -> dict[str, Any]:
+    """Give every option of an instance as JSON values."""
+    return {name: _plain(getattr(instance, name)) for name in option_names(type(instance))}
+
+
+def _plain(value: Any) -> Any:
+    return [_plain(item) for item in value] if isinstance(value, tuple | list) else value

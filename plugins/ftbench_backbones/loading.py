@@ -1,0 +1,123 @@
+"""Make a learner from a model directory through transformers' Auto classes."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ftbench import Card, Learner, UserError
+
+from .architectures import ARCHITECTURES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_AUTO = {
+    "text": ("AutoModelForSequenceClassification", "AutoTokenizer"),
+    "vision": ("AutoModelForImageClassification", "AutoImageProcessor"),
+    "speech": ("AutoModelForAudioClassification", "AutoFeatureExtractor"),
+}
+
+# Randomness inside the network would differ from strategy to strategy, and layer drop breaks some of them.
+_COMPARABLE = {"layerdrop": 0.0, "apply_spec_augment": False, "use_cache": False}
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """Read a model directory's `config.json` without transformers.
+
+    Raises:
+        UserError: the directory or its configuration is missing, broken, or of an architecture not known here.
+    """
+    path = folder / "config.json"
+    try:
+        config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        kind = config["model_type"]
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file; a model directory written by save_pretrained is needed") from None
+    except (ValueError, KeyError, TypeError, OSError) as error:
+        raise UserError(f"{path}: not a model configuration: {error}") from None
+    if kind not in ARCHITECTURES:
+        known = ", ".join(sorted(ARCHITECTURES))
+        raise UserError(f"{path}: model_type {kind!r} is not known to this plugin; known: {known}")
+    return config
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """List the safetensors files of a model directory.
+
+    Raises:
+        UserError: there are none; weights in pickle files are refused.
+    """
+    files = sorted(folder.glob("*.safetensors"))
+    if not files:
+        pickled = sorted(folder.glob("*.bin"))
+        hint = f"; {pickled[0].name} is a pickle, which can run code: convert it to safetensors" if pickled else ""
+        raise UserError(f"{folder}: no *.safetensors weights{hint}")
+    return files
+
+
+def make_card(config: Mapping[str, Any], *, licence: str, source: str, full_lr: float, note: str = "") -> Card:
+    """Describe a model directory by its configuration."""
+    architecture = ARCHITECTURES[config["model_type"]]
+    return Card(config["model_type"], architecture.modality, architecture.roles, licence, source, full_lr, note)
+
+
+def load_learner(
+    folder: Path,
+    labels: int,
+    card: Card,
+    *,
+    pretrained: bool = True,
+    attention: str | None = None,
+    head: tuple[str, ...] | None = None,
+) -> Learner:
+    """Load weights in fp32 under a fresh head; where `pretrained` is false, the same architecture at random.
+
+    Args:
+        folder: the model directory.
+        labels: outputs of the head.
+        card: says which Auto classes to use.
+        pretrained: whether the weights are read.
+        attention: transformers' attention implementation; its own choice by default.
+        head: names of the modules made anew, where they are not the architecture's usual ones.
+    """
+    import torch
+    import transformers
+
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    model_class, processor_class = (getattr(transformers, name) for name in _AUTO[card.modality])
+    config = transformers.AutoConfig.from_pretrained(folder, num_labels=labels, local_files_only=True)
+    for name, value in _COMPARABLE.items():
+        if hasattr(config, name):
+            setattr(config, name, value)
+    extra = {"attn_implementation": attention} if attention else {}
+    if pretrained:
+        model = model_class.from_pretrained(
+            folder, config=config, dtype=torch.float32, use_safetensors=True, local_files_only=True,
+            ignore_mismatched_sizes=True, **extra,
+        )  # fmt: skip
+    else:
+        model = model_class.from_config(config, **extra)
+    architecture = ARCHITECTURES[card.architecture]
+    roles = replace(architecture, head=head or architecture.head).resolve(model)
+    _fresh_head(model, roles.head)
+    processor = processor_class.from_pretrained(folder, local_files_only=True)
+    if card.modality == "text":
+        if processor.pad_token is None:
+            processor.pad_token = processor.eos_token
+        model.config.pad_token_id = processor.pad_token_id
+    model.eval()
+    return Learner(model, roles, processor, card)
+
+
+def _fresh_head(model: Any, names: tuple[str, ...]) -> None:
+    """Initialise the head as the architecture does, even where the directory holds one of the right size."""
+    for name in names:
+        for module in model.get_submodule(name).modules():
+            for parameter in module.parameters(recurse=False):
+                parameter._is_hf_initialized = False  # noqa: SLF001 - the flag transformers looks at
+            module._is_hf_initialized = False  # noqa: SLF001
+            model._init_weights(module)  # noqa: SLF001 - transformers has no public way to initialise one module

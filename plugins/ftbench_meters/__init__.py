@@ -1,0 +1,16 @@
+"""Meters: what is measured beside the scores."""
+
+from collections.abc import Mapping
+
+from ftbench import Meter, hookimpl
+
+from .energy import DeviceMeter
+from .memory import MemoryMeter
+from .parameters import ParameterMeter
+from .time import TimeMeter
+
+
+@hookimpl
+def ftbench_meters() -> Mapping[str, type[Meter]]:
+    """Offer what this package has."""
+    return {"parameters": ParameterMeter, "time": TimeMeter, "memory": MemoryMeter, "energy": DeviceMeter}

@@ -1,0 +1,54 @@
+"""Bottleneck adapters: small networks between frozen sublayers (Houlsby et al. 2019; Pfeiffer et al. 2021)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+
+from annotated_types import Ge
+from ftbench import NotApplicable, Strategy
+
+if TYPE_CHECKING:
+    from ftbench import Bench, Card, Learner
+
+
+@dataclass
+class Adapter(Strategy):
+    """h + W_up·σ(W_down·h) where a sublayer's output leaves, before the residual sum; near the identity at first."""
+
+    lr_ratio: ClassVar[float] = 10.0
+
+    kind: Literal["houlsby", "pfeiffer"] = "houlsby"
+    """`houlsby`: after attention and after the feed-forward part. `pfeiffer`: after the feed-forward part only."""
+    bottleneck: Annotated[int, Ge(1)] = 64
+    """Width m of the bottleneck."""
+    activation: Literal["gelu", "relu"] = "gelu"
+    """The nonlinearity σ."""
+    train_layer_norm: bool = True
+    """Train the layer norms too, as Houlsby et al. do."""
+
+    def check(self, card: Card) -> None:
+        """Refuse a backbone without residual blocks."""
+        if not self._roles(card):
+            message = f"{card.architecture} has no residual blocks an adapter could stand in"
+            raise NotApplicable(message)
+
+    def _roles(self, card: Card) -> list[str]:
+        wanted = ("attention_exit", "ffn_exit") if self.kind == "houlsby" else ("ffn_exit",)
+        found = [role for role in wanted if role in card.roles]
+        # A convolutional network has no sublayers: one adapter of 1 × 1 convolutions stands after each block.
+        return found or [role for role in ("block_exit",) if role in card.roles]
+
+    def prepare(self, learner: Learner, bench: Bench) -> None:
+        """Freeze the backbone and put the adapters in."""
+        from torch import nn
+
+        from .modules.bottleneck import insert_adapters
+
+        learner.freeze_backbone()
+        exits = [module for role in self._roles(learner.card) for module in learner.modules(role)]
+        insert_adapters(learner.model, exits, self.bottleneck, self.activation, bench.device)
+        if self.train_layer_norm:
+            for module in learner.model.modules():
+                if isinstance(module, nn.LayerNorm):
+                    module.requires_grad_(requires_grad=True)

@@ -1,0 +1,32 @@
+"""Full fine-tuning: every parameter trains (Devlin et al. 2019, section 3; Baevski et al. 2020, section 4)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ftbench import Strategy
+
+if TYPE_CHECKING:
+    from ftbench import Bench, Learner
+
+
+@dataclass
+class Full(Strategy):
+    """Train every parameter."""
+
+    freeze_feature_encoder: bool = True
+    """Keep the convolutional front end of wav2vec-like backbones as it was pretrained, as wav2vec 2.0 does."""
+
+    def prepare(self, learner: Learner, bench: Bench) -> None:
+        """Let everything train but a pretrained convolutional front end."""
+        train_everything(learner, freeze_feature_encoder=self.freeze_feature_encoder)
+
+
+def train_everything(learner: Learner, *, freeze_feature_encoder: bool) -> None:
+    """Let every parameter train, the convolutional front end of a pretrained speech model apart where asked."""
+    learner.model.requires_grad_(requires_grad=True)
+    learner.train_head()
+    if freeze_feature_encoder and learner.card.note != "random weights":
+        for module in learner.modules("feature_encoder"):
+            module.requires_grad_(requires_grad=False)

@@ -1,0 +1,23 @@
+"""The untrained model: pretrained weights under a random head, the row every leaderboard needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ftbench import Strategy
+
+if TYPE_CHECKING:
+    from ftbench import Bench, Learner
+
+
+@dataclass
+class Untrained(Strategy):
+    """Train nothing."""
+
+    def prepare(self, learner: Learner, bench: Bench) -> None:
+        """Freeze everything."""
+        learner.model.requires_grad_(requires_grad=False)
+
+    def fit(self, learner: Learner, bench: Bench) -> None:
+        """Do nothing."""

@@ -1,0 +1,88 @@
+"""Two questions about the same human-rated words: is it positive, is it strong?"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+import numpy as np
+from annotated_types import Ge
+from ftbench import ClassificationTask, Encoded, Example, Provenance, Ragged, Splits, file_sha256
+
+from .lexicon import Word, lexicon_file, words
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+@dataclass
+class _RatedWords(ClassificationTask):
+    """What both share: the lexicon, families that stay in one split, tokens."""
+
+    modality: ClassVar[str] = "text"
+    unit: ClassVar[str] = "tokens"
+
+    train_size: Annotated[int, Ge(1)] = 240
+    """Training words, balanced over the classes."""
+    max_length: Annotated[int, Ge(3)] = 12
+    """Longest encoded word, in tokens."""
+
+    @abstractmethod
+    def label(self, word: Word) -> int | None:
+        """Give the class of a word; None leaves it out."""
+
+    def splits(self, seed: int) -> Splits[str]:
+        """Draw balanced splits; no word family is in two of them."""
+        labelled = [(word, self.label(word)) for word in words()]
+        examples = [Example(word.text, word.text, label) for word, label in labelled if label is not None]
+        families = {word.text: word.family for word, _ in labelled}
+        return Splits(**self.drawn(examples, seed, families))
+
+    def encode(self, examples: Sequence[Example[str]], processor: Any) -> Encoded:
+        """Tokenize; a word's tokens, the special ones included, are its units."""
+        texts = [example.value for example in examples]
+        rows = processor(texts, truncation=True, max_length=self.max_length)["input_ids"]
+        return Encoded(
+            columns={"input_ids": Ragged.of(rows, padding=processor.pad_token_id)},
+            labels=np.array([example.label for example in examples]),
+            ids=tuple(example.id for example in examples),
+            units=np.array([len(row) for row in rows], float),
+        )
+
+    def fingerprint(self) -> Mapping[str, Any]:
+        """Give the hash of the lexicon."""
+        return {"lexicon": file_sha256(lexicon_file())}
+
+    def provenance(self) -> Provenance:
+        """Name the lexicon."""
+        return Provenance("MIT", "VADER lexicon (Hutto and Gilbert 2014), PyPI wheel vaderSentiment 3.3.2, ten ratings a word")
+
+
+@dataclass
+class WordSentiment(_RatedWords):
+    """Is an English word positive or negative? Words rated at least 1.0 away from neutral."""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The two signs."""
+        return ("negative", "positive")
+
+    def label(self, word: Word) -> int | None:
+        """Give the sign of the rating."""
+        return None if abs(word.rating) < 1.0 else int(word.rating > 0)
+
+
+@dataclass
+class WordIntensity(_RatedWords):
+    """Is the feeling of an English word weak or strong? Rated up to 1.2, or at least 2.2, away from neutral."""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The two strengths."""
+        return ("weak", "strong")
+
+    def label(self, word: Word) -> int | None:
+        """Compare the distance from neutral."""
+        distance = abs(word.rating)
+        return 0 if distance <= 1.2 else 1 if distance >= 2.2 else None

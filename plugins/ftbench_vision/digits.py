@@ -1,0 +1,89 @@
+"""Handwritten digits: the 1,797 real 8 × 8 images inside scikit-learn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+import numpy as np
+from annotated_types import Ge
+from ftbench import ClassificationTask, Encoded, Example, Provenance, Splits, file_sha256
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+
+def _file() -> Path:
+    spec = find_spec("sklearn")
+    assert spec is not None, "scikit-learn is a dependency"
+    assert spec.origin is not None
+    return Path(spec.origin).parent / "datasets" / "data" / "digits.csv.gz"
+
+
+@dataclass
+class Digits(ClassificationTask):
+    """Which digit is it? Ten classes."""
+
+    modality: ClassVar[str] = "vision"
+    unit: ClassVar[str] = "images"
+    numerals: ClassVar[tuple[int, ...]] = tuple(range(10))
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The numerals."""
+        return tuple(str(numeral) for numeral in self.numerals)
+
+    def splits(self, seed: int) -> Splits[NDArray[np.uint8]]:
+        """Draw balanced splits."""
+        table = np.loadtxt(_file(), delimiter=",")
+        pixels = np.rint(table[:, :-1].reshape(-1, 8, 8) * (255 / 16)).astype(np.uint8)
+        examples = [
+            Example(f"digit-{row}", pixels[row], self.numerals.index(numeral))
+            for row, numeral in enumerate(table[:, -1].astype(int).tolist())
+            if numeral in self.numerals
+        ]
+        return Splits(**self.drawn(examples, seed))
+
+    def encode(self, examples: Sequence[Example[NDArray[np.uint8]]], processor: Any) -> Encoded:
+        """Upscale and normalise with the backbone's processor, in colour where it wants three channels."""
+        from PIL import Image
+
+        channels = len(processor.image_mean)
+        images = [Image.fromarray(example.value).convert("RGB" if channels == 3 else "L") for example in examples]
+        pixels = processor(images, return_tensors="np")["pixel_values"]
+        return Encoded(
+            columns={"pixel_values": np.asarray(pixels, np.float32)},
+            labels=np.array([example.label for example in examples]),
+            ids=tuple(example.id for example in examples),
+            units=np.ones(len(examples)),
+        )
+
+    def fingerprint(self) -> Mapping[str, Any]:
+        """Give the hash of scikit-learn's file."""
+        return {"digits": file_sha256(_file())}
+
+    def provenance(self) -> Provenance:
+        """Name the data set."""
+        return Provenance("CC-BY-4.0", "UCI Optical Recognition of Handwritten Digits (test part), inside scikit-learn")
+
+
+@dataclass
+class Digits04(Digits):
+    """Which digit is it, of 0 to 4?"""
+
+    numerals: ClassVar[tuple[int, ...]] = (0, 1, 2, 3, 4)
+    test_size: Annotated[int, Ge(1)] = 500
+    """Test examples."""
+
+
+@dataclass
+class Digits59(Digits):
+    """Which digit is it, of 5 to 9?"""
+
+    numerals: ClassVar[tuple[int, ...]] = (5, 6, 7, 8, 9)
+    test_size: Annotated[int, Ge(1)] = 500
+    """Test examples."""

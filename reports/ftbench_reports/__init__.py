@@ -1,0 +1,15 @@
+"""Reports: what a summary looks like."""
+
+from collections.abc import Mapping
+
+from ftbench import Report, hookimpl
+
+from .html import HtmlReport
+from .markdown import MarkdownReport
+from .table import CsvReport
+
+
+@hookimpl
+def ftbench_reports() -> Mapping[str, type[Report]]:
+    """Offer what this package has."""
+    return {"html": HtmlReport, "markdown": MarkdownReport, "csv": CsvReport}

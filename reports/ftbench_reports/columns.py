@@ -1,0 +1,65 @@
+"""Which measurements a table shows, in which order, under which heading."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ftbench import quantity, share_interval
+
+if TYPE_CHECKING:
+    from ftbench import Contender, Target
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column."""
+
+    name: str
+    """The measurement."""
+    heading: str
+    """What people read above it."""
+
+
+_COSTS = (
+    Column("trainable_parameters", "trainable"),
+    Column("stored_bytes", "stored"),
+    Column("peak_host_memory", "peak host memory"),
+    Column("peak_allocated_memory", "peak device memory"),
+    Column("throughput", "throughput"),
+    Column("train_time", "training time"),
+    Column("wall_time", "wall time"),
+    Column("energy", "energy"),
+)
+
+
+def columns(target: Target) -> list[Column]:
+    """List the columns of a target's table; costs that nothing measured are left to the notes below it."""
+    primary = Column(target.primary, target.primary.replace("_", " "))
+    scores = [Column("forgetting", "forgetting")] if target.is_sequence else [Column("macro_f1", "macro F1")]
+    taken = [c for c in _COSTS if any(_has(contender, c.name) for contender in target.contenders)]
+    return [primary, *scores, *taken]
+
+
+def unmeasured(target: Target) -> list[str]:
+    """Say, for each cost without any value, why there is none."""
+    found = []
+    for column in _COSTS:
+        readings = [c.quantities[column.name] for c in target.contenders if column.name in c.quantities]
+        if readings and not any(reading.estimate for reading in readings):
+            found.append(f"{column.heading}: not measured: {readings[0].reason}")
+    return found
+
+
+def cell(contender: Contender, name: str) -> str:
+    """Write one cell; a share carries its interval."""
+    found = contender.quantities.get(name)
+    if found is None:
+        return ""
+    if found.estimate is None:
+        return f"not measured: {found.reason}"
+    return share_interval(found.estimate) if found.unit == "1" else quantity(found.estimate.mean, found.unit)
+
+
+def _has(contender: Contender, name: str) -> bool:
+    return name in contender.quantities and contender.quantities[name].estimate is not None

@@ -1,0 +1,32 @@
+"""The summary as CSV: a row per target, strategy and measurement."""
+
+from __future__ import annotations
+
+import csv
+from typing import TYPE_CHECKING
+
+from ftbench import Report, rows
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ftbench import Summary
+
+
+class CsvReport(Report):
+    """Every measurement with mean, interval, n, unit and method."""
+
+    def write(self, summary: Summary, folder: Path) -> Path:
+        """Write `report.csv`."""
+        path = folder / "report.csv"
+        table = rows(summary)
+        with path.open("w", encoding="utf-8", newline="") as stream:
+            writer = csv.DictWriter(stream, fieldnames=list(table[0]) if table else [])
+            writer.writeheader()
+            writer.writerows({key: _safe(value) for key, value in row.items()} for row in table)
+        return path
+
+
+def _safe(value: object) -> object:
+    """Keep spreadsheets from running a text as a formula."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
