@@ -29,8 +29,8 @@ from .notebook import load_records, run
 from .plugins import Plugins, Selection
 from .record import Curve, Failure, Record, Retention
 from .report import Report
-from .statistics import Difference, Estimate, estimate, holm, paired
 from .splits import Example, Splits, draw
+from .statistics import Difference, Estimate, estimate, holm, paired
 from .strategy import Strategy
 from .suite import Suite, Training
 from .summary import Contender, Quantity, Summary, Target, percent, point_interval, rows, share_interval, summarise

@@ -131,8 +131,17 @@ class Learner:
     def freeze_backbone(self) -> None:
         """Stop every parameter outside the heads from training, and every running statistic from moving."""
         self.model.requires_grad_(requires_grad=False)
+        self.freeze_feature_encoder()
         self.train_head()
         self.freeze_statistics()
+
+    def freeze_feature_encoder(self) -> None:
+        """Stop the convolutional front end of a speech model from training, and gradients from being sent through it."""
+        for module in self.modules("feature_encoder"):
+            module.requires_grad_(requires_grad=False)
+            # transformers asks for a gradient at the front end's input in any case, unless this flag says otherwise.
+            if hasattr(module, "_requires_grad"):
+                setattr(module, "_requires_grad", False)  # noqa: B010 - torch types every attribute as a module or tensor
 
     def train_head(self) -> None:
         """Let every head train, those not active included."""

@@ -56,9 +56,7 @@ class ClassificationTask(Task):
         names = range(len(self.classes))
         truth, guess = examples.labels, logits.argmax(1)
         log_probability = log_softmax(logits.astype(np.float64), axis=1)
-        precision, recall, f1, _ = precision_recall_fscore_support(
-            truth, guess, labels=list(names), average="macro", zero_division=np.nan
-        )
+        precision, recall, f1, _ = precision_recall_fscore_support(truth, guess, labels=list(names), average="macro", zero_division=np.nan)
         loss = float(-log_probability[np.arange(len(truth)), truth].mean())
         measurements = (
             _metric("accuracy", float(accuracy_score(truth, guess)), "accuracy_score"),

@@ -9,6 +9,7 @@ import time
 import traceback
 from contextlib import suppress
 from dataclasses import asdict, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -94,6 +95,7 @@ class _Execution:
         self.device = torch.device(spec.device)
         torch.set_num_threads(self.trial.threads)
         torch.use_deterministic_algorithms(mode=True, warn_only=True)
+        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # it has: torch sets it at run time
         torch.backends.cuda.matmul.allow_tf32 = False
         self.watch = Watch(spec.device, os.getpid())
         built: list[Meter] = [catalog.build("meters", name, {}) for name in self.trial.meters]
@@ -101,7 +103,6 @@ class _Execution:
         self.phases = Phases(self.watch, self.meters, self._synchronise)
         self.split_hashes: dict[str, str] = {}
         self.last_event = 0.0
-        self.steps_before = 0
 
     def _synchronise(self) -> None:
         if self.device.type == "cuda":
@@ -156,6 +157,7 @@ class _Execution:
             after_step=self._after_step,
         )  # fmt: skip
         bench.adopt(learner)
+        self.stage_steps = [bench.loader(stage=number).steps for number in range(bench.stages)]
         return learner, tests, bench
 
     def _stages(
@@ -170,7 +172,6 @@ class _Execution:
             learner.activate(ground.label, ground.task)
             with self.phases.phase("train"):
                 strategy.fit(learner, bench)
-            self.steps_before += bench.loader().steps
             last = number + 1 == len(self.grounds)
             if last:
                 with self.phases.phase("finish"):
@@ -193,8 +194,7 @@ class _Execution:
 
     def _after_step(self, bench: Bench, learner: Learner, step: int, trace: Trace) -> None:
         ground = self.grounds[bench.stage]
-        steps = bench.loader().steps if step == 1 else self.stage_steps
-        self.stage_steps = steps
+        steps = self.stage_steps[bench.stage]
         times = ground.training.validations
         if "validation" in ground.open and times and (step * times) // steps > ((step - 1) * times) // steps:
             with self.phases.phase("validate"):
@@ -205,8 +205,8 @@ class _Execution:
         now = time.monotonic()
         if (now - self.last_event > 0.25 or step == steps) and trace.task_losses:
             self.last_event = now
-            total = sum(len(bench.loader(stage=number)) for number in range(bench.stages))
-            self.emit({"event": "step", "step": self.steps_before + step, "steps": total, "loss": trace.task_losses[-1]})
+            done, total = sum(self.stage_steps[: bench.stage]) + step, sum(self.stage_steps)
+            self.emit({"event": "step", "step": done, "steps": total, "loss": trace.task_losses[-1]})
 
     # -- what is left ------------------------------------------------------------------------------------------------------
 
@@ -276,7 +276,7 @@ def _curve(trace: Trace, trial: Trial) -> Curve:
             "task_loss": round(float(np.mean(trace.task_losses[begin:end])), 6),
             "loss": round(float(np.mean(trace.losses[begin:end])), 6),
         }
-        for begin, end in zip(edges, edges[1:], strict=False)
+        for begin, end in pairwise(edges)
         if np.isfinite(trace.losses[begin:end]).all()
     )
     return Curve(trace.task, points, tuple(trace.validation))

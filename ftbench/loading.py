@@ -35,9 +35,7 @@ class Portion:
 class Loader:
     """Batches of one split of one task, epoch after epoch; iterating anew gives the same batches."""
 
-    def __init__(
-        self, encoded: Encoded, task: Task, training: Training, *, seed: int, device: torch.device | str = "cpu"
-    ) -> None:
+    def __init__(self, encoded: Encoded, task: Task, training: Training, *, seed: int, device: torch.device | str = "cpu") -> None:
         self.encoded, self.task, self.training = encoded, task, training
         self.seed, self.device = seed, device
         self.per_epoch = -(-len(encoded) // training.batch_size)
@@ -51,9 +49,10 @@ class Loader:
         return self.steps
 
     def __iter__(self) -> Iterator[list[Portion]]:
+        order = self.order(0)
         for step in range(self.steps):
             epoch, place = divmod(step, self.per_epoch)
-            if place == 0:
+            if place == 0 and epoch:
                 order = self.order(epoch)
             rows = order[place * self.training.batch_size : (place + 1) * self.training.batch_size]
             yield [self._portion(part, len(rows)) for part in np.array_split(rows, self.training.accumulation) if len(part)]

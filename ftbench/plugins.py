@@ -50,7 +50,7 @@ class Plugins:
         self._manager.add_hookspecs(hookspecs)
 
     @classmethod
-    def discover(cls, selection: Selection = Selection()) -> Plugins:  # noqa: B008 - frozen and empty
+    def discover(cls, selection: Selection = Selection()) -> Plugins:
         """Load the entry points of the group `ftbench` and the files of `selection`.
 
         Raises:

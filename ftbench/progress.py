@@ -66,7 +66,11 @@ class ConsoleProgress:
         value = f"{record.primary} {score.value:.3f}" if score and score.value is not None else ""
         if record.failure is not None:
             value = record.failure.message[:100].replace("[", r"\[")
-        self._bars.console.print(f"[dim]{self._done:>3}/{self._all}[/] {mark} {trial.name} [bold]{value}[/] [dim]{seconds:.1f} s[/]", highlight=False, soft_wrap=True)
+        self._bars.console.print(
+            f"[dim]{self._done:>3}/{self._all}[/] {mark} {trial.name} [bold]{value}[/] [dim]{seconds:.1f} s[/]",
+            highlight=False,
+            soft_wrap=True,
+        )
 
     @hookimpl
     def ftbench_suite_finished(self) -> None:

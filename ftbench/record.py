@@ -13,7 +13,7 @@ from .measurement import Measurement, Phase  # noqa: TC001 - pydantic resolves t
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
-SCHEMA = "ftbench.record/1"
+SCHEMA: Literal["ftbench.record/1"] = "ftbench.record/1"
 Status = Literal["ok", "oom", "timeout", "error", "diverged", "infra", "cancelled", "skipped", "not-applicable"]
 FAILED: tuple[Status, ...] = ("oom", "timeout", "error", "diverged", "infra")
 """The statuses that make a run exit with 1."""

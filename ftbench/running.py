@@ -11,22 +11,22 @@ import time
 from collections import deque
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .errors import UserError
-from .spec import Spec
 from .fingerprint import cache_folder, digest, environment
 from .gpu import gpu_uuid, visible_gpus
 from .isolation import Child, Isolation, wait_for_any
 from .meter import Watch
 from .record import Failure, Record
+from .spec import Spec
 from .store import Store
 from .suite import seconds
 from .trial import plan
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from .catalog import Catalog
     from .meter import Meter
@@ -111,9 +111,9 @@ def run_suite(suite: Suite, plugins: Plugins, selection: Selection, runs: Path) 
         return Outcome(store.folder, statuses, len(trials), 0)
     store.claim()
     try:
-        store.lock_suite(_without_none(dataclasses.asdict(suite)))
+        store.lock_suite(_without_none(dataclasses.asdict(suite)), [trial.id for trial in trials], fingerprint)
         plugins.suite_started(suite, to_do)
-        run = _Run(suite, plugins, catalog, selection, store, fingerprint, device)
+        run = _Run(suite, plugins, catalog, selection, store=store, fingerprint=fingerprint, device=device)
         statuses.update(run.work(to_do))
         done = [store.record(trial.id, fingerprint) for trial in trials if trial.id in statuses]
         plugins.suite_finished(suite, done)
@@ -129,6 +129,7 @@ class _Run:
         plugins: Plugins,
         catalog: Catalog,
         selection: Selection,
+        *,
         store: Store,
         fingerprint: str,
         device: str,

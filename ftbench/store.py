@@ -1,10 +1,11 @@
 """The run directory: one writer per file, and a result exists when its `record.json` does.
 
-    runs/<suite>/
-      suite.lock.toml                                the resolved suite
-      trials/<id>/<environment>/record.json          the commit mark
-                               /predictions.jsonl.gz
-                               /attempts/<n>/        spec.json, events.jsonl, output.log
+runs/<suite>/
+  suite.lock.toml                                the resolved suite
+  plan.json                                      ids of its trials, as of the last run
+  trials/<id>/<environment>/record.json          the commit mark
+                           /predictions.jsonl.gz
+                           /attempts/<n>/        spec.json, events.jsonl, output.log
 """
 
 from __future__ import annotations
@@ -12,14 +13,14 @@ from __future__ import annotations
 import json
 import os
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .errors import RunError
 from .record import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Sequence
+    from pathlib import Path
 
 try:
     import fcntl
@@ -52,7 +53,9 @@ class Store:
                 fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
                 self.release()
-                raise RunError(f"{self.folder}: another `ftbench run` is writing here; wait for it, or give --runs another folder") from None
+                raise RunError(
+                    f"{self.folder}: another `ftbench run` is writing here; wait for it, or give --runs another folder"
+                ) from None
 
     def release(self) -> None:
         """Give the folder up."""
@@ -102,11 +105,12 @@ class Store:
             predictions.replace(folder / "predictions.jsonl.gz")
         write_whole(folder / "record.json", record.to_json())
 
-    def lock_suite(self, table: dict[str, Any]) -> None:
-        """Write `suite.lock.toml`."""
+    def lock_suite(self, table: dict[str, Any], trials: Sequence[str], environment: str) -> None:
+        """Write `suite.lock.toml`, and `plan.json`: which of the records in the folder are the suite's as it stands."""
         import tomli_w
 
         write_whole(self.folder / "suite.lock.toml", tomli_w.dumps(table))
+        write_whole(self.folder / "plan.json", json.dumps({"environment": environment, "trials": list(trials)}, indent=1))
 
 
 def write_whole(path: Path, text: str) -> None:
@@ -137,12 +141,19 @@ def read_record(path: Path) -> Record:
         raise RunError(f"{path}: not a record: not UTF-8") from None
 
 
-def record_files(run: Path) -> Iterator[Path]:
-    """Yield every record file of a run directory, sorted.
+def record_files(run: Path) -> list[Path]:
+    """List the record files of a run directory: those of the last plan where there is one, else all, sorted.
 
     Raises:
-        RunError: the folder is no run directory.
+        RunError: the folder is no run directory, or its plan is broken.
     """
     if not (run / "trials").is_dir():
         raise RunError(f"{run}: not a run directory: it has no folder `trials`")
-    return iter(sorted(run.glob("trials/*/*/record.json")))
+    try:
+        planned = json.loads((run / "plan.json").read_text(encoding="utf-8"))
+        paths = [run / "trials" / str(trial) / str(planned["environment"]) / "record.json" for trial in planned["trials"]]
+    except FileNotFoundError:
+        return sorted(run.glob("trials/*/*/record.json"))
+    except (ValueError, KeyError, TypeError) as error:
+        raise RunError(f"{run / 'plan.json'}: not a plan: {error}; take it away to read every record") from None
+    return [path for path in paths if path.exists()]

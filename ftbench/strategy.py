@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from torch import Tensor
+    from torch.nn import Parameter
     from torch.optim import Optimizer
 
     from .backbone import Card, Learner
@@ -56,7 +57,8 @@ class Strategy(ABC):
 
     def param_groups(self, learner: Learner) -> list[dict[str, Any]]:
         """Group what trains for the optimizer: all of it, no weight decay on vectors (biases, norms)."""
-        matrices, vectors = [], []
+        matrices: list[Parameter] = []
+        vectors: list[Parameter] = []
         for _, parameter in learner.trainable():
             (matrices if parameter.ndim > 1 else vectors).append(parameter)
         return [group for group in ({"params": matrices}, {"params": vectors, "weight_decay": 0.0}) if group["params"]]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, Le, MinLen
 
-from .catalog import Catalog, option_mistakes, option_names, readable_mistakes, suggestion
+from .catalog import Catalog, option_mistakes, option_names, suggestion
 from .errors import PluginError, SuiteError
 
 if TYPE_CHECKING:
@@ -258,13 +258,16 @@ class _Reader:
         tuples = {name: tuple(item) if isinstance(item, list) else item for name, item in value.items()}
         return cls(**tuples)
 
-    def _options(self, place: str, cls: type, options: Mapping[str, Any]) -> None:
+    def _options(self, place: str, cls: type, options: Mapping[str, Any], nested: frozenset[str] = frozenset()) -> None:
+        """Check options; those named in `nested` stand in a table `options` of their own."""
         try:
             mistakes = option_mistakes(cls, options)
         except (ValueError, TypeError) as error:
             self.mistakes.append(f"{place.rstrip('.')}: {error}")
             return
-        self.mistakes.extend(f"{place}{where}: {mistake}" for where, mistake in mistakes)
+        for where, mistake in mistakes:
+            inside = "options." if re.split(r"[.\[]", where)[0] in nested else ""
+            self.mistakes.append(f"{place}{inside}{where}: {mistake}")
 
     def _check_length(self, training: Training, place: str) -> None:
         if (training.epochs is None) == (training.steps is None):
@@ -333,8 +336,9 @@ class _Reader:
         for name in [name for name in inline if name not in option_names(cls)]:
             self.mistakes.append(f"{place}.{_key(name)}: unknown key{suggestion(name, known)}")
             del inline[name]
-        self._options(f"{place}.", cls, inline)
-        self._options(f"{place}.options.", cls, options)
+        for name in sorted(set(inline) & set(options)):
+            self.mistakes.append(f"{place}.{name}: stands in the entry and in its options")
+        self._options(f"{place}.", cls, {**inline, **options}, nested=frozenset(options))
         return {"use": use, "label": label, "options": {**inline, **options}}
 
     def _names(self, place: str, entry: Mapping[str, Any], key: str) -> tuple[str, ...] | None:

@@ -39,6 +39,16 @@ class Quantity:
 
 
 @dataclass(frozen=True)
+class LossPoint:
+    """The task's training loss at a step, over the seeds that reached it."""
+
+    step: float
+    mean: float
+    least: float
+    most: float
+
+
+@dataclass(frozen=True)
 class Missing:
     """A trial without scores: a row of its own."""
 
@@ -66,8 +76,8 @@ class Contender:
     """Task of a sequence → name → measurement."""
     lr: float | None
     """Learning rate of the last stage."""
-    curves: tuple[tuple[int, Curve], ...]
-    """(seed, curve) of every training loop."""
+    learning: Mapping[str, tuple[LossPoint, ...]]
+    """Task → the task's training loss over the steps."""
     confusion: Mapping[str, tuple[tuple[int, ...], ...]]
     """Task → counts, summed over seeds."""
     phases: Mapping[str, Estimate]
@@ -215,10 +225,21 @@ def _contender(label: str, records: Sequence[Record]) -> Contender:
         quantities=_quantities(done, ""),
         by_task={task: _quantities(done, task) for task in tasks} if len(tasks) > 1 else {},
         lr=trial["stages"][-1]["training"]["lr"],
-        curves=tuple((record.trial["seed"], curve) for record in done for curve in record.curves),
+        learning=_learning(curve for record in done for curve in record.curves),
         confusion=confusion,
         phases={name: estimate(values) for name, values in phases.items()},
     )
+
+
+def _learning(curves: Iterable[Curve]) -> dict[str, tuple[LossPoint, ...]]:
+    losses: dict[str, dict[float, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for curve in curves:
+        for point in curve.points:
+            losses[curve.task][point["step"]].append(point["task_loss"])
+    return {
+        task: tuple(LossPoint(step, sum(v) / len(v), min(v), max(v)) for step, v in sorted(by_step.items()))
+        for task, by_step in losses.items()
+    }
 
 
 def _added(one: tuple[tuple[int, ...], ...], other: tuple[tuple[int, ...], ...]) -> tuple[tuple[int, ...], ...]:
@@ -335,7 +356,9 @@ def _verdict(contenders: Sequence[Contender], primary: str, *, is_sequence: bool
     n = quantity.estimate.n
     named = primary.replace("_", " ")
     if n == 1:
-        return (f"One seed: {leader.label} has the highest {named}, {percent(quantity.estimate.mean)}, and nothing can be said about who is better.",)
+        return (
+            f"One seed: {leader.label} has the highest {named}, {percent(quantity.estimate.mean)}, and nothing can be said about who is better.",
+        )
     sentences = [f"{leader.label} has the highest mean {named}, {share_interval(quantity.estimate)}, over {n} seeds."]
     compared = [(c, difference(c, leader, primary)) for c in scored[1:]]
     tested = [(c, d) for c, d in compared if d is not None and d.p is not None]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .backbone import Backbone, Card
     from .catalog import Catalog
     from .strategy import Strategy
-    from .suite import BackboneChoice, SequenceChoice, StrategyChoice, Suite, TaskChoice
+    from .suite import BackboneChoice, StrategyChoice, Suite, TaskChoice
     from .task import Task
 
 TRAINING_VERSION = 1

@@ -44,9 +44,7 @@ class _Commands(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
         from ..catalog import suggestion
 
         if args and not args[0].startswith("-") and args[0] not in COMMANDS:
@@ -60,7 +58,7 @@ class _Commands(click.Group):
 @click.option("--without", multiple=True, metavar="NAME", help="Leave an installed plugin out; may be repeated.")
 @click.pass_context
 def group(ctx: click.Context, plugin_files: Sequence[str], without: Sequence[str]) -> None:
-    """Which fine-tuning strategy should I take, and how sure can I be?
+    r"""Which fine-tuning strategy should I take, and how sure can I be?
 
     ftbench runs fine-tuning strategies on identical splits, in identical batches, over seeds; measures what they
     score and what they cost; and says which differences are real.

@@ -25,7 +25,12 @@ def print_verdicts(summary: Summary) -> None:
         for sentence in target.verdict:
             console.print(f"  {sentence}", style="bold" if sentence is target.verdict[0] else "", markup=False, soft_wrap=True)
         for missing in target.missing:
-            console.print(f"  {missing.contender}, seed {missing.seed}: {missing.status}: {missing.message}", markup=False, style="red", soft_wrap=True)
+            console.print(
+                f"  {missing.contender}, seed {missing.seed}: {missing.status}: {missing.message}",
+                markup=False,
+                style="red",
+                soft_wrap=True,
+            )
     counts = ", ".join(f"{count} {status}" for status, count in sorted(summary.statuses.items()))
     console.print(f"\n{sum(summary.statuses.values())} trials: {counts}")
 

@@ -5,13 +5,14 @@ A strategy asks for roles, never for names, so that a name lives in one place. `
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ftbench import PluginError, Roles
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from torch import nn
 
 
@@ -47,13 +48,9 @@ class Architecture:
         before, star, after = self.blocks.partition("*")
         stages = [f"{before}{i}{after}" for i in range(len(model.get_submodule(before.rstrip("."))))] if star else [self.blocks]  # type: ignore[arg-type]  # a module list
         blocks = [f"{stage}.{i}" for stage in stages for i in range(len(model.get_submodule(stage)))]  # type: ignore[arg-type]
-        members = {
-            role: tuple(f"{block}.{name}" if name else block for block in blocks) for role, name in self.members.items()
-        }
+        members = {role: tuple(f"{block}.{name}" if name else block for block in blocks) for role, name in self.members.items()}
         members |= {role: (name,) for role, name in self.whole.items()}
-        members |= {
-            role: tuple(name for name in names if name.endswith(f".{last}")) for role, last in self.everywhere.items()
-        }
+        members |= {role: tuple(name for name in names if name.endswith(f".{last}")) for role, last in self.everywhere.items()}
         lost = [name for group in (self.head, stages, *members.values()) for name in group if name not in names]
         if lost:
             message = f"{type(model).__name__} has no module {lost[0]!r}: this version of transformers names it differently"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ftbench import Card, Learner, UserError
@@ -13,6 +12,7 @@ from .architectures import ARCHITECTURES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
 _AUTO = {
     "text": ("AutoModelForSequenceClassification", "AutoTokenizer"),

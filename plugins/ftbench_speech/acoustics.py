@@ -18,7 +18,7 @@ def coloured_noise(rng: np.random.Generator, length: int) -> NDArray[np.float32]
 
     memory = rng.uniform(0.0, 0.95)
     noise = lfilter([1.0], [1.0, -memory], rng.standard_normal(length))
-    return (noise / noise.std()).astype(np.float32)
+    return np.asarray(noise / noise.std(), np.float32)
 
 
 def room_response(rng: np.random.Generator) -> NDArray[np.float32]:
@@ -42,4 +42,4 @@ def at_snr(signal: NDArray[np.float32], noise: NDArray[np.float32], decibels: fl
     """Add `noise` (unit variance) to `signal` at a signal-to-noise ratio measured where the signal is not silent."""
     sounding = signal[np.abs(signal) > 1e-4]
     power = float(np.mean(np.square(sounding))) if sounding.size else 1.0
-    return (signal + noise * np.sqrt(power / 10.0 ** (decibels / 10.0))).astype(np.float32)
+    return np.asarray(signal + noise * np.sqrt(power / 10.0 ** (decibels / 10.0)), np.float32)

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from ftbench import Bench, Learner
     from torch import Tensor
 
+    from .modules.fisher import Anchored
+
 
 @dataclass
 class EWC(Strategy):
@@ -29,7 +31,7 @@ class EWC(Strategy):
     """Training examples the information is estimated from, at most."""
 
     _fisher: dict[str, Tensor] = field(init=False, repr=False, default_factory=dict)
-    _anchor: dict[str, Tensor] = field(init=False, repr=False, default_factory=dict)
+    _anchors: dict[str, Anchored] = field(init=False, repr=False, default_factory=dict)
 
     def prepare(self, learner: Learner, bench: Bench) -> None:
         """Let everything train, as full fine-tuning does."""
@@ -39,24 +41,23 @@ class EWC(Strategy):
 
     def end_stage(self, learner: Learner, bench: Bench) -> None:
         """Add the information of the stage just learnt, and anchor the weights as they stand."""
-        from .modules.fisher import diagonal_fisher
+        from .modules.fisher import anchor, diagonal_fisher
 
         with bench.phase("fisher"):
             rows = bench.generator("fisher").permutation(len(bench.encoded()))[: self.samples]
             batches = (
-                {name: tensor.to(bench.device) for name, tensor in bench.task.collate(bench.encoded(), [int(row)]).items()}
-                for row in rows
+                {name: tensor.to(bench.device) for name, tensor in bench.task.collate(bench.encoded(), [int(row)]).items()} for row in rows
             )
             found = diagonal_fisher(learner, batches, exact=self.fisher == "exact")
         for name, information in found.items():
             self._fisher[name] = self._fisher[name] + information if name in self._fisher else information
         parameters = dict(learner.trainable())
-        self._anchor = {name: parameters[name].detach().clone() for name in self._fisher}
+        self._anchors = {name: anchor(parameters[name], information) for name, information in self._fisher.items()}
 
     def loss(self, learner: Learner, batch: Mapping[str, Tensor], outputs: Any, task_loss: Tensor) -> Tensor:
         """Add the penalty, from the second stage on."""
-        if not self._fisher or self.strength == 0:
+        if not self._anchors or self.strength == 0:
             return task_loss
         from .modules.fisher import quadratic_penalty
 
-        return task_loss + self.strength / 2 * quadratic_penalty(learner, self._fisher, self._anchor)
+        return task_loss + self.strength / 2 * quadratic_penalty(dict(learner.trainable()), self._anchors)

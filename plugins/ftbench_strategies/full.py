@@ -28,5 +28,4 @@ def train_everything(learner: Learner, *, freeze_feature_encoder: bool) -> None:
     learner.model.requires_grad_(requires_grad=True)
     learner.train_head()
     if freeze_feature_encoder and learner.card.note != "random weights":
-        for module in learner.modules("feature_encoder"):
-            module.requires_grad_(requires_grad=False)
+        learner.freeze_feature_encoder()

@@ -36,7 +36,7 @@ class LoRA(Strategy):
             raise NotApplicable(message)
 
     def _roles(self, card: Card) -> list[str]:
-        found = [role for role in self.targets if role in card.roles]
+        found: list[str] = [role for role in self.targets if role in card.roles]
         return found or [role for role in ("conv",) if role in card.roles]
 
     def prepare(self, learner: Learner, bench: Bench) -> None:
@@ -46,7 +46,7 @@ class LoRA(Strategy):
         names = dict.fromkeys(name for role in self._roles(learner.card) for name in learner.names(role))
         transposed = {type(learner.model.get_submodule(name)).__name__ == "Conv1D" for name in names} == {True}
         config = LoraConfig(
-            r=self.rank, lora_alpha=self.alpha, lora_dropout=self.dropout, target_modules=list(names),  # type: ignore[arg-type]  # a float is used as such
+            r=self.rank, lora_alpha=self.alpha, lora_dropout=self.dropout, target_modules=list(names),
             fan_in_fan_out=transposed,
         )  # fmt: skip
         learner.freeze_backbone()
@@ -59,6 +59,6 @@ class LoRA(Strategy):
 
         for name, module in list(learner.model.named_modules()):
             if isinstance(module, LoraLayer):
-                module.merge()  # type: ignore[operator]  # every lora layer has it
+                module.merge()
                 parent, _, leaf = name.rpartition(".")
                 setattr(learner.model.get_submodule(parent), leaf, module.get_base_layer())

@@ -137,13 +137,9 @@ def pretrain(output: Path) -> None:
     _save(network, output, {"curve": curve, "phonemes": letters, "clips": len(clips.phonemes), "steps": STEPS})
 
 
-def _train(
-    network: Wav2Vec2ForCTC, batches: Batches, checks: list[tuple[torch.Tensor, torch.Tensor]]
-) -> list[dict[str, float]]:
+def _train(network: Wav2Vec2ForCTC, batches: Batches, checks: list[tuple[torch.Tensor, torch.Tensor]]) -> list[dict[str, float]]:
     optimizer = torch.optim.AdamW(network.parameters(), lr=1e-3, betas=(0.9, 0.98), weight_decay=0.01, fused=True)
-    rate = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda step: min((step + 1) / 200, 0.02 + 0.98 * (STEPS - step) / (STEPS - 200))
-    )
+    rate = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: min((step + 1) / 200, 0.02 + 0.98 * (STEPS - step) / (STEPS - 200)))
     network.train()
     curve: list[dict[str, float]] = []
     recent, started = [], time.perf_counter()

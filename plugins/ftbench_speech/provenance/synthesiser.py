@@ -14,8 +14,7 @@ if TYPE_CHECKING:
 
 SAMPLE_RATE = 16_000
 ACCENTS = tuple(
-    f"gmw/{name}"
-    for name in ("en-US", "en", "en-029", "en-GB-scotland", "en-GB-x-gbclan", "en-GB-x-gbcwmd", "en-GB-x-rp", "en-US-nyc")
+    f"gmw/{name}" for name in ("en-US", "en", "en-029", "en-GB-scotland", "en-GB-x-gbclan", "en-GB-x-gbcwmd", "en-GB-x-rp", "en-US-nyc")
 )
 
 _SYNCHRONOUS = 2
@@ -88,4 +87,4 @@ def _trimmed(samples: NDArray[np.int16], native_rate: int) -> NDArray[np.int16]:
     if loud.size == 0:
         return np.zeros(0, np.int16)
     sound = sound[loud[0] : loud[-1] + 1]
-    return np.rint(sound / np.abs(sound).max() * 0.9 * 32767).astype(np.int16)
+    return np.asarray(np.rint(sound / np.abs(sound).max() * 0.9 * 32767), np.int16)

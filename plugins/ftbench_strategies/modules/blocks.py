@@ -19,7 +19,9 @@ def keep_blocks(learner: Learner, every: int) -> None:
         blocks: Any = learner.model.get_submodule(name)
         parent, _, leaf = name.rpartition(".")
         kept = [block for number, block in enumerate(blocks) if number % every == 0]
-        setattr(learner.model.get_submodule(parent), leaf, type(blocks)(*kept) if isinstance(blocks, nn.Sequential) else nn.ModuleList(kept))
+        setattr(
+            learner.model.get_submodule(parent), leaf, type(blocks)(*kept) if isinstance(blocks, nn.Sequential) else nn.ModuleList(kept)
+        )
     config: Any = learner.model.config
     if len(lists) == 1 and hasattr(config, "num_hidden_layers"):
         config.num_hidden_layers = len(learner.blocks())

@@ -29,15 +29,13 @@ class Bottleneck(nn.Module):
 
     def forward(self, hidden: Tensor) -> Tensor:
         """Adapt `hidden`: [..., width], or [batch, width, height, width of the map]."""
-        if hidden.ndim == 4:
-            return hidden + self.up(self.activation(self.down(hidden.movedim(1, -1)))).movedim(-1, 1)
+        if hidden.ndim == 4 and hidden.shape[-1] != self.down.in_features:
+            return self.forward(hidden.movedim(1, -1)).movedim(-1, 1)
         adapted: Tensor = hidden + self.up(self.activation(self.down(hidden)))
         return adapted
 
 
-def insert_adapters(
-    model: nn.Module, exits: Sequence[nn.Module], bottleneck: int, activation: str, device: torch.device
-) -> None:
+def insert_adapters(model: nn.Module, exits: Sequence[nn.Module], bottleneck: int, activation: str, device: torch.device) -> None:
     """Put an adapter behind each of `exits`; they become parameters of `model` as `ftbench_adapters`."""
     adapters = nn.ModuleList(Bottleneck(_width(model, place), bottleneck, activation) for place in exits).to(device)
     model.add_module("ftbench_adapters", adapters)

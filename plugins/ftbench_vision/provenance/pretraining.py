@@ -65,9 +65,7 @@ def pretrain(output: Path) -> None:
     (images, labels), test = read("train"), read("t10k")
     network = ViTForImageClassification(architecture())
     optimizer = torch.optim.AdamW(network.parameters(), lr=1e-3, weight_decay=0.05, fused=True)
-    rate = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda step: min((step + 1) / 200, 0.02 + 0.98 * (STEPS - step) / (STEPS - 200))
-    )
+    rate = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: min((step + 1) / 200, 0.02 + 0.98 * (STEPS - step) / (STEPS - 200)))
     curve, recent, started = [], [], time.perf_counter()
     order = torch.randperm(len(images), generator=generator)
     for step in range(1, STEPS + 1):
@@ -76,7 +74,7 @@ def pretrain(output: Path) -> None:
         batch, order = order[:BATCH], order[BATCH:]
         loss = cross_entropy(network(jiggled(images[batch], generator)).logits, labels[batch])
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimizer.step()
         rate.step()
@@ -93,7 +91,7 @@ def pretrain(output: Path) -> None:
 def accuracy(network: ViTForImageClassification, images: torch.Tensor, labels: torch.Tensor) -> float:
     """Give the share of images named right."""
     network.eval()
-    guesses = torch.cat([network(part).logits.argmax(-1) for part in images.split(1000)])
+    guesses = torch.cat([network(part).logits.argmax(-1) for part in torch.split(images, 1000)])
     network.train()
     return float((guesses == labels).float().mean())
 

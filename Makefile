@@ -1,0 +1,44 @@
+# `make demo` sets up and runs the main job; `make test` sets up and runs every test and linter.
+
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
+
+.PHONY: demo test setup setup-test benchmarks provenance clean
+
+demo: setup
+	$(BIN)/ftbench run suites/quickstart.toml
+
+test: setup-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m coverage run -m pytest
+	$(BIN)/python -m coverage report
+
+setup: .venv/.demo
+setup-test: .venv/.test
+
+.venv/.demo: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(PIP) --editable '.[embedded]'
+	touch $@
+
+.venv/.test: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(PIP) --editable '.[embedded,test]'
+	touch $@ .venv/.demo
+
+benchmarks: setup-test
+	$(BIN)/python -m pytest tests/benchmarks --benchmarks --no-header -s
+
+# The shipped weights and clips, made again: about half an hour on two cores. Fashion-MNIST is Debian's dataset-fashion-mnist.
+provenance: setup
+	$(PIP) --editable '.[provenance]'
+	cd plugins && ../$(BIN)/python -m ftbench_vision.provenance.pretraining ftbench_backbones/weights/tiny-vit
+	cd plugins && ../$(BIN)/python -m ftbench_speech.provenance.commands ftbench_speech/clips
+	cd plugins && ../$(BIN)/python -m ftbench_speech.provenance.pretraining ftbench_backbones/weights/tiny-wav2vec2
+
+clean:
+	rm -rf .venv runs

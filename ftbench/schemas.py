@@ -1,0 +1,67 @@
+"""The published JSON Schemas of a record and of a suite, made from the types themselves."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from .catalog import Catalog
+
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+def schema(name: Literal["record"]) -> dict[str, Any]:
+    """Give the schema of a record."""
+    from .record import record_adapter
+
+    del name
+    return {"$schema": _DIALECT, "title": "ftbench record", **record_adapter().json_schema()}
+
+
+def suite_schema(catalog: Catalog) -> dict[str, Any]:
+    """Give the schema of a suite file for the plugins at hand, for editor completion."""
+    from pydantic import TypeAdapter
+
+    from .catalog import options_model
+    from .suite import Limits, Machine, Measure, Training
+
+    tables = {"training": Training, "machine": Machine, "limits": Limits, "measure": Measure}
+    label = {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"}
+    labels = {"anyOf": [label, {"type": "array", "items": label, "minItems": 1}]}
+    training = {**TypeAdapter(Training).json_schema(), "additionalProperties": False}
+
+    def entries(kind: str, own: dict[str, Any]) -> dict[str, Any]:
+        known = catalog.offers.get(kind, {})
+        cases = []
+        for name, cls in sorted(known.items()):
+            options = options_model(cls).model_json_schema()
+            inline = {**options.get("properties", {}), "use": {"const": name}, "label": label, "options": options, **own}
+            cases.append({"properties": inline, "required": ["use"], "additionalProperties": False})
+        return {"type": "array", "minItems": 1, "items": {"anyOf": cases}}
+
+    return {
+        "$schema": _DIALECT,
+        "title": "ftbench suite",
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["name", "backbone", "task", "strategy"],
+        "properties": {
+            "name": label,
+            "seeds": {"type": "array", "items": {"type": "integer", "minimum": 0}, "minItems": 1, "uniqueItems": True},
+            "split_seed": {"type": "integer", "minimum": 0},
+            "profile": {"enum": ["smoke", "normal", "publish"]},
+            **{key: {**TypeAdapter(cls).json_schema(), "additionalProperties": False} for key, cls in tables.items()},
+            "backbone": entries("backbones", {"strategies": labels}),
+            "task": entries("tasks", {"backbone": labels, "strategies": labels, "training": training, "alone": {"type": "boolean"}}),
+            "strategy": entries("strategies", {"lr": {"type": "number", "exclusiveMinimum": 0}, "sweep": {"type": "object"}}),
+            "sequence": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "required": ["label", "tasks"],
+                    "additionalProperties": False,
+                    "properties": {"label": label, "tasks": {"type": "array", "items": label, "minItems": 2}, "backbone": labels, "strategies": labels},
+                },
+            },
+        },
+    }

@@ -1,0 +1,119 @@
+"""What the tests share: the real plugins, tiny models of every architecture, suites of a few seconds."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+
+from ftbench import Plugins
+
+ROOT = Path(__file__).parent.parent
+EXAMPLES = Path(__file__).parent / "examples"
+FTBENCH = Path(sys.executable).parent / "ftbench"
+
+
+def pytest_addoption(parser):
+    parser.addoption("--benchmarks", action="store_true", help="run the benchmarks too")
+
+
+def pytest_collection_modifyitems(config, items):
+    for item in items:
+        if "benchmarks" in item.path.parts and not config.getoption("--benchmarks"):
+            item.add_marker(pytest.mark.skip(reason="a benchmark: `make benchmarks`"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _cache(tmp_path_factory):
+    os.environ["FTBENCH_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread():
+    """On small tensors a second thread costs more than it gives."""
+    import torch
+
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def plugins():
+    return Plugins.discover()
+
+
+@pytest.fixture(scope="session")
+def catalog(plugins):
+    return plugins.catalog()
+
+
+@pytest.fixture
+def ftbench(tmp_path):
+    """Run the command line in a folder of its own."""
+
+    def call(*arguments, check=None, cwd=None, timeout=280, env=None):
+        done = subprocess.run(
+            [FTBENCH, *map(str, arguments)], cwd=cwd or tmp_path, capture_output=True, text=True, timeout=timeout,
+            env={**os.environ, **(env or {})},
+        )  # fmt: skip
+        if check is not None:
+            assert done.returncode == check, done.stdout + done.stderr
+        return done
+
+    return call
+
+
+TINY = """
+name = "{name}"
+seeds = {seeds}
+profile = "smoke"
+[training]
+steps = {steps}
+batch_size = 8
+[machine]
+threads = 1
+[limits]
+trial = "{limit}"
+[[backbone]]
+use = "tiny-vit"
+[[task]]
+use = "digits"
+train_size = 40
+validation_size = 20
+test_size = 60
+{strategies}
+"""
+
+
+@pytest.fixture
+def tiny_suite(tmp_path):
+    """Write a suite of a second a trial."""
+
+    def write(strategies=("full", "frozen"), *, name="tiny", seeds="[0]", steps=6, limit="2m", extra=""):
+        text = "".join(f'[[strategy]]\nuse = "{s}"\n' if isinstance(s, str) else s[0] for s in strategies) + extra
+        path = tmp_path / f"{name}.toml"
+        path.write_text(TINY.format(name=name, seeds=seeds, steps=steps, limit=limit, strategies=text), encoding="utf-8")
+        return path
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def model_folder(tmp_path_factory):
+    """Give a directory of a tiny random model of a `model_type`, with its processor, as save_pretrained writes it."""
+    from tests.tiny_models import save
+
+    made = {}
+
+    def get(kind):
+        if kind not in made:
+            made[kind] = save(kind, tmp_path_factory.mktemp(kind))
+        return made[kind]
+
+    return get

@@ -1,0 +1,186 @@
+"""What holds for every strategy on every architecture: real steps on tiny models read back from disk."""
+
+import hashlib
+
+import pytest
+import torch
+
+from ftbench import Card, Encoded, NotApplicable, Ragged
+from ftbench.bench import Bench, Ground
+from ftbench.meter import Watch
+from ftbench.phases import Phases
+from ftbench.seeding import seed_all
+from ftbench.suite import Training
+from tests.tiny_models import KINDS, SPEECH, TEXT
+
+STRATEGIES = ("none", "full", "frozen", "bitfit", "lora", "adapter", "prefix", "distillation", "ewc")
+TASKS = {"text": "word-sentiment", "vision": "digits", "speech": "spoken-commands"}
+
+
+@pytest.fixture(scope="module")
+def encoded(catalog, model_folder):
+    """Sixteen real examples for a kind of model, encoded by its own processor."""
+    made = {}
+
+    def get(kind):
+        if kind not in made:
+            modality = "text" if kind in TEXT else "speech" if kind in SPEECH else "vision"
+            size = {"train_size": 16, "validation_size": 0, "test_size": 16}
+            task = catalog.build("tasks", TASKS[modality], size)
+            backbone = catalog.build("backbones", "transformers", {"path": str(model_folder(kind))})
+            learner = backbone.load(len(task.classes))
+            made[kind] = (task, task.encode(task.splits(0).train, learner.processor), backbone)
+        return made[kind]
+
+    return get
+
+
+def bench_for(catalog, task, data, backbone, stages=1, **training):
+    grounds = [Ground(f"task-{n}", task, Training(**{"steps": 4, "batch_size": 8, "lr": 1e-2, **training}), {"train": data}) for n in range(stages)]
+    watch = Watch("cpu", 0)
+    bench = Bench(
+        grounds, backbone, catalog, Phases(watch, [], lambda: None), watch, seed=0, device=torch.device("cpu"),
+        after_step=lambda *_: None,
+    )  # fmt: skip
+    seed_all(0)
+    learner = backbone.load(len(task.classes))
+    for ground in grounds:
+        learner.adopt_head(ground.label, backbone.load(len(task.classes)))
+    learner.activate(grounds[0].label, task)
+    bench.adopt(learner)
+    return bench, learner, watch
+
+
+def fingerprints(learner):
+    named = {**dict(learner.model.named_parameters()), **dict(learner.model.named_buffers())}
+    return {name: hashlib.sha256(t.detach().contiguous().numpy().tobytes()).hexdigest() for name, t in named.items()}
+
+
+def base_name(name):
+    return name.replace(".base_layer", "")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("use", STRATEGIES)
+def test_what_trains_is_what_was_declared_and_nothing_else_moves(use, kind, catalog, encoded):
+    task, data, backbone = encoded(kind)
+    strategy = catalog.build("strategies", use, {})
+    try:
+        strategy.check(backbone.card())
+    except NotApplicable as error:
+        assert (use, kind) == ("prefix", "resnet")
+        assert str(error) == "resnet has no attention modules"
+        return
+    bench, learner, watch = bench_for(catalog, task, data, backbone)
+    strategy.prepare(learner, bench)
+    declared = {name for name, _ in learner.trainable()}
+    before = fingerprints(learner)
+    strategy.fit(learner, bench)
+    after = fingerprints(learner)
+    changed = {name for name in before if before[name] != after[name]}
+    given = set(watch.traces[0].trained) if watch.traces else set()
+
+    buffers = {name for name, _ in learner.model.named_buffers()}
+    if use == "none":
+        assert not changed
+        return
+    assert given == declared
+    moving_statistics = buffers if use in ("full", "distillation", "ewc") else set()
+    assert changed - moving_statistics <= declared
+    unmoved = declared - changed
+    # A key's bias shifts every score alike; an unseen embedding and a first-step LoRA A have no gradient.
+    allowed = ("key.bias", "k_proj.bias", "k_lin.bias", "embeddings", "wpe", "wte", "masked_spec_embed", "prefix")
+    assert all(any(word in name for word in allowed) for name in unmoved), unmoved
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_finished_models_answer_as_before_merging(kind, catalog, encoded):
+    task, data, backbone = encoded(kind)
+    strategy = catalog.build("strategies", "lora", {"rank": 4})
+    bench, learner, _ = bench_for(catalog, task, data, backbone)
+    untouched = learner.model.state_dict().keys()
+    names = list(untouched)
+    batch = task.collate(data, range(8))
+    strategy.prepare(learner, bench)
+    strategy.fit(learner, bench)
+    learner.eval()
+    with torch.no_grad():
+        before = learner.forward(batch).logits
+        strategy.finish(learner)
+        after = learner.forward(batch).logits
+    assert list(learner.model.state_dict().keys()) == names
+    assert torch.allclose(before, after, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("use", "options", "tolerance"), [("lora", {}, 0.0), ("adapter", {}, 1e-3)])
+def test_what_begins_at_the_identity_answers_as_the_backbone(use, options, tolerance, kind, catalog, encoded):
+    task, data, backbone = encoded(kind)
+    bench, learner, _ = bench_for(catalog, task, data, backbone)
+    batch = task.collate(data, range(8))
+    with torch.no_grad():
+        before = learner.forward(batch).logits
+        catalog.build("strategies", use, options).prepare(learner, bench)
+        learner.eval()
+        after = learner.forward(batch).logits
+    assert (before - after).abs().max() <= tolerance
+
+
+@pytest.mark.parametrize("kind", ["bert", "gpt2", "vit", "resnet", "wav2vec2", "audio-spectrogram-transformer"])
+@pytest.mark.parametrize("use", [use for use in STRATEGIES if use != "none"])
+def test_four_examples_are_learnt(use, kind, catalog, encoded):
+    task, data, backbone = encoded(kind)
+    if (use, kind) == ("prefix", "resnet"):
+        pytest.skip("resnet has no attention modules")
+    four = Encoded({name: column[:4] if not isinstance(column, Ragged) else column for name, column in data.columns.items()}, data.labels[:4], data.ids[:4], data.units[:4])
+    bench, learner, watch = bench_for(catalog, task, four, backbone, steps=20, batch_size=4, lr=1e-2, schedule="constant")
+    strategy = catalog.build("strategies", use, {})
+    strategy.prepare(learner, bench)
+    strategy.fit(learner, bench)
+    losses = watch.traces[0].task_losses
+    assert losses[-1] < losses[0]
+
+
+@pytest.mark.parametrize("kind", ["bert", "gpt2", "vit", "wav2vec2"])
+@pytest.mark.parametrize("use", STRATEGIES)
+def test_two_runs_are_equal_to_the_last_bit(use, kind, catalog, encoded):
+    task, data, backbone = encoded(kind)
+    ends = []
+    for _ in range(2):
+        bench, learner, _ = bench_for(catalog, task, data, backbone)
+        strategy = catalog.build("strategies", use, {})
+        strategy.prepare(learner, bench)
+        strategy.fit(learner, bench)
+        ends.append(fingerprints(learner))
+    assert ends[0] == ends[1]
+
+
+@pytest.mark.parametrize("use", [use for use in STRATEGIES if use != "distillation"])
+def test_in_a_sequence_each_task_keeps_its_own_head(use, catalog, encoded):
+    task, data, backbone = encoded("bert")
+    bench, learner, watch = bench_for(catalog, task, data, backbone, stages=2)
+    strategy = catalog.build("strategies", use, {})
+    strategy.prepare(learner, bench)
+    strategy.fit(learner, bench)
+    first = {k: v.clone() for k, v in learner.heads["task-0"]["classifier"].state_dict().items()}
+    strategy.end_stage(learner, bench)
+    bench.stage = 1
+    learner.activate("task-1", task)
+    strategy.fit(learner, bench)
+    assert all(torch.equal(first[k], v) for k, v in learner.heads["task-0"]["classifier"].state_dict().items())
+    assert learner.model.classifier is learner.heads["task-1"]["classifier"]
+    assert len(watch.traces) == (0 if use == "none" else 2)
+
+
+def test_a_test_split_cannot_be_asked_for(catalog, encoded):
+    task, data, backbone = encoded("bert")
+    bench, _, _ = bench_for(catalog, task, data, backbone)
+    with pytest.raises(ValueError, match="a strategy sees train, not 'test'"):
+        bench.loader("test")
+
+
+def test_a_backbone_without_blocks_is_refused_with_a_reason(catalog):
+    card = Card("strange", "text", frozenset(), "", "", 1e-3)
+    for use, reason in (("lora", "to adapt"), ("adapter", "no residual blocks"), ("prefix", "no attention")):
+        with pytest.raises(NotApplicable, match=reason):
+            catalog.build("strategies", use, {}).check(card)

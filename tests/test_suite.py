@@ -1,0 +1,165 @@
+"""Suites: what is read, and what every kind of mistake is answered with."""
+
+import tomllib
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ftbench import SuiteError
+from ftbench.suite import parse_suite, read_suite, seconds, task_training
+
+GOOD = """
+name = "good"
+seeds = [0, 1]
+[training]
+epochs = 2
+[[backbone]]
+use = "tiny-vit"
+[[task]]
+use = "digits"
+train_size = 40
+[[strategy]]
+use = "full"
+[[strategy]]
+use = "lora"
+options = { rank = 4 }
+"""
+
+BROKEN = {
+    "unknown key at the top": (GOOD.replace("name", 'nome = "x"\nname'), ["nome: unknown key; did you mean 'name'?"]),
+    "unknown table": (GOOD + "\n[traning]\nepochs = 1", ["traning: unknown key; did you mean 'training'?"]),
+    "unknown key in a table": (GOOD.replace("epochs = 2", "epochs = 2\nbatchsize = 3"), ["training.batchsize: unknown key; did you mean 'batch_size'?"]),
+    "wrong type": (GOOD.replace("epochs = 2", 'epochs = "two"'), ["training.epochs: must be a valid integer, got 'two'"]),
+    "out of range": (GOOD.replace("epochs = 2", "epochs = 0"), ["training.epochs: must be greater than or equal to 1, got 0"]),
+    "epochs and steps": (GOOD.replace("epochs = 2", "epochs = 2\nsteps = 3"), ["training: give either epochs or steps"]),
+    "accumulation": (GOOD.replace("epochs = 2", "epochs = 2\naccumulation = 3"), ["training.accumulation: must divide batch_size 16"]),
+    "unknown strategy": (GOOD.replace('"lora"', '"lore"'), ["strategy[2].use: no strategy is called 'lore'; did you mean 'lora'?"]),
+    "unknown backbone": (GOOD.replace("tiny-vit", "tiny-vat"), ["backbone[1].use: no backbone is called 'tiny-vat'; did you mean 'tiny-vit'?"]),
+    "unknown task": (GOOD.replace('"digits"', '"digitz"'), ["task[1].use: no task is called 'digitz'; did you mean 'digits'?"]),
+    "unknown option": (GOOD.replace("rank = 4", "ranc = 4"), ["strategy[2].options.ranc: unknown key; did you mean 'rank'?"]),
+    "rank 0": (GOOD.replace("rank = 4", "rank = 0"), ["strategy[2].options.rank: must be greater than or equal to 1, got 0"]),
+    "unknown role": (GOOD.replace("rank = 4", 'targets = ["kwery"]'), ["strategy[2].options.targets[1]: must be 'query', 'key'"]),
+    "inline option": (GOOD.replace("train_size", "trian_size"), ["task[1].trian_size: unknown key; did you mean 'train_size'?"]),
+    "duplicate labels": (GOOD + '\n[[strategy]]\nuse = "full"', ["strategy: two entries are labelled 'full'; give one another label"]),
+    "seed twice": (GOOD.replace("[0, 1]", "[0, 1, 0]"), ["seeds: 0 stands twice"]),
+    "seeds no list": (GOOD.replace("[0, 1]", "3"), ["seeds: must be a list of whole numbers"]),
+    "no seeds": (GOOD.replace("[0, 1]", "[]"), ["seeds: must be a list of whole numbers"]),
+    "no strategy": (GOOD.partition("[[strategy]]")[0], ["strategy: at least one [[strategy]] is needed"]),
+    "table for entries": (GOOD.replace("[[task]]", "[task]"), ["task: must be tables, each begun with [[task]]"]),
+    "use missing": (GOOD.replace('use = "full"', 'label = "full"'), ["strategy[1].use: is missing"]),
+    "name missing": (GOOD.replace('name = "good"', ""), ["name: must be 1 to 64 letters"]),
+    "name leaves the folder": (GOOD.replace('"good"', '"../good"'), ["name: must be 1 to 64 letters"]),
+    "bad duration": (GOOD + '\n[limits]\ntrial = "soon"', ["limits.trial: must be a duration such as '90s', '30m' or '2h'"]),
+    "unknown meter": (GOOD + '\n[measure]\nmeters = ["tyme"]', ["measure.meters[1]: no meter is called 'tyme'; did you mean 'time'?"]),
+    "sequence of one": (GOOD + '\n[[sequence]]\nlabel = "s"\ntasks = ["digits"]', ["sequence[1].tasks: at least two labels"]),
+    "sequence of strangers": (GOOD + '\n[[sequence]]\nlabel = "s"\ntasks = ["digits", "digit"]', ["sequence[1].tasks: 'digit' is no label of this suite; did you mean 'digits'?"]),
+    "strategy filter": (GOOD.replace("train_size = 40", 'strategies = ["fulll"]'), ["task[1].strategies: 'fulll' is no label of this suite; did you mean 'full'?"]),
+    "lr": (GOOD.replace('use = "full"', 'use = "full"\nlr = -1'), ["strategy[1].lr: must be a number above 0"]),
+    "profile": (GOOD.replace("seeds", 'profile = "quick"\nseeds'), ["profile: must be 'smoke', 'normal' or 'publish', got 'quick'"]),
+    "empty": ("", ["is empty; `ftbench new suite quickstart` writes one to start from"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_a_broken_suite_is_answered_with_file_key_and_advice(case, catalog, tmp_path):
+    text, expected = BROKEN[case]
+    path = tmp_path / "suite.toml"
+    path.write_text(text)
+
+    with pytest.raises(SuiteError) as caught:
+        read_suite(path, catalog)
+
+    assert all(line.startswith(f"{path}: ") for line in caught.value.mistakes)
+    assert len(caught.value.mistakes) == len(expected), caught.value.mistakes
+    for line, part in zip(caught.value.mistakes, expected, strict=True):
+        assert part in line
+
+
+def test_every_mistake_of_a_file_is_reported_at_once(catalog):
+    table = tomllib.loads(GOOD.replace('"good"', "7").replace("[0, 1]", "[0, 0]").replace("rank = 4", "rank = 0").replace("epochs", "epoch"))
+
+    with pytest.raises(SuiteError) as caught:
+        parse_suite(table, catalog)
+
+    assert len(caught.value.mistakes) == 4
+
+
+def test_a_missing_file_says_how_to_begin(catalog, tmp_path):
+    with pytest.raises(SuiteError, match="no such file; `ftbench new suite quickstart`"):
+        read_suite(tmp_path / "absent.toml", catalog)
+
+
+def test_what_is_not_toml_or_not_utf8_says_where(catalog, tmp_path):
+    path = tmp_path / "suite.toml"
+    path.write_text("name = = 1")
+    with pytest.raises(SuiteError, match=r"not TOML: .*line 1, column 8"):
+        read_suite(path, catalog)
+    path.write_bytes(b"name = '\xff'")
+    with pytest.raises(SuiteError, match="not UTF-8 at byte 8"):
+        read_suite(path, catalog)
+
+
+def test_a_suite_nested_5000_deep_is_refused(catalog, tmp_path):
+    path = tmp_path / "deep.toml"
+    path.write_text("name = " + "[" * 5000 + "]" * 5000)
+    with pytest.raises(SuiteError, match="nested too deeply"):
+        read_suite(path, catalog)
+    with pytest.raises(SuiteError):
+        table = {"name": "x"}
+        for _ in range(5000):
+            table = {"training": table}
+        parse_suite(table, catalog)
+
+
+def test_a_10_mb_suite_is_refused(catalog, tmp_path):
+    path = tmp_path / "large.toml"
+    path.write_text("x = 1\n" * 1_700_000)
+    with pytest.raises(SuiteError, match="larger than 1 MB"):
+        read_suite(path, catalog)
+
+
+def test_options_may_stand_in_the_entry_or_in_a_table(catalog):
+    suite = parse_suite(tomllib.loads(GOOD), catalog)
+    assert suite.tasks[0].options == {"train_size": 40}
+    assert suite.strategies[1].options == {"rank": 4}
+
+
+def test_a_sweep_is_written_out_with_a_label_each(catalog):
+    text = GOOD.replace("options = { rank = 4 }", "sweep = { rank = [2, 4], alpha = [8.0] }")
+    suite = parse_suite(tomllib.loads(text), catalog)
+    assert [(s.label, dict(s.options)) for s in suite.strategies[1:]] == [
+        ("lora-rank2-alpha8.0", {"rank": 2, "alpha": 8.0}),
+        ("lora-rank4-alpha8.0", {"rank": 4, "alpha": 8.0}),
+    ]
+
+
+def test_a_tasks_own_steps_replace_the_suites_epochs(catalog):
+    text = GOOD.replace("train_size = 40", "training = { steps = 7, batch_size = 8 }")
+    suite = parse_suite(tomllib.loads(text), catalog)
+    training = task_training(suite.training, suite.tasks[0])
+    assert (training.steps, training.epochs, training.batch_size) == (7, None, 8)
+
+
+@pytest.mark.parametrize(("text", "value"), [("90s", 90), ("1.5m", 90), ("2h", 7200)])
+def test_durations_are_read(text, value):
+    assert seconds(text) == value
+
+
+_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=10), inner, max_size=3),
+    max_leaves=8,
+)
+_keys = st.sampled_from(["name", "seeds", "training", "backbone", "task", "strategy", "sequence", "limits", "measure", "machine", "profile", "split_seed"])
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.dictionaries(_keys | st.text(max_size=8), _values, max_size=6))
+def test_no_table_gives_anything_but_a_suite_or_mistakes(catalog, table):
+    good = tomllib.loads(GOOD)
+    for candidate in (table, {**good, **table}):
+        try:
+            parse_suite(candidate, catalog)
+        except SuiteError as error:
+            assert error.mistakes

@@ -1,0 +1,136 @@
+"""Trials: what decides an id, and which cells a suite has."""
+
+import tomllib
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ftbench import SuiteError, Trial
+from ftbench.suite import parse_suite
+from ftbench.trial import Part, Stage, plan
+
+BASE = """
+name = "plan"
+seeds = [0, 1]
+[training]
+epochs = 2
+[[backbone]]
+use = "tiny-vit"
+[[backbone]]
+use = "tiny-wav2vec2"
+[[task]]
+use = "digits"
+[[task]]
+use = "digits-0-4"
+[[task]]
+use = "spoken-commands"
+[[strategy]]
+use = "full"
+[[strategy]]
+use = "frozen"
+"""
+SEQUENCE = '\n[[sequence]]\nlabel = "both"\ntasks = ["digits", "digits-0-4"]\n'
+
+
+def trials(catalog, text):
+    return plan(parse_suite(tomllib.loads(text), catalog), catalog)
+
+
+def test_a_task_meets_the_backbones_of_its_modality(catalog):
+    met = {(trial.target, trial.backbone.label) for trial in trials(catalog, BASE)}
+    assert met == {("digits", "tiny-vit"), ("digits-0-4", "tiny-vit"), ("spoken-commands", "tiny-wav2vec2")}
+
+
+def test_there_is_a_trial_per_cell_and_seed_and_no_id_twice(catalog):
+    found = trials(catalog, BASE)
+    assert len(found) == 3 * 2 * 2
+    assert len({trial.id for trial in found}) == len(found)
+
+
+def test_the_same_suite_gives_the_same_ids(catalog):
+    assert [t.id for t in trials(catalog, BASE)] == [t.id for t in trials(catalog, BASE)]
+
+
+def test_a_label_or_a_meter_changes_no_id_and_an_option_does(catalog):
+    first = trials(catalog, BASE)[0]
+    relabelled = trials(catalog, BASE.replace('use = "full"', 'use = "full"\nlabel = "all-of-it"'))[0]
+    changed = trials(catalog, BASE.replace('use = "digits"', 'use = "digits"\ntrain_size = 50'))[0]
+    slower = trials(catalog, BASE.replace("epochs = 2", "epochs = 2\nlr = 0.5"))[0]
+    assert relabelled.id == first.id
+    assert len({first.cell, changed.cell, slower.cell}) == 3
+
+
+def test_the_code_changes_the_id_and_not_the_cell(catalog):
+    first = trials(catalog, BASE)[0]
+    fixed = replace(first, code="another")
+    assert fixed.cell == first.cell
+    assert fixed.id != first.id
+
+
+def test_lr_auto_is_the_backbones_rate_times_the_strategys_ratio(catalog):
+    by_strategy = {t.strategy.label: t.stages[0].training["lr"] for t in trials(catalog, BASE) if t.target == "digits"}
+    assert by_strategy == {"full": 1e-3, "frozen": pytest.approx(2e-2)}
+
+
+def test_a_strategy_that_needs_a_sequence_is_planned_only_there(catalog):
+    text = BASE + SEQUENCE + '[[strategy]]\nuse = "ewc"\n'
+    assert {t.target for t in trials(catalog, text) if t.strategy.use == "ewc"} == {"both"}
+
+
+def test_ewc_without_a_sequence_is_a_mistake(catalog):
+    with pytest.raises(SuiteError, match=r"strategy\[3\]: 'ewc' needs a \[\[sequence\]\]"):
+        trials(catalog, BASE + '[[strategy]]\nuse = "ewc"\n')
+
+
+def test_a_task_without_a_backbone_is_a_mistake(catalog):
+    with pytest.raises(SuiteError, match=r"task\[4\]: no \[\[backbone\]\] of this suite is for text"):
+        trials(catalog, BASE + '[[task]]\nuse = "word-sentiment"\n')
+
+
+def test_tasks_of_two_modalities_make_no_sequence(catalog):
+    with pytest.raises(SuiteError, match="one learner cannot learn speech and vision"):
+        trials(catalog, BASE + '[[sequence]]\nlabel = "odd"\ntasks = ["digits", "spoken-commands"]\n')
+
+
+def test_a_strategy_that_cannot_serve_some_cells_has_rows_with_the_reason(catalog, model_folder):
+    resnet = f'[[backbone]]\nuse = "transformers"\nlabel = "resnet"\npath = "{model_folder("resnet")}"\n'
+    found = [t for t in trials(catalog, BASE + resnet + '[[strategy]]\nuse = "prefix"\n') if t.strategy.use == "prefix"]
+    assert {t.backbone.label: t.not_applicable for t in found} == {
+        "tiny-vit": None,
+        "tiny-wav2vec2": None,
+        "resnet": "resnet has no attention modules",
+    }
+
+
+def test_a_strategy_that_can_serve_no_cell_is_a_mistake(catalog, model_folder):
+    text = BASE.replace('use = "tiny-vit"', f'use = "transformers"\npath = "{model_folder("resnet")}"')
+    text = text.replace('[[backbone]]\nuse = "tiny-wav2vec2"\n', "").replace('[[task]]\nuse = "spoken-commands"\n', "")
+    with pytest.raises(SuiteError, match="'prefix' can serve no cell of this suite: resnet has no attention modules"):
+        trials(catalog, text + '[[strategy]]\nuse = "prefix"\n')
+
+
+def test_missing_model_files_are_all_named_at_once(catalog, tmp_path):
+    text = BASE + '[[backbone]]\nuse = "transformers"\nlabel = "a"\npath = "nowhere"\n'
+    text += f'[[backbone]]\nuse = "transformers"\nlabel = "b"\npath = "{tmp_path}"\n'
+    with pytest.raises(SuiteError) as caught:
+        trials(catalog, text)
+    assert [line.partition(":")[0] for line in caught.value.mistakes] == ["backbone[3]", "backbone[4]"]
+    assert all("config.json: no such file" in line for line in caught.value.mistakes)
+
+
+_options = st.dictionaries(st.text(max_size=5), st.integers() | st.text(max_size=5) | st.booleans(), max_size=3)
+
+
+@given(_options, _options, st.integers(0, 5))
+def test_equal_cells_mean_equal_contents(one, other, seed):
+    def trial(options):
+        part = Part("x", "x", options)
+        stage = Stage(part, {"epochs": 1})
+        return Trial("s", "t", "text", part, (stage,), part, seed, 0, "cpu", 1, "smoke", (), "code")
+
+    def content(options):
+        return sorted((key, type(value).__name__, value) for key, value in options.items())
+
+    assert (trial(one).cell == trial(other).cell) == (content(one) == content(other))

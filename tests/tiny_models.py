@@ -1,0 +1,88 @@
+"""Tiny random models of every supported architecture, saved as a user's would be."""
+
+from __future__ import annotations
+
+import json
+
+TEXT = ("bert", "roberta", "distilbert", "gpt2")
+VISION = ("vit", "deit", "resnet")
+SPEECH = ("wav2vec2", "hubert", "audio-spectrogram-transformer")
+KINDS = (*TEXT, *VISION, *SPEECH)
+
+_SIZE = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64}
+_CONV = {"conv_dim": (16, 16, 16), "conv_kernel": (10, 3, 3), "conv_stride": (10, 8, 8), "num_feat_extract_layers": 3}
+_CONV |= {"num_conv_pos_embeddings": 16, "num_conv_pos_embedding_groups": 4, "classifier_proj_size": 16}
+
+
+def config(kind):
+    import transformers as t
+
+    words = {"vocab_size": 200, "max_position_embeddings": 64}
+    makers = {
+        "bert": lambda: t.BertConfig(**_SIZE, **words),
+        "roberta": lambda: t.RobertaConfig(**_SIZE, **words, pad_token_id=0),
+        "distilbert": lambda: t.DistilBertConfig(dim=32, n_layers=2, n_heads=4, hidden_dim=64, **words),
+        "gpt2": lambda: t.GPT2Config(n_embd=32, n_layer=2, n_head=4, n_positions=64, vocab_size=200, pad_token_id=0),
+        "vit": lambda: t.ViTConfig(**_SIZE, image_size=32, patch_size=8),
+        "deit": lambda: t.DeiTConfig(**_SIZE, image_size=32, patch_size=8),
+        "resnet": lambda: t.ResNetConfig(embedding_size=8, hidden_sizes=[8, 16], depths=[2, 2], layer_type="basic"),
+        "wav2vec2": lambda: t.Wav2Vec2Config(**_SIZE, **_CONV),
+        "hubert": lambda: t.HubertConfig(**_SIZE, **_CONV),
+        "audio-spectrogram-transformer": lambda: t.ASTConfig(**_SIZE, max_length=102, num_mel_bins=16),
+    }
+    return makers[kind]()
+
+
+def build(kind, labels=2):
+    import transformers as t
+
+    auto = {
+        TEXT: t.AutoModelForSequenceClassification,
+        VISION: t.AutoModelForImageClassification,
+        SPEECH: t.AutoModelForAudioClassification,
+    }
+    made = config(kind)
+    made.num_labels = labels
+    if kind == "deit":  # which has two classes for the job: transformers asks the configuration
+        made.architectures = ["DeiTForImageClassification"]
+    return next(cls for kinds, cls in auto.items() if kind in kinds).from_config(made)
+
+
+def save(kind, folder):
+    import torch
+
+    torch.manual_seed(0)
+    build(kind).save_pretrained(folder)
+    if kind in TEXT:
+        _save_tokenizer(folder)
+    elif kind in VISION:
+        name = "DeiTImageProcessor" if kind == "deit" else "ViTImageProcessor"
+        processor = {"image_processor_type": name, "size": {"height": 32, "width": 32}, "do_center_crop": False}
+        processor |= {"image_mean": [0.5] * 3, "image_std": [0.5] * 3, "do_resize": True, "do_rescale": True, "do_normalize": True}
+        (folder / "preprocessor_config.json").write_text(json.dumps(processor))
+    else:
+        _save_feature_extractor(kind, folder)
+    return folder
+
+
+def _save_tokenizer(folder):
+    from tokenizers import Tokenizer, models, pre_tokenizers, processors
+    from transformers import PreTrainedTokenizerFast
+
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *letters, *(f"##{letter}" for letter in letters)]
+    tokenizer = Tokenizer(models.WordPiece({token: code for code, token in enumerate(vocabulary)}, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
+    PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, pad_token="[PAD]", unk_token="[UNK]", cls_token="[CLS]", sep_token="[SEP]"
+    ).save_pretrained(folder)
+
+
+def _save_feature_extractor(kind, folder):
+    from transformers import ASTFeatureExtractor, Wav2Vec2FeatureExtractor
+
+    if kind == "audio-spectrogram-transformer":
+        ASTFeatureExtractor(num_mel_bins=16, max_length=102).save_pretrained(folder)
+    else:
+        Wav2Vec2FeatureExtractor(sampling_rate=16_000).save_pretrained(folder)
