@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
-.PHONY: demo test setup setup-test benchmarks provenance clean
+.PHONY: demo test setup setup-test benchmarks schemas provenance clean
 
 demo: setup
 	$(BIN)/ftbench run suites/quickstart.toml
@@ -32,6 +32,10 @@ setup-test: .venv/.test
 
 benchmarks: setup-test
 	$(BIN)/python -m pytest tests/benchmarks --benchmarks --no-header -s
+
+# The JSON Schemas in the package, from the types.
+schemas: setup
+	$(BIN)/python -m ftbench.schema ftbench/schemas
 
 # The shipped weights and clips, made again: about half an hour on two cores. Fashion-MNIST is Debian's dataset-fashion-mnist.
 provenance: setup

@@ -6,6 +6,7 @@ Everything a plugin or a notebook needs is here; importing it imports no torch.
 from .backbone import Backbone, Card, Learner, Roles
 from .bench import Bench
 from .classification import ClassificationTask
+from .contender import Contender, Quantity
 from .encoded import Encoded, Ragged
 from .errors import (
     Diverged,
@@ -33,9 +34,10 @@ from .splits import Example, Splits, draw
 from .statistics import Difference, Estimate, estimate, holm, paired
 from .strategy import Strategy
 from .suite import Suite, Training
-from .summary import Contender, Quantity, Summary, Target, percent, point_interval, rows, share_interval, summarise
+from .summary import Summary, Target, rows, summarise
 from .task import Provenance, Scored, Task
 from .trial import Trial
+from .wording import percent, point_interval, share_interval
 
 __version__ = "0.1.0"
 

@@ -1,24 +1,16 @@
-"""A suite: what a TOML file asks for, read with every mistake of the file reported at once."""
+"""A suite: what a TOML file asks for, names and options already validated."""
 
 from __future__ import annotations
 
-import itertools
 import re
-import tomllib
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, Le, MinLen
 
-from .catalog import Catalog, option_mistakes, option_names, suggestion
-from .errors import PluginError, SuiteError
-
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Mapping
 
-LARGEST = 1_000_000
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(s|m|h)")
 
 
@@ -154,304 +146,14 @@ class Suite:
     machine: Machine = field(default_factory=Machine)
     limits: Limits = field(default_factory=Limits)
     measure: Measure = field(default_factory=Measure)
-
-
-_ENTRY_KEYS = {
-    "backbone": ("use", "label", "options", "strategies"),
-    "task": ("use", "label", "options", "backbone", "strategies", "training", "alone"),
-    "strategy": ("use", "label", "options", "lr", "sweep"),
-    "sequence": ("label", "tasks", "backbone", "strategies"),
-}
-_TABLES = {"training": Training, "machine": Machine, "limits": Limits, "measure": Measure}
-_TOP = ("name", "seeds", "split_seed", "profile", *_TABLES, *_ENTRY_KEYS)
-
-
-def read_suite(path: Path, catalog: Catalog) -> Suite:
-    """Read a suite file.
-
-    Raises:
-        SuiteError: with one line for every mistake, each naming the file and the key.
-    """
-    try:
-        if path.stat().st_size > LARGEST:
-            raise SuiteError(f"{path}: larger than 1 MB; a suite names data, it does not hold them")
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise SuiteError(f"{path}: no such file; `ftbench new suite quickstart` writes one to start from") from None
-    except OSError as error:
-        raise SuiteError(f"{path}: cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise SuiteError(f"{path}: not UTF-8 at byte {error.start}") from None
-    except tomllib.TOMLDecodeError as error:
-        raise SuiteError(f"{path}: not TOML: {error}") from None
-    except RecursionError:
-        raise SuiteError(f"{path}: nested too deeply to be a suite") from None
-    return parse_suite(table, catalog, str(path))
-
-
-def parse_suite(table: Mapping[str, Any], catalog: Catalog, source: str = "suite") -> Suite:
-    """Check a parsed TOML table against the catalog; see `read_suite`."""
-    reader = _Reader(catalog)
-    try:
-        suite = reader.suite(dict(table))
-    except RecursionError:
-        raise SuiteError(f"{source}: nested too deeply to be a suite") from None
-    if reader.mistakes or suite is None:
-        raise SuiteError(*(f"{source}: {mistake}" for mistake in dict.fromkeys(reader.mistakes)))
-    return suite
+    source: str = "suite"
+    """The file it was read from, for messages."""
 
 
 def seconds(duration: str) -> float:
     """Read a duration such as `90s`, `30m` or `2h`; nan where it is none."""
     match = _DURATION.fullmatch(duration)
     return float(match[1]) * {"s": 1, "m": 60, "h": 3600}[match[2]] if match else float("nan")
-
-
-class _Reader:
-    """Collects mistakes while it builds; what it cannot build it leaves out."""
-
-    def __init__(self, catalog: Catalog) -> None:
-        self.catalog = catalog
-        self.mistakes: list[str] = []
-
-    def suite(self, table: dict[str, Any]) -> Suite | None:
-        if not table:
-            self.mistakes.append("is empty; `ftbench new suite quickstart` writes one to start from")
-            return None
-        for key in table:
-            if key not in _TOP:
-                self.mistakes.append(f"{_key(key)}: unknown key{suggestion(key, _TOP)}")
-        name = table.get("name")
-        if not isinstance(name, str) or not _NAME.fullmatch(name):
-            self.mistakes.append("name: must be 1 to 64 letters, digits, '.', '_' or '-', the first a letter or digit")
-        parts = {key: self._table(key, cls, table.get(key, {})) for key, cls in _TABLES.items()}
-        if parts["training"] is not None:
-            self._check_length(parts["training"], "training")
-        if parts["limits"] is not None:
-            self._check_limits(parts["limits"])
-        if parts["measure"] is not None:
-            self._check_meters(parts["measure"])
-        backbones, tasks = self._backbones(table), self._tasks(table, parts["training"])
-        strategies, sequences = self._strategies(table), self._sequences(table)
-        seeds = self._seeds(table)
-        self._cross_check(backbones, tasks, strategies, sequences)
-        profile = table.get("profile", "normal")
-        if profile not in ("smoke", "normal", "publish"):
-            self.mistakes.append(f"profile: must be 'smoke', 'normal' or 'publish', got {profile!r}")
-        if self.mistakes:
-            return None
-        return Suite(
-            str(name), seeds, backbones, tasks, strategies, sequences, split_seed=table.get("split_seed", 0),
-            profile=profile, **parts,
-        )  # fmt: skip
-
-    # -- tables ----------------------------------------------------------------------------------------------------------
-
-    def _table(self, key: str, cls: type, value: Any) -> Any:
-        if not isinstance(value, dict):
-            self.mistakes.append(f"{key}: must be a table, [{key}]")
-            return None
-        before = len(self.mistakes)
-        self._options(f"{key}.", cls, value)
-        if len(self.mistakes) > before:
-            return None
-        tuples = {name: tuple(item) if isinstance(item, list) else item for name, item in value.items()}
-        return cls(**tuples)
-
-    def _options(self, place: str, cls: type, options: Mapping[str, Any], nested: frozenset[str] = frozenset()) -> None:
-        """Check options; those named in `nested` stand in a table `options` of their own."""
-        try:
-            mistakes = option_mistakes(cls, options)
-        except (ValueError, TypeError) as error:
-            self.mistakes.append(f"{place.rstrip('.')}: {error}")
-            return
-        for where, mistake in mistakes:
-            inside = "options." if re.split(r"[.\[]", where)[0] in nested else ""
-            self.mistakes.append(f"{place}{inside}{where}: {mistake}")
-
-    def _check_length(self, training: Training, place: str) -> None:
-        if (training.epochs is None) == (training.steps is None):
-            self.mistakes.append(f"{place}: give either epochs or steps")
-        if training.batch_size % training.accumulation:
-            self.mistakes.append(f"{place}.accumulation: must divide batch_size {training.batch_size}")
-
-    def _check_limits(self, limits: Limits) -> None:
-        for item in fields(limits):
-            if not seconds(getattr(limits, item.name)) > 0:
-                self.mistakes.append(f"limits.{item.name}: must be a duration such as '90s', '30m' or '2h'")
-
-    def _check_meters(self, measure: Measure) -> None:
-        for number, name in enumerate(measure.meters, 1):
-            try:
-                self.catalog.find("meters", name)
-            except PluginError as error:
-                self.mistakes.append(f"measure.meters[{number}]: {error}")
-
-    def _seeds(self, table: Mapping[str, Any]) -> tuple[int, ...]:
-        seeds = table.get("seeds", [0, 1, 2, 3, 4])
-        whole = isinstance(seeds, list) and all(type(seed) is int and 0 <= seed < 2**31 for seed in seeds)
-        if not whole or not seeds:
-            self.mistakes.append("seeds: must be a list of whole numbers from 0, such as [0, 1, 2]")
-            return ()
-        repeated = sorted({seed for seed in seeds if seeds.count(seed) > 1})
-        if repeated:
-            self.mistakes.append(f"seeds: {repeated[0]} stands twice; a repeated seed is the same trial")
-        if type(table.get("split_seed", 0)) is not int or table.get("split_seed", 0) < 0:
-            self.mistakes.append("split_seed: must be a whole number from 0")
-        return tuple(seeds)
-
-    # -- entries ---------------------------------------------------------------------------------------------------------
-
-    def _entries(self, table: Mapping[str, Any], key: str, *, needed: bool) -> Iterator[tuple[str, dict[str, Any]]]:
-        entries = table.get(key, [])
-        if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-            self.mistakes.append(f"{key}: must be tables, each begun with [[{key}]]")
-            return
-        if needed and not entries:
-            self.mistakes.append(f"{key}: at least one [[{key}]] is needed")
-        for number, entry in enumerate(entries, 1):
-            yield f"{key}[{number}]", entry
-
-    def _choice(self, place: str, kind: str, entry: dict[str, Any]) -> dict[str, Any] | None:
-        """Check name, label and options of an entry; options may stand in the entry itself."""
-        key = place.partition("[")[0]
-        use, label = entry.get("use"), entry.get("label", entry.get("use"))
-        if not isinstance(use, str):
-            self.mistakes.append(f"{place}.use: {'is missing' if use is None else 'must be a name'}")
-            return None
-        if not isinstance(label, str) or not _NAME.fullmatch(label):
-            self.mistakes.append(f"{place}.label: must be 1 to 64 letters, digits, '.', '_' or '-'")
-            return None
-        try:
-            cls = self.catalog.find(kind, use)
-        except PluginError as error:
-            self.mistakes.append(f"{place}.use: {error}")
-            return None
-        options = entry.get("options", {})
-        if not isinstance(options, dict):
-            self.mistakes.append(f"{place}.options: must be a table")
-            return None
-        inline = {name: value for name, value in entry.items() if name not in _ENTRY_KEYS[key]}
-        known = (*option_names(cls), *_ENTRY_KEYS[key])
-        for name in [name for name in inline if name not in option_names(cls)]:
-            self.mistakes.append(f"{place}.{_key(name)}: unknown key{suggestion(name, known)}")
-            del inline[name]
-        for name in sorted(set(inline) & set(options)):
-            self.mistakes.append(f"{place}.{name}: stands in the entry and in its options")
-        self._options(f"{place}.", cls, {**inline, **options}, nested=frozenset(options))
-        return {"use": use, "label": label, "options": {**inline, **options}}
-
-    def _names(self, place: str, entry: Mapping[str, Any], key: str) -> tuple[str, ...] | None:
-        value = entry.get(key)
-        names = [value] if isinstance(value, str) else value
-        if names is None:
-            return None
-        if not isinstance(names, list) or not all(isinstance(name, str) for name in names) or not names:
-            self.mistakes.append(f"{place}.{key}: must be a list of labels")
-            return None
-        return tuple(names)
-
-    def _unique(self, key: str, labels: Sequence[str]) -> None:
-        for label in sorted({label for label in labels if labels.count(label) > 1}):
-            self.mistakes.append(f"{key}: two entries are labelled {label!r}; give one another label")
-
-    def _backbones(self, table: Mapping[str, Any]) -> tuple[BackboneChoice, ...]:
-        found = []
-        for place, entry in self._entries(table, "backbone", needed=True):
-            choice = self._choice(place, "backbones", entry)
-            if choice:
-                found.append(BackboneChoice(**choice, strategies=self._names(place, entry, "strategies")))
-        self._unique("backbone", [choice.label for choice in found])
-        return tuple(found)
-
-    def _tasks(self, table: Mapping[str, Any], training: Training | None) -> tuple[TaskChoice, ...]:
-        found = []
-        for place, entry in self._entries(table, "task", needed=True):
-            choice = self._choice(place, "tasks", entry)
-            own = entry.get("training", {})
-            if not isinstance(own, dict):
-                self.mistakes.append(f"{place}.training: must be a table")
-            else:
-                self._options(f"{place}.training.", Training, own)
-            if not isinstance(entry.get("alone", True), bool):
-                self.mistakes.append(f"{place}.alone: must be true or false")
-            if choice and isinstance(own, dict):
-                names = {key: self._names(place, entry, key) for key in ("backbone", "strategies")}
-                task = TaskChoice(
-                    **choice, backbones=names["backbone"], strategies=names["strategies"], training=own,
-                    alone=entry.get("alone", True),
-                )  # fmt: skip
-                found.append(task)
-                if training is not None and own and not self.mistakes:
-                    self._check_length(task_training(training, task), f"{place}.training")
-        self._unique("task", [choice.label for choice in found])
-        return tuple(found)
-
-    def _strategies(self, table: Mapping[str, Any]) -> tuple[StrategyChoice, ...]:
-        found: list[StrategyChoice] = []
-        for place, entry in self._entries(table, "strategy", needed=True):
-            choice = self._choice(place, "strategies", entry)
-            lr = entry.get("lr")
-            if lr is not None and (isinstance(lr, bool) or not isinstance(lr, int | float) or not 0 < lr < 10):
-                self.mistakes.append(f"{place}.lr: must be a number above 0 and below 10, got {lr!r}")
-            elif choice:
-                found.extend(self._swept(place, entry, StrategyChoice(**choice, lr=lr)))
-        self._unique("strategy", [choice.label for choice in found])
-        return tuple(found)
-
-    def _swept(self, place: str, entry: Mapping[str, Any], choice: StrategyChoice) -> Iterator[StrategyChoice]:
-        sweep = entry.get("sweep", {})
-        if not isinstance(sweep, dict) or not all(isinstance(values, list) and values for values in sweep.values()):
-            self.mistakes.append(f"{place}.sweep: must be a table of option = [values]")
-            return
-        cls = self.catalog.find("strategies", choice.use)
-        for values in itertools.product(*sweep.values()):
-            point = dict(zip(sweep, values, strict=True))
-            self._options(f"{place}.sweep.", cls, point)
-            suffix = "".join(f"-{name}{value}" for name, value in point.items())
-            yield replace(choice, label=choice.label + suffix, options={**choice.options, **point})
-
-    def _sequences(self, table: Mapping[str, Any]) -> tuple[SequenceChoice, ...]:
-        found = []
-        for place, entry in self._entries(table, "sequence", needed=False):
-            for key in entry:
-                if key not in _ENTRY_KEYS["sequence"]:
-                    self.mistakes.append(f"{place}.{_key(key)}: unknown key{suggestion(key, _ENTRY_KEYS['sequence'])}")
-            label = entry.get("label")
-            if not isinstance(label, str) or not _NAME.fullmatch(label):
-                self.mistakes.append(f"{place}.label: must be 1 to 64 letters, digits, '.', '_' or '-'")
-                continue
-            tasks = self._names(place, entry, "tasks")
-            if tasks is None or len(tasks) < 2:
-                self.mistakes.append(f"{place}.tasks: at least two labels of [[task]] entries are needed")
-                continue
-            names = {key: self._names(place, entry, key) for key in ("backbone", "strategies")}
-            found.append(SequenceChoice(label, tasks, names["backbone"], names["strategies"]))
-        return tuple(found)
-
-    # -- between entries -------------------------------------------------------------------------------------------------
-
-    def _cross_check(
-        self,
-        backbones: Sequence[BackboneChoice],
-        tasks: Sequence[TaskChoice],
-        strategies: Sequence[StrategyChoice],
-        sequences: Sequence[SequenceChoice],
-    ) -> None:
-        self._unique("task and sequence", [t.label for t in tasks] + [s.label for s in sequences])
-        labels = {
-            "backbone": [choice.label for choice in backbones],
-            "strategies": [choice.label for choice in strategies],
-            "tasks": [choice.label for choice in tasks],
-        }
-        for kind, entries in (("backbone", backbones), ("task", tasks), ("sequence", sequences)):
-            for number, entry in enumerate(entries, 1):
-                for key, attribute in (("backbone", "backbones"), ("strategies", "strategies"), ("tasks", "tasks")):
-                    for name in getattr(entry, attribute, None) or ():
-                        if name not in labels[key]:
-                            self.mistakes.append(
-                                f"{kind}[{number}].{key}: {name!r} is no label of this suite{suggestion(name, labels[key])}"
-                            )
 
 
 def task_training(training: Training, task: TaskChoice) -> Training:
@@ -462,7 +164,3 @@ def task_training(training: Training, task: TaskChoice) -> Training:
     if "steps" in own:
         own.setdefault("epochs", None)
     return replace(training, **own)
-
-
-def _key(key: str) -> str:
-    return key if key.isidentifier() and len(key) <= 60 else repr(key[:60])

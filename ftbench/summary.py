@@ -7,7 +7,9 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .statistics import Difference, Estimate, estimate, holm, paired, pareto
+from .contender import Contender, LossPoint, Quantity, difference, score
+from .statistics import estimate, holm, pareto
+from .verdict import verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -15,37 +17,10 @@ if TYPE_CHECKING:
     from .measurement import Measurement
     from .record import Curve, Record
 
-ALPHA = 0.05
 COSTS = (
     "trainable_parameters", "peak_host_memory", "peak_allocated_memory", "peak_device_memory", "throughput", "energy",
 )  # fmt: skip
 """The measurements quality is drawn against, where they were taken."""
-
-
-@dataclass(frozen=True)
-class Quantity:
-    """One measurement of one contender over its seeds."""
-
-    name: str
-    unit: str
-    direction: str
-    method: str
-    estimate: Estimate | None
-    """None where no seed has a value."""
-    reason: str | None
-    """Why there is no value."""
-    flags: tuple[str, ...]
-    by_seed: Mapping[int, float]
-
-
-@dataclass(frozen=True)
-class LossPoint:
-    """The task's training loss at a step, over the seeds that reached it."""
-
-    step: float
-    mean: float
-    least: float
-    most: float
 
 
 @dataclass(frozen=True)
@@ -58,41 +33,6 @@ class Missing:
     kind: str
     message: str
     traceback: str | None
-
-
-@dataclass(frozen=True)
-class Contender:
-    """A strategy on a backbone, for one target, over its seeds."""
-
-    label: str
-    """The strategy's label; with the backbone's where the target has several."""
-    strategy: str
-    backbone: str
-    statuses: Mapping[str, int]
-    """Status → number of seeds."""
-    quantities: Mapping[str, Quantity]
-    """Name → measurement of the whole trial."""
-    by_task: Mapping[str, Mapping[str, Quantity]]
-    """Task of a sequence → name → measurement."""
-    lr: float | None
-    """Learning rate of the last stage."""
-    learning: Mapping[str, tuple[LossPoint, ...]]
-    """Task → the task's training loss over the steps."""
-    confusion: Mapping[str, tuple[tuple[int, ...], ...]]
-    """Task → counts, summed over seeds."""
-    phases: Mapping[str, Estimate]
-    """Phase → seconds."""
-    against_baseline: Difference | None = None
-    """Paired difference of the primary metric to the baseline."""
-    p_adjusted: float | None = None
-    """Its p-value, Holm-corrected over the target's comparisons with the baseline."""
-    fronts: frozenset[str] = frozenset()
-    """Costs on whose Pareto front it stands."""
-
-    @property
-    def name(self) -> str:
-        """The label."""
-        return self.label
 
 
 @dataclass(frozen=True)
@@ -178,7 +118,7 @@ def _target(label: str, records: Sequence[Record], rank: Mapping[str, int], want
         groups[f"{strategy} · {backbone}" if several else strategy].append(record)
     primary = records[0].primary
     contenders = [_contender(name, group) for name, group in groups.items()]
-    contenders.sort(key=lambda c: (_score(c, primary) is None, -(_score(c, primary) or 0), rank.get(c.strategy, 0), c.label))
+    contenders.sort(key=lambda c: (score(c, primary) is None, -(score(c, primary) or 0), rank.get(c.strategy, 0), c.label))
     contenders = _with_fronts(contenders, primary)
     chosen = _baseline(contenders, wanted, rank)
     contenders = _against(contenders, chosen, primary)
@@ -195,13 +135,8 @@ def _target(label: str, records: Sequence[Record], rank: Mapping[str, int], want
         missing=_missing(groups),
         majority=_majority(records),
         notes=tuple(dict.fromkeys(d["note"] for r in records for d in r.provenance.get("data", {}).values() if d["note"])),
-        verdict=_verdict(contenders, primary, is_sequence=len(first.trial["stages"]) > 1),
+        verdict=verdict(contenders, primary, is_sequence=len(first.trial["stages"]) > 1),
     )
-
-
-def _score(contender: Contender, name: str) -> float | None:
-    found = contender.quantities.get(name)
-    return found.estimate.mean if found and found.estimate else None
 
 
 def _contender(label: str, records: Sequence[Record]) -> Contender:
@@ -278,7 +213,7 @@ def _with_fronts(contenders: list[Contender], primary: str) -> list[Contender]:
     for cost in COSTS:
         points = []
         for contender in contenders:
-            quality, price = _score(contender, primary), _score(contender, cost)
+            quality, price = score(contender, primary), score(contender, cost)
             if quality is not None and price is not None:
                 sign = 1 if contender.quantities[cost].direction == "higher" else -1
                 points.append((contender.label, (quality, sign * price)))
@@ -309,15 +244,6 @@ def _against(contenders: list[Contender], baseline: str | None, primary: str) ->
     return [replace(c, against_baseline=found.get(c.label), p_adjusted=adjusted.get(c.label)) for c in contenders]
 
 
-def difference(first: Contender, second: Contender, name: str) -> Difference | None:
-    """Compare two contenders on the seeds they share; None where they share none."""
-    if name not in first.quantities or name not in second.quantities:
-        return None
-    one, other = first.quantities[name].by_seed, second.quantities[name].by_seed
-    shared = sorted(set(one) & set(other))
-    return paired([one[s] for s in shared], [other[s] for s in shared]) if shared else None
-
-
 def _missing(groups: Mapping[str, Sequence[Record]]) -> tuple[Missing, ...]:
     return tuple(
         Missing(
@@ -341,72 +267,6 @@ def _majority(records: Iterable[Record]) -> dict[str, float]:
             sizes = [sum(row) for row in matrix]
             found[task] = max(sizes) / sum(sizes)
     return found
-
-
-# ---- what can be concluded -------------------------------------------------------------------------------------------------
-
-
-def _verdict(contenders: Sequence[Contender], primary: str, *, is_sequence: bool) -> tuple[str, ...]:
-    scored = [c for c in contenders if _score(c, primary) is not None]
-    if not scored:
-        return ("No trial has finished with a score.",)
-    leader = scored[0]
-    quantity = leader.quantities[primary]
-    assert quantity.estimate is not None
-    n = quantity.estimate.n
-    named = primary.replace("_", " ")
-    if n == 1:
-        return (
-            f"One seed: {leader.label} has the highest {named}, {percent(quantity.estimate.mean)}, and nothing can be said about who is better.",
-        )
-    sentences = [f"{leader.label} has the highest mean {named}, {share_interval(quantity.estimate)}, over {n} seeds."]
-    compared = [(c, difference(c, leader, primary)) for c in scored[1:]]
-    tested = [(c, d) for c, d in compared if d is not None and d.p is not None]
-    adjusted = holm([d.p for _, d in tested if d.p is not None])
-    beaten = [(c, d) for (c, d), p in zip(tested, adjusted, strict=True) if p < ALPHA and d.estimate.mean > 0]
-    tied = [c.label for c in scored[1:] if c not in [b for b, _ in beaten]]
-    if tied:
-        sentences.append(f"It cannot be told apart from {_joined(tied)} on this test set.")
-    if beaten:
-        nearest = min(beaten, key=lambda pair: pair[1].estimate.mean)
-        span = point_interval(nearest[1].estimate)
-        sentences.append(f"It beats {_joined([c.label for c, _ in beaten])}; nearest of them {nearest[0].label}, by {span}.")
-    if is_sequence:
-        sentences.extend(_forgetting(scored))
-    return tuple(sentences)
-
-
-def _forgetting(scored: Sequence[Contender]) -> list[str]:
-    found = [(c, c.quantities["forgetting"].estimate) for c in scored if "forgetting" in c.quantities]
-    ordered = sorted(((c, e) for c, e in found if e is not None), key=lambda pair: pair[1].mean)
-    if len(ordered) < 2:
-        return []
-    parts = [f"{c.label} {point_interval(e)}" for c, e in ordered]
-    return [f"Forgetting of the earlier tasks, least first: {_joined(parts)}."]
-
-
-def _joined(words: Sequence[str]) -> str:
-    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]])) if words else ""
-
-
-def percent(value: float) -> str:
-    """Write a share as per cent."""
-    return f"{100 * value:.1f} %"
-
-
-def share_interval(value: Estimate) -> str:
-    """Write a share with its interval."""
-    if value.low is None or value.high is None:
-        return percent(value.mean)
-    return f"{percent(value.mean)} [{100 * value.low:.1f}, {100 * value.high:.1f}]"
-
-
-def point_interval(value: Estimate) -> str:
-    """Write a difference of shares in points, with its interval."""
-    text = f"{100 * value.mean:+.1f} points"
-    if value.low is None or value.high is None:
-        return text
-    return f"{text} [{100 * value.low:+.1f}, {100 * value.high:+.1f}]"
 
 
 # ---- where it comes from -----------------------------------------------------------------------------------------------------

@@ -145,13 +145,15 @@ class _Planner:
 
     def trials(self) -> list[Trial]:
         self._describe()
-        if self.mistakes:
-            raise SuiteError(*self.mistakes)
+        self._stop_at_mistakes()
         cells = list(self._cells())
         self._check_cells(cells)
-        if self.mistakes:
-            raise SuiteError(*self.mistakes)
+        self._stop_at_mistakes()
         return [self._trial(*cell, seed) for seed in self.suite.seeds for cell in cells]
+
+    def _stop_at_mistakes(self) -> None:
+        if self.mistakes:
+            raise SuiteError(*(f"{self.suite.source}: {mistake}" for mistake in dict.fromkeys(self.mistakes)))
 
     def _describe(self) -> None:
         for number, choice in enumerate(self.suite.backbones, 1):

@@ -3,10 +3,9 @@
 import json
 
 import pytest
+from ftbench import Curve, Failure, Measurement, Phase, Record, Retention, RunError
 from hypothesis import given
 from hypothesis import strategies as st
-
-from ftbench import Curve, Failure, Measurement, Phase, Record, Retention, RunError
 
 RECORD = Record(
     id="a1", cell="c1", environment="e1", trial={"target": "t"}, status="ok", primary="accuracy",
@@ -44,7 +43,11 @@ def test_a_failure_is_kept_whole():
     assert Record.from_json(failed.to_json()).failure == failed.failure
 
 
-_json = st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda x: st.lists(x, max_size=3) | st.dictionaries(st.text(), x, max_size=3), max_leaves=5)
+_json = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda x: st.lists(x, max_size=3) | st.dictionaries(st.text(), x, max_size=3),
+    max_leaves=5,
+)
 
 
 @given(st.dictionaries(st.sampled_from(list(json.loads(RECORD.to_json()))), _json) | _json)
@@ -58,7 +61,6 @@ def test_no_input_gives_anything_but_a_record_or_a_line(table):
 
 def test_the_published_schema_describes_what_is_written():
     import jsonschema
-
-    from ftbench.schemas import schema
+    from ftbench.schema import schema
 
     jsonschema.validate(json.loads(RECORD.to_json()), schema("record"))

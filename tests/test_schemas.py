@@ -5,8 +5,7 @@ import tomllib
 
 import jsonschema
 import pytest
-
-from ftbench.schemas import schema, suite_schema
+from ftbench.schema import schema, suite_schema
 from ftbench.templates import templates
 
 

@@ -2,10 +2,9 @@
 
 from collections import Counter
 
+from ftbench import Example, Splits, draw
 from hypothesis import given
 from hypothesis import strategies as st
-
-from ftbench import Example, Splits, draw
 
 
 def examples(count, classes=3):
@@ -38,7 +37,12 @@ def test_the_test_sample_does_not_depend_on_the_training_size():
 
 def test_the_hash_tells_order_labels_and_splits_apart():
     one, other = Example("a", 0, 0), Example("b", 0, 1)
-    hashes = {Splits([one, other], [], []).hash(), Splits([other, one], [], []).hash(), Splits([one], [other], []).hash(), Splits([Example("a", 0, 1), other], [], []).hash()}
+    hashes = {
+        Splits([one, other], [], []).hash(),
+        Splits([other, one], [], []).hash(),
+        Splits([one], [other], []).hash(),
+        Splits([Example("a", 0, 1), other], [], []).hash(),
+    }
     assert len(hashes) == 4
 
 

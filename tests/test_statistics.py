@@ -2,12 +2,11 @@
 
 import numpy as np
 import pytest
+from ftbench import estimate, holm, paired
+from ftbench.statistics import pareto
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
-
-from ftbench import estimate, holm, paired
-from ftbench.statistics import pareto
 
 _scores = st.lists(st.floats(0, 1), min_size=2, max_size=12)
 

@@ -3,11 +3,11 @@
 import tomllib
 
 import pytest
+from ftbench import SuiteError
+from ftbench.suite import seconds, task_training
+from ftbench.suite_file import parse_suite, read_suite
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from ftbench import SuiteError
-from ftbench.suite import parse_suite, read_suite, seconds, task_training
 
 GOOD = """
 name = "good"
@@ -77,7 +77,9 @@ def test_a_broken_suite_is_answered_with_file_key_and_advice(case, catalog, tmp_
 
 
 def test_every_mistake_of_a_file_is_reported_at_once(catalog):
-    table = tomllib.loads(GOOD.replace('"good"', "7").replace("[0, 1]", "[0, 0]").replace("rank = 4", "rank = 0").replace("epochs", "epoch"))
+    table = tomllib.loads(
+        GOOD.replace('"good"', "7").replace("[0, 1]", "[0, 0]").replace("rank = 4", "rank = 0").replace("epochs", "epoch")
+    )
 
     with pytest.raises(SuiteError) as caught:
         parse_suite(table, catalog)
@@ -151,7 +153,9 @@ _values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=10), inner, max_size=3),
     max_leaves=8,
 )
-_keys = st.sampled_from(["name", "seeds", "training", "backbone", "task", "strategy", "sequence", "limits", "measure", "machine", "profile", "split_seed"])
+_keys = st.sampled_from(
+    ["name", "seeds", "training", "backbone", "task", "strategy", "sequence", "limits", "measure", "machine", "profile", "split_seed"]
+)
 
 
 @settings(max_examples=200, deadline=None)

@@ -6,7 +6,6 @@ import math
 import numpy as np
 import pytest
 import torch
-
 from ftbench import Diverged, Encoded, Loader, Training
 from ftbench.seeding import seed_all
 from ftbench.training import fit, predict, rate

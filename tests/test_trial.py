@@ -4,12 +4,11 @@ import tomllib
 from dataclasses import replace
 
 import pytest
+from ftbench import SuiteError, Trial
+from ftbench.suite_file import parse_suite
+from ftbench.trial import Part, Stage, plan
 from hypothesis import given
 from hypothesis import strategies as st
-
-from ftbench import SuiteError, Trial
-from ftbench.suite import parse_suite
-from ftbench.trial import Part, Stage, plan
 
 BASE = """
 name = "plan"
@@ -116,7 +115,7 @@ def test_missing_model_files_are_all_named_at_once(catalog, tmp_path):
     text += f'[[backbone]]\nuse = "transformers"\nlabel = "b"\npath = "{tmp_path}"\n'
     with pytest.raises(SuiteError) as caught:
         trials(catalog, text)
-    assert [line.partition(":")[0] for line in caught.value.mistakes] == ["backbone[3]", "backbone[4]"]
+    assert [line.split(": ")[1] for line in caught.value.mistakes] == ["backbone[3]", "backbone[4]"]
     assert all("config.json: no such file" in line for line in caught.value.mistakes)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..plugins import Plugins, Selection
-from ..suite import read_suite
+from ..suite_file import read_suite
 
 if TYPE_CHECKING:
     from ..catalog import Catalog

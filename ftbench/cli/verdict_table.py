@@ -8,10 +8,11 @@ from rich.console import Console
 from rich.table import Table
 
 from ..formatting import quantity
-from ..summary import share_interval
+from ..wording import share_interval
 
 if TYPE_CHECKING:
-    from ..summary import Contender, Summary, Target
+    from ..contender import Contender
+    from ..summary import Summary, Target
 
 
 def print_verdicts(summary: Summary) -> None:

@@ -2,8 +2,8 @@
 
 import pytest
 import torch
-
 from ftbench import Learner
+
 from ftbench_backbones.architectures import ARCHITECTURES
 from ftbench_backbones.loading import make_card
 from tests.tiny_models import build, config
@@ -45,7 +45,9 @@ def test_tiny_counts_are_the_hand_derived_ones(kind, catalog):
     # Two adapters a layer, 2dm + m + d each, and a layer norm's 2d everywhere.
     norms = sum(p.numel() for m in build(kind).modules() if isinstance(m, torch.nn.LayerNorm) for p in m.parameters())
     assert opened(catalog, kind, build(kind), "adapter", bottleneck=8)[0] == 4 * (2 * 32 * 8 + 8 + 32) + norms
-    assert opened(catalog, kind, build(kind), "adapter", bottleneck=8, kind="pfeiffer", train_layer_norm=False)[0] == 2 * (2 * 32 * 8 + 8 + 32)
+    assert opened(catalog, kind, build(kind), "adapter", bottleneck=8, kind="pfeiffer", train_layer_norm=False)[0] == 2 * (
+        2 * 32 * 8 + 8 + 32
+    )
 
 
 BASE = {
@@ -82,7 +84,13 @@ def test_base_size_counts_are_the_published_ones(kind, use, catalog):
     import transformers as t
 
     text, vision = ("bert", "roberta", "gpt2"), ("vit", "resnet")
-    auto = t.AutoModelForSequenceClassification if kind in text else t.AutoModelForImageClassification if kind in vision else t.AutoModelForAudioClassification
+    auto = (
+        t.AutoModelForSequenceClassification
+        if kind in text
+        else t.AutoModelForImageClassification
+        if kind in vision
+        else t.AutoModelForAudioClassification
+    )
     with torch.device("meta"):
         model = auto.from_config(base_size(kind))
     learner = learner_of(kind, model)

@@ -65,8 +65,8 @@ def test_the_teacher_is_still_and_out_of_the_optimizer(distilled):
 def test_at_alpha_one_it_is_plain_training_of_the_student(distilled, catalog, model_folder):
     _, alone, _ = distilled(alpha=1.0)
     _, taught, _ = distilled(alpha=0.5)
-    from tests.plugins.strategies.test_every_strategy import bench_for
     from ftbench_strategies.modules.blocks import keep_blocks
+    from tests.plugins.strategies.test_every_strategy import bench_for
 
     task = catalog.build("tasks", "word-sentiment", {"train_size": 16, "validation_size": 0, "test_size": 16})
     backbone = catalog.build("backbones", "transformers", {"path": str(model_folder("bert"))})

@@ -4,13 +4,13 @@ import hashlib
 
 import pytest
 import torch
-
 from ftbench import Card, Encoded, NotApplicable, Ragged
 from ftbench.bench import Bench, Ground
 from ftbench.meter import Watch
 from ftbench.phases import Phases
 from ftbench.seeding import seed_all
 from ftbench.suite import Training
+
 from tests.tiny_models import KINDS, SPEECH, TEXT
 
 STRATEGIES = ("none", "full", "frozen", "bitfit", "lora", "adapter", "prefix", "distillation", "ewc")
@@ -36,7 +36,9 @@ def encoded(catalog, model_folder):
 
 
 def bench_for(catalog, task, data, backbone, stages=1, **training):
-    grounds = [Ground(f"task-{n}", task, Training(**{"steps": 4, "batch_size": 8, "lr": 1e-2, **training}), {"train": data}) for n in range(stages)]
+    grounds = [
+        Ground(f"task-{n}", task, Training(**{"steps": 4, "batch_size": 8, "lr": 1e-2, **training}), {"train": data}) for n in range(stages)
+    ]
     watch = Watch("cpu", 0)
     bench = Bench(
         grounds, backbone, catalog, Phases(watch, [], lambda: None), watch, seed=0, device=torch.device("cpu"),
@@ -132,7 +134,12 @@ def test_four_examples_are_learnt(use, kind, catalog, encoded):
     task, data, backbone = encoded(kind)
     if (use, kind) == ("prefix", "resnet"):
         pytest.skip("resnet has no attention modules")
-    four = Encoded({name: column[:4] if not isinstance(column, Ragged) else column for name, column in data.columns.items()}, data.labels[:4], data.ids[:4], data.units[:4])
+    four = Encoded(
+        {name: column[:4] if not isinstance(column, Ragged) else column for name, column in data.columns.items()},
+        data.labels[:4],
+        data.ids[:4],
+        data.units[:4],
+    )
     bench, learner, watch = bench_for(catalog, task, four, backbone, steps=20, batch_size=4, lr=1e-2, schedule="constant")
     strategy = catalog.build("strategies", use, {})
     strategy.prepare(learner, bench)

@@ -2,9 +2,9 @@
 
 import pytest
 import torch
+from ftbench import Card, Learner, Roles
 from torch import nn
 
-from ftbench import Card, Learner, Roles
 from ftbench_strategies.modules.fisher import anchor, diagonal_fisher, quadratic_penalty
 
 

@@ -2,9 +2,9 @@
 
 import pytest
 import torch
+from ftbench import Learner
 from torch import nn
 
-from ftbench import Learner
 from ftbench_backbones.architectures import ARCHITECTURES
 from ftbench_backbones.loading import make_card
 from ftbench_strategies.modules.prefix_attention import attach_prefixes, prefix_attention

