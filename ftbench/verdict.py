@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from .contender import Contender
 
 ALPHA = 0.05
+CLAIM = 3
+"""Seeds below which no claim is made."""
 
 
 def verdict(contenders: Sequence[Contender], primary: str, *, is_sequence: bool) -> tuple[str, ...]:
@@ -26,10 +28,10 @@ def verdict(contenders: Sequence[Contender], primary: str, *, is_sequence: bool)
     assert quantity.estimate is not None
     n = quantity.estimate.n
     named = primary.replace("_", " ")
-    if n == 1:
-        return (
-            f"One seed: {leader.label} has the highest {named}, {percent(quantity.estimate.mean)}, and nothing can be said about who is better.",
-        )
+    if n < CLAIM:
+        seeds = "one seed" if n == 1 else f"{n} seeds"
+        first = f"{leader.label} has the highest mean {named}, {percent(quantity.estimate.mean)}; {seeds} cannot say who is better."
+        return (first, *(_forgetting(scored) if is_sequence else ()))
     sentences = [f"{leader.label} has the highest mean {named}, {share_interval(quantity.estimate)}, over {n} seeds."]
     compared = [(c, difference(c, leader, primary)) for c in scored[1:]]
     tested = [(c, d) for c, d in compared if d is not None and d.p is not None]

@@ -40,8 +40,8 @@ class Scale:
             share = (value - self.low) / (self.high - self.low)
         return self.start + min(1.0, max(0.0, share)) * (self.end - self.start)
 
-    def ticks(self, count: int = 4) -> list[float]:
-        """Give round values inside the scale."""
+    def ticks(self, count: int = 4, step_unit: float = 1) -> list[float]:
+        """Give values inside the scale, round in multiples of `step_unit`."""
         if self.log:
             first, last = math.ceil(math.log10(self.low)), math.floor(math.log10(self.high))
             decades = [10.0**e for e in range(first, last + 1)]
@@ -49,7 +49,7 @@ class Scale:
                 return decades[:: max(1, len(decades) // count)]
             candidates = [m * 10.0**e for e in range(first - 1, last + 2) for m in (1, 2, 5)]
             return [value for value in candidates if self.low <= value <= self.high]
-        step = _round_step((self.high - self.low) / count)
+        step = _round_step((self.high - self.low) / count / step_unit) * step_unit
         begin = math.ceil(self.low / step)
         return [round(number * step, 10) for number in range(begin, math.floor(self.high / step) + 1)]
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ftbench import Contender, Estimate, Target
 
 WIDTH, HEIGHT = 330, 240
-LEFT, RIGHT, TOP, BOTTOM = 46, 12, 14, 38
+LEFT, RIGHT, TOP, BOTTOM = 40, 14, 18, 38
 _LOG = ("trainable_parameters", "stored_bytes")
 
 
@@ -36,15 +36,16 @@ def interval_bar(value: Estimate, scale: Scale, look: Look) -> str:
 def pareto_chart(target: Target, cost: str, looks: Mapping[str, Look]) -> str:
     """Draw quality against one cost, with intervals both ways and the front; empty where nothing was measured."""
     drawn = [c for c in target.contenders if _mean(c, target.primary) is not None and _mean(c, cost) is not None]
+    # A logarithm has no place for nothing: the untrained model, which trains nothing, is in the table only.
+    drawn = [c for c in drawn if cost not in _LOG or min(_span(c, cost)) > 0]
     if not drawn:
         return ""
     xs = [value for c in drawn for value in _span(c, cost)]
     ys = [value for c in drawn for value in _span(c, target.primary, widest=1.0)]
-    log = cost in _LOG and min(xs) > 0
-    across = Scale.over(xs, LEFT, WIDTH - RIGHT, log=log)
+    across = Scale.over(xs, LEFT, WIDTH - RIGHT, log=cost in _LOG)
     up = Scale.over(ys, HEIGHT - BOTTOM, TOP)
     unit = drawn[0].quantities[cost].unit
-    parts = [_frame(across, up, unit, f"{cost.replace('_', ' ')} ({_better(drawn[0], cost)})", "1")]
+    parts = [_frame(across, up, unit, f"{cost.replace('_', ' ')} ({_better(drawn[0], cost)})", target.primary)]
     front = sorted((c for c in drawn if cost in c.fronts), key=lambda c: _mean(c, cost) or 0)
     if len(front) > 1:
         corners = " ".join(f"{across.place(_mean(c, cost) or 0):.1f},{up.place(_mean(c, target.primary) or 0):.1f}" for c in front)
@@ -71,7 +72,7 @@ def loss_chart(target: Target, task: str, looks: Mapping[str, Look]) -> str:
     losses = [value for c in drawn for point in c.learning[task] for value in (point.least, point.most)]
     across = Scale(0, max(steps), LEFT, WIDTH - RIGHT)
     up = Scale.over(losses, HEIGHT - BOTTOM, TOP)
-    parts = [_frame(across, up, "steps", "optimizer steps", "nat")]
+    parts = [_frame(across, up, "steps", "optimizer steps", "")]
     for c in drawn:
         colour, points = looks[c.label].colour, c.learning[task]
         upper = " ".join(f"{across.place(p.step):.1f},{up.place(p.most):.1f}" for p in points)
@@ -92,21 +93,23 @@ def _svg(body: str, about: str) -> str:
     return f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(about)}">{body}</svg>'
 
 
-def _frame(across: Scale, up: Scale, unit: str, label: str, up_unit: str) -> str:
-    """Draw grid, ticks and the label of the lower axis."""
+def _frame(across: Scale, up: Scale, unit: str, label: str, share: str) -> str:
+    """Draw grid, ticks and labels; `share` names what the upright axis counts in per cent, if it does."""
     parts = []
     for tick in up.ticks():
         y = up.place(tick)
-        text = f"{100 * tick:g}" if up_unit == "1" else f"{tick:g}"
+        text = f"{100 * tick:g}" if share else f"{tick:g}"
         parts.append(
             f'<path d="M{LEFT} {y:.1f}H{WIDTH - RIGHT}" class="grid"/><text x="{LEFT - 6}" y="{y + 3.5:.1f}" text-anchor="end">{text}</text>'
         )
-    for tick in across.ticks():
+    for tick in across.ticks(step_unit=2**20 if unit == "B" else 1):
         x = across.place(tick)
         text = count(tick) if unit in ("parameters", "steps") else quantity(tick, unit)
         parts.append(
             f'<path d="M{x:.1f} {TOP}V{HEIGHT - BOTTOM}" class="grid"/><text x="{x:.1f}" y="{HEIGHT - BOTTOM + 14}" text-anchor="middle">{escape(text)}</text>'
         )
+    if share:
+        parts.append(f'<text x="{LEFT}" y="{TOP - 4}" class="label">{escape(share.replace("_", " "))}, %</text>')
     middle = (LEFT + WIDTH - RIGHT) / 2
     parts.append(f'<text x="{middle:.1f}" y="{HEIGHT - 6}" text-anchor="middle" class="label">{escape(label)}</text>')
     return "".join(parts)

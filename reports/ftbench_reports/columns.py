@@ -57,8 +57,14 @@ def cell(contender: Contender, name: str) -> str:
     if found is None:
         return ""
     if found.estimate is None:
-        return f"not measured: {found.reason}"
+        return "–"
     return share_interval(found.estimate) if found.unit == "1" else quantity(found.estimate.mean, found.unit)
+
+
+def reason(contender: Contender, name: str) -> str:
+    """Say why a cell has no value; empty where it has one."""
+    found = contender.quantities.get(name)
+    return f"not measured: {found.reason}" if found and found.estimate is None else ""
 
 
 def _has(contender: Contender, name: str) -> bool:

@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from .axes import Scale
 from .charts import interval_bar, loss_chart, pareto_chart, swatch
-from .columns import cell, columns, unmeasured
+from .columns import cell, columns, reason, unmeasured
 from .palette import Look, looks
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ def render(summary: Summary) -> str:
         looks=page.looks,
         columns=columns,
         cell=cell,
+        reason=reason,
         unmeasured=unmeasured,
         percent=percent,
         swatch=lambda look: Markup(swatch(look)),  # noqa: S704 - drawn from numbers and escaped labels

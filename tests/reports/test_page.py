@@ -1,0 +1,175 @@
+"""The page: every number is the summary's, everything is escaped, nothing is fetched."""
+
+import csv
+import re
+import shutil
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ftbench import Curve, Failure, Measurement, Phase, Record, estimate, summarise
+from ftbench_reports.axes import Scale
+from ftbench_reports.html import render
+from ftbench_reports.markdown import MarkdownReport
+from ftbench_reports.table import CsvReport
+
+
+def record(strategy, seed, accuracy, *, status="ok", target="digits", backbone="vit", params=1000.0, message="why"):
+    part = {"use": strategy, "label": strategy, "options": {}, "fingerprint": {}}
+    trial = {
+        "suite": "page", "target": target, "modality": "vision", "profile": "normal", "seed": seed,
+        "backbone": {**part, "label": backbone}, "strategy": part,
+        "stages": [{"task": {**part, "label": target}, "training": {"lr": 0.001, "batch_size": 16}}],
+    }  # fmt: skip
+    readings = (
+        Measurement("accuracy", accuracy, "1", "higher"), Measurement("macro_f1", accuracy, "1", "higher"),
+        Measurement("trainable_parameters", params, "parameters", "lower"),
+        Measurement("peak_allocated_memory", None, "B", "lower", reason="no device allocator on a CPU"),
+    )  # fmt: skip
+    done = status == "ok"
+    return Record(
+        f"{strategy}{seed}", f"{strategy}{seed}", "env", trial, status, "accuracy",
+        measurements=readings if done else (), phases=(Phase("train", 1.0),) if done else (),
+        curves=(Curve(target, ({"step": 1.0, "task_loss": 0.5}, {"step": 2.0, "task_loss": 0.4}), ()),) if done else (),
+        confusion={target: ((5, 1), (2, 4))} if done else {}, classes={target: ("a", "b")},
+        failure=None if done else Failure("Kind", message, "Traceback <b>"),
+        provenance={"software": {"torch": "2"}, "hardware": {"cpu": "x"}, "data": {target: {"licence": "MIT", "source": "s", "note": ""}}},
+    )  # fmt: skip
+
+
+RECORDS = [
+    *(record("full", seed, 0.9 + seed / 100, params=9000.0) for seed in range(3)),
+    *(record("lora", seed, 0.7 + seed / 100) for seed in range(3)),
+    record("bad", 0, 0.0, status="oom", message="does not fit"),
+]
+
+
+class _Shape(HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.tags, self.open = [], []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+
+
+def shape(page):
+    parser = _Shape()
+    parser.feed(page)
+    return parser.tags
+
+
+def test_every_score_on_the_page_is_the_summarys():
+    page = render(summarise(RECORDS))
+    for values in ([0.9, 0.91, 0.92], [0.7, 0.71, 0.72]):
+        found = estimate(values)
+        assert f"{100 * found.mean:.1f} % [{100 * found.low:.1f}, {100 * found.high:.1f}]" in page
+    assert "-20.0 points [-20.0, -20.0] · worse" in page
+    assert "full has the highest mean accuracy" in page
+    assert "It beats lora" in page
+
+
+def test_what_failed_is_a_row_with_its_reason():
+    page = render(summarise(RECORDS))
+    assert re.search(r'<tr class="missing"><th scope="row">bad, seed 0</th><td>oom</td>.*does not fit', page)
+    assert "1 oom" in page
+
+
+def test_one_or_two_seeds_support_no_claim():
+    for count in (1, 2):
+        text = render(summarise([r for r in RECORDS if r.trial["seed"] < count]))
+        assert "cannot say who is better" in text
+        assert "It beats" not in text
+
+
+def test_nothing_is_fetched_and_nothing_can_run():
+    page = render(summarise(RECORDS))
+    policy = next(a["content"] for tag, a in shape(page) if a.get("http-equiv") == "Content-Security-Policy")
+    assert policy.startswith("default-src 'none'")
+    assert not [tag for tag, _ in shape(page) if tag in ("script", "iframe", "object", "embed", "img")]
+    assert not [a for _, a in shape(page) if "style" in a or any(key.startswith("on") for key in a)]
+    links = [a.get("href", "") for tag, a in shape(page) if tag in ("a", "link")]
+    assert all(link.startswith(("#", "data:")) for link in links)
+
+
+def test_the_same_records_give_the_same_bytes():
+    assert render(summarise(RECORDS)) == render(summarise(RECORDS))
+
+
+def test_every_chart_has_a_description():
+    charts = [a for tag, a in shape(render(summarise(RECORDS))) if tag == "svg" and "chart" in a.get("class", "")]
+    assert len(charts) == 2
+    assert all(a["role"] == "img" and a["aria-label"] for a in charts)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.text(max_size=60) | st.sampled_from(["</script><script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "‮abc", "🦆" * 50, "{{ 7*7 }}"]))
+def test_a_hostile_name_is_shown_and_not_obeyed(name):
+    plain = shape(render(summarise(RECORDS)))
+    hostile = [replace(r, trial={**r.trial, "strategy": {**r.trial["strategy"], "label": name}}) if r.trial["strategy"]["use"] == "lora" else r for r in RECORDS]
+    if name in ("full", "bad"):
+        return
+    page = render(summarise([replace(r, classes={"digits": (name, "b")}) for r in hostile]))
+    assert [tag for tag, _ in shape(page) if tag not in ("span", "polyline", "circle", "path", "g", "tr", "th", "td")] == [
+        tag for tag, _ in plain if tag not in ("span", "polyline", "circle", "path", "g", "tr", "th", "td")
+    ]
+    assert "<script" not in page
+
+
+def test_a_hundred_trials_stay_under_the_budget():
+    many = [record(f"s{k}", seed, 0.5 + k / 100 + seed / 1000, params=1000.0 + k) for k in range(20) for seed in range(5)]
+    assert len(render(summarise(many)).encode()) < 300_000
+
+
+def test_csv_and_markdown_carry_the_same_figures(tmp_path):
+    summary = summarise(RECORDS)
+    with CsvReport().write(summary, tmp_path).open() as stream:
+        rows = list(csv.DictReader(stream))
+    full = next(r for r in rows if r["strategy"] == "full" and r["measurement"] == "accuracy")
+    assert float(full["mean"]) == pytest.approx(0.91)
+    assert full["n"] == "3"
+    text = MarkdownReport().write(summary, tmp_path).read_text()
+    assert "| full | 91.0 %" in text
+    assert "**oom**: does not fit" in text
+
+
+def test_a_formula_in_a_name_stays_text(tmp_path):
+    evil = [replace(r, trial={**r.trial, "target": "=1+1"}) for r in RECORDS]
+    assert "'=1+1" in CsvReport().write(summarise(evil), tmp_path).read_text()
+
+
+@given(st.lists(st.floats(1e-6, 1e9), min_size=1, max_size=8), st.booleans())
+def test_a_scale_keeps_every_value_inside_and_in_order(values, log):
+    scale = Scale.over(values, 10, 110, log=log)
+    places = [scale.place(value) for value in sorted(values)]
+    assert all(10 <= place <= 110 for place in places)
+    assert places == sorted(places)
+    assert all(scale.low <= tick <= scale.high * (1 + 1e-9) for tick in scale.ticks())
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="chromium is not installed")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_browser_shows_the_page_without_a_request_or_an_error(tmp_path, scheme):
+    sync_api = pytest.importorskip("playwright.sync_api")
+    page_file = tmp_path / "report.html"
+    page_file.write_text(render(summarise(RECORDS)), encoding="utf-8")
+    with sync_api.sync_playwright() as playwright:
+        options = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-component-update"]
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=options)
+        page = browser.new_page(color_scheme=scheme, viewport={"width": 420, "height": 900})
+        requests, errors = [], []
+        page.on("request", lambda r: requests.append(r.url))
+        page.on("console", lambda m: errors.append(m.text) if m.type in ("error", "warning") else None)
+        page.on("pageerror", lambda e: errors.append(str(e)))
+        page.goto(page_file.as_uri())
+        assert page.locator("table").first.is_visible()
+        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+        assert page.locator(".verdict p").first.inner_text().startswith("full has the highest")
+        assert page.evaluate("getComputedStyle(document.body).backgroundColor") == ("rgb(16, 20, 26)" if scheme == "dark" else "rgb(255, 255, 255)")
+        browser.close()
+    assert [r for r in requests if not r.startswith(("file:", "data:"))] == []
+    assert errors == []

@@ -1,0 +1,132 @@
+"""The documentation: its code runs, its tables are the code's, its tree is the tree."""
+
+import dataclasses
+import inspect
+import re
+import sys
+import tomllib
+from types import ModuleType
+
+import pytest
+
+from ftbench import Plugins, hookspecs
+from ftbench.suite import Limits, Machine, Measure, Training
+from ftbench.suite_file import parse_suite
+from tests.conftest import ROOT
+
+
+def blocks(path, language):
+    text = (ROOT / path).read_text(encoding="utf-8")
+    return re.findall(rf"```{language}\n(.*?)```", text, re.S)
+
+
+def module(code, name):
+    made = ModuleType(name)
+    sys.modules[name] = made
+    exec(compile(code, name, "exec"), made.__dict__)
+    return made
+
+
+def hooks():
+    return {name: function for name, function in vars(hookspecs).items() if name.startswith("ftbench_")}
+
+
+@pytest.mark.parametrize("path", ["README.md", "plugins/README.md"])
+def test_every_plugin_shown_can_be_registered(path):
+    plugins = Plugins()
+    shown = [code for code in blocks(path, "python") if "hookimpl" in code]
+    for number, code in enumerate(shown):
+        plugins.register(module(code, f"docs_{path.replace('/', '_')}_{number}"), f"block {number}")
+    assert sum(len(offers) for offers in plugins.catalog().offers.values()) == len(shown) == {"README.md": 1, "plugins/README.md": 5}[path]
+
+
+def test_the_plugins_shown_run_together(ftbench, tmp_path):
+    arguments = []
+    for number, code in enumerate(code for code in blocks("plugins/README.md", "python") if "hookimpl" in code):
+        (tmp_path / f"shown{number}.py").write_text('"""Shown in the documentation."""\n' + code)
+        arguments += ["-p", tmp_path / f"shown{number}.py"]
+    (tmp_path / "shown.toml").write_text("""
+name = "shown"
+seeds = [0]
+[training]
+steps = 30
+[machine]
+threads = 1
+[measure]
+meters = ["steps", "parameters"]
+[[backbone]]
+use = "perceptron"
+[[task]]
+use = "bars"
+test_size = 200
+[[strategy]]
+use = "top-blocks"
+""")
+    ftbench(*arguments, "run", "shown.toml", check=0)
+    from ftbench.notebook import read_run
+
+    (record,) = read_run(tmp_path / "runs" / "shown")
+    assert record.measurement("steps").value == 30
+    assert record.measurement("accuracy").value > 0.7
+    ftbench(*arguments, "report", "runs/shown", "-f", "one-line", check=0)
+    assert (tmp_path / "runs" / "shown" / "report.txt").read_text() == "bars: top-blocks\n"
+
+
+def test_the_hooks_shown_are_the_hooks_there_are_in_their_order():
+    shown = re.findall(r"^\| `(ftbench_\w+)\((.*?)\)` \|", (ROOT / "plugins" / "README.md").read_text(), re.M)
+    assert shown == [(name, ", ".join(inspect.signature(function).parameters)) for name, function in hooks().items()]
+
+
+def test_the_moments_shown_are_the_strategys():
+    from ftbench import Strategy
+
+    shown = dict(re.findall(r"^\| `(\w+)\((.*?)\)` \|", (ROOT / "plugins" / "README.md").read_text().partition("## A task")[0], re.M))
+    methods = {name: ", ".join(list(inspect.signature(f).parameters)[1:]) for name, f in vars(Strategy).items() if inspect.isfunction(f)}
+    assert shown == methods
+
+
+def test_the_suite_shown_is_valid(catalog, model_folder):
+    for text in blocks("README.md", "toml"):
+        parse_suite(tomllib.loads(text), catalog)
+
+
+def test_every_field_of_a_suite_is_in_its_tables_with_its_default():
+    text = (ROOT / "suites" / "README.md").read_text()
+    for prefix, cls in (("", Training), ("machine.", Machine), ("limits.", Limits), ("measure.", Measure)):
+        for option in dataclasses.fields(cls):
+            assert f"`{prefix}{option.name}`" in text, option.name
+            row = next(line for line in text.splitlines() if f"`{prefix}{option.name}`" in line)
+            if option.default is not None and option.name not in ("epochs", "steps", "meters"):
+                assert str(option.default).strip("'") in row, row
+
+
+def test_every_suite_is_in_the_table_of_suites():
+    text = (ROOT / "suites" / "README.md").read_text()
+    assert {path.name for path in (ROOT / "suites").glob("*.toml")} == set(re.findall(r"^\| `(\w+\.toml)` \|", text, re.M))
+
+
+def test_every_path_of_the_readmes_tree_exists():
+    tree = (ROOT / "README.md").read_text().partition("## The tree")[2].partition("```\n")[2].partition("```")[0]
+    folder = ""
+    for line in tree.splitlines():
+        names = [name for name in re.split(r"\s{2,}", line.strip())[0].split() if name.endswith(("/", ".py"))]
+        if not line.startswith(" "):
+            folder = names[0]
+            assert (ROOT / folder).exists()
+            continue
+        for name in names:
+            assert (ROOT / folder / name).exists(), f"{folder}{name}"
+
+
+def test_every_command_shown_exists():
+    from ftbench.cli import COMMANDS
+
+    for path in ("README.md", "reports/README.md", "suites/README.md", "plugins/README.md"):
+        for command in re.findall(r"(?:\$ |`)ftbench (?:-p \S+ )?(\w[\w-]*)", (ROOT / path).read_text()):
+            assert command in COMMANDS, (path, command)
+
+
+def test_the_changelog_names_every_strategy_and_task(catalog):
+    text = (ROOT / "CHANGELOG.md").read_text()
+    for name in catalog.offers["strategies"]:
+        assert f"`{name}`" in text
