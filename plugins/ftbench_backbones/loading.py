@@ -100,6 +100,8 @@ def load_learner(
             ignore_mismatched_sizes=True, **extra,
         )  # fmt: skip
     else:
+        # The directory may say fp16, which is how the weights are kept, not how they are trained.
+        config.dtype = torch.float32
         model = model_class.from_config(config, **extra)
     architecture = ARCHITECTURES[card.architecture]
     roles = replace(architecture, head=head or architecture.head).resolve(model)

@@ -23,9 +23,10 @@ def test_a_local_directory_of_every_kind_is_loaded_with_its_roles(kind, catalog,
 
 @pytest.mark.parametrize(("name", "parameters"), [("minilm", 22_713_986), ("tiny-vit", 539_138), ("tiny-wav2vec2", 1_506_962)])
 def test_the_embedded_backbones_are_the_size_they_are_said_to_be(name, parameters, catalog):
-    learner = catalog.build("backbones", name, {}).load(2)
-    assert sum(p.numel() for p in learner.model.parameters()) == parameters
-    assert {p.dtype for p in learner.model.parameters()} == {torch.float32}
+    for pretrained in (True, False):
+        learner = catalog.build("backbones", name, {"pretrained": pretrained}).load(2)
+        assert sum(p.numel() for p in learner.model.parameters()) == parameters
+        assert {p.dtype for p in learner.model.parameters()} == {torch.float32}
 
 
 def test_the_head_is_made_from_the_seed_even_where_the_directory_holds_one_that_fits(catalog, model_folder):
