@@ -71,20 +71,28 @@ def code_hash(classes: Iterable[type]) -> str:
         source = _source(module)
         if source is None:
             continue
-        tree = ast.parse(source)
-        seen[module] = hashlib.sha256(_bare(tree).encode()).hexdigest()
-        pending.extend(_siblings(tree, module))
+        seen[module], siblings = _read_module(module, source, source.stat().st_mtime_ns)
+        pending.extend(siblings)
     return digest(sorted(seen.items()))
 
 
-def _source(module: str) -> str | None:
+@cache
+def _read_module(module: str, source: Path, changed: int) -> tuple[str, tuple[str, ...]]:
+    """Give the hash of a module's bare code and the same-package modules it imports; `changed` is what the cache goes by."""
+    del changed
+    tree = ast.parse(source.read_text(encoding="utf-8"))
+    siblings = tuple(_siblings(tree, module))
+    return hashlib.sha256(_bare(tree).encode()).hexdigest(), siblings
+
+
+def _source(module: str) -> Path | None:
     import sys
 
     origin = getattr(sys.modules.get(module), "__file__", None)
     if origin is None:
         spec = find_spec(module)
         origin = spec.origin if spec else None
-    return Path(origin).read_text(encoding="utf-8") if origin and origin.endswith(".py") else None
+    return Path(origin) if origin and origin.endswith(".py") else None
 
 
 def _siblings(tree: ast.AST, module: str) -> Iterable[str]:
@@ -97,9 +105,15 @@ def _siblings(tree: ast.AST, module: str) -> Iterable[str]:
             base = resolve_name("." * node.level + (node.module or ""), package) if node.level else node.module or ""
             if base.partition(".")[0] != top:
                 continue
-            for name in [base, *(f"{base}.{alias.name}" for alias in node.names)]:
-                if name != top and _is_module(name):
-                    yield name
+            # Looking for a module inside a module would import the latter.
+            inside = [f"{base}.{alias.name}" for alias in node.names] if _is_package(base) else []
+            yield from (name for name in [base, *inside] if name != top and _is_module(name))
+
+
+@cache
+def _is_package(name: str) -> bool:
+    spec = find_spec(name)
+    return spec is not None and spec.submodule_search_locations is not None
 
 
 @cache

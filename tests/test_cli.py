@@ -19,9 +19,10 @@ def modules_after(*arguments, cwd):
 
 
 @pytest.mark.parametrize("arguments", [("--help",), ("list",), ("run", "--help"), ("validate", "S"), ("plan", "S")])
-def test_light_commands_import_nothing_heavy(arguments, tiny_suite, tmp_path):
-    suite = tiny_suite()
-    done = modules_after(*(suite if a == "S" else a for a in arguments), cwd=tmp_path)
+def test_light_commands_import_nothing_heavy(arguments, tmp_path):
+    from ftbench.templates import templates
+
+    done = modules_after(*(templates()["quickstart"] if a == "S" else a for a in arguments), cwd=tmp_path)
     assert "heavy []" in done.stdout, done.stdout + done.stderr
     assert "exit 0" in done.stdout
 

@@ -106,10 +106,16 @@ def test_every_chart_has_a_description():
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.text(max_size=60) | st.sampled_from(["</script><script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "‮abc", "🦆" * 50, "{{ 7*7 }}"]))
+@given(
+    st.text(max_size=60)
+    | st.sampled_from(["</script><script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "‮abc", "🦆" * 50, "{{ 7*7 }}"])
+)
 def test_a_hostile_name_is_shown_and_not_obeyed(name):
     plain = shape(render(summarise(RECORDS)))
-    hostile = [replace(r, trial={**r.trial, "strategy": {**r.trial["strategy"], "label": name}}) if r.trial["strategy"]["use"] == "lora" else r for r in RECORDS]
+    hostile = [
+        replace(r, trial={**r.trial, "strategy": {**r.trial["strategy"], "label": name}}) if r.trial["strategy"]["use"] == "lora" else r
+        for r in RECORDS
+    ]
     if name in ("full", "bad"):
         return
     page = render(summarise([replace(r, classes={"digits": (name, "b")}) for r in hostile]))
@@ -169,7 +175,9 @@ def test_a_browser_shows_the_page_without_a_request_or_an_error(tmp_path, scheme
         assert page.locator("table").first.is_visible()
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
         assert page.locator(".verdict p").first.inner_text().startswith("full has the highest")
-        assert page.evaluate("getComputedStyle(document.body).backgroundColor") == ("rgb(16, 20, 26)" if scheme == "dark" else "rgb(255, 255, 255)")
+        assert page.evaluate("getComputedStyle(document.body).backgroundColor") == (
+            "rgb(16, 20, 26)" if scheme == "dark" else "rgb(255, 255, 255)"
+        )
         browser.close()
     assert [r for r in requests if not r.startswith(("file:", "data:"))] == []
     assert errors == []

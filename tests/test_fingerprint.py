@@ -1,0 +1,75 @@
+"""Fingerprints: what moves an id, and what does not."""
+
+import sys
+from importlib import import_module
+
+import pytest
+
+from ftbench.fingerprint import code_hash, digest, environment, file_sha256, read_sha256
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """A package of a strategy, a helper it imports, and a stranger it does not."""
+    folder = tmp_path / "hashed"
+    folder.mkdir()
+    (folder / "__init__.py").write_text("")
+    (folder / "strategy.py").write_text('"""One."""\nfrom .helper import double\n\nclass A:\n    """Two."""\n    x = double(1)  # three\n')
+    (folder / "helper.py").write_text("def double(x):\n    return 2 * x\n")
+    (folder / "stranger.py").write_text("y = 1\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    yield folder
+    for name in [name for name in sys.modules if name.partition(".")[0] == "hashed"]:
+        del sys.modules[name]
+
+
+def hashed():
+    return code_hash([import_module("hashed.strategy").A])
+
+
+def test_comments_docstrings_and_strangers_change_no_hash(package):
+    before = hashed()
+    (package / "strategy.py").write_text("from .helper import double\n\n\nclass A:\n    x = double(1)\n")
+    (package / "stranger.py").write_text("y = 2\n")
+    assert hashed() == before
+
+
+def test_code_changes_it_also_in_a_module_that_is_imported(package):
+    before = hashed()
+    (package / "helper.py").write_text("def double(x):\n    return x + x\n")
+    after = hashed()
+    (package / "strategy.py").write_text("from .helper import double\n\nclass A:\n    x = double(2)\n")
+    assert len({before, after, hashed()}) == 3
+
+
+def test_hashing_a_strategy_imports_none_of_its_torch_parts():
+    import subprocess
+
+    code = "import sys; from ftbench.fingerprint import code_hash; from ftbench_strategies.ewc import EWC; from ftbench_strategies.adapter import Adapter; code_hash([EWC, Adapter]); print('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "False\n"
+
+
+def test_a_files_hash_is_remembered_and_follows_the_file(tmp_path):
+    path = tmp_path / "weights"
+    path.write_bytes(b"one")
+    first = file_sha256(path)
+    assert first == read_sha256(path) == file_sha256(path)
+    path.write_bytes(b"two!")
+    assert file_sha256(path) == read_sha256(path) != first
+
+
+def test_canonical_json_does_not_care_about_the_order_of_keys():
+    assert digest({"a": 1, "b": [1.5, "x"]}) == digest({"b": [1.5, "x"], "a": 1})
+    with pytest.raises(ValueError, match="JSON compliant"):
+        digest(float("nan"))
+
+
+def test_the_environment_names_software_and_hardware_and_no_host_or_user():
+    import getpass
+    import json
+    import platform
+
+    found = json.dumps(environment("cpu"))
+    assert '"torch"' in found
+    assert platform.node() not in found
+    assert f'"{getpass.getuser()}"' not in found
