@@ -6,6 +6,7 @@ import dataclasses
 import difflib
 import sys
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any, get_type_hints
 
 from .errors import PluginError
@@ -70,6 +71,7 @@ def option_names(cls: type) -> tuple[str, ...]:
     return tuple(f.name for f in dataclasses.fields(cls) if f.init) if dataclasses.is_dataclass(cls) else ()
 
 
+@cache
 def options_model(cls: type) -> type[BaseModel]:
     """Describe the options of a plugin class to pydantic; its JSON Schema serves editors."""
     from pydantic import ConfigDict, Field, create_model

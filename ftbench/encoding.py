@@ -14,6 +14,7 @@ import numpy as np
 
 from .encoded import Encoded, Ragged
 from .fingerprint import digest, software
+from .trial import TRAINING_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,7 +42,7 @@ def prepare_data(task: Task, part: Part, processor: Any, trial: Trial, cache: Pa
         "task": [part.use, dict(part.options), dict(part.fingerprint)],
         "backbone": [trial.backbone.use, dict(trial.backbone.options), dict(trial.backbone.fingerprint)],
         "split_seed": trial.split_seed,
-        "code": trial.code,
+        "code": [trial.code, TRAINING_VERSION],
         "software": software(),
     }
     folder = cache / "encoded" / digest(identity)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 import numpy as np
 
+from .errors import UserError
+
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping, Sequence
 
@@ -66,27 +68,40 @@ def draw(
         groups: example id → group (a word family, a speaker, a document); by default each example is its own.
 
     Returns:
-        Sample name → examples. A class that runs out leaves the sample short.
+        Sample name → examples.
+
+    Raises:
+        UserError: a class runs out before a sample is full.
     """
     rng = np.random.default_rng(seed)
     families: dict[Hashable, list[Example[Item]]] = defaultdict(list)
     for example in examples:
         families[groups[example.id] if groups else example.id].append(example)
     keys = list(families)
-    order = [keys[place] for place in rng.permutation(len(keys))]
+    remaining = [families[keys[place]] for place in rng.permutation(len(keys))]
     classes = sorted({example.label for example in examples})
     drawn: dict[str, list[Example[Item]]] = {}
-    remaining = iter(order)
     for name, size in sizes.items():
         wanted = {label: size // len(classes) + (rank < size % len(classes)) for rank, label in enumerate(classes)}
-        sample: list[Example[Item]] = []
-        while any(wanted.values()):
-            key = next(remaining, None)
-            if key is None:
-                break
-            for example in families[key]:
-                if wanted[example.label]:
-                    wanted[example.label] -= 1
-                    sample.append(example)
+        sample, remaining = _fill(remaining, wanted)
+        short = next((label for label, number in wanted.items() if number), None)
+        if short is not None:
+            raise UserError(f"{name}_size: {size} examples are asked for, and class {short} is {wanted[short]} short; ask for fewer")
         drawn[name] = [sample[place] for place in rng.permutation(len(sample))]
     return drawn
+
+
+def _fill(families: list[list[Example[Item]]], wanted: dict[int, int]) -> tuple[list[Example[Item]], list[list[Example[Item]]]]:
+    """Take what is wanted from families in their order, counting `wanted` down; a family not needed is left for later."""
+    sample: list[Example[Item]] = []
+    left = []
+    for family in families:
+        taken = [example for example in family if wanted[example.label]]
+        if not taken:
+            left.append(family)
+            continue
+        for example in taken:
+            if wanted[example.label]:
+                wanted[example.label] -= 1
+                sample.append(example)
+    return sample, left

@@ -8,16 +8,16 @@ import tomllib
 from types import ModuleType
 
 import pytest
-
 from ftbench import Plugins, hookspecs
 from ftbench.suite import Limits, Machine, Measure, Training
 from ftbench.suite_file import parse_suite
+
 from tests.conftest import ROOT
 
 
 def blocks(path, language):
     text = (ROOT / path).read_text(encoding="utf-8")
-    return re.findall(rf"```{language}\n(.*?)```", text, re.S)
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
 
 
 def module(code, name):
@@ -73,14 +73,16 @@ use = "top-blocks"
 
 
 def test_the_hooks_shown_are_the_hooks_there_are_in_their_order():
-    shown = re.findall(r"^\| `(ftbench_\w+)\((.*?)\)` \|", (ROOT / "plugins" / "README.md").read_text(), re.M)
+    shown = re.findall(r"^\| `(ftbench_\w+)\((.*?)\)` \|", (ROOT / "plugins" / "README.md").read_text(), re.MULTILINE)
     assert shown == [(name, ", ".join(inspect.signature(function).parameters)) for name, function in hooks().items()]
 
 
 def test_the_moments_shown_are_the_strategys():
     from ftbench import Strategy
 
-    shown = dict(re.findall(r"^\| `(\w+)\((.*?)\)` \|", (ROOT / "plugins" / "README.md").read_text().partition("## A task")[0], re.M))
+    shown = dict(
+        re.findall(r"^\| `(\w+)\((.*?)\)` \|", (ROOT / "plugins" / "README.md").read_text().partition("## A task")[0], re.MULTILINE)
+    )
     methods = {name: ", ".join(list(inspect.signature(f).parameters)[1:]) for name, f in vars(Strategy).items() if inspect.isfunction(f)}
     assert shown == methods
 
@@ -102,7 +104,7 @@ def test_every_field_of_a_suite_is_in_its_tables_with_its_default():
 
 def test_every_suite_is_in_the_table_of_suites():
     text = (ROOT / "suites" / "README.md").read_text()
-    assert {path.name for path in (ROOT / "suites").glob("*.toml")} == set(re.findall(r"^\| `(\w+\.toml)` \|", text, re.M))
+    assert {path.name for path in (ROOT / "suites").glob("*.toml")} == set(re.findall(r"^\| `(\w+\.toml)` \|", text, re.MULTILINE))
 
 
 def test_every_path_of_the_readmes_tree_exists():

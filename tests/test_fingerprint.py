@@ -4,7 +4,6 @@ import sys
 from importlib import import_module
 
 import pytest
-
 from ftbench.fingerprint import code_hash, digest, environment, file_sha256, read_sha256
 
 

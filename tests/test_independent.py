@@ -1,9 +1,9 @@
 """The same splits and schedule through transformers' Trainer and peft give the same accuracy."""
 
 import pytest
-
 from ftbench import estimate
 from ftbench.notebook import read_run
+
 from tests.independent_trainer import accuracy
 
 SEEDS = (0, 1, 2)

@@ -2,7 +2,8 @@
 
 from collections import Counter
 
-from ftbench import Example, Splits, draw
+import pytest
+from ftbench import Example, Splits, UserError, draw
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,7 +12,7 @@ def examples(count, classes=3):
     return [Example(f"e{i}", i, i % classes) for i in range(count)]
 
 
-@given(st.integers(0, 1000), st.integers(10, 80), st.integers(1, 20), st.integers(1, 20))
+@given(st.integers(0, 1000), st.integers(60, 90), st.integers(1, 12), st.integers(1, 12))
 def test_samples_are_disjoint_and_no_group_is_in_two(seed, count, first, second):
     pool = examples(count)
     groups = {e.id: e.value // 4 for e in pool}
@@ -20,7 +21,7 @@ def test_samples_are_disjoint_and_no_group_is_in_two(seed, count, first, second)
     families = {name: {groups[i] for i in found} for name, found in ids.items()}
     assert not ids["test"] & ids["train"]
     assert not families["test"] & families["train"]
-    assert all(len(drawn[name]) <= size for name, size in (("test", first), ("train", second)))
+    assert all(len(drawn[name]) == size for name, size in (("test", first), ("train", second)))
 
 
 @given(st.integers(0, 1000))
@@ -29,6 +30,16 @@ def test_samples_are_balanced_and_reproducible(seed):
     assert set(Counter(e.label for e in drawn["test"]).values()) == {10}
     assert sorted(Counter(e.label for e in drawn["train"]).values()) == [10, 10, 11]
     assert draw(examples(90), {"test": 30, "train": 31}, seed) == drawn
+
+
+def test_a_class_that_runs_out_is_a_mistake_that_says_how_many_are_missing():
+    with pytest.raises(UserError, match="train_size: 40 examples are asked for, and class 0 is 4 short"):
+        draw(examples(60), {"test": 30, "train": 40}, 0)
+
+
+def test_a_pool_can_be_used_to_the_last_example():
+    drawn = draw(examples(60), {"test": 30, "train": 30}, 0)
+    assert len({e.id for sample in drawn.values() for e in sample}) == 60
 
 
 def test_the_test_sample_does_not_depend_on_the_training_size():

@@ -11,9 +11,9 @@ import time
 import numpy as np
 import pytest
 import torch
-
 from ftbench import Loader, Training
 from ftbench.training import fit
+
 from tests.independent_trainer import Words, arguments
 
 PAIRS = 5

@@ -1,0 +1,180 @@
+"""Meters: values where they were taken, reasons where not; the NVML path driven by a scripted library."""
+
+import sys
+import time
+from types import SimpleNamespace
+
+import pytest
+from ftbench import Trace, Watch, visible_gpus
+from ftbench.gpu import describe_gpu, gpu_uuid
+
+from ftbench_meters.energy import DeviceMeter
+from ftbench_meters.memory import MemoryMeter
+from ftbench_meters.time import throughput
+
+
+class NVMLError(Exception):
+    pass
+
+
+class ScriptedNvml:
+    """Two cards; every call may be told to fail."""
+
+    NVMLError = NVMLError
+    nvmlMemory_v2 = 2  # noqa: N815 - NVML's own name
+
+    def __init__(self, **failing):
+        self.failing, self.energy, self.open = failing, 1_000_000, 0
+
+    def __getattr__(self, name):
+        def call(*arguments, **options):
+            if name in self.failing:
+                raise NVMLError(self.failing[name])
+            return getattr(self, f"_{name}")(*arguments, **options)
+
+        return call
+
+    def _nvmlInit(self):  # noqa: N802
+        self.open += 1
+
+    def _nvmlShutdown(self):  # noqa: N802
+        self.open -= 1
+
+    def _nvmlDeviceGetCount(self):  # noqa: N802
+        return 2
+
+    def _nvmlDeviceGetHandleByIndex(self, index):  # noqa: N802
+        return index
+
+    def _nvmlDeviceGetUUID(self, handle):  # noqa: N802
+        return f"GPU-{handle}abc".encode()
+
+    def _nvmlDeviceGetName(self, handle):  # noqa: N802
+        return "Scripted"
+
+    def _nvmlDeviceGetMemoryInfo(self, handle, version=None):  # noqa: N802
+        return SimpleNamespace(total=16 * 2**30, used=(3 if version == 2 else 4) * 2**30 + handle)
+
+    def _nvmlSystemGetDriverVersion(self):  # noqa: N802
+        return "580.95.05"
+
+    def _nvmlDeviceGetPowerManagementLimit(self, handle):  # noqa: N802
+        return 300_000
+
+    def _nvmlDeviceGetPowerUsage(self, handle):  # noqa: N802
+        return 120_000
+
+    def _nvmlDeviceGetTotalEnergyConsumption(self, handle):  # noqa: N802
+        self.energy += 50_000
+        return self.energy
+
+
+@pytest.fixture
+def nvml(monkeypatch):
+    def install(**failing):
+        library = ScriptedNvml(**failing)
+        monkeypatch.setitem(sys.modules, "pynvml", library)
+        monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+        return library
+
+    return install
+
+
+def readings(device="cuda:1"):
+    meter = DeviceMeter()
+    meter.start(Watch(device, 1))
+    time.sleep(0.2)
+    return {m.name: m for m in meter.stop()}
+
+
+def test_cards_are_listed_and_told_by_uuid(nvml, monkeypatch):
+    nvml()
+    assert visible_gpus() == [0, 1]
+    assert gpu_uuid(1) == "GPU-1abc"
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-1abc")
+    assert visible_gpus() == [1]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1,7")
+    assert visible_gpus() == [1]
+
+
+def test_a_card_is_described_without_a_serial_number(nvml):
+    nvml()
+    assert describe_gpu(0) == {"name": "Scripted", "memory": 16 * 2**30, "driver_major": "580", "power_limit": 300}
+    nvml(nvmlDeviceGetPowerManagementLimit="Not Supported")
+    assert describe_gpu(0)["power_limit"] is None
+
+
+def test_no_driver_is_a_normal_case(nvml):
+    nvml(nvmlInit="Driver Not Loaded")
+    assert visible_gpus() == []
+
+
+def test_memory_power_and_energy_of_the_trials_own_card(nvml):
+    library = nvml()
+    found = readings()
+    assert found["peak_device_memory"].value == 3 * 2**30 + 1
+    assert found["mean_power"].value == 120
+    assert found["energy"].value == 50
+    assert found["energy"].flags == ("short window",)
+    assert library.open == 0
+
+
+@pytest.mark.parametrize(
+    ("failing", "nulls"),
+    [
+        ({"nvmlInit": "Driver Not Loaded"}, {"peak_device_memory", "mean_power", "energy"}),
+        ({"nvmlDeviceGetTotalEnergyConsumption": "Not Supported"}, {"energy"}),
+        ({"nvmlDeviceGetPowerUsage": "GPU is lost"}, {"mean_power", "energy"}),
+    ],
+)
+def test_a_fault_leaves_a_null_with_the_reason(nvml, failing, nulls):
+    nvml(**failing)
+    found = readings()
+    assert {name for name, m in found.items() if m.value is None} == nulls
+    assert all(next(iter(failing.values())) in found[name].reason for name in nulls)
+
+
+def test_a_counter_that_goes_backwards_is_no_energy(nvml):
+    library = nvml()
+    meter = DeviceMeter()
+    meter.start(Watch("cuda:0", 1))
+    time.sleep(0.1)
+    library.energy = 0
+    assert "backwards" in {m.name: m for m in meter.stop()}["energy"].reason
+
+
+def test_a_trial_on_the_cpu_has_no_device_to_read():
+    assert {m.reason for m in readings("cpu").values()} == {"the trial runs on the CPU"}
+
+
+def test_throughput_is_the_median_rate_after_the_tenth_step():
+    trace = Trace("t", "tokens", units=[10.0] * 10 + [20.0] * 5, seconds=[5.0] * 10 + [2.0, 2.0, 2.0, 4.0, 1.0])
+    reading = throughput(trace, on_gpu=False)
+    assert (reading.value, reading.unit) == (10.0, "tokens/s")
+    trace = Trace("t", "images", units=[10.0] * 60, seconds=[100.0] * 20 + [1.0] * 20 + [2.0] * 20)
+    assert throughput(trace, on_gpu=True).value == 7.5
+
+
+def test_ten_steps_are_all_warm_up():
+    reading = throughput(Trace("t", "tokens", units=[1.0] * 10, seconds=[1.0] * 10), on_gpu=False)
+    assert reading.value is None
+    assert reading.reason == "only 10 steps: all of them are warm-up"
+
+
+def test_host_memory_counts_the_training_phase_only():
+    meter = MemoryMeter()
+    meter.start(Watch("cpu", 1))
+    peaks = {}
+    for phase, megabytes in (("train", 40), ("evaluate", 160)):
+        meter.enter(phase)
+        block = bytearray(megabytes * 2**20)
+        block[::4096] = b"x" * len(block[::4096])
+        meter.leave(phase)
+        del block
+        peaks[phase] = meter._host[phase]
+    host, device = meter.stop()
+    if host.value is None:
+        pytest.skip(host.reason)
+    assert 35 * 2**20 < host.value < 100 * 2**20
+    assert peaks["evaluate"] > peaks["train"]
+    assert device.reason == "no device allocator on a CPU"

@@ -1,0 +1,92 @@
+"""One trial in this process: what the outcome holds, and what becomes of an exception."""
+
+import gzip
+import json
+import tomllib
+from dataclasses import replace
+
+import pytest
+
+from ftbench import Plugins, Record, Selection
+from ftbench.execution import carry_out, perform, sequence_measurements
+from ftbench.spec import Spec
+from ftbench.suite_file import parse_suite
+from ftbench.trial import plan
+from tests.conftest import EXAMPLES, TINY
+
+
+@pytest.fixture
+def carried(catalog, tmp_path):
+    """Carry out the first trial of a tiny suite."""
+
+    def carry(strategies, catalog=catalog, **changes):
+        text = TINY.format(name="x", seeds="[0]", steps=6, limit="1m", strategies=strategies)
+        trial = replace(plan(parse_suite(tomllib.loads(text), catalog), catalog)[0], **changes)
+        events = []
+        outcome = carry_out(Spec(trial, "cpu", str(tmp_path / "cache")), catalog, tmp_path, events.append)
+        return trial, outcome, events
+
+    return carry
+
+
+def test_an_outcome_makes_a_record(carried, tmp_path):
+    trial, outcome, events = carried('[[strategy]]\nuse = "lora"\n')
+    table = {"schema": "ftbench.record/1", "id": trial.id, "cell": trial.cell, "environment": "e", "trial": {}, "primary": "accuracy", **outcome}
+    record = Record.from_json(json.dumps(table))
+    assert record.status == "ok", record.failure
+    assert record.measurement("trainable_backbone_parameters").value == 8 * 2 * 8 * 128 * 2 // 2
+    assert [point["step"] for point in record.curves[0].points] == [1, 2, 3, 4, 5, 6]
+    assert record.curves[0].validation[-1]["step"] == 6
+    assert events[-1]["step"] == events[-1]["steps"] == 6
+    with gzip.open(tmp_path / "predictions.jsonl.gz", "rt") as stream:
+        lines = [json.loads(line) for line in stream]
+    assert len(lines) == 60
+    right = sum(line["label"] == line["prediction"] for line in lines)
+    assert record.measurement("accuracy").value == pytest.approx(right / 60)
+
+
+def test_the_untrained_model_has_no_curve_and_no_throughput(carried):
+    _, outcome, _ = carried('[[strategy]]\nuse = "none"\n')
+    reading = next(m for m in outcome["measurements"] if m["name"] == "throughput")
+    assert outcome["curves"] == []
+    assert (reading["value"], reading["reason"]) == (None, "nothing was trained")
+
+
+@pytest.mark.parametrize(
+    ("how", "status", "message"),
+    [("raise", "error", "the strategy raised"), ("memory", "oom", "no memory left"), ("nan", "diverged", "the loss is nan at step 1")],
+)
+def test_an_exception_becomes_the_trials_failure_and_what_was_known_is_kept(how, status, message, carried):
+    catalog = Plugins.discover(Selection((str(EXAMPLES / "misbehaving.py"),))).catalog()
+    _, outcome, _ = carried(f'[[strategy]]\nuse = "misbehaving"\nhow = "{how}"\n', catalog)
+    assert outcome["status"] == status
+    assert outcome["failure"]["message"].startswith(message)
+    assert "load" in {phase["name"] for phase in outcome["phases"]}
+    assert outcome["provenance"]["splits"]
+    assert "measurements" not in outcome
+
+
+def test_a_strategy_that_turns_out_not_to_apply_is_no_failure(carried):
+    _, outcome, _ = carried('[[strategy]]\nuse = "frozen"\nlast_k = 7\n')
+    assert outcome["status"] == "not-applicable"
+    assert outcome["failure"]["message"] == "last_k is 7, and the backbone has 4 blocks"
+
+
+def test_a_folder_with_a_spec_is_enough_to_carry_a_trial_out(carried, tmp_path, catalog):
+    import dataclasses
+
+    trial, _, _ = carried('[[strategy]]\nuse = "frozen"\n')
+    folder = tmp_path / "attempt"
+    folder.mkdir()
+    (folder / "spec.json").write_text(json.dumps(dataclasses.asdict(Spec(trial, "cpu", str(tmp_path / "cache")))))
+    perform(folder)
+    assert json.loads((folder / "outcome.json").read_text())["status"] == "ok"
+    events = [json.loads(line) for line in (folder / "events.jsonl").read_text().splitlines()]
+    assert events[0] == {"event": "started"}
+
+
+def test_forgetting_and_transfer_are_worked_out_by_hand():
+    found = {m.name: m.value for m in sequence_measurements([[0.9, None, None], [0.7, 0.8, None], [0.75, 0.5, 0.6]], "accuracy")}
+    assert found["accuracy"] == pytest.approx((0.75 + 0.5 + 0.6) / 3)
+    assert found["forgetting"] == pytest.approx(((0.9 - 0.75) + (0.8 - 0.5)) / 2)
+    assert found["backward_transfer"] == pytest.approx(((0.75 - 0.9) + (0.5 - 0.8)) / 2)
