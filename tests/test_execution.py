@@ -6,12 +6,12 @@ import tomllib
 from dataclasses import replace
 
 import pytest
-
 from ftbench import Plugins, Record, Selection
 from ftbench.execution import carry_out, perform, sequence_measurements
 from ftbench.spec import Spec
 from ftbench.suite_file import parse_suite
 from ftbench.trial import plan
+
 from tests.conftest import EXAMPLES, TINY
 
 
@@ -31,7 +31,15 @@ def carried(catalog, tmp_path):
 
 def test_an_outcome_makes_a_record(carried, tmp_path):
     trial, outcome, events = carried('[[strategy]]\nuse = "lora"\n')
-    table = {"schema": "ftbench.record/1", "id": trial.id, "cell": trial.cell, "environment": "e", "trial": {}, "primary": "accuracy", **outcome}
+    table = {
+        "schema": "ftbench.record/1",
+        "id": trial.id,
+        "cell": trial.cell,
+        "environment": "e",
+        "trial": {},
+        "primary": "accuracy",
+        **outcome,
+    }
     record = Record.from_json(json.dumps(table))
     assert record.status == "ok", record.failure
     assert record.measurement("trainable_backbone_parameters").value == 8 * 2 * 8 * 128 * 2 // 2

@@ -159,8 +159,8 @@ MISDEEDS = {
     "nan": ("diverged", "the loss is nan at step 1"),
     "segfault": ("error", "killed by SIGSEGV"),
     "memory": ("oom", "no memory left"),
-    "hang": ("timeout", "longer than limits.trial = 6s"),
-    "deaf": ("timeout", "longer than limits.trial = 6s"),
+    "hang": ("timeout", "longer than limits.trial = 8s"),
+    "deaf": ("timeout", "longer than limits.trial = 8s"),
     "leak": ("ok", None),
     "shout": ("ok", None),
 }
@@ -169,7 +169,7 @@ MISDEEDS = {
 @pytest.mark.slow
 def test_a_strategy_that_fails_in_any_way_leaves_a_record_and_its_neighbours_finish(tiny_suite, ftbench, tmp_path):
     entries = [(f'[[strategy]]\nuse = "misbehaving"\nlabel = "{how}"\nhow = "{how}"\n',) for how in MISDEEDS]
-    suite = tiny_suite(("frozen", *entries, "full"), limit="6s")
+    suite = tiny_suite(("frozen", *entries, "full"), limit="8s")
     before = {p.pid for p in psutil.process_iter()}
 
     done = ftbench("-p", EXAMPLES / "misbehaving.py", "run", suite)

@@ -34,6 +34,15 @@ def test_a_wheel_holds_weights_clips_schemas_and_suites_and_runs_elsewhere(tmp_p
     site = tmp_path / "site"
     zipfile.ZipFile(wheel).extractall(site)
     code = "import sys; sys.path.insert(0, sys.argv.pop(1)); import ftbench; assert ftbench.__file__.startswith(sys.path[0]); from ftbench.cli import main; main()"
-    for arguments, expected in ((("new", "suite", "quickstart"), "wrote quickstart.toml"), (("validate", "quickstart.toml"), "valid, 66 trials")):
-        done = subprocess.run([sys.executable, "-P", "-c", code, site, *arguments], cwd=tmp_path, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(site)})
+    for arguments, expected in (
+        (("new", "suite", "quickstart"), "wrote quickstart.toml"),
+        (("validate", "quickstart.toml"), "valid, 66 trials"),
+    ):
+        done = subprocess.run(
+            [sys.executable, "-P", "-c", code, site, *arguments],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            env={**os.environ, "PYTHONPATH": str(site)},
+        )
         assert expected in done.stdout, done.stderr

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import ExitCode
+from ..record import FAILED
 from .setting import Setting, runs_option, suite_argument
 
 if TYPE_CHECKING:
@@ -35,7 +36,9 @@ def command(ctx: click.Context, suite: str, runs: str, report: bool) -> None:
     outcome = run_suite(parsed, setting.plugins, setting.selection, Path(runs))
     page = outcome.folder / "report.html"
     if outcome.ran == 0 and page.exists():
-        click.echo(f"nothing to do: {len(outcome.statuses)} of {outcome.planned} trials are done")
+        failed = sum(status in FAILED for status in outcome.statuses.values())
+        note = f", {failed} of them failed" if failed else ""
+        click.echo(f"nothing to do: {len(outcome.statuses)} of {outcome.planned} trials are done{note}")
     elif report and outcome.statuses:
         from .report_command import write_reports
         from .verdict_table import print_verdicts
@@ -48,8 +51,6 @@ def command(ctx: click.Context, suite: str, runs: str, report: bool) -> None:
 
 
 def _exit_code(outcome: Outcome) -> int:
-    from ..record import FAILED
-
     if outcome.interrupted:
         return ExitCode.INTERRUPTED
     missing = len(outcome.statuses) < outcome.planned
