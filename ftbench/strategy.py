@@ -34,6 +34,11 @@ class Strategy(ABC):
     needs_roles: ClassVar[frozenset[str]] = frozenset()
     """Module roles without which the strategy cannot be applied."""
 
+    starts_within: ClassVar[float | None] = None
+    """How far the prepared model's logits may be from the backbone's, where the strategy promises to begin there."""
+    moves_statistics: ClassVar[bool] = False
+    """Whether the running statistics of batch normalisations move while it trains."""
+
     @abstractmethod
     def prepare(self, learner: Learner, bench: Bench) -> None:
         """Choose what trains: freeze, add modules. Called once, on the pretrained model."""

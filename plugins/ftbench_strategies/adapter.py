@@ -17,6 +17,7 @@ class Adapter(Strategy):
     """h + W_up·σ(W_down·h) where a sublayer's output leaves, before the residual sum; near the identity at first."""
 
     lr_ratio: ClassVar[float] = 10.0
+    starts_within: ClassVar[float | None] = 1e-2
 
     kind: Literal["houlsby", "pfeiffer"] = "houlsby"
     """`houlsby`: after attention and after the feed-forward part. `pfeiffer`: after the feed-forward part only."""

@@ -16,6 +16,7 @@ class BitFit(Strategy):
     """Train every bias and the head."""
 
     lr_ratio: ClassVar[float] = 10.0
+    starts_within: ClassVar[float | None] = 0.0
 
     def prepare(self, learner: Learner, bench: Bench) -> None:
         """Freeze all that is not a bias; a frozen convolutional front end keeps its biases, as in full fine-tuning."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from annotated_types import Ge, Gt, Le
 from ftbench import Strategy
@@ -22,6 +22,8 @@ class Distillation(Strategy):
     The teacher is the whole backbone, fully fine-tuned inside the trial and charged to it; the student keeps every
     `keep_every`-th block of the pretrained backbone.
     """
+
+    moves_statistics: ClassVar[bool] = True
 
     temperature: Annotated[float, Gt(0)] = 2.0
     """T: how soft the two distributions are made."""

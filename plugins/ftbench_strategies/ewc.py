@@ -22,6 +22,8 @@ class EWC(Strategy):
     """L_B + (λ/2)·Σᵢ Fᵢ·(θᵢ − θ*ᵢ)², F the diagonal Fisher information of the earlier tasks, heads left out."""
 
     needs_sequence: ClassVar[bool] = True
+    starts_within: ClassVar[float | None] = 0.0
+    moves_statistics: ClassVar[bool] = True
 
     strength: Annotated[float, Ge(0)] = 1000.0
     """λ: how much the earlier tasks weigh."""

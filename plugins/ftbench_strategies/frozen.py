@@ -17,6 +17,7 @@ class Frozen(Strategy):
     """Train the head; parameters and buffers of the backbone stay bit-identical, in evaluation mode."""
 
     lr_ratio: ClassVar[float] = 20.0
+    starts_within: ClassVar[float | None] = 0.0
 
     last_k: Annotated[int, Ge(0)] = 0
     """How many of the topmost blocks train too."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from ftbench import Strategy
 
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 @dataclass
 class Full(Strategy):
     """Train every parameter."""
+
+    starts_within: ClassVar[float | None] = 0.0
+    moves_statistics: ClassVar[bool] = True
 
     freeze_feature_encoder: bool = True
     """Keep the convolutional front end of wav2vec-like backbones as it was pretrained, as wav2vec 2.0 does."""

@@ -19,6 +19,7 @@ class LoRA(Strategy):
     """h = W₀x + (α/r)·B·A·x; A and B train, W₀ does not; merged into W₀ at the end."""
 
     lr_ratio: ClassVar[float] = 10.0
+    starts_within: ClassVar[float | None] = 0.0
 
     rank: Annotated[int, Ge(1)] = 8
     """Rank r of the update."""

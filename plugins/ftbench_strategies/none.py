@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from ftbench import Strategy
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 @dataclass
 class Untrained(Strategy):
     """Train nothing."""
+
+    starts_within: ClassVar[float | None] = 0.0
 
     def prepare(self, learner: Learner, bench: Bench) -> None:
         """Freeze everything."""

@@ -1,0 +1,103 @@
+"""`ftbench check`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..errors import ExitCode, UserError
+from ..plugins import Plugins, Selection
+from .setting import Setting
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ..catalog import Catalog
+    from ..testing import Finding
+
+
+@click.group(name="check")
+def command() -> None:
+    """Check a plugin against what its contract promises."""
+
+
+@command.command(name="strategy")
+@click.argument("name")
+@click.option("-o", "--option", "options", multiple=True, metavar="KEY=VALUE", help="An option of the strategy, as in TOML.")
+@click.option(
+    "-b",
+    "--backbone",
+    "backbones",
+    multiple=True,
+    metavar="NAME",
+    help="Backbones to check on; every one that needs no options by default.",
+)
+@click.pass_context
+def strategy(ctx: click.Context, name: str, options: tuple[str, ...], backbones: tuple[str, ...]) -> None:
+    """Check the strategy NAME, or every strategy of the plugin file NAME.py, on real backbones and data."""
+    setting = Setting.of(ctx)
+    catalog, names = setting.catalog, [name]
+    if name.endswith(".py"):
+        before = set(catalog.offers["strategies"])
+        selection = Selection((*setting.selection.files, str(Path(name).resolve())), setting.selection.without)
+        catalog = Plugins.discover(selection).catalog()
+        names = sorted(set(catalog.offers["strategies"]) - before)
+        if not names:
+            raise UserError(f"{name}: offers no strategy")
+    given = _parsed(options)
+    failed = 0
+    for one in names:
+        catalog.build("strategies", one, given)
+        for backbone, task in _grounds(catalog, backbones):
+            failed += _check(catalog, one, given, backbone, task)
+    ctx.exit(ExitCode.TRIALS_FAILED if failed else ExitCode.OK)
+
+
+def _parsed(options: tuple[str, ...]) -> dict[str, Any]:
+    import tomllib
+
+    try:
+        return tomllib.loads("\n".join(options))
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(f"--option: not KEY=VALUE as in TOML: {error}") from None
+
+
+def _grounds(catalog: Catalog, names: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    """Pair each backbone with the first task of its modality; both as they are without options."""
+    tasks: dict[str, str] = {}
+    for name, cls in sorted(catalog.offers["tasks"].items()):
+        tasks.setdefault(cls.modality, name)  # type: ignore[attr-defined]  # every task has one
+    for name in names or sorted(catalog.offers["backbones"]):
+        try:
+            card = catalog.build("backbones", name, {}).card()
+        except UserError:
+            if names:
+                raise
+            continue
+        if card.modality in tasks:
+            yield name, tasks[card.modality]
+
+
+def _check(catalog: Catalog, name: str, options: dict[str, Any], backbone: str, task: str) -> int:
+    from ..testing import check_strategy
+
+    click.secho(f"{name} on {backbone}, {task}", bold=True)
+    findings = check_strategy(
+        lambda: catalog.build("strategies", name, options),
+        catalog.build("backbones", backbone, {}),
+        catalog.build("tasks", task, {}),
+        catalog,
+    )
+    for finding in findings:
+        click.echo(f"  {_line(finding)}")
+    return sum(not finding.passed for finding in findings)
+
+
+def _line(finding: Finding) -> str:
+    mark = click.style("kept  ", fg="green") if finding.passed else click.style("BROKEN", fg="red")
+    figure = "" if finding.figure is None else f": {finding.figure:.3g}"
+    tolerance = "" if finding.tolerance is None else f" (at most {finding.tolerance:g})"
+    detail = f"; {finding.detail}" if finding.detail else ""
+    return f"{mark} {finding.property}{figure}{tolerance}{detail}"

@@ -1,0 +1,270 @@
+"""For plugin authors: does a strategy keep what every strategy promises? Each property with its figure and tolerance.
+
+`check_strategy` runs on real backbones and data, a few steps each; `ftbench check strategy NAME` prints what it finds.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from .bench import Bench, Ground
+from .encoded import Encoded, Ragged
+from .errors import NotApplicable
+from .meter import Watch
+from .phases import Phases
+from .seeding import seed_all
+from .suite import Training
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from torch import Tensor
+
+    from .backbone import Backbone, Learner
+    from .catalog import Catalog
+    from .strategy import Strategy
+    from .task import Task
+
+EXAMPLES = 16
+STEPS = 4
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one property came to."""
+
+    property: str
+    """What was promised."""
+    passed: bool
+    """Whether it was kept."""
+    figure: float | None = None
+    """The number it was judged by; None where the property is no number."""
+    tolerance: float | None = None
+    """The largest figure that is accepted."""
+    detail: str = ""
+    """What was found, in words."""
+
+
+def check_strategy(make: Callable[[], Strategy], backbone: Backbone, task: Task, catalog: Catalog | None = None) -> list[Finding]:
+    """Check a strategy on one backbone and task.
+
+    Args:
+        make: gives a fresh instance of the strategy each time.
+        backbone: what it is applied to.
+        task: where its training examples come from; sixteen are used.
+        catalog: where nested strategies are found, for those that need some.
+
+    Returns:
+        One finding per property; one alone where the strategy says that it is not applicable.
+    """
+    try:
+        make().check(backbone.card())
+        return list(_Check(make, backbone, task, catalog).findings())
+    except NotApplicable as error:
+        return [Finding("applicable", passed=True, detail=f"not applicable: {error}")]
+
+
+class _Check:
+    def __init__(self, make: Callable[[], Strategy], backbone: Backbone, task: Task, catalog: Catalog | None) -> None:
+        self.make, self.backbone, self.task, self.catalog = make, backbone, task, catalog
+        self.processor = backbone.load(len(task.classes)).processor
+        splits = task.splits(0)
+        self.data = task.encode(splits.train[:EXAMPLES], self.processor)
+
+    def findings(self) -> Iterator[Finding]:
+        yield from self._what_trains()
+        yield self._starts_as_the_backbone()
+        yield self._finishing_changes_no_answer()
+        yield self._what_trained_is_enough_to_keep()
+        yield self._two_runs_are_equal()
+        yield self._accumulation_changes_nothing()
+        yield self._padding_changes_nothing()
+        yield self._four_examples_are_learnt()
+        yield self._an_impossible_backbone_is_refused()
+
+    # -- a strategy at work ------------------------------------------------------------------------------------------------
+
+    def _ready(self, data: Encoded | None = None, **training: Any) -> tuple[Strategy, Learner, Bench]:
+        """Prepare a fresh learner; weight decay is on, so that a parameter left in the optimizer by mistake moves."""
+        import torch
+
+        protocol = {"steps": STEPS, "batch_size": 8, "lr": 1e-3, "weight_decay": 0.1, "warmup": 0.0, **training}
+        ground = Ground("task", self.task, Training(**protocol), {"train": data or self.data})
+        watch = Watch("cpu", 0)
+        phases = Phases(watch, [], lambda: None)
+        bench = Bench(
+            [ground], self.backbone, self.catalog, phases, watch,  # type: ignore[arg-type]  # only nested strategies need a catalog
+            seed=0, device=torch.device("cpu"), after_step=lambda *_: None,
+        )  # fmt: skip
+        seed_all(0)
+        learner = self.backbone.load(len(self.task.classes))
+        learner.adopt_head("task", learner)
+        learner.activate("task", self.task)
+        bench.adopt(learner)
+        strategy = self.make()
+        strategy.prepare(learner, bench)
+        return strategy, learner, bench
+
+    def _trained(self, data: Encoded | None = None, **training: Any) -> tuple[Strategy, Learner, Bench]:
+        strategy, learner, bench = self._ready(data, **training)
+        strategy.fit(learner, bench)
+        return strategy, learner, bench
+
+    def _answers(self, learner: Learner, data: Encoded | None = None) -> Tensor:
+        import torch
+
+        found = data or self.data
+        learner.eval()
+        with torch.no_grad():
+            logits: Tensor = learner.forward(self.task.collate(found, range(len(found)))).logits
+        return logits
+
+    # -- the properties ----------------------------------------------------------------------------------------------------
+
+    def _what_trains(self) -> Iterator[Finding]:
+        strategy, learner, bench = self._ready()
+        declared = {name for name, _ in learner.trainable()}
+        before = _state(learner)
+        strategy.fit(learner, bench)
+        after = _state(learner)
+        changed = {name for name in before if name in after and not _same(before[name], after[name])}
+        buffers = {name for name, _ in learner.model.named_buffers()}
+        traces = bench._watch.traces  # noqa: SLF001 - this is the core's own look at its bench
+        given = set(traces[-1].trained) if traces else set()
+        leaked = sorted(given ^ declared) if traces else []
+        yield Finding("what the optimizer was given is what was declared to train", not leaked, float(len(leaked)), 0.0, _few(leaked))
+        moved = sorted(changed - declared - (buffers if strategy.moves_statistics else set()))
+        yield Finding("nothing else moves, buffers included, with weight decay on", not moved, float(len(moved)), 0.0, _few(moved))
+        counted = sum(traces[-1].trained.values()) if traces else 0
+        expected = sum(parameter.numel() for _, parameter in learner.trainable()) if traces else 0
+        yield Finding("the count of what trains is right", counted == expected, float(abs(counted - expected)), 0.0)
+        still = sorted(name for name in declared if name not in changed)
+        share = 1 - len(still) / max(1, len(declared))
+        yield Finding(
+            "what is declared to train does move", share >= 0.5 or not declared, share, None,
+            f"{len(still)} of {len(declared)} did not: {_few(still)}" if still else "",
+        )  # fmt: skip
+
+    def _starts_as_the_backbone(self) -> Finding:
+        seed_all(0)
+        plain = self.backbone.load(len(self.task.classes))
+        plain.task = self.task
+        _, learner, _ = self._ready()
+        distance = _distance(self._answers(plain), self._answers(learner))
+        promised = self.make().starts_within
+        passed = promised is None or distance <= promised
+        detail = "nothing is promised" if promised is None else ""
+        return Finding("it starts as the backbone", passed, distance, promised, detail)
+
+    def _finishing_changes_no_answer(self) -> Finding:
+        strategy, learner, _ = self._trained()
+        before = self._answers(learner)
+        strategy.finish(learner)
+        distance = _distance(before, self._answers(learner))
+        return Finding("finishing (merging) changes no answer", distance <= 1e-4, distance, 1e-4)
+
+    def _what_trained_is_enough_to_keep(self) -> Finding:
+        """What trained, put into a freshly prepared learner, gives the same answers."""
+        import torch
+
+        _, learner, _ = self._trained()
+        kept = {name: parameter.detach().clone() for name, parameter in learner.trainable()}
+        kept |= {name: buffer.detach().clone() for name, buffer in learner.model.named_buffers()}
+        _, fresh, _ = self._ready()
+        own = {**dict(fresh.model.named_parameters()), **dict(fresh.model.named_buffers())}
+        lost = sorted(set(kept) - set(own))
+        with torch.no_grad():
+            for name in set(kept) & set(own):
+                own[name].copy_(kept[name])
+        distance = _distance(self._answers(learner), self._answers(fresh))
+        return Finding("what trained is all that must be kept", not lost and distance <= 1e-6, distance, 1e-6, _few(lost))
+
+    def _two_runs_are_equal(self) -> Finding:
+        one, other = _state(self._trained()[1]), _state(self._trained()[1])
+        unequal = sorted(name for name in one if not _same(one[name], other[name]))
+        return Finding("two runs are equal to the last bit", not unequal, float(len(unequal)), 0.0, _few(unequal))
+
+    def _accumulation_changes_nothing(self) -> Finding:
+        quiet: dict[str, Any] = {"lr": 1e-4, "steps": 2}
+        _, whole, _ = self._trained(**quiet)
+        _, parts, _ = self._trained(accumulation=2, **quiet)
+        distance = _distance(self._answers(whole), self._answers(parts))
+        noisy = _has_dropout(whole)
+        detail = "the backbone has dropout, which draws anew for each part" if noisy else ""
+        return Finding("accumulating gradients changes nothing", noisy or distance <= 1e-3, distance, 1e-3, detail)
+
+    def _padding_changes_nothing(self) -> Finding:
+        name = "padding changes no answer"
+        if not any(isinstance(column, Ragged) for column in self.data.columns.values()):
+            return Finding(name, passed=True, detail="the task's inputs are of one length")
+        _, learner, _ = self._trained()
+        together = self._answers(learner)
+        import torch
+
+        alone = torch.cat([self._answers(learner, _rows(self.data, [row])) for row in range(len(self.data))])
+        distance = _distance(together, alone)
+        return Finding(name, distance <= 1e-4, distance, 1e-4)
+
+    def _four_examples_are_learnt(self) -> Finding:
+        strategy, learner, bench = self._ready(_rows(self.data, range(4)), steps=25, batch_size=4, schedule="constant", lr=1e-2)
+        strategy.fit(learner, bench)
+        traces = bench._watch.traces  # noqa: SLF001
+        if not traces:
+            return Finding("the loss falls on four examples", passed=True, detail="it trains nothing")
+        losses = traces[-1].task_losses
+        ratio = min(losses[-5:]) / losses[0]
+        return Finding("the loss falls on four examples", ratio < 0.9, ratio, 0.9)
+
+    def _an_impossible_backbone_is_refused(self) -> Finding:
+        name = "a backbone without any known part is served or refused with a reason"
+        bare = dataclasses.replace(self.backbone.card(), architecture="nothing-known", roles=frozenset())
+        try:
+            self.make().check(bare)
+        except NotApplicable as error:
+            return Finding(name, bool(str(error)), detail=str(error))
+        except Exception as error:  # noqa: BLE001 - whatever a plugin raises is the finding
+            return Finding(name, passed=False, detail=f"{type(error).__name__}: {error}")
+        return Finding(name, passed=True, detail="it serves any backbone")
+
+
+def _state(learner: Learner) -> dict[str, Tensor]:
+    named = {**dict(learner.model.named_parameters()), **dict(learner.model.named_buffers())}
+    return {name: tensor.detach().clone() for name, tensor in named.items()}
+
+
+def _same(one: Tensor, other: Tensor) -> bool:
+    import torch
+
+    return one.shape == other.shape and torch.equal(one, other)
+
+
+def _distance(one: Tensor, other: Tensor) -> float:
+    return float((one - other).abs().max())
+
+
+def _has_dropout(learner: Learner) -> bool:
+    from torch import nn
+
+    return any(isinstance(module, nn.Dropout) and module.p > 0 for module in learner.model.modules())
+
+
+def _few(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+def _rows(data: Encoded, rows: Any) -> Encoded:
+    """Take some examples of a split."""
+    import numpy as np
+
+    chosen = list(rows)
+    columns: dict[str, Any] = {}
+    for name, column in data.columns.items():
+        if isinstance(column, Ragged):
+            parts = [column.values[column.offsets[r] : column.offsets[r + 1]] for r in chosen]
+            columns[name] = Ragged.of(parts, padding=column.padding)
+        else:
+            columns[name] = column[chosen]
+    ids = tuple(data.ids[r] for r in chosen)
+    return Encoded(columns, np.asarray(data.labels[chosen]), ids, np.asarray(data.units[chosen]))

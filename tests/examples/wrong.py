@@ -1,0 +1,101 @@
+"""Strategies with the mistakes people make; the conformance suite must name each."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from ftbench import Strategy, hookimpl
+
+
+@dataclass
+class LeakedEmbedding(Strategy):
+    """Hands the optimizer a parameter that is not declared to train."""
+
+    def prepare(self, learner, bench):
+        learner.freeze_backbone()
+
+    def param_groups(self, learner):
+        leaked = learner.backbone_parameters()[0]
+        leaked.requires_grad_(True)
+        return [{"params": [*learner.head_parameters(), leaked]}]
+
+
+@dataclass
+class MovingNorm(Strategy):
+    """Changes a buffer that should stay."""
+
+    def prepare(self, learner, bench):
+        learner.freeze_backbone()
+        learner.model.register_buffer("steps_seen", torch.zeros(()))
+
+    def before_step(self, learner, step):
+        learner.model.steps_seen += 1
+
+
+@dataclass
+class LostHead(Strategy):
+    """Freezes the head too: nothing can be learnt."""
+
+    def prepare(self, learner, bench):
+        learner.freeze_backbone()
+        for parameter in learner.head_parameters()[1:]:
+            parameter.requires_grad = False
+        learner.head_parameters()[0].requires_grad = True
+        self.scale = 0.0
+
+    def loss(self, learner, batch, outputs, task_loss):
+        return task_loss * self.scale
+
+
+@dataclass
+class WrongMerge(Strategy):
+    """Changes the answers when it finishes."""
+
+    def prepare(self, learner, bench):
+        learner.freeze_backbone()
+
+    def finish(self, learner):
+        with torch.no_grad():
+            learner.head_parameters()[0].mul_(2)
+
+
+@dataclass
+class NoIdentity(Strategy):
+    """Promises to begin as the backbone and does not."""
+
+    starts_within: ClassVar[float | None] = 0.0
+
+    def prepare(self, learner, bench):
+        learner.freeze_backbone()
+        with torch.no_grad():
+            learner.backbone_parameters()[-1].add_(0.5)
+
+
+@dataclass
+class Unseeded(Strategy):
+    """Draws from a generator nobody seeds."""
+
+    def prepare(self, learner, bench):
+        learner.freeze_backbone()
+        generator = torch.Generator()
+        generator.seed()
+        with torch.no_grad():
+            head = learner.head_parameters()[0]
+            head.add_(torch.randn(head.shape, generator=generator) * 0.01)
+
+
+@dataclass
+class Picky(Strategy):
+    """Fails with a traceback where it should say why not."""
+
+    def check(self, card):
+        return {"bert": 1, "vit": 1, "wav2vec2": 1}[card.architecture]
+
+    def prepare(self, learner, bench):
+        learner.freeze_backbone()
+
+
+@hookimpl
+def ftbench_strategies():
+    found = (LeakedEmbedding, MovingNorm, LostHead, WrongMerge, NoIdentity, Unseeded, Picky)
+    return {cls.__name__: cls for cls in found}

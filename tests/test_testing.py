@@ -1,0 +1,67 @@
+"""The conformance suite: it passes what is right and names what is wrong."""
+
+import pytest
+from ftbench import Plugins, Selection
+from ftbench.testing import check_strategy
+
+from tests.conftest import EXAMPLES
+
+WRONG = {
+    "LeakedEmbedding": "what the optimizer was given is what was declared to train",
+    "MovingNorm": "nothing else moves, buffers included, with weight decay on",
+    "LostHead": "the loss falls on four examples",
+    "WrongMerge": "finishing (merging) changes no answer",
+    "NoIdentity": "it starts as the backbone",
+    "Unseeded": "two runs are equal to the last bit",
+    "Picky": "a backbone without any known part is served or refused with a reason",
+}
+
+
+def findings(catalog, use, backbone="tiny-vit", task="digits", **options):
+    return check_strategy(
+        lambda: catalog.build("strategies", use, options),
+        catalog.build("backbones", backbone, {}),
+        catalog.build("tasks", task, {}),
+        catalog,
+    )
+
+
+VISION = [("tiny-vit", "digits", use) for use in ("none", "full", "frozen", "bitfit", "lora", "adapter", "prefix", "distillation", "ewc")]
+SPEECH = [("tiny-wav2vec2", "spoken-commands", use) for use in ("full", "adapter", "prefix")]
+
+
+@pytest.mark.parametrize(("backbone", "task", "use"), [*VISION, *SPEECH])
+def test_every_built_in_strategy_keeps_its_promises(use, backbone, task, catalog):
+    found = findings(catalog, use, backbone, task)
+    assert [f for f in found if not f.passed] == []
+    assert len(found) == 12
+
+
+@pytest.mark.slow
+def test_padding_is_looked_at_where_inputs_are_padded(catalog):
+    found = {f.property: f for f in findings(catalog, "prefix", "minilm", "word-sentiment")}
+    assert found["padding changes no answer"].figure is not None
+    assert all(f.passed for f in found.values())
+
+
+@pytest.mark.parametrize("use", WRONG)
+def test_a_wrong_strategy_is_caught_by_name(use):
+    catalog = Plugins.discover(Selection((str(EXAMPLES / "wrong.py"),))).catalog()
+    broken = [f.property for f in findings(catalog, use) if not f.passed]
+    assert WRONG[use] in broken
+
+
+def test_what_does_not_apply_is_one_finding(catalog, model_folder):
+    backbone = catalog.build("backbones", "transformers", {"path": str(model_folder("resnet"))})
+    found = check_strategy(lambda: catalog.build("strategies", "prefix", {}), backbone, catalog.build("tasks", "digits", {}), catalog)
+    assert [(f.property, f.passed, f.detail) for f in found] == [("applicable", True, "not applicable: resnet has no attention modules")]
+
+
+def test_the_command_checks_a_file_and_exits_with_1_where_a_promise_is_broken(ftbench):
+    right = ftbench("check", "strategy", EXAMPLES / "norm_tuning.py", "-b", "tiny-vit", check=0)
+    assert "norm-tuning on tiny-vit, digits" in right.stdout
+    assert "BROKEN" not in right.stdout
+    wrong = ftbench("-p", EXAMPLES / "wrong.py", "check", "strategy", "WrongMerge", "-b", "tiny-vit")
+    assert wrong.returncode == 1
+    assert "BROKEN finishing (merging) changes no answer" in wrong.stdout
+    assert ftbench("check", "strategy", "lora", "-o", "rank=0").returncode == 2
