@@ -81,6 +81,9 @@ class Learner:
         self.processor = processor
         self.card = card
         self.task: Task | None = None
+        """The task whose head is in place."""
+        self.active = ""
+        """Its label."""
         self.heads: dict[str, dict[str, nn.Module]] = {}
         self._still: list[nn.Module] = []
         self._frozen_statistics = False
@@ -124,7 +127,7 @@ class Learner:
         for name, module in self.heads[label].items():
             parent, _, leaf = name.rpartition(".")
             setattr(self.model.get_submodule(parent), leaf, module)
-        self.task = task
+        self.task, self.active = task, label
 
     # -- modes -----------------------------------------------------------------------------------------------------------
 
@@ -185,6 +188,16 @@ class Learner:
     def forward(self, batch: Mapping[str, Tensor]) -> Any:
         """Run the model on `batch` without its labels; gives the transformers output, with `.logits`."""
         return self.model(**{name: value for name, value in batch.items() if name != "labels"})
+
+    def named_parameters(self) -> Iterator[tuple[str, nn.Parameter]]:
+        """Yield every parameter, tied weights once; those of heads not in place as `heads.<task>.<name>`."""
+        yield from self.model.named_parameters()
+        active = {id(parameter) for parameter in self.model.parameters()}
+        for task, modules in self.heads.items():
+            for name, module in modules.items():
+                for inner, parameter in module.named_parameters():
+                    if id(parameter) not in active:
+                        yield f"heads.{task}.{name}.{inner}", parameter
 
     def trainable(self) -> Iterator[tuple[str, nn.Parameter]]:
         """Yield name and parameter of all that trains, tied weights once."""

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 SOFTWARE = ("torch", "transformers", "peft", "tokenizers", "safetensors", "numpy", "scikit-learn", "pillow", "soundfile")
 
@@ -37,16 +37,22 @@ def file_sha256(path: Path) -> str:
     """Hash a file; remembered by size, time and inode."""
     stat = path.stat()
     key = f"{path.resolve()}:{stat.st_size}:{stat.st_mtime_ns}:{stat.st_ino}"
-    note = cache_folder() / "hashes" / hashlib.sha256(key.encode()).hexdigest()[:32]
-    with suppress(OSError, UnicodeDecodeError):
-        known = note.read_text(encoding="ascii")
-        if len(known) == 64:
-            return known
-    found = read_sha256(path)
+    found: str = _remembered("hashes", key, lambda: read_sha256(path))
+    return found
+
+
+def _remembered(kind: str, key: str, make: Callable[[], Any]) -> Any:
+    """Give what `make` gives, from a note on disk where there is one; a note that cannot be read or written costs time."""
+    note = cache_folder() / kind / hashlib.sha256(key.encode()).hexdigest()[:32]
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        known = json.loads(note.read_text(encoding="utf-8"))
+        if known["key"] == key:
+            return known["found"]
+    found = make()
     with suppress(OSError):
         note.parent.mkdir(parents=True, exist_ok=True)
         temporary = note.with_suffix(f".{os.getpid()}")
-        temporary.write_text(found, encoding="ascii")
+        temporary.write_text(json.dumps({"key": key, "found": found}), encoding="utf-8")
         temporary.replace(note)
     return found
 
@@ -71,18 +77,24 @@ def code_hash(classes: Iterable[type]) -> str:
         source = _source(module)
         if source is None:
             continue
-        seen[module], siblings = _read_module(module, source, source.stat().st_mtime_ns)
+        stat = source.stat()
+        key = f"{module}:{source}:{stat.st_size}:{stat.st_mtime_ns}:{stat.st_ino}:{platform.python_version()}"
+        seen[module], siblings = _module(key, module, source)
         pending.extend(siblings)
     return digest(sorted(seen.items()))
 
 
 @cache
-def _read_module(module: str, source: Path, changed: int) -> tuple[str, tuple[str, ...]]:
-    """Give the hash of a module's bare code and the same-package modules it imports; `changed` is what the cache goes by."""
-    del changed
-    tree = ast.parse(source.read_text(encoding="utf-8"))
-    siblings = tuple(_siblings(tree, module))
-    return hashlib.sha256(_bare(tree).encode()).hexdigest(), siblings
+def _module(key: str, module: str, source: Path) -> tuple[str, list[str]]:
+    """Give the hash of a module's bare code and the same-package modules it imports; remembered by `key`."""
+
+    def read() -> tuple[str, list[str]]:
+        tree = ast.parse(source.read_text(encoding="utf-8"))
+        siblings = list(_siblings(tree, module))
+        return hashlib.sha256(_bare(tree).encode()).hexdigest(), siblings
+
+    digest, siblings = _remembered("modules", key, read)
+    return digest, siblings
 
 
 def _source(module: str) -> Path | None:

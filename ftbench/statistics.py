@@ -11,8 +11,10 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-Verdict = Literal["better", "worse", "equivalent", "undecided", "one seed"]
+Verdict = Literal["better", "worse", "equivalent", "undecided", "too few seeds"]
 CONFIDENCE = 0.95
+CLAIM = 3
+"""Seeds below which nothing is said about who is better."""
 MARGIN = 0.005
 """Half a point: differences smaller than that do not matter, unless a suite says otherwise."""
 
@@ -70,7 +72,7 @@ def paired(first: Sequence[float], second: Sequence[float], margin: float = MARG
     """Compare scores on shared seeds; higher is better.
 
     The verdict is `equivalent` where the 90 % interval lies inside ± margin (two one-sided tests, Schuirmann 1987), else
-    `better` or `worse` where the 95 % interval leaves out zero, else `undecided`; one seed supports no claim.
+    `better` or `worse` where the 95 % interval leaves out zero, else `undecided`; under three seeds `too few seeds`.
 
     Args:
         first: scores of the baseline, shape [n], in the order of the seeds.
@@ -86,12 +88,14 @@ def paired(first: Sequence[float], second: Sequence[float], margin: float = MARG
     differences = np.asarray(second, float) - np.asarray(first, float)
     found = estimate(differences.tolist())
     if found.n == 1 or found.deviation is None or found.low is None or found.high is None:
-        return Difference(found, None, "one seed")
+        return Difference(found, None, "too few seeds")
     if found.deviation == 0:
         # Equal to the last bit on every seed; the test statistic is 0/0 or x/0.
         p = 1.0 if found.mean == 0 else 0.0
     else:
         p = 2 * _t_tail(found.n - 1, abs(found.mean) / (found.deviation / math.sqrt(found.n)))
+    if found.n < CLAIM:
+        return Difference(found, p, "too few seeds")
     half = _t_quantile(found.n - 1, CONFIDENCE) * found.deviation / math.sqrt(found.n)
     if abs(found.mean) + half < margin:
         return Difference(found, p, "equivalent")

@@ -61,7 +61,10 @@ class Strategy(ABC):
         return card.full_lr * self.lr_ratio
 
     def param_groups(self, learner: Learner) -> list[dict[str, Any]]:
-        """Group what trains for the optimizer: all of it, no weight decay on vectors (biases, norms)."""
+        """Group what trains for the optimizer: all of it, no weight decay on vectors (biases, norms).
+
+        A group may carry `lr_scale`, read at each step, which multiplies its learning rate.
+        """
         matrices: list[Parameter] = []
         vectors: list[Parameter] = []
         for _, parameter in learner.trainable():

@@ -48,7 +48,7 @@ def fit(learner: Learner, loader: Loader, strategy: Strategy, after_step: Callab
     optimizer = strategy.optimizer(learner, groups) or adamw(groups, training)
     rates = [group["lr"] for group in optimizer.param_groups]
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-    names = {id(parameter): name for name, parameter in learner.model.named_parameters()}
+    names = {id(parameter): name for name, parameter in learner.named_parameters()}
     trace = Trace(
         label,
         loader.task.unit,
@@ -65,7 +65,7 @@ def fit(learner: Learner, loader: Loader, strategy: Strategy, after_step: Callab
         waited = time.perf_counter() - started
         factor = rate(step, loader.steps, training)
         for group, base in zip(optimizer.param_groups, rates, strict=True):
-            group["lr"] = base * factor
+            group["lr"] = base * factor * group.get("lr_scale", 1.0)
         strategy.before_step(learner, step)
         pending.append(_backward(learner, strategy, step_portions))
         strategy.after_backward(learner, step)

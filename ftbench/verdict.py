@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .contender import difference, score
-from .statistics import holm
+from .statistics import CLAIM, holm
 from .wording import percent, point_interval, share_interval
 
 if TYPE_CHECKING:
@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from .contender import Contender
 
 ALPHA = 0.05
-CLAIM = 3
-"""Seeds below which no claim is made."""
 
 
 def verdict(contenders: Sequence[Contender], primary: str, *, is_sequence: bool) -> tuple[str, ...]:

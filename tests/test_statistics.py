@@ -21,10 +21,10 @@ def test_an_interval_is_scipys(values):
     assert (found.low, found.high) == (pytest.approx(low, abs=1e-9), pytest.approx(high, abs=1e-9))
 
 
-def test_one_seed_has_no_interval_and_supports_no_claim():
+def test_one_or_two_seeds_support_no_claim_and_one_has_no_interval():
     found = estimate([0.5])
     assert (found.mean, found.n, found.low, found.high) == (0.5, 1, None, None)
-    assert paired([0.5], [0.9]).verdict == "one seed"
+    assert paired([0.5], [0.9]).verdict == paired([0.5, 0.6], [0.9, 0.95]).verdict == "too few seeds"
 
 
 def test_no_values_and_values_that_are_no_numbers_are_refused():
@@ -56,8 +56,8 @@ def test_the_four_verdicts():
 
 
 def test_identical_scores_are_equivalent_and_a_constant_lead_is_certain():
-    assert (paired([0.5, 0.6], [0.5, 0.6]).p, paired([0.5, 0.6], [0.5, 0.6]).verdict) == (1.0, "equivalent")
-    assert paired([0.5, 0.75], [1.0, 1.25]).verdict == "better"
+    assert (paired([0.5, 0.6, 0.7], [0.5, 0.6, 0.7]).p, paired([0.5, 0.6, 0.7], [0.5, 0.6, 0.7]).verdict) == (1.0, "equivalent")
+    assert paired([0.5, 0.75, 0.25], [1.0, 1.25, 0.75]).verdict == "better"
 
 
 def test_holm_is_the_published_example():

@@ -26,8 +26,7 @@ class ParameterMeter(Meter):
         trained: dict[tuple[str, str], int] = {}
         for trace in self._watch.traces:
             for name, size in trace.trained.items():
-                is_head = name.startswith(tuple(f"{head}." for head in learner.roles.head))
-                trained[trace.task if is_head else "", name] = size
+                trained[_place(name, trace.task, learner.roles.head)] = size
         head = sum(size for (task, _), size in trained.items() if task)
         backbone = sum(size for (task, _), size in trained.items() if not task)
         final = sum(parameter.numel() for parameter in learner.model.parameters())
@@ -43,6 +42,14 @@ class ParameterMeter(Meter):
                 method="what trained, in fp32: what must be kept beside the pretrained weights",
             ),
         ]  # fmt: skip
+
+
+def _place(name: str, task: str, head: tuple[str, ...]) -> tuple[str, str]:
+    """Tell whose head a parameter belongs to, by the name it has in any stage; the backbone's have no task."""
+    if name.startswith("heads."):
+        owner, _, rest = name.removeprefix("heads.").partition(".")
+        return owner, rest
+    return (task if name.startswith(tuple(f"{module}." for module in head)) else "", name)
 
 
 def _count(name: str, value: int, method: str) -> Measurement:

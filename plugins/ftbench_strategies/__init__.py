@@ -10,9 +10,15 @@ from .distillation import Distillation
 from .ewc import EWC
 from .frozen import Frozen
 from .full import Full
+from .gradual import Gradual
+from .l2sp import L2SP
+from .layernorm import LayerNorm
+from .layerwise import Layerwise
 from .lora import LoRA
+from .lpft import LinearProbeThenFull
 from .none import Untrained
 from .prefix import Prefix
+from .replay import Replay
 
 
 @hookimpl
@@ -22,10 +28,16 @@ def ftbench_strategies() -> Mapping[str, type[Strategy]]:
         "none": Untrained,
         "full": Full,
         "frozen": Frozen,
+        "gradual": Gradual,
+        "layerwise": Layerwise,
+        "lpft": LinearProbeThenFull,
+        "l2sp": L2SP,
         "bitfit": BitFit,
+        "layernorm": LayerNorm,
         "lora": LoRA,
         "adapter": Adapter,
         "prefix": Prefix,
         "distillation": Distillation,
         "ewc": EWC,
+        "replay": Replay,
     }

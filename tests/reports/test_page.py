@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ftbench_reports.axes import Scale
-from ftbench_reports.html import render
 from ftbench_reports.markdown import MarkdownReport
+from ftbench_reports.page import render
 from ftbench_reports.table import CsvReport
 
 

@@ -1,0 +1,62 @@
+"""Gradual unfreezing with discriminative rates (ULMFiT; Howard and Ruder 2018, sections 3.2 and 3.3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+from annotated_types import Ge, Gt
+from ftbench import Strategy
+
+if TYPE_CHECKING:
+    from ftbench import Bench, Learner
+
+
+@dataclass
+class Gradual(Strategy):
+    """The head trains first; each `epochs_per_group` epochs the next group from the top joins it, until all do."""
+
+    starts_within: ClassVar[float | None] = 0.0
+    moves_statistics: ClassVar[bool] = True
+
+    epochs_per_group: Annotated[int, Ge(1)] = 1
+    """Epochs before the next group is unfrozen."""
+    decay: Annotated[float, Gt(0)] = 2.6
+    """A group's learning rate is that of the group above it, divided by this."""
+
+    _steps_per_group: int = field(init=False, repr=False, default=1)
+    _groups: list[list[Any]] = field(init=False, repr=False, default_factory=list)
+
+    def prepare(self, learner: Learner, bench: Bench) -> None:
+        """Declare that everything will train; the freezing is done step by step."""
+        from .full import train_everything
+
+        train_everything(learner, freeze_feature_encoder=True)
+        self._steps_per_group = bench.loader().per_epoch * self.epochs_per_group
+
+    def param_groups(self, learner: Learner) -> list[dict[str, Any]]:
+        """Scale the rate by depth."""
+        from .modules.depth import scaled_groups
+
+        depth = len(learner.blocks()) + 1
+        return scaled_groups(learner, [self.decay ** (place - depth) for place in range(depth)] + [1.0])
+
+    def before_step(self, learner: Learner, step: int) -> None:
+        """Freeze all but the head at first, and open the next group when its time has come.
+
+        The optimizer holds every group from the beginning: a parameter whose gradient is None is left as it is, weight
+        decay and momentum included.
+        """
+        from .modules.depth import by_depth
+
+        if step == 0:
+            from .full import train_everything
+
+            train_everything(learner, freeze_feature_encoder=True)
+            self._groups = by_depth(learner)
+            for group in self._groups:
+                for parameter in group:
+                    parameter.requires_grad = False
+        elif step % self._steps_per_group == 0 and self._groups:
+            for parameter in self._groups.pop():
+                parameter.requires_grad = True

@@ -1,0 +1,58 @@
+"""L2-SP: weight decay towards the pretrained weights instead of zero (Li et al. 2018, equation 2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+from annotated_types import Ge
+from ftbench import Strategy
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ftbench import Bench, Learner
+    from torch import Tensor
+
+    from .modules.fisher import Anchored
+
+
+@dataclass
+class L2SP(Strategy):
+    """Loss + (α/2)·‖w − w⁰‖² + (β/2)·‖head‖², w⁰ the pretrained weights."""
+
+    starts_within: ClassVar[float | None] = 0.0
+    moves_statistics: ClassVar[bool] = True
+
+    alpha: Annotated[float, Ge(0)] = 0.1
+    """Pull of the backbone towards its pretrained weights; the paper searches 0.001 to 1."""
+    beta: Annotated[float, Ge(0)] = 0.01
+    """Pull of the head towards zero."""
+
+    _anchors: dict[str, Anchored] = field(init=False, repr=False, default_factory=dict)
+
+    def prepare(self, learner: Learner, bench: Bench) -> None:
+        """Let everything train, and remember where the backbone began."""
+        import torch
+
+        from .full import train_everything
+        from .modules.fisher import Anchored
+
+        train_everything(learner, freeze_feature_encoder=True)
+        head = {id(parameter) for parameter in learner.head_parameters()}
+        one = torch.ones((), device=bench.device)
+        self._anchors = {
+            name: Anchored(one, parameter.detach().clone(), None) for name, parameter in learner.trainable() if id(parameter) not in head
+        }
+
+    def param_groups(self, learner: Learner) -> list[dict[str, Any]]:
+        """Take the usual groups without weight decay: the penalty takes its place."""
+        return [{**group, "weight_decay": 0.0} for group in super().param_groups(learner)]
+
+    def loss(self, learner: Learner, batch: Mapping[str, Tensor], outputs: Any, task_loss: Tensor) -> Tensor:
+        """Add both pulls."""
+        from .modules.fisher import quadratic_penalty
+
+        pull = quadratic_penalty(dict(learner.trainable()), self._anchors)
+        head = sum(parameter.square().sum() for parameter in learner.head_parameters())
+        return task_loss + self.alpha / 2 * pull + self.beta / 2 * head

@@ -1,0 +1,55 @@
+"""Linear probing, then full fine-tuning (Kumar et al. 2022, section 4)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+from annotated_types import Ge, Gt, Lt
+from ftbench import Strategy
+
+if TYPE_CHECKING:
+    from ftbench import Bench, Learner
+
+
+@dataclass
+class LinearProbeThenFull(Strategy):
+    """The head alone trains for a share of the steps, at the rate of a probe; then everything, at that of fine-tuning."""
+
+    starts_within: ClassVar[float | None] = 0.0
+    moves_statistics: ClassVar[bool] = True
+
+    probe_share: Annotated[float, Gt(0), Lt(1)] = 0.5
+    """Share of the steps in which only the head trains."""
+    probe_rate: Annotated[float, Ge(1)] = 20.0
+    """Learning rate of the probe over that of fine-tuning."""
+
+    _switch: int = field(init=False, repr=False, default=0)
+    _head_groups: list[dict[str, Any]] = field(init=False, repr=False, default_factory=list)
+
+    def prepare(self, learner: Learner, bench: Bench) -> None:
+        """Declare that everything will train."""
+        from .full import train_everything
+
+        train_everything(learner, freeze_feature_encoder=True)
+        self._switch = round(bench.loader().steps * self.probe_share)
+
+    def param_groups(self, learner: Learner) -> list[dict[str, Any]]:
+        """Put the head into groups of its own, whose rate falls when the rest joins."""
+        from .modules.depth import scaled_groups
+
+        groups = scaled_groups(learner, [1.0] * (len(learner.blocks()) + 1) + [self.probe_rate])
+        self._head_groups = [group for group in groups if group["lr_scale"] == self.probe_rate]
+        return groups
+
+    def before_step(self, learner: Learner, step: int) -> None:
+        """Freeze the backbone at the first step, and open it at the switch."""
+        from .full import train_everything
+
+        if step == 0:
+            for parameter in learner.backbone_parameters():
+                parameter.requires_grad = False
+        if step == self._switch:
+            train_everything(learner, freeze_feature_encoder=True)
+            for group in self._head_groups:
+                group["lr_scale"] = 1.0

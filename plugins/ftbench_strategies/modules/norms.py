@@ -1,0 +1,19 @@
+"""Find the normalisations of a network."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+if TYPE_CHECKING:
+    from ftbench import Learner
+
+
+def normalisations(learner: Learner) -> list[nn.Module]:
+    """List layer, group and batch normalisations outside the heads and the convolutional front end."""
+    left_out = [*learner.head, *learner.modules("feature_encoder")]
+    outside = {id(inner) for module in left_out for inner in module.modules()}
+    kinds = (nn.LayerNorm, nn.GroupNorm, nn.RMSNorm, _BatchNorm)
+    return [module for module in learner.model.modules() if isinstance(module, kinds) and id(module) not in outside]

@@ -1,0 +1,128 @@
+"""Experience replay: a small memory of earlier tasks is learnt along (Chaudhry et al. 2019)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+
+from annotated_types import Ge
+from ftbench import Strategy
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy as np
+    from ftbench import Bench, Encoded, Learner, Task
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Remembered:
+    """What is kept of one task."""
+
+    label: str
+    """The task's label."""
+    task: Task
+    encoded: Encoded
+    """Its training split."""
+    rows: tuple[int, ...]
+    """The examples kept."""
+
+
+@dataclass
+class Replay(Strategy):
+    """Each step learns one batch of the new task and one of the memory, the mean over both."""
+
+    needs_sequence: ClassVar[bool] = True
+    starts_within: ClassVar[float | None] = 0.0
+    moves_statistics: ClassVar[bool] = True
+
+    memory: Annotated[int, Ge(1)] = 200
+    """Training examples kept over all earlier tasks."""
+    sampling: Literal["balanced", "reservoir"] = "balanced"
+    """`balanced`: the same number of each class. `reservoir`: each example seen is kept with equal chance."""
+
+    _memory: list[Remembered] = field(init=False, repr=False, default_factory=list)
+    _generator: np.random.Generator = field(init=False, repr=False)
+    _batch_size: int = field(init=False, repr=False, default=1)
+    _device: Any = field(init=False, repr=False, default=None)
+
+    def prepare(self, learner: Learner, bench: Bench) -> None:
+        """Let everything train, as full fine-tuning does."""
+        from .full import train_everything
+
+        train_everything(learner, freeze_feature_encoder=True)
+        self._generator = bench.generator("replay")
+        self._batch_size, self._device = bench.training.batch_size, bench.device
+
+    def param_groups(self, learner: Learner) -> list[dict[str, Any]]:
+        """Train the heads of the remembered tasks too: the network below them moves."""
+        heads = [p for old in self._memory for module in learner.heads[old.label].values() for p in module.parameters()]
+        matrices, vectors = [p for p in heads if p.ndim > 1], [p for p in heads if p.ndim <= 1]
+        groups = super().param_groups(learner)
+        if matrices:
+            groups.append({"params": matrices})
+        if vectors:
+            groups.append({"params": vectors, "weight_decay": 0.0})
+        return groups
+
+    def end_stage(self, learner: Learner, bench: Bench) -> None:
+        """Keep some of the stage just learnt, and fewer of those before, so that the memory holds its size."""
+        share = self.memory // (len(self._memory) + 1)
+        encoded = bench.encoded()
+        kept = choose(encoded.labels, share, self.sampling, self._generator)
+        self._memory = [
+            Remembered(old.label, old.task, old.encoded, self._fewer(old, share)) for old in self._memory
+        ]  # fmt: skip
+        self._memory.append(Remembered(learner.active, bench.task, encoded, kept))
+
+    def _fewer(self, old: Remembered, share: int) -> tuple[int, ...]:
+        if len(old.rows) <= share:
+            return old.rows
+        places = choose(old.encoded.labels[list(old.rows)], share, self.sampling, self._generator)
+        return tuple(old.rows[place] for place in places)
+
+    def loss(self, learner: Learner, batch: Mapping[str, Tensor], outputs: Any, task_loss: Tensor) -> Tensor:
+        """Add a batch of one earlier task, drawn anew for each step, answered by that task's own head."""
+        if not self._memory:
+            return task_loss
+        remembered = self._memory[int(self._generator.integers(len(self._memory)))]
+        drawn = self._generator.choice(len(remembered.rows), self._batch_size, replace=len(remembered.rows) < self._batch_size)
+        rows = [remembered.rows[place] for place in drawn]
+        old = {name: tensor.to(self._device) for name, tensor in remembered.task.collate(remembered.encoded, rows).items()}
+        label, task = learner.active, learner.task
+        assert task is not None
+        learner.activate(remembered.label, remembered.task)
+        old_loss = remembered.task.loss(learner.forward(old), old)
+        learner.activate(label, task)
+        return (task_loss + old_loss) / 2
+
+
+def choose(labels: np.ndarray[Any, Any], count: int, sampling: str, generator: np.random.Generator) -> tuple[int, ...]:
+    """Choose which examples to keep.
+
+    Args:
+        labels: class of each example in the order seen, shape [examples].
+        count: how many to keep, at most.
+        sampling: `balanced` or `reservoir` (Vitter 1985, algorithm R).
+        generator: draws.
+
+    Returns:
+        Places in `labels`, sorted.
+    """
+    import numpy as np
+
+    if sampling == "reservoir":
+        kept = list(range(min(count, len(labels))))
+        for seen in range(count, len(labels)):
+            place = int(generator.integers(seen + 1))
+            if place < count:
+                kept[place] = seen
+        return tuple(sorted(kept))
+    by_class = [generator.permutation(np.flatnonzero(labels == label)).tolist() for label in np.unique(labels)]
+    found: list[int] = []
+    while len(found) < min(count, len(labels)):
+        for members in by_class:
+            if members and len(found) < count:
+                found.append(members.pop())
+    return tuple(sorted(found))
