@@ -5,6 +5,7 @@ Everything a plugin or a notebook needs is here; importing it imports no torch.
 
 from .backbone import Backbone, Card, Learner, Roles
 from .bench import Bench
+from .catalog import suggestion
 from .classification import ClassificationTask
 from .contender import Contender, Quantity
 from .encoded import Encoded, Ragged
@@ -104,6 +105,7 @@ __all__ = [
     "rows",
     "run",
     "share_interval",
+    "suggestion",
     "summarise",
     "visible_gpus",
 ]

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from ftbench import Strategy, hookimpl
 
+from .adalora import AdaLoRA
 from .adapter import Adapter
 from .bitfit import BitFit
 from .distillation import Distillation
@@ -11,14 +12,17 @@ from .ewc import EWC
 from .frozen import Frozen
 from .full import Full
 from .gradual import Gradual
+from .ia3 import IA3
 from .l2sp import L2SP
 from .layernorm import LayerNorm
 from .layerwise import Layerwise
 from .lora import LoRA
 from .lpft import LinearProbeThenFull
 from .none import Untrained
+from .peft import Peft
 from .prefix import Prefix
 from .replay import Replay
+from .vera import VeRA
 
 
 @hookimpl
@@ -35,6 +39,10 @@ def ftbench_strategies() -> Mapping[str, type[Strategy]]:
         "bitfit": BitFit,
         "layernorm": LayerNorm,
         "lora": LoRA,
+        "vera": VeRA,
+        "adalora": AdaLoRA,
+        "ia3": IA3,
+        "peft": Peft,
         "adapter": Adapter,
         "prefix": Prefix,
         "distillation": Distillation,

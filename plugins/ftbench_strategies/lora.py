@@ -1,17 +1,18 @@
-"""LoRA: low-rank updates beside frozen matrices (Hu et al. 2022, section 4.1), through peft."""
+"""LoRA: low-rank updates beside frozen matrices (Hu et al. 2022, section 4.1), and its kin, through peft."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from annotated_types import Ge, Gt, Lt
-from ftbench import NotApplicable, Strategy
+from ftbench import Strategy
+
+from .targets import Role, named, refuse_without
 
 if TYPE_CHECKING:
     from ftbench import Bench, Card, Learner
-
-Role = Literal["query", "key", "value", "attention_output", "ffn_in", "ffn_out", "conv"]
+    from torch.optim import Optimizer
 
 
 @dataclass
@@ -24,42 +25,75 @@ class LoRA(Strategy):
     rank: Annotated[int, Ge(1)] = 8
     """Rank r of the update."""
     alpha: Annotated[float, Gt(0)] = 16.0
-    """The update is scaled by alpha / rank."""
+    """The update is scaled by alpha / rank, in `rslora` by alpha / √rank."""
     dropout: Annotated[float, Ge(0), Lt(1)] = 0.0
     """Dropout on the update's input."""
     targets: tuple[Role, ...] = ("query", "value")
     """Roles of the matrices that are adapted; a backbone without attention adapts its convolutions."""
+    variant: Literal["lora", "rslora", "dora", "lora-fa", "lora+"] = "lora"
+    """`rslora` scales by 1/√r (Kalajdzievski 2023), `dora` trains magnitudes apart (Liu et al. 2024), `lora-fa` keeps A
+    as drawn (Zhang et al. 2023), `lora+` learns B faster (Hayou et al. 2024)."""
+    b_ratio: Annotated[float, Ge(1)] = 16.0
+    """In `lora+`, the learning rate of B over that of A."""
+
+    _tuner: Any = field(init=False, repr=False, default=None)
+    _lr: float = field(init=False, repr=False, default=0.0)
+    _weight_decay: float = field(init=False, repr=False, default=0.0)
 
     def check(self, card: Card) -> None:
         """Refuse a backbone with none of the matrices asked for."""
-        if not self._roles(card):
-            message = f"{card.architecture} has no {', '.join(self.targets)} and no convolutions to adapt"
-            raise NotApplicable(message)
-
-    def _roles(self, card: Card) -> list[str]:
-        found: list[str] = [role for role in self.targets if role in card.roles]
-        return found or [role for role in ("conv",) if role in card.roles]
+        refuse_without(card, self.targets, "conv")
 
     def prepare(self, learner: Learner, bench: Bench) -> None:
         """Put the updates beside the matrices; they begin at zero."""
-        from peft import LoraConfig, inject_adapter_in_model
+        from peft import LoraConfig
 
-        names = dict.fromkeys(name for role in self._roles(learner.card) for name in learner.names(role))
-        transposed = {type(learner.model.get_submodule(name)).__name__ == "Conv1D" for name in names} == {True}
+        from .modules.peft_injection import inject, is_transposed
+
+        names = named(learner, self.targets, "conv")
         config = LoraConfig(
-            r=self.rank, lora_alpha=self.alpha, lora_dropout=self.dropout, target_modules=list(names),
-            fan_in_fan_out=transposed,
-        )  # fmt: skip
-        learner.freeze_backbone()
-        inject_adapter_in_model(config, learner.model)
-        learner.train_head()
+            r=self.rank,
+            lora_alpha=self.alpha,
+            lora_dropout=self.dropout,
+            target_modules=names,
+            fan_in_fan_out=is_transposed(learner, names),
+            use_rslora=self.variant == "rslora",
+            use_dora=self.variant == "dora",
+        )
+        self._tuner = inject(learner, config)
+        if self.variant == "lora-fa":
+            for name, parameter in learner.model.named_parameters():
+                if "lora_A" in name:
+                    parameter.requires_grad = False
+            self._lr, self._weight_decay = float(bench.training.lr), bench.training.weight_decay
+
+    def param_groups(self, learner: Learner) -> list[dict[str, Any]]:
+        """Take the usual groups; in `lora+` the matrices B learn faster."""
+        groups = super().param_groups(learner)
+        if self.variant != "lora+":
+            return groups
+        fast = {id(parameter) for name, parameter in learner.trainable() if "lora_B" in name}
+        split = []
+        for group in groups:
+            for scale, inside in ((1.0, False), (self.b_ratio, True)):
+                chosen = [parameter for parameter in group["params"] if (id(parameter) in fast) == inside]
+                if chosen:
+                    split.append({**group, "params": chosen, "lr_scale": scale})
+        return split
+
+    def optimizer(self, learner: Learner, groups: list[dict[str, Any]]) -> Optimizer | None:
+        """Take the suite's; in `lora-fa` peft's, which corrects the gradient of B for the fixed A."""
+        if self.variant != "lora-fa":
+            return None
+        from peft.optimizers import create_lorafa_optimizer
+
+        made: Optimizer = create_lorafa_optimizer(
+            self._tuner, r=self.rank, lora_alpha=self.alpha, lr=self._lr, weight_decay=self._weight_decay
+        )
+        return made
 
     def finish(self, learner: Learner) -> None:
         """Merge every update into its matrix."""
-        from peft.tuners.lora import LoraLayer
+        from .modules.peft_injection import merge
 
-        for name, module in list(learner.model.named_modules()):
-            if isinstance(module, LoraLayer):
-                module.merge()
-                parent, _, leaf = name.rpartition(".")
-                setattr(learner.model.get_submodule(parent), leaf, module.get_base_layer())
+        merge(learner)

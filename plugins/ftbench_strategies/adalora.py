@@ -1,0 +1,91 @@
+"""AdaLoRA: low-rank updates whose ranks are shared out by importance (Zhang et al. 2023, sections 3.1 to 3.3), through peft."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+from annotated_types import Ge, Gt, Lt
+from ftbench import Strategy
+
+from .targets import Role, named, refuse_without
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ftbench import Bench, Card, Learner
+    from torch import Tensor
+
+
+@dataclass
+class AdaLoRA(Strategy):
+    """h = W₀x + P·Λ·Q·x; the least important of all singular values are put to zero as training goes on."""
+
+    lr_ratio: ClassVar[float] = 10.0
+    starts_within: ClassVar[float | None] = 0.0
+
+    target_rank: Annotated[int, Ge(1)] = 8
+    """Mean rank at the end."""
+    initial_rank: Annotated[int, Ge(1)] = 12
+    """Rank of every update at the beginning."""
+    alpha: Annotated[float, Gt(0)] = 16.0
+    """The update is scaled by alpha over the rank."""
+    orthogonality: Annotated[float, Ge(0)] = 0.5
+    """Weight of the term that keeps P and Q orthogonal; the task's loss is logged without it."""
+    warm_share: Annotated[float, Ge(0), Lt(1)] = 0.1
+    """Share of the steps before ranks begin to fall."""
+    final_share: Annotated[float, Ge(0), Lt(1)] = 0.3
+    """Share of the steps, at the end, in which ranks stay."""
+    targets: tuple[Role, ...] = ("query", "value")
+    """Roles of the matrices that are adapted."""
+
+    _tuner: Any = field(init=False, repr=False, default=None)
+    _done: int = field(init=False, repr=False, default=0)
+    _first_stage: int = field(init=False, repr=False, default=0)
+
+    def check(self, card: Card) -> None:
+        """Refuse a backbone with none of the matrices asked for."""
+        refuse_without(card, [role for role in self.targets if role != "conv"])
+
+    def prepare(self, learner: Learner, bench: Bench) -> None:
+        """Put the updates beside the matrices; the budget follows the steps of the first stage."""
+        from peft import AdaLoraConfig
+
+        from .modules.peft_injection import inject, is_transposed
+
+        steps = bench.loader().steps
+        names = named(learner, self.targets)
+        config = AdaLoraConfig(
+            target_r=self.target_rank, init_r=self.initial_rank, lora_alpha=self.alpha, target_modules=names,
+            total_step=steps, tinit=round(steps * self.warm_share), tfinal=round(steps * self.final_share),
+            orth_reg_weight=self.orthogonality, fan_in_fan_out=is_transposed(learner, names),
+        )  # fmt: skip
+        self._first_stage = steps
+        self._tuner = inject(learner, config)
+
+    def loss(self, learner: Learner, batch: Mapping[str, Tensor], outputs: Any, task_loss: Tensor) -> Tensor:
+        """Add the term that keeps the factors orthogonal; peft leaves it out where the model is not wrapped."""
+        from .modules.peft_injection import orthogonality
+
+        return task_loss + self.orthogonality * orthogonality(learner)
+
+    def after_backward(self, learner: Learner, step: int) -> None:
+        """Update the importance of every singular value and share the budget out; no library's loop does it."""
+        self._done = min(self._done + 1, self._first_stage)
+        self._tuner.update_and_allocate(self._done)
+
+    def end_stage(self, learner: Learner, bench: Bench) -> None:
+        """Hold the ranks as they were shared out: the last update may have moved what was put to zero."""
+        self._hold_ranks(learner)
+
+    def finish(self, learner: Learner) -> None:
+        """Hold the ranks, then merge every update into its matrix."""
+        from .modules.peft_injection import merge
+
+        self._hold_ranks(learner)
+        merge(learner)
+
+    def _hold_ranks(self, learner: Learner) -> None:
+        pattern = self._tuner.peft_config["default"].rank_pattern
+        if pattern:
+            self._tuner.rankallocator.mask_using_rank_pattern(learner.model, pattern)

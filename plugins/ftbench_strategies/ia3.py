@@ -1,0 +1,42 @@
+"""(IA)³: keys, values and inner activations are rescaled by trained vectors (Liu et al. 2022, section 3.3), through peft."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from ftbench import Strategy
+
+from .targets import named, refuse_without
+
+if TYPE_CHECKING:
+    from ftbench import Bench, Card, Learner
+
+
+@dataclass
+class IA3(Strategy):
+    """l_k ⊙ Kx, l_v ⊙ Vx, and W₂(l_ff ⊙ σ(W₁x)); every vector begins at one."""
+
+    lr_ratio: ClassVar[float] = 50.0
+    starts_within: ClassVar[float | None] = 0.0
+
+    def check(self, card: Card) -> None:
+        """Refuse a backbone without attention and feed-forward parts."""
+        refuse_without(card, ("key", "value", "ffn_out"))
+
+    def prepare(self, learner: Learner, bench: Bench) -> None:
+        """Put the vectors in; the modules are named whole, or peft would take the attention's output for the inner one."""
+        from peft import IA3Config
+
+        from .modules.peft_injection import inject, is_transposed
+
+        inner = named(learner, ("ffn_out",))
+        names = [*named(learner, ("key", "value")), *inner]
+        config = IA3Config(target_modules=names, feedforward_modules=inner, fan_in_fan_out=is_transposed(learner, names))
+        inject(learner, config)
+
+    def finish(self, learner: Learner) -> None:
+        """Merge every vector into its matrix."""
+        from .modules.peft_injection import merge
+
+        merge(learner)

@@ -1,0 +1,51 @@
+"""Put peft's layers into a learner in place, and merge them into the weights at the end.
+
+The tuner is made directly: `get_peft_model` would wrap and rename the model and copy its head, and
+`inject_adapter_in_model` refuses the methods that share matrices between layers.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ftbench import Learner
+    from torch import Tensor
+
+
+def inject(learner: Learner, config: Any) -> Any:
+    """Freeze the backbone, put the layers of `config` into the model, and give peft's tuner."""
+    from peft.mapping import PEFT_TYPE_TO_TUNER_MAPPING
+
+    learner.freeze_backbone()
+    tuner = PEFT_TYPE_TO_TUNER_MAPPING[config.peft_type](learner.model, config, "default")
+    learner.train_head()
+    return tuner
+
+
+def is_transposed(learner: Learner, names: list[str]) -> bool:
+    """Tell whether all of the modules keep their weight as [in, out], as GPT-2's do."""
+    return {type(learner.model.get_submodule(name)).__name__ for name in names} == {"Conv1D"}
+
+
+def merge(learner: Learner) -> None:
+    """Merge every peft layer that can be merged into its weight, and take it out."""
+    from peft.tuners.tuners_utils import BaseTunerLayer
+
+    for name, module in list(learner.model.named_modules()):
+        if isinstance(module, BaseTunerLayer) and hasattr(module, "merge"):
+            module.merge()
+            parent, _, leaf = name.rpartition(".")
+            setattr(learner.model.get_submodule(parent), leaf, module.get_base_layer())
+
+
+def orthogonality(learner: Learner) -> Tensor:
+    """Give the mean over AdaLoRA's factors of ‖PPᵀ − I‖ and ‖QᵀQ − I‖ (Zhang et al. 2023, equation 4), a scalar."""
+    import torch
+
+    terms = []
+    for name, parameter in learner.model.named_parameters():
+        if "lora_A" in name or "lora_B" in name:
+            gram = parameter @ parameter.T if "lora_A" in name else parameter.T @ parameter
+            terms.append(torch.linalg.matrix_norm(gram - torch.eye(len(gram), device=gram.device)))
+    return torch.stack(terms).mean()

@@ -1,0 +1,32 @@
+"""Which matrices a strategy adapts, asked for by role."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from ftbench import NotApplicable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ftbench import Card, Learner
+
+Role = Literal["query", "key", "value", "attention_output", "ffn_in", "ffn_out", "conv"]
+
+
+def refuse_without(card: Card, targets: Sequence[str], instead: str = "") -> None:
+    """Refuse a backbone that has none of the roles, and not the one that may stand in for them.
+
+    Raises:
+        NotApplicable: naming what is missing.
+    """
+    if not {*targets, instead} & card.roles:
+        other = f" and no {instead}" if instead else ""
+        message = f"{card.architecture} has no {', no '.join(targets)}{other} modules to adapt"
+        raise NotApplicable(message)
+
+
+def named(learner: Learner, targets: Sequence[str], instead: str = "") -> list[str]:
+    """List the names of the modules that fill the roles, each once; those of `instead` where there are none."""
+    names = dict.fromkeys(name for role in targets for name in learner.names(role))
+    return list(names) or list(learner.names(instead))

@@ -1,0 +1,52 @@
+"""VeRA: shared frozen random matrices, trained scaling vectors (Kopiczko et al. 2024, section 3.1), through peft."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+from annotated_types import Ge
+from ftbench import Strategy
+
+from .targets import Role, named, refuse_without
+
+if TYPE_CHECKING:
+    from ftbench import Bench, Card, Learner
+
+
+@dataclass
+class VeRA(Strategy):
+    """h = W₀x + Λ_b·B·Λ_d·A·x; A and B are drawn once, shared by all layers and frozen, the diagonals train."""
+
+    lr_ratio: ClassVar[float] = 50.0
+    starts_within: ClassVar[float | None] = 0.0
+
+    rank: Annotated[int, Ge(1)] = 256
+    """Rank r of the shared matrices."""
+    initial: float = 0.1
+    """What Λ_d begins as; Λ_b begins at zero."""
+    targets: tuple[Role, ...] = ("query", "value")
+    """Roles of the matrices that are adapted."""
+
+    def check(self, card: Card) -> None:
+        """Refuse a backbone with none of the matrices asked for."""
+        refuse_without(card, [role for role in self.targets if role != "conv"])
+
+    def prepare(self, learner: Learner, bench: Bench) -> None:
+        """Put the vectors beside the matrices; the shared matrices are drawn from the trial's seed."""
+        from peft import VeraConfig
+
+        from .modules.peft_injection import inject, is_transposed
+
+        names = named(learner, self.targets)
+        config = VeraConfig(
+            r=self.rank, d_initial=self.initial, target_modules=names, projection_prng_key=bench.seed,
+            fan_in_fan_out=is_transposed(learner, names),
+        )  # fmt: skip
+        inject(learner, config)
+
+    def finish(self, learner: Learner) -> None:
+        """Merge every update into its matrix."""
+        from .modules.peft_injection import merge
+
+        merge(learner)
