@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
-.PHONY: demo test setup setup-test benchmarks schemas provenance clean
+.PHONY: demo test setup setup-test benchmarks schemas docs provenance clean
 
 demo: setup
 	$(BIN)/ftbench run suites/quickstart.toml
@@ -32,9 +32,10 @@ setup-test: .venv/.test
 benchmarks: setup-test
 	$(BIN)/python -m pytest tests/benchmarks --benchmarks --no-header -s
 
-# The JSON Schemas in the package, from the types.
-schemas: setup
+# The JSON Schemas in the package, from the types, and the README's support matrix, from the plugins.
+schemas docs: setup
 	$(BIN)/python -m ftbench.schema ftbench/schemas
+	$(BIN)/python tests/readme_matrix.py
 
 # The shipped weights and clips, made again: about half an hour on two cores. Fashion-MNIST is Debian's dataset-fashion-mnist.
 provenance: setup

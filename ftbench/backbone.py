@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     import torch
     from torch import Tensor, nn
@@ -66,6 +66,11 @@ class Backbone(ABC):
         Raises:
             UserError: the files named by the options are missing or unknown.
         """
+
+    @classmethod
+    def architectures(cls) -> Sequence[Card]:
+        """Describe every architecture this class can load, for the support matrix; none where it is only one of its own."""
+        return ()
 
     @abstractmethod
     def fingerprint(self) -> Mapping[str, Any]:

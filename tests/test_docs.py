@@ -128,6 +128,12 @@ def test_every_command_shown_exists():
             assert command in COMMANDS, (path, command)
 
 
+def test_the_support_matrix_is_what_the_code_says(catalog):
+    from tests.readme_matrix import matrix, shown
+
+    assert shown((ROOT / "README.md").read_text(encoding="utf-8")) == matrix()
+
+
 def test_the_changelog_names_every_strategy_and_task(catalog):
     text = (ROOT / "CHANGELOG.md").read_text()
     for name in catalog.offers["strategies"]:

@@ -25,6 +25,8 @@ def command(ctx: click.Context, kind: str | None) -> None:
         click.secho(one, bold=True)
         for name, cls in sorted(catalog.offers.get(one, {}).items()):
             _print(catalog, one, name, cls)
+    if kind == "strategies":
+        _print_support(catalog)
     for name, why in catalog.broken.items():
         click.secho(f"plugin {name} could not be loaded: {why}", fg="red", err=True)
 
@@ -37,6 +39,20 @@ def _print(catalog: Catalog, kind: str, name: str, cls: type) -> None:
         click.echo(f"      options: {', '.join(options)}")
     for line in _origin(catalog, kind, name):
         click.echo(f"      {line}")
+
+
+def _print_support(catalog: Catalog) -> None:
+    from ..support import support_matrix
+
+    support = support_matrix(catalog)
+    width = max(map(len, support.reasons), default=0)
+    click.secho("strategy × architecture", bold=True)
+    for number, architecture in enumerate(support.architectures):
+        click.echo(" " * (width + 2) + "│ " * number + architecture)
+    for name, reasons in support.reasons.items():
+        click.echo(f"{name:<{width}}  " + " ".join("-" if reasons[a] else "+" for a in support.architectures))
+    for reason in sorted({reason for reasons in support.reasons.values() for reason in reasons.values() if reason}):
+        click.echo(f"-: {reason}")
 
 
 def _origin(catalog: Catalog, kind: str, name: str) -> list[str]:

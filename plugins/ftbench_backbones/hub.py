@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from ftbench import Backbone, Card, file_sha256
 
+from .architectures import ARCHITECTURES
 from .loading import load_learner, make_card, read_config, weight_files
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from ftbench import Learner
 
@@ -33,6 +34,11 @@ class Transformers(Backbone):
     """Learning rate of full fine-tuning; by default by the width of the model."""
     licence: str = "unknown"
     """Shown in tables."""
+
+    @classmethod
+    def architectures(cls) -> Sequence[Card]:
+        """Describe every architecture whose modules are known by role."""
+        return [make_card({"model_type": kind}, licence="", source="", full_lr=1e-4) for kind in ARCHITECTURES]
 
     def card(self) -> Card:
         """Describe the model by its configuration file."""

@@ -1,0 +1,24 @@
+"""The support matrix is asked of the code, and what it says is what happens."""
+
+from ftbench.support import as_markdown, support_matrix
+
+from tests.plugins.strategies.test_every_strategy import NOT_APPLICABLE, STRATEGIES
+from tests.tiny_models import KINDS
+
+
+def test_every_architecture_and_every_strategy_without_needed_options_is_in_it(catalog):
+    support = support_matrix(catalog)
+    assert set(support.architectures) == set(KINDS)
+    assert set(support.reasons) == set(catalog.offers["strategies"]) - {"peft"} == set(STRATEGIES)
+
+
+def test_what_it_refuses_is_what_the_training_tests_see_refused(catalog):
+    support = support_matrix(catalog)
+    refused = {(name, a) for name, reasons in support.reasons.items() for a, reason in reasons.items() if reason}
+    assert refused == NOT_APPLICABLE
+
+
+def test_reasons_stand_below_the_table(catalog):
+    text = as_markdown(support_matrix(catalog))
+    assert "* –: resnet has no attention modules\n" in text
+    assert text.count("| `") == len(STRATEGIES)
