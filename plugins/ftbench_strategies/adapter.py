@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
-from annotated_types import Ge
+from annotated_types import Ge, Gt
 from ftbench import NotApplicable, Strategy
 
 if TYPE_CHECKING:
@@ -19,12 +19,15 @@ class Adapter(Strategy):
     lr_ratio: ClassVar[float] = 10.0
     starts_within: ClassVar[float | None] = 1e-2
 
-    kind: Literal["houlsby", "pfeiffer"] = "houlsby"
-    """`houlsby`: after attention and after the feed-forward part. `pfeiffer`: after the feed-forward part only."""
+    kind: Literal["houlsby", "pfeiffer", "parallel"] = "houlsby"
+    """`houlsby`: after attention and after the feed-forward part. `pfeiffer`: after the feed-forward part only.
+    `parallel`: beside the feed-forward part, scaled (He et al. 2022, section 4.6)."""
     bottleneck: Annotated[int, Ge(1)] = 64
     """Width m of the bottleneck."""
     activation: Literal["gelu", "relu"] = "gelu"
     """The nonlinearity σ."""
+    scale: Annotated[float, Gt(0)] = 4.0
+    """Factor s on a parallel adapter's output."""
     train_layer_norm: bool = True
     """Train the layer norms too, as Houlsby et al. do."""
 
@@ -35,6 +38,8 @@ class Adapter(Strategy):
             raise NotApplicable(message)
 
     def _roles(self, card: Card) -> list[str]:
+        if self.kind == "parallel":
+            return [role for role in ("ffn_exit",) if role in card.roles]
         wanted = ("attention_exit", "ffn_exit") if self.kind == "houlsby" else ("ffn_exit",)
         found = [role for role in wanted if role in card.roles]
         # A convolutional network has no sublayers: one adapter of 1 × 1 convolutions stands after each block.
@@ -44,11 +49,15 @@ class Adapter(Strategy):
         """Freeze the backbone and put the adapters in."""
         from torch import nn
 
-        from .modules.bottleneck import insert_adapters
+        from .modules.bottleneck import insert_adapters, insert_parallel_adapters
 
         learner.freeze_backbone()
         exits = [module for role in self._roles(learner.card) for module in learner.modules(role)]
-        insert_adapters(learner.model, exits, self.bottleneck, self.activation, bench.device)
+        if self.kind == "parallel":
+            beside = list(zip(learner.modules("ffn_in"), exits, strict=True))
+            insert_parallel_adapters(learner.model, beside, self.bottleneck, self.activation, self.scale, device=bench.device)
+        else:
+            insert_adapters(learner.model, exits, self.bottleneck, self.activation, bench.device)
         if self.train_layer_norm:
             for module in learner.model.modules():
                 if isinstance(module, nn.LayerNorm):

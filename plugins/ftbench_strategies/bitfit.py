@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
-from ftbench import Strategy
+from ftbench import NotApplicable, Strategy
 
 if TYPE_CHECKING:
-    from ftbench import Bench, Learner
+    from ftbench import Bench, Card, Learner
+
+
+Which = Literal["all", "query", "key", "value", "attention_output", "ffn_in", "ffn_out"]
 
 
 @dataclass
@@ -18,10 +21,22 @@ class BitFit(Strategy):
     lr_ratio: ClassVar[float] = 10.0
     starts_within: ClassVar[float | None] = 0.0
 
+    which: tuple[Which, ...] = ("all",)
+    """Whose biases train: `all`, or those of some projections, as the reference implementation's `--bias-terms`."""
+
+    def check(self, card: Card) -> None:
+        """Refuse a backbone without the projections asked for."""
+        missing = [role for role in self.which if role != "all" and role not in card.roles]
+        if missing:
+            message = f"{card.architecture} has no {', no '.join(missing)} modules with a bias"
+            raise NotApplicable(message)
+
     def prepare(self, learner: Learner, bench: Bench) -> None:
         """Freeze all that is not a bias; a frozen convolutional front end keeps its biases, as in full fine-tuning."""
         learner.freeze_backbone()
         front = {id(p) for module in learner.modules("feature_encoder") for p in module.parameters()}
+        wanted = {f"{name}.bias" for role in self.which for name in learner.names(role)}
         for name, parameter in learner.model.named_parameters():
-            if name.endswith("bias") and id(parameter) not in front:
+            is_bias = name.endswith("bias") and id(parameter) not in front
+            if is_bias and ("all" in self.which or name in wanted):
                 parameter.requires_grad = True

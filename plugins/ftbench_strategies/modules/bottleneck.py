@@ -43,6 +43,62 @@ def insert_adapters(model: nn.Module, exits: Sequence[nn.Module], bottleneck: in
         place.register_forward_hook(_Through(adapter))
 
 
+class ParallelBottleneck(nn.Module):
+    """s·W_up·σ(W_down·h); W_up begins at zero, W_down as LoRA's A (He et al. 2022, table 1 and appendix A)."""
+
+    def __init__(self, width: int, bottleneck: int, activation: str, scale: float) -> None:
+        super().__init__()
+        self.down = nn.Linear(width, bottleneck)
+        self.up = nn.Linear(bottleneck, width)
+        self.activation = nn.GELU() if activation == "gelu" else nn.ReLU()
+        self.scale = scale
+        nn.init.kaiming_uniform_(self.down.weight, a=5**0.5)
+        nn.init.zeros_(self.down.bias)
+        nn.init.zeros_(self.up.weight)
+        nn.init.zeros_(self.up.bias)
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """Give what is added to the feed-forward part's output; both [..., width]."""
+        added: Tensor = self.scale * self.up(self.activation(self.down(hidden)))
+        return added
+
+
+def insert_parallel_adapters(
+    model: nn.Module,
+    beside: Sequence[tuple[nn.Module, nn.Module]],
+    bottleneck: int,
+    activation: str,
+    scale: float,
+    *,
+    device: torch.device,
+) -> None:
+    """Put an adapter beside each feed-forward part, given as its first module and the one its output leaves by."""
+    width = int(model.config.hidden_size)  # type: ignore[union-attr,arg-type]  # a transformers configuration
+    adapters = nn.ModuleList(ParallelBottleneck(width, bottleneck, activation, scale) for _ in beside).to(device)
+    model.add_module("ftbench_adapters", adapters)
+    for (entry, leaving), adapter in zip(beside, adapters, strict=True):
+        hook = _Beside(adapter)
+        entry.register_forward_pre_hook(hook.enter)
+        leaving.register_forward_hook(hook.leave)
+
+
+class _Beside:
+    """A pair of hooks that send a part's input through an adapter and add it to the part's output."""
+
+    def __init__(self, adapter: nn.Module) -> None:
+        self.adapter = adapter
+        self._input: Tensor | None = None
+
+    def enter(self, module: nn.Module, arguments: Any) -> None:
+        self._input = arguments[0]
+
+    def leave(self, module: nn.Module, arguments: Any, output: Tensor) -> Tensor:
+        assert self._input is not None
+        added: Tensor = output + self.adapter(self._input)
+        self._input = None
+        return added
+
+
 class _Through:
     """A forward hook that sends a module's output through an adapter."""
 

@@ -50,6 +50,17 @@ def test_tiny_counts_are_the_hand_derived_ones(kind, catalog):
     )
 
 
+@pytest.mark.parametrize("kind", ["bert", "vit", "roberta", "gpt2", "wav2vec2"])
+def test_a_parallel_adapter_a_layer_counts_2dm_m_d(kind, catalog):
+    found = opened(catalog, kind, build(kind), "adapter", kind="parallel", bottleneck=16, train_layer_norm=False)
+    assert found[0] == 2 * (2 * 32 * 16 + 16 + 32)
+
+
+def test_a_subset_of_the_biases_is_that_of_the_projections_named(catalog):
+    assert opened(catalog, "bert", build("bert"), "bitfit", which=("query",))[0] == 2 * 32
+    assert opened(catalog, "bert", build("bert"), "bitfit", which=("query", "ffn_in"))[0] == 2 * (32 + 64)
+
+
 BASE = {
     "bert": {"backbone": 109_482_240, "bitfit": 102_912, "lora": 294_912, "prefix": 368_640, "adapter": 2_379_264 + 38_400},
     "vit": {"backbone": 85_798_656, "bitfit": 102_912, "lora": 294_912, "prefix": 368_640, "adapter": 2_379_264 + 38_400},

@@ -121,14 +121,21 @@ def test_finished_models_answer_as_before_merging(kind, catalog, encoded):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize(("use", "options", "tolerance"), [("lora", {}, 0.0), ("adapter", {}, 1e-3)])
+@pytest.mark.parametrize(
+    ("use", "options", "tolerance"), [("lora", {}, 0.0), ("adapter", {}, 1e-3), ("adapter", {"kind": "parallel"}, 0.0)]
+)
 def test_what_begins_at_the_identity_answers_as_the_backbone(use, options, tolerance, kind, catalog, encoded):
     task, data, backbone = encoded(kind)
     bench, learner, _ = bench_for(catalog, task, data, backbone)
     batch = task.collate(data, range(8))
+    strategy = catalog.build("strategies", use, options)
+    if kind == "resnet" and options:
+        with pytest.raises(NotApplicable, match="no residual blocks"):
+            strategy.check(backbone.card())
+        return
     with torch.no_grad():
         before = learner.forward(batch).logits
-        catalog.build("strategies", use, options).prepare(learner, bench)
+        strategy.prepare(learner, bench)
         learner.eval()
         after = learner.forward(batch).logits
     assert (before - after).abs().max() <= tolerance
@@ -198,3 +205,22 @@ def test_a_backbone_without_blocks_is_refused_with_a_reason(catalog):
     for use, reason in (("lora", "to adapt"), ("adapter", "no residual blocks"), ("prefix", "no attention")):
         with pytest.raises(NotApplicable, match=reason):
             catalog.build("strategies", use, {}).check(card)
+
+
+@pytest.mark.parametrize("kind", ["bert", "gpt2", "vit", "wav2vec2", "audio-spectrogram-transformer"])
+def test_a_parallel_adapter_adds_its_scaled_answer_to_the_feed_forward_part(kind, catalog, encoded):
+    task, data, backbone = encoded(kind)
+    bench, learner, _ = bench_for(catalog, task, data, backbone)
+    catalog.build("strategies", "adapter", {"kind": "parallel", "bottleneck": 8, "scale": 3.0}).prepare(learner, bench)
+    adapter = learner.model.ftbench_adapters[0]
+    torch.nn.init.normal_(adapter.up.weight)
+    seen = {}
+    learner.modules("ffn_in")[0].register_forward_hook(lambda m, a, o: seen.update(entry=a[0]))
+    leaving = learner.modules("ffn_exit")[0]
+    learner.eval()
+    plain = type(leaving).forward
+    leaving.register_forward_hook(lambda m, a, o: seen.update(out=o, inner=plain(m, a[0])))
+    with torch.no_grad():
+        learner.forward(task.collate(data, range(4)))
+        expected = 3.0 * adapter.up(torch.nn.functional.gelu(adapter.down(seen["entry"])))
+    assert torch.allclose(seen["out"] - seen["inner"], expected, atol=1e-4)
