@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from annotated_types import Ge
-from ftbench import Strategy
+from ftbench import NotApplicable, Strategy
 
 if TYPE_CHECKING:
-    from ftbench import Bench, Learner
+    from ftbench import Bench, Card, Learner
+
+
+SHIFTED = ("bert", "roberta", "gpt2")
 
 
 @dataclass
@@ -21,10 +24,41 @@ class Prefix(Strategy):
 
     length: Annotated[int, Ge(1)] = 20
     """Vectors P in front of each layer."""
+    projection: bool = False
+    """Train through a network of one hidden layer that makes all prefixes and is dropped at the end (Li and Liang)."""
+    hidden: Annotated[int, Ge(1)] = 512
+    """Width of that network."""
+    position_shift: bool = False
+    """Count positions from P on, as peft does; for text models with absolute positions."""
+
+    def check(self, card: Card) -> None:
+        """Refuse a backbone without attention, and a shift where positions are not counted."""
+        super().check(card)
+        if self.position_shift and card.architecture not in SHIFTED:
+            message = f"{card.architecture} is given no positions that could be shifted"
+            raise NotApplicable(message)
 
     def prepare(self, learner: Learner, bench: Bench) -> None:
-        """Freeze the backbone and put the prefixes in."""
-        from .modules.prefix_attention import attach_prefixes
+        """Freeze the backbone and put the prefixes in.
+
+        Raises:
+            NotApplicable: with shifted positions, the backbone has fewer than the prefix needs.
+        """
+        from .modules.prefix_attention import attach_prefixes, project_prefixes, shift_positions
 
         learner.freeze_backbone()
+        if self.position_shift:
+            most = int(learner.model.config.max_position_embeddings)  # type: ignore[union-attr,arg-type]  # a transformers configuration
+            if self.length >= most - 2:
+                message = f"a prefix of {self.length} leaves nothing of the backbone's {most} positions"
+                raise NotApplicable(message)
+            shift_positions(learner.model, self.length, after_padding=learner.card.architecture == "roberta")
         attach_prefixes(learner.model, learner.modules("attention"), self.length, bench.device)
+        if self.projection:
+            project_prefixes(learner.model, self.hidden, bench.device)
+
+    def finish(self, learner: Learner) -> None:
+        """Keep the prefixes and drop the network that made them."""
+        from .modules.prefix_attention import drop_projection
+
+        drop_projection(learner.model)

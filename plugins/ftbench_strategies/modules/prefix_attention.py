@@ -37,6 +37,78 @@ def attach_prefixes(model: Any, layers: Sequence[nn.Module], length: int, device
     model.set_attn_implementation(_NAME)
 
 
+class PrefixEncoder(nn.Module):
+    """Makes the prefixes of all layers: an embedding, a hidden layer with tanh, all keys and values at once."""
+
+    def __init__(self, length: int, width: int, hidden: int, outputs: int) -> None:
+        super().__init__()
+        self.embedding = nn.Parameter(torch.randn(length, width))
+        self.inner = nn.Linear(width, hidden)
+        self.outer = nn.Linear(hidden, outputs)
+
+    def forward(self) -> Tensor:
+        """Give all prefixes, [length, layers · 2 · heads · head width]."""
+        made: Tensor = self.outer(torch.tanh(self.inner(self.embedding)))
+        return made
+
+
+def project_prefixes(model: Any, hidden: int, device: torch.device) -> None:
+    """Let a network make the prefixes anew at each forward pass; it becomes part of `model` as `ftbench_prefix_encoder`.
+
+    Its parameters: P·d + (d·h + h) + (h + 1)·2·L·d (Li and Liang 2021, section 4.3).
+    """
+    prefixes = model.ftbench_prefixes
+    length, width = prefixes[0].keys.shape
+    encoder = PrefixEncoder(length, int(model.config.hidden_size), hidden, 2 * len(prefixes) * width).to(device)
+    model.add_module("ftbench_prefix_encoder", encoder)
+    for prefix in prefixes:
+        del prefix.keys, prefix.values
+
+    def make(_module: nn.Module, _arguments: Any) -> None:
+        for prefix, part in zip(prefixes, encoder().chunk(len(prefixes), dim=1), strict=True):
+            prefix.keys, prefix.values = part.chunk(2, dim=1)
+
+    model.ftbench_prefix_hook = (model.register_forward_pre_hook(make), make)
+
+
+def drop_projection(model: Any) -> None:
+    """Turn what the network makes into plain prefixes, and take the network out; nothing happens where there is none."""
+    if not hasattr(model, "ftbench_prefix_hook"):
+        return
+    handle, make = model.ftbench_prefix_hook
+    with torch.no_grad():
+        make(model, ())
+    handle.remove()
+    for prefix in model.ftbench_prefixes:
+        made = {name: getattr(prefix, name).detach().clone() for name in ("keys", "values")}
+        for name, value in made.items():
+            delattr(prefix, name)
+            setattr(prefix, name, nn.Parameter(value))
+    del model.ftbench_prefix_encoder, model.ftbench_prefix_hook
+
+
+def shift_positions(model: Any, length: int, *, after_padding: bool) -> None:
+    """Give every forward pass positions that begin at `length`.
+
+    Args:
+        model: takes `input_ids`, `attention_mask` and `position_ids`.
+        length: the shift.
+        after_padding: count real tokens only, from the padding position on, as RoBERTa does.
+    """
+
+    def shift(_module: nn.Module, arguments: Any, inputs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+        ids = inputs["input_ids"]
+        if after_padding:
+            padding = int(model.config.pad_token_id)
+            real = (ids != padding).int()
+            positions = (torch.cumsum(real, dim=1) * real).long() + padding + length * real
+        else:
+            positions = torch.arange(length, length + ids.shape[1], device=ids.device).expand_as(ids)
+        return arguments, {**inputs, "position_ids": positions}
+
+    model.register_forward_pre_hook(shift, with_kwargs=True)
+
+
 @cache
 def _register() -> None:
     """Make the attention known, and its masks: without them transformers drops the padding mask silently."""

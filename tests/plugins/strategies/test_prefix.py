@@ -120,3 +120,57 @@ def test_a_prefix_of_length_zero_is_the_backbone():
     ids = words()
     mask = torch.ones_like(ids)
     assert torch.equal(plain(input_ids=ids, attention_mask=mask).logits, learner.model(input_ids=ids, attention_mask=mask).logits)
+
+
+def prepared(kind, catalog, **options):
+    learner = learner_of(kind)
+    bench = type("Bench", (), {"device": CPU})
+    strategy = catalog.build("strategies", "prefix", options)
+    strategy.prepare(learner, bench)
+    return strategy, learner
+
+
+@pytest.mark.parametrize("kind", ["bert", "roberta", "gpt2"])
+@torch.no_grad()
+def test_the_option_shifts_positions_as_peft_does(kind, catalog):
+    strategy, learner = prepared(kind, catalog, length=5, position_shift=True)
+    ids = words()
+    mask = torch.ones_like(ids)
+    shifted = learner.model(input_ids=ids, attention_mask=mask).logits
+    unshifted = learner_of(kind)
+    attach_prefixes(unshifted.model, unshifted.modules("attention"), 5, CPU)
+    unshifted.model.load_state_dict(learner.model.state_dict())
+    positions = torch.arange(ids.shape[1]).expand_as(ids) + 5 + (1 if kind == "roberta" else 0)
+    assert torch.equal(shifted, unshifted.model(input_ids=ids, attention_mask=mask, position_ids=positions).logits)
+    assert strategy.length == 5
+
+
+def test_a_shift_without_positions_or_beyond_them_is_refused(catalog):
+    from ftbench import NotApplicable
+
+    with pytest.raises(NotApplicable, match="vit is given no positions"):
+        catalog.build("strategies", "prefix", {"position_shift": True}).check(learner_of("vit").card)
+    with pytest.raises(NotApplicable, match="a prefix of 70 leaves nothing of the backbone's 64 positions"):
+        prepared("bert", catalog, length=70, position_shift=True)
+
+
+@pytest.mark.parametrize("kind", ["bert", "gpt2", "vit", "wav2vec2"])
+def test_the_projection_counts_as_published_trains_and_is_dropped(kind, catalog):
+    length, hidden = 4, 16
+    strategy, learner = prepared(kind, catalog, length=length, projection=True, hidden=hidden)
+    head = {id(p) for p in learner.head_parameters()}
+    counted = sum(p.numel() for _, p in learner.trainable() if id(p) not in head)
+    assert counted == length * 32 + (32 * hidden + hidden) + (hidden + 1) * 2 * 2 * 32
+    inputs = {"vit": {"pixel_values": torch.randn(2, 3, 32, 32)}, "wav2vec2": {"input_values": torch.randn(2, 8000)}}.get(
+        kind, {"input_ids": words()}
+    )
+    learner.model(**inputs).logits.square().sum().backward()
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in learner.model.ftbench_prefix_encoder.parameters())
+    learner.eval()
+    with torch.no_grad():
+        before = learner.model(**inputs).logits
+        strategy.finish(learner)
+        after = learner.model(**inputs).logits
+    assert torch.equal(before, after)
+    assert not [name for name, _ in learner.model.named_parameters() if "encoder" in name and "ftbench" in name]
+    assert sum(p.numel() for p in learner.model.ftbench_prefixes.parameters()) == 2 * 2 * length * 32
