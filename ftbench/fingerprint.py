@@ -161,7 +161,8 @@ def hardware(device: str) -> dict[str, Any]:
     if device.startswith("cuda"):
         from .gpu import describe_gpu, visible_gpus
 
-        described["gpu"] = describe_gpu(visible_gpus()[int(device.partition(":")[2] or 0)])
+        cards, number = visible_gpus(), int(device.partition(":")[2] or 0)
+        described["gpu"] = describe_gpu(cards[number]) if number < len(cards) else None
     return described
 
 

@@ -277,6 +277,47 @@ use = "distillation"
     assert "teacher" in {phase.name for phase in found["distillation"].phases}
 
 
+def test_each_gpu_has_a_trial_of_its_own_at_the_same_time(tiny_suite, tmp_path, monkeypatch):
+    """Two cards are made up: the trials fail for want of CUDA, but are started two at a time, each told its own card."""
+    from ftbench import Plugins, Selection, hookimpl
+    from ftbench.isolation import Isolation
+    from ftbench.running import run_suite
+    from ftbench.suite_file import read_suite
+
+    heard, given = [], []
+
+    class Observer:
+        @hookimpl
+        def ftbench_trial_started(self, trial):
+            heard.append("started")
+
+        @hookimpl
+        def ftbench_trial_finished(self, trial, record):
+            heard.append("finished")
+
+    for module in ("running", "gpu"):
+        monkeypatch.setattr(f"ftbench.{module}.visible_gpus", lambda: [0, 1])
+    monkeypatch.setattr("ftbench.running.gpu_uuid", lambda index: f"GPU-{index}")
+    monkeypatch.setattr("ftbench.gpu.describe_gpu", lambda index: {"name": "made up"})
+    start = Isolation.start
+
+    def listening(self, folder, variables):
+        given.append(variables["CUDA_VISIBLE_DEVICES"])
+        return start(self, folder, variables)
+
+    monkeypatch.setattr(Isolation, "start", listening)
+    plugins = Plugins.discover()
+    plugins.register(Observer(), "observer")
+    suite = read_suite(tiny_suite(("full", "frozen", "bitfit", "lora")), plugins.catalog())
+    outcome = run_suite(suite, plugins, Selection(), tmp_path / "runs")
+    assert set(outcome.statuses.values()) == {"error"}
+    assert heard[:2] == ["started", "started"]
+    running = [heard[: n + 1].count("started") - heard[: n + 1].count("finished") for n in range(len(heard))]
+    assert max(running) == 2
+    assert given[:2] == ["GPU-0", "GPU-1"]
+    assert len(given) == 4
+
+
 def test_a_notebook_runs_a_table_and_reads_a_data_frame(tiny_suite, tmp_path):
     import tomllib
 
