@@ -5,6 +5,7 @@ from ftbench import Plugins, Selection
 from ftbench.testing import check_strategy
 
 from tests.conftest import EXAMPLES
+from tests.plugins.strategies.test_every_strategy import STRATEGIES
 
 WRONG = {
     "LeakedEmbedding": "what the optimizer was given is what was declared to train",
@@ -26,7 +27,7 @@ def findings(catalog, use, backbone="tiny-vit", task="digits", **options):
     )
 
 
-VISION = [("tiny-vit", "digits", use) for use in ("none", "full", "frozen", "bitfit", "lora", "adapter", "prefix", "distillation", "ewc")]
+VISION = [("tiny-vit", "digits", use) for use in STRATEGIES]
 SPEECH = [("tiny-wav2vec2", "spoken-commands", use) for use in ("full", "adapter", "prefix")]
 
 

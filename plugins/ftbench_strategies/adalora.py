@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from annotated_types import Ge, Gt, Lt
-from ftbench import Strategy
+from ftbench import NotApplicable, Strategy
 
 from .targets import Role, named, refuse_without
 
@@ -48,16 +48,24 @@ class AdaLoRA(Strategy):
         refuse_without(card, [role for role in self.targets if role != "conv"])
 
     def prepare(self, learner: Learner, bench: Bench) -> None:
-        """Put the updates beside the matrices; the budget follows the steps of the first stage."""
+        """Put the updates beside the matrices; the budget follows the steps of the first stage.
+
+        Raises:
+            NotApplicable: there is no step from which importance could be learnt before the ranks are shared out.
+        """
         from peft import AdaLoraConfig
 
         from .modules.peft_injection import inject, is_transposed
 
         steps = bench.loader().steps
+        if steps < 2:
+            raise NotApplicable("ranks are shared out by importance, which takes at least two steps to learn")
+        final = min(round(steps * self.final_share), steps - 2)
+        warm = min(round(steps * self.warm_share), steps - final - 1)
         names = named(learner, self.targets)
         config = AdaLoraConfig(
             target_r=self.target_rank, init_r=self.initial_rank, lora_alpha=self.alpha, target_modules=names,
-            total_step=steps, tinit=round(steps * self.warm_share), tfinal=round(steps * self.final_share),
+            total_step=steps, tinit=warm, tfinal=final,
             orth_reg_weight=self.orthogonality, fan_in_fan_out=is_transposed(learner, names),
         )  # fmt: skip
         self._first_stage = steps
