@@ -31,7 +31,7 @@ def ready(catalog):
     return task, learner, task.encode(split, learner.processor), split
 
 
-def ours(ready, catalog):
+def ours(ready, catalog, _folder):
     task, learner, encoded, _ = ready
     fresh = copy.deepcopy(learner)
     strategy = catalog.build("strategies", "full", {})
@@ -42,7 +42,7 @@ def ours(ready, catalog):
     return time.perf_counter() - started
 
 
-def bare(ready, _catalog):
+def bare(ready, _catalog, _folder):
     task, learner, encoded, _ = ready
     model = copy.deepcopy(learner.model).train()
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, weight_decay=0.01, fused=True)
@@ -62,14 +62,14 @@ def bare(ready, _catalog):
     return time.perf_counter() - started
 
 
-def trainer(ready, _catalog):
+def trainer(ready, _catalog, folder):
     from transformers import DataCollatorWithPadding, Trainer
 
     _, learner, _, split = ready
     tokenizer = learner.processor
     made = Trainer(
         model=copy.deepcopy(learner.model),
-        args=arguments("/tmp/unused", lora=False, epochs=1, seed=0, max_steps=STEPS),
+        args=arguments(folder, lora=False, epochs=1, seed=0, max_steps=STEPS),
         train_dataset=Words(tokenizer, [e.value for e in split], [e.label for e in split]),
         data_collator=DataCollatorWithPadding(tokenizer),
     )
@@ -79,13 +79,13 @@ def trainer(ready, _catalog):
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_the_loop_is_as_fast_as_a_bare_one_and_faster_than_trainer(ready, catalog):
+def test_the_loop_is_as_fast_as_a_bare_one_and_faster_than_trainer(ready, catalog, tmp_path):
     for warm in (ours, bare, trainer):
-        warm(ready, catalog)
+        warm(ready, catalog, tmp_path)
     seconds = {f.__name__: [] for f in (ours, bare, trainer)}
     for _ in range(PAIRS):
         for f in (ours, bare, trainer):
-            seconds[f.__name__].append(f(ready, catalog))
+            seconds[f.__name__].append(f(ready, catalog, tmp_path))
     medians = {name: statistics.median(values) for name, values in seconds.items()}
     for other, goal in (("bare", 0.98), ("trainer", 1.0)):
         ratio = statistics.median(b / a for a, b in zip(seconds["ours"], seconds[other], strict=True))
