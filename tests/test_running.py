@@ -14,7 +14,7 @@ import pytest
 from ftbench import load_records
 from ftbench.notebook import read_run
 
-from tests.conftest import EXAMPLES, FTBENCH, ROOT
+from tests.conftest import EXAMPLES, FTBENCH
 
 
 def records(run):
@@ -342,7 +342,3 @@ def test_not_applicable_cells_are_rows_and_no_failure(ftbench, tmp_path, model_f
         ("resnet", "frozen"): "ok",
     }
     assert "resnet has no attention modules" in (tmp_path / "runs" / "tiny" / "report.html").read_text()
-
-
-def test_the_root_is_a_checkout():
-    assert (ROOT / "pyproject.toml").exists()

@@ -6,17 +6,17 @@ from ftbench import Learner
 
 from ftbench_backbones.architectures import ARCHITECTURES
 from ftbench_backbones.loading import make_card
-from tests.tiny_models import build, config
+from tests.tiny_models import build
 
-# Hidden 32, two layers, four heads, feed-forward 64, two labels: total, head, and what each strategy adds or opens.
+# Hidden 32, two layers, four heads, feed-forward 64, two labels: the head, and what each strategy adds or opens.
 TINY = {
-    "bert": {"total": 23_586, "head": 66, "bitfit": 640, "lora": 2048, "prefix": 2560},
-    "vit": {"total": 23_970, "head": 66, "bitfit": 640, "lora": 2048, "prefix": 2560},
-    "audio-spectrogram-transformer": {"total": 20_002, "head": 130, "bitfit": 640, "lora": 2048, "prefix": 2560},
-    "wav2vec2": {"total": 30_818, "head": 562, "bitfit": 704, "lora": 2048, "prefix": 2560},
-    "gpt2": {"total": 30_784, "head": 64, "bitfit": 736, "lora": 2048, "prefix": 2560},
-    "roberta": {"total": 23_618, "head": 1122, "bitfit": 608, "lora": 2048, "prefix": 2560},
-    "resnet": {"total": 6090, "head": 34, "bitfit": 72},
+    "bert": {"head": 66, "bitfit": 640, "lora": 2048, "prefix": 2560},
+    "vit": {"head": 66, "bitfit": 640, "lora": 2048, "prefix": 2560},
+    "audio-spectrogram-transformer": {"head": 130, "bitfit": 640, "lora": 2048, "prefix": 2560},
+    "wav2vec2": {"head": 562, "bitfit": 704 - 16, "lora": 2048, "prefix": 2560},
+    "gpt2": {"head": 64, "bitfit": 736, "lora": 2048, "prefix": 2560},
+    "roberta": {"head": 1122, "bitfit": 608, "lora": 2048, "prefix": 2560},
+    "resnet": {"head": 34, "bitfit": 8 + 4 * 8 + 4 * 16 + 16},
 }
 
 
@@ -126,5 +126,14 @@ def test_base_size_counts_are_the_published_ones(kind, use, catalog):
         assert sum(p.numel() for _, p in learner.trainable() if id(p) not in inside) == BASE[kind][use]
 
 
-def test_the_tiny_models_are_the_size_they_are_said_to_be():
-    assert config("bert").hidden_size == 32
+@pytest.mark.parametrize("kind", TINY)
+def test_the_tiny_models_are_the_size_they_are_said_to_be(kind):
+    model = build(kind)
+    learner = learner_of(kind, model)
+    assert sum(p.numel() for p in learner.head_parameters()) == TINY[kind]["head"]
+
+
+@pytest.mark.parametrize("kind", TINY)
+def test_the_tiny_models_have_as_many_biases_as_counted_by_hand(kind, catalog):
+    """In Wav2Vec2 the 16 biases of the frozen front end are left out."""
+    assert opened(catalog, kind, build(kind), "bitfit")[0] == TINY[kind]["bitfit"]

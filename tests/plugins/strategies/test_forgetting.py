@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from ftbench import Backbone, Card, ClassificationTask, Encoded, Learner, Provenance, Roles, Splits
+from ftbench import Backbone, Card, ClassificationTask, Encoded, Learner, Provenance, Roles
 from ftbench.bench import Bench, Ground
 from ftbench.meter import Watch
 from ftbench.phases import Phases
@@ -46,9 +46,6 @@ class Permuted(ClassificationTask):
     def fingerprint(self): ...
     def provenance(self):
         return Provenance("", "")
-
-
-assert Splits  # what the two unused methods would give
 
 
 @pytest.fixture(scope="module")

@@ -29,15 +29,14 @@ def test_the_lexicon_has_the_entries_it_is_said_to_have():
     assert len({word.family for word in rated}) == 1889
 
 
-def test_a_command_is_a_second_of_sound_the_same_on_every_machine(catalog):
-    import hashlib
-
+def test_a_command_is_a_second_of_sound_that_comes_from_the_seed_alone(catalog):
     splits = catalog.build("tasks", "spoken-commands", {}).splits(0)
     first = min(splits.test, key=lambda e: int(e.id.partition("-")[2]))
     assert first.value.shape == (16_000,)
     assert first.value.dtype == np.float32
-    rounded = np.round(first.value, 3)
-    assert hashlib.sha256(rounded.tobytes()).hexdigest() == hashlib.sha256(np.round(first.value, 3).tobytes()).hexdigest()
+    other_seed = {e.id: e.value for e in catalog.build("tasks", "spoken-commands", {}).splits(5).test}
+    assert np.array_equal(other_seed[first.id], first.value), "the room is the clip's, whatever split it is drawn into"
+    assert len({e.value.tobytes() for e in splits.test}) == len(splits.test)
     assert 0.01 < np.abs(first.value).max() < 3
 
 
