@@ -47,6 +47,8 @@ class Card:
     """The published learning rate of full fine-tuning for it; strategies scale it."""
     note: str = ""
     """Anything a reader of a table must know."""
+    pretrained: bool = True
+    """Whether the weights were trained; false where the architecture is begun at random."""
 
 
 class Backbone(ABC):

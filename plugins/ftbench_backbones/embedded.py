@@ -45,6 +45,7 @@ class _Embedded(Backbone):
             source=self.source,
             full_lr=self.full_lr if self.pretrained else self.scratch_lr,
             note=self.note if self.pretrained else "random weights",
+            pretrained=self.pretrained,
         )
 
     def fingerprint(self) -> Mapping[str, Any]:

@@ -45,7 +45,7 @@ class Transformers(Backbone):
         config = read_config(Path(self.path))
         width = config.get("hidden_size") or config.get("n_embd") or config.get("dim") or max(config.get("hidden_sizes", [0]))
         rate = self.lr or next(rate for least, rate in _RATES if width >= least)
-        return make_card(config, licence=self.licence, source=Path(self.path).name, full_lr=rate)
+        return make_card(config, licence=self.licence, source=Path(self.path).name, full_lr=rate, pretrained=self.pretrained)
 
     def fingerprint(self) -> Mapping[str, Any]:
         """Give the hashes of configuration, weights and processor files."""

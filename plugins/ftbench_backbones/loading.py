@@ -58,10 +58,10 @@ def weight_files(folder: Path) -> list[Path]:
     return files
 
 
-def make_card(config: Mapping[str, Any], *, licence: str, source: str, full_lr: float, note: str = "") -> Card:
+def make_card(config: Mapping[str, Any], *, licence: str, source: str, full_lr: float, note: str = "", pretrained: bool = True) -> Card:
     """Describe a model directory by its configuration."""
     architecture = ARCHITECTURES[config["model_type"]]
-    return Card(config["model_type"], architecture.modality, architecture.roles, licence, source, full_lr, note)
+    return Card(config["model_type"], architecture.modality, architecture.roles, licence, source, full_lr, note, pretrained)
 
 
 def load_learner(

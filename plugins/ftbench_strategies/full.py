@@ -30,5 +30,5 @@ def train_everything(learner: Learner, *, freeze_feature_encoder: bool) -> None:
     """Let every parameter train, the convolutional front end of a pretrained speech model apart where asked."""
     learner.model.requires_grad_(requires_grad=True)
     learner.train_head()
-    if freeze_feature_encoder and learner.card.note != "random weights":
+    if freeze_feature_encoder and learner.card.pretrained:
         learner.freeze_feature_encoder()

@@ -97,3 +97,12 @@ def test_embedded_weights_carry_their_figures(catalog):
     for name, key in (("tiny-vit", "test_accuracy"), ("tiny-wav2vec2", "held_out_phoneme_error_rate")):
         card = json.loads((catalog.build("backbones", name, {}).folder() / "card.json").read_text())
         assert key in card["curve"][-1]
+
+
+def test_a_front_end_begun_at_random_is_not_frozen_and_a_pretrained_one_is(catalog, model_folder):
+    path = str(model_folder("wav2vec2"))
+    for pretrained in (True, False):
+        learner = catalog.build("backbones", "transformers", {"path": path, "pretrained": pretrained}).load(2)
+        catalog.build("strategies", "full", {}).prepare(learner, None)
+        front = [p.requires_grad for module in learner.modules("feature_encoder") for p in module.parameters()]
+        assert set(front) == {not pretrained}
