@@ -6,8 +6,10 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from .errors import NotApplicable
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import torch
     from torch import Tensor, nn
@@ -49,6 +51,16 @@ class Card:
     """Anything a reader of a table must know."""
     pretrained: bool = True
     """Whether the weights were trained; false where the architecture is begun at random."""
+    parameters: int | None = None
+    """Parameters in its weight files; None where that is not known without loading."""
+    blocks: int | None = None
+    """Residual blocks; None where that is not known without loading."""
+    positions: int | None = None
+    """Longest sequence its trained positions reach, in tokens; None where nothing limits it, or nothing is known."""
+    class_tokens: int | None = None
+    """Tokens at the front that sum the sequence up (1 for BERT's [CLS]); None where its blocks do not all see one sequence."""
+    objective: str = ""
+    """How its language model was trained: `masked`, `causal`, or empty where it is none."""
 
 
 class Backbone(ABC):
@@ -60,6 +72,15 @@ class Backbone(ABC):
 
         The head draws from torch's global generator, which the caller has seeded.
         """
+
+    def load_language_model(self) -> Learner:
+        """Load the same weights under the head of their language model, masked or causal; without a head for a task.
+
+        Raises:
+            NotApplicable: the architecture has none, or this class cannot load it.
+        """
+        message = f"{self.card().architecture} has no language model that this backbone can load"
+        raise NotApplicable(message)
 
     @abstractmethod
     def card(self) -> Card:
@@ -92,6 +113,7 @@ class Learner:
         self.active = ""
         """Its label."""
         self.heads: dict[str, dict[str, nn.Module]] = {}
+        self._call: Callable[..., Any] = model
         self._still: list[nn.Module] = []
         self._frozen_statistics = False
 
@@ -193,8 +215,12 @@ class Learner:
         return next(self.model.parameters()).device
 
     def forward(self, batch: Mapping[str, Tensor]) -> Any:
-        """Run the model on `batch` without its labels; gives the transformers output, with `.logits`."""
-        return self.model(**{name: value for name, value in batch.items() if name != "labels"})
+        """Run the model on `batch` without its labels and row numbers; gives the transformers output, with `.logits`."""
+        return self._call(**{name: value for name, value in batch.items() if name not in ("labels", "rows")})
+
+    def forward_through(self, call: Callable[..., Any]) -> None:
+        """Let forward passes go through `call`, which wraps the model, instead of the model itself."""
+        self._call = call
 
     def named_parameters(self) -> Iterator[tuple[str, nn.Parameter]]:
         """Yield every parameter, tied weights once; those of heads not in place as `heads.<task>.<name>`."""

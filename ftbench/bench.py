@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager  # noqa: TC003 - part of the public signatures
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     import torch
+    from numpy.typing import NDArray
 
     from .backbone import Backbone, Learner
     from .catalog import Catalog
@@ -39,6 +42,8 @@ class Ground:
     """The protocol, its learning rate resolved for the trial's strategy."""
     open: Mapping[str, Encoded]
     """The splits a strategy may see: train and validation."""
+    encode: Callable[[Backbone, Any], Mapping[str, Encoded]] | None = None
+    """Encodes them anew for another backbone and its processor, row by row the same examples."""
 
 
 class Bench:
@@ -65,6 +70,7 @@ class Bench:
         self._grounds, self._backbone, self._catalog = grounds, backbone, catalog
         self._phases, self._watch, self._after_step = phases, watch, after_step
         self._main: Learner | None = None
+        self._encoded: WeakKeyDictionary[Learner, Mapping[str, Encoded]] = WeakKeyDictionary()
 
     @property
     def stages(self) -> int:
@@ -81,50 +87,73 @@ class Bench:
         """The protocol of the stage at hand."""
         return self._grounds[self.stage].training
 
-    def encoded(self, split: OpenSplit = "train", stage: int | None = None) -> Encoded:
-        """Give a split of a stage; a test split is never given.
+    def encoded(self, split: OpenSplit = "train", stage: int | None = None, learner: Learner | None = None) -> Encoded:
+        """Give a split of a stage, as the trial's backbone or as `learner` reads it; a test split is never given.
 
         Raises:
             ValueError: the split is not train or validation.
         """
+        if learner is not None and learner in self._encoded:
+            return self._encoded[learner][split]
         ground = self._grounds[self.stage if stage is None else stage]
         if split not in ground.open:
             message = f"a strategy sees {' and '.join(sorted(ground.open))}, not {split!r}"
             raise ValueError(message)
         return ground.open[split]
 
-    def loader(self, split: OpenSplit = "train", stage: int | None = None, **changes: Any) -> Loader:
+    def loader(self, split: OpenSplit = "train", stage: int | None = None, learner: Learner | None = None, **changes: Any) -> Loader:
         """Give the batches of a split, in the order every strategy sees; `changes` replace fields of the protocol."""
         ground = self._grounds[self.stage if stage is None else stage]
         training = replace(ground.training, **changes)
         seed = int(np.random.SeedSequence([self.seed, self._grounds.index(ground)]).generate_state(1)[0])
-        return Loader(self.encoded(split, stage), ground.task, training, seed=seed, device=self.device)
+        return Loader(self.encoded(split, stage, learner), ground.task, training, seed=seed, device=self.device)
 
-    def load(self) -> Learner:
-        """Load the backbone once more, under a fresh head for the task at hand."""
+    def load(self, backbone: Backbone | None = None) -> Learner:
+        """Load a second learner under a fresh head for the task at hand: of the trial's backbone, or of another."""
         seed_all(self.seed, self.stage, 1)
         ground = self._grounds[self.stage]
-        learner = self._backbone.load(len(ground.task.classes))
+        learner = (backbone or self._backbone).load(len(ground.task.classes))
         learner.model.to(self.device)
         learner.adopt_head(ground.label, learner)
         learner.activate(ground.label, ground.task)
+        if backbone is not None:
+            assert ground.encode is not None, "this bench holds no examples to encode anew"
+            self._encoded[learner] = ground.encode(backbone, learner.processor)
         return learner
 
-    def train(self, learner: Learner, strategy: Strategy, *, lr: float | None = None) -> Trace:
-        """Run the shared loop on the stage at hand; a second learner is trained at the strategy's own rate.
+    def load_language_model(self) -> Learner:
+        """Load the backbone's weights once more, under the head of its language model.
 
-        Dropout draws from a generator seeded here, so that work done before does not change it.
+        Raises:
+            NotApplicable: it has none.
+        """
+        seed_all(self.seed, self.stage, 3)
+        learner = self._backbone.load_language_model()
+        learner.model.to(self.device)
+        return learner
+
+    def train(self, learner: Learner, strategy: Strategy, *, loader: Loader | None = None) -> Trace:
+        """Run the shared loop on the stage at hand, or on the batches of `loader`.
+
+        A second learner is trained at the strategy's own rate. Dropout draws from a generator seeded here, so that work
+        done before does not change it.
         """
         from .training import fit
 
         main = learner is self._main
-        loader = self.loader() if main else self.loader(lr=lr or strategy.lr(learner.card))
+        if loader is None:
+            loader = self.loader() if main else self.loader(learner=learner, lr=strategy.lr(learner.card))
         seed_all(self.seed, self.stage, 2)
-        after_step = (lambda step, trace: self._after_step(self, learner, step, trace)) if main else _nothing
-        trace = fit(learner, loader, strategy, after_step, self._grounds[self.stage].label)
+        trace = fit(learner, loader, strategy, partial(self._after_step, self, learner), self._grounds[self.stage].label)
         if main:
             self._watch.traces.append(trace)
         return trace
+
+    def predict(self, learner: Learner, split: OpenSplit = "train") -> NDArray[np.float32]:
+        """Give a learner's logits on a split of the stage at hand in evaluation mode, shape [examples, classes]."""
+        from .training import predict
+
+        return predict(learner, self.task, self.encoded(split, learner=learner), self.training.eval_batch_size)
 
     def phase(self, name: str) -> AbstractContextManager[None]:
         """Charge what happens inside to a phase of its own, such as `fisher` or `teacher`."""
@@ -142,7 +171,3 @@ class Bench:
     def adopt(self, learner: Learner) -> None:
         """Make `learner` the one that is scored; the core does this for the learner it prepares."""
         self._main = learner
-
-
-def _nothing(step: int, trace: Trace) -> None:
-    del step, trace

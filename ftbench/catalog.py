@@ -7,14 +7,20 @@ import difflib
 import sys
 from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING, Any, get_type_hints
+from types import UnionType
+from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin, get_type_hints
 
+from .backbone import Backbone
 from .errors import PluginError
+from .strategy import Strategy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from pydantic import BaseModel
+
+NESTED: Mapping[type, str] = {Strategy: "strategies", Backbone: "backbones"}
+"""Contracts an option may ask for. Its value is then a name, or a table with `use` and options; the plugin gets an instance."""
 
 KINDS = ("backbones", "tasks", "strategies", "meters", "reports")
 
@@ -51,10 +57,51 @@ class Catalog:
             PluginError: the name is unknown, or options are unknown or of the wrong type; a line for each.
         """
         cls = self.find(kind, name)
-        mistakes = option_mistakes(cls, options)
+        mistakes = self.mistakes(cls, options)
         if mistakes:
             raise PluginError(*(f"{place}: {mistake}" if place else mistake for place, mistake in mistakes))
-        return cls(**_coerced(cls, options))
+        built = _coerced(cls, options)
+        for option, nested in nested_options(cls).items():
+            if option in built:
+                built[option] = self._nested(nested, built[option])
+        return cls(**built)
+
+    def mistakes(self, cls: type, options: Mapping[str, Any]) -> list[tuple[str, str]]:
+        """List what is wrong with `options`, those of nested plugins included, as (place, mistake) pairs."""
+        found = option_mistakes(cls, options)
+        if found:
+            return found
+        for option, kind in nested_options(cls).items():
+            for place, value in _places(option, options.get(option)):
+                name, inner = named_table(value)
+                try:
+                    nested = self.find(kind, name)
+                except PluginError as error:
+                    found.append((place, str(error)))
+                else:
+                    found.extend((f"{place}.{where}" if where else place, mistake) for where, mistake in self.mistakes(nested, inner))
+        return found
+
+    def _nested(self, kind: str, value: Any) -> Any:
+        if value is None:
+            return None
+        if isinstance(value, tuple | list):
+            return tuple(self._nested(kind, item) for item in value)
+        name, options = named_table(value)
+        return self.build(kind, name, options)
+
+    def options(self, instance: Any) -> dict[str, Any]:
+        """Give every option of an instance as JSON values, defaults included; `build` makes its like of them."""
+        return {name: self._plain(getattr(instance, name)) for name in option_names(type(instance))}
+
+    def _plain(self, value: Any) -> Any:
+        if isinstance(value, tuple | list):
+            return [self._plain(item) for item in value]
+        for contract, kind in NESTED.items():
+            if isinstance(value, contract):
+                name = next(name for name, cls in self.offers[kind].items() if cls is type(value))
+                return {"use": name, **self.options(value)}
+        return value
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:
@@ -64,6 +111,75 @@ def suggestion(name: str, known: Iterable[str]) -> str:
     if near:
         return f"; did you mean {near[0]!r}?"
     return f"; known: {', '.join(names)}" if names else ""
+
+
+def named_table(value: Any) -> tuple[str, Mapping[str, Any]]:
+    """Take the value of a nested option apart: the plugin's name and its options."""
+    if isinstance(value, str):
+        return value, {}
+    return str(value["use"]), {name: option for name, option in value.items() if name != "use"}
+
+
+def nested(instance: Any) -> Iterator[tuple[str, Any]]:
+    """Yield every plugin nested in the options of `instance`, at any depth, as (place, instance) pairs."""
+    cls: type = type(instance)
+    for option in nested_options(cls):
+        for place, value in _places(option, getattr(instance, option)):
+            yield place, value
+            yield from ((f"{place}.{inner}", found) for inner, found in nested(value))
+
+
+def _places(option: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the plugins an option names, each with its place."""
+    if isinstance(value, tuple | list):
+        yield from ((f"{option}[{number}]", item) for number, item in enumerate(value, 1))
+    elif value is not None:
+        yield option, value
+
+
+@cache
+def nested_options(cls: type) -> Mapping[str, str]:
+    """Give the options that ask for another plugin: option → its kind."""
+    found = {}
+    for option in option_names(cls):
+        for part in _parts(_type_of(cls, option)):
+            if part in NESTED:
+                found[option] = NESTED[part]
+    return found
+
+
+def _parts(annotation: Any) -> Iterator[Any]:
+    """Yield a type and the types it is made of."""
+    yield annotation
+    for part in get_args(annotation):
+        yield from _parts(part)
+
+
+def _as_data(annotation: Any) -> Any:
+    """Replace the contracts in a type by what a suite file may hold for them."""
+    if annotation in NESTED:
+        return _choice(NESTED[annotation])
+    origin, parts = get_origin(annotation), tuple(_as_data(part) for part in get_args(annotation))
+    if origin is Annotated:
+        return Annotated[parts]
+    if origin in (Union, UnionType):
+        return Union[parts]  # noqa: UP007 - the members are known at run time only
+    return origin[parts] if origin is tuple else annotation
+
+
+@cache
+def _choice(kind: str) -> Any:
+    """Describe the value of a nested option to pydantic: a name, or a table with `use`."""
+    from pydantic import AfterValidator, WithJsonSchema
+    from pydantic_core import PydanticCustomError
+
+    def named(value: Any) -> Any:
+        if isinstance(value, str) or (isinstance(value, dict) and isinstance(value.get("use"), str)):
+            return value
+        raise PydanticCustomError("nested", "must be the name of one of the {kind}, or a table with 'use' and options", {"kind": kind})
+
+    shape = {"anyOf": [{"type": "string"}, {"type": "object", "required": ["use"], "properties": {"use": {"type": "string"}}}]}
+    return Annotated[Any, AfterValidator(named), WithJsonSchema(shape)]
 
 
 def option_names(cls: type) -> tuple[str, ...]:
@@ -86,7 +202,8 @@ def options_model(cls: type) -> type[BaseModel]:
             default = Field(default=option.default)
         else:
             default = Field()
-        fields[option.name] = (_type_of(cls, option.name), default)
+        annotation = _type_of(cls, option.name)
+        fields[option.name] = (_as_data(annotation) if option.name in nested_options(cls) else annotation, default)
     return create_model(f"{cls.__name__}Options", __config__=ConfigDict(extra="forbid", strict=True), **fields)
 
 

@@ -13,15 +13,15 @@ from uuid import uuid4
 import numpy as np
 
 from .encoded import Encoded, Ragged
-from .fingerprint import digest, software
+from .fingerprint import code_hash, digest, software
 from .trial import TRAINING_VERSION
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from .backbone import Backbone
     from .task import Task
-    from .trial import Part, Trial
 
 SPLITS = ("train", "validation", "test")
 
@@ -36,19 +36,29 @@ class Prepared:
     """Hash of ids and labels of all splits."""
 
 
-def prepare_data(task: Task, part: Part, processor: Any, trial: Trial, cache: Path) -> Prepared:
-    """Give the encoded splits of a task, from `cache` where they are there and whole."""
+def prepare_data(
+    task: Task, backbone: Backbone, processor: Any, *, split_seed: int, cache: Path, options: Callable[[Any], Mapping[str, Any]]
+) -> Prepared:
+    """Give the encoded splits of a task, from `cache` where they are there and whole.
+
+    Args:
+        task: makes the splits and encodes them.
+        backbone: where the processor comes from; part of what the entry is known by.
+        processor: what the task encodes with.
+        split_seed: decides the splits.
+        cache: the folder of what can be computed again.
+        options: gives the options of the task and of the backbone as JSON values.
+    """
     identity = {
-        "task": [part.use, dict(part.options), dict(part.fingerprint)],
-        "backbone": [trial.backbone.use, dict(trial.backbone.options), dict(trial.backbone.fingerprint)],
-        "split_seed": trial.split_seed,
-        "code": [trial.code, TRAINING_VERSION],
+        "parts": [[type(part).__qualname__, dict(options(part)), dict(part.fingerprint())] for part in (task, backbone)],
+        "split_seed": split_seed,
+        "code": [code_hash([type(task), type(backbone)]), TRAINING_VERSION],
         "software": software(),
     }
     folder = cache / "encoded" / digest(identity)
     found = _read(folder)
     if found is None:
-        splits = task.splits(trial.split_seed)
+        splits = task.splits(split_seed)
         made = {name: task.encode(splits[name], processor) for name in SPLITS if splits[name]}
         found = Prepared(made, splits.hash())
         _write(found, folder)

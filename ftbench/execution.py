@@ -9,6 +9,7 @@ import time
 import traceback
 from contextlib import suppress
 from dataclasses import asdict, replace
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .bench import Bench, Ground
-from .encoding import prepare_data
+from .encoding import Prepared, prepare_data
 from .errors import Diverged, NotApplicable
 from .fingerprint import environment
 from .measurement import Measurement
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from .meter import Meter
     from .spec import Spec
     from .strategy import Strategy
-    from .task import Scored
+    from .task import Scored, Task
     from .trial import Trial
 
 CURVE_POINTS = 100
@@ -139,10 +140,10 @@ class _Execution:
             donor = backbone.load(len(task.classes))
             learner = learner or donor
             learner.adopt_head(stage.task.label, donor)
-            data = prepare_data(task, stage.task, learner.processor, self.trial, Path(self.spec.cache))
+            data = self._prepare_data(task, backbone, learner.processor)
             self.split_hashes[stage.task.label] = data.split_hash
-            visible = {name: split for name, split in data.encoded.items() if name != "test"}
-            grounds.append(Ground(stage.task.label, task, Training(**stage.training), visible))
+            encode = partial(self._encode, task)
+            grounds.append(Ground(stage.task.label, task, Training(**stage.training), _visible(data), encode))
             tests[stage.task.label] = data.encoded["test"]
         assert learner is not None
         for modules in learner.heads.values():
@@ -159,6 +160,14 @@ class _Execution:
         bench.adopt(learner)
         self.stage_steps = [bench.loader(stage=number).steps for number in range(bench.stages)]
         return learner, tests, bench
+
+    def _prepare_data(self, task: Task, backbone: Backbone, processor: Any) -> Prepared:
+        cache, seed = Path(self.spec.cache), self.trial.split_seed
+        return prepare_data(task, backbone, processor, split_seed=seed, cache=cache, options=self.catalog.options)
+
+    def _encode(self, task: Task, backbone: Backbone, processor: Any) -> Mapping[str, Encoded]:
+        """Encode what a strategy may see with the processor of a second backbone."""
+        return _visible(self._prepare_data(task, backbone, processor))
 
     def _stages(
         self, strategy: Strategy, learner: Learner, tests: Mapping[str, Encoded], bench: Bench
@@ -193,6 +202,9 @@ class _Execution:
         return ground.task.score(predict(learner, ground.task, encoded, ground.training.eval_batch_size), encoded)
 
     def _after_step(self, bench: Bench, learner: Learner, step: int, trace: Trace) -> None:
+        if learner is not self.watch.learner:
+            self._give_a_sign()
+            return
         ground = self.grounds[bench.stage]
         steps = self.stage_steps[bench.stage]
         times = ground.training.validations
@@ -207,6 +219,13 @@ class _Execution:
             self.last_event = now
             done, total = sum(self.stage_steps[: bench.stage]) + step, sum(self.stage_steps)
             self.emit({"event": "step", "step": done, "steps": total, "loss": trace.task_losses[-1]})
+
+    def _give_a_sign(self) -> None:
+        """Tell the runner that a second learner is being trained: time without a sign is limited."""
+        now = time.monotonic()
+        if now - self.last_event > 1.0:
+            self.last_event = now
+            self.emit({"event": "working"})
 
     # -- what is left ------------------------------------------------------------------------------------------------------
 
@@ -258,6 +277,11 @@ def sequence_measurements(matrix: list[list[float | None]], primary: str) -> lis
         Measurement("forgetting", forgotten, "1", "lower", method=f"{method}: best before, less last", scope="test"),
         Measurement("backward_transfer", backward, "1", "higher", method=f"{method}: last, less when learnt", scope="test"),
     ]
+
+
+def _visible(data: Prepared) -> dict[str, Encoded]:
+    """Leave the test split out."""
+    return {name: split for name, split in data.encoded.items() if name != "test"}
 
 
 def _value(scored: Scored, name: str) -> float:

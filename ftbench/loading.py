@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from .encoded import Encoded
     from .suite import Training
-    from .task import Task
+    from .task import Lesson
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Portion:
     """A micro-batch: what one forward pass sees."""
 
     batch: dict[str, Tensor]
-    """Model inputs and labels, on the device."""
+    """Model inputs, `labels`, and `rows`, the place of each example in its split; on the device."""
     share: float
     """Its examples over those of the whole optimizer step."""
     units: float
@@ -35,7 +35,7 @@ class Portion:
 class Loader:
     """Batches of one split of one task, epoch after epoch; iterating anew gives the same batches."""
 
-    def __init__(self, encoded: Encoded, task: Task, training: Training, *, seed: int, device: torch.device | str = "cpu") -> None:
+    def __init__(self, encoded: Encoded, task: Lesson, training: Training, *, seed: int, device: torch.device | str = "cpu") -> None:
         self.encoded, self.task, self.training = encoded, task, training
         self.seed, self.device = seed, device
         self.per_epoch = -(-len(encoded) // training.batch_size)
@@ -58,7 +58,10 @@ class Loader:
             yield [self._portion(part, len(rows)) for part in np.array_split(rows, self.training.accumulation) if len(part)]
 
     def _portion(self, rows: NDArray[np.int64], total: int) -> Portion:
+        import torch
+
         batch = self.task.collate(self.encoded, rows.tolist())
+        batch["rows"] = torch.from_numpy(rows)
         if str(self.device) != "cpu":
             batch = {name: tensor.to(self.device, non_blocking=True) for name, tensor in batch.items()}
         return Portion(batch, len(rows) / total, float(self.encoded.units[rows].sum()))

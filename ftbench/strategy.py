@@ -48,6 +48,7 @@ class Strategy(ABC):
 
         Raises:
             NotApplicable: the strategy cannot serve the backbone; the message is shown in the row.
+            UserError: an option is beyond what the backbone has; the suite is not run.
         """
         from .errors import NotApplicable
 
@@ -77,7 +78,10 @@ class Strategy(ABC):
         return None
 
     def loss(self, learner: Learner, batch: Mapping[str, Tensor], outputs: Any, task_loss: Tensor) -> Tensor:
-        """Give what is minimised, a scalar; by default the task's loss, which is logged apart in any case."""
+        """Give what is minimised, a scalar; by default the task's loss, which is logged apart in any case.
+
+        `batch` holds the model's inputs, `labels`, and `rows`: the place of each example in the training split.
+        """
         del learner, batch, outputs
         return task_loss
 

@@ -8,7 +8,7 @@ import tomllib
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
-from .catalog import Catalog, option_mistakes, option_names, suggestion
+from .catalog import Catalog, option_names, suggestion
 from .errors import PluginError, SuiteError
 from .suite import (
     BackboneChoice,
@@ -127,14 +127,18 @@ class _Reader:
         tuples = {name: tuple(item) if isinstance(item, list) else item for name, item in value.items()}
         return cls(**tuples)
 
-    def _options(self, place: str, cls: type, options: Mapping[str, Any], nested: frozenset[str] = frozenset()) -> None:
-        """Check options; those named in `nested` stand in a table `options` of their own."""
+    def _options(
+        self, place: str, cls: type, options: Mapping[str, Any], nested: frozenset[str] = frozenset(), later: frozenset[str] = frozenset()
+    ) -> None:
+        """Check options; those named in `nested` stand in a table `options` of their own, those in `later` may be missing."""
         try:
-            mistakes = option_mistakes(cls, options)
+            mistakes = self.catalog.mistakes(cls, options)
         except (ValueError, TypeError) as error:
             self.mistakes.append(f"{place.rstrip('.')}: {error}")
             return
         for where, mistake in mistakes:
+            if where in later and mistake == "is missing":
+                continue
             inside = "options." if re.split(r"[.\[]", where)[0] in nested else ""
             self.mistakes.append(f"{place}{inside}{where}: {mistake}")
 
@@ -207,7 +211,9 @@ class _Reader:
             del inline[name]
         for name in sorted(set(inline) & set(options)):
             self.mistakes.append(f"{place}.{name}: stands in the entry and in its options")
-        self._options(f"{place}.", cls, {**inline, **options}, nested=frozenset(options))
+        swept = entry.get("sweep") if key == "strategy" else None
+        later = frozenset(swept) if isinstance(swept, dict) else frozenset()
+        self._options(f"{place}.", cls, {**inline, **options}, nested=frozenset(options), later=later)
         return {"use": use, "label": label, "options": {**inline, **options}}
 
     def _names(self, place: str, entry: Mapping[str, Any], key: str) -> tuple[str, ...] | None:
@@ -273,10 +279,15 @@ class _Reader:
         if not isinstance(sweep, dict) or not all(isinstance(values, list) and values for values in sweep.values()):
             self.mistakes.append(f"{place}.sweep: must be a table of option = [values]")
             return
+        if not sweep:
+            yield choice
+            return
         cls = self.catalog.find("strategies", choice.use)
         for values in itertools.product(*sweep.values()):
             point = dict(zip(sweep, values, strict=True))
-            self._options(f"{place}.sweep.", cls, point)
+            # The other options were checked where they stand.
+            swept = [mistake for mistake in self.catalog.mistakes(cls, {**choice.options, **point}) if mistake[0] in point]
+            self.mistakes.extend(f"{place}.sweep.{where}: {mistake}" for where, mistake in swept)
             suffix = "".join(f"-{name}{value}" for name, value in point.items())
             yield replace(choice, label=choice.label + suffix, options={**choice.options, **point})
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from .encoded import Encoded, Ragged
 
@@ -41,6 +41,20 @@ class Scored:
     """One mapping per example: id, label, prediction and the task's own scores, as JSON values."""
     confusion: tuple[tuple[int, ...], ...] | None = None
     """Counts, row = true class, column = predicted class; None where there are no classes."""
+
+
+class Lesson(Protocol):
+    """What the training loop needs of a task: batches, and what is minimised."""
+
+    @property
+    def unit(self) -> str:
+        """What throughput counts."""
+
+    def collate(self, encoded: Encoded, indices: Sequence[int]) -> dict[str, Tensor]:
+        """Make a batch of the examples at `indices`."""
+
+    def loss(self, outputs: Any, batch: Mapping[str, Tensor]) -> Tensor:
+        """Give the mean loss over the batch, a scalar."""
 
 
 class Task(ABC):

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .loading import Loader
     from .strategy import Strategy
     from .suite import Training
-    from .task import Task
+    from .task import Lesson, Task
 
 WINDOW = 20
 """Steps between two looks at a GPU: each look waits for it."""
@@ -67,7 +67,7 @@ def fit(learner: Learner, loader: Loader, strategy: Strategy, after_step: Callab
         for group, base in zip(optimizer.param_groups, rates, strict=True):
             group["lr"] = base * factor * group.get("lr_scale", 1.0)
         strategy.before_step(learner, step)
-        pending.append(_backward(learner, strategy, step_portions))
+        pending.append(_backward(learner, strategy, loader.task, step_portions))
         strategy.after_backward(learner, step)
         if training.clip is not None:
             torch.nn.utils.clip_grad_norm_(parameters, training.clip)
@@ -83,13 +83,12 @@ def fit(learner: Learner, loader: Loader, strategy: Strategy, after_step: Callab
     return trace
 
 
-def _backward(learner: Learner, strategy: Strategy, portions: list[Any]) -> tuple[Tensor, Tensor]:
+def _backward(learner: Learner, strategy: Strategy, task: Lesson, portions: list[Any]) -> tuple[Tensor, Tensor]:
     """Accumulate the gradient of one optimizer step; gives the task's loss and what was minimised."""
     task_total = total = torch.zeros((), device=learner.device)
-    assert learner.task is not None
     for portion in portions:
         outputs = learner.forward(portion.batch)
-        task_loss = learner.task.loss(outputs, portion.batch)
+        task_loss = task.loss(outputs, portion.batch)
         loss = strategy.loss(learner, portion.batch, outputs, task_loss)
         (loss if portion.share == 1 else loss * portion.share).backward()
         task_total = task_total + task_loss.detach() * portion.share

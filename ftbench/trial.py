@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from .catalog import option_names
+from .backbone import Backbone
+from .catalog import nested
 from .errors import NotApplicable, SuiteError, UserError
 from .fingerprint import code_hash, digest
 from .suite import task_training
@@ -17,7 +18,7 @@ from .suite import task_training
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .backbone import Backbone, Card
+    from .backbone import Card
     from .catalog import Catalog
     from .strategy import Strategy
     from .suite import BackboneChoice, StrategyChoice, Suite, TaskChoice
@@ -159,17 +160,17 @@ class _Planner:
         for number, choice in enumerate(self.suite.backbones, 1):
             with self._at(f"backbone[{number}]"):
                 backbone = self.catalog.build("backbones", choice.use, choice.options)
-                part = Part(choice.use, choice.label, _complete(backbone), dict(backbone.fingerprint()))
+                part = Part(choice.use, choice.label, self.catalog.options(backbone), dict(backbone.fingerprint()))
                 self.backbones[choice.label] = (backbone, part, backbone.card())
         for number, task_choice in enumerate(self.suite.tasks, 1):
             with self._at(f"task[{number}]"):
                 task = self.catalog.build("tasks", task_choice.use, task_choice.options)
-                part = Part(task_choice.use, task_choice.label, _complete(task), dict(task.fingerprint()))
+                part = Part(task_choice.use, task_choice.label, self.catalog.options(task), dict(task.fingerprint()))
                 self.tasks[task_choice.label] = (task, part)
         for number, strategy_choice in enumerate(self.suite.strategies, 1):
             with self._at(f"strategy[{number}]"):
                 strategy = self.catalog.build("strategies", strategy_choice.use, strategy_choice.options)
-                part = Part(strategy_choice.use, strategy_choice.label, _complete(strategy))
+                part = Part(strategy_choice.use, strategy_choice.label, self.catalog.options(strategy), _nested_weights(strategy))
                 self.strategies[strategy_choice.label] = (strategy, part)
 
     def _at(self, place: str) -> _Collect:
@@ -217,8 +218,11 @@ class _Planner:
 
     def _check_cells(self, cells: list[tuple[_Target, BackboneChoice, StrategyChoice]]) -> None:
         reasons: dict[str, list[str | None]] = defaultdict(list)
+        places = {choice.label: place for place, choice in enumerate(self.suite.strategies, 1)}
         for _, backbone, strategy in cells:
-            reasons[strategy.label].append(self._reason(backbone, strategy))
+            with self._at(f"strategy[{places[strategy.label]}] on {backbone.label}"):
+                reasons[strategy.label].append(self._reason(backbone, strategy))
+        self._stop_at_mistakes()
         for number, choice in enumerate(self.suite.strategies, 1):
             found = reasons[choice.label]
             if not found and self.strategies[choice.label][0].needs_sequence:
@@ -235,7 +239,8 @@ class _Planner:
     def _trial(self, target: _Target, backbone: BackboneChoice, strategy: StrategyChoice, seed: int) -> Trial:
         instance, part = self.strategies[strategy.label]
         loaded, backbone_part, card = self.backbones[backbone.label]
-        classes = (type(instance), type(loaded), *(type(self.tasks[task.label][0]) for task in target.tasks))
+        inner = (type(found) for _, found in nested(instance))
+        classes = (type(instance), *inner, type(loaded), *(type(self.tasks[task.label][0]) for task in target.tasks))
         if classes not in self.codes:
             self.codes[classes] = code_hash(classes)
         return Trial(
@@ -280,10 +285,6 @@ class _Collect:
         return True
 
 
-def _complete(instance: Any) -> dict[str, Any]:
-    """Give every option of an instance as JSON values."""
-    return {name: _plain(getattr(instance, name)) for name in option_names(type(instance))}
-
-
-def _plain(value: Any) -> Any:
-    return [_plain(item) for item in value] if isinstance(value, tuple | list) else value
+def _nested_weights(strategy: Strategy) -> dict[str, Any]:
+    """Give the fingerprint of every backbone named in a strategy's options, such as a teacher."""
+    return {place: dict(found.fingerprint()) for place, found in nested(strategy) if isinstance(found, Backbone)}

@@ -3,32 +3,23 @@
 import numpy as np
 import pytest
 from ftbench.encoding import prepare_data
-from ftbench.suite_file import parse_suite
-from ftbench.trial import plan
 
 
 @pytest.fixture
 def counted(catalog, monkeypatch):
-    """A task whose encodings are counted, its trial and its processor."""
-    import tomllib
-
-    from tests.conftest import TINY
-
-    suite = parse_suite(
-        tomllib.loads(TINY.format(name="x", seeds="[0]", steps=2, limit="1m", strategies='[[strategy]]\nuse = "full"')), catalog
-    )
-    (trial,) = plan(suite, catalog)
-    task = catalog.build("tasks", "digits", trial.stages[0].task.options)
-    processor = catalog.build("backbones", "tiny-vit", {}).load(10).processor
+    """A task whose encodings are counted, a backbone, its processor, and what gives their options."""
+    task = catalog.build("tasks", "digits", {"train_size": 40, "validation_size": 20, "test_size": 60})
+    backbone = catalog.build("backbones", "tiny-vit", {})
+    processor = backbone.load(10).processor
     calls = []
     original = type(task).encode
     monkeypatch.setattr(type(task), "encode", lambda self, *a: calls.append(1) or original(self, *a))
-    return task, trial, processor, calls
+    return task, backbone, processor, calls, catalog.options
 
 
 def prepared(counted, cache):
-    task, trial, processor, _ = counted
-    return prepare_data(task, trial.stages[0].task, processor, trial, cache)
+    task, backbone, processor, _, options = counted
+    return prepare_data(task, backbone, processor, split_seed=0, cache=cache, options=options)
 
 
 def equal(one, other):

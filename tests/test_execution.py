@@ -75,9 +75,9 @@ def test_an_exception_becomes_the_trials_failure_and_what_was_known_is_kept(how,
 
 
 def test_a_strategy_that_turns_out_not_to_apply_is_no_failure(carried):
-    _, outcome, _ = carried('[[strategy]]\nuse = "frozen"\nlast_k = 7\n')
+    _, outcome, _ = carried('[[strategy]]\nuse = "peft"\nmethod = "poly"\n')
     assert outcome["status"] == "not-applicable"
-    assert outcome["failure"]["message"] == "last_k is 7, and the backbone has 4 blocks"
+    assert outcome["failure"]["message"] == "peft: ValueError: task_ids should not be None."
 
 
 def test_a_folder_with_a_spec_is_enough_to_carry_a_trial_out(carried, tmp_path, catalog):

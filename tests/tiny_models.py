@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 TEXT = ("bert", "roberta", "distilbert", "gpt2")
-VISION = ("vit", "deit", "resnet")
-SPEECH = ("wav2vec2", "hubert", "audio-spectrogram-transformer")
+VISION = ("vit", "deit", "swin", "resnet")
+SPEECH = ("wav2vec2", "hubert", "whisper", "audio-spectrogram-transformer")
 KINDS = (*TEXT, *VISION, *SPEECH)
 
 _SIZE = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64}
@@ -25,6 +25,26 @@ def config(kind):
         "gpt2": lambda: t.GPT2Config(n_embd=32, n_layer=2, n_head=4, n_positions=64, vocab_size=200, pad_token_id=0),
         "vit": lambda: t.ViTConfig(**_SIZE, image_size=32, patch_size=8),
         "deit": lambda: t.DeiTConfig(**_SIZE, image_size=32, patch_size=8),
+        "swin": lambda: t.SwinConfig(
+            image_size=32, patch_size=4, embed_dim=16, depths=[2, 2], num_heads=[2, 4], window_size=4, drop_path_rate=0.0
+        ),
+        "whisper": lambda: t.WhisperConfig(
+            d_model=32,
+            encoder_layers=2,
+            encoder_attention_heads=4,
+            encoder_ffn_dim=64,
+            decoder_layers=1,
+            decoder_ffn_dim=64,
+            decoder_attention_heads=4,
+            num_mel_bins=16,
+            max_source_positions=50,
+            vocab_size=200,
+            classifier_proj_size=16,
+            pad_token_id=0,
+            bos_token_id=1,
+            eos_token_id=2,
+            decoder_start_token_id=1,
+        ),
         "resnet": lambda: t.ResNetConfig(embedding_size=8, hidden_sizes=[8, 16], depths=[2, 2], layer_type="basic"),
         "wav2vec2": lambda: t.Wav2Vec2Config(**_SIZE, **_CONV),
         "hubert": lambda: t.HubertConfig(**_SIZE, **_CONV),
@@ -70,19 +90,21 @@ def _save_tokenizer(folder):
     from transformers import PreTrainedTokenizerFast
 
     letters = "abcdefghijklmnopqrstuvwxyz"
-    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *letters, *(f"##{letter}" for letter in letters)]
+    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *letters, *(f"##{letter}" for letter in letters)]
     tokenizer = Tokenizer(models.WordPiece({token: code for code, token in enumerate(vocabulary)}, unk_token="[UNK]"))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     tokenizer.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
     PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, pad_token="[PAD]", unk_token="[UNK]", cls_token="[CLS]", sep_token="[SEP]"
+        tokenizer_object=tokenizer, pad_token="[PAD]", unk_token="[UNK]", cls_token="[CLS]", sep_token="[SEP]", mask_token="[MASK]"
     ).save_pretrained(folder)
 
 
 def _save_feature_extractor(kind, folder):
-    from transformers import ASTFeatureExtractor, Wav2Vec2FeatureExtractor
+    from transformers import ASTFeatureExtractor, Wav2Vec2FeatureExtractor, WhisperFeatureExtractor
 
     if kind == "audio-spectrogram-transformer":
         ASTFeatureExtractor(num_mel_bins=16, max_length=102).save_pretrained(folder)
+    elif kind == "whisper":
+        WhisperFeatureExtractor(feature_size=16, chunk_length=1).save_pretrained(folder)
     else:
         Wav2Vec2FeatureExtractor(sampling_rate=16_000).save_pretrained(folder)

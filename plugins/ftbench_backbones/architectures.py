@@ -32,6 +32,12 @@ class Architecture:
     """Role → name of one module outside the blocks."""
     everywhere: Mapping[str, str] = field(default_factory=dict)
     """Role → last part of the name of every module that fills it, wherever it stands."""
+    class_tokens: int | None = None
+    """Tokens at the front that sum the sequence up; None where the blocks do not all see one sequence of tokens."""
+    objective: str = ""
+    """How its language model is trained: `masked`, `causal`, or empty where it has none."""
+    unused_positions: int = 0
+    """Trained positions that no token is ever given."""
 
     @property
     def roles(self) -> frozenset[str]:
@@ -58,7 +64,7 @@ class Architecture:
         return Roles(self.head, tuple(stages), members)
 
 
-def _bert(base: str, head: tuple[str, ...]) -> Architecture:
+def _bert(base: str, head: tuple[str, ...], unused_positions: int = 0) -> Architecture:
     return Architecture(
         "text",
         f"{base}.encoder.layer",
@@ -75,10 +81,13 @@ def _bert(base: str, head: tuple[str, ...]) -> Architecture:
             "ffn_exit": "output.dropout",
             "block_exit": "",
         },
+        class_tokens=1,
+        objective="masked",
+        unused_positions=unused_positions,
     )
 
 
-def _vit(modality: str, base: str) -> Architecture:
+def _vit(modality: str, base: str, class_tokens: int) -> Architecture:
     return Architecture(
         modality,
         f"{base}.layers",
@@ -95,6 +104,7 @@ def _vit(modality: str, base: str) -> Architecture:
             "ffn_exit": "mlp.fc2",
             "block_exit": "",
         },
+        class_tokens=class_tokens,
     )
 
 
@@ -116,12 +126,14 @@ def _wav2vec2(base: str) -> Architecture:
             "block_exit": "",
         },
         whole={"feature_encoder": f"{base}.feature_extractor"},
+        class_tokens=0,
     )
 
 
 ARCHITECTURES: Mapping[str, Architecture] = {
     "bert": _bert("bert", ("classifier",)),
-    "roberta": _bert("roberta", ("classifier",)),
+    # RoBERTa counts positions from the padding index on.
+    "roberta": _bert("roberta", ("classifier",), unused_positions=2),
     "distilbert": Architecture(
         "text",
         "distilbert.transformer.layer",
@@ -138,6 +150,8 @@ ARCHITECTURES: Mapping[str, Architecture] = {
             "ffn_exit": "ffn.dropout",
             "block_exit": "",
         },
+        class_tokens=1,
+        objective="masked",
     ),
     "gpt2": Architecture(
         "text",
@@ -156,12 +170,50 @@ ARCHITECTURES: Mapping[str, Architecture] = {
             "ffn_exit": "mlp.dropout",
             "block_exit": "",
         },
+        class_tokens=0,
+        objective="causal",
     ),
-    "vit": _vit("vision", "vit"),
-    "deit": _vit("vision", "deit"),
-    "audio-spectrogram-transformer": _vit("speech", "audio_spectrogram_transformer"),
+    "vit": _vit("vision", "vit", 1),
+    # A class token and a distillation token.
+    "deit": _vit("vision", "deit", 2),
+    "audio-spectrogram-transformer": _vit("speech", "audio_spectrogram_transformer", 2),
+    "swin": Architecture(
+        "vision",
+        "swin.encoder.layers.*.blocks",
+        ("classifier",),
+        {
+            "attention": "attention",
+            "query": "attention.q_proj",
+            "key": "attention.k_proj",
+            "value": "attention.v_proj",
+            "attention_output": "attention.o_proj",
+            "ffn_in": "mlp.fc1",
+            "ffn_out": "mlp.fc2",
+            "attention_exit": "attention.o_proj",
+            "ffn_exit": "mlp.fc2",
+            "block_exit": "",
+        },
+    ),
     "wav2vec2": _wav2vec2("wav2vec2"),
     "hubert": _wav2vec2("hubert"),
+    "whisper": Architecture(
+        "speech",
+        "encoder.layers",
+        ("projector", "classifier"),
+        {
+            "attention": "self_attn",
+            "query": "self_attn.q_proj",
+            "key": "self_attn.k_proj",
+            "value": "self_attn.v_proj",
+            "attention_output": "self_attn.out_proj",
+            "ffn_in": "fc1",
+            "ffn_out": "fc2",
+            "attention_exit": "self_attn.out_proj",
+            "ffn_exit": "fc2",
+            "block_exit": "",
+        },
+        class_tokens=0,
+    ),
     "resnet": Architecture(
         "vision",
         "resnet.encoder.stages.*.layers",

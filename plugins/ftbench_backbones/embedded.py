@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from ftbench import Backbone, Card, UserError, file_sha256, read_sha256
 
-from .loading import load_learner, make_card, read_config, weight_files
+from .loading import load_language_model, load_learner, make_card, read_config, stored_parameters, weight_files
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,6 +46,7 @@ class _Embedded(Backbone):
             full_lr=self.full_lr if self.pretrained else self.scratch_lr,
             note=self.note if self.pretrained else "random weights",
             pretrained=self.pretrained,
+            parameters=stored_parameters(self.folder()),
         )
 
     def fingerprint(self) -> Mapping[str, Any]:
@@ -57,6 +58,10 @@ class _Embedded(Backbone):
     def load(self, labels: int) -> Learner:
         """Load the weights, or the architecture alone."""
         return load_learner(self.folder(), labels, self.card(), pretrained=self.pretrained, head=self.head)
+
+    def load_language_model(self) -> Learner:
+        """Load the weights under the head of their language model."""
+        return load_language_model(self.folder(), self.card(), pretrained=self.pretrained)
 
 
 @dataclass

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ftbench import Backbone, Card, file_sha256
 
 from .architectures import ARCHITECTURES
-from .loading import load_learner, make_card, read_config, weight_files
+from .loading import load_language_model, load_learner, make_card, read_config, stored_parameters, weight_files
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -43,9 +43,13 @@ class Transformers(Backbone):
     def card(self) -> Card:
         """Describe the model by its configuration file."""
         config = read_config(Path(self.path))
-        width = config.get("hidden_size") or config.get("n_embd") or config.get("dim") or max(config.get("hidden_sizes", [0]))
+        width = next((config[name] for name in ("hidden_size", "d_model", "n_embd", "dim", "embed_dim") if config.get(name)), 0)
+        width = width or max(config.get("hidden_sizes", [0]))
         rate = self.lr or next(rate for least, rate in _RATES if width >= least)
-        return make_card(config, licence=self.licence, source=Path(self.path).name, full_lr=rate, pretrained=self.pretrained)
+        folder = Path(self.path)
+        return make_card(
+            config, licence=self.licence, source=folder.name, full_lr=rate, pretrained=self.pretrained, parameters=stored_parameters(folder)
+        )
 
     def fingerprint(self) -> Mapping[str, Any]:
         """Give the hashes of configuration, weights and processor files."""
@@ -59,3 +63,7 @@ class Transformers(Backbone):
     def load(self, labels: int) -> Learner:
         """Load the directory through the Auto classes."""
         return load_learner(Path(self.path), labels, self.card(), pretrained=self.pretrained, attention=self.attention)
+
+    def load_language_model(self) -> Learner:
+        """Load the directory under the head of its language model."""
+        return load_language_model(Path(self.path), self.card(), pretrained=self.pretrained, attention=self.attention)

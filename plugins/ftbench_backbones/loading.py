@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ftbench import Card, Learner, UserError
+from ftbench import Card, Learner, NotApplicable, Roles, UserError
 
-from .architectures import ARCHITECTURES
+from .architectures import ARCHITECTURES, Architecture
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -58,10 +59,66 @@ def weight_files(folder: Path) -> list[Path]:
     return files
 
 
-def make_card(config: Mapping[str, Any], *, licence: str, source: str, full_lr: float, note: str = "", pretrained: bool = True) -> Card:
+def make_card(
+    config: Mapping[str, Any],
+    *,
+    licence: str,
+    source: str,
+    full_lr: float,
+    note: str = "",
+    pretrained: bool = True,
+    parameters: int | None = None,
+) -> Card:
     """Describe a model directory by its configuration."""
     architecture = ARCHITECTURES[config["model_type"]]
-    return Card(config["model_type"], architecture.modality, architecture.roles, licence, source, full_lr, note, pretrained)
+    return Card(
+        config["model_type"],
+        architecture.modality,
+        architecture.roles,
+        licence,
+        source,
+        full_lr,
+        note,
+        pretrained,
+        parameters,
+        _blocks(config),
+        _positions(config, architecture),
+        architecture.class_tokens,
+        architecture.objective,
+    )
+
+
+def _blocks(config: Mapping[str, Any]) -> int | None:
+    for name in ("encoder_layers", "num_hidden_layers", "n_layer", "n_layers"):
+        if name in config:
+            return int(config[name])
+    return sum(config["depths"]) if "depths" in config else None
+
+
+def _positions(config: Mapping[str, Any], architecture: Architecture) -> int | None:
+    if architecture.modality != "text":
+        return None
+    found = config.get("max_position_embeddings") or config.get("n_positions")
+    return int(found) - architecture.unused_positions if found else None
+
+
+def stored_parameters(folder: Path) -> int | None:
+    """Count the elements of a model directory's weight files by their headers; None where there are none.
+
+    Raises:
+        UserError: a file is not what its name says.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    files = sorted(folder.glob("*.safetensors"))
+    total = 0
+    for path in files:
+        try:
+            with safe_open(path, framework="numpy") as stored:
+                total += sum(math.prod(stored.get_slice(name).get_shape()) for name in stored.keys())  # noqa: SIM118 - not a mapping
+        except SafetensorError as error:
+            raise UserError(f"{path}: not a safetensors file: {error}") from None
+    return total if files else None
 
 
 def load_learner(
@@ -83,36 +140,63 @@ def load_learner(
         attention: transformers' attention implementation; its own choice by default.
         head: names of the modules made anew, where they are not the architecture's usual ones.
     """
+    model_class, processor_class = _AUTO[card.modality]
+    model = _load_model(model_class, folder, pretrained=pretrained, attention=attention, num_labels=labels)
+    architecture = ARCHITECTURES[card.architecture]
+    roles = replace(architecture, head=head or architecture.head).resolve(model)
+    _fresh_head(model, roles.head)
+    return Learner(model, roles, _load_processor(processor_class, folder, model, card), card)
+
+
+def load_language_model(folder: Path, card: Card, *, pretrained: bool = True, attention: str | None = None) -> Learner:
+    """Load the same weights under the head of their language model, its output tied to the embeddings.
+
+    Raises:
+        NotApplicable: the architecture has no language model.
+    """
+    if not card.objective:
+        message = f"{card.architecture} has no language model"
+        raise NotApplicable(message)
+    model_class = "AutoModelForMaskedLM" if card.objective == "masked" else "AutoModelForCausalLM"
+    model = _load_model(model_class, folder, pretrained=pretrained, attention=attention)
+    return Learner(model, Roles((), ()), _load_processor("AutoTokenizer", folder, model, card), card)
+
+
+def _load_model(model_class: str, folder: Path, *, pretrained: bool, attention: str | None, **settings: Any) -> Any:
+    """Load a model through one of transformers' Auto classes, in evaluation mode."""
     import torch
     import transformers
 
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
-    model_class, processor_class = (getattr(transformers, name) for name in _AUTO[card.modality])
-    config = transformers.AutoConfig.from_pretrained(folder, num_labels=labels, local_files_only=True)
+    auto = getattr(transformers, model_class)
+    config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True, **settings)
     for name, value in _COMPARABLE.items():
         if hasattr(config, name):
             setattr(config, name, value)
     extra = {"attn_implementation": attention} if attention else {}
     if pretrained:
-        model = model_class.from_pretrained(
+        model = auto.from_pretrained(
             folder, config=config, dtype=torch.float32, use_safetensors=True, local_files_only=True,
             ignore_mismatched_sizes=True, **extra,
         )  # fmt: skip
     else:
         # The directory may say fp16, which is how the weights are kept, not how they are trained.
         config.dtype = torch.float32
-        model = model_class.from_config(config, **extra)
-    architecture = ARCHITECTURES[card.architecture]
-    roles = replace(architecture, head=head or architecture.head).resolve(model)
-    _fresh_head(model, roles.head)
-    processor = processor_class.from_pretrained(folder, local_files_only=True)
+        model = auto.from_config(config, **extra)
+    return model.eval()
+
+
+def _load_processor(processor_class: str, folder: Path, model: Any, card: Card) -> Any:
+    """Load the tokenizer or feature extractor; a text model is told what padding is."""
+    import transformers
+
+    processor = getattr(transformers, processor_class).from_pretrained(folder, local_files_only=True)
     if card.modality == "text":
         if processor.pad_token is None:
             processor.pad_token = processor.eos_token
         model.config.pad_token_id = processor.pad_token_id
-    model.eval()
-    return Learner(model, roles, processor, card)
+    return processor
 
 
 def _fresh_head(model: Any, names: tuple[str, ...]) -> None:

@@ -6,7 +6,9 @@ from ftbench import Strategy, hookimpl
 
 from .adalora import AdaLoRA
 from .adapter import Adapter
+from .adaptive_pretraining import AdaptivePretraining
 from .bitfit import BitFit
+from .combine import Combine
 from .distillation import Distillation
 from .ewc import EWC
 from .frozen import Frozen
@@ -21,6 +23,7 @@ from .lpft import LinearProbeThenFull
 from .none import Untrained
 from .peft import Peft
 from .prefix import Prefix
+from .prompt import Prompt
 from .replay import Replay
 from .vera import VeRA
 
@@ -45,7 +48,10 @@ def ftbench_strategies() -> Mapping[str, type[Strategy]]:
         "peft": Peft,
         "adapter": Adapter,
         "prefix": Prefix,
+        "prompt": Prompt,
         "distillation": Distillation,
         "ewc": EWC,
         "replay": Replay,
+        "combine": Combine,
+        "adaptive_pretraining": AdaptivePretraining,
     }

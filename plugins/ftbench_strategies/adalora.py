@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from annotated_types import Ge, Gt, Lt
-from ftbench import NotApplicable, Strategy
+from ftbench import NotApplicable
 
+from .injected import Injected
 from .targets import Role, named, refuse_without
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class AdaLoRA(Strategy):
+class AdaLoRA(Injected):
     """h = W₀x + P·Λ·Q·x; the least important of all singular values are put to zero as training goes on."""
 
     lr_ratio: ClassVar[float] = 10.0
@@ -88,10 +89,8 @@ class AdaLoRA(Strategy):
 
     def finish(self, learner: Learner) -> None:
         """Hold the ranks, then merge every update into its matrix."""
-        from .modules.peft_injection import merge
-
         self._hold_ranks(learner)
-        merge(learner)
+        super().finish(learner)
 
     def _hold_ranks(self, learner: Learner) -> None:
         pattern = self._tuner.peft_config["default"].rank_pattern

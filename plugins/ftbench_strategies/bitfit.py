@@ -35,8 +35,10 @@ class BitFit(Strategy):
         """Freeze all that is not a bias; a frozen convolutional front end keeps its biases, as in full fine-tuning."""
         learner.freeze_backbone()
         front = {id(p) for module in learner.modules("feature_encoder") for p in module.parameters()}
-        wanted = {f"{name}.bias" for role in self.which for name in learner.names(role)}
+        projections = [module for role in self.which for module in learner.modules(role)]
+        # Where layers of peft stand around a projection, its bias is within.
+        wanted = {id(getattr(module, "base_layer", module).bias) for module in projections}
         for name, parameter in learner.model.named_parameters():
             is_bias = name.endswith("bias") and id(parameter) not in front
-            if is_bias and ("all" in self.which or name in wanted):
+            if is_bias and ("all" in self.which or id(parameter) in wanted):
                 parameter.requires_grad = True

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from annotated_types import Ge, Gt, Le
-from ftbench import Strategy
+from ftbench import Backbone, ClassificationTask, NotApplicable, Strategy, UserError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ftbench import Bench, Learner
+    from ftbench import Bench, Card, Learner
     from torch import Tensor
 
 
@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 class Distillation(Strategy):
     """α·CE(y, z_s) + (1 − α)·T²·KL(softmax(z_t/T) ‖ softmax(z_s/T)), the divergence a mean over the batch.
 
-    The teacher is the whole backbone, fully fine-tuned inside the trial and charged to it; the student keeps every
-    `keep_every`-th block of the pretrained backbone.
+    The teacher is fully fine-tuned inside the trial and charged to it: another backbone, or the whole of the student's own.
     """
 
     moves_statistics: ClassVar[bool] = True
@@ -29,29 +28,78 @@ class Distillation(Strategy):
     """T: how soft the two distributions are made."""
     alpha: Annotated[float, Ge(0), Le(1)] = 0.5
     """Weight of the true labels; the teacher's has 1 − alpha."""
-    keep_every: Annotated[int, Ge(1)] = 2
-    """The student keeps blocks 0, k, 2k …; 1 keeps all."""
+    teacher: Backbone | None = None
+    """A larger backbone: a name, or a table with `use` and its options; by default the trial's own, with all its blocks."""
+    student: Annotated[int, Ge(1)] | None = None
+    """The student is blocks 0, k, 2k … of the trial's backbone; 1 keeps all. By default 2, and 1 where a teacher is given."""
+    hidden: Annotated[float, Ge(0)] = 0.0
+    """Weight of 1 − cosine between the hidden states of student and teacher, block by block (Sanh et al., section 3)."""
 
     _teacher: Learner = field(init=False, repr=False)
+    _answers: Any = field(init=False, repr=False, default=None)
+    _states: Any = field(init=False, repr=False, default=None)
+
+    def check(self, card: Card) -> None:
+        """Refuse a teacher that reads something else, and one that is smaller than its student."""
+        if self.teacher is None:
+            return
+        teacher = self.teacher.card()
+        if teacher.modality != card.modality:
+            message = f"the teacher reads {teacher.modality}, {card.architecture} {card.modality}"
+            raise NotApplicable(message)
+        if self._every == 1 and teacher.parameters and card.parameters and teacher.parameters < card.parameters:
+            raise UserError(f"teacher: its {teacher.parameters:,} parameters are fewer than the student's {card.parameters:,}")
+
+    @property
+    def _every(self) -> int:
+        return self.student or (2 if self.teacher is None else 1)
 
     def prepare(self, learner: Learner, bench: Bench) -> None:
         """Make the student."""
         from .full import train_everything
-        from .modules.blocks import keep_blocks
+        from .modules.blocks import keep_every
 
-        keep_blocks(learner, self.keep_every)
+        keep_every(learner, self._every)
         train_everything(learner, freeze_feature_encoder=True)
 
     def fit(self, learner: Learner, bench: Bench) -> None:
-        """Fine-tune a teacher for the stage at hand, then the student."""
+        """Fine-tune a teacher for the stage at hand, let it answer every example once, then train the student.
+
+        Raises:
+            NotApplicable: the teacher is smaller than the student, or their hidden states cannot be compared.
+        """
+        from .modules.hidden_states import HiddenStates, reads_the_same
+
         with bench.phase("teacher"):
-            self._teacher = bench.load()
-            full = bench.strategy("full")
-            full.prepare(self._teacher, bench)
-            bench.train(self._teacher, full)
-            self._teacher.model.requires_grad_(requires_grad=False)
-            self._teacher.eval()
+            self._teacher = self._trained_teacher(bench)
+            if _size(self._teacher) < _size(learner):
+                message = f"the teacher's {_size(self._teacher):,} parameters are fewer than the student's {_size(learner):,}"
+                raise NotApplicable(message)
+            self._answers = self._answered(bench)
+        if self._answers is None and not reads_the_same(self._teacher, bench):
+            raise NotApplicable("the teacher must read along, and reads other tokens than the student")
+        if self.hidden:
+            self._states = HiddenStates(learner, self._teacher)
         bench.train(learner, self)
+        if self.hidden:
+            self._states.close()
+
+    def _trained_teacher(self, bench: Bench) -> Learner:
+        teacher = bench.load(self.teacher)
+        full = bench.strategy("full")
+        full.prepare(teacher, bench)
+        bench.train(teacher, full)
+        teacher.model.requires_grad_(requires_grad=False)
+        teacher.eval()
+        return teacher
+
+    def _answered(self, bench: Bench) -> Any:
+        """Give the teacher's logits on all training examples, [examples, classes]; None where it must read along."""
+        import torch
+
+        if self.alpha == 1 or self.hidden or not isinstance(bench.task, ClassificationTask):
+            return None
+        return torch.from_numpy(bench.predict(self._teacher)).to(bench.device)
 
     def loss(self, learner: Learner, batch: Mapping[str, Tensor], outputs: Any, task_loss: Tensor) -> Tensor:
         """Mix the task's loss with the distance to the teacher."""
@@ -59,8 +107,18 @@ class Distillation(Strategy):
 
         from .modules.divergence import soft_divergence
 
-        if self.alpha == 1:
+        if self.alpha == 1 and not self.hidden:
             return task_loss
+        mixed = self.alpha * task_loss
         with torch.no_grad():
-            wanted = self._teacher.forward(batch).logits
-        return self.alpha * task_loss + (1 - self.alpha) * soft_divergence(outputs.logits, wanted, self.temperature)
+            wanted = self._teacher.forward(batch).logits if self._answers is None else self._answers[batch["rows"]]
+        if self.alpha < 1:
+            valid = batch["labels"] >= 0 if outputs.logits.ndim > batch["labels"].ndim > 1 else None
+            mixed = mixed + (1 - self.alpha) * soft_divergence(outputs.logits, wanted, self.temperature, valid)
+        if self.hidden:
+            mixed = mixed + self.hidden * self._states.distance(batch)
+        return mixed
+
+
+def _size(learner: Learner) -> int:
+    return sum(parameter.numel() for parameter in learner.backbone_parameters())

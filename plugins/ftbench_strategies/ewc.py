@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from annotated_types import Ge
+from annotated_types import Ge, Le
 from ftbench import Strategy
 
 if TYPE_CHECKING:
@@ -27,13 +27,19 @@ class EWC(Strategy):
 
     strength: Annotated[float, Ge(0)] = 1000.0
     """λ: how much the earlier tasks weigh."""
-    fisher: Literal["exact", "empirical"] = "exact"
-    """`exact`: the expectation over the model's own answers. `empirical`: at the true labels."""
+    fisher: Literal["exact", "sampled", "empirical"] = "exact"
+    """`exact`: the expectation over the model's own answers. `sampled`: at one answer drawn from them for each example.
+    `empirical`: at the true label."""
     samples: Annotated[int, Ge(1)] = 64
     """Training examples the information is estimated from, at most."""
+    online: bool = True
+    """Hold the weights where the last task left them, with the summed information of all tasks (Schwarz et al. 2018,
+    section 3.2); otherwise each task holds them where it left them itself, and memory grows with the tasks."""
+    decay: Annotated[float, Ge(0), Le(1)] = 1.0
+    """γ: how much of the earlier information is kept at each further task of the online form."""
 
     _fisher: dict[str, Tensor] = field(init=False, repr=False, default_factory=dict)
-    _anchors: dict[str, Anchored] = field(init=False, repr=False, default_factory=dict)
+    _anchors: list[dict[str, Anchored]] = field(init=False, repr=False, default_factory=list)
 
     def prepare(self, learner: Learner, bench: Bench) -> None:
         """Let everything train, as full fine-tuning does."""
@@ -50,11 +56,12 @@ class EWC(Strategy):
             batches = (
                 {name: tensor.to(bench.device) for name, tensor in bench.task.collate(bench.encoded(), [int(row)]).items()} for row in rows
             )
-            found = diagonal_fisher(learner, batches, exact=self.fisher == "exact")
-        for name, information in found.items():
-            self._fisher[name] = self._fisher[name] + information if name in self._fisher else information
+            found = diagonal_fisher(learner, batches, form=self.fisher, generator=bench.generator("answers"))
+        if self.online:
+            found = {name: self.decay * self._fisher[name] + new if name in self._fisher else new for name, new in found.items()}
+            self._fisher, self._anchors = found, []
         parameters = dict(learner.trainable())
-        self._anchors = {name: anchor(parameters[name], information) for name, information in self._fisher.items()}
+        self._anchors.append({name: anchor(parameters[name], information) for name, information in found.items()})
 
     def loss(self, learner: Learner, batch: Mapping[str, Tensor], outputs: Any, task_loss: Tensor) -> Tensor:
         """Add the penalty, from the second stage on."""
@@ -62,4 +69,7 @@ class EWC(Strategy):
             return task_loss
         from .modules.fisher import quadratic_penalty
 
-        return task_loss + self.strength / 2 * quadratic_penalty(dict(learner.trainable()), self._anchors)
+        parameters = dict(learner.trainable())
+        for anchors in self._anchors:
+            task_loss = task_loss + self.strength / 2 * quadratic_penalty(parameters, anchors)
+        return task_loss

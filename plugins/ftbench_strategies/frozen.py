@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from annotated_types import Ge
-from ftbench import NotApplicable, Strategy
+from ftbench import NotApplicable, Strategy, UserError
 
 if TYPE_CHECKING:
-    from ftbench import Bench, Learner
+    from ftbench import Bench, Card, Learner
 
 
 @dataclass
@@ -17,25 +17,43 @@ class Frozen(Strategy):
     """Train the head; parameters and buffers of the backbone stay bit-identical, in evaluation mode."""
 
     lr_ratio: ClassVar[float] = 20.0
-    starts_within: ClassVar[float | None] = 0.0
 
     last_k: Annotated[int, Ge(0)] = 0
     """How many of the topmost blocks train too."""
+    layers: Annotated[int, Ge(1)] | Literal["last", "mix"] = "last"
+    """Where the head reads: `last`; after block 1, 2, …, the blocks above left out; or `mix`, a learnt weight for each layer."""
+
+    @property
+    def starts_within(self) -> float | None:  # type: ignore[override]  # promised of the last layer only
+        """The features of the last layer are the backbone's own."""
+        return 0.0 if self.layers == "last" else None
+
+    def check(self, card: Card) -> None:
+        """Refuse features from within a network whose layers differ in shape, and more blocks than there are."""
+        if self.layers != "last" and card.class_tokens is None:
+            message = f"{card.architecture} has layers of different shapes: its head can read the last only"
+            raise NotApplicable(message)
+        if card.blocks is None:
+            return
+        if isinstance(self.layers, int) and self.layers > card.blocks:
+            raise UserError(f"layers: {self.layers} is beyond the {card.blocks} blocks of the backbone")
+        if self.last_k > card.blocks:
+            raise UserError(f"last_k: {self.last_k} is beyond the {card.blocks} blocks of the backbone")
 
     def prepare(self, learner: Learner, bench: Bench) -> None:
-        """Freeze the backbone but its last blocks.
+        """Freeze the backbone but its last blocks, and let the head read where it was told to."""
+        from .modules.blocks import keep_first
+        from .modules.layer_mix import mix_layers
 
-        Raises:
-            NotApplicable: the backbone has fewer blocks than `last_k`.
-        """
-        blocks = learner.blocks()
-        if self.last_k > len(blocks):
-            message = f"last_k is {self.last_k}, and the backbone has {len(blocks)} blocks"
-            raise NotApplicable(message)
+        if isinstance(self.layers, int):
+            keep_first(learner, self.layers)
         learner.freeze_backbone()
+        blocks = learner.blocks()
         opened = blocks[len(blocks) - self.last_k :]
         for block in opened:
             block.requires_grad_(requires_grad=True)
         inside = {id(module) for block in [*opened, *learner.head] for module in block.modules()}
         parents = {id(module) for module in learner.model.modules() if any(id(child) in inside for child in module.modules())}
         learner.keep_still(*(m for m in learner.model.modules() if id(m) not in inside | parents))
+        if self.layers == "mix":
+            mix_layers(learner, bench.device)

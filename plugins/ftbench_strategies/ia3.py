@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from ftbench import Strategy
-
+from .injected import Injected
 from .targets import named, refuse_without
 
 if TYPE_CHECKING:
@@ -14,7 +13,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class IA3(Strategy):
+class IA3(Injected):
     """l_k ⊙ Kx, l_v ⊙ Vx, and W₂(l_ff ⊙ σ(W₁x)); every vector begins at one."""
 
     lr_ratio: ClassVar[float] = 50.0
@@ -34,9 +33,3 @@ class IA3(Strategy):
         names = [*named(learner, ("key", "value")), *inner]
         config = IA3Config(target_modules=names, feedforward_modules=inner, fan_in_fan_out=is_transposed(learner, names))
         inject(learner, config)
-
-    def finish(self, learner: Learner) -> None:
-        """Merge every vector into its matrix."""
-        from .modules.peft_injection import merge
-
-        merge(learner)

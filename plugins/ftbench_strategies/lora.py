@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from annotated_types import Ge, Gt, Lt
-from ftbench import Strategy
 
+from .injected import Injected
 from .targets import Role, named, refuse_without
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class LoRA(Strategy):
+class LoRA(Injected):
     """h = W₀x + (α/r)·B·A·x; A and B train, W₀ does not; merged into W₀ at the end."""
 
     lr_ratio: ClassVar[float] = 10.0
@@ -91,9 +91,3 @@ class LoRA(Strategy):
             self._tuner, r=self.rank, lora_alpha=self.alpha, lr=self._lr, weight_decay=self._weight_decay
         )
         return made
-
-    def finish(self, learner: Learner) -> None:
-        """Merge every update into its matrix."""
-        from .modules.peft_injection import merge
-
-        merge(learner)

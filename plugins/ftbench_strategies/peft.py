@@ -1,4 +1,4 @@
-"""Any method of the installed peft that adapts layers, by the name of its configuration: there the day peft has it."""
+"""Any method of the installed peft, by the name of its configuration: there the day peft has it."""
 
 from __future__ import annotations
 
@@ -8,16 +8,20 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any
 
 from annotated_types import Gt
-from ftbench import NotApplicable, PluginError, Strategy, suggestion
+from ftbench import NotApplicable, PluginError, suggestion
 
+from .injected import Injected
 from .targets import Role, named, refuse_without
 
 if TYPE_CHECKING:
     from ftbench import Bench, Card, Learner
 
+# Where peft puts virtual tokens in through embeddings, transformers no longer sees where a text ends.
+_KEEPS_IDS = ("PREFIX_TUNING", "CARTRIDGE")
+
 
 @dataclass
-class Peft(Strategy):
+class Peft(Injected):
     """Whatever peft offers, with its own arguments; the head trains too."""
 
     method: str
@@ -25,7 +29,7 @@ class Peft(Strategy):
     arguments: Mapping[str, Any] = field(default_factory=dict)
     """The configuration's own arguments."""
     targets: tuple[Role, ...] = ("query", "value")
-    """Roles of the matrices that are adapted, unless `arguments` name `target_modules`."""
+    """Roles of the matrices that are adapted, unless `arguments` name `target_modules`; for methods that adapt matrices."""
     lr_factor: Annotated[float, Gt(0)] = 10.0
     """Learning rate over that of full fine-tuning."""
 
@@ -33,29 +37,50 @@ class Peft(Strategy):
         """Find the configuration and check its arguments.
 
         Raises:
-            PluginError: peft has no such method, or the method no such argument; the near one is named.
+            PluginError: peft has no such method, or the method no such argument; the near one is named. Or peft refuses the
+                arguments' values.
         """
         config = self._config_class()
-        known = [option.name for option in dataclasses.fields(config) if option.init]
+        known = _arguments(config)
         for name in self.arguments:
             if name not in known:
                 raise PluginError(f"arguments.{name}: {config.__name__} has no such argument{suggestion(name, known)}")
+        try:
+            config(**self.arguments)
+        except (ValueError, TypeError) as error:
+            raise PluginError(f"arguments: peft says: {error}") from None
 
     def _config_class(self) -> Any:
-        from peft.mapping import PEFT_TYPE_TO_CONFIG_MAPPING, PEFT_TYPE_TO_TUNER_MAPPING
+        from peft.mapping import PEFT_TYPE_TO_CONFIG_MAPPING
 
         offered: dict[str, Any] = {}
         for kind, config in PEFT_TYPE_TO_CONFIG_MAPPING.items():
-            if kind in PEFT_TYPE_TO_TUNER_MAPPING:
-                offered[config.__name__] = offered[kind.value.lower()] = config
+            offered[config.__name__] = offered[kind.value.lower()] = config
         found = offered.get(self.method) or offered.get(self.method.lower())
         if found is None:
-            raise PluginError(f"method: peft has no method {self.method!r} that adapts layers{suggestion(self.method, offered)}")
+            raise PluginError(f"method: peft has no method {self.method!r}{suggestion(self.method, offered)}")
         return found
 
+    def _is_prompt(self) -> bool:
+        from peft import PromptLearningConfig
+
+        return issubclass(self._config_class(), PromptLearningConfig)
+
+    def _adapts_matrices(self) -> bool:
+        """Tell whether the method is put into matrices; the others find their own places, norms or embeddings."""
+        return self._config_class().__name__ not in ("LNTuningConfig", "TrainableTokensConfig")
+
     def check(self, card: Card) -> None:
-        """Refuse a backbone with none of the matrices asked for."""
-        if "target_modules" not in self.arguments:
+        """Refuse a backbone with none of the matrices asked for, or without the word embeddings that prompts stand among."""
+        if self._is_prompt():
+            kind = self._config_class()().peft_type.value
+            if card.modality != "text":
+                message = f"peft's {kind} needs word embeddings, and {card.architecture} has none"
+                raise NotApplicable(message)
+            if card.objective == "causal" and kind not in _KEEPS_IDS:
+                message = f"with peft's {kind}, {card.architecture} would read its answer off the padding; use `prompt`"
+                raise NotApplicable(message)
+        elif "target_modules" in _arguments(self._config_class()) and "target_modules" not in self.arguments and self._adapts_matrices():
             refuse_without(card, self.targets, "conv")
 
     def lr(self, card: Card) -> float:
@@ -63,26 +88,47 @@ class Peft(Strategy):
         return card.full_lr * self.lr_factor
 
     def prepare(self, learner: Learner, bench: Bench) -> None:
-        """Put the method's layers in.
+        """Put the method in, and let the model answer one batch: what peft cannot do is known before training.
 
         Raises:
             NotApplicable: peft refuses the backbone; its own words are the reason.
         """
-        from .modules.peft_injection import inject, is_transposed
+        from .modules.peft_injection import inject, inject_prompt
 
-        config = self._config_class()
-        arguments = dict(self.arguments)
-        arguments.setdefault("target_modules", named(learner, self.targets, "conv"))
-        known = {option.name for option in dataclasses.fields(config)}
-        if "fan_in_fan_out" in known and isinstance(arguments["target_modules"], list):
-            arguments.setdefault("fan_in_fan_out", is_transposed(learner, arguments["target_modules"]))
+        put_in = inject_prompt if self._is_prompt() else inject
         try:
-            inject(learner, config(**arguments))
-        except (ValueError, TypeError, NotImplementedError, AttributeError) as error:
+            put_in(learner, self._config_class()(**self._completed(learner)))
+            self._answer_once(learner, bench)
+        except (ValueError, TypeError, NotImplementedError, AttributeError, KeyError, RuntimeError) as error:
             raise NotApplicable(f"peft: {type(error).__name__}: {error}") from error
+        head = {id(parameter) for parameter in learner.head_parameters()}
+        if all(id(parameter) in head for _, parameter in learner.trainable()):
+            raise NotApplicable(f"peft's {self.method} trains nothing but the head with these arguments")
 
-    def finish(self, learner: Learner) -> None:
-        """Merge what can be merged."""
-        from .modules.peft_injection import merge
+    def _completed(self, learner: Learner) -> dict[str, Any]:
+        """Add to the user's arguments what the backbone decides."""
+        from .modules.norms import normalisations
+        from .modules.peft_injection import is_transposed
 
-        merge(learner)
+        known, arguments = _arguments(self._config_class()), dict(self.arguments)
+        if self._config_class().__name__ == "LNTuningConfig":
+            norms = {id(module) for module in normalisations(learner)}
+            arguments.setdefault("target_modules", [name for name, module in learner.model.named_modules() if id(module) in norms])
+        elif "target_modules" in known and self._adapts_matrices():
+            arguments.setdefault("target_modules", named(learner, self.targets, "conv"))
+            if "fan_in_fan_out" in known and isinstance(arguments["target_modules"], list):
+                arguments.setdefault("fan_in_fan_out", is_transposed(learner, arguments["target_modules"]))
+        return arguments
+
+    def _answer_once(self, learner: Learner, bench: Bench) -> None:
+        import torch
+
+        encoded = bench.encoded()
+        batch = bench.task.collate(encoded, range(min(2, len(encoded))))
+        learner.eval()
+        with torch.no_grad():
+            learner.forward({name: tensor.to(bench.device) for name, tensor in batch.items()})
+
+
+def _arguments(config: Any) -> list[str]:
+    return [option.name for option in dataclasses.fields(config) if option.init]

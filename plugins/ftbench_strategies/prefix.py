@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from annotated_types import Ge
-from ftbench import NotApplicable, Strategy
+from ftbench import NotApplicable, Strategy, UserError
 
 if TYPE_CHECKING:
     from ftbench import Bench, Card, Learner
@@ -32,26 +32,25 @@ class Prefix(Strategy):
     """Count positions from P on, as peft does; for text models with absolute positions."""
 
     def check(self, card: Card) -> None:
-        """Refuse a backbone without attention, and a shift where positions are not counted."""
+        """Refuse a backbone without attention, and a shift where positions are not counted, or are too few."""
         super().check(card)
-        if self.position_shift and card.architecture not in SHIFTED:
+        if self.projection and card.class_tokens is None:
+            message = f"{card.architecture} has layers of different widths: one network cannot make all its prefixes"
+            raise NotApplicable(message)
+        if not self.position_shift:
+            return
+        if card.architecture not in SHIFTED:
             message = f"{card.architecture} is given no positions that could be shifted"
             raise NotApplicable(message)
+        if card.positions is not None and self.length >= card.positions:
+            raise UserError(f"length: a prefix of {self.length} leaves nothing of the backbone's {card.positions} positions")
 
     def prepare(self, learner: Learner, bench: Bench) -> None:
-        """Freeze the backbone and put the prefixes in.
-
-        Raises:
-            NotApplicable: with shifted positions, the backbone has fewer than the prefix needs.
-        """
+        """Freeze the backbone and put the prefixes in."""
         from .modules.prefix_attention import attach_prefixes, project_prefixes, shift_positions
 
         learner.freeze_backbone()
         if self.position_shift:
-            most = int(learner.model.config.max_position_embeddings)  # type: ignore[union-attr,arg-type]  # a transformers configuration
-            if self.length >= most - 2:
-                message = f"a prefix of {self.length} leaves nothing of the backbone's {most} positions"
-                raise NotApplicable(message)
             shift_positions(learner.model, self.length, after_padding=learner.card.architecture == "roberta")
         attach_prefixes(learner.model, learner.modules("attention"), self.length, bench.device)
         if self.projection:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from annotated_types import Ge
-from ftbench import Strategy
 
+from .injected import Injected
 from .targets import Role, named, refuse_without
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class VeRA(Strategy):
+class VeRA(Injected):
     """h = W₀x + Λ_b·B·Λ_d·A·x; A and B are drawn once, shared by all layers and frozen, the diagonals train."""
 
     lr_ratio: ClassVar[float] = 50.0
@@ -44,9 +44,3 @@ class VeRA(Strategy):
             fan_in_fan_out=is_transposed(learner, names),
         )  # fmt: skip
         inject(learner, config)
-
-    def finish(self, learner: Learner) -> None:
-        """Merge every update into its matrix."""
-        from .modules.peft_injection import merge
-
-        merge(learner)

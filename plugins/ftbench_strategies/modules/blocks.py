@@ -2,26 +2,54 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ftbench import Learner
 
 
-def keep_blocks(learner: Learner, every: int) -> None:
+def keep_every(learner: Learner, every: int) -> None:
     """Keep blocks 0, k, 2k … of each list of blocks (Sanh et al. 2019 take every second layer of the teacher)."""
-    if every == 1:
-        return
-    lists = learner.roles.block_lists
-    for name in lists:
+    _keep(learner, lambda number: number % every == 0)
+
+
+def keep_first(learner: Learner, count: int) -> None:
+    """Keep the lowest `count` blocks of each list."""
+    _keep(learner, lambda number: number < count)
+
+
+def _keep(learner: Learner, wanted: Callable[[int], bool]) -> None:
+    """Keep the blocks whose number is wanted, and let the roles follow them."""
+    moved: dict[str, str] = {}
+    gone: set[str] = set()
+    for name in learner.roles.block_lists:
         blocks: Any = learner.model.get_submodule(name)
+        kept = [number for number in range(len(blocks)) if wanted(number)]
+        moved |= {f"{name}.{old}": f"{name}.{new}" for new, old in enumerate(kept)}
+        gone |= {f"{name}.{number}" for number in range(len(blocks)) if number not in kept}
+        chosen = [blocks[number] for number in kept]
         parent, _, leaf = name.rpartition(".")
-        kept = [block for number, block in enumerate(blocks) if number % every == 0]
-        setattr(
-            learner.model.get_submodule(parent), leaf, type(blocks)(*kept) if isinstance(blocks, nn.Sequential) else nn.ModuleList(kept)
-        )
+        shorter = type(blocks)(*chosen) if isinstance(blocks, nn.Sequential) else nn.ModuleList(chosen)
+        setattr(learner.model.get_submodule(parent), leaf, shorter)
+    members = {role: tuple(new for old in names if (new := _renamed(old, moved, gone))) for role, names in learner.roles.members.items()}
+    learner.roles = replace(learner.roles, members=members)
     config: Any = learner.model.config
-    if len(lists) == 1 and hasattr(config, "num_hidden_layers"):
+    if len(learner.roles.block_lists) == 1 and hasattr(config, "num_hidden_layers"):
         config.num_hidden_layers = len(learner.blocks())
+
+
+def _renamed(name: str, moved: dict[str, str], gone: set[str]) -> str:
+    """Give a module's name after its block has moved; nothing where the block is gone."""
+    parts = name.split(".")
+    for end in range(len(parts), 0, -1):
+        block = ".".join(parts[:end])
+        if block in gone:
+            return ""
+        if block in moved:
+            return ".".join([moved[block], *parts[end:]])
+    return name

@@ -73,8 +73,7 @@ def insert_parallel_adapters(
     device: torch.device,
 ) -> None:
     """Put an adapter beside each feed-forward part, given as its first module and the one its output leaves by."""
-    width = int(model.config.hidden_size)  # type: ignore[union-attr,arg-type]  # a transformers configuration
-    adapters = nn.ModuleList(ParallelBottleneck(width, bottleneck, activation, scale) for _ in beside).to(device)
+    adapters = nn.ModuleList(ParallelBottleneck(_entry_width(entry), bottleneck, activation, scale) for entry, _ in beside).to(device)
     model.add_module("ftbench_adapters", adapters)
     for (entry, leaving), adapter in zip(beside, adapters, strict=True):
         hook = _Beside(adapter)
@@ -109,6 +108,12 @@ class _Through:
         if isinstance(output, tuple):
             return (self.adapter(output[0]), *output[1:])
         return self.adapter(output)
+
+
+def _entry_width(entry: nn.Module) -> int:
+    """Find how wide a linear map's input is; GPT-2's keep their weight as [in, out]."""
+    base: Any = getattr(entry, "base_layer", entry)
+    return int(base.in_features if isinstance(base, nn.Linear) else base.weight.shape[0])
 
 
 def _width(model: nn.Module, place: nn.Module) -> int:

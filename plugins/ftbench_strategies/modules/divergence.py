@@ -10,15 +10,16 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-def soft_divergence(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
-    """Give T²·KL(softmax(teacher/T) ‖ softmax(student/T)), summed over classes, averaged over the batch.
+def soft_divergence(student: Tensor, teacher: Tensor, temperature: float, valid: Tensor | None = None) -> Tensor:
+    """Give T²·KL(softmax(teacher/T) ‖ softmax(student/T)), summed over classes, averaged over examples or valid tokens.
 
     T² keeps the size of the gradient independent of the temperature (Hinton et al. 2015, section 2).
 
     Args:
-        student: logits, [batch, classes].
-        teacher: logits, [batch, classes]; no gradient flows into them.
+        student: logits, [batch, classes] or [batch, tokens, classes].
+        teacher: logits of the same shape; no gradient flows into them.
         temperature: T.
+        valid: which tokens count, boolean, [batch, tokens]; all by default.
 
     Returns:
         A scalar, in nats.
@@ -26,7 +27,7 @@ def soft_divergence(student: Tensor, teacher: Tensor, temperature: float) -> Ten
     divergence = kl_div(
         log_softmax(student.float() / temperature, -1),
         log_softmax(teacher.detach().float() / temperature, -1),
-        reduction="batchmean",
+        reduction="none",
         log_target=True,
-    )
-    return temperature**2 * divergence
+    ).sum(-1)
+    return temperature**2 * (divergence if valid is None else divergence[valid]).mean()

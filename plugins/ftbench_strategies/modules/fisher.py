@@ -3,24 +3,34 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from torch import Tensor
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
+    import numpy as np
     from ftbench import Learner
+    from numpy.typing import NDArray
 
 
-def diagonal_fisher(learner: Learner, batches: Iterable[Mapping[str, Tensor]], *, exact: bool) -> dict[str, Tensor]:
+def diagonal_fisher(
+    learner: Learner,
+    batches: Iterable[Mapping[str, Tensor]],
+    *,
+    form: Literal["exact", "sampled", "empirical"],
+    generator: np.random.Generator,
+) -> dict[str, Tensor]:
     """Average the squared gradient of the log-likelihood over examples, in evaluation mode.
 
     Args:
         learner: its active head answers; the head's own parameters are left out.
         batches: one example each: a gradient averaged over several, then squared, is too small by their number.
-        exact: E_x Σ_y p(y|x)·(∂ log p(y|x))², rather than the same at the true label only (the empirical form).
+        form: `exact` is E_x Σ_y p(y|x)·(∂ log p(y|x))²; `sampled` takes for each x one y drawn from p(y|x), which is right
+            on average; `empirical` takes the true label, which is not the Fisher information (van de Ven 2025).
+        generator: draws the answers of the sampled form.
 
     Returns:
         Parameter name → information, the parameter's shape.
@@ -33,9 +43,10 @@ def diagonal_fisher(learner: Learner, batches: Iterable[Mapping[str, Tensor]], *
     count = 0
     for batch in batches:
         log_probability = torch.log_softmax(learner.forward(batch).logits.float(), -1)[0]
-        answers = range(len(log_probability)) if exact else [int(batch["labels"][0])]
+        probability = log_probability.detach().exp().double().cpu().numpy()
+        answers = _answers(probability, int(batch["labels"][0]), form, generator)
         for place, answer in enumerate(answers):
-            weight = float(log_probability[answer].exp().detach()) if exact else 1.0
+            weight = float(probability[answer]) if form == "exact" else 1.0
             again = place + 1 < len(answers)
             gradients = torch.autograd.grad(log_probability[answer], parameters, retain_graph=again, allow_unused=True)
             for total, gradient in zip(totals, gradients, strict=True):
@@ -43,6 +54,15 @@ def diagonal_fisher(learner: Learner, batches: Iterable[Mapping[str, Tensor]], *
                     total.addcmul_(gradient, gradient, value=weight)
         count += 1
     return {name: total / max(1, count) for (name, _), total in zip(named, totals, strict=True)}
+
+
+def _answers(probability: NDArray[np.float64], label: int, form: str, generator: np.random.Generator) -> Sequence[int]:
+    """Give the classes at which the gradient is taken."""
+    if form == "exact":
+        return range(len(probability))
+    if form == "empirical":
+        return [label]
+    return [int(generator.choice(len(probability), p=probability / probability.sum()))]
 
 
 @dataclass(frozen=True)

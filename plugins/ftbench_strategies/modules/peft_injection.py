@@ -6,6 +6,7 @@ The tuner is made directly: `get_peft_model` would wrap and rename the model and
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -18,9 +19,31 @@ def inject(learner: Learner, config: Any) -> Any:
     from peft.mapping import PEFT_TYPE_TO_TUNER_MAPPING
 
     learner.freeze_backbone()
-    tuner = PEFT_TYPE_TO_TUNER_MAPPING[config.peft_type](learner.model, config, "default")
+    with warnings.catch_warnings():
+        # Where modules are named one by one, peft's doubts about their types are no news.
+        warnings.simplefilter("ignore", UserWarning)
+        tuner = PEFT_TYPE_TO_TUNER_MAPPING[config.peft_type](learner.model, {"default": config}, "default")
     learner.train_head()
     return tuner
+
+
+def inject_prompt(learner: Learner, config: Any) -> None:
+    """Freeze the backbone and let forward passes go through peft's virtual tokens.
+
+    The tokens' encoder becomes part of the model as `ftbench_peft_prompt`; the heads stay the learner's own.
+    """
+    from peft import PeftModelForSequenceClassification, TaskType
+
+    learner.freeze_backbone()
+    heads = dict(zip(learner.roles.head, learner.head, strict=True))
+    config.task_type = TaskType.SEQ_CLS
+    wrapped = PeftModelForSequenceClassification(learner.model, config)
+    for name, module in heads.items():
+        parent, _, leaf = name.rpartition(".")
+        setattr(learner.model.get_submodule(parent), leaf, module)
+    learner.model.add_module("ftbench_peft_prompt", wrapped.prompt_encoder)
+    learner.train_head()
+    learner.forward_through(wrapped)
 
 
 def is_transposed(learner: Learner, names: list[str]) -> bool:
@@ -34,9 +57,16 @@ def merge(learner: Learner) -> None:
 
     for name, module in list(learner.model.named_modules()):
         if isinstance(module, BaseTunerLayer) and hasattr(module, "merge"):
-            module.merge()
+            try:
+                module.merge()
+            except NotImplementedError:
+                continue
             parent, _, leaf = name.rpartition(".")
-            setattr(learner.model.get_submodule(parent), leaf, module.get_base_layer())
+            base = module.get_base_layer()
+            # Another strategy may listen at this place: its hooks stay.
+            base._forward_hooks.update(module._forward_hooks)  # noqa: SLF001 - torch has no public way to move a hook
+            base._forward_pre_hooks.update(module._forward_pre_hooks)  # noqa: SLF001
+            setattr(learner.model.get_submodule(parent), leaf, base)
 
 
 def orthogonality(learner: Learner) -> Tensor:

@@ -26,15 +26,21 @@ class KeyValuePrefix(nn.Module):
 def attach_prefixes(model: Any, layers: Sequence[nn.Module], length: int, device: torch.device) -> None:
     """Give each attention layer a prefix; the prefixes become parameters of `model` as `ftbench_prefixes`."""
     _register()
-    config = model.config
-    heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
-    width = heads * (getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads)
-    prefixes = nn.ModuleList(KeyValuePrefix(length, width) for _ in layers).to(device)
+    prefixes = nn.ModuleList(KeyValuePrefix(length, _key_width(layer, model.config)) for layer in layers).to(device)
     model.add_module("ftbench_prefixes", prefixes)
     for layer, prefix in zip(layers, prefixes, strict=True):
         # Behind a tuple: the layer must not own the prefix a second time.
         layer.ftbench_prefix = (prefix,)  # type: ignore[assignment]
     model.set_attn_implementation(_NAME)
+
+
+def _key_width(layer: nn.Module, config: Any) -> int:
+    """Give the width of a layer's keys, all heads together; some networks grow wider from stage to stage."""
+    projection = getattr(layer, "k_proj", None)
+    if projection is not None:
+        return int(projection.out_features)
+    heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
+    return int(heads * (getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads))
 
 
 class PrefixEncoder(nn.Module):

@@ -39,7 +39,7 @@ def distilled(catalog, model_folder):
         backbone = catalog.build("backbones", "transformers", {"path": str(model_folder(kind))})
         learner = backbone.load(2)
         data = task.encode(task.splits(0).train, learner.processor)
-        bench, learner, watch = bench_for(catalog, task, data, backbone)
+        bench, learner, watch = bench_for(catalog, task, data, backbone, examples=task.splits(0).train)
         strategy = catalog.build("strategies", "distillation", options)
         strategy.prepare(learner, bench)
         strategy.fit(learner, bench)
@@ -65,16 +65,113 @@ def test_the_teacher_is_still_and_out_of_the_optimizer(distilled):
 def test_at_alpha_one_it_is_plain_training_of_the_student(distilled, catalog, model_folder):
     _, alone, _ = distilled(alpha=1.0)
     _, taught, _ = distilled(alpha=0.5)
-    from ftbench_strategies.modules.blocks import keep_blocks
+    from ftbench_strategies.modules.blocks import keep_every
     from tests.plugins.strategies.test_every_strategy import bench_for
 
     task = catalog.build("tasks", "word-sentiment", {"train_size": 16, "validation_size": 0, "test_size": 16})
     backbone = catalog.build("backbones", "transformers", {"path": str(model_folder("bert"))})
     bench, learner, _ = bench_for(catalog, task, task.encode(task.splits(0).train, backbone.load(2).processor), backbone)
-    keep_blocks(learner, 2)
+    keep_every(learner, 2)
     full = catalog.build("strategies", "full", {})
     full.prepare(learner, bench)
     full.fit(learner, bench)
     same = [torch.equal(a, b) for a, b in zip(alone.model.parameters(), learner.model.parameters(), strict=True)]
     assert all(same)
     assert not all(torch.equal(a, b) for a, b in zip(taught.model.parameters(), learner.model.parameters(), strict=True))
+
+
+def test_tokens_that_do_not_count_change_nothing_and_the_mean_is_over_those_that_do():
+    """Per valid token: dividing by the padded length would make long batches learn less."""
+    student, teacher = STUDENT.repeat(1, 4).view(2, 4, 3), TEACHER.repeat(1, 4).view(2, 4, 3)
+    valid = torch.tensor([[True, True, True, False], [True, False, False, False]])
+    spoilt = student.clone()
+    spoilt[~valid] = 100.0
+    each = [soft_divergence(STUDENT[row : row + 1], TEACHER[row : row + 1], 2.0) for row in (0, 1)]
+    expected = (3 * each[0] + each[1]) / 4
+    assert float(soft_divergence(spoilt, teacher, 2.0, valid)) == pytest.approx(float(expected), rel=1e-6)
+
+
+def test_the_teacher_answers_every_example_once(distilled, monkeypatch):
+    from ftbench import Learner
+
+    calls = []
+    original = Learner.forward
+    monkeypatch.setattr(Learner, "forward", lambda self, batch: calls.append(self) or original(self, batch))
+    strategy, learner, _ = distilled()
+    of_teacher = [call for call in calls if call is strategy._teacher]
+    # Four steps of training, then one pass over sixteen examples: a batch.
+    assert len(of_teacher) == 4 + 1
+    assert len([call for call in calls if call is learner]) == 4
+
+
+def test_answers_kept_are_the_answers_given_along(distilled, catalog):
+    """Hidden states make the teacher read along; at a weight of nearly nothing the training is that of kept answers."""
+    _, kept, _ = distilled()
+    _, along, _ = distilled(hidden=1e-12)
+    for a, b in zip(kept.model.parameters(), along.model.parameters(), strict=True):
+        assert torch.allclose(a, b, atol=1e-4)
+
+
+def test_hidden_states_are_compared_by_their_cosine_over_real_tokens(distilled):
+    from ftbench_strategies.modules.hidden_states import HiddenStates
+
+    strategy, learner, _ = distilled(hidden=1.0)
+    states = HiddenStates(learner, strategy._teacher)
+    torch.manual_seed(0)
+    batch = {"input_ids": torch.randint(5, 50, (2, 6)), "attention_mask": torch.tensor([[1] * 6, [1, 1, 1, 0, 0, 0]])}
+    own, wanted = [], []
+    learner.blocks()[-1].register_forward_hook(lambda module, arguments, output: own.append(output))
+    strategy._teacher.blocks()[-1].register_forward_hook(lambda module, arguments, output: wanted.append(output))
+    learner.eval()
+    with torch.no_grad():
+        learner.forward(batch)
+        strategy._teacher.forward(batch)
+        found = states.distance(batch)
+    cosine = (own[0] * wanted[0]).sum(-1) / (own[0].norm(dim=-1) * wanted[0].norm(dim=-1))
+    real = batch["attention_mask"].bool()
+    assert float(found) == pytest.approx(float((1 - cosine)[real].mean()), rel=1e-4)
+
+
+def test_the_pull_of_hidden_states_brings_them_together(distilled):
+    from ftbench_strategies.modules.hidden_states import HiddenStates
+
+    def apart(weight):
+        strategy, learner, _ = distilled(hidden=weight)
+        states = HiddenStates(learner, strategy._teacher)
+        torch.manual_seed(0)
+        batch = {"input_ids": torch.randint(5, 50, (2, 6)), "attention_mask": torch.ones(2, 6, dtype=torch.long)}
+        learner.eval()
+        with torch.no_grad():
+            learner.forward(batch)
+            strategy._teacher.forward(batch)
+            return float(states.distance(batch))
+
+    assert apart(50.0) < apart(1e-9)
+
+
+def test_a_larger_teacher_may_be_another_network_with_words_of_its_own(distilled, model_folder):
+    folder = str(model_folder("gpt2"))
+    strategy, learner, _ = distilled(teacher={"use": "transformers", "path": folder})
+    assert type(strategy._teacher.model).__name__ == "GPT2ForSequenceClassification"
+    assert len(learner.blocks()) == 2
+    strategy, learner, _ = distilled(teacher={"use": "transformers", "path": folder}, student=2)
+    assert len(learner.blocks()) == 1
+
+
+def test_a_teacher_that_is_smaller_or_reads_something_else_is_refused_before_anything_is_loaded(catalog, model_folder):
+    from ftbench import NotApplicable, UserError
+
+    card = catalog.build("backbones", "transformers", {"path": str(model_folder("gpt2"))}).card()
+    smaller = catalog.build("strategies", "distillation", {"teacher": {"use": "transformers", "path": str(model_folder("bert"))}})
+    with pytest.raises(UserError, match=r"teacher: its 26,\d{3} parameters are fewer than the student's 33,\d{3}"):
+        smaller.check(card)
+    seeing = catalog.build("strategies", "distillation", {"teacher": "tiny-vit"})
+    with pytest.raises(NotApplicable, match="the teacher reads vision, gpt2 text"):
+        seeing.check(card)
+
+
+def test_a_teacher_that_turns_out_smaller_is_not_applicable(distilled, model_folder):
+    from ftbench import NotApplicable
+
+    with pytest.raises(NotApplicable, match="are fewer than the student's"):
+        distilled(kind="gpt2", teacher={"use": "transformers", "path": str(model_folder("bert")), "pretrained": False}, student=1)

@@ -1,11 +1,14 @@
 """Elastic weight consolidation: its Fisher information against formulas, its penalty against a closed form."""
 
+import numpy as np
 import pytest
 import torch
 from ftbench import Card, Learner, Roles
 from torch import nn
 
 from ftbench_strategies.modules.fisher import anchor, diagonal_fisher, quadratic_penalty
+
+RANDOM = np.random.default_rng(0)
 
 
 class TwoClasses(nn.Module):
@@ -35,7 +38,7 @@ def test_the_exact_information_of_logistic_regression_is_its_formula(logistic):
     learner, values, _, batches = logistic
     p = torch.sigmoid(values @ learner.model.weight.detach())
     expected = (p * (1 - p))[:, None] * values**2
-    found = diagonal_fisher(learner, batches, exact=True)
+    found = diagonal_fisher(learner, batches, form="exact", generator=RANDOM)
     assert torch.allclose(found["weight"], expected.mean(0), atol=1e-6)
 
 
@@ -43,13 +46,23 @@ def test_the_empirical_information_is_the_mean_of_squares_and_not_the_square_of_
     learner, values, labels, batches = logistic
     p = torch.sigmoid(values @ learner.model.weight.detach())
     gradients = (labels - p)[:, None] * values
-    found = diagonal_fisher(learner, batches, exact=False)["weight"]
+    found = diagonal_fisher(learner, batches, form="empirical", generator=RANDOM)["weight"]
     assert torch.allclose(found, gradients.square().mean(0), atol=1e-6)
     assert not torch.allclose(found, gradients.mean(0).square(), rtol=0.5)
 
 
+def test_the_sampled_information_is_right_on_average(logistic):
+    learner, values, _, batches = logistic
+    p = torch.sigmoid(values @ learner.model.weight.detach())
+    expected = ((p * (1 - p))[:, None] * values**2).mean(0)
+    draws = [diagonal_fisher(learner, batches, form="sampled", generator=RANDOM)["weight"] for _ in range(200)]
+    spread = torch.stack(draws).std(0) / len(draws) ** 0.5
+    assert bool(((torch.stack(draws).mean(0) - expected).abs() < 4 * spread).all())
+    assert float(spread.min()) > 0
+
+
 def test_the_head_has_no_information(logistic):
-    assert set(diagonal_fisher(logistic[0], logistic[3], exact=True)) == {"weight"}
+    assert set(diagonal_fisher(logistic[0], logistic[3], form="exact", generator=RANDOM)) == {"weight"}
 
 
 def test_the_penalty_and_its_gradient_are_automatic_differentiations():
@@ -85,3 +98,64 @@ def test_a_quadratic_task_ends_where_the_closed_form_says():
         (0.5 * (curvature * (value - optimum) ** 2).sum() + 3 / 2 * quadratic_penalty({"v": value}, {"v": held})).backward()
         optimizer.step()
     assert value.tolist() == pytest.approx([0.142857, 1.454545], abs=1e-4)
+
+
+class _Line(nn.Module):
+    """Two logits from two weights; its information depends on the data alone at zero."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(2))
+        self.head = nn.Linear(1, 1)
+
+    def forward(self, values):
+        score = values @ self.weight
+        return type("Out", (), {"logits": torch.stack([torch.zeros_like(score), score], -1)})
+
+
+def three_tasks(catalog, **options):
+    """Look back on three tasks that leave the weights at 1, 2 and 3 times (1, -1)."""
+    from contextlib import nullcontext
+
+    learner = Learner(_Line(), Roles(("head",), ()), None, Card("toy", "text", frozenset(), "", "", 1.0))
+    strategy = catalog.build("strategies", "ewc", {"strength": 2.0, **options})
+    found = []
+    for number in (1, 2, 3):
+        values = torch.full((4, 2), float(number))
+
+        class Data:
+            device = torch.device("cpu")
+            task = type(
+                "T",
+                (),
+                {"collate": staticmethod(lambda e, rows, v=values: {"values": v[rows], "labels": torch.zeros(1, dtype=torch.long)})},
+            )
+
+            def encoded(self):
+                return range(4)
+
+            def generator(self, purpose):
+                return np.random.default_rng(0)
+
+            def phase(self, name):
+                return nullcontext()
+
+        with torch.no_grad():
+            learner.model.weight.copy_(torch.tensor([1.0, -1.0]) * number)
+        found.append(diagonal_fisher(learner, [{"values": values[:1], "labels": torch.zeros(1)}], form="exact", generator=RANDOM)["weight"])
+        strategy.end_stage(learner, Data())
+    with torch.no_grad():
+        learner.model.weight.zero_()
+    return float(strategy.loss(learner, {}, None, torch.zeros(())).detach()), found
+
+
+def test_the_online_form_holds_the_last_place_with_the_decayed_sum_of_all_information(catalog):
+    for decay in (1.0, 0.5):
+        penalty, (first, second, third) = three_tasks(catalog, decay=decay)
+        information = decay * (decay * first + second) + third
+        assert penalty == pytest.approx(float((information * 9).sum()), rel=1e-5)
+
+
+def test_otherwise_each_task_holds_the_weights_where_it_left_them(catalog):
+    penalty, (first, second, third) = three_tasks(catalog, online=False)
+    assert penalty == pytest.approx(float((first + second * 4 + third * 9).sum()), rel=1e-5)

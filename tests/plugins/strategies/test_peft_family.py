@@ -15,7 +15,7 @@ TASKS = {"text": "word-sentiment", "vision": "digits", "speech": "spoken-command
 
 @pytest.fixture
 def ready(catalog, model_folder):
-    def make(kind, use, steps=6, **options):
+    def make(kind, use, /, steps=6, **options):
         modality = "text" if kind in TEXT else "speech" if kind in SPEECH else "vision"
         task = catalog.build("tasks", TASKS[modality], {"train_size": 16, "validation_size": 0, "test_size": 16})
         backbone = catalog.build("backbones", "transformers", {"path": str(model_folder(kind))})
@@ -229,15 +229,74 @@ def test_any_method_of_peft_is_there_by_its_name(ready):
 
 
 def test_an_unknown_method_or_argument_names_the_near_one(catalog):
-    with pytest.raises(PluginError, match=r"peft has no method 'OFTConfg' that adapts layers; did you mean 'OFTConfig'"):
+    with pytest.raises(PluginError, match=r"peft has no method 'OFTConfg'; did you mean 'OFTConfig'"):
         catalog.build("strategies", "peft", {"method": "OFTConfg"})
     with pytest.raises(PluginError, match=r"arguments.lora_alfa: LoraConfig has no such argument; did you mean 'lora_alpha'"):
         catalog.build("strategies", "peft", {"method": "lora", "arguments": {"lora_alfa": 3}})
 
 
+def test_values_peft_refuses_are_a_mistake_before_anything_is_loaded(catalog):
+    with pytest.raises(PluginError, match=r"arguments: peft says: .*CAUSAL_LM"):
+        catalog.build("strategies", "peft", {"method": "cpt"})
+
+
 def test_what_peft_refuses_is_not_applicable_with_its_own_words(ready):
     with pytest.raises(NotApplicable, match="peft: "):
         ready("resnet", "peft", method="vera", targets=("conv",))
+    with pytest.raises(NotApplicable, match="peft: ValueError: task_ids should not be None"):
+        ready("bert", "peft", method="poly")
+
+
+@pytest.mark.filterwarnings("ignore:No value was provided for")
+def test_a_method_that_would_train_the_head_alone_says_so(ready):
+    with pytest.raises(NotApplicable, match="peft's xlora trains nothing but the head"):
+        ready("bert", "peft", method="xlora")
+
+
+@pytest.mark.parametrize("kind", ["bert", "roberta", "gpt2"])
+def test_prompt_methods_of_peft_give_pefts_own_answers_and_train(kind, ready):
+    """The counts: 4·32 for prompt tuning, 2·2·4·32 for prefix tuning, and P·d + three linear maps for p-tuning."""
+    import copy
+
+    from peft import get_peft_config, get_peft_model
+
+    methods = {"prompt_tuning": 128, "prefix_tuning": 512, "p_tuning": 128 + 3 * (32 * 32 + 32)}
+    for method, expected in methods.items():
+        if kind == "gpt2" and method != "prefix_tuning":
+            continue
+        _, plain, *_ = ready(kind, "none")
+        theirs = copy.deepcopy(plain.model)
+        strategy, learner, bench, batch, _ = ready(kind, "peft", method=method, arguments={"num_virtual_tokens": 4})
+        head = {id(p) for p in learner.head_parameters()}
+        assert sum(p.numel() for _, p in learner.trainable() if id(p) not in head) == expected
+        wrapped = get_peft_model(
+            theirs, get_peft_config({"peft_type": method.upper(), "task_type": "SEQ_CLS", "num_virtual_tokens": 4, "inference_mode": False})
+        )
+        wrapped.prompt_encoder.load_state_dict(learner.model.ftbench_peft_prompt.state_dict())
+        wrapped.eval()
+        with torch.no_grad():
+            expected_logits = wrapped(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits
+        assert torch.equal(answers(learner, batch), expected_logits), method
+        before = [p.detach().clone() for p in learner.model.ftbench_peft_prompt.parameters()]
+        strategy.fit(learner, bench)
+        assert all(not torch.equal(a, b) for a, b in zip(before, learner.model.ftbench_peft_prompt.parameters(), strict=True))
+
+
+def test_prompt_methods_of_peft_are_refused_where_they_would_answer_wrongly(catalog, model_folder):
+    def card(kind):
+        return catalog.build("backbones", "transformers", {"path": str(model_folder(kind))}).card()
+
+    strategy = catalog.build("strategies", "peft", {"method": "p_tuning", "arguments": {"num_virtual_tokens": 4}})
+    with pytest.raises(NotApplicable, match="peft's P_TUNING needs word embeddings, and vit has none"):
+        strategy.check(card("vit"))
+    with pytest.raises(NotApplicable, match="gpt2 would read its answer off the padding"):
+        strategy.check(card("gpt2"))
+
+
+def test_norm_tuning_of_peft_trains_the_norms_and_no_matrix(ready):
+    _, learner, *_ = ready("vit", "peft", method="ln_tuning")
+    head = {id(p) for p in learner.head_parameters()}
+    assert sum(p.numel() for _, p in learner.trainable() if id(p) not in head) == 320
 
 
 def test_lora_adapts_the_convolutions_of_a_network_without_attention(ready):

@@ -145,13 +145,15 @@ def test_the_option_shifts_positions_as_peft_does(kind, catalog):
     assert strategy.length == 5
 
 
-def test_a_shift_without_positions_or_beyond_them_is_refused(catalog):
-    from ftbench import NotApplicable
+def test_a_shift_without_positions_or_beyond_them_is_refused(catalog, model_folder):
+    from ftbench import NotApplicable, UserError
 
     with pytest.raises(NotApplicable, match="vit is given no positions"):
         catalog.build("strategies", "prefix", {"position_shift": True}).check(learner_of("vit").card)
-    with pytest.raises(NotApplicable, match="a prefix of 70 leaves nothing of the backbone's 64 positions"):
-        prepared("bert", catalog, length=70, position_shift=True)
+    backbone = catalog.build("backbones", "transformers", {"path": str(model_folder("bert"))})
+    with pytest.raises(UserError, match="a prefix of 64 leaves nothing of the backbone's 64 positions"):
+        catalog.build("strategies", "prefix", {"position_shift": True, "length": 64}).check(backbone.card())
+    catalog.build("strategies", "prefix", {"position_shift": True, "length": 63}).check(backbone.card())
 
 
 @pytest.mark.parametrize("kind", ["bert", "gpt2", "vit", "wav2vec2"])

@@ -1,0 +1,83 @@
+"""Task-adaptive pretraining: the language model goes on learning from the task's own text first (Gururangan et al. 2020)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Annotated
+
+from annotated_types import Ge, Gt, Lt
+from ftbench import Loader, NotApplicable, Strategy
+
+from .full import Full
+
+if TYPE_CHECKING:
+    from ftbench import Bench, Card, Learner
+
+
+@dataclass
+class AdaptivePretraining(Strategy):
+    """Pretrain further on the training texts of the first task, without their labels; then fine-tune as `then` does."""
+
+    epochs: Annotated[int, Ge(1)] = 100
+    """Passes over the texts; the paper takes 100 for the texts of a task."""
+    then: Strategy = field(default_factory=Full)
+    """The strategy that follows: a name, or a table with `use` and its options."""
+    mask_share: Annotated[float, Gt(0), Lt(1)] = 0.15
+    """Share of the tokens that a masked language model must fill in."""
+    pretraining_lr: Annotated[float, Gt(0)] | None = None
+    """Learning rate of the pretraining; by default that of full fine-tuning."""
+
+    def __post_init__(self) -> None:
+        """Take over what the strategy that follows says of itself."""
+        self.needs_sequence = self.then.needs_sequence  # type: ignore[misc]  # a matter of the options here
+        self.moves_statistics = self.then.moves_statistics  # type: ignore[misc]
+
+    def check(self, card: Card) -> None:
+        """Refuse a backbone that is no language model, and what the following strategy refuses."""
+        if not card.objective:
+            message = f"{card.architecture} is no language model that could learn from text without labels"
+            raise NotApplicable(message)
+        self.then.check(card)
+
+    def lr(self, card: Card) -> float:
+        """Give the rate of the strategy that follows."""
+        return self.then.lr(card)
+
+    def prepare(self, learner: Learner, bench: Bench) -> None:
+        """Pretrain, put the weights in, and prepare what follows.
+
+        Raises:
+            NotApplicable: the tokenizer has no mask.
+        """
+        from .modules.language import move_weights
+
+        with bench.phase("pretraining"):
+            model = bench.load_language_model()
+            bench.train(model, bench.strategy("full"), loader=self._texts(model, bench))
+            move_weights(model, learner)
+        self.then.prepare(learner, bench)
+
+    def _texts(self, model: Learner, bench: Bench) -> Loader:
+        """Batch the training texts as the language model learns from them."""
+        from .modules.language import CausalLanguage, MaskedLanguage
+
+        if model.card.objective == "causal":
+            lesson: CausalLanguage | MaskedLanguage = CausalLanguage(bench.task)
+        elif model.processor.mask_token is None:
+            raise NotApplicable("its tokenizer has no mask token")
+        else:
+            lesson = MaskedLanguage(bench.task, model.processor, self.mask_share)
+        training = replace(bench.training, epochs=self.epochs, steps=None, lr=self.pretraining_lr or model.card.full_lr)
+        return Loader(bench.encoded(), lesson, training, seed=bench.seed, device=bench.device)
+
+    def fit(self, learner: Learner, bench: Bench) -> None:
+        """Fine-tune as the strategy that follows does."""
+        self.then.fit(learner, bench)
+
+    def end_stage(self, learner: Learner, bench: Bench) -> None:
+        """Look back as the strategy that follows does."""
+        self.then.end_stage(learner, bench)
+
+    def finish(self, learner: Learner) -> None:
+        """Finish as the strategy that follows does."""
+        self.then.finish(learner)

@@ -1,0 +1,83 @@
+"""What a language model learns from text alone: to fill masked tokens in, or to say the next one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch.nn.functional import cross_entropy
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ftbench import Encoded, Learner, Task
+    from torch import Tensor
+
+IGNORED = -100
+
+
+class MaskedLanguage:
+    """Fill in what was masked: of the chosen tokens 80 % become the mask, 10 % any token, 10 % stay (Devlin et al. 2019, 3.1).
+
+    Args:
+        task: batches its text.
+        tokenizer: knows the mask and the special tokens, which are never chosen.
+        share: how many of the other tokens are chosen.
+    """
+
+    def __init__(self, task: Task, tokenizer: Any, share: float) -> None:
+        from transformers import DataCollatorForLanguageModeling
+
+        self.task, self.unit = task, task.unit
+        self._masking = DataCollatorForLanguageModeling(tokenizer, mlm_probability=share)
+        self._special = torch.tensor(tokenizer.all_special_ids)
+
+    def collate(self, encoded: Encoded, indices: Sequence[int]) -> dict[str, Tensor]:
+        """Make a batch, masked anew each time; `labels`, [batch, tokens], hold what was there, -100 elsewhere."""
+        batch = self.task.collate(encoded, indices)
+        special = torch.isin(batch["input_ids"], self._special)
+        ids, labels = self._masking.torch_mask_tokens(batch["input_ids"], special)
+        return {**batch, "input_ids": ids, "labels": labels}
+
+    def loss(self, outputs: Any, batch: Mapping[str, Tensor]) -> Tensor:
+        """Give the mean cross-entropy over the chosen tokens, in nats; 0 where none was chosen."""
+        return _mean_over_known(outputs.logits, batch["labels"])
+
+
+class CausalLanguage:
+    """Say the next token (Radford et al. 2019, section 2)."""
+
+    def __init__(self, task: Task) -> None:
+        self.task, self.unit = task, task.unit
+
+    def collate(self, encoded: Encoded, indices: Sequence[int]) -> dict[str, Tensor]:
+        """Make a batch; `labels`, [batch, tokens], hold each place's next token, -100 where there is none."""
+        batch = self.task.collate(encoded, indices)
+        ids, real = batch["input_ids"], batch["attention_mask"].bool()
+        following = torch.full_like(ids, IGNORED)
+        following[:, :-1] = ids[:, 1:].masked_fill(~real[:, 1:], IGNORED)
+        return {**batch, "labels": following}
+
+    def loss(self, outputs: Any, batch: Mapping[str, Tensor]) -> Tensor:
+        """Give the mean cross-entropy over the places that have a next token, in nats."""
+        return _mean_over_known(outputs.logits, batch["labels"])
+
+
+def _mean_over_known(logits: Tensor, labels: Tensor) -> Tensor:
+    known = labels != IGNORED
+    total = cross_entropy(logits[known].float(), labels[known], reduction="sum")
+    return total / known.sum().clamp(min=1)
+
+
+def move_weights(source: Learner, target: Learner) -> None:
+    """Copy the network below the head of `source` into that of `target`.
+
+    Raises:
+        RuntimeError: `target` has no place for a weight of `source`.
+    """
+    source_model: Any = source.model
+    target_model: Any = target.model
+    found = target_model.base_model.load_state_dict(source_model.base_model.state_dict(), strict=False)
+    if found.unexpected_keys:
+        message = f"the network has no {found.unexpected_keys[0]}"
+        raise RuntimeError(message)
