@@ -32,10 +32,11 @@ setup-test: .venv/.test
 benchmarks: setup-test
 	$(BIN)/python -m pytest tests/benchmarks --benchmarks --no-header -s
 
-# The JSON Schemas in the package, from the types, and the README's support matrix, from the plugins.
+# The JSON Schemas in the package, from the types; the README's support matrix and the page of strategies, from the plugins.
 schemas docs: setup
 	$(BIN)/python -m ftbench.schema ftbench/schemas
 	$(BIN)/python tests/readme_matrix.py
+	$(BIN)/python tests/strategies_page.py
 
 # The shipped weights and clips, made again: about half an hour on two cores. Fashion-MNIST is Debian's dataset-fashion-mnist.
 provenance: setup

@@ -33,7 +33,7 @@ from .record import Curve, Failure, Record, Retention
 from .report import Report
 from .splits import Example, Splits, draw
 from .statistics import Difference, Estimate, estimate, holm, paired
-from .strategy import Strategy
+from .strategy import About, Strategy
 from .suite import Suite, Training
 from .summary import Summary, Target, rows, summarise
 from .task import Provenance, Scored, Task
@@ -43,6 +43,7 @@ from .wording import percent, point_interval, share_interval
 __version__ = "0.1.0"
 
 __all__ = [
+    "About",
     "Backbone",
     "Bench",
     "Card",

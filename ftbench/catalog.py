@@ -63,7 +63,7 @@ class Catalog:
         built = _coerced(cls, options)
         for option, nested in nested_options(cls).items():
             if option in built:
-                built[option] = self._nested(nested, built[option])
+                built[option] = self._nested(option, nested, built[option])
         return cls(**built)
 
     def mistakes(self, cls: type, options: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -82,13 +82,16 @@ class Catalog:
                     found.extend((f"{place}.{where}" if where else place, mistake) for where, mistake in self.mistakes(nested, inner))
         return found
 
-    def _nested(self, kind: str, value: Any) -> Any:
+    def _nested(self, place: str, kind: str, value: Any) -> Any:
         if value is None:
             return None
         if isinstance(value, tuple | list):
-            return tuple(self._nested(kind, item) for item in value)
+            return tuple(self._nested(f"{place}[{number}]", kind, item) for number, item in enumerate(value, 1))
         name, options = named_table(value)
-        return self.build(kind, name, options)
+        try:
+            return self.build(kind, name, options)
+        except PluginError as error:
+            raise PluginError(*(f"{place}.{mistake}" for mistake in error.mistakes)) from None
 
     def options(self, instance: Any) -> dict[str, Any]:
         """Give every option of an instance as JSON values, defaults included; `build` makes its like of them."""
@@ -99,8 +102,10 @@ class Catalog:
             return [self._plain(item) for item in value]
         for contract, kind in NESTED.items():
             if isinstance(value, contract):
-                name = next(name for name, cls in self.offers[kind].items() if cls is type(value))
-                return {"use": name, **self.options(value)}
+                names = [name for name, cls in self.offers[kind].items() if cls is type(value)]
+                if not names:
+                    raise PluginError(f"{type(value).__name__} is offered by no plugin at hand")
+                return {"use": names[0], **self.options(value)}
         return value
 
 
@@ -249,6 +254,10 @@ def readable_mistakes(error: Any, table: Mapping[str, Any], known: Iterable[str]
             mistake = f"unknown key{suggestion(str(detail['loc'][-1]), siblings)}"
         elif detail["type"] in ("missing", "missing_argument"):
             mistake = "is missing"
+        elif detail["type"] == "too_short":
+            if isinstance(value, list) and len(value) >= detail["ctx"]["min_length"]:
+                continue  # an item is wrong, and has a line of its own
+            mistake = f"needs at least {detail['ctx']['min_length']} items"
         else:
             mistake = detail["msg"].replace("Input should be ", "must be ").replace(" instance", "")
             mistake += "" if isinstance(value, dict | list) else f", got {_shown(value)}"

@@ -66,7 +66,7 @@ def read_sha256(path: Path) -> str:
 def code_hash(classes: Iterable[type]) -> str:
     """Hash the source of the classes' modules and of the same-package modules those import, without importing them.
 
-    Docstrings, comments and layout do not count.
+    Docstrings, comments, layout and what a strategy says `about` itself do not count.
     """
     seen: dict[str, str] = {}
     pending = [cls.__module__ for cls in classes]
@@ -139,9 +139,16 @@ def _bare(tree: ast.Module) -> str:
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
         if isinstance(body, list):
-            kept = [s for s in body if not (isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant))]
+            kept = [s for s in body if not _is_for_readers(s)]
             node.body = kept or [ast.Pass()]  # type: ignore[attr-defined]  # the node has a body: it was just read
     return ast.unparse(tree)
+
+
+def _is_for_readers(statement: ast.stmt) -> bool:
+    """Tell whether a statement only informs people: a docstring, or what a strategy says about itself."""
+    if isinstance(statement, ast.Expr):
+        return isinstance(statement.value, ast.Constant)
+    return isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name) and statement.target.id == "about"
 
 
 @cache

@@ -26,6 +26,7 @@ def suite_schema(catalog: Catalog) -> dict[str, Any]:
     from pydantic import TypeAdapter
 
     from .catalog import options_model
+    from .descriptions import option_descriptions
     from .suite import Limits, Machine, Measure, Training
 
     tables = {"training": Training, "machine": Machine, "limits": Limits, "measure": Measure}
@@ -38,6 +39,9 @@ def suite_schema(catalog: Catalog) -> dict[str, Any]:
         cases = []
         for name, cls in sorted(known.items()):
             options = options_model(cls).model_json_schema()
+            for option, description in option_descriptions(cls).items():
+                if option in options.get("properties", {}):
+                    options["properties"][option]["description"] = description
             inline = {**options.get("properties", {}), "use": {"const": name}, "label": label, "options": options, **own}
             cases.append({"properties": inline, "required": ["use"], "additionalProperties": False})
         return {"type": "array", "minItems": 1, "items": {"anyOf": cases}}

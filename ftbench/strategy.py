@@ -10,6 +10,7 @@ instance for each trial and trains every stage of a sequence, for every strategy
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
@@ -23,8 +24,25 @@ if TYPE_CHECKING:
     from .bench import Bench
 
 
+@dataclass(frozen=True)
+class About:
+    """What a reader wants to know of a method before choosing it, in a line each."""
+
+    paper: str
+    """Where it was published."""
+    equation: str
+    """What it computes or minimises."""
+    when: str
+    """When to use it."""
+    limits: str
+    """What it cannot do."""
+
+
 class Strategy(ABC):
     """A way to fine-tune."""
+
+    about: ClassVar[About | None] = None
+    """Paper, equation, when to use it, what it cannot do; shown in lists and pages."""
 
     lr_ratio: ClassVar[float] = 1.0
     """The strategy's published learning rate over that of full fine-tuning; `lr = "auto"` multiplies the backbone's

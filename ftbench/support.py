@@ -55,5 +55,18 @@ def as_markdown(support: Support) -> str:
         f"| `{name}` | " + " | ".join("–" if reasons[a] else "✓" for a in support.architectures) + " |"
         for name, reasons in support.reasons.items()
     ]
-    refused = sorted({reason for reasons in support.reasons.values() for reason in reasons.values() if reason})
-    return "\n".join([*lines, "", *(f"* –: {reason}" for reason in refused)]) + "\n"
+    return "\n".join([*lines, "", *(f"* –: {line}" for line in refusals(*support.reasons.values()))]) + "\n"
+
+
+def refusals(*rows: Mapping[str, str | None]) -> list[str]:
+    """Sum up why architectures are refused: a line a reason, with all it holds for.
+
+    Args:
+        rows: architecture → reason, or None where it is served.
+    """
+    found: dict[str, dict[str, None]] = {}
+    for row in rows:
+        for architecture, reason in row.items():
+            if reason:
+                found.setdefault(reason.removeprefix(f"{architecture} "), {})[architecture] = None
+    return [f"{', '.join(architectures)}: {reason}" for reason, architectures in sorted(found.items())]

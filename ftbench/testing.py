@@ -15,6 +15,7 @@ from .errors import NotApplicable
 from .meter import Watch
 from .phases import Phases
 from .seeding import seed_all
+from .strategy import Strategy
 from .suite import Training
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
     from .backbone import Backbone, Learner
     from .catalog import Catalog
-    from .strategy import Strategy
     from .task import Task
 
 EXAMPLES = 16
@@ -70,8 +70,8 @@ class _Check:
     def __init__(self, make: Callable[[], Strategy], backbone: Backbone, task: Task, catalog: Catalog | None) -> None:
         self.make, self.backbone, self.task, self.catalog = make, backbone, task, catalog
         self.processor = backbone.load(len(task.classes)).processor
-        splits = task.splits(0)
-        self.data = task.encode(splits.train[:EXAMPLES], self.processor)
+        self.examples = task.splits(0).train[:EXAMPLES]
+        self.data = task.encode(self.examples, self.processor)
 
     def findings(self) -> Iterator[Finding]:
         yield from self._what_trains()
@@ -82,16 +82,22 @@ class _Check:
         yield self._accumulation_changes_nothing()
         yield self._padding_changes_nothing()
         yield self._four_examples_are_learnt()
+        yield self._memory_is_of_examples_not_batches()
+        yield self._temperature_does_not_dim_the_teacher()
         yield self._an_impossible_backbone_is_refused()
+
+    def _encode(self, backbone: Backbone, processor: Any) -> dict[str, Encoded]:
+        del backbone
+        return {"train": self.task.encode(self.examples, processor)}
 
     # -- a strategy at work ------------------------------------------------------------------------------------------------
 
-    def _ready(self, data: Encoded | None = None, **training: Any) -> tuple[Strategy, Learner, Bench]:
+    def _ready(self, data: Encoded | None = None, temperature: float | None = None, **training: Any) -> tuple[Strategy, Learner, Bench]:
         """Prepare a fresh learner; weight decay is on, so that a parameter left in the optimizer by mistake moves."""
         import torch
 
         protocol = {"steps": STEPS, "batch_size": 8, "lr": 1e-3, "weight_decay": 0.1, "warmup": 0.0, **training}
-        ground = Ground("task", self.task, Training(**protocol), {"train": data or self.data})
+        ground = Ground("task", self.task, Training(**protocol), {"train": data or self.data}, self._encode)
         watch = Watch("cpu", 0)
         phases = Phases(watch, [], lambda: None)
         bench = Bench(
@@ -104,11 +110,13 @@ class _Check:
         learner.activate("task", self.task)
         bench.adopt(learner)
         strategy = self.make()
+        if temperature is not None:
+            strategy.temperature = temperature  # type: ignore[attr-defined]  # asked for only where it has one
         strategy.prepare(learner, bench)
         return strategy, learner, bench
 
-    def _trained(self, data: Encoded | None = None, **training: Any) -> tuple[Strategy, Learner, Bench]:
-        strategy, learner, bench = self._ready(data, **training)
+    def _trained(self, data: Encoded | None = None, temperature: float | None = None, **training: Any) -> tuple[Strategy, Learner, Bench]:
+        strategy, learner, bench = self._ready(data, temperature, **training)
         strategy.fit(learner, bench)
         return strategy, learner, bench
 
@@ -218,6 +226,64 @@ class _Check:
         ratio = min(losses[-5:]) / losses[0]
         return Finding("the loss falls on four examples", ratio < 0.9, ratio, 0.9)
 
+    def _memory_is_of_examples_not_batches(self) -> Finding:
+        """What a strategy keeps of a stage must not depend on the batch size: a squared mean gradient, for one, would."""
+        name = "what is kept of a stage does not depend on the batch size"
+        if type(self.make()).end_stage is Strategy.end_stage:
+            return Finding(name, passed=True, detail="it keeps nothing")
+        losses = []
+        for batch_size in (1, EXAMPLES):
+            strategy, learner, bench = self._ready(batch_size=batch_size)
+            seed_all(1)
+            strategy.end_stage(learner, bench)
+            _nudge(learner)
+            losses.append([self._loss(strategy, learner) for _ in range(2)])
+        (one, again), (other, _) = losses
+        if one != again:
+            return Finding(name, passed=True, detail="its loss draws at random")
+        distance = abs(one - other) / max(abs(one), abs(other), 1e-12)
+        return Finding(name, distance <= 0.05, distance, 0.05)
+
+    def _temperature_does_not_dim_the_teacher(self) -> Finding:
+        """At a high temperature a teacher must pull as hard as at a low one: forgetting T² lets its pull vanish."""
+        name = "a high temperature does not dim the teacher"
+        strategy = self.make()
+        if not hasattr(strategy, "temperature"):
+            return Finding(name, passed=True, detail="it has no temperature")
+        pulls = []
+        for temperature in (2.0, 200.0):
+            strategy, learner, _ = self._trained(temperature=temperature)
+            pulls.append(self._pull_beside_the_labels(strategy, learner))
+        ratio = pulls[1] / max(pulls[0], 1e-12)
+        return Finding(name, ratio >= 0.1, ratio, None, "its pull at T = 200 over that at T = 2; at least 0.1")
+
+    def _pull_beside_the_labels(self, strategy: Strategy, learner: Learner) -> float:
+        """Measure how much of the gradient on the logits does not point where the labels alone would have it."""
+        import torch
+
+        batch = self._batch()
+        learner.eval()
+        outputs = learner.forward(batch)
+        logits = outputs.logits = outputs.logits.detach().requires_grad_()
+        task_loss = self.task.loss(outputs, batch)
+        (labels,) = torch.autograd.grad(task_loss, logits, retain_graph=True)
+        (whole,) = torch.autograd.grad(strategy.loss(learner, batch, outputs, task_loss), logits)
+        labels, whole = labels.flatten(), whole.flatten()
+        return float((whole - labels * (whole @ labels) / (labels @ labels)).norm())
+
+    def _loss(self, strategy: Strategy, learner: Learner) -> float:
+        batch = self._batch()
+        learner.eval()
+        outputs = learner.forward(batch)
+        return float(strategy.loss(learner, batch, outputs, self.task.loss(outputs, batch)).detach())
+
+    def _batch(self) -> dict[str, Tensor]:
+        """Make a batch of all examples, as the loader does."""
+        import torch
+
+        rows = range(len(self.data))
+        return {**self.task.collate(self.data, rows), "rows": torch.arange(len(self.data))}
+
     def _an_impossible_backbone_is_refused(self) -> Finding:
         name = "a backbone without any known part is served or refused with a reason"
         bare = dataclasses.replace(self.backbone.card(), architecture="nothing-known", roles=frozenset())
@@ -228,6 +294,16 @@ class _Check:
         except Exception as error:  # noqa: BLE001 - whatever a plugin raises is the finding
             return Finding(name, passed=False, detail=f"{type(error).__name__}: {error}")
         return Finding(name, passed=True, detail="it serves any backbone")
+
+
+def _nudge(learner: Learner) -> None:
+    """Move everything that trains a little, so that what holds it shows."""
+    import torch
+
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for _, parameter in learner.trainable():
+            parameter.add_(torch.randn(parameter.shape, generator=generator) * 0.05)
 
 
 def _state(learner: Learner) -> dict[str, Tensor]:

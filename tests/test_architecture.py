@@ -80,25 +80,14 @@ def test_no_package_file_stands_in_a_source_root():
 def test_every_option_of_every_offer_is_described(catalog):
     import dataclasses
 
+    from ftbench.descriptions import option_descriptions
+
     for kind, offers in catalog.offers.items():
         for name, cls in offers.items():
             assert cls.__doc__, f"{kind} {name} has no docstring"
             assert not cls.__doc__.startswith(f"{cls.__name__}("), f"{kind} {name} has the docstring dataclasses make up"
             if not dataclasses.is_dataclass(cls):
                 continue
-            described = set()
-            for owner in cls.__mro__:
-                if owner.__module__.startswith("ftbench"):
-                    described |= _described(sys.modules[owner.__module__].__file__, owner.__name__)
+            described = option_descriptions(cls)
             for option in dataclasses.fields(cls):
                 assert not option.init or option.name in described, f"{kind} {name}: option {option.name} has no docstring"
-
-
-def _described(source, class_name):
-    from pathlib import Path
-
-    for node in ast.walk(ast.parse(Path(source).read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ClassDef) and node.name == class_name:
-            pairs = zip(node.body, node.body[1:], strict=False)
-            return {a.target.id for a, b in pairs if isinstance(a, ast.AnnAssign) and isinstance(b, ast.Expr)}
-    return set()

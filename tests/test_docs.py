@@ -138,3 +138,24 @@ def test_the_changelog_names_every_strategy_and_task(catalog):
     text = (ROOT / "CHANGELOG.md").read_text()
     for name in catalog.offers["strategies"]:
         assert f"`{name}`" in text
+
+
+def test_the_page_of_strategies_is_made_from_the_code(catalog):
+    from tests.strategies_page import PAGE, page
+
+    assert PAGE.read_text(encoding="utf-8") == page(catalog), "run `make docs`"
+
+
+def test_the_page_tells_of_every_strategy_its_paper_equation_use_limits_and_share():
+    from tests.strategies_page import PAGE
+
+    text = PAGE.read_text(encoding="utf-8")
+    sections = text.split("\n## ")[1:]
+    assert len(sections) == len(Plugins.discover().catalog().offers["strategies"])
+    for section in sections:
+        for heading in ("Paper", "Equation", "When to use it", "What it cannot do", "Trained"):
+            assert len(section.partition(f"* **{heading}:** ")[2].partition("\n")[0]) >= 1, section[:40]
+    # Figures published or derived by hand.
+    assert "BERT-base 102,912 (0.094 %); ViT-B/16 102,912 (0.12 %); Wav2Vec2-base 104,192 (0.11 %)" in text
+    assert text.count("294,912") == 3
+    assert text.count("368,640") == 3

@@ -57,6 +57,14 @@ BROKEN = {
     "strategy filter": (GOOD.replace("train_size = 40", 'strategies = ["fulll"]'), ["task[1].strategies: 'fulll' is no label of this suite; did you mean 'full'?"]),
     "lr": (GOOD.replace('use = "full"', 'use = "full"\nlr = -1'), ["strategy[1].lr: must be a number above 0"]),
     "profile": (GOOD.replace("seeds", 'profile = "quick"\nseeds'), ["profile: must be 'smoke', 'normal' or 'publish', got 'quick'"]),
+    "nested plugin unknown": (GOOD.replace('use = "lora"\noptions = { rank = 4 }', 'use = "combine"\nparts = ["lore", "bitfit"]'), ["strategy[2].parts[1]: no strategy is called 'lore'; did you mean 'lora'?"]),
+    "nested option unknown": (GOOD.replace('use = "lora"\noptions = { rank = 4 }', 'use = "combine"\nparts = [{ use = "lora", ranc = 4 }, "bitfit"]'), ["strategy[2].parts[1].ranc: unknown key; did you mean 'rank'?"]),
+    "nested option out of range": (GOOD.replace('use = "lora"\noptions = { rank = 4 }', 'use = "adaptive_pretraining"\nthen = { use = "lora", rank = 0 }'), ["strategy[2].then.rank: must be greater than or equal to 1, got 0"]),
+    "nested plugin of another kind": (GOOD.replace('use = "lora"\noptions = { rank = 4 }', 'use = "distillation"\nteacher = "lora"'), ["strategy[2].teacher: no backbone is called 'lora'"]),
+    "nested no table": (GOOD.replace('use = "lora"\noptions = { rank = 4 }', 'use = "combine"\nparts = ["lora", 3]'), ["strategy[2].parts[2]: must be the name of one of the strategies, or a table with 'use' and options, got 3"]),
+    "one part": (GOOD.replace('use = "lora"\noptions = { rank = 4 }', 'use = "combine"\nparts = ["lora"]'), ["strategy[2].parts: needs at least 2 items"]),
+    "needed option missing": (GOOD.replace('use = "lora"\noptions = { rank = 4 }', 'use = "peft"'), ["strategy[2].method: is missing"]),
+    "swept option out of range": (GOOD.replace("options = { rank = 4 }", "sweep = { rank = [2, 0] }"), ["strategy[2].sweep.rank: must be greater than or equal to 1, got 0"]),
     "empty": ("", ["is empty; `ftbench new suite quickstart` writes one to start from"]),
 }  # fmt: skip
 
@@ -125,6 +133,17 @@ def test_options_may_stand_in_the_entry_or_in_a_table(catalog):
     suite = parse_suite(tomllib.loads(GOOD), catalog)
     assert suite.tasks[0].options == {"train_size": 40}
     assert suite.strategies[1].options == {"rank": 4}
+
+
+def test_a_needed_option_may_be_swept(catalog):
+    text = GOOD.replace('use = "lora"\noptions = { rank = 4 }', 'use = "peft"\nsweep = { method = ["oft", "loha"] }')
+    suite = parse_suite(tomllib.loads(text), catalog)
+    assert [strategy.label for strategy in suite.strategies] == ["full", "peft-methodoft", "peft-methodloha"]
+
+
+def test_a_strategy_with_needed_options_is_one_strategy(catalog):
+    text = GOOD.replace('use = "lora"\noptions = { rank = 4 }', 'use = "peft"\nmethod = "oft"')
+    assert [strategy.options for strategy in parse_suite(tomllib.loads(text), catalog).strategies] == [{}, {"method": "oft"}]
 
 
 def test_a_sweep_is_written_out_with_a_label_each(catalog):

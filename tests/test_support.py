@@ -9,7 +9,7 @@ from tests.tiny_models import KINDS
 def test_every_architecture_and_every_strategy_without_needed_options_is_in_it(catalog):
     support = support_matrix(catalog)
     assert set(support.architectures) == set(KINDS)
-    assert set(support.reasons) == set(catalog.offers["strategies"]) - {"peft"} == set(STRATEGIES)
+    assert set(support.reasons) == set(catalog.offers["strategies"]) - {"peft", "combine"} == set(STRATEGIES)
 
 
 def test_what_it_refuses_is_what_the_training_tests_see_refused(catalog):
@@ -20,5 +20,6 @@ def test_what_it_refuses_is_what_the_training_tests_see_refused(catalog):
 
 def test_reasons_stand_below_the_table(catalog):
     text = as_markdown(support_matrix(catalog))
-    assert "* –: resnet has no attention modules\n" in text
+    assert "* –: resnet: has no attention modules\n" in text
+    assert "* –: swin, resnet: has no one sequence of tokens a prompt could stand in\n" in text
     assert text.count("| `") == len(STRATEGIES)

@@ -14,6 +14,8 @@ WRONG = {
     "WrongMerge": "finishing (merging) changes no answer",
     "NoIdentity": "it starts as the backbone",
     "Unseeded": "two runs are equal to the last bit",
+    "SquaredBatches": "what is kept of a stage does not depend on the batch size",
+    "ForgottenTemperature": "a high temperature does not dim the teacher",
     "Picky": "a backbone without any known part is served or refused with a reason",
 }
 
@@ -35,7 +37,7 @@ SPEECH = [("tiny-wav2vec2", "spoken-commands", use) for use in ("full", "adapter
 def test_every_built_in_strategy_keeps_its_promises(use, backbone, task, catalog):
     found = findings(catalog, use, backbone, task)
     assert [f for f in found if not f.passed] == []
-    assert len(found) == 12
+    assert len(found) == 14 if found[0].property != "applicable" else len(found) == 1
 
 
 @pytest.mark.slow

@@ -133,3 +133,59 @@ def test_equal_cells_mean_equal_contents(one, other, seed):
         return sorted((key, type(value).__name__, value) for key, value in options.items())
 
     assert (trial(one).cell == trial(other).cell) == (content(one) == content(other))
+
+
+def bad(catalog, strategy):
+    """Plan a suite with one more strategy; gives the mistakes."""
+    with pytest.raises(SuiteError) as caught:
+        trials(catalog, BASE + f"[[strategy]]\n{strategy}\n")
+    return [line.partition(": ")[2] for line in caught.value.mistakes]
+
+
+def test_what_a_strategy_cannot_do_is_a_line_before_anything_is_loaded(catalog, model_folder):
+    assert bad(catalog, 'use = "peft"\nmethod = "oftt"') == ["strategy[3]: method: peft has no method 'oftt'; did you mean 'oft'?"]
+    (line,) = bad(catalog, 'use = "peft"\nmethod = "oft"\narguments = { rr = 1 }')
+    assert line.startswith("strategy[3]: arguments.rr: OFTConfig has no such argument")
+    (line,) = bad(catalog, 'use = "combine"\nparts = ["lora", { use = "peft", method = "oftt" }]')
+    assert line == "strategy[3]: parts[2].method: peft has no method 'oftt'; did you mean 'oft'?"
+    (line,) = bad(catalog, 'use = "combine"\nparts = ["lora", "ia3"]')
+    assert line.startswith("strategy[3]: parts[2]: it and an earlier part would both put layers of peft")
+    assert bad(catalog, 'use = "frozen"\nlabel = "deep"\nlayers = 9') == [
+        "strategy[3] on tiny-vit: layers: 9 is beyond the 4 blocks of the backbone",
+        "strategy[3] on tiny-wav2vec2: layers: 9 is beyond the 4 blocks of the backbone",
+    ]
+    (line,) = bad(catalog, f'use = "distillation"\nteacher = {{ use = "transformers", path = "{model_folder("vit")}" }}')
+    assert line == "strategy[3] on tiny-vit: teacher: its 23,970 parameters are fewer than the student's 540,170"
+
+
+def test_a_prefix_longer_than_the_positions_is_a_mistake(catalog, model_folder):
+    text = BASE + f'[[backbone]]\nuse = "transformers"\nlabel = "bert"\npath = "{model_folder("bert")}"\n[[task]]\nuse = "word-sentiment"\n'
+    text += '[[strategy]]\nuse = "prefix"\nlength = 70\nposition_shift = true\n'
+    with pytest.raises(SuiteError, match=r"strategy\[3\] on bert: length: a prefix of 70 leaves nothing of the backbone's 64 positions"):
+        trials(catalog, text)
+
+
+def test_nested_plugins_stand_complete_in_the_trial_and_decide_its_id(catalog, model_folder):
+    def distilled(folder, **options):
+        extra = "".join(f"{key} = {value}\n" for key, value in options.items())
+        text = BASE + f'[[strategy]]\nuse = "distillation"\nteacher = {{ use = "tiny-vit" }}\n{extra}'
+        return next(t for t in trials(catalog, text) if t.strategy.use == "distillation" and t.target == "digits")
+
+    trial = distilled("vit")
+    assert trial.strategy.options["teacher"] == {"use": "tiny-vit", "pretrained": True}
+    assert set(trial.strategy.fingerprint["teacher"]) == {"config", "weights"}
+    rebuilt = catalog.build("strategies", trial.strategy.use, trial.strategy.options)
+    assert catalog.options(rebuilt) == trial.strategy.options
+    other = replace(trial, strategy=replace(trial.strategy, fingerprint={"teacher": {"config": "x", "weights": "y"}}))
+    assert other.cell != trial.cell
+
+
+def test_the_code_of_a_nested_strategy_decides_the_id(catalog):
+    def pretrained(then):
+        text = (
+            BASE
+            + f'[[backbone]]\nuse = "minilm"\n[[task]]\nuse = "word-sentiment"\n[[strategy]]\nuse = "adaptive_pretraining"\nthen = "{then}"\n'
+        )
+        return next(t for t in trials(catalog, text) if t.strategy.use == "adaptive_pretraining" and not t.not_applicable)
+
+    assert pretrained("bitfit").code != pretrained("prefix").code

@@ -10,19 +10,19 @@ SPEECH = ("wav2vec2", "hubert", "whisper", "audio-spectrogram-transformer")
 KINDS = (*TEXT, *VISION, *SPEECH)
 
 _SIZE = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64}
-_CONV = {"conv_dim": (16, 16, 16), "conv_kernel": (10, 3, 3), "conv_stride": (10, 8, 8), "num_feat_extract_layers": 3}
-_CONV |= {"num_conv_pos_embeddings": 16, "num_conv_pos_embedding_groups": 4, "classifier_proj_size": 16}
+_CONV = {"conv_dim": (16, 16, 16), "conv_kernel": (8, 8, 8), "conv_stride": (8, 8, 8), "num_feat_extract_layers": 3}
+_CONV |= {"num_conv_pos_embeddings": 16, "num_conv_pos_embedding_groups": 2, "classifier_proj_size": 16}
 
 
 def config(kind):
     import transformers as t
 
-    words = {"vocab_size": 200, "max_position_embeddings": 64}
+    words = {"vocab_size": 100, "max_position_embeddings": 64}
     makers = {
         "bert": lambda: t.BertConfig(**_SIZE, **words),
-        "roberta": lambda: t.RobertaConfig(**_SIZE, **words, pad_token_id=0),
+        "roberta": lambda: t.RobertaConfig(**_SIZE, **{**words, "max_position_embeddings": 66}, type_vocab_size=1, pad_token_id=0),
         "distilbert": lambda: t.DistilBertConfig(dim=32, n_layers=2, n_heads=4, hidden_dim=64, **words),
-        "gpt2": lambda: t.GPT2Config(n_embd=32, n_layer=2, n_head=4, n_positions=64, vocab_size=200, pad_token_id=0),
+        "gpt2": lambda: t.GPT2Config(n_embd=32, n_layer=2, n_head=4, n_positions=64, vocab_size=100, pad_token_id=0),
         "vit": lambda: t.ViTConfig(**_SIZE, image_size=32, patch_size=8),
         "deit": lambda: t.DeiTConfig(**_SIZE, image_size=32, patch_size=8),
         "swin": lambda: t.SwinConfig(
@@ -45,10 +45,12 @@ def config(kind):
             eos_token_id=2,
             decoder_start_token_id=1,
         ),
-        "resnet": lambda: t.ResNetConfig(embedding_size=8, hidden_sizes=[8, 16], depths=[2, 2], layer_type="basic"),
+        "resnet": lambda: t.ResNetConfig(embedding_size=8, hidden_sizes=[8, 16], depths=[1, 1], layer_type="basic"),
         "wav2vec2": lambda: t.Wav2Vec2Config(**_SIZE, **_CONV),
         "hubert": lambda: t.HubertConfig(**_SIZE, **_CONV),
-        "audio-spectrogram-transformer": lambda: t.ASTConfig(**_SIZE, max_length=102, num_mel_bins=16),
+        "audio-spectrogram-transformer": lambda: t.ASTConfig(
+            **_SIZE, max_length=64, num_mel_bins=16, patch_size=8, frequency_stride=8, time_stride=8
+        ),
     }
     return makers[kind]()
 
@@ -103,7 +105,7 @@ def _save_feature_extractor(kind, folder):
     from transformers import ASTFeatureExtractor, Wav2Vec2FeatureExtractor, WhisperFeatureExtractor
 
     if kind == "audio-spectrogram-transformer":
-        ASTFeatureExtractor(num_mel_bins=16, max_length=102).save_pretrained(folder)
+        ASTFeatureExtractor(num_mel_bins=16, max_length=64).save_pretrained(folder)
     elif kind == "whisper":
         WhisperFeatureExtractor(feature_size=16, chunk_length=1).save_pretrained(folder)
     else:

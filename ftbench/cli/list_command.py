@@ -42,7 +42,7 @@ def _print(catalog: Catalog, kind: str, name: str, cls: type) -> None:
 
 
 def _print_support(catalog: Catalog) -> None:
-    from ..support import support_matrix
+    from ..support import refusals, support_matrix
 
     support = support_matrix(catalog)
     width = max(map(len, support.reasons), default=0)
@@ -51,8 +51,8 @@ def _print_support(catalog: Catalog) -> None:
         click.echo(" " * (width + 2) + "│ " * number + architecture)
     for name, reasons in support.reasons.items():
         click.echo(f"{name:<{width}}  " + " ".join("-" if reasons[a] else "+" for a in support.architectures))
-    for reason in sorted({reason for reasons in support.reasons.values() for reason in reasons.values() if reason}):
-        click.echo(f"-: {reason}")
+    for line in refusals(*support.reasons.values()):
+        click.echo(f"-: {line}")
 
 
 def _origin(catalog: Catalog, kind: str, name: str) -> list[str]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from annotated_types import Ge, Gt, Lt
-from ftbench import NotApplicable
+from ftbench import About, NotApplicable
 
 from .injected import Injected
 from .targets import Role, named, refuse_without
@@ -20,7 +20,14 @@ if TYPE_CHECKING:
 
 @dataclass
 class AdaLoRA(Injected):
-    """h = W₀x + P·Λ·Q·x; the least important of all singular values are put to zero as training goes on."""
+    """Train low-rank updates in the form of singular values; the least important of all are put to zero as training goes on."""
+
+    about: ClassVar[About] = About(
+        paper="Zhang et al. 2023, arXiv:2303.10512",
+        equation="h = W₀x + (α/r)·P·Λ·Q·x + γ(‖PᵀP − I‖ + ‖QQᵀ − I‖), least important λ put to zero",
+        when="A fixed budget of ranks that layers should share out themselves.",
+        limits="It needs some hundred steps to learn importance, and adapts no convolutions.",
+    )
 
     lr_ratio: ClassVar[float] = 10.0
     starts_within: ClassVar[float | None] = 0.0

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from annotated_types import Ge, Gt
-from ftbench import NotApplicable, Strategy
+from ftbench import About, NotApplicable, Strategy
 
 if TYPE_CHECKING:
     from ftbench import Bench, Card, Learner
@@ -14,7 +14,14 @@ if TYPE_CHECKING:
 
 @dataclass
 class Adapter(Strategy):
-    """h + W_up·σ(W_down·h) where a sublayer's output leaves, before the residual sum; near the identity at first."""
+    """Train small bottleneck networks where a sublayer's output leaves, before the residual sum; near the identity at first."""
+
+    about: ClassVar[About] = About(
+        paper="Houlsby et al. 2019, arXiv:1902.00751; Pfeiffer et al. 2021, arXiv:2005.00247; He et al. 2022, arXiv:2110.04366",
+        equation="h + W_up·σ(W_down·h); parallel: f(h) + s·W_up·σ(W_down·h)",
+        when="Medium data, many tasks, and accuracy close to full fine-tuning.",
+        limits="It cannot be merged: every forward pass is some percent slower; `parallel` needs feed-forward parts.",
+    )
 
     lr_ratio: ClassVar[float] = 10.0
     starts_within: ClassVar[float | None] = 1e-2

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from annotated_types import Ge, Gt, Lt
-from ftbench import Loader, NotApplicable, Strategy
+from ftbench import About, Loader, NotApplicable, Strategy
 
 from .full import Full
 
@@ -17,6 +17,13 @@ if TYPE_CHECKING:
 @dataclass
 class AdaptivePretraining(Strategy):
     """Pretrain further on the training texts of the first task, without their labels; then fine-tune as `then` does."""
+
+    about: ClassVar[About] = About(
+        paper="Gururangan et al. 2020, arXiv:2004.10964; Devlin et al. 2019 (masking)",
+        equation="min −log p(masked tokens | rest), or −log p(next | before); then the strategy that follows",
+        when="Text far from the pretraining, and more of it than there are labels.",
+        limits="Text only; in a sequence it reads the first task's text; the pretraining is part of its price.",
+    )
 
     epochs: Annotated[int, Ge(1)] = 100
     """Passes over the texts; the paper takes 100 for the texts of a task."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from ftbench import NotApplicable, Strategy
+from ftbench import About, NotApplicable, Strategy
 
 if TYPE_CHECKING:
     from ftbench import Bench, Card, Learner
@@ -18,11 +18,21 @@ Which = Literal["all", "query", "key", "value", "attention_output", "ffn_in", "f
 class BitFit(Strategy):
     """Train every bias and the head."""
 
+    about: ClassVar[About] = About(
+        paper="Ben Zaken et al. 2022, arXiv:2106.10199",
+        equation="h = W₀x + b; only b trains",
+        when="Small to medium data, where a task may keep a tenth of a percent of the model.",
+        limits="A network without biases has little to train; on large data it stays behind full fine-tuning.",
+    )
+
     lr_ratio: ClassVar[float] = 10.0
     starts_within: ClassVar[float | None] = 0.0
 
     which: tuple[Which, ...] = ("all",)
     """Whose biases train: `all`, or those of some projections, as the reference implementation's `--bias-terms`."""
+
+    freeze_feature_encoder: bool = True
+    """Leave out the biases of a convolutional front end, which full fine-tuning freezes too."""
 
     def check(self, card: Card) -> None:
         """Refuse a backbone without the projections asked for."""
@@ -32,9 +42,9 @@ class BitFit(Strategy):
             raise NotApplicable(message)
 
     def prepare(self, learner: Learner, bench: Bench) -> None:
-        """Freeze all that is not a bias; a frozen convolutional front end keeps its biases, as in full fine-tuning."""
+        """Freeze all that is not a bias."""
         learner.freeze_backbone()
-        front = {id(p) for module in learner.modules("feature_encoder") for p in module.parameters()}
+        front = {id(p) for module in learner.modules("feature_encoder") for p in module.parameters() if self.freeze_feature_encoder}
         projections = [module for role in self.which for module in learner.modules(role)]
         # Where layers of peft stand around a projection, its bias is within.
         wanted = {id(getattr(module, "base_layer", module).bias) for module in projections}

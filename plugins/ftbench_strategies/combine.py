@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from annotated_types import Len
-from ftbench import NotApplicable, PluginError, Strategy
+from ftbench import About, NotApplicable, PluginError, Strategy
 
 from .injected import Injected
 
@@ -25,6 +25,13 @@ _STEERING = {"fit": "trains in its own way", "before_step": "freezes and opens a
 @dataclass
 class Combine(Strategy):
     """All `parts` are put in, one after another; whatever any of them trains, trains, at that part's own learning rate."""
+
+    about: ClassVar[About] = About(
+        paper="Mao et al. 2022, arXiv:2110.07577; Ding et al. 2023, doi:10.1038/s42256-023-00626-4",
+        equation="that of the parts, together",
+        when="LoRA with biases, an adapter with prompts: when one cheap method is not quite enough.",
+        limits="Two parts of one kind, two that inject layers of peft, and parts that steer the training collide, and are refused.",
+    )
 
     parts: Annotated[tuple[Strategy, ...], Len(2)]
     """The strategies: names, or tables with `use` and options, in the order in which they are put in."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from annotated_types import Ge, Gt, Le
-from ftbench import Backbone, ClassificationTask, NotApplicable, Strategy, UserError
+from ftbench import About, Backbone, ClassificationTask, NotApplicable, Strategy, UserError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,10 +17,17 @@ if TYPE_CHECKING:
 
 @dataclass
 class Distillation(Strategy):
-    """α·CE(y, z_s) + (1 − α)·T²·KL(softmax(z_t/T) ‖ softmax(z_s/T)), the divergence a mean over the batch.
+    """Train a smaller student on the labels and on the softened answers of a fine-tuned teacher, averaged over the batch.
 
     The teacher is fully fine-tuned inside the trial and charged to it: another backbone, or the whole of the student's own.
     """
+
+    about: ClassVar[About] = About(
+        paper="Hinton et al. 2015, arXiv:1503.02531; Sanh et al. 2019, arXiv:1910.01108",
+        equation="α·CE(y, z_s) + (1 − α)·T²·KL(softmax(z_t/T) ‖ softmax(z_s/T))",
+        when="When the model in use must be smaller and faster than the one that can be trained.",
+        limits="The teacher's training is part of its price; with hidden states both must read the same tokens.",
+    )
 
     moves_statistics: ClassVar[bool] = True
 

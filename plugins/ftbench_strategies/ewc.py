@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from annotated_types import Ge, Le
-from ftbench import Strategy
+from ftbench import About, Strategy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,7 +19,17 @@ if TYPE_CHECKING:
 
 @dataclass
 class EWC(Strategy):
-    """L_B + (λ/2)·Σᵢ Fᵢ·(θᵢ − θ*ᵢ)², F the diagonal Fisher information of the earlier tasks, heads left out."""
+    """Train everything; each weight is held where earlier tasks left it as strongly as they need it, heads left out.
+
+    F is the diagonal of the Fisher information, taken example by example in evaluation mode.
+    """
+
+    about: ClassVar[About] = About(
+        paper="Kirkpatrick et al. 2017, arXiv:1612.00796; Schwarz et al. 2018, arXiv:1805.06370 (online)",
+        equation="L_B + (λ/2)·Σᵢ Fᵢ·(θᵢ − θ*ᵢ)²",
+        when="Tasks come one after another and old data may not be kept.",
+        limits="It means something in sequences only; a network sure of its answers has little information, and λ must grow with it.",
+    )
 
     needs_sequence: ClassVar[bool] = True
     starts_within: ClassVar[float | None] = 0.0

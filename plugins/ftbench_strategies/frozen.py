@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from annotated_types import Ge
-from ftbench import NotApplicable, Strategy, UserError
+from ftbench import About, NotApplicable, Strategy, UserError
 
 if TYPE_CHECKING:
     from ftbench import Bench, Card, Learner
@@ -15,6 +15,13 @@ if TYPE_CHECKING:
 @dataclass
 class Frozen(Strategy):
     """Train the head; parameters and buffers of the backbone stay bit-identical, in evaluation mode."""
+
+    about: ClassVar[About] = About(
+        paper="Yosinski et al. 2014, arXiv:1411.1792; Yang et al. 2021, arXiv:2105.01051 (mix of layers)",
+        equation="h = g(φ(x)); only g trains (and the last k blocks, or softmax(w) over layers)",
+        when="Very little data, many tasks on one backbone, or a first answer in seconds.",
+        limits="It cannot change a feature the pretraining did not learn; chosen or mixed layers need blocks of one shape.",
+    )
 
     lr_ratio: ClassVar[float] = 20.0
 

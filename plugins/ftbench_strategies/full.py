@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from ftbench import Strategy
+from ftbench import About, Strategy
 
 if TYPE_CHECKING:
     from ftbench import Bench, Learner
@@ -14,6 +14,13 @@ if TYPE_CHECKING:
 @dataclass
 class Full(Strategy):
     """Train every parameter."""
+
+    about: ClassVar[About] = About(
+        paper="Devlin et al. 2019, arXiv:1810.04805; Baevski et al. 2020, arXiv:2006.11477",
+        equation="min_θ E[ℓ(f_θ(x), y)] over all θ",
+        when="Enough data and memory, one model per task; the yardstick for every other strategy.",
+        limits="It takes gradients and optimizer state for every parameter, forgets what it knew most, and stores a whole model per task.",
+    )
 
     starts_within: ClassVar[float | None] = 0.0
     moves_statistics: ClassVar[bool] = True

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from annotated_types import Ge, Gt
-from ftbench import Strategy
+from ftbench import About, Strategy
 
 if TYPE_CHECKING:
     from ftbench import Bench, Learner
@@ -15,6 +15,13 @@ if TYPE_CHECKING:
 @dataclass
 class Gradual(Strategy):
     """The head trains first; each `epochs_per_group` epochs the next group from the top joins it, until all do."""
+
+    about: ClassVar[About] = About(
+        paper="Howard and Ruder 2018, arXiv:1801.06146",
+        equation="epoch e trains the head and the top e − 1 groups; η_{l−1} = η_l / 2.6",
+        when="Little data, when full fine-tuning forgets or diverges at the start.",
+        limits="With fewer epochs than groups the lowest are never reached; it saves no optimizer memory at its end.",
+    )
 
     starts_within: ClassVar[float | None] = 0.0
     moves_statistics: ClassVar[bool] = True

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from ftbench import About
+
 from .injected import Injected
 from .targets import named, refuse_without
 
@@ -14,7 +16,14 @@ if TYPE_CHECKING:
 
 @dataclass
 class IA3(Injected):
-    """l_k ⊙ Kx, l_v ⊙ Vx, and W₂(l_ff ⊙ σ(W₁x)); every vector begins at one."""
+    """Train vectors that rescale keys, values and the inner activations of feed-forward parts; every one begins at one."""
+
+    about: ClassVar[About] = About(
+        paper="Liu et al. 2022, arXiv:2205.05638",
+        equation="softmax(Q(l_k ⊙ K)ᵀ/√d)(l_v ⊙ V); W₂(l_ff ⊙ σ(W₁x))",
+        when="Few examples, and a file of some thousand numbers per task.",
+        limits="It only rescales; it adapts no network without attention.",
+    )
 
     lr_ratio: ClassVar[float] = 50.0
     starts_within: ClassVar[float | None] = 0.0

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from annotated_types import Ge
-from ftbench import Strategy
+from ftbench import About, Strategy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,7 +19,14 @@ if TYPE_CHECKING:
 
 @dataclass
 class L2SP(Strategy):
-    """Loss + (α/2)·‖w − w⁰‖² + (β/2)·‖head‖², w⁰ the pretrained weights."""
+    """Train everything, pulled towards the pretrained weights w⁰ instead of towards zero."""
+
+    about: ClassVar[About] = About(
+        paper="Li et al. 2018, arXiv:1802.01483",
+        equation="ℓ + (α/2)·‖w − w⁰‖² + (β/2)·‖head‖²",
+        when="Little data and a target close to the pretraining.",
+        limits="It holds a second copy of the weights.",
+    )
 
     starts_within: ClassVar[float | None] = 0.0
     moves_statistics: ClassVar[bool] = True

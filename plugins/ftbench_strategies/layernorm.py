@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from ftbench import Strategy
+from ftbench import About, Strategy
 
 if TYPE_CHECKING:
     from ftbench import Bench, Learner
@@ -15,13 +15,23 @@ if TYPE_CHECKING:
 class LayerNorm(Strategy):
     """Train the weights and biases of every normalisation, and the head; running statistics stay."""
 
+    about: ClassVar[About] = About(
+        paper="Zhao et al. 2024, arXiv:2312.11420",
+        equation="γ ⊙ norm(h) + β; only γ and β train",
+        when="As BitFit; cheapest where norms are what has to move.",
+        limits="It is the least expressive of the sparse methods.",
+    )
+
     lr_ratio: ClassVar[float] = 10.0
     starts_within: ClassVar[float | None] = 0.0
 
+    freeze_feature_encoder: bool = True
+    """Leave out the norms of a convolutional front end, which full fine-tuning freezes too."""
+
     def prepare(self, learner: Learner, bench: Bench) -> None:
-        """Freeze all but the normalisations, those of a frozen convolutional front end left out."""
+        """Freeze all but the normalisations."""
         from .modules.norms import normalisations
 
         learner.freeze_backbone()
-        for module in normalisations(learner):
+        for module in normalisations(learner, front=not self.freeze_feature_encoder):
             module.requires_grad_(requires_grad=True)

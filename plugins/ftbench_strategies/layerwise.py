@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from annotated_types import Gt, Le
-from ftbench import Strategy
+from ftbench import About, Strategy
 
 if TYPE_CHECKING:
     from ftbench import Bench, Learner
@@ -15,6 +15,13 @@ if TYPE_CHECKING:
 @dataclass
 class Layerwise(Strategy):
     """Train everything; each block's rate is `decay` times that of the block above it."""
+
+    about: ClassVar[About] = About(
+        paper="Howard and Ruder 2018, arXiv:1801.06146; Clark et al. 2020, arXiv:2003.10555",
+        equation="η_l = η·decay^(L − l)",
+        when="Where full fine-tuning is possible and the target is close to the pretraining.",
+        limits="It saves neither memory nor time over full fine-tuning.",
+    )
 
     starts_within: ClassVar[float | None] = 0.0
     moves_statistics: ClassVar[bool] = True

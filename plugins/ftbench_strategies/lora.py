@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from annotated_types import Ge, Gt, Lt
+from ftbench import About
 
 from .injected import Injected
 from .targets import Role, named, refuse_without
@@ -17,7 +18,14 @@ if TYPE_CHECKING:
 
 @dataclass
 class LoRA(Injected):
-    """h = W₀x + (α/r)·B·A·x; A and B train, W₀ does not; merged into W₀ at the end."""
+    """Train low-rank updates A and B beside frozen matrices; they are merged into them at the end."""
+
+    about: ClassVar[About] = About(
+        paper="Hu et al. 2022, arXiv:2106.09685; rsLoRA arXiv:2312.03732; DoRA arXiv:2402.09353; LoRA-FA arXiv:2308.03303; LoRA+ arXiv:2402.12354",
+        equation="h = W₀x + (α/r)·B·A·x",
+        when="The default choice when full fine-tuning is too dear: no cost at inference, one small file per task.",
+        limits="Where the update needs a high rank it stays behind; in GPT-2 query, key and value are one matrix and share A; lora-fa cannot be combined.",
+    )
 
     lr_ratio: ClassVar[float] = 10.0
     starts_within: ClassVar[float | None] = 0.0

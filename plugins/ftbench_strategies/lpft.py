@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from annotated_types import Ge, Gt, Lt
-from ftbench import Strategy
+from ftbench import About, Strategy
 
 if TYPE_CHECKING:
     from ftbench import Bench, Learner
@@ -15,6 +15,13 @@ if TYPE_CHECKING:
 @dataclass
 class LinearProbeThenFull(Strategy):
     """The head alone trains for a share of the steps, at the rate of a probe; then everything, at that of fine-tuning."""
+
+    about: ClassVar[About] = About(
+        paper="Kumar et al. 2022, arXiv:2202.10054",
+        equation="g alone, then (φ, g) from there",
+        when="When the target differs from what will be seen later: a fitted head distorts the features less.",
+        limits="It needs the memory of full fine-tuning in its second half.",
+    )
 
     starts_within: ClassVar[float | None] = 0.0
     moves_statistics: ClassVar[bool] = True

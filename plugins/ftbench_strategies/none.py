@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from ftbench import Strategy
+from ftbench import About, Strategy
 
 if TYPE_CHECKING:
     from ftbench import Bench, Learner
@@ -14,6 +14,13 @@ if TYPE_CHECKING:
 @dataclass
 class Untrained(Strategy):
     """Train nothing."""
+
+    about: ClassVar[About] = About(
+        paper="–",
+        equation="nothing is minimised",
+        when="Always: it is the row that tells what the head's random guess is worth.",
+        limits="It learns nothing.",
+    )
 
     starts_within: ClassVar[float | None] = 0.0
 

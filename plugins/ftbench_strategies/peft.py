@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping  # noqa: TC003 - the core resolves option types at run time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from annotated_types import Gt
-from ftbench import NotApplicable, PluginError, suggestion
+from ftbench import About, NotApplicable, PluginError, suggestion
 
 from .injected import Injected
 from .targets import Role, named, refuse_without
@@ -23,6 +23,13 @@ _KEEPS_IDS = ("PREFIX_TUNING", "CARTRIDGE")
 @dataclass
 class Peft(Injected):
     """Whatever peft offers, with its own arguments; the head trains too."""
+
+    about: ClassVar[About] = About(
+        paper="that of the method named",
+        equation="that of the method named",
+        when="A method of peft that has no strategy of its own here.",
+        limits="What peft does not do for a kind of layer is not applicable, in peft's own words.",
+    )
 
     method: str
     """Name of a peft configuration, such as `OFTConfig` or `oft`."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from annotated_types import Ge
-from ftbench import NotApplicable, Strategy, UserError
+from ftbench import About, NotApplicable, Strategy, UserError
 
 if TYPE_CHECKING:
     from ftbench import Bench, Card, Learner
@@ -18,6 +18,13 @@ SHIFTED = ("bert", "roberta", "gpt2")
 @dataclass
 class Prefix(Strategy):
     """Each attention layer attends to `length` trained key and value vectors beside its own."""
+
+    about: ClassVar[About] = About(
+        paper="Li and Liang 2021, arXiv:2101.00190; Liu et al. 2022, arXiv:2110.07602 (P-tuning v2)",
+        equation="softmax(Q[P_k; K]ᵀ/√d)·[P_v; V] in every layer",
+        when="Many tasks in one batch on one frozen model; in speech, where the number of frames must stay.",
+        limits="It is sensitive to its rate and length, and needs attention that takes further keys.",
+    )
 
     lr_ratio: ClassVar[float] = 50.0
     needs_roles: ClassVar[frozenset[str]] = frozenset({"attention"})

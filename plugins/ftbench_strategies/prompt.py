@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from annotated_types import Ge, Lt
-from ftbench import NotApplicable, Strategy
+from ftbench import About, NotApplicable, Strategy
 
 if TYPE_CHECKING:
     from ftbench import Bench, Card, Learner
@@ -18,6 +18,13 @@ EXAMPLES = 32
 @dataclass
 class Prompt(Strategy):
     """`length` trained tokens enter with the input, behind the class tokens, and leave after the last block."""
+
+    about: ClassVar[About] = About(
+        paper="Lester et al. 2021, arXiv:2104.08691; Jia et al. 2022, arXiv:2203.12119 (VPT)",
+        equation="blocks([cls; P; E(x)]), P of length P trains; deep: a new P for every block",
+        when="Large models; images with VPT-deep; when a task may keep only some vectors.",
+        limits="Small models learn little from it; it lengthens every sequence; networks without one sequence of tokens have no place for it.",
+    )
 
     lr_ratio: ClassVar[float] = 50.0
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from annotated_types import Ge
-from ftbench import Strategy
+from ftbench import About, Strategy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,6 +32,13 @@ class Remembered:
 @dataclass
 class Replay(Strategy):
     """Each step learns one batch of the new task and one of the memory, the mean over both."""
+
+    about: ClassVar[About] = About(
+        paper="Chaudhry et al. 2019, arXiv:1902.10486",
+        equation="(ℓ(new batch) + ℓ(batch of memory)) / 2",
+        when="Tasks come one after another and some old data may be kept.",
+        limits="It means something in sequences only, and doubles the price of a step.",
+    )
 
     needs_sequence: ClassVar[bool] = True
     starts_within: ClassVar[float | None] = 0.0

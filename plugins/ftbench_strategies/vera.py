@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from annotated_types import Ge
+from ftbench import About
 
 from .injected import Injected
 from .targets import Role, named, refuse_without
@@ -16,7 +17,14 @@ if TYPE_CHECKING:
 
 @dataclass
 class VeRA(Injected):
-    """h = W₀x + Λ_b·B·Λ_d·A·x; A and B are drawn once, shared by all layers and frozen, the diagonals train."""
+    """Train two vectors per matrix that scale low-rank updates which are drawn once, shared by all layers, and frozen."""
+
+    about: ClassVar[About] = About(
+        paper="Kopiczko et al. 2024, arXiv:2310.11454",
+        equation="h = W₀x + Λ_b·B·Λ_d·A·x, A and B random, shared, frozen",
+        when="Thousands of tasks on one model, where even LoRA's files are large.",
+        limits="It learns slowly, at rates five times LoRA's, and adapts no convolutions.",
+    )
 
     lr_ratio: ClassVar[float] = 50.0
     starts_within: ClassVar[float | None] = 0.0

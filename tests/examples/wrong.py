@@ -95,7 +95,61 @@ class Picky(Strategy):
         learner.freeze_backbone()
 
 
+@dataclass
+class SquaredBatches(Strategy):
+    """Takes the square of a batch's mean gradient for the mean of squares, as some published EWC does."""
+
+    def prepare(self, learner, bench):
+        learner.model.requires_grad_(True)
+        self.information, self.anchor = {}, {}
+
+    def end_stage(self, learner, bench):
+        loader = bench.loader()
+        for portions in loader:
+            learner.model.zero_grad()
+            for portion in portions:
+                bench.task.loss(learner.forward(portion.batch), portion.batch).backward()
+            for name, parameter in learner.trainable():
+                squared = parameter.grad.square() / loader.steps if parameter.grad is not None else torch.zeros_like(parameter)
+                self.information[name] = self.information.get(name, 0) + squared
+        learner.model.zero_grad()
+        self.anchor = {name: parameter.detach().clone() for name, parameter in learner.trainable()}
+
+    def loss(self, learner, batch, outputs, task_loss):
+        for name, parameter in learner.trainable():
+            if name in self.anchor:
+                task_loss = task_loss + 1e3 * (self.information[name] * (parameter - self.anchor[name]).square()).sum()
+        return task_loss
+
+
+@dataclass
+class ForgottenTemperature(Strategy):
+    """Distils at a temperature and does not multiply by its square."""
+
+    temperature: float = 2.0
+
+    def prepare(self, learner, bench):
+        learner.model.requires_grad_(True)
+
+    def fit(self, learner, bench):
+        self.teacher = bench.load()
+        with torch.no_grad():
+            for parameter in self.teacher.head_parameters():
+                parameter.mul_(5)
+        self.teacher.eval()
+        bench.train(learner, self)
+
+    def loss(self, learner, batch, outputs, task_loss):
+        with torch.no_grad():
+            wanted = (self.teacher.forward(batch).logits / self.temperature).log_softmax(-1)
+        given = (outputs.logits / self.temperature).log_softmax(-1)
+        apart = torch.nn.functional.kl_div(given, wanted, reduction="batchmean", log_target=True)
+        return task_loss / 2 + apart / 2
+
+
 @hookimpl
 def ftbench_strategies():
-    found = (LeakedEmbedding, MovingNorm, LostHead, WrongMerge, NoIdentity, Unseeded, Picky)
+    found = (
+        LeakedEmbedding, MovingNorm, LostHead, WrongMerge, NoIdentity, Unseeded, Picky, SquaredBatches, ForgottenTemperature,
+    )  # fmt: skip
     return {cls.__name__: cls for cls in found}

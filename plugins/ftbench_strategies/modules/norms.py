@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from ftbench import Learner
 
 
-def normalisations(learner: Learner) -> list[nn.Module]:
-    """List layer, group and batch normalisations outside the heads and the convolutional front end."""
-    left_out = [*learner.head, *learner.modules("feature_encoder")]
+def normalisations(learner: Learner, *, front: bool = False) -> list[nn.Module]:
+    """List layer, group and batch normalisations outside the heads; those of a convolutional front end only if asked."""
+    left_out = [*learner.head, *([] if front else learner.modules("feature_encoder"))]
     outside = {id(inner) for module in left_out for inner in module.modules()}
     kinds = (nn.LayerNorm, nn.GroupNorm, nn.RMSNorm, _BatchNorm)
     return [module for module in learner.model.modules() if isinstance(module, kinds) and id(module) not in outside]

@@ -10,13 +10,13 @@ from tests.tiny_models import build
 
 # Hidden 32, two layers, four heads, feed-forward 64, two labels: the head, and what each strategy adds or opens.
 TINY = {
-    "bert": {"head": 66, "bitfit": 640, "lora": 2048, "prefix": 2560},
-    "vit": {"head": 66, "bitfit": 640, "lora": 2048, "prefix": 2560},
-    "audio-spectrogram-transformer": {"head": 130, "bitfit": 640, "lora": 2048, "prefix": 2560},
-    "wav2vec2": {"head": 562, "bitfit": 704 - 16, "lora": 2048, "prefix": 2560},
-    "gpt2": {"head": 64, "bitfit": 736, "lora": 2048, "prefix": 2560},
-    "roberta": {"head": 1122, "bitfit": 608, "lora": 2048, "prefix": 2560},
-    "resnet": {"head": 34, "bitfit": 8 + 4 * 8 + 4 * 16 + 16},
+    "bert": {"total": 23_586, "head": 66, "bitfit": 640, "layernorm": 320, "lora": 2048, "prefix": 2560},
+    "vit": {"total": 23_970, "head": 66, "bitfit": 640, "layernorm": 320, "lora": 2048, "prefix": 2560},
+    "audio-spectrogram-transformer": {"total": 20_002, "head": 130, "bitfit": 640, "layernorm": 320, "lora": 2048, "prefix": 2560},
+    "wav2vec2": {"total": 30_818, "head": 562, "bitfit": 704, "layernorm": 384, "lora": 2048, "prefix": 2560},
+    "gpt2": {"total": 30_784, "head": 64, "bitfit": 736, "layernorm": 320, "lora": 2048, "prefix": 2560},
+    "roberta": {"total": 23_618, "head": 1122, "bitfit": 608, "layernorm": 320, "lora": 2048, "prefix": 2560},
+    "resnet": {"total": 6_090, "head": 34, "bitfit": 72, "layernorm": 144},
 }
 
 
@@ -130,10 +130,16 @@ def test_base_size_counts_are_the_published_ones(kind, use, catalog):
 def test_the_tiny_models_are_the_size_they_are_said_to_be(kind):
     model = build(kind)
     learner = learner_of(kind, model)
+    assert sum(p.numel() for p in model.parameters()) == TINY[kind]["total"]
     assert sum(p.numel() for p in learner.head_parameters()) == TINY[kind]["head"]
 
 
 @pytest.mark.parametrize("kind", TINY)
-def test_the_tiny_models_have_as_many_biases_as_counted_by_hand(kind, catalog):
-    """In Wav2Vec2 the 16 biases of the frozen front end are left out."""
-    assert opened(catalog, kind, build(kind), "bitfit")[0] == TINY[kind]["bitfit"]
+def test_the_tiny_models_have_as_many_biases_and_norms_as_counted_by_hand(kind, catalog):
+    for use in ("bitfit", "layernorm"):
+        assert opened(catalog, kind, build(kind), use, freeze_feature_encoder=False)[0] == TINY[kind][use]
+
+
+def test_a_frozen_front_end_keeps_its_biases_and_its_norm(catalog):
+    assert opened(catalog, "wav2vec2", build("wav2vec2"), "bitfit")[0] == 704 - 16
+    assert opened(catalog, "wav2vec2", build("wav2vec2"), "layernorm")[0] == 384 - 32

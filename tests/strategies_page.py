@@ -1,0 +1,122 @@
+"""Write `plugins/ftbench_strategies/README.md` from the code: `python tests/strategies_page.py`; a test holds it to the code."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import json
+from pathlib import Path
+
+import torch
+from ftbench import Learner, NotApplicable, Plugins, quantity
+from ftbench.descriptions import option_descriptions
+from ftbench.support import refusals, support_matrix
+
+from ftbench_backbones.architectures import ARCHITECTURES
+from ftbench_backbones.loading import make_card
+
+PAGE = Path(__file__).parent.parent / "plugins" / "ftbench_strategies" / "README.md"
+SHOWN = {"bert": "BERT-base", "vit": "ViT-B/16", "wav2vec2": "Wav2Vec2-base"}
+# What cannot be counted with its defaults alone, or without data.
+OPTIONS = {"prompt": {"init": "uniform"}, "combine": {"parts": ["lora", "bitfit"]}, "peft": {"method": "oft"}}
+BY_OTHERS = {"peft": "by method", "combine": "the sum of its parts", "adaptive_pretraining": "as the strategy that follows"}
+
+HEAD = """# Fine-tuning strategies
+
+Each file of this folder is one strategy; `modules/` holds what needs torch. What follows is made from the code by
+`make docs` and held to it by a test. *Trained* counts the parameters outside the head, over those of the backbone, with
+default options; the head comes on top of it (of two classes: 1,538 in BERT-base and ViT-B/16, 197,378 in Wav2Vec2-base).
+"""
+
+
+class Countable:
+    """As much of a bench as preparing needs where nothing is trained."""
+
+    device, seed, steps, per_epoch = torch.device("cpu"), 0, 100, 10
+    training = type("Protocol", (), {"lr": 1e-3, "weight_decay": 0.0, "batch_size": 16})
+
+    def loader(self) -> Countable:
+        """Stand in for the loader, which is asked for its length alone."""
+        return self
+
+    def generator(self, purpose: str) -> None:
+        """Draw nothing."""
+
+
+def base_size(kind: str) -> Learner:
+    """Make a base-size network whose weights are left as they lie in memory: only their number matters."""
+    import transformers as t
+
+    auto, config = {
+        "bert": (t.AutoModelForSequenceClassification, t.BertConfig()),
+        "vit": (t.AutoModelForImageClassification, t.ViTConfig()),
+        "wav2vec2": (t.AutoModelForAudioClassification, t.Wav2Vec2Config()),
+    }[kind]
+    config.num_labels = 2
+    with torch.device("meta"):
+        model = auto.from_config(config)
+    card = make_card({"model_type": kind}, licence="", source="", full_lr=1.0)
+    return Learner(model.to_empty(device="cpu").eval(), ARCHITECTURES[kind].resolve(model), None, card)
+
+
+def trained(catalog, name: str, kind: str) -> str:
+    """Give how many parameters outside the head train, and their share of the backbone's."""
+    strategy = catalog.build("strategies", name, OPTIONS.get(name, {}))
+    learner = base_size(kind)
+    try:
+        strategy.check(learner.card)
+    except NotApplicable:
+        return "not applicable"
+    whole = sum(parameter.numel() for parameter in learner.backbone_parameters())
+    strategy.prepare(learner, Countable())
+    head = {id(parameter) for parameter in learner.head_parameters()}
+    count = sum(parameter.numel() for _, parameter in learner.trainable() if id(parameter) not in head)
+    return f"{count:,} ({quantity(100 * count / whole, '%')})" if count else "0"
+
+
+def page(catalog) -> str:
+    """Give the whole page."""
+    support = support_matrix(catalog)
+    offered = catalog.offers["strategies"]
+    parts = [HEAD, "\n".join(f"* [`{name}`](#{name}) – {_sentence(cls)}" for name, cls in offered.items())]
+    for name, cls in offered.items():
+        parts.append(_section(catalog, name, cls, support.reasons.get(name, {})))
+    return "\n\n".join(part.strip() for part in parts) + "\n"
+
+
+def _sentence(cls: type) -> str:
+    return inspect.getdoc(cls).split("\n")[0]
+
+
+def _section(catalog, name: str, cls: type, reasons) -> str:
+    about = cls.about
+    lines = [
+        f"## `{name}`\n",
+        " ".join(inspect.getdoc(cls).split("\n\n")[0].split()) + "\n",
+        f"* **Paper:** {about.paper}",
+        f"* **Equation:** {about.equation}",
+        f"* **When to use it:** {about.when}",
+        f"* **What it cannot do:** {about.limits}" + "".join(f" Not applicable to {line}." for line in refusals(reasons)),
+    ]
+    counts = BY_OTHERS.get(name) or "; ".join(f"{label} {trained(catalog, name, kind)}" for kind, label in SHOWN.items())
+    lines.append(f"* **Trained:** {counts}")
+    return "\n".join([*lines, *_options(cls)])
+
+
+def _options(cls: type) -> list[str]:
+    described = option_descriptions(cls)
+    rows = [f"| `{option.name}` | {_default(option)} | {described[option.name]} |" for option in dataclasses.fields(cls) if option.init]
+    return ["", "| option | default | meaning |", "|---|---|---|", *rows] if rows else []
+
+
+def _default(option) -> str:
+    if option.default_factory is not dataclasses.MISSING:
+        made = option.default_factory()
+        return "`{}`" if made == {} else f"`{type(made).__name__.lower()}`"
+    if option.default is dataclasses.MISSING:
+        return "needed"
+    return "–" if option.default is None else f"`{json.dumps(option.default)}`"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(Plugins.discover().catalog()), encoding="utf-8")
