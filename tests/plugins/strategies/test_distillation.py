@@ -62,6 +62,29 @@ def test_the_teacher_is_still_and_out_of_the_optimizer(distilled):
     assert len(watch.traces) == 1
 
 
+def test_training_the_student_changes_nothing_of_the_teacher_and_its_dropout_is_off(distilled, monkeypatch):
+    from ftbench import Bench
+
+    from tests.plugins.strategies.test_every_strategy import fingerprints
+
+    seen = {}
+    train = Bench.train
+
+    def watched(self, learner, strategy, **options):
+        if type(strategy).__name__ == "Distillation":
+            seen["before"] = fingerprints(strategy._teacher)
+        return train(self, learner, strategy, **options)
+
+    monkeypatch.setattr(Bench, "train", watched)
+    strategy, _, _ = distilled()
+    assert fingerprints(strategy._teacher) == seen["before"]
+    assert any(isinstance(module, torch.nn.Dropout) and module.p > 0 for module in strategy._teacher.model.modules())
+    ids = torch.randint(5, 50, (2, 6))
+    batch = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
+    with torch.no_grad():
+        assert torch.equal(strategy._teacher.forward(batch).logits, strategy._teacher.forward(batch).logits)
+
+
 def test_at_alpha_one_it_is_plain_training_of_the_student(distilled, catalog, model_folder):
     _, alone, _ = distilled(alpha=1.0)
     _, taught, _ = distilled(alpha=0.5)

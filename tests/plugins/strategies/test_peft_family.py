@@ -210,6 +210,7 @@ def test_adaloras_budget_falls_and_is_spent_to_the_last_rank(kind, ready):
     matrices = 4
     assert _ranks(learner) == 3 * matrices
     assert budgets[0] == 6 * matrices
+    assert budgets == sorted(budgets, reverse=True), "the budget only falls"
     assert watch.traces[0].losses[0] > watch.traces[0].task_losses[0], "the orthogonality term is in what is minimised"
 
 
