@@ -89,6 +89,26 @@ def base_size(kind):
     return made
 
 
+def base_size_learner(kind, **changes):
+    """Make a base-size network whose weights are left as they lie in memory: only their number matters."""
+    import transformers as t
+
+    text, vision = ("bert", "roberta", "gpt2"), ("vit", "resnet")
+    auto = (
+        t.AutoModelForSequenceClassification
+        if kind in text
+        else t.AutoModelForImageClassification
+        if kind in vision
+        else t.AutoModelForAudioClassification
+    )
+    made = base_size(kind)
+    for name, value in changes.items():
+        setattr(made, name, value)
+    with torch.device("meta"):
+        model = auto.from_config(made)
+    return learner_of(kind, model.to_empty(device="cpu").eval())
+
+
 @pytest.mark.parametrize("kind", BASE)
 @pytest.mark.parametrize("use", ["bitfit", "lora", "prefix", "adapter", "frozen", "full"])
 def test_base_size_counts_are_the_published_ones(kind, use, catalog):
@@ -143,3 +163,103 @@ def test_the_tiny_models_have_as_many_biases_and_norms_as_counted_by_hand(kind, 
 def test_a_frozen_front_end_keeps_its_biases_and_its_norm(catalog):
     assert opened(catalog, "wav2vec2", build("wav2vec2"), "bitfit")[0] == 704 - 16
     assert opened(catalog, "wav2vec2", build("wav2vec2"), "layernorm")[0] == 384 - 32
+
+
+# What each strategy trains outside the head, at base size: the published or hand-derived figures, architecture by architecture.
+EVERYWHERE = ("bert", "roberta", "gpt2", "vit", "audio-spectrogram-transformer", "wav2vec2")
+QUERY_VALUE = [role for role in EVERYWHERE if role != "gpt2"]
+TABLE = [
+    ("frozen", {"last_k": 2}, dict.fromkeys(EVERYWHERE, 14_175_744)),
+    ("bitfit", {"freeze_feature_encoder": False}, {"wav2vec2": 104_704}),
+    ("layernorm", {"freeze_feature_encoder": False}, {**dict.fromkeys(EVERYWHERE, 38_400), "wav2vec2": 40_448, "resnet": 53_120}),
+    ("lora", {"variant": "rslora"}, dict.fromkeys(EVERYWHERE, 294_912)),
+    ("lora", {"variant": "lora-fa"}, {**dict.fromkeys(QUERY_VALUE, 147_456), "gpt2": 221_184}),
+    ("lora", {"variant": "dora"}, {**dict.fromkeys(QUERY_VALUE, 313_344), "gpt2": 322_560}),
+    (
+        "lora",
+        {"targets": ("query", "key", "value", "attention_output", "ffn_in", "ffn_out")},
+        {**dict.fromkeys(QUERY_VALUE, 1_327_104), "gpt2": 1_179_648},
+    ),
+    ("vera", {}, {**dict.fromkeys(QUERY_VALUE, 24_576), "gpt2": 30_720}),
+    ("vera", {"rank": 1024}, dict.fromkeys(QUERY_VALUE, 43_008)),
+    ("adalora", {}, {**dict.fromkeys(QUERY_VALUE, 442_656), "gpt2": 442_512}),
+    ("ia3", {}, {**dict.fromkeys(QUERY_VALUE, 55_296), "gpt2": 64_512}),
+    ("prompt", {"init": "uniform"}, dict.fromkeys(EVERYWHERE, 15_360)),
+    ("prompt", {"init": "uniform", "depth": "deep", "length": 10}, dict.fromkeys(EVERYWHERE, 92_160)),
+    ("prompt", {"init": "uniform", "depth": "deep", "length": 50}, dict.fromkeys(EVERYWHERE, 460_800)),
+    ("prefix", {"projection": True}, dict.fromkeys(EVERYWHERE, 9_864_704)),
+    ("prefix", {"length": 30}, dict.fromkeys(EVERYWHERE, 552_960)),
+    ("adapter", {"train_layer_norm": False}, dict.fromkeys(EVERYWHERE, 2_379_264)),
+    ("adapter", {"train_layer_norm": False, "bottleneck": 48}, dict.fromkeys(EVERYWHERE, 1_789_056)),
+    ("adapter", {"train_layer_norm": False, "kind": "pfeiffer", "bottleneck": 48}, dict.fromkeys(EVERYWHERE, 894_528)),
+    ("adapter", {"train_layer_norm": False, "kind": "pfeiffer", "bottleneck": 64}, dict.fromkeys(EVERYWHERE, 1_189_632)),
+    ("adapter", {"train_layer_norm": False, "kind": "pfeiffer", "bottleneck": 32}, {"wav2vec2": 599_424}),
+    ("adapter", {"train_layer_norm": False, "kind": "parallel", "bottleneck": 384}, dict.fromkeys(EVERYWHERE, 7_091_712)),
+    ("frozen", {"layers": "mix"}, dict.fromkeys(EVERYWHERE, 13)),
+]
+
+
+class Bare(_Bench):
+    """As much of a bench as preparing needs where nothing is trained."""
+
+    seed, steps, per_epoch = 0, 100, 10
+    training = type("Protocol", (), {"lr": 1e-3, "weight_decay": 0.0, "batch_size": 16})
+
+    def loader(self):
+        return self
+
+    def generator(self, purpose):
+        return None
+
+
+@pytest.mark.parametrize(("use", "options", "expected"), TABLE, ids=[f"{use}-{'-'.join(map(str, o.values()))}" for use, o, _ in TABLE])
+def test_each_option_trains_as_many_parameters_as_its_formula_says(use, options, expected, catalog):
+    for kind, count in expected.items():
+        learner = base_size_learner(kind)
+        catalog.build("strategies", use, options).prepare(learner, Bare())
+        head = {id(p) for p in learner.head_parameters()}
+        assert sum(p.numel() for _, p in learner.trainable() if id(p) not in head) == count, kind
+
+
+def test_heads_are_as_large_as_their_formulas(catalog):
+    """768K + K, 590,592 + 769K, 768K, 769K, 1,536 + 769K, 196,864 + 257K and 2,049K for K = 2 classes."""
+    expected = {
+        "bert": 1_538, "roberta": 592_130, "gpt2": 1_536, "vit": 1_538, "audio-spectrogram-transformer": 3_074,
+        "wav2vec2": 197_378, "resnet": 4_098,
+    }  # fmt: skip
+    for kind, count in expected.items():
+        assert sum(p.numel() for p in base_size_learner(kind).head_parameters()) == count, kind
+
+
+def test_the_papers_whole_counts_come_out(catalog):
+    """LoRA's 0.8 M on RoBERTa-base are 294,912 and the head; BitFit's 0.08 % are of BERT-large; Houlsby's 2.1 % too, about."""
+    roberta = base_size_learner("roberta")
+    catalog.build("strategies", "lora", {}).prepare(roberta, Bare())
+    assert sum(p.numel() for _, p in roberta.trainable()) == 887_042
+    large = {"hidden_size": 1024, "num_hidden_layers": 24, "num_attention_heads": 16, "intermediate_size": 4096}
+    for use, options, count in (("bitfit", {}, 272_384), ("adapter", {"train_layer_norm": False}, 6_343_680)):
+        learner = base_size_learner("bert", **large)
+        whole = sum(p.numel() for p in learner.backbone_parameters())
+        assert whole == 335_141_888
+        catalog.build("strategies", use, options).prepare(learner, Bare())
+        head = {id(p) for p in learner.head_parameters()}
+        assert sum(p.numel() for _, p in learner.trainable() if id(p) not in head) == count
+    assert 272_384 / whole == pytest.approx(0.000813, rel=1e-2)
+
+
+def test_pefts_own_ways_of_counting_come_out_through_its_layers(catalog):
+    """All linear maps include BERT's pooler and Wav2Vec2's feature projection; p-tuning's encoder is Pd + dh + h + h² + h + hd + d."""
+    from peft import LoraConfig, PromptEncoderConfig
+
+    from ftbench_strategies.modules.peft_injection import inject, inject_prompt
+
+    expected = {**dict.fromkeys(EVERYWHERE, 1_327_104), "bert": 1_339_392, "gpt2": 1_179_648, "wav2vec2": 1_337_344}
+    for kind, count in expected.items():
+        learner = base_size_learner(kind)
+        inject(learner, LoraConfig(r=8, target_modules="all-linear"))
+        head = {id(p) for p in learner.head_parameters()}
+        assert sum(p.numel() for _, p in learner.trainable() if id(p) not in head) == count, kind
+    learner = base_size_learner("bert")
+    inject_prompt(learner, PromptEncoderConfig(num_virtual_tokens=20, encoder_hidden_size=128))
+    head = {id(p) for p in learner.head_parameters()}
+    assert sum(p.numel() for _, p in learner.trainable() if id(p) not in head) == 229_376
