@@ -6,7 +6,7 @@ Everything a plugin or a notebook needs is here; importing it imports no torch.
 from .backbone import Backbone, Card, Learner, Roles
 from .bench import Bench
 from .catalog import suggestion
-from .classification import ClassificationTask
+from .classification import ClassificationTask, DrawnClassificationTask
 from .contender import Contender, Quantity
 from .encoded import Encoded, Ragged
 from .errors import (
@@ -28,6 +28,7 @@ from .loading import Loader
 from .measurement import Measurement, Phase
 from .meter import Meter, Trace, Watch
 from .notebook import load_records, run
+from .own_data import OwnData
 from .plugins import Plugins, Selection
 from .record import Curve, Failure, Record, Retention
 from .report import Report
@@ -36,6 +37,7 @@ from .statistics import Difference, Estimate, estimate, holm, paired
 from .strategy import About, Strategy
 from .suite import Suite, Training
 from .summary import Summary, Target, rows, summarise
+from .tables import Table, as_text, list_files
 from .task import Provenance, Scored, Task
 from .trial import Trial
 from .wording import percent, point_interval, share_interval
@@ -52,6 +54,7 @@ __all__ = [
     "Curve",
     "Difference",
     "Diverged",
+    "DrawnClassificationTask",
     "Encoded",
     "Estimate",
     "Example",
@@ -63,6 +66,7 @@ __all__ = [
     "Measurement",
     "Meter",
     "NotApplicable",
+    "OwnData",
     "Phase",
     "PluginError",
     "Plugins",
@@ -81,6 +85,7 @@ __all__ = [
     "Suite",
     "SuiteError",
     "Summary",
+    "Table",
     "Target",
     "Task",
     "Trace",
@@ -90,12 +95,14 @@ __all__ = [
     "UserError",
     "Watch",
     "__version__",
+    "as_text",
     "count",
     "draw",
     "estimate",
     "file_sha256",
     "holm",
     "hookimpl",
+    "list_files",
     "load_records",
     "nvml",
     "paired",

@@ -22,25 +22,10 @@ if TYPE_CHECKING:
     from .splits import Example
 
 
-@dataclass
 class ClassificationTask(Task):
     """A task whose every example has one class; plugins add the examples and their encoding."""
 
     primary: ClassVar[str] = "accuracy"
-
-    train_size: Annotated[int, Ge(1)] = 100
-    """Training examples, balanced over the classes."""
-    validation_size: Annotated[int, Ge(0)] = 200
-    """Validation examples."""
-    test_size: Annotated[int, Ge(1)] = 1000
-    """Test examples; drawn first, so that they do not depend on the other sizes."""
-
-    def drawn(
-        self, examples: Sequence[Example[Any]], seed: int, groups: Mapping[str, Hashable] | None = None
-    ) -> dict[str, list[Example[Any]]]:
-        """Draw the three splits from one pool; see `ftbench.draw`."""
-        sizes = {"test": self.test_size, "validation": self.validation_size, "train": self.train_size}
-        return draw(examples, sizes, seed, groups)
 
     def loss(self, outputs: Any, batch: Mapping[str, Tensor]) -> Tensor:
         """Give the mean cross-entropy of the logits, in nats."""
@@ -77,6 +62,25 @@ class ClassificationTask(Task):
         )
         matrix = confusion_matrix(truth, guess, labels=list(names))
         return Scored(measurements, predictions, tuple(tuple(int(count) for count in row) for row in matrix))
+
+
+@dataclass
+class DrawnClassificationTask(ClassificationTask):
+    """A classification whose splits are drawn from one pool, each balanced over the classes."""
+
+    train_size: Annotated[int, Ge(1)] = 100
+    """Training examples, balanced over the classes."""
+    validation_size: Annotated[int, Ge(0)] = 200
+    """Validation examples."""
+    test_size: Annotated[int, Ge(1)] = 1000
+    """Test examples; drawn first, so that they do not depend on the other sizes."""
+
+    def drawn(
+        self, examples: Sequence[Example[Any]], seed: int, groups: Mapping[str, Hashable] | None = None
+    ) -> dict[str, list[Example[Any]]]:
+        """Draw the three splits from one pool; see `ftbench.draw`."""
+        sizes = {"test": self.test_size, "validation": self.validation_size, "train": self.train_size}
+        return draw(examples, sizes, seed, groups)
 
 
 def _metric(name: str, value: float, method: str, unit: str = "1", direction: Direction = "higher") -> Measurement:

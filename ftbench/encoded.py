@@ -31,6 +31,11 @@ class Ragged:
         values = np.concatenate([np.asarray(row, dtype) for row in rows]) if rows else np.zeros(0, dtype)
         return cls(values, np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64), padding)
 
+    def pick(self, indices: Sequence[int]) -> Ragged:
+        """Give the rows at `indices`, in their order."""
+        rows = [self.values[self.offsets[i] : self.offsets[i + 1]] for i in indices]
+        return Ragged.of(rows, self.values.dtype.type, self.padding)
+
     def take(self, indices: Sequence[int]) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
         """Give the rows at `indices`, padded on the right, and where they are real; both [rows, longest]."""
         lengths = [int(self.offsets[i + 1] - self.offsets[i]) for i in indices]
@@ -55,3 +60,18 @@ class Encoded:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def at(self, indices: Sequence[int]) -> tuple[Encoded, Sequence[int]]:
+        """Give an encoding that holds the examples at `indices`, and their places in it."""
+        return self, indices
+
+    def units_of(self, indices: Sequence[int] | NDArray[np.int64]) -> NDArray[np.float64]:
+        """Give the units of the examples at `indices`."""
+        found: NDArray[np.float64] = self.units[np.asarray(indices)]
+        return found
+
+    def take(self, indices: Sequence[int]) -> Encoded:
+        """Give the examples at `indices`, in their order."""
+        rows = list(indices)
+        columns = {name: column.pick(rows) if isinstance(column, Ragged) else column[rows] for name, column in self.columns.items()}
+        return Encoded(columns, self.labels[rows], tuple(self.ids[row] for row in rows), self.units[rows])

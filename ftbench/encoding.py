@@ -7,13 +7,17 @@ import os
 import shutil
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import numpy as np
 
+from .chunked import ChunkedEncoded
 from .encoded import Encoded, Ragged
+from .errors import UserError
 from .fingerprint import code_hash, digest, software
+from .splits import outline
 from .trial import TRAINING_VERSION
 
 if TYPE_CHECKING:
@@ -21,9 +25,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from .backbone import Backbone
+    from .splits import Splits
     from .task import Task
 
 SPLITS = ("train", "validation", "test")
+LARGE = 20_000
+"""Examples from which on a data set is encoded chunk by chunk, as they are asked for."""
 
 
 @dataclass(frozen=True)
@@ -56,13 +63,61 @@ def prepare_data(
         "software": software(),
     }
     folder = cache / "encoded" / digest(identity)
-    found = _read(folder)
-    if found is None:
-        splits = task.splits(split_seed)
-        made = {name: task.encode(splits[name], processor) for name in SPLITS if splits[name]}
-        found = Prepared(made, splits.hash())
-        _write(found, folder)
+    source = _Source(task, processor, split_seed)
+    found = _read(folder, source)
+    if found is not None:
+        return found
+    splits = source.splits
+    for name in ("train", "test"):
+        if not splits[name]:
+            raise UserError(f"no example is left for the {name} split; give more data, other ratios or fewer groups")
+    if sum(len(splits[name]) for name in SPLITS) > LARGE:
+        return _outline(folder, source)
+    made = {name: task.encode(splits[name], processor) for name in SPLITS if splits[name]}
+    found = Prepared(made, splits.hash())
+    _write(found, folder)
     return found
+
+
+@dataclass
+class _Source:
+    """Makes the splits, once, where something is missing that they are needed for."""
+
+    task: Task
+    processor: Any
+    split_seed: int
+
+    @cached_property
+    def splits(self) -> Splits[Any]:
+        return self.task.splits(self.split_seed)
+
+    def encode(self, split: str, begin: int, end: int) -> Encoded:
+        return self.task.encode(self.splits[split][begin:end], self.processor)
+
+
+def _outline(folder: Path, source: _Source) -> Prepared:
+    """Note which examples a large data set has; they are encoded chunk by chunk when they are asked for."""
+    splits = source.splits
+    temporary = folder.with_name(f"{folder.name}.{os.getpid()}.{uuid4().hex[:8]}")
+    index: dict[str, Any] = {"split_hash": splits.hash(), "chunked": {}}
+    outlines = {name: outline(splits[name]) for name in SPLITS if splits[name]}
+    labels = {name: np.array(found) for name, (_, found) in outlines.items()}
+    ids = {name: tuple(found) for name, (found, _) in outlines.items()}
+    try:
+        temporary.mkdir(parents=True)
+        for name, column in labels.items():
+            np.save(temporary / f"{name}.labels.npy", column, allow_pickle=False)
+            (temporary / f"{name}.ids.txt").write_text("\n".join(ids[name]), encoding="utf-8")
+            index["chunked"][name] = len(column)
+        (temporary / "index.json").write_text(json.dumps(index), encoding="utf-8")
+        temporary.rename(folder)
+    except OSError:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return Prepared({name: _chunked(folder, name, labels[name], ids[name], source) for name in labels}, index["split_hash"])
+
+
+def _chunked(folder: Path, split: str, labels: Any, ids: tuple[str, ...], source: _Source) -> Encoded:
+    return ChunkedEncoded(folder / "chunks" / split, labels, ids, partial(source.encode, split))
 
 
 def _write(prepared: Prepared, folder: Path) -> None:
@@ -94,10 +149,13 @@ def _sizes(folder: Path, split: str) -> dict[str, int]:
     return {path.name: path.stat().st_size for path in sorted(folder.glob(f"{split}.*.npy"))}
 
 
-def _read(folder: Path) -> Prepared | None:
+def _read(folder: Path, source: _Source) -> Prepared | None:
     """Read what was written; None, and the folder gone, where anything is missing or torn."""
     try:
         index = json.loads((folder / "index.json").read_text(encoding="utf-8"))
+        if "chunked" in index:
+            made = {name: _read_outline(folder, name, size, source) for name, size in index["chunked"].items()}
+            return Prepared(made, index["split_hash"])
         encoded = {split: _read_split(folder, split, entry) for split, entry in index["splits"].items()}
         return Prepared(encoded, index["split_hash"])
     except FileNotFoundError:
@@ -106,6 +164,15 @@ def _read(folder: Path) -> Prepared | None:
         with suppress(OSError):
             folder.rename(folder.with_name(f"{folder.name}.broken.{uuid4().hex[:8]}"))
         return None
+
+
+def _read_outline(folder: Path, split: str, size: int, source: _Source) -> Encoded:
+    labels = np.load(folder / f"{split}.labels.npy", mmap_mode="r", allow_pickle=False)
+    ids = tuple((folder / f"{split}.ids.txt").read_text(encoding="utf-8").split("\n"))
+    if len(labels) != size or len(ids) != size:
+        message = "a file is not as long as it was written"
+        raise ValueError(message)
+    return _chunked(folder, split, labels, ids, source)
 
 
 def _read_split(folder: Path, split: str, entry: Mapping[str, Any]) -> Encoded:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
 SOFTWARE = ("torch", "transformers", "peft", "tokenizers", "safetensors", "numpy", "scikit-learn", "pillow", "soundfile")
 
@@ -37,11 +37,11 @@ def file_sha256(path: Path) -> str:
     """Hash a file; remembered by size, time and inode."""
     stat = path.stat()
     key = f"{path.resolve()}:{stat.st_size}:{stat.st_mtime_ns}:{stat.st_ino}"
-    found: str = _remembered("hashes", key, lambda: read_sha256(path))
+    found: str = remembered("hashes", key, lambda: read_sha256(path))
     return found
 
 
-def _remembered(kind: str, key: str, make: Callable[[], Any]) -> Any:
+def remembered(kind: str, key: str, make: Callable[[], Any]) -> Any:
     """Give what `make` gives, from a note on disk where there is one; a note that cannot be read or written costs time."""
     note = cache_folder() / kind / hashlib.sha256(key.encode()).hexdigest()[:32]
     with suppress(OSError, ValueError, KeyError, TypeError):
@@ -55,6 +55,24 @@ def _remembered(kind: str, key: str, make: Callable[[], Any]) -> Any:
         temporary.write_text(json.dumps({"key": key, "found": found}), encoding="utf-8")
         temporary.replace(note)
     return found
+
+
+def folder_sha256(folder: Path, suffixes: Sequence[str]) -> str:
+    """Hash the files below a folder that end as wanted, names and contents; remembered by names, sizes and times."""
+    found = sorted(
+        Path(place, name)
+        for place, _, names in os.walk(folder, followlinks=True)
+        for name in names
+        if Path(name).suffix.lower() in suffixes
+    )
+    stats = [(str(path.relative_to(folder)), path.stat()) for path in found]
+    key = digest([str(folder.resolve()), [[name, stat.st_size, stat.st_mtime_ns] for name, stat in stats]])
+
+    def read() -> str:
+        return digest([[str(path.relative_to(folder)), read_sha256(path)] for path in found])
+
+    known: str = remembered("folders", key, read)
+    return known
 
 
 def read_sha256(path: Path) -> str:
@@ -93,7 +111,7 @@ def _module(key: str, module: str, source: Path) -> tuple[str, list[str]]:
         siblings = list(_siblings(tree, module))
         return hashlib.sha256(_bare(tree).encode()).hexdigest(), siblings
 
-    digest, siblings = _remembered("modules", key, read)
+    digest, siblings = remembered("modules", key, read)
     return digest, siblings
 
 

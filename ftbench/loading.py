@@ -64,7 +64,7 @@ class Loader:
         batch["rows"] = torch.from_numpy(rows)
         if str(self.device) != "cpu":
             batch = {name: tensor.to(self.device, non_blocking=True) for name, tensor in batch.items()}
-        return Portion(batch, len(rows) / total, float(self.encoded.units[rows].sum()))
+        return Portion(batch, len(rows) / total, float(self.encoded.units_of(rows).sum()))
 
     def order_hash(self) -> str:
         """Hash the ids in the order in which they are seen."""

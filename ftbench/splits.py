@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
 
@@ -48,9 +48,16 @@ class Splits(Generic[Item]):
         """Hash ids and labels of all splits, in order."""
         digest = hashlib.sha256()
         for name in ("train", "validation", "test"):
-            for example in self[name]:
-                digest.update(f"{name}\0{example.id}\0{example.label}\n".encode())
+            for identity, label in zip(*outline(self[name]), strict=True):
+                digest.update(f"{name}\0{identity}\0{label}\n".encode())
         return digest.hexdigest()[:16]
+
+
+def outline(examples: Sequence[Example[Any]]) -> tuple[list[str], list[int]]:
+    """Give ids and labels of many examples; a sequence that knows them without making its examples is asked for them."""
+    if hasattr(examples, "ids") and hasattr(examples, "labels"):
+        return examples.ids(), examples.labels.tolist()
+    return [example.id for example in examples], [example.label for example in examples]
 
 
 def draw(

@@ -105,6 +105,7 @@ class Task(ABC):
         import torch
 
         batch: dict[str, Tensor] = {}
+        encoded, indices = encoded.at(indices)
         rows = list(indices)
         for name, column in encoded.columns.items():
             if isinstance(column, Ragged):

@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
+from ftbench import Loader
 from ftbench.encoding import prepare_data
+from ftbench.suite import Training
 
 
 @pytest.fixture
@@ -52,3 +54,57 @@ def test_a_cache_that_cannot_be_written_costs_only_time(counted, tmp_path):
     blocked = tmp_path / "file"
     blocked.write_text("in the way")
     assert equal(prepared(counted, blocked), prepared(counted, tmp_path))
+
+
+def test_a_large_split_is_encoded_chunk_by_chunk_and_each_chunk_once_for_all(counted, tmp_path, monkeypatch):
+    monkeypatch.setattr("ftbench.encoding.LARGE", 100)
+    monkeypatch.setattr("ftbench.chunked.CHUNK", 16)
+    monkeypatch.setattr("ftbench.chunked.KEPT", 1)
+    task, _, _, calls, _ = counted
+    first = prepared(counted, tmp_path)
+    assert not calls
+    batch = task.collate(first.encoded["train"], [0, 17, 1])
+    assert len(calls) == 2
+    again = prepared(counted, tmp_path)
+    assert first.split_hash == again.split_hash
+    same = task.collate(again.encoded["train"], [0, 17, 1])
+    assert len(calls) == 2
+    assert all((batch[name] == same[name]).all() for name in batch)
+    list(Loader(again.encoded["train"], task, Training(epochs=3, batch_size=8), seed=0))
+    assert len(calls) == 3
+
+
+def test_chunks_hold_what_the_whole_holds(counted, tmp_path, monkeypatch):
+    task = counted[0]
+    whole = prepared(counted, tmp_path / "whole")
+    monkeypatch.setattr("ftbench.encoding.LARGE", 100)
+    monkeypatch.setattr("ftbench.chunked.CHUNK", 16)
+    parts = prepared(counted, tmp_path / "parts")
+    assert parts.split_hash == whole.split_hash
+    assert equal(parts, whole)
+    for split in whole.encoded:
+        one, other = (task.collate(prepared.encoded[split], [5, 3, 19]) for prepared in (whole, parts))
+        assert all((one[name] == other[name]).all() for name in one)
+        assert parts.encoded[split].units_of([5, 3]).tolist() == whole.encoded[split].units_of([5, 3]).tolist()
+
+
+def test_a_torn_chunk_is_encoded_anew(counted, tmp_path, monkeypatch):
+    monkeypatch.setattr("ftbench.encoding.LARGE", 100)
+    task, _, _, calls, _ = counted
+    task.collate(prepared(counted, tmp_path).encoded["train"], [0])
+    (chunk,) = tmp_path.rglob("0.npz")
+    for spoil in (lambda p: p.write_bytes(p.read_bytes()[:100]), lambda p: p.write_bytes(b""), lambda p: p.unlink()):
+        spoil(chunk)
+        before = len(calls)
+        task.collate(prepared(counted, tmp_path).encoded["train"], [0])
+        assert len(calls) == before + 1
+
+
+def test_a_split_with_nothing_in_it_is_a_mistake(counted, tmp_path, monkeypatch):
+    from ftbench import Splits, UserError
+
+    task = counted[0]
+    splits = task.splits(0)
+    monkeypatch.setattr(type(task), "splits", lambda self, seed: Splits(splits.train, splits.validation, []))
+    with pytest.raises(UserError, match="no example is left for the test split"):
+        prepared(counted, tmp_path)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
 from annotated_types import Ge
-from ftbench import ClassificationTask, Encoded, Example, Provenance, Splits, draw, file_sha256
+from ftbench import DrawnClassificationTask, Encoded, Example, Provenance, Splits, draw, file_sha256
 
 from .acoustics import SAMPLE_RATE, at_snr, coloured_noise, room_response
 
@@ -24,7 +24,7 @@ _TAIL = int(0.25 * SAMPLE_RATE)
 
 
 @dataclass
-class SpokenCommands(ClassificationTask):
+class SpokenCommands(DrawnClassificationTask):
     """Which of ten commands is it? Synthetic voices, one second, a reverberant room; test voices are never heard before."""
 
     modality: ClassVar[str] = "speech"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
 from annotated_types import Ge
-from ftbench import ClassificationTask, Encoded, Example, Provenance, Ragged, Splits, file_sha256
+from ftbench import DrawnClassificationTask, Encoded, Example, Provenance, Ragged, Splits, file_sha256
 
 from .lexicon import Word, lexicon_file, words
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class _RatedWords(ClassificationTask):
+class _RatedWords(DrawnClassificationTask):
     """What both share: the lexicon, families that stay in one split, tokens."""
 
     modality: ClassVar[str] = "text"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
 from annotated_types import Ge
-from ftbench import ClassificationTask, Encoded, Example, Provenance, Splits, file_sha256
+from ftbench import DrawnClassificationTask, Encoded, Example, Provenance, Splits, file_sha256
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,7 +25,7 @@ def _file() -> Path:
 
 
 @dataclass
-class Digits(ClassificationTask):
+class Digits(DrawnClassificationTask):
     """Which digit is it? Ten classes."""
 
     modality: ClassVar[str] = "vision"

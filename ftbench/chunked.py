@@ -1,0 +1,126 @@
+"""A split too large to be encoded at once: chunks are encoded when they are first asked for, and kept on disk for all trials."""
+
+from __future__ import annotations
+
+import os
+from collections import OrderedDict
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+from zipfile import BadZipFile
+
+import numpy as np
+
+from .encoded import Encoded, Ragged
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+CHUNK = 256
+"""Examples encoded together."""
+KEPT = 64
+"""Chunks held in memory."""
+
+
+class ChunkedEncoded(Encoded):
+    """Looks like an encoded split, and holds only what was asked for last.
+
+    `columns` and `units` would hold the whole split: they are made when they are asked for, and not kept.
+    """
+
+    def __init__(self, folder: Path, labels: NDArray[np.int64], ids: tuple[str, ...], encode: Callable[[int, int], Encoded]) -> None:
+        """Keep chunks in `folder`; `encode` encodes the examples from one place up to another."""
+        for name, value in {"folder": folder, "labels": labels, "ids": ids, "encode": encode, "held": OrderedDict()}.items():
+            object.__setattr__(self, name, value)
+
+    folder: Path
+    encode: Callable[[int, int], Encoded]
+    held: OrderedDict[int, Encoded]
+
+    @property
+    def columns(self) -> Mapping[str, NDArray[np.generic] | Ragged]:
+        """Encode and join all chunks."""
+        return self.take(range(len(self))).columns
+
+    @property
+    def units(self) -> NDArray[np.float64]:
+        """Encode all chunks, and give the units of every example."""
+        return self.units_of(range(len(self)))
+
+    def at(self, indices: Sequence[int]) -> tuple[Encoded, Sequence[int]]:
+        """Give an encoding of just the examples at `indices`, and their places in it."""
+        return self.take(indices), range(len(indices))
+
+    def units_of(self, indices: Sequence[int] | NDArray[np.int64]) -> NDArray[np.float64]:
+        """Give the units of the examples at `indices`."""
+        return np.array([self._chunk(row // CHUNK).units[row % CHUNK] for row in indices])
+
+    def take(self, indices: Sequence[int]) -> Encoded:
+        """Give the examples at `indices`, in their order, encoding the chunks they are in where nobody has yet."""
+        rows = [int(row) for row in indices]
+        chunks = {number: self._chunk(number) for number in dict.fromkeys(row // CHUNK for row in rows)}
+        columns: dict[str, Any] = {}
+        first = next(iter(chunks.values())) if chunks else self._chunk(0)
+        for name, column in first.columns.items():
+            cells = [_cell(chunks[row // CHUNK].columns[name], row % CHUNK) for row in rows]
+            columns[name] = Ragged.of(cells, column.values.dtype.type, column.padding) if isinstance(column, Ragged) else np.stack(cells)
+        units = np.array([chunks[row // CHUNK].units[row % CHUNK] for row in rows])
+        return Encoded(columns, self.labels[rows], tuple(self.ids[row] for row in rows), units)
+
+    def _chunk(self, number: int) -> Encoded:
+        if number in self.held:
+            self.held.move_to_end(number)
+            return self.held[number]
+        begin, end = number * CHUNK, min((number + 1) * CHUNK, len(self))
+        path = self.folder / f"{number}.npz"
+        found = _read(path, self.labels[begin:end], self.ids[begin:end])
+        if found is None:
+            found = self.encode(begin, end)
+            _write(path, found)
+        self.held[number] = found
+        if len(self.held) > KEPT:
+            self.held.popitem(last=False)
+        return found
+
+
+def _cell(column: NDArray[np.generic] | Ragged, row: int) -> NDArray[np.generic]:
+    if isinstance(column, Ragged):
+        return column.values[column.offsets[row] : column.offsets[row + 1]]
+    cell: NDArray[np.generic] = column[row]
+    return cell
+
+
+def _write(path: Path, chunk: Encoded) -> None:
+    """Write a chunk and rename it into place: of two encoders either may win; a full disk costs only time."""
+    arrays: dict[str, Any] = {"units": chunk.units}
+    for name, column in chunk.columns.items():
+        if isinstance(column, Ragged):
+            arrays |= {f"values.{name}": column.values, f"offsets.{name}": column.offsets, f"padding.{name}": np.array(column.padding)}
+        else:
+            arrays[f"dense.{name}"] = column
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.{uuid4().hex[:8]}")
+    with suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("wb") as stream:
+            np.savez(stream, **arrays)
+        temporary.replace(path)
+
+
+def _read(path: Path, labels: NDArray[np.int64], ids: tuple[str, ...]) -> Encoded | None:
+    """Read a chunk; None where it is missing or torn."""
+    try:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
+            columns: dict[str, Any] = {}
+            for key in stored.files:
+                kind, _, name = key.partition(".")
+                if kind == "dense":
+                    columns[name] = stored[key]
+                elif kind == "values":
+                    columns[name] = Ragged(stored[key], stored[f"offsets.{name}"], stored[f"padding.{name}"].item())
+            found = Encoded(columns, labels, ids, stored["units"])
+    except (OSError, ValueError, KeyError, BadZipFile, EOFError):
+        return None
+    return found if len(found.units) == len(labels) else None

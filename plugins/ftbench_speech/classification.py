@@ -1,0 +1,93 @@
+"""Classification of a user's own sounds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from io import BytesIO
+from math import gcd
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+import numpy as np
+from annotated_types import Gt
+from ftbench import Encoded, OwnData, UserError, list_files
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from ftbench import Example, Table
+    from numpy.typing import NDArray
+
+SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif")
+
+
+@dataclass
+class AudioClassification(OwnData):
+    """Which class is a sound of? Your own sounds, from a folder or from a table of their paths."""
+
+    modality: ClassVar[str] = "speech"
+    unit: ClassVar[str] = "audio seconds"
+
+    audio: str = "path"
+    """Column of the sounds: their paths, or the sounds themselves in a data set written by `save_to_disk`."""
+    pattern: str = ""
+    """What the names of a folder's files hold, such as `{label}_{speaker}_{take}`; each name becomes a column."""
+    seconds: Annotated[float, Gt(0)] = 1.0
+    """Length of every clip: what is longer is cut off at its end, what is shorter is followed by silence."""
+
+    def inputs(self) -> tuple[str, ...]:
+        """The sound."""
+        return (self.audio,)
+
+    def folder_files(self) -> tuple[str, ...]:
+        """Give the endings of sounds."""
+        return SUFFIXES
+
+    def open_folder(self, folder: Path) -> Table:
+        """List the sounds of a folder; the folder a sound lies in is its class, unless the pattern names one."""
+        return list_files(folder, SUFFIXES, self.pattern)
+
+    def encode(self, examples: Sequence[Example[tuple[str, int]]], processor: Any) -> Encoded:
+        """Resample, cut or fill to one length, and extract features with the backbone's processor."""
+        rate = int(processor.sampling_rate)
+        length = round(self.seconds * rate)
+        clips, units = [], []
+        for row in self.cells(examples):
+            sound = self._read(row[self.audio], rate)[:length]
+            units.append(len(sound) / rate)
+            clips.append(np.pad(sound, (0, length - len(sound))))
+        features = processor(clips, sampling_rate=rate, return_tensors="np")
+        name = "input_values" if "input_values" in features else "input_features"
+        return Encoded(
+            columns={name: np.asarray(features[name], np.float32)},
+            labels=np.array([example.label for example in examples]),
+            ids=tuple(example.id for example in examples),
+            units=np.array(units),
+        )
+
+    def _read(self, cell: Any, rate: int) -> NDArray[np.float32]:
+        """Decode a sound into one channel at `rate` samples a second, shape [samples].
+
+        Raises:
+            UserError: naming the file that is no sound, or has no sample.
+        """
+        import soundfile
+
+        source, name = self.located(cell)
+        try:
+            samples, own = soundfile.read(BytesIO(source) if isinstance(source, bytes) else source, dtype="float32", always_2d=True)
+        except (soundfile.LibsndfileError, OSError) as error:
+            raise UserError(f"{name}: cannot be read as a sound: {str(error).splitlines()[0]}") from None
+        if not len(samples):
+            raise UserError(f"{name}: holds no sound")
+        return resampled(samples.mean(1), own, rate)
+
+
+def resampled(samples: NDArray[np.float32], own: int, rate: int) -> NDArray[np.float32]:
+    """Change the rate of a sound, shape [samples], by a polyphase filter."""
+    if own == rate:
+        return samples
+    from scipy.signal import resample_poly
+
+    shared = gcd(own, rate)
+    return np.asarray(resample_poly(samples, rate // shared, own // shared), np.float32)

@@ -1,0 +1,50 @@
+"""Classification of a user's own texts, or pairs of texts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+import numpy as np
+from annotated_types import Ge
+from ftbench import Encoded, OwnData, Ragged, as_text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ftbench import Example
+
+
+@dataclass
+class TextClassification(OwnData):
+    """Which class is a text of? Your own texts, from a table."""
+
+    modality: ClassVar[str] = "text"
+    unit: ClassVar[str] = "tokens"
+
+    text: str = "text"
+    """Column of the text."""
+    pair: str = ""
+    """Column of a second text that is read along, as in entailment; none by default."""
+    max_length: Annotated[int, Ge(2)] = 128
+    """Longest encoded text, in tokens; what is longer is cut off at its end."""
+
+    def inputs(self) -> tuple[str, ...]:
+        """One text, or two."""
+        return (self.text, self.pair) if self.pair else (self.text,)
+
+    def encode(self, examples: Sequence[Example[tuple[str, int]]], processor: Any) -> Encoded:
+        """Tokenize; a text's tokens, the special ones included, are its units."""
+        cells = self.cells(examples)
+        texts = [[as_text(row[name]) for row in cells] for name in self.inputs()]
+        longest = min(self.max_length, processor.model_max_length)
+        made = processor(*texts, truncation=True, max_length=longest, return_attention_mask=False)
+        columns = {"input_ids": Ragged.of(made["input_ids"], padding=processor.pad_token_id)}
+        if self.pair and "token_type_ids" in made:
+            columns["token_type_ids"] = Ragged.of(made["token_type_ids"])
+        return Encoded(
+            columns=columns,
+            labels=np.array([example.label for example in examples]),
+            ids=tuple(example.id for example in examples),
+            units=np.array([len(row) for row in made["input_ids"]], float),
+        )

@@ -1,0 +1,66 @@
+"""A suite written for a user's own data runs as it is."""
+
+import tomllib
+
+import numpy as np
+import pytest
+from ftbench.suite_file import parse_suite
+
+
+@pytest.fixture
+def data(tmp_path):
+    """A table, a folder of images and a folder of sounds, three classes each that can be told apart."""
+    import soundfile
+    from PIL import Image
+
+    rng = np.random.default_rng(0)
+    words = ("good", "bad", "odd")
+    (tmp_path / "reviews.csv").write_text("Review,Sentiment\n" + "".join(f"{words[n % 3]} number {n},{words[n % 3]}\n" for n in range(60)))
+    for n in range(48):
+        for kind, suffix in (("pictures", "png"), ("sounds", "wav")):
+            folder = tmp_path / kind / words[n % 3]
+            folder.mkdir(parents=True, exist_ok=True)
+            if suffix == "png":
+                Image.fromarray(rng.integers(60 * (n % 3), 60 * (n % 3) + 90, (12, 12), dtype=np.uint8)).save(folder / f"{n}.png")
+            else:
+                tone = np.sin(np.arange(8000) * 0.05 * (1 + n % 3)) + rng.normal(0, 0.05, 8000)
+                soundfile.write(folder / f"{n}.wav", tone.astype(np.float32) * 0.3, 8000)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("task", "path", "options"),
+    [
+        ("text-classification", "reviews.csv", {"data": "reviews.csv", "text": "Review", "target": "Sentiment"}),
+        ("image-classification", "pictures", {"data": "pictures"}),
+        ("audio-classification", "sounds", {"data": "sounds"}),
+    ],
+)
+def test_it_is_written_is_valid_and_runs(task, path, options, data, ftbench, catalog):
+    ftbench("new", "suite", "--task", task, "--data", path, "-o", "own.toml", cwd=data, check=0)
+    suite = parse_suite(tomllib.loads((data / "own.toml").read_text()), catalog)
+    assert suite.tasks[0].options == options
+    assert "18 trials" in ftbench("validate", "own.toml", cwd=data, check=0).stdout
+    # One strategy and one seed are enough to see that it runs.
+    text = (data / "own.toml").read_text().replace("[0, 1, 2]", "[0]").replace("epochs = 3", "epochs = 1")
+    (data / "own.toml").write_text(text.partition('[[strategy]]\nuse = "lora"')[0])
+    done = ftbench("run", "own.toml", cwd=data, check=0)
+    assert "1 trials: 1 ok" in done.stdout + done.stderr
+
+
+def test_what_cannot_be_guessed_is_asked_for(data, ftbench):
+    (data / "odd.csv").write_text("a,b\n1,2\n")
+    for arguments, message in (
+        (
+            ("--task", "text-classification", "--data", "odd.csv"),
+            "which column is the text? Its columns are a, b; call it 'text', or write the suite",
+        ),
+        (("--task", "text-clasification", "--data", "odd.csv"), "did you mean 'text-classification'?"),
+        (("--task", "text-classification", "--data", "nothing.csv"), "nothing.csv: no such file or folder"),
+        (("--task", "text-classification"), "give a TEMPLATE, or both --task and --data"),
+        (("--task", "image-classification", "--data", "pictures/good"), "give each class a folder of its own, or say what the names hold"),
+    ):
+        done = ftbench("new", "suite", *arguments, cwd=data)
+        assert done.returncode == 2
+        assert message in done.stderr
+        assert not list(data.glob("*.toml"))
