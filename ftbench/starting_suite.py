@@ -9,6 +9,7 @@ from .catalog import option_names, suggestion
 from .errors import UserError
 from .own_data import OwnData
 from .tables import SUFFIXES, table_columns
+from .templates import skeleton
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -17,47 +18,6 @@ if TYPE_CHECKING:
 
 INPUTS = ("text", "sentence", "sentence1", "review", "content", "tweet", "question", "message", "path", "file", "image", "audio")
 LABELS = ("label", "labels", "class", "category", "target", "sentiment", "emotion", "intent", "topic", "y")
-
-TEMPLATE = """\
-# {question} Written by `ftbench new suite`; `ftbench validate {file}` checks it, `ftbench run {file}` runs it.
-name = "{name}"
-seeds = [0, 1, 2]                       # every strategy is trained once for each; five or more tell small differences apart
-
-[training]                              # one protocol for all strategies
-epochs = 3
-batch_size = 16
-lr = "auto"                             # each strategy's published default for the backbone
-
-[[backbone]]
-use = "{backbone}"                      # {about}
-# use = "transformers"                  # or any model directory written by save_pretrained
-# path = "my-model"
-
-[[task]]
-use = "{task}"
-{options}
-# limit = 0.1                           # a share of every split, for a dry run
-# group = "speaker"                     # a column of what must stay in one split
-# ratios = [0.7, 0.15, 0.15]            # training, validation and test, where the data do not come divided
-
-[[strategy]]
-use = "full"
-
-[[strategy]]
-use = "lora"
-
-[[strategy]]
-use = "adapter"
-
-[[strategy]]
-use = "bitfit"
-
-[[strategy]]
-use = "frozen"
-
-[[strategy]]
-use = "none"                            # the untrained model: what a guess is worth
-"""
 
 
 def starting_suite(catalog: Catalog, task: str, data: str, file: Path) -> str:
@@ -73,8 +33,8 @@ def starting_suite(catalog: Catalog, task: str, data: str, file: Path) -> str:
     built = catalog.build("tasks", task, options)
     built.fingerprint()
     backbone, about = _backbone(catalog, built.modality)
-    return TEMPLATE.format(
-        question="Which fine-tuning strategy for these data?", file=file.name, name=file.stem, backbone=backbone, about=about, task=task,
+    return skeleton("own-data").format(
+        question="Which fine-tuning strategy for these data?", file=file.name, name=_name(file), backbone=backbone, about=about, task=task,
         options="\n".join(f"{name} = {_quoted(value)}" for name, value in options.items()),
     )  # fmt: skip
 
@@ -119,6 +79,13 @@ def _backbone(catalog: Catalog, modality: str) -> tuple[str, str]:
         if card.modality == modality:
             return name, card.source
     raise UserError(f"no backbone for {modality} is installed; pip install 'ftbench[embedded]'")
+
+
+def _name(file: Path) -> str:
+    """Make a suite's name of a file's: letters, digits and a few signs."""
+    import re
+
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", file.stem).strip("-._")[:64] or "own-data"
 
 
 def _quoted(value: Any) -> str:

@@ -7,8 +7,15 @@ from pathlib import Path
 
 def templates() -> dict[str, Path]:
     """Give name → file of every suite that ships."""
+    return {path.stem: path for path in sorted(_folder().glob("*.toml"))}
+
+
+def skeleton(name: str) -> str:
+    """Give the text of a suite whose places in braces are still to be filled in."""
+    return (_folder() / "templates" / f"{name}.toml").read_text(encoding="utf-8")
+
+
+def _folder() -> Path:
     package = Path(__file__).parent
-    for folder in (package / "suites", package.parent / "suites"):
-        if folder.is_dir():
-            return {path.stem: path for path in sorted(folder.glob("*.toml"))}
-    return {}
+    own = package / "suites"
+    return own if own.is_dir() else package.parent / "suites"

@@ -20,6 +20,7 @@ def test_a_wheel_holds_weights_clips_schemas_and_suites_and_runs_elsewhere(tmp_p
     names = set(zipfile.ZipFile(wheel).namelist())
     for needed in (
         "ftbench/suites/quickstart.toml",
+        "ftbench/suites/templates/own-data.toml",
         "ftbench/schemas/suite.json",
         "ftbench_backbones/weights/tiny-vit/model.safetensors",
         "ftbench_backbones/weights/tiny-wav2vec2/model.safetensors",
