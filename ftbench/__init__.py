@@ -8,6 +8,7 @@ from .bench import Bench
 from .catalog import suggestion
 from .classification import ClassificationTask, DrawnClassificationTask
 from .contender import Contender, Quantity
+from .data_check import Flaw, Inspectable, Inspected, Severity, check_data
 from .encoded import Encoded, Ragged
 from .errors import (
     Diverged,
@@ -60,7 +61,10 @@ __all__ = [
     "Example",
     "ExitCode",
     "Failure",
+    "Flaw",
     "FtbenchError",
+    "Inspectable",
+    "Inspected",
     "Learner",
     "Loader",
     "Measurement",
@@ -80,6 +84,7 @@ __all__ = [
     "RunError",
     "Scored",
     "Selection",
+    "Severity",
     "Splits",
     "Strategy",
     "Suite",
@@ -96,6 +101,7 @@ __all__ = [
     "Watch",
     "__version__",
     "as_text",
+    "check_data",
     "count",
     "draw",
     "estimate",

@@ -73,6 +73,10 @@ class Backbone(ABC):
         The head draws from torch's global generator, which the caller has seeded.
         """
 
+    def load_processor(self) -> Any:
+        """Load the tokenizer, image processor or feature extractor; without the weights, where that can be done."""
+        return self.load(2).processor
+
     def load_language_model(self) -> Learner:
         """Load the same weights under the head of their language model, masked or causal; without a head for a task.
 

@@ -207,7 +207,7 @@ class OwnData(ClassificationTask):
         known = getattr(names, "names", None)
         return [known[int(cell)] if known else cell for cell in cells]
 
-    def _coded(self, table: Table) -> NDArray[np.int64]:
+    def coded(self, table: Table) -> NDArray[np.int64]:
         """Give the class of each row; -1 where there is none.
 
         Raises:
@@ -226,7 +226,7 @@ class OwnData(ClassificationTask):
         division = Division(tuple(self.ratios), self.stratify, self.folds, self.fold, self.shots, self.limit)  # type: ignore[arg-type]  # three, checked
         if "data" in self.tables:
             table = self.tables["data"]
-            classes = self._coded(table)
+            classes = self.coded(table)
             rows = np.flatnonzero(classes >= 0)
             groups = table.codes(self.group)[0][rows] if self.group else None
             divided = divide(division, classes[rows], groups, seed)
@@ -236,7 +236,7 @@ class OwnData(ClassificationTask):
     def _given(self, division: Division, seed: int) -> Splits[tuple[str, int]]:
         """Take the splits as they are given; validation is cut from training where there is none."""
         rng = np.random.default_rng(seed)
-        classes = {key: self._coded(table) for key, table in self.tables.items()}
+        classes = {key: self.coded(table) for key, table in self.tables.items()}
         rows = {key: np.flatnonzero(found >= 0) for key, found in classes.items()}
         keys = dict.fromkeys(NAMES, "train") | {key: key for key in rows}
         if "validation" not in rows:

@@ -18,6 +18,7 @@ COMMANDS = {
     "run": "Run a suite; what is done already is not done again.",
     "plan": "Show the trials of a suite, and which are done.",
     "validate": "Check a suite without running it.",
+    "data": "Look for what is wrong with the data of a suite.",
     "list": "List what plugins offer, with licences and sources.",
     "show": "Show one trial's record.",
     "report": "Write the reports of a run.",

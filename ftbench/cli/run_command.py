@@ -7,20 +7,22 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..errors import ExitCode
+from ..errors import ExitCode, SuiteError
 from ..record import FAILED
 from .setting import Setting, runs_option, suite_argument
 
 if TYPE_CHECKING:
     from ..running import Outcome
+    from ..suite import Suite
 
 
 @click.command(name="run")
 @suite_argument
 @runs_option
 @click.option("--report/--no-report", default=True, help="Write the reports afterwards.")
+@click.option("--strict", is_flag=True, help="Run nothing where the data have an error or a warning; see `ftbench data check`.")
 @click.pass_context
-def command(ctx: click.Context, suite: str, runs: str, report: bool) -> None:
+def command(ctx: click.Context, suite: str, runs: str, report: bool, strict: bool) -> None:
     """Run SUITE, a TOML file; what is done already is not done again.
 
     Each trial runs in a process of its own and leaves a record. A trial that fails is a record too, and the others go
@@ -30,6 +32,7 @@ def command(ctx: click.Context, suite: str, runs: str, report: bool) -> None:
 
     setting = Setting.of(ctx)
     parsed = setting.suite(suite)
+    _check_data(setting, parsed, strict=strict)
     from ..progress import ConsoleProgress
 
     setting.plugins.register(ConsoleProgress(), "console-progress")
@@ -48,6 +51,22 @@ def command(ctx: click.Context, suite: str, runs: str, report: bool) -> None:
     if page.exists():
         click.echo(f"report: {page}")
     ctx.exit(_exit_code(outcome))
+
+
+def _check_data(setting: Setting, suite: Suite, *, strict: bool) -> None:
+    """Tell what is wrong with the data before anything is trained on them.
+
+    Raises:
+        SuiteError: data cannot be read; or, where `strict`, something is wrong with them.
+    """
+    from ..data_check import examine
+    from .data_command import grave
+
+    found = grave(examine(suite, setting.catalog))
+    if found and strict:
+        raise SuiteError(*(f"{suite.source}: {click.unstyle(line)}" for line in found))
+    for line in found:
+        click.echo(f"data: {line}", err=True)
 
 
 def _exit_code(outcome: Outcome) -> int:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from ftbench import Backbone, Card, UserError, file_sha256, read_sha256
 
-from .loading import load_language_model, load_learner, make_card, read_config, stored_parameters, weight_files
+from .loading import load_language_model, load_learner, load_processor, make_card, read_config, stored_parameters, weight_files
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -58,6 +58,10 @@ class _Embedded(Backbone):
     def load(self, labels: int) -> Learner:
         """Load the weights, or the architecture alone."""
         return load_learner(self.folder(), labels, self.card(), pretrained=self.pretrained, head=self.head)
+
+    def load_processor(self) -> Any:
+        """Load the processor alone."""
+        return load_processor(self.folder(), self.card())
 
     def load_language_model(self) -> Learner:
         """Load the weights under the head of their language model."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ftbench import Backbone, Card, file_sha256
 
 from .architectures import ARCHITECTURES
-from .loading import load_language_model, load_learner, make_card, read_config, stored_parameters, weight_files
+from .loading import load_language_model, load_learner, load_processor, make_card, read_config, stored_parameters, weight_files
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -63,6 +63,10 @@ class Transformers(Backbone):
     def load(self, labels: int) -> Learner:
         """Load the directory through the Auto classes."""
         return load_learner(Path(self.path), labels, self.card(), pretrained=self.pretrained, attention=self.attention)
+
+    def load_processor(self) -> Any:
+        """Load the processor alone."""
+        return load_processor(Path(self.path), self.card())
 
     def load_language_model(self) -> Learner:
         """Load the directory under the head of its language model."""

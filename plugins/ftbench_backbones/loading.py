@@ -140,12 +140,12 @@ def load_learner(
         attention: transformers' attention implementation; its own choice by default.
         head: names of the modules made anew, where they are not the architecture's usual ones.
     """
-    model_class, processor_class = _AUTO[card.modality]
+    model_class, _ = _AUTO[card.modality]
     model = _load_model(model_class, folder, pretrained=pretrained, attention=attention, num_labels=labels)
     architecture = ARCHITECTURES[card.architecture]
     roles = replace(architecture, head=head or architecture.head).resolve(model)
     _fresh_head(model, roles.head)
-    return Learner(model, roles, _load_processor(processor_class, folder, model, card), card)
+    return Learner(model, roles, _fitted(load_processor(folder, card), model, card), card)
 
 
 def load_language_model(folder: Path, card: Card, *, pretrained: bool = True, attention: str | None = None) -> Learner:
@@ -159,7 +159,7 @@ def load_language_model(folder: Path, card: Card, *, pretrained: bool = True, at
         raise NotApplicable(message)
     model_class = "AutoModelForMaskedLM" if card.objective == "masked" else "AutoModelForCausalLM"
     model = _load_model(model_class, folder, pretrained=pretrained, attention=attention)
-    return Learner(model, Roles((), ()), _load_processor("AutoTokenizer", folder, model, card), card)
+    return Learner(model, Roles((), ()), _fitted(load_processor(folder, card), model, card), card)
 
 
 def _load_model(model_class: str, folder: Path, *, pretrained: bool, attention: str | None, **settings: Any) -> Any:
@@ -187,14 +187,20 @@ def _load_model(model_class: str, folder: Path, *, pretrained: bool, attention: 
     return model.eval()
 
 
-def _load_processor(processor_class: str, folder: Path, model: Any, card: Card) -> Any:
-    """Load the tokenizer or feature extractor; a text model is told what padding is."""
+def load_processor(folder: Path, card: Card) -> Any:
+    """Load the tokenizer, image processor or feature extractor."""
     import transformers
 
-    processor = getattr(transformers, processor_class).from_pretrained(folder, local_files_only=True)
+    transformers.logging.set_verbosity_error()
+    processor = getattr(transformers, _AUTO[card.modality][1]).from_pretrained(folder, local_files_only=True)
+    if card.modality == "text" and processor.pad_token is None:
+        processor.pad_token = processor.eos_token
+    return processor
+
+
+def _fitted(processor: Any, model: Any, card: Card) -> Any:
+    """Tell a text model what its tokenizer pads with."""
     if card.modality == "text":
-        if processor.pad_token is None:
-            processor.pad_token = processor.eos_token
         model.config.pad_token_id = processor.pad_token_id
     return processor
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from io import BytesIO
 from math import gcd
@@ -9,24 +10,36 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
 from annotated_types import Gt
-from ftbench import Encoded, OwnData, UserError, list_files
+from ftbench import Encoded, Inspectable, Inspected, UserError, list_files
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from ftbench import Example, Table
+    from ftbench import Example, Severity, Table
     from numpy.typing import NDArray
 
+SILENT = 1e-3
+"""Largest amplitude of what counts as silence; full scale is 1."""
+FULL = 0.999
+"""Amplitude from which on a sample is at the end of the scale."""
+CLIPPED = 1e-3
+"""Share of such samples from which on a sound is clipped."""
 SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif")
 
 
 @dataclass
-class AudioClassification(OwnData):
+class AudioClassification(Inspectable):
     """Which class is a sound of? Your own sounds, from a folder or from a table of their paths."""
 
     modality: ClassVar[str] = "speech"
     unit: ClassVar[str] = "audio seconds"
+
+    advice: ClassVar[Mapping[str, tuple[Severity, str]]] = {
+        "sound unreadable": ("error", "training will stop at it: replace or remove the file"),
+        "sound silent": ("warning", "there is nothing to hear: replace or remove the file"),
+        "sound clipped": ("warning", "its peaks are cut off: record more quietly, or remove the file"),
+    }
 
     audio: str = "path"
     """Column of the sounds: their paths, or the sounds themselves in a data set written by `save_to_disk`."""
@@ -81,6 +94,31 @@ class AudioClassification(OwnData):
         if not len(samples):
             raise UserError(f"{name}: holds no sound")
         return resampled(samples.mean(1), own, rate)
+
+    def inspect(self, inputs: Sequence[Mapping[str, Any]], processor: Any) -> list[Inspected]:
+        """Compare sounds sample by sample, and without silence at the ends and loudness."""
+        rate = int(processor.sampling_rate)
+        return [self._inspected(row[self.audio], rate) for row in inputs]
+
+    def _inspected(self, cell: Any, rate: int) -> Inspected:
+        try:
+            sound = self._read(cell, rate)
+        except UserError:
+            return Inspected("", (), problems=("sound unreadable",))
+        peak = float(np.abs(sound).max())
+        problems = []
+        if peak < SILENT:
+            problems.append("sound silent")
+        elif float((np.abs(sound) >= FULL).mean()) > CLIPPED:
+            problems.append("sound clipped")
+        heard = np.flatnonzero(np.abs(sound) > peak / 20)
+        middle = sound[heard[0] : heard[-1] + 1] / peak if len(heard) and peak else sound
+        near = _digest(np.round(middle * 16).astype(np.int8).tobytes())
+        return Inspected(_digest(sound.tobytes()), (near,), problems=tuple(problems), cut_off=len(sound) > round(self.seconds * rate))
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:32]
 
 
 def resampled(samples: NDArray[np.float32], own: int, rate: int) -> NDArray[np.float32]:

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
 from annotated_types import Ge
-from ftbench import Encoded, OwnData, Ragged, as_text
+from ftbench import Encoded, Inspectable, Inspected, Ragged, as_text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from ftbench import Example
+    from ftbench import Example, Severity
 
 
 @dataclass
-class TextClassification(OwnData):
+class TextClassification(Inspectable):
     """Which class is a text of? Your own texts, from a table."""
 
     modality: ClassVar[str] = "text"
     unit: ClassVar[str] = "tokens"
+
+    advice: ClassVar[Mapping[str, tuple[Severity, str]]] = {"input empty": ("warning", "there is nothing to learn from: remove these rows")}
 
     text: str = "text"
     """Column of the text."""
@@ -48,3 +52,24 @@ class TextClassification(OwnData):
             ids=tuple(example.id for example in examples),
             units=np.array([len(row) for row in made["input_ids"]], float),
         )
+
+    def inspect(self, inputs: Sequence[Mapping[str, Any]], processor: Any) -> list[Inspected]:
+        """Compare texts as they are, and without capitals, signs, links and names; count their tokens."""
+        texts = [[as_text(row[name]) for row in inputs] for name in self.inputs()]
+        longest = min(self.max_length, processor.model_max_length)
+        # One token more than is kept shows what would be cut off, at no greater price.
+        lengths = [len(row) for row in processor(*texts, truncation=True, max_length=longest + 1)["input_ids"]]
+        return [
+            Inspected(_digest(row), (_digest(map(_plain, row)),), problems=() if any(row) else ("input empty",), cut_off=length > longest)
+            for row, length in zip(zip(*texts, strict=True), lengths, strict=True)
+        ]
+
+
+def _plain(text: str) -> str:
+    """Leave out what hardly matters: capitals, signs, spaces, links and names of users."""
+    without = re.sub(r"https?://\S+|@\w+", " ", text.casefold())
+    return " ".join(re.findall(r"\w+", without))
+
+
+def _digest(parts: Iterable[str]) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]

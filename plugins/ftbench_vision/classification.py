@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from ftbench import Encoded, OwnData, UserError, list_files
+from ftbench import Encoded, Inspectable, Inspected, UserError, list_files
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from ftbench import Example, Table
+    from ftbench import Example, Severity, Table
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff")
 
 
 @dataclass
-class ImageClassification(OwnData):
+class ImageClassification(Inspectable):
     """Which class is an image of? Your own images, from a folder with a folder for each class, or from a table."""
 
     modality: ClassVar[str] = "vision"
     unit: ClassVar[str] = "images"
+
+    advice: ClassVar[Mapping[str, tuple[Severity, str]]] = {
+        "image unreadable": ("error", "training will stop at it: replace or remove the file"),
+        "image of one colour": ("warning", "there is nothing to see: replace or remove the file"),
+        "grey image among colours": ("note", "all right where it is meant; three equal channels are learnt from"),
+    }
 
     image: str = "path"
     """Column of the images: their paths, or the images themselves in a data set written by `save_to_disk`."""
@@ -67,3 +74,30 @@ class ImageClassification(OwnData):
                 return image.convert(mode)
         except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
             raise UserError(f"{name}: cannot be read as an image: {str(error).splitlines()[0]}") from None
+
+    def inspect(self, inputs: Sequence[Mapping[str, Any]], processor: Any) -> list[Inspected]:
+        """Compare images pixel by pixel, and shrunk to 8 × 8."""
+        colours = len(processor.image_mean) == 3
+        return [self._inspected(row[self.image], colours=colours) for row in inputs]
+
+    def _inspected(self, cell: Any, *, colours: bool) -> Inspected:
+        from PIL import Image
+
+        try:
+            image = self._read(cell, "RGB")
+        except UserError:
+            return Inspected("", (), problems=("image unreadable",))
+        pixels = np.asarray(image)
+        problems = []
+        if pixels.reshape(-1, 3).std(0).max() < 1:
+            problems.append("image of one colour")
+        elif colours and not np.ptp(pixels, axis=2).any():
+            problems.append("grey image among colours")
+        grid, sketch = (np.asarray(image.resize((side, side), Image.Resampling.BOX), np.uint8) for side in (3, 8))
+        # Coarse brightness, cut into steps in two ways: what lies at the edge of a step in one lies within it in the other.
+        near = tuple(_digest(((grid.mean(2) + offset) // 64).astype(np.uint8).tobytes()) for offset in (0, 32))
+        return Inspected(_digest(pixels.tobytes()), near, sketch.tobytes(), tuple(problems))
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:32]
