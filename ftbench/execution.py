@@ -55,9 +55,9 @@ def carry_out(spec: Spec, catalog: Catalog, folder: Path, emit: Callable[[Mappin
         The fields of the record that this process knows, as JSON values.
     """
     started = time.time()
-    execution: _Execution | None = None
+    execution: Execution | None = None
     try:
-        execution = _Execution(spec, catalog, emit)
+        execution = Execution(spec, catalog, emit)
         found = execution.run(folder)
         status, failure = "ok", None
     except NotApplicable as error:
@@ -86,7 +86,7 @@ def _is_out_of_memory(error: Exception) -> bool:
     return isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
-class _Execution:
+class Execution:
     """One trial under way."""
 
     def __init__(self, spec: Spec, catalog: Catalog, emit: Callable[[Mapping[str, Any]], None]) -> None:
@@ -114,6 +114,7 @@ class _Execution:
     # -- the path of a trial -----------------------------------------------------------------------------------------------
 
     def run(self, folder: Path) -> dict[str, Any]:
+        """Load, train, score; predictions are written to `folder`. Gives the fields of the record that are known then."""
         for meter in self.meters:
             meter.start(self.watch)
         with self.phases.phase("load"):
@@ -184,7 +185,7 @@ class _Execution:
             last = number + 1 == len(self.grounds)
             if last:
                 with self.phases.phase("finish"):
-                    strategy.finish(learner)
+                    self.finish(strategy, learner)
             else:
                 with self.phases.phase("end-stage"):
                     strategy.end_stage(learner, bench)
@@ -194,6 +195,10 @@ class _Execution:
             row = [_value(scored[seen.label], seen.task.primary) for seen in self.grounds[: number + 1]]
             matrix.append(row + [None] * (len(self.grounds) - len(row)))
         return matrix, scored
+
+    def finish(self, strategy: Strategy, learner: Learner) -> None:
+        """Leave the model as it will be used."""
+        strategy.finish(learner)
 
     def _score(self, learner: Learner, ground: Ground, encoded: Encoded) -> Scored:
         from .training import predict
@@ -250,6 +255,7 @@ class _Execution:
         }
 
     def provenance(self) -> dict[str, Any]:
+        """Tell where data and weights come from, by the splits and orders that were really used."""
         grounds = getattr(self, "grounds", [])
         card = self.watch.learner.card if self.watch.learner else None
         return {

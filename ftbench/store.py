@@ -157,3 +157,17 @@ def record_files(run: Path) -> list[Path]:
     except (ValueError, KeyError, TypeError) as error:
         raise RunError(f"{run / 'plan.json'}: not a plan: {error}; take it away to read every record") from None
     return [path for path in paths if path.exists()]
+
+
+def find_records(run: Path, trial: str) -> list[Path]:
+    """Find the records of the one trial whose id begins so: one for each environment it ran in.
+
+    Raises:
+        RunError: there is none, or there are several.
+    """
+    found = [path for path in record_files(run) if path.parts[-3].startswith(trial)]
+    if not found:
+        raise RunError(f"{run}: no record's id begins with {trial!r}; `ftbench plan` lists them")
+    if len({path.parts[-3] for path in found}) > 1:
+        raise RunError(f"{run}: {len(found)} ids begin with {trial!r}; give more of it")
+    return found

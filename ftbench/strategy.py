@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from torch import Tensor
     from torch.nn import Parameter
@@ -111,6 +112,11 @@ class Strategy(ABC):
 
     def end_stage(self, learner: Learner, bench: Bench) -> None:
         """Look back on the stage just learnt; called when another stage follows."""
+
+    def export(self, learner: Learner, folder: Path) -> bool:
+        """Write what was trained beside the backbone in a format of its own, before `finish`; False where there is none."""
+        del learner, folder
+        return False
 
     def finish(self, learner: Learner) -> None:
         """Leave the model as it will be used: merge, average."""

@@ -22,6 +22,7 @@ COMMANDS = {
     "list": "List what plugins offer, with licences and sources.",
     "show": "Show one trial's record.",
     "report": "Write the reports of a run.",
+    "export": "Write the model of a trial for transformers or peft.",
     "check": "Check a plugin against what its contract promises.",
     "new": "Write a suite to start from.",
 }

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..errors import RunError
 from ..formatting import quantity
-from ..store import read_record, record_files
+from ..store import find_records, read_record
 
 if TYPE_CHECKING:
     from ..record import Record
@@ -21,12 +20,7 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="The record as it lies on disk.")
 def command(run: str, trial: str, as_json: bool) -> None:
     """Show the record of TRIAL, the beginning of an id, in the run directory RUN."""
-    found = [path for path in record_files(Path(run)) if path.parts[-3].startswith(trial)]
-    if not found:
-        raise RunError(f"{run}: no record's id begins with {trial!r}; `ftbench plan` lists them")
-    if len({path.parts[-3] for path in found}) > 1:
-        raise RunError(f"{run}: {len(found)} ids begin with {trial!r}; give more of it")
-    for path in found:
+    for path in find_records(Path(run), trial):
         if as_json:
             click.echo(path.read_text(encoding="utf-8"), nl=False)
         else:

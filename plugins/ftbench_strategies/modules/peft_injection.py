@@ -10,6 +10,8 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ftbench import Learner
     from torch import Tensor
 
@@ -49,6 +51,23 @@ def inject_prompt(learner: Learner, config: Any) -> None:
 def is_transposed(learner: Learner, names: list[str]) -> bool:
     """Tell whether all of the modules keep their weight as [in, out], as GPT-2's do."""
     return {type(learner.model.get_submodule(name)).__name__ for name in names} == {"Conv1D"}
+
+
+def write_adapter(learner: Learner, folder: Path) -> None:
+    """Write the layers peft put in, and the heads, as `PeftModel.from_pretrained` reads them."""
+    from peft import get_peft_model_state_dict
+    from safetensors.torch import save_file
+
+    model: Any = learner.model
+    config = model.peft_config["default"]
+    weights = {f"base_model.model.{name}": tensor for name, tensor in get_peft_model_state_dict(model, adapter_name="default").items()}
+    for name, module in zip(learner.roles.head, learner.head, strict=True):
+        weights |= {f"base_model.model.{name}.{inner}": tensor for inner, tensor in module.state_dict().items()}
+    config.modules_to_save = list(learner.roles.head)
+    config.task_type = "SEQ_CLS"
+    config.inference_mode = True
+    config.save_pretrained(folder)
+    save_file({name: tensor.detach().cpu().clone().contiguous() for name, tensor in weights.items()}, folder / "adapter_model.safetensors")
 
 
 def merge(learner: Learner) -> None:
