@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping  # noqa: TC003 - pydantic resolves the field types at run time
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
-from annotated_types import Ge, Gt, Le, MinLen
+from annotated_types import Ge, Gt, Le, Lt, MinLen
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+OptimizerName = Literal[
+    "adamw", "adam", "sgd", "adafactor", "adadelta", "adagrad", "adamax", "asgd", "nadam", "radam", "rmsprop", "rprop"
+]  # fmt: skip
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(s|m|h)")
 
@@ -30,12 +32,21 @@ class Training:
     """Examples per batch of an evaluation."""
     lr: Annotated[float, Gt(0)] | Literal["auto"] = "auto"
     """Learning rate; `auto` takes each strategy's published default for the backbone."""
-    schedule: Literal["constant", "linear", "cosine"] = "linear"
-    """How the learning rate falls after the warm-up."""
+    optimizer: OptimizerName = "adamw"
+    """Any optimizer of torch that takes one gradient a step, by its name in small letters; fused where it can be."""
+    optimizer_options: Mapping[str, Any] = field(default_factory=dict)
+    """Its further options, such as `{ momentum = 0.9 }`."""
+    schedule: Literal["constant", "linear", "cosine", "inverse_sqrt", "step"] = "linear"
+    """How the learning rate falls after the warm-up: not at all, in a line or half a cosine to 0, with 1/√step, or by `step_factor`
+    at each of `step_at`."""
+    step_at: tuple[Annotated[float, Gt(0), Lt(1)], ...] = (0.5, 0.75)
+    """Shares of the steps at which the schedule `step` falls."""
+    step_factor: Annotated[float, Gt(0), Lt(1)] = 0.1
+    """What the learning rate is multiplied by there."""
     warmup: Annotated[float, Ge(0), Le(1)] = 0.1
     """Share of the steps over which the learning rate rises from 0."""
     weight_decay: Annotated[float, Ge(0)] = 0.01
-    """AdamW's decoupled weight decay; vectors (biases, norms) are left out."""
+    """Weight decay, AdamW's decoupled from the gradient; vectors (biases, norms) are left out."""
     clip: Annotated[float, Gt(0)] | None = 1.0
     """Largest norm of the gradient of all that trains."""
     validations: Annotated[int, Ge(0)] = 1

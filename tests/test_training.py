@@ -2,12 +2,15 @@
 
 import copy
 import math
+from typing import get_args
 
 import numpy as np
 import pytest
 import torch
-from ftbench import Diverged, Encoded, Loader, Training
+from ftbench import Diverged, Encoded, Loader, Training, UserError
+from ftbench.optimizers import make_optimizer
 from ftbench.seeding import seed_all
+from ftbench.suite import OptimizerName
 from ftbench.training import fit, predict, rate
 from ftbench.trial import TRAINING_VERSION
 
@@ -101,6 +104,8 @@ def test_steps_and_epochs_count_what_they_say(ready):
         ("constant", lambda step: 1.0),
         ("linear", lambda step: 1 - (step - 10) / 90),
         ("cosine", lambda step: 0.5 * (1 + math.cos(math.pi * (step - 10) / 90))),
+        ("inverse_sqrt", lambda step: math.sqrt(10 / (step + 1))),
+        ("step", lambda step: 1.0 if step < 50 else 0.1 if step < 75 else 0.01),
     ],
 )
 def test_schedules_are_their_formulas_after_a_linear_warm_up(schedule, expected):
@@ -117,6 +122,51 @@ def test_a_loss_that_is_no_number_ends_the_training_and_says_where(ready, catalo
     strategy.before_step = lambda learner, step: setattr(strategy, "step", step)
     with pytest.raises(Diverged, match=r"the loss is nan at step 4; the last finite one was"):
         fit(learner, loader(), strategy, lambda step, trace: None, "digits")
+
+
+def test_a_gradient_that_is_no_number_ends_the_training_before_it_moves_anything(ready, catalog):
+    learner, _, loader = ready
+    strategy = catalog.build("strategies", "full", {})
+    strategy.prepare(learner, None)
+    named = dict(learner.model.named_parameters())
+
+    def poison(learner, step):
+        if step == 2:
+            named["vit.layers.1.mlp.fc1.weight"].grad[0, 0] = float("inf")
+
+    strategy.after_backward = poison
+    with pytest.raises(Diverged, match=r"the gradient of vit.layers.1.mlp.fc1.weight is not finite at step 3; the loss was [0-9.]+"):
+        fit(learner, loader(), strategy, lambda step, trace: None, "digits")
+    assert all(bool(torch.isfinite(p).all()) for p in learner.model.parameters())
+
+
+@pytest.mark.parametrize("name", get_args(OptimizerName))
+def test_every_optimizer_of_torch_by_its_name_trains(name, ready, catalog):
+    learner, _, loader = ready
+    strategy = catalog.build("strategies", "full", {})
+    strategy.prepare(learner, None)
+    before = [p.detach().clone() for p in learner.model.parameters()]
+    trace = fit(learner, loader(optimizer=name, lr=1e-3), strategy, lambda step, trace: None, "digits")
+    assert all(math.isfinite(loss) for loss in trace.losses)
+    assert any(not torch.equal(a, b) for a, b in zip(before, learner.model.parameters(), strict=True))
+
+
+def test_the_names_of_optimizers_are_torchs():
+    import inspect
+
+    classes = {n.lower() for n, c in vars(torch.optim).items() if inspect.isclass(c)} - {"optimizer"}
+    # These need a closure, sparse gradients, or matrices alone.
+    assert set(get_args(OptimizerName)) | {"lbfgs", "sparseadam", "muon"} >= classes
+    assert set(get_args(OptimizerName)) <= classes
+
+
+def test_options_of_an_optimizer_reach_it_and_wrong_ones_are_told():
+    parameter = torch.nn.Parameter(torch.ones(2))
+    made = make_optimizer([{"params": [parameter]}], Training(steps=1, lr=0.1, optimizer="sgd", optimizer_options={"momentum": 0.9}))
+    assert (made.defaults["momentum"], made.defaults["lr"], made.defaults["weight_decay"]) == (0.9, 0.1, 0.01)
+    for options, message in (({"momentun": 0.9}, "SGD says: .*momentun"), ({"momentum": -1.0}, "SGD says: Invalid momentum")):
+        with pytest.raises(UserError, match=message):
+            make_optimizer([{"params": [parameter]}], Training(steps=1, lr=0.1, optimizer="sgd", optimizer_options=options))
 
 
 def test_outputs_that_are_no_numbers_are_not_scored(ready):
