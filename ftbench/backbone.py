@@ -61,6 +61,10 @@ class Card:
     """Tokens at the front that sum the sequence up (1 for BERT's [CLS]); None where its blocks do not all see one sequence."""
     objective: str = ""
     """How its language model was trained: `masked`, `causal`, or empty where it is none."""
+    biases: bool = True
+    """Whether its modules have biases."""
+    skippable: bool = True
+    """Whether the network still fits together where a block of a list, not its first, is left out."""
 
 
 class Backbone(ABC):

@@ -13,7 +13,8 @@ from ftbench.export import export
 from tests.conftest import FTBENCH
 
 KINDS = {
-    "bert": "text", "roberta": "text", "distilbert": "text", "gpt2": "text", "vit": "vision", "deit": "vision", "swin": "vision", "resnet": "vision",
+    "bert": "text", "roberta": "text", "distilbert": "text", "modernbert": "text", "gpt2": "text", "llama": "text",
+    "vit": "vision", "deit": "vision", "swin": "vision", "resnet": "vision", "convnext": "vision", "efficientnet": "vision",
     "wav2vec2": "speech", "hubert": "speech", "whisper": "speech", "audio-spectrogram-transformer": "speech",
 }  # fmt: skip
 TASKS = {"text": "word-sentiment", "vision": "digits", "speech": "spoken-commands"}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-TEXT = ("bert", "roberta", "distilbert", "gpt2")
-VISION = ("vit", "deit", "swin", "resnet")
+TEXT = ("bert", "roberta", "distilbert", "modernbert", "gpt2", "llama")
+VISION = ("vit", "deit", "swin", "resnet", "convnext", "efficientnet")
 SPEECH = ("wav2vec2", "hubert", "whisper", "audio-spectrogram-transformer")
 KINDS = (*TEXT, *VISION, *SPEECH)
 
@@ -23,6 +23,28 @@ def config(kind):
         "roberta": lambda: t.RobertaConfig(**_SIZE, **{**words, "max_position_embeddings": 66}, type_vocab_size=1, pad_token_id=0),
         "distilbert": lambda: t.DistilBertConfig(dim=32, n_layers=2, n_heads=4, hidden_dim=64, **words),
         "gpt2": lambda: t.GPT2Config(n_embd=32, n_layer=2, n_head=4, n_positions=64, vocab_size=100, pad_token_id=0),
+        "modernbert": lambda: t.ModernBertConfig(
+            **_SIZE,
+            **words,
+            pad_token_id=0,
+            cls_token_id=2,
+            sep_token_id=3,
+            bos_token_id=2,
+            eos_token_id=3,
+            global_attn_every_n_layers=2,
+            local_attention=16,
+        ),
+        "llama": lambda: t.LlamaConfig(**_SIZE, **words, num_key_value_heads=2, pad_token_id=0),
+        "convnext": lambda: t.ConvNextConfig(hidden_sizes=[8, 16], depths=[1, 1], num_stages=2, patch_size=4),
+        "efficientnet": lambda: t.EfficientNetConfig(
+            image_size=32,
+            width_coefficient=0.25,
+            depth_coefficient=0.25,
+            hidden_dim=320,
+            initializer_range=0.6,
+            drop_connect_rate=0.0,
+            dropout_rate=0.0,
+        ),
         "vit": lambda: t.ViTConfig(**_SIZE, image_size=32, patch_size=8),
         "deit": lambda: t.DeiTConfig(**_SIZE, image_size=32, patch_size=8),
         "swin": lambda: t.SwinConfig(

@@ -38,6 +38,10 @@ class Architecture:
     """How its language model is trained: `masked`, `causal`, or empty where it has none."""
     unused_positions: int = 0
     """Trained positions that no token is ever given."""
+    biases: bool = True
+    """Whether its modules have biases."""
+    skippable: bool = True
+    """Whether the network still fits together where a block of a list, not its first, is left out."""
 
     @property
     def roles(self) -> frozenset[str]:
@@ -173,6 +177,47 @@ ARCHITECTURES: Mapping[str, Architecture] = {
         class_tokens=0,
         objective="causal",
     ),
+    "modernbert": Architecture(
+        "text",
+        "model.layers",
+        ("head", "classifier"),
+        {
+            "attention": "attn",
+            # One matrix for query, key and value: LoRA there adapts all three with a shared A.
+            "query": "attn.Wqkv",
+            "key": "attn.Wqkv",
+            "value": "attn.Wqkv",
+            "attention_output": "attn.Wo",
+            "ffn_in": "mlp.Wi",
+            "ffn_out": "mlp.Wo",
+            "attention_exit": "attn.out_drop",
+            "ffn_exit": "mlp.Wo",
+            "block_exit": "",
+        },
+        class_tokens=1,
+        objective="masked",
+        biases=False,
+    ),
+    "llama": Architecture(
+        "text",
+        "model.layers",
+        ("score",),
+        {
+            "attention": "self_attn",
+            "query": "self_attn.q_proj",
+            "key": "self_attn.k_proj",
+            "value": "self_attn.v_proj",
+            "attention_output": "self_attn.o_proj",
+            "ffn_in": "mlp.up_proj",
+            "ffn_out": "mlp.down_proj",
+            "attention_exit": "self_attn.o_proj",
+            "ffn_exit": "mlp.down_proj",
+            "block_exit": "",
+        },
+        class_tokens=0,
+        objective="causal",
+        biases=False,
+    ),
     "vit": _vit("vision", "vit", 1),
     # A class token and a distillation token.
     "deit": _vit("vision", "deit", 2),
@@ -220,5 +265,19 @@ ARCHITECTURES: Mapping[str, Architecture] = {
         ("classifier",),
         {"block_exit": ""},
         everywhere={"conv": "convolution"},
+    ),
+    "convnext": Architecture(
+        "vision",
+        "convnext.encoder.stages.*.layers",
+        ("classifier",),
+        # Its pointwise convolutions are linear maps on the channels.
+        {"conv": "pwconv1", "ffn_in": "pwconv1", "ffn_out": "pwconv2", "ffn_exit": "pwconv2", "block_exit": ""},
+    ),
+    "efficientnet": Architecture(
+        "vision",
+        "efficientnet.encoder.blocks",
+        ("classifier",),
+        {"conv": "projection.project_conv", "block_exit": ""},
+        skippable=False,
     ),
 }

@@ -85,6 +85,8 @@ def make_card(
         _positions(config, architecture),
         architecture.class_tokens,
         architecture.objective,
+        architecture.biases,
+        architecture.skippable,
     )
 
 

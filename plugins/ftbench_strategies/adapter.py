@@ -54,9 +54,8 @@ class Adapter(Strategy):
 
     def prepare(self, learner: Learner, bench: Bench) -> None:
         """Freeze the backbone and put the adapters in."""
-        from torch import nn
-
         from .modules.bottleneck import insert_adapters, insert_parallel_adapters
+        from .modules.norms import is_layer_norm
 
         learner.freeze_backbone()
         exits = [module for role in self._roles(learner.card) for module in learner.modules(role)]
@@ -67,5 +66,5 @@ class Adapter(Strategy):
             insert_adapters(learner.model, exits, self.bottleneck, self.activation, bench.device)
         if self.train_layer_norm:
             for module in learner.model.modules():
-                if isinstance(module, nn.LayerNorm):
+                if is_layer_norm(module):
                     module.requires_grad_(requires_grad=True)

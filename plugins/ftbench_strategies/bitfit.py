@@ -35,7 +35,10 @@ class BitFit(Strategy):
     """Leave out the biases of a convolutional front end, which full fine-tuning freezes too."""
 
     def check(self, card: Card) -> None:
-        """Refuse a backbone without the projections asked for."""
+        """Refuse a backbone without biases, or without the projections asked for."""
+        if not card.biases:
+            message = f"{card.architecture} has no biases"
+            raise NotApplicable(message)
         missing = [role for role in self.which if role != "all" and role not in card.roles]
         if missing:
             message = f"{card.architecture} has no {', no '.join(missing)} modules with a bias"

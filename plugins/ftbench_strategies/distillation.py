@@ -47,7 +47,10 @@ class Distillation(Strategy):
     _states: Any = field(init=False, repr=False, default=None)
 
     def check(self, card: Card) -> None:
-        """Refuse a teacher that reads something else, and one that is smaller than its student."""
+        """Refuse a student whose blocks cannot be left out, and a teacher that reads something else or is smaller."""
+        if self._every > 1 and not card.skippable:
+            message = f"{card.architecture} has blocks of different widths: none can be left out to make a student"
+            raise NotApplicable(message)
         if self.teacher is None:
             return
         teacher = self.teacher.card()

@@ -39,6 +39,8 @@ def _keep(learner: Learner, wanted: Callable[[int], bool]) -> None:
     members = {role: tuple(new for old in names if (new := _renamed(old, moved, gone))) for role, names in learner.roles.members.items()}
     learner.roles = replace(learner.roles, members=members)
     config: Any = learner.model.config
+    if len(learner.roles.block_lists) == 1 and getattr(config, "layer_types", None):
+        config.layer_types = [kind for number, kind in enumerate(config.layer_types) if wanted(number)]
     if len(learner.roles.block_lists) == 1 and hasattr(config, "num_hidden_layers"):
         config.num_hidden_layers = len(learner.blocks())
 

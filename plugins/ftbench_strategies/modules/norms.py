@@ -16,4 +16,13 @@ def normalisations(learner: Learner, *, front: bool = False) -> list[nn.Module]:
     left_out = [*learner.head, *([] if front else learner.modules("feature_encoder"))]
     outside = {id(inner) for module in left_out for inner in module.modules()}
     kinds = (nn.LayerNorm, nn.GroupNorm, nn.RMSNorm, _BatchNorm)
-    return [module for module in learner.model.modules() if isinstance(module, kinds) and id(module) not in outside]
+    return [
+        module
+        for module in learner.model.modules()
+        if (isinstance(module, kinds) or is_layer_norm(module)) and any(True for _ in module.parameters()) and id(module) not in outside
+    ]
+
+
+def is_layer_norm(module: nn.Module) -> bool:
+    """Tell whether a module is a layer norm, with or without the mean taken off; several networks bring their own."""
+    return isinstance(module, nn.LayerNorm | nn.RMSNorm) or type(module).__name__.endswith(("LayerNorm", "RMSNorm"))

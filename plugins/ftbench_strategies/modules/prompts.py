@@ -62,6 +62,14 @@ class Prompts(nn.Module):
             self._mask = (mask, wide)
         return wide
 
+    def unturned(self, turning: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        """Give cosine and sine of rotary positions, [batch, tokens, width], with prompts that are not turned at all."""
+        cosine, sine = turning
+        return tuple(  # type: ignore[return-value]  # two of them
+            torch.cat([part[:, : self.place], part.new_full((len(part), self.length, part.shape[-1]), still), part[:, self.place :]], dim=1)
+            for part, still in ((cosine, 1.0), (sine, 0.0))
+        )
+
     def _leave(self, module: nn.Module, arguments: Any, output: Any) -> Any:
         hidden = output[0] if isinstance(output, tuple) else output
         own = torch.cat([hidden[:, : self.place], hidden[:, self.place + self.length :]], dim=1)
@@ -78,6 +86,8 @@ class _Enter:
 
     def __call__(self, module: nn.Module, arguments: Any, options: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
         prompts = self.prompts[0]
+        if "position_embeddings" in options:
+            options = {**options, "position_embeddings": prompts.unturned(options["position_embeddings"])}
         given = [prompts.put_in(self.number, arguments[0]), *arguments[1:]]
         if "attention_mask" in options:
             options = {**options, "attention_mask": prompts.widened(options["attention_mask"])}

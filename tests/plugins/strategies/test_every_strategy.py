@@ -17,7 +17,15 @@ STRATEGIES = (
     "none", "full", "frozen", "gradual", "layerwise", "lpft", "l2sp", "bitfit", "layernorm", "lora", "vera", "adalora", "ia3", "adapter", "prefix", "prompt", "distillation",
     "ewc", "replay", "adaptive_pretraining",
 )  # fmt: skip
-NOT_APPLICABLE = {(use, "resnet") for use in ("prefix", "prompt", "vera", "adalora", "ia3")} | {("prompt", "swin")}
+CONVOLUTIONAL = ("resnet", "convnext", "efficientnet")
+NOT_APPLICABLE = {(use, kind) for use in ("prefix", "prompt", "vera", "adalora") for kind in CONVOLUTIONAL} | {("prompt", "swin")}
+NOT_APPLICABLE |= {
+    ("ia3", "resnet"),
+    ("ia3", "efficientnet"),
+    ("distillation", "efficientnet"),
+    ("bitfit", "modernbert"),
+    ("bitfit", "llama"),
+}
 NOT_APPLICABLE |= {("adaptive_pretraining", kind) for kind in KINDS if kind not in TEXT}
 TASKS = {"text": "word-sentiment", "vision": "digits", "speech": "spoken-commands"}
 
@@ -79,7 +87,7 @@ def test_what_trains_is_what_was_declared_and_nothing_else_moves(use, kind, cata
         strategy.check(backbone.card())
     except NotApplicable as error:
         assert (use, kind) in NOT_APPLICABLE
-        assert str(error).startswith((f"{kind} has no ", f"{kind} is no language model"))
+        assert str(error).startswith((f"{kind} has no ", f"{kind} is no language model", f"{kind} has blocks of different widths"))
         return
     bench, learner, watch = bench_for(catalog, task, data, backbone)
     strategy.prepare(learner, bench)
@@ -133,7 +141,7 @@ def test_what_begins_at_the_identity_answers_as_the_backbone(use, options, toler
     bench, learner, _ = bench_for(catalog, task, data, backbone)
     batch = task.collate(data, range(8))
     strategy = catalog.build("strategies", use, options)
-    if kind == "resnet" and options:
+    if kind in ("resnet", "efficientnet") and options:
         with pytest.raises(NotApplicable, match="no residual blocks"):
             strategy.check(backbone.card())
         return
@@ -246,6 +254,8 @@ def test_an_adapter_whose_upper_map_is_zero_is_not_there_at_all(kind, catalog, e
 def test_bitfit_trains_biases_and_the_head_and_nothing_else(kind, catalog, encoded):
     task, data, backbone = encoded(kind)
     bench, learner, _ = bench_for(catalog, task, data, backbone)
+    if ("bitfit", kind) in NOT_APPLICABLE:
+        return
     catalog.build("strategies", "bitfit", {}).prepare(learner, bench)
     head = {id(p) for p in learner.head_parameters()}
     names = {name for name, p in learner.trainable() if id(p) not in head}
