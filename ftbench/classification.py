@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from .encoded import Encoded
     from .splits import Example
+    from .suite import Training
 
 
 class ClassificationTask(Task):
@@ -27,11 +28,33 @@ class ClassificationTask(Task):
 
     primary: ClassVar[str] = "accuracy"
 
+    _smoothing = 0.0
+    _weights: Tensor | None = None
+
+    def train_as(self, training: Training, labels: NDArray[np.int64]) -> None:
+        """Take over from the protocol what the loss depends on.
+
+        Args:
+            training: its label smoothing and class weights.
+            labels: classes of the training split, shape [examples]; a balanced weight is examples / (classes · count).
+        """
+        self._smoothing = training.label_smoothing
+        if training.class_weights == "balanced":
+            import torch
+
+            counts = np.bincount(labels, minlength=len(self.classes))
+            self._weights = torch.from_numpy(len(labels) / (len(counts) * np.maximum(counts, 1))).float()
+
     def loss(self, outputs: Any, batch: Mapping[str, Tensor]) -> Tensor:
-        """Give the mean cross-entropy of the logits, in nats."""
+        """Give the mean cross-entropy of the logits, in nats; smoothed and weighted where the protocol says so."""
         from torch.nn.functional import cross_entropy
 
-        return cross_entropy(outputs.logits.float(), batch["labels"])
+        logits, labels = outputs.logits.float(), batch["labels"]
+        if self._weights is None:
+            return cross_entropy(logits, labels, label_smoothing=self._smoothing)
+        weights = self._weights.to(logits.device)
+        # Divided by the examples, not by their weights: parts of a batch then add up to the whole.
+        return cross_entropy(logits, labels, weight=weights, label_smoothing=self._smoothing, reduction="none").mean()
 
     def score(self, logits: NDArray[np.float32], examples: Encoded) -> Scored:
         """Score by scikit-learn; classes that neither occur nor are predicted are left out of the averages."""

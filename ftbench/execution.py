@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .bench import Bench, Ground
+from .classification import ClassificationTask
 from .encoding import Prepared, prepare_data
 from .errors import Diverged, NotApplicable
 from .fingerprint import environment
@@ -144,7 +145,9 @@ class Execution:
             data = self._prepare_data(task, backbone, learner.processor)
             self.split_hashes[stage.task.label] = data.split_hash
             encode = partial(self._encode, task)
-            grounds.append(Ground(stage.task.label, task, Training(**stage.training), _visible(data), encode))
+            training = Training(**stage.training)
+            _adapt(task, training, data.encoded["train"])
+            grounds.append(Ground(stage.task.label, task, training, _visible(data), encode))
             tests[stage.task.label] = data.encoded["test"]
         assert learner is not None
         for modules in learner.heads.values():
@@ -283,6 +286,18 @@ def sequence_measurements(matrix: list[list[float | None]], primary: str) -> lis
         Measurement("forgetting", forgotten, "1", "lower", method=f"{method}: best before, less last", scope="test"),
         Measurement("backward_transfer", backward, "1", "higher", method=f"{method}: last, less when learnt", scope="test"),
     ]
+
+
+def _adapt(task: Task, training: Training, train: Encoded) -> None:
+    """Let the task's loss follow the protocol.
+
+    Raises:
+        NotApplicable: the protocol asks for what only a classification has.
+    """
+    if isinstance(task, ClassificationTask):
+        task.train_as(training, np.asarray(train.labels))
+    elif training.label_smoothing or training.class_weights != "none":
+        raise NotApplicable("label smoothing and class weights are for classifications")
 
 
 def _visible(data: Prepared) -> dict[str, Encoded]:

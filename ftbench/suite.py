@@ -47,6 +47,10 @@ class Training:
     """Share of the steps over which the learning rate rises from 0."""
     weight_decay: Annotated[float, Ge(0)] = 0.01
     """Weight decay, AdamW's decoupled from the gradient; vectors (biases, norms) are left out."""
+    label_smoothing: Annotated[float, Ge(0), Lt(1)] = 0.0
+    """Share of each label that is spread over all classes (Szegedy et al. 2016, section 7); for classifications."""
+    class_weights: Literal["none", "balanced"] = "none"
+    """`balanced`: an example counts as much as its class is rare in the training split; for classifications."""
     clip: Annotated[float, Gt(0)] | None = 1.0
     """Largest norm of the gradient of all that trains."""
     validations: Annotated[int, Ge(0)] = 1

@@ -19,8 +19,9 @@ from tests.conftest import EXAMPLES, TINY
 def carried(catalog, tmp_path):
     """Carry out the first trial of a tiny suite."""
 
-    def carry(strategies, catalog=catalog, **changes):
+    def carry(strategies, catalog=catalog, knobs="", **changes):
         text = TINY.format(name="x", seeds="[0]", steps=6, limit="1m", strategies=strategies)
+        text = text.replace("batch_size = 8", f"batch_size = 8\n{knobs}")
         trial = replace(plan(parse_suite(tomllib.loads(text), catalog), catalog)[0], **changes)
         events = []
         outcome = carry_out(Spec(trial, "cpu", str(tmp_path / "cache")), catalog, tmp_path, events.append)
@@ -98,3 +99,15 @@ def test_forgetting_and_transfer_are_worked_out_by_hand():
     assert found["accuracy"] == pytest.approx((0.75 + 0.5 + 0.6) / 3)
     assert found["forgetting"] == pytest.approx(((0.9 - 0.75) + (0.8 - 0.5)) / 2)
     assert found["backward_transfer"] == pytest.approx(((0.75 - 0.9) + (0.5 - 0.8)) / 2)
+
+
+def test_label_smoothing_and_class_weights_reach_the_loss(carried):
+    def first_loss(knobs):
+        _, outcome, _ = carried('[[strategy]]\nuse = "frozen"\n', knobs=knobs)
+        assert outcome["status"] == "ok"
+        return outcome["curves"][0]["points"][0]["task_loss"]
+
+    plain = first_loss("")
+    assert first_loss("label_smoothing = 0.3") != plain
+    # The classes of the task are balanced: their weights are all one.
+    assert first_loss('class_weights = "balanced"') == pytest.approx(plain, abs=1e-5)

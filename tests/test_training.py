@@ -169,6 +169,25 @@ def test_options_of_an_optimizer_reach_it_and_wrong_ones_are_told():
             make_optimizer([{"params": [parameter]}], Training(steps=1, lr=0.1, optimizer="sgd", optimizer_options=options))
 
 
+def test_a_smoothed_and_weighted_loss_is_its_formula(ready):
+    learner, encoded, _ = ready
+    task = learner.task
+    torch.manual_seed(0)
+    outputs = type("Out", (), {"logits": torch.randn(6, 10)})
+    labels = torch.tensor([0, 0, 0, 1, 2, 2])
+    log = outputs.logits.log_softmax(-1)
+    plain = -log[range(6), labels]
+    assert float(task.loss(outputs, {"labels": labels})) == pytest.approx(float(plain.mean()), rel=1e-6)
+    task.train_as(Training(steps=1, label_smoothing=0.2), encoded.labels)
+    smooth = 0.8 * plain - 0.2 * log.mean(-1)
+    assert float(task.loss(outputs, {"labels": labels})) == pytest.approx(float(smooth.mean()), rel=1e-6)
+    task.train_as(Training(steps=1, class_weights="balanced"), labels.numpy())
+    weights = torch.tensor([6 / (10 * 3), 6 / 10, 6 / (10 * 2)])[labels]
+    assert float(task.loss(outputs, {"labels": labels})) == pytest.approx(float((weights * plain).mean()), rel=1e-6)
+    halves = [task.loss(type("Out", (), {"logits": outputs.logits[part]}), {"labels": labels[part]}) for part in (slice(3), slice(3, 6))]
+    assert float(sum(halves) / 2) == pytest.approx(float((weights * plain).mean()), rel=1e-6)
+
+
 def test_outputs_that_are_no_numbers_are_not_scored(ready):
     learner, encoded, _ = ready
     with torch.no_grad():
