@@ -36,7 +36,7 @@ benchmarks: setup-test
 schemas docs: setup
 	$(BIN)/python -m ftbench.schema ftbench/schemas
 	$(BIN)/python tests/readme_matrix.py
-	$(BIN)/python tests/strategies_page.py
+	$(BIN)/python -m tests.strategies_page
 
 # The shipped weights and clips, made again: about half an hour on two cores. Fashion-MNIST is Debian's dataset-fashion-mnist.
 provenance: setup

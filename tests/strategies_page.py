@@ -1,4 +1,4 @@
-"""Write `plugins/ftbench_strategies/README.md` from the code: `python tests/strategies_page.py`; a test holds it to the code."""
+"""Write `plugins/ftbench_strategies/README.md` from the code: `python -m tests.strategies_page`; a test holds it to the code."""
 
 from __future__ import annotations
 
@@ -7,13 +7,11 @@ import inspect
 import json
 from pathlib import Path
 
-import torch
-from ftbench import Learner, NotApplicable, Plugins, quantity
+from ftbench import NotApplicable, Plugins, quantity
 from ftbench.descriptions import option_descriptions
 from ftbench.support import refusals, support_matrix
 
-from ftbench_backbones.architectures import ARCHITECTURES
-from ftbench_backbones.loading import make_card
+from tests.base_size import Countable, base_size_learner, trained_outside_the_head
 
 PAGE = Path(__file__).parent.parent / "plugins" / "ftbench_strategies" / "README.md"
 SHOWN = {"bert": "BERT-base", "vit": "ViT-B/16", "wav2vec2": "Wav2Vec2-base"}
@@ -29,48 +27,17 @@ default options; the head comes on top of it (of two classes: 1,538 in BERT-base
 """
 
 
-class Countable:
-    """As much of a bench as preparing needs where nothing is trained."""
-
-    device, seed, steps, per_epoch = torch.device("cpu"), 0, 100, 10
-    training = type("Protocol", (), {"lr": 1e-3, "weight_decay": 0.0, "batch_size": 16})
-
-    def loader(self) -> Countable:
-        """Stand in for the loader, which is asked for its length alone."""
-        return self
-
-    def generator(self, purpose: str) -> None:
-        """Draw nothing."""
-
-
-def base_size(kind: str) -> Learner:
-    """Make a base-size network whose weights are left as they lie in memory: only their number matters."""
-    import transformers as t
-
-    auto, config = {
-        "bert": (t.AutoModelForSequenceClassification, t.BertConfig()),
-        "vit": (t.AutoModelForImageClassification, t.ViTConfig()),
-        "wav2vec2": (t.AutoModelForAudioClassification, t.Wav2Vec2Config()),
-    }[kind]
-    config.num_labels = 2
-    with torch.device("meta"):
-        model = auto.from_config(config)
-    card = make_card({"model_type": kind}, licence="", source="", full_lr=1.0)
-    return Learner(model.to_empty(device="cpu").eval(), ARCHITECTURES[kind].resolve(model), None, card)
-
-
 def trained(catalog, name: str, kind: str) -> str:
     """Give how many parameters outside the head train, and their share of the backbone's."""
     strategy = catalog.build("strategies", name, OPTIONS.get(name, {}))
-    learner = base_size(kind)
+    learner = base_size_learner(kind)
     try:
         strategy.check(learner.card)
     except NotApplicable:
         return "not applicable"
     whole = sum(parameter.numel() for parameter in learner.backbone_parameters())
     strategy.prepare(learner, Countable())
-    head = {id(parameter) for parameter in learner.head_parameters()}
-    count = sum(parameter.numel() for _, parameter in learner.trainable() if id(parameter) not in head)
+    count = trained_outside_the_head(learner)
     return f"{count:,} ({quantity(100 * count / whole, '%')})" if count else "0"
 
 

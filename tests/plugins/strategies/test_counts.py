@@ -2,10 +2,8 @@
 
 import pytest
 import torch
-from ftbench import Learner
 
-from ftbench_backbones.architectures import ARCHITECTURES
-from ftbench_backbones.loading import make_card
+from tests.base_size import Countable, base_config, base_model, base_size_learner, learner_of, trained_outside_the_head
 from tests.tiny_models import build
 
 # Hidden 32, two layers, four heads, feed-forward 64, two labels: the head, and what each strategy adds or opens.
@@ -20,11 +18,6 @@ TINY = {
 }
 
 
-def learner_of(kind, model):
-    card = make_card({"model_type": kind}, licence="", source="", full_lr=1e-3)
-    return Learner(model, ARCHITECTURES[kind].resolve(model), None, card)
-
-
 class _Bench:
     device = torch.device("cpu")
 
@@ -32,8 +25,7 @@ class _Bench:
 def opened(catalog, kind, model, use, /, **options):
     learner = learner_of(kind, model)
     catalog.build("strategies", use, options).prepare(learner, _Bench())
-    head = {id(p) for p in learner.head_parameters()}
-    return sum(p.numel() for _, p in learner.trainable() if id(p) not in head), sum(p.numel() for p in learner.head_parameters())
+    return trained_outside_the_head(learner), sum(p.numel() for p in learner.head_parameters())
 
 
 @pytest.mark.parametrize("kind", ["bert", "vit", "roberta", "gpt2", "wav2vec2"])
@@ -72,58 +64,10 @@ BASE = {
 }  # fmt: skip
 
 
-def base_size(kind):
-    import transformers as t
-
-    makers = {
-        "bert": t.BertConfig(),
-        "roberta": t.RobertaConfig(vocab_size=50_265, max_position_embeddings=514, type_vocab_size=1),
-        "gpt2": t.GPT2Config(),
-        "vit": t.ViTConfig(),
-        "wav2vec2": t.Wav2Vec2Config(),
-        "audio-spectrogram-transformer": t.ASTConfig(),
-        "resnet": t.ResNetConfig(),
-    }
-    made = makers[kind]
-    made.num_labels = 2
-    return made
-
-
-def base_size_learner(kind, **changes):
-    """Make a base-size network whose weights are left as they lie in memory: only their number matters."""
-    import transformers as t
-
-    text, vision = ("bert", "roberta", "gpt2"), ("vit", "resnet")
-    auto = (
-        t.AutoModelForSequenceClassification
-        if kind in text
-        else t.AutoModelForImageClassification
-        if kind in vision
-        else t.AutoModelForAudioClassification
-    )
-    made = base_size(kind)
-    for name, value in changes.items():
-        setattr(made, name, value)
-    with torch.device("meta"):
-        model = auto.from_config(made)
-    return learner_of(kind, model.to_empty(device="cpu").eval())
-
-
 @pytest.mark.parametrize("kind", BASE)
 @pytest.mark.parametrize("use", ["bitfit", "lora", "prefix", "adapter", "frozen", "full"])
 def test_base_size_counts_are_the_published_ones(kind, use, catalog):
-    import transformers as t
-
-    text, vision = ("bert", "roberta", "gpt2"), ("vit", "resnet")
-    auto = (
-        t.AutoModelForSequenceClassification
-        if kind in text
-        else t.AutoModelForImageClassification
-        if kind in vision
-        else t.AutoModelForAudioClassification
-    )
-    with torch.device("meta"):
-        model = auto.from_config(base_size(kind))
+    model = base_model(base_config(kind))
     learner = learner_of(kind, model)
     head = sum(p.numel() for p in learner.head_parameters())
     whole = sum(p.numel() for p in model.parameters())
@@ -142,8 +86,7 @@ def test_base_size_counts_are_the_published_ones(kind, use, catalog):
         strategy = catalog.build("strategies", use, {})
         with torch.device("meta"):
             strategy.prepare(learner, Meta())
-        inside = {id(p) for p in learner.head_parameters()}
-        assert sum(p.numel() for _, p in learner.trainable() if id(p) not in inside) == BASE[kind][use]
+        assert trained_outside_the_head(learner) == BASE[kind][use]
 
 
 @pytest.mark.parametrize("kind", TINY)
@@ -199,26 +142,12 @@ TABLE = [
 ]
 
 
-class Bare(_Bench):
-    """As much of a bench as preparing needs where nothing is trained."""
-
-    seed, steps, per_epoch = 0, 100, 10
-    training = type("Protocol", (), {"lr": 1e-3, "weight_decay": 0.0, "batch_size": 16})
-
-    def loader(self):
-        return self
-
-    def generator(self, purpose):
-        return None
-
-
 @pytest.mark.parametrize(("use", "options", "expected"), TABLE, ids=[f"{use}-{'-'.join(map(str, o.values()))}" for use, o, _ in TABLE])
 def test_each_option_trains_as_many_parameters_as_its_formula_says(use, options, expected, catalog):
     for kind, count in expected.items():
         learner = base_size_learner(kind)
-        catalog.build("strategies", use, options).prepare(learner, Bare())
-        head = {id(p) for p in learner.head_parameters()}
-        assert sum(p.numel() for _, p in learner.trainable() if id(p) not in head) == count, kind
+        catalog.build("strategies", use, options).prepare(learner, Countable())
+        assert trained_outside_the_head(learner) == count, kind
 
 
 def test_heads_are_as_large_as_their_formulas(catalog):
@@ -234,16 +163,15 @@ def test_heads_are_as_large_as_their_formulas(catalog):
 def test_the_papers_whole_counts_come_out(catalog):
     """LoRA's 0.8 M on RoBERTa-base are 294,912 and the head; BitFit's 0.08 % are of BERT-large; Houlsby's 2.1 % too, about."""
     roberta = base_size_learner("roberta")
-    catalog.build("strategies", "lora", {}).prepare(roberta, Bare())
+    catalog.build("strategies", "lora", {}).prepare(roberta, Countable())
     assert sum(p.numel() for _, p in roberta.trainable()) == 887_042
     large = {"hidden_size": 1024, "num_hidden_layers": 24, "num_attention_heads": 16, "intermediate_size": 4096}
     for use, options, count in (("bitfit", {}, 272_384), ("adapter", {"train_layer_norm": False}, 6_343_680)):
         learner = base_size_learner("bert", **large)
         whole = sum(p.numel() for p in learner.backbone_parameters())
         assert whole == 335_141_888
-        catalog.build("strategies", use, options).prepare(learner, Bare())
-        head = {id(p) for p in learner.head_parameters()}
-        assert sum(p.numel() for _, p in learner.trainable() if id(p) not in head) == count
+        catalog.build("strategies", use, options).prepare(learner, Countable())
+        assert trained_outside_the_head(learner) == count
     assert 272_384 / whole == pytest.approx(0.000813, rel=1e-2)
 
 
@@ -257,9 +185,7 @@ def test_pefts_own_ways_of_counting_come_out_through_its_layers(catalog):
     for kind, count in expected.items():
         learner = base_size_learner(kind)
         inject(learner, LoraConfig(r=8, target_modules="all-linear"))
-        head = {id(p) for p in learner.head_parameters()}
-        assert sum(p.numel() for _, p in learner.trainable() if id(p) not in head) == count, kind
+        assert trained_outside_the_head(learner) == count, kind
     learner = base_size_learner("bert")
     inject_prompt(learner, PromptEncoderConfig(num_virtual_tokens=20, encoder_hidden_size=128))
-    head = {id(p) for p in learner.head_parameters()}
-    assert sum(p.numel() for _, p in learner.trainable() if id(p) not in head) == 229_376
+    assert trained_outside_the_head(learner) == 229_376

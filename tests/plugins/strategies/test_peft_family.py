@@ -6,7 +6,7 @@ import pytest
 import torch
 from ftbench import NotApplicable, PluginError
 
-from tests.plugins.strategies.test_counts import base_size, learner_of
+from tests.base_size import base_config, learner_of
 from tests.plugins.strategies.test_every_strategy import bench_for
 from tests.tiny_models import SPEECH, TEXT, build
 
@@ -79,7 +79,7 @@ def test_base_size_counts_are_the_published_ones(use, options, kind, catalog):
         if kind in SPEECH
         else t.AutoModelForImageClassification
     )
-    made = base_size(kind)
+    made = base_config(kind)
     made.num_hidden_layers = 1  # every layer has the same count
     if kind == "gpt2":
         made.n_layer = 1

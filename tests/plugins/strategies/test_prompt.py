@@ -7,7 +7,7 @@ from ftbench import Learner, NotApplicable
 from ftbench_backbones.architectures import ARCHITECTURES
 from ftbench_backbones.loading import make_card
 from ftbench_strategies.modules.prompts import add_prompts, widened
-from tests.plugins.strategies.test_counts import base_size
+from tests.base_size import base_config
 from tests.tiny_models import KINDS, SPEECH, TEXT, build
 
 CPU = torch.device("cpu")
@@ -182,7 +182,7 @@ def test_base_size_counts_are_the_published_ones(kind, shallow, deep, catalog):
 
     def counted(**options):
         with torch.device("meta"):
-            learner = learner_of(kind, auto.from_config(base_size(kind)))
+            learner = learner_of(kind, auto.from_config(base_config(kind)))
         bench = type("Meta", (), {"device": torch.device("meta")})
         catalog.build("strategies", "prompt", {"init": "uniform", **options}).prepare(learner, bench)
         head = {id(p) for p in learner.head_parameters()}
