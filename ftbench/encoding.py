@@ -13,7 +13,7 @@ from uuid import uuid4
 
 import numpy as np
 
-from .chunked import ChunkedEncoded
+from .chunked import CHUNK, ChunkedEncoded
 from .encoded import Encoded, Ragged
 from .errors import UserError
 from .fingerprint import code_hash, digest, software
@@ -31,6 +31,12 @@ if TYPE_CHECKING:
 SPLITS = ("train", "validation", "test")
 LARGE = 20_000
 """Examples from which on a data set is encoded chunk by chunk, as they are asked for."""
+
+
+LARGE_BYTES = 256 * 2**20
+"""Bytes of encoded examples from which on it is, too."""
+SAMPLE = 16
+"""Examples their size is guessed by."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +77,7 @@ def prepare_data(
     for name in ("train", "test"):
         if not splits[name]:
             raise UserError(f"no example is left for the {name} split; give more data, other ratios or fewer groups")
-    if sum(len(splits[name]) for name in SPLITS) > LARGE:
+    if _is_large(source):
         return _outline(folder, source)
     made = {name: task.encode(splits[name], processor) for name in SPLITS if splits[name]}
     found = Prepared(made, splits.hash())
@@ -93,6 +99,16 @@ class _Source:
 
     def encode(self, split: str, begin: int, end: int) -> Encoded:
         return self.task.encode(self.splits[split][begin:end], self.processor)
+
+
+def _is_large(source: _Source) -> bool:
+    """Tell whether a data set has too many examples to be encoded at once, or too large ones by a few of them."""
+    total = sum(len(source.splits[name]) for name in SPLITS)
+    if total > LARGE or total <= CHUNK:
+        return total > LARGE
+    few = source.encode("train", 0, SAMPLE)
+    arrays = [column.values if isinstance(column, Ragged) else column for column in few.columns.values()]
+    return sum(array.nbytes for array in arrays) / len(few) * total > LARGE_BYTES
 
 
 def _outline(folder: Path, source: _Source) -> Prepared:

@@ -84,7 +84,7 @@ def test_labels_spelled_in_several_ways_are_errors(look):
     rows = [(sentence(n), ("no", "yes", "Yes", "y", "N O")[n % 5]) for n in range(100)]
     flaw = look(rows)["label spelled in several ways"]
     assert (flaw.severity, flaw.count) == ("error", 3)
-    assert set(flaw.examples) == {"'yes'", "'Yes'", "'y'"} or set(flaw.examples) == {"'no'", "'N O'"}
+    assert set(flaw.examples) == {"'yes'", "'Yes'", "'y'"}
     assert sorted(map(sorted, spellings(["yes", "Yes", "y", "no", "N O", "may be", "maybe", "other"]))) == [
         ["N O", "no"],
         ["Yes", "y", "yes"],
@@ -130,7 +130,7 @@ def test_a_rare_class_is_a_warning_about_accuracy(look):
 def test_inputs_that_are_cut_off_are_counted_as_the_backbone_reads_them(look):
     rows = [*sound_rows(), *[(" ".join([sentence(n)] * 9), "yes") for n in range(600, 610)]]
     assert look(rows, max_length=128)["inputs are cut off"].count == 10
-    assert "inputs are cut off" not in look(rows, max_length=1000) or look(rows, max_length=1000)["inputs are cut off"].count
+    assert "inputs are cut off" not in look(rows, max_length=1000)
 
 
 def test_what_was_found_is_remembered_until_the_data_change(look, monkeypatch):

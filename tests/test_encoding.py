@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from ftbench import Loader
+from ftbench.chunked import ChunkedEncoded
 from ftbench.encoding import prepare_data
 from ftbench.suite import Training
 
@@ -72,6 +73,14 @@ def test_a_large_split_is_encoded_chunk_by_chunk_and_each_chunk_once_for_all(cou
     assert all((batch[name] == same[name]).all() for name in batch)
     list(Loader(again.encoded["train"], task, Training(epochs=3, batch_size=8), seed=0))
     assert len(calls) == 3
+
+
+def test_a_split_of_few_but_large_examples_is_encoded_chunk_by_chunk_too(counted, tmp_path, monkeypatch):
+    monkeypatch.setattr("ftbench.encoding.CHUNK", 16)
+    monkeypatch.setattr("ftbench.encoding.LARGE_BYTES", 120 * 28 * 28 * 4)
+    assert not isinstance(prepared(counted, tmp_path / "just").encoded["train"], ChunkedEncoded)
+    monkeypatch.setattr("ftbench.encoding.LARGE_BYTES", 120 * 28 * 28 * 4 - 1)
+    assert isinstance(prepared(counted, tmp_path / "above").encoded["train"], ChunkedEncoded)
 
 
 def test_chunks_hold_what_the_whole_holds(counted, tmp_path, monkeypatch):

@@ -70,7 +70,7 @@ def exported(path, folder, catalog, **options):
     return export(path.parents[3], path.parts[-3], folder, catalog, **{"adapter": False, **options})
 
 
-def test_inputs(catalog, kind, folder):
+def inputs_of(catalog, kind, folder):
     """Encode the test split with the exported processor."""
     import transformers as t
 
@@ -82,9 +82,6 @@ def test_inputs(catalog, kind, folder):
     return batch
 
 
-test_inputs.__test__ = False
-
-
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_model_of_every_kind_is_read_back_by_transformers_and_answers_as_recorded(kind, trained, tmp_path, catalog):
     import transformers as t
@@ -93,7 +90,7 @@ def test_a_model_of_every_kind_is_read_back_by_transformers_and_answers_as_recor
     assert exported(path, tmp_path / "model", catalog).same
     model = getattr(t, f"AutoModelFor{AUTO[KINDS[kind]]}").from_pretrained(tmp_path / "model").eval()
     with torch.no_grad():
-        answers = model(**test_inputs(catalog, kind, tmp_path / "model")).logits.softmax(-1)
+        answers = model(**inputs_of(catalog, kind, tmp_path / "model")).logits.softmax(-1)
     assert np.allclose(answers.numpy(), recorded(path), atol=1e-5)
     assert tuple(model.config.id2label.values()) == catalog.build("tasks", TASKS[KINDS[kind]], {}).classes
     card = (tmp_path / "model" / "README.md").read_text()
@@ -112,7 +109,7 @@ def test_an_adapter_is_read_back_by_peft_and_answers_as_recorded(strategy, train
     base = t.AutoModelForSequenceClassification.from_pretrained(model_folder("bert"), num_labels=2)
     model = PeftModel.from_pretrained(base, tmp_path / "adapter").eval()
     with torch.no_grad():
-        answers = model(**test_inputs(catalog, "bert", model_folder("bert"))).logits.softmax(-1)
+        answers = model(**inputs_of(catalog, "bert", model_folder("bert"))).logits.softmax(-1)
     assert np.allclose(answers.numpy(), recorded(path), atol=1e-5)
     assert (tmp_path / "adapter" / "adapter_model.safetensors").stat().st_size < 60_000
 

@@ -91,10 +91,10 @@ def _bert(base: str, head: tuple[str, ...], unused_positions: int = 0) -> Archit
     )
 
 
-def _vit(modality: str, base: str, class_tokens: int) -> Architecture:
+def _vit(modality: str, blocks: str, class_tokens: int | None) -> Architecture:
     return Architecture(
         modality,
-        f"{base}.layers",
+        blocks,
         ("classifier",),
         {
             "attention": "attention",
@@ -218,27 +218,12 @@ ARCHITECTURES: Mapping[str, Architecture] = {
         objective="causal",
         biases=False,
     ),
-    "vit": _vit("vision", "vit", 1),
+    "vit": _vit("vision", "vit.layers", 1),
     # A class token and a distillation token.
-    "deit": _vit("vision", "deit", 2),
-    "audio-spectrogram-transformer": _vit("speech", "audio_spectrogram_transformer", 2),
-    "swin": Architecture(
-        "vision",
-        "swin.encoder.layers.*.blocks",
-        ("classifier",),
-        {
-            "attention": "attention",
-            "query": "attention.q_proj",
-            "key": "attention.k_proj",
-            "value": "attention.v_proj",
-            "attention_output": "attention.o_proj",
-            "ffn_in": "mlp.fc1",
-            "ffn_out": "mlp.fc2",
-            "attention_exit": "attention.o_proj",
-            "ffn_exit": "mlp.fc2",
-            "block_exit": "",
-        },
-    ),
+    "deit": _vit("vision", "deit.layers", 2),
+    "audio-spectrogram-transformer": _vit("speech", "audio_spectrogram_transformer.layers", 2),
+    # Its blocks see windows of the image, each stage wider ones.
+    "swin": _vit("vision", "swin.encoder.layers.*.blocks", None),
     "wav2vec2": _wav2vec2("wav2vec2"),
     "hubert": _wav2vec2("hubert"),
     "whisper": Architecture(
