@@ -3,6 +3,7 @@
 Everything a plugin or a notebook needs is here; importing it imports no torch.
 """
 
+from .answers import ANSWERS, POOLED, Answer
 from .backbone import Backbone, Card, Learner, Roles
 from .bench import Bench
 from .catalog import suggestion
@@ -28,10 +29,14 @@ from .hookspecs import hookimpl
 from .loading import Loader
 from .measurement import Measurement, Phase
 from .meter import Meter, Trace, Watch
+from .metrics import metric
+from .multi_label import MultiLabelTask
 from .notebook import load_records, run
+from .own_classes import OwnClassification
 from .own_data import OwnData
 from .plugins import Plugins, Selection
 from .record import Curve, Failure, Record, Retention
+from .regression import RegressionTask
 from .report import Report
 from .splits import Example, Splits, draw
 from .statistics import Difference, Estimate, estimate, holm, paired
@@ -46,7 +51,10 @@ from .wording import percent, point_interval, share_interval
 __version__ = "0.1.0"
 
 __all__ = [
+    "ANSWERS",
+    "POOLED",
     "About",
+    "Answer",
     "Backbone",
     "Bench",
     "Card",
@@ -69,7 +77,9 @@ __all__ = [
     "Loader",
     "Measurement",
     "Meter",
+    "MultiLabelTask",
     "NotApplicable",
+    "OwnClassification",
     "OwnData",
     "Phase",
     "PluginError",
@@ -78,6 +88,7 @@ __all__ = [
     "Quantity",
     "Ragged",
     "Record",
+    "RegressionTask",
     "Report",
     "Retention",
     "Roles",
@@ -110,6 +121,7 @@ __all__ = [
     "hookimpl",
     "list_files",
     "load_records",
+    "metric",
     "nvml",
     "paired",
     "percent",

@@ -139,7 +139,7 @@ class Execution:
         learner, grounds, tests = None, [], {}
         for number, (stage, task) in enumerate(zip(self.trial.stages, tasks, strict=True)):
             seed_all(self.trial.seed, number)
-            donor = backbone.load(len(task.classes))
+            donor = backbone.load(task.outputs, task.answer)
             learner = learner or donor
             learner.adopt_head(stage.task.label, donor)
             data = self._prepare_data(task, backbone, learner.processor)

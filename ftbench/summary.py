@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .contender import Contender, LossPoint, Quantity, difference, score
+from .contender import Contender, LossPoint, Quantity, difference, gain, score
 from .statistics import estimate, holm, pareto
 from .verdict import verdict
 
@@ -118,7 +118,7 @@ def _target(label: str, records: Sequence[Record], rank: Mapping[str, int], want
         groups[f"{strategy} · {backbone}" if several else strategy].append(record)
     primary = records[0].primary
     contenders = [_contender(name, group) for name, group in groups.items()]
-    contenders.sort(key=lambda c: (score(c, primary) is None, -(score(c, primary) or 0), rank.get(c.strategy, 0), c.label))
+    contenders.sort(key=lambda c: (score(c, primary) is None, -(gain(c, primary) or 0), rank.get(c.strategy, 0), c.label))
     contenders = _with_fronts(contenders, primary)
     chosen = _baseline(contenders, wanted, rank)
     contenders = _against(contenders, chosen, primary)
@@ -213,7 +213,7 @@ def _with_fronts(contenders: list[Contender], primary: str) -> list[Contender]:
     for cost in COSTS:
         points = []
         for contender in contenders:
-            quality, price = score(contender, primary), score(contender, cost)
+            quality, price = gain(contender, primary), score(contender, cost)
             if quality is not None and price is not None:
                 sign = 1 if contender.quantities[cost].direction == "higher" else -1
                 points.append((contender.label, (quality, sign * price)))

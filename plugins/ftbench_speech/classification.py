@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
 from annotated_types import Gt
-from ftbench import Encoded, Inspectable, Inspected, UserError, list_files
+from ftbench import Encoded, Inspectable, Inspected, OwnClassification, UserError, list_files
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,7 +29,7 @@ SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif")
 
 
 @dataclass
-class AudioClassification(Inspectable):
+class AudioClassification(OwnClassification, Inspectable):
     """Which class is a sound of? Your own sounds, from a folder or from a table of their paths."""
 
     modality: ClassVar[str] = "speech"

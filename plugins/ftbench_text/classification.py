@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
 from annotated_types import Ge
-from ftbench import Encoded, Inspectable, Inspected, Ragged, as_text
+from ftbench import Encoded, Inspectable, Inspected, OwnClassification, Ragged, as_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class TextClassification(Inspectable):
+class TextClassification(OwnClassification, Inspectable):
     """Which class is a text of? Your own texts, from a table."""
 
     modality: ClassVar[str] = "text"

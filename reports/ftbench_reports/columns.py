@@ -33,11 +33,21 @@ _COSTS = (
 )
 
 
+_SECOND = (
+    Column("macro_f1", "macro F1"),
+    Column("exact_match", "exact match"),
+    Column("spearman", "spearman"),
+    Column("character_error_rate", "character error rate"),
+    Column("token_accuracy", "token accuracy"),
+)
+"""What stands beside the primary metric: the first of these that the task gives."""
+
+
 def columns(target: Target) -> list[Column]:
     """List the columns of a target's table; costs that nothing measured are left to the notes below it."""
     primary = Column(target.primary, target.primary.replace("_", " "))
-    scores = [Column("forgetting", "forgetting")] if target.is_sequence else [Column("macro_f1", "macro F1")]
-    taken = [c for c in _COSTS if any(_has(contender, c.name) for contender in target.contenders)]
+    scores = [Column("forgetting", "forgetting")] if target.is_sequence else [c for c in _SECOND if _any(target, c) and c != primary][:1]
+    taken = [c for c in _COSTS if _any(target, c)]
     return [primary, *scores, *taken]
 
 
@@ -65,6 +75,10 @@ def reason(contender: Contender, name: str) -> str:
     """Say why a cell has no value; empty where it has one."""
     found = contender.quantities.get(name)
     return f"not measured: {found.reason}" if found and found.estimate is None else ""
+
+
+def _any(target: Target, column: Column) -> bool:
+    return any(_has(contender, column.name) for contender in target.contenders)
 
 
 def _has(contender: Contender, name: str) -> bool:

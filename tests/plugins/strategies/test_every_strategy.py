@@ -25,8 +25,12 @@ NOT_APPLICABLE |= {
     ("distillation", "efficientnet"),
     ("bitfit", "modernbert"),
     ("bitfit", "llama"),
+    ("bitfit", "t5"),
+    ("prefix", "t5"),
+    ("prompt", "t5"),
+    ("prompt", "bart"),
 }
-NOT_APPLICABLE |= {("adaptive_pretraining", kind) for kind in KINDS if kind not in TEXT}
+NOT_APPLICABLE |= {("adaptive_pretraining", kind) for kind in (*KINDS[len(TEXT) :], "t5", "bart")}
 TASKS = {"text": "word-sentiment", "vision": "digits", "speech": "spoken-commands"}
 
 
