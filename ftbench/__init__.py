@@ -22,14 +22,14 @@ from .errors import (
     TrialError,
     UserError,
 )
-from .fingerprint import file_sha256, read_sha256
+from .fingerprint import digest, file_sha256, read_sha256, remembered
 from .formatting import count, quantity
 from .gpu import nvml, visible_gpus
 from .hookspecs import hookimpl
 from .loading import Loader
 from .measurement import Measurement, Phase
 from .meter import Meter, Trace, Watch
-from .metrics import metric
+from .metrics import calibration_error, metric
 from .multi_label import MultiLabelTask
 from .notebook import load_records, run
 from .own_classes import OwnClassification
@@ -43,7 +43,7 @@ from .statistics import Difference, Estimate, estimate, holm, paired
 from .strategy import About, Strategy
 from .suite import Suite, Training
 from .summary import Summary, Target, rows, summarise
-from .tables import Table, as_text, list_files
+from .tables import ListedTable, Table, as_text, list_files
 from .task import Provenance, Scored, Task
 from .trial import Trial
 from .wording import percent, point_interval, share_interval
@@ -74,6 +74,7 @@ __all__ = [
     "Inspectable",
     "Inspected",
     "Learner",
+    "ListedTable",
     "Loader",
     "Measurement",
     "Meter",
@@ -112,8 +113,10 @@ __all__ = [
     "Watch",
     "__version__",
     "as_text",
+    "calibration_error",
     "check_data",
     "count",
+    "digest",
     "draw",
     "estimate",
     "file_sha256",
@@ -128,6 +131,7 @@ __all__ = [
     "point_interval",
     "quantity",
     "read_sha256",
+    "remembered",
     "rows",
     "run",
     "share_interval",

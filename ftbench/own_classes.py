@@ -46,8 +46,7 @@ class OwnClassification(OwnData, ClassificationTask):
 
     def _names(self, table: Table, cells: list[str]) -> list[str]:
         """Give the classes' names for what the cells hold: a `datasets` class label is kept as a number."""
-        names = getattr(getattr(table, "data", None), "features", {}).get(self.target)
-        known = getattr(names, "names", None)
+        known = table.names(self.target)
         return [known[int(cell)] if known else cell for cell in cells]
 
     def kinds(self, table: Table) -> NDArray[np.int64]:

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from .encoded import Encoded
     from .tables import Table
 
 GIVEN = {"train": ("train", "training"), "validation": ("validation", "valid", "val", "dev"), "test": ("test", "testing")}
@@ -234,12 +233,10 @@ class OwnData(Task):
                 found[place] = row
         return found
 
-    def labelled(self, examples: Encoded, columns: tuple[str, ...]) -> list[dict[str, Any]]:
-        """Read cells of encoded examples, in their order, as their ids name them; for scoring."""
-        places = (identity.rpartition("-") for identity in examples.ids)
-        return self.cells(
-            [Example(identity, (key, int(row)), 0) for identity, (key, _, row) in zip(examples.ids, places, strict=True)], columns
-        )
+    def named(self, ids: Sequence[str]) -> list[Example[tuple[str, int]]]:
+        """Give the examples that are called so, without their classes; for reading their cells again where they are scored."""
+        places = (identity.rpartition("-") for identity in ids)
+        return [Example(identity, (key, int(row)), 0) for identity, (key, _, row) in zip(ids, places, strict=True)]
 
     def located(self, cell: Any) -> tuple[bytes | Path, str]:
         """Find a file a cell stands for: its bytes or its path, and what to call it; paths are seen from where the data lie."""

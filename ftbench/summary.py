@@ -23,6 +23,10 @@ COSTS = (
 """The measurements quality is drawn against, where they were taken."""
 
 
+BESIDE = ("forgetting", "macro_f1", "exact_match", "spearman", "character_error_rate", "calibration_error")
+"""Scores that may stand beside a primary one, the most telling first."""
+
+
 @dataclass(frozen=True)
 class Missing:
     """A trial without scores: a row of its own."""
@@ -42,6 +46,8 @@ class Target:
     label: str
     modality: str
     primary: str
+    beside: str
+    """The score that stands beside the primary one; empty where there is none."""
     is_sequence: bool
     tasks: tuple[str, ...]
     classes: Mapping[str, tuple[str, ...]]
@@ -127,6 +133,7 @@ def _target(label: str, records: Sequence[Record], rank: Mapping[str, int], want
         label=label,
         modality=first.trial["modality"],
         primary=primary,
+        beside=_beside(contenders, primary),
         is_sequence=len(first.trial["stages"]) > 1,
         tasks=tuple(stage["task"]["label"] for stage in first.trial["stages"]),
         classes={task: names for record in records for task, names in record.classes.items()},
@@ -137,6 +144,12 @@ def _target(label: str, records: Sequence[Record], rank: Mapping[str, int], want
         notes=tuple(dict.fromkeys(d["note"] for r in records for d in r.provenance.get("data", {}).values() if d["note"])),
         verdict=verdict(contenders, primary, is_sequence=len(first.trial["stages"]) > 1),
     )
+
+
+def _beside(contenders: Sequence[Contender], primary: str) -> str:
+    """Choose what stands beside the primary metric: forgetting, or else the first of `BESIDE` that the task gives."""
+    given = {name for contender in contenders for name, quantity in contender.quantities.items() if quantity.estimate}
+    return next((name for name in BESIDE if name in given and name != primary), "")
 
 
 def _contender(label: str, records: Sequence[Record]) -> Contender:

@@ -10,11 +10,13 @@ from .encoded import Encoded, Ragged
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
     from torch import Tensor
 
     from .answers import Answer
+    from .backbone import Learner
     from .measurement import Measurement
     from .splits import Example, Splits
 
@@ -109,6 +111,10 @@ class Task(ABC):
     def outputs(self) -> int:
         """How many outputs the head has: by default one for each class."""
         return len(self.classes)
+
+    def write_processor(self, learner: Learner, folder: Path) -> None:
+        """Write what a user of the exported model needs beside its weights: by default the backbone's processor."""
+        learner.processor.save_pretrained(folder)
 
     def terms(self, batch: Mapping[str, Tensor]) -> int:
         """Count what the loss of a batch is the mean of: by default its examples."""

@@ -33,20 +33,10 @@ _COSTS = (
 )
 
 
-_SECOND = (
-    Column("macro_f1", "macro F1"),
-    Column("exact_match", "exact match"),
-    Column("spearman", "spearman"),
-    Column("character_error_rate", "character error rate"),
-    Column("token_accuracy", "token accuracy"),
-)
-"""What stands beside the primary metric: the first of these that the task gives."""
-
-
 def columns(target: Target) -> list[Column]:
     """List the columns of a target's table; costs that nothing measured are left to the notes below it."""
     primary = Column(target.primary, target.primary.replace("_", " "))
-    scores = [Column("forgetting", "forgetting")] if target.is_sequence else [c for c in _SECOND if _any(target, c) and c != primary][:1]
+    scores = [Column(target.beside, target.beside.replace("_", " ").replace(" f1", " F1"))] if target.beside else []
     taken = [c for c in _COSTS if _any(target, c)]
     return [primary, *scores, *taken]
 

@@ -65,9 +65,9 @@ def bench_for(catalog, task, data, backbone, stages=1, examples=(), **training):
         after_step=lambda *_: None,
     )  # fmt: skip
     seed_all(0)
-    learner = backbone.load(len(task.classes))
+    learner = backbone.load(task.outputs, task.answer)
     for ground in grounds:
-        learner.adopt_head(ground.label, backbone.load(len(task.classes)))
+        learner.adopt_head(ground.label, backbone.load(task.outputs, task.answer))
     learner.activate(grounds[0].label, task)
     bench.adopt(learner)
     return bench, learner, watch
