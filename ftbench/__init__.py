@@ -15,6 +15,7 @@ from .errors import (
     ExitCode,
     FtbenchError,
     NotApplicable,
+    NotCached,
     PluginError,
     RunError,
     SuiteError,
@@ -25,6 +26,7 @@ from .fingerprint import file_sha256, read_sha256
 from .formatting import count, quantity
 from .gpu import nvml, visible_gpus
 from .hookspecs import hookimpl
+from .hub import Remote, Repository, Snapshot, is_hub_id
 from .loading import Loader
 from .measurement import Measurement, Phase
 from .meter import Meter, Trace, Watch
@@ -70,6 +72,7 @@ __all__ = [
     "Measurement",
     "Meter",
     "NotApplicable",
+    "NotCached",
     "OwnData",
     "Phase",
     "PluginError",
@@ -78,13 +81,16 @@ __all__ = [
     "Quantity",
     "Ragged",
     "Record",
+    "Remote",
     "Report",
+    "Repository",
     "Retention",
     "Roles",
     "RunError",
     "Scored",
     "Selection",
     "Severity",
+    "Snapshot",
     "Splits",
     "Strategy",
     "Suite",
@@ -108,6 +114,7 @@ __all__ = [
     "file_sha256",
     "holm",
     "hookimpl",
+    "is_hub_id",
     "list_files",
     "load_records",
     "nvml",
