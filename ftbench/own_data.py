@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, overload
@@ -13,22 +13,25 @@ import numpy as np
 from annotated_types import Ge, Gt, Le, Len
 
 from .classification import ClassificationTask
+from .data_places import Places, common_folder, given_splits, is_saved, local_places
 from .division import NAMES, Division, divide, thinned
 from .errors import UserError
 from .fingerprint import digest, file_sha256, folder_sha256, remembered
+from .hub import Remote, Repository
+from .hub_data import CARD, features, missing_part, read_card, split_files
 from .splits import Example, Splits
-from .tables import StoredTable, as_text, read_table, stored_splits, table_columns
+from .tables import SUFFIXES, as_text, read_table, stored_splits, table_columns
 from .task import Provenance
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable
 
     from numpy.typing import NDArray
 
     from .tables import Table
 
-GIVEN = {"train": ("train", "training"), "validation": ("validation", "valid", "val", "dev"), "test": ("test", "testing")}
-"""Split → what its file or folder may be called."""
+HUB = "hub:"
+"""What the name of a data set on the hub begins with."""
 
 
 @dataclass(frozen=True)
@@ -61,12 +64,21 @@ class Rows(Sequence[Example[tuple[str, int]]]):
 
 
 @dataclass
-class OwnData(ClassificationTask):
+class OwnData(ClassificationTask, Remote):
     """A classification of rows a user brings; plugins say which cells are the input and how they are encoded."""
 
-    data: str
-    """The data: a file (CSV, TSV, JSON lines, Parquet), a folder with one file or folder for each split (`train`, `test` and
-    perhaps `validation`), or a folder written by `save_to_disk`."""
+    data: str | Mapping[str, str]
+    """The data: a file (CSV, TSV, JSON, JSON lines, Parquet); a pattern such as `parts/*.csv`; a folder with one file or folder for
+    each split (`train`, `test` and perhaps `validation`); such a file or pattern for each split, as in
+    `{ train = "a.csv", test = "b.csv" }`; a folder written by `save_to_disk`; or a data set of the hub, `hub:owner/name`."""
+    config: str = ""
+    """Configuration of a data set of the hub, such as `sst2` of GLUE."""
+    revision: str = "main"
+    """Branch, tag or commit of a data set of the hub."""
+    split_names: Mapping[str, str] = field(default_factory=dict)
+    """What the data call a split, where that is not its usual name: `{ test = "validation" }`."""
+    quoted: bool = True
+    """Whether a cell of a CSV or TSV file may stand in double quotes."""
     target: str = "label"
     """Column of the class."""
     labels: tuple[str, ...] = ()
@@ -93,6 +105,12 @@ class OwnData(ClassificationTask):
             UserError: shares that are none, or a fold that is not there.
         """
         mistakes = []
+        for option in (self.data if isinstance(self.data, Mapping) else {}, self.split_names):
+            mistakes += [f"there is no split {name!r}; splits are {', '.join(NAMES)}" for name in option if name not in NAMES]
+        if isinstance(self.data, Mapping) and not {"train", "test"} <= {*self.data}:
+            mistakes.append(f"data: train and test are needed, got {', '.join(self.data) or 'neither'}")
+        if self._hub_name is None and (self.config or self.revision != "main"):
+            mistakes.append(f"{'config' if self.config else 'revision'}: goes with data of the hub, such as 'hub:nyu-mll/glue'")
         if any(share < 0 for share in self.ratios) or not self.ratios[0] or not self.ratios[2]:
             mistakes.append(f"ratios: training and test need a share above 0, got {list(self.ratios)}")
         if self.folds == 1 or (self.folds and self.fold >= self.folds):
@@ -115,59 +133,93 @@ class OwnData(ClassificationTask):
         """Give the endings of the files that are examples in such a folder."""
         return ()
 
+    # -- the hub -----------------------------------------------------------------------------------------------------------
+
+    @property
+    def _hub_name(self) -> str | None:
+        return self.data.removeprefix(HUB) if isinstance(self.data, str) and self.data.startswith(HUB) else None
+
+    def repository(self) -> Repository | None:
+        """Name the repository; None where the data are local.
+
+        Raises:
+            UserError: the name or the revision is none.
+        """
+        return None if self._hub_name is None else Repository("dataset", self._hub_name, self.revision)
+
+    def wanted(self, names: Sequence[str], read: Callable[[str], Path]) -> Sequence[str]:
+        """Choose the card and the tables of the configuration; where there are no tables, the images or sounds.
+
+        Raises:
+            UserError: there is no such configuration, or nothing that can be read.
+        """
+        card = read_card(read(CARD)) if CARD in names else {}
+        files = [name for found in split_files(card, names, self.config).values() for name in found]
+        files = files or [name for name in names if name.lower().endswith(self.folder_files() or "\0")]
+        if not files:
+            raise UserError(
+                f'has no files that end in {", ".join(SUFFIXES)}; the hub keeps many data sets as Parquet: revision = "refs/convert/parquet"'
+            )
+        return [*([CARD] if CARD in names else []), *files]
+
+    def lacks(self, folder: Path) -> str:
+        """Say which of the data's files are missing from a snapshot."""
+        splits = self._hub_splits(folder)
+        if splits:
+            return missing_part(splits)
+        return "" if any(path.suffix.lower() in self.folder_files() for path in folder.rglob("*")) else "its files"
+
+    def _hub_splits(self, folder: Path) -> dict[str, list[str]]:
+        names = [str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()]
+        return split_files(read_card(folder / CARD), names, self.config)
+
     # -- the tables --------------------------------------------------------------------------------------------------------
 
     @cached_property
-    def _places(self) -> dict[str, Path]:
-        """Find the files or folders: `data` alone, or one for each split that is given."""
-        path = Path(self.data).expanduser()
-        if not path.exists():
-            raise UserError(f"data: {path}: no such file or folder")
-        if path.is_file() or (path / "state.json").exists() or (path / "dataset_dict.json").exists():
-            return {"data": path}
-        entries = {entry.stem.lower() if entry.is_file() else entry.name.lower(): entry for entry in sorted(path.iterdir())}
-        given = {split: entries[name] for split, names in GIVEN.items() for name in names if name in entries}
-        if not given:
-            return {"data": path}
-        lost = [split for split in ("train", "test") if split not in given]
-        if lost:
-            raise UserError(f"data: {path}: has {', '.join(sorted(given))} and no {lost[0]}")
-        return given
+    def _places(self) -> Places:
+        """Find the files or folders: `data` alone, or one place for each split that is given."""
+        if self._hub_name is None:
+            return local_places(self.data, self.split_names)
+        folder = self.snapshot().folder
+        splits = self._hub_splits(folder)
+        if not splits:
+            return local_places(str(folder), self.split_names)
+        return given_splits(
+            {split: tuple(folder / name for name in files) for split, files in splits.items()}, self.split_names, self._name
+        )
+
+    @property
+    def _name(self) -> str:
+        """What messages call the data."""
+        return self.data if isinstance(self.data, str) else ", ".join(self.data.values())
 
     @cached_property
     def tables(self) -> dict[str, Table]:
         """Open the tables: `data` alone, or one for each split that is given."""
-        if list(self._places) == ["data"]:
-            stored = stored_splits(self._places["data"]) if self._places["data"].is_dir() else None
-            if stored is not None:
-                return self._stored(stored)
-        found = {key: self._open(path) for key, path in self._places.items()}
+        found: dict[str, Table] = {}
+        for key, paths in self._places.items():
+            if is_saved(paths[0]):
+                stored = stored_splits(paths[0]) or {}
+                own = given_splits(stored, self.split_names, self._name) if key == "data" else {key: next(iter(stored.values()))}
+                found |= own
+            else:
+                found[key] = self._open(paths)
         for key, table in found.items():
-            self._check_columns(table.columns, self._places[key])
+            self._check_columns(table.columns, self._places.get(key, self._places.get("data", ()))[0])
         return found
 
-    def _stored(self, stored: dict[str, StoredTable]) -> dict[str, Table]:
-        found: dict[str, Table] = {split: stored[name] for split, names in GIVEN.items() for name in names if name in stored}
-        if "train" not in found or "test" not in found:
-            # One split alone, whatever it is called, is data still to be divided.
-            if len(stored) > 1:
-                raise UserError(f"data: {self.data}: has the splits {', '.join(stored)}; train and test are needed")
-            found = {"data": next(iter(stored.values()))}
-        for table in found.values():
-            self._check_columns(table.columns, Path(self.data))
-        return found
-
-    def _open(self, path: Path) -> Table:
-        if path.is_file():
-            return read_table(path)
-        folder = self.open_folder(path)
+    def _open(self, paths: Sequence[Path]) -> Table:
+        if paths[0].is_file():
+            stated = features(read_card(self.snapshot().folder / CARD), self.config) if self._hub_name else None
+            return read_table(*paths, features=stated, quoted=self.quoted)
+        folder = self.open_folder(paths[0])
         if folder is None:
-            raise UserError(f"data: {path}: is a folder without a train and a test file")
+            raise UserError(f"data: {paths[0]}: is a folder without a train and a test file")
         return folder
 
     def _check_folder(self, path: Path) -> None:
         """Refuse a folder whose files do not fall into classes."""
-        table = self._open(path)
+        table = self._open([path])
         self._check_columns(table.columns, path)
         classes = table.codes(self.target)[1]
         if len(classes) < 2:
@@ -189,23 +241,24 @@ class OwnData(ClassificationTask):
         """The names of the classes: those given, or all that the data hold, sorted; numbers by their size."""
         if self.labels:
             return self.labels
-        key = digest([self.fingerprint(), self.target, type(self).__qualname__, getattr(self, "pattern", "")])
+        reading = [dict(self.split_names), self.config, self.quoted, getattr(self, "pattern", "")]
+        key = digest([self.fingerprint(), self.target, type(self).__qualname__, reading])
         return tuple(remembered("classes", key, self._found_classes))
 
     def _found_classes(self) -> list[str]:
         known: set[str] = set()
         for table in self.tables.values():
-            known.update(self._names(table, table.codes(self.target)[1]))
+            known.update(name for name in self._names(table, table.codes(self.target)[1]) if name)
         if len(known) < 2:
-            raise UserError(f"data: {self.data}: column {self.target!r} holds {len(known)} classes; at least two are needed")
+            raise UserError(f"data: {self._name}: column {self.target!r} holds {len(known)} classes; at least two are needed")
         numeric = all(_is_number(name) for name in known)
         return sorted(known, key=lambda name: (float(name) if numeric else 0.0, name))
 
     def _names(self, table: Table, cells: list[str]) -> list[str]:
-        """Give the classes' names for what the cells hold: a `datasets` class label is kept as a number."""
+        """Give the classes' names for what the cells hold: a `datasets` class label is kept as a number, -1 where there is none."""
         names = getattr(getattr(table, "data", None), "features", {}).get(self.target)
         known = getattr(names, "names", None)
-        return [known[int(cell)] if known else cell for cell in cells]
+        return [(known[int(cell)] if int(cell) >= 0 else "") if known else cell for cell in cells]
 
     def coded(self, table: Table) -> NDArray[np.int64]:
         """Give the class of each row; -1 where there is none.
@@ -214,7 +267,7 @@ class OwnData(ClassificationTask):
             UserError: a row has a class that is not among `labels`.
         """
         codes, cells = table.codes(self.target)
-        places = {name: place for place, name in enumerate(self.classes)}
+        places = {name: place for place, name in enumerate(self.classes)} | {"": -1}
         names = self._names(table, cells)
         strange = [name for name in names if name not in places]
         if strange:
@@ -238,6 +291,12 @@ class OwnData(ClassificationTask):
         rng = np.random.default_rng(seed)
         classes = {key: self.coded(table) for key, table in self.tables.items()}
         rows = {key: np.flatnonzero(found >= 0) for key, found in classes.items()}
+        for key, held in rows.items():
+            if not len(held):
+                other = next((name for name in ("validation", "train") if name != key and name in rows and len(rows[name])), "validation")
+                raise UserError(
+                    f'data: {self._name}: no row of its {key} split has a label; take another: split_names = {{ {key} = "{other}" }}'
+                )
         keys = dict.fromkeys(NAMES, "train") | {key: key for key in rows}
         if "validation" not in rows:
             groups = self.tables["train"].codes(self.group)[0][rows["train"]] if self.group else None
@@ -263,17 +322,26 @@ class OwnData(ClassificationTask):
                 found[place] = row
         return found
 
-    def located(self, cell: Any) -> tuple[bytes | Path, str]:
-        """Find a file a cell stands for: its bytes or its path, and what to call it; paths are seen from where the data lie."""
+    def located(self, cell: Any, folder: str = "") -> tuple[bytes | Path, str]:
+        """Find a file a cell stands for: its bytes or its path, and what to call it.
+
+        Paths are seen from where the data lie, or from `folder` there.
+        """
         if isinstance(cell, dict):
             if cell.get("bytes") is not None:
                 return cell["bytes"], str(cell.get("path") or "an embedded file")
             cell = cell.get("path")
         path = Path(as_text(cell))
         if not path.is_absolute():
-            place = Path(self.data).expanduser()
-            path = (place if place.is_dir() else place.parent) / path
+            path = self._base / folder / path
         return path, str(path)
+
+    @cached_property
+    def _base(self) -> Path:
+        """Find the folder that paths in tables are seen from."""
+        if isinstance(self.data, str) and Path(self.data).expanduser().is_dir():
+            return Path(self.data).expanduser()
+        return common_folder(path for paths in self._places.values() for path in paths)
 
     # -- identity ------------------------------------------------------------------------------------------------------------
 
@@ -283,21 +351,31 @@ class OwnData(ClassificationTask):
         Raises:
             UserError: a file is missing, or lacks a column that is asked for.
         """
-        found: dict[str, str] = {}
-        for key, path in self._places.items():
-            if path.is_file():
-                self._check_columns(table_columns(path), path)
-                found[key] = file_sha256(path)
-            elif (path / "state.json").exists() or (path / "dataset_dict.json").exists():
-                found[key] = folder_sha256(path, (".arrow", ".json"))
+        found: dict[str, str] = {"commit": self.snapshot().commit} if self._hub_name else {}
+        for key, (first, *more) in self._places.items():
+            if first.is_file():
+                for path in (first, *more):
+                    self._check_columns(table_columns(path, quoted=self.quoted), path)
+                hashes = [file_sha256(path) for path in (first, *more)]
+                found[key] = digest(hashes) if more else hashes[0]
+            elif is_saved(first):
+                found[key] = folder_sha256(first, (".arrow", ".json"))
             else:
-                self._check_folder(path)
-                found[key] = folder_sha256(path, self.folder_files())
+                self._check_folder(first)
+                found[key] = folder_sha256(first, self.folder_files())
         return found
 
     def provenance(self) -> Provenance:
-        """Say that a user brought it; a folder's name, never where it lies."""
-        return Provenance("unknown", f"the user's own: {Path(self.data).name}")
+        """Say that a user brought it, or which data set of the hub it is; a folder's name, never where it lies."""
+        if self._hub_name is None:
+            names = [self.data] if isinstance(self.data, str) else self.data.values()
+            return Provenance("unknown", f"the user's own: {', '.join(Path(name).name for name in names)}")
+        snapshot = self.snapshot()
+        licence = read_card(snapshot.folder / CARD).get("license") or "unknown"
+        of = f", configuration {self.config}" if self.config else ""
+        return Provenance(
+            ", ".join(licence) if isinstance(licence, list) else str(licence), f"hub: {self._hub_name}{of}, commit {snapshot.commit[:12]}"
+        )
 
 
 def _is_number(text: str) -> bool:
