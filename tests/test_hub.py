@@ -222,3 +222,9 @@ def test_a_plan_of_a_cached_model_imports_no_torch_and_opens_no_connection(suite
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path)
     assert done.stdout.splitlines()[-2:] == ["exit 0", "[]"], done.stdout + done.stderr
     assert socket.socket.connect
+
+
+def test_a_teacher_from_the_hub_is_pinned_too(catalog, hub_cache, model_folder):
+    commit = put_in_cache(hub_cache, "model", "acme/large", model_folder("vit"))
+    strategy = catalog.build("strategies", "distillation", {"teacher": {"use": "transformers", "path": "acme/large"}})
+    assert catalog.options(strategy)["teacher"]["revision"] == commit
