@@ -16,6 +16,7 @@ from .errors import (
     ExitCode,
     FtbenchError,
     NotApplicable,
+    NotCached,
     PluginError,
     RunError,
     SuiteError,
@@ -26,6 +27,7 @@ from .fingerprint import digest, file_sha256, read_sha256, remembered
 from .formatting import count, quantity
 from .gpu import nvml, visible_gpus
 from .hookspecs import hookimpl
+from .hub import Remote, Repository, Snapshot, is_hub_id
 from .loading import Loader
 from .measurement import Measurement, Phase
 from .meter import Meter, Trace, Watch
@@ -80,6 +82,7 @@ __all__ = [
     "Meter",
     "MultiLabelTask",
     "NotApplicable",
+    "NotCached",
     "OwnClassification",
     "OwnData",
     "Phase",
@@ -90,13 +93,16 @@ __all__ = [
     "Ragged",
     "Record",
     "RegressionTask",
+    "Remote",
     "Report",
+    "Repository",
     "Retention",
     "Roles",
     "RunError",
     "Scored",
     "Selection",
     "Severity",
+    "Snapshot",
     "Splits",
     "Strategy",
     "Suite",
@@ -122,6 +128,7 @@ __all__ = [
     "file_sha256",
     "holm",
     "hookimpl",
+    "is_hub_id",
     "list_files",
     "load_records",
     "metric",

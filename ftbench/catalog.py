@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin, g
 
 from .backbone import Backbone
 from .errors import PluginError
+from .hub import Remote
 from .strategy import Strategy
 
 if TYPE_CHECKING:
@@ -94,8 +95,12 @@ class Catalog:
             raise PluginError(*(f"{place}.{mistake}" for mistake in error.mistakes)) from None
 
     def options(self, instance: Any) -> dict[str, Any]:
-        """Give every option of an instance as JSON values, defaults included; `build` makes its like of them."""
-        return {name: self._plain(getattr(instance, name)) for name in option_names(type(instance))}
+        """Give every option of an instance as JSON values, defaults included; `build` makes its like of them.
+
+        What lies on the hub is named by its commit: a branch may move.
+        """
+        pinned = instance.pinned() if isinstance(instance, Remote) else {}
+        return {name: self._plain(getattr(instance, name)) for name in option_names(type(instance))} | dict(pinned)
 
     def _plain(self, value: Any) -> Any:
         if isinstance(value, tuple | list):

@@ -15,7 +15,7 @@ from .errors import SuiteError, UserError
 from .fingerprint import code_hash, digest, remembered
 from .own_classes import OwnClassification
 from .own_data import OwnData
-from .splits import outline
+from .splits import check_filled, outline
 from .trial import TRAINING_VERSION
 
 if TYPE_CHECKING:
@@ -102,6 +102,7 @@ def check_data(task: Inspectable, backbone: Backbone, split_seed: int, options: 
 
     def look() -> list[dict[str, Any]]:
         splits = task.splits(split_seed)
+        check_filled(splits)
         found = [*_labels(task), *_classes(task, splits), *_inputs(task, splits, backbone.load_processor())]
         rank = {"error": 0, "warning": 1, "note": 2}
         return [asdict(flaw) for flaw in sorted(found, key=lambda flaw: rank[flaw.severity])]
@@ -147,6 +148,11 @@ def _classes(task: OwnData, splits: Splits[Any]) -> Iterator[Flaw]:
     untested = [task.classes[place] for place in np.flatnonzero((counts["train"] > 0) & (counts["test"] == 0))]
     if untested:
         yield Flaw("warning", "class not in the test split", len(untested), tuple(map(repr, untested[:SHOWN])), "nothing is said about it")
+    empty = [task.classes[place] for place in np.flatnonzero(sum(counts.values()) == 0)]
+    if empty:
+        yield Flaw(
+            "warning", "class without examples", len(empty), tuple(map(repr, empty[:SHOWN])), "take it out of `labels`, or add examples"
+        )
     held = counts["train"][counts["train"] > 0]
     if len(held) and held.max() / held.min() > UNEVEN:
         most, least = (task.classes[int(place(np.where(counts["train"] > 0, counts["train"], filling)))]

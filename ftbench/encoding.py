@@ -15,9 +15,8 @@ import numpy as np
 
 from .chunked import CHUNK, ChunkedEncoded
 from .encoded import Encoded, Ragged
-from .errors import UserError
 from .fingerprint import code_hash, digest, software
-from .splits import outline
+from .splits import check_filled, outline
 from .trial import TRAINING_VERSION
 
 if TYPE_CHECKING:
@@ -74,9 +73,7 @@ def prepare_data(
     if found is not None:
         return found
     splits = source.splits
-    for name in ("train", "test"):
-        if not splits[name]:
-            raise UserError(f"no example is left for the {name} split; give more data, other ratios or fewer groups")
+    check_filled(splits)
     if _is_large(source):
         return _outline(folder, source)
     made = {name: task.encode(splits[name], processor) for name in SPLITS if splits[name]}

@@ -4,7 +4,8 @@ FtbenchError
 ├── UserError                 a mistake of the user: one line each, exit code 2
 │   ├── SuiteError            in a suite file; carries all mistakes of the file
 │   ├── PluginError           in the choice or the code of a plugin
-│   └── RunError              in a run directory: not one, another suite's, in use
+│   ├── RunError              in a run directory: not one, another suite's, in use
+│   └── NotCached             on the hub perhaps, but not on this machine
 └── TrialError                ends one trial and becomes its record
     ├── NotApplicable         the strategy cannot serve this backbone or task, with the reason
     └── Diverged              the loss is no longer a number
@@ -50,6 +51,15 @@ class PluginError(UserError):
 
 class RunError(UserError):
     """A run directory that cannot be used."""
+
+
+class NotCached(UserError):  # noqa: N818 - names what is the case
+    """A repository of the hub that is not in the local cache, or not whole."""
+
+    def __init__(self, what: str, instead: str) -> None:
+        super().__init__(f"{what}; set online = true to download it, or give {instead}")
+        self.what = what
+        """Which repository, and what there is of it."""
 
 
 class TrialError(FtbenchError):

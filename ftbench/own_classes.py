@@ -32,22 +32,22 @@ class OwnClassification(OwnData, ClassificationTask):
         """The names of the classes: those given, or all that the data hold, sorted; numbers by their size."""
         if self.labels:
             return self.labels
-        key = digest([self.fingerprint(), self.target, type(self).__qualname__, getattr(self, "pattern", "")])
+        key = digest([self.reading(), getattr(self, "pattern", "")])
         return tuple(remembered("classes", key, self._found_classes))
 
     def _found_classes(self) -> list[str]:
         known: set[str] = set()
         for table in self.tables.values():
-            known.update(self._names(table, table.codes(self.target)[1]))
+            known.update(name for name in self._names(table, table.codes(self.target)[1]) if name)
         if len(known) < 2:
-            raise UserError(f"data: {self.data}: column {self.target!r} holds {len(known)} classes; at least two are needed")
+            raise UserError(f"data: {self.name}: column {self.target!r} holds {len(known)} classes; at least two are needed")
         numeric = all(_is_number(name) for name in known)
         return sorted(known, key=lambda name: (float(name) if numeric else 0.0, name))
 
     def _names(self, table: Table, cells: list[str]) -> list[str]:
-        """Give the classes' names for what the cells hold: a `datasets` class label is kept as a number."""
+        """Give the classes' names for what the cells hold: a `datasets` class label is kept as a number, -1 where there is none."""
         known = table.names(self.target)
-        return [known[int(cell)] if known else cell for cell in cells]
+        return [(known[int(cell)] if int(cell) >= 0 else "") if known else cell for cell in cells]
 
     def kinds(self, table: Table) -> NDArray[np.int64]:
         """Give the class of each row; -1 where there is none.
@@ -56,7 +56,7 @@ class OwnClassification(OwnData, ClassificationTask):
             UserError: a row has a class that is not among `labels`.
         """
         codes, cells = table.codes(self.target)
-        places = {name: place for place, name in enumerate(self.classes)}
+        places = {name: place for place, name in enumerate(self.classes)} | {"": -1}
         names = self._names(table, cells)
         strange = [name for name in names if name not in places]
         if strange:

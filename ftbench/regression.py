@@ -27,7 +27,7 @@ class RegressionTask(Task):
 
     primary: ClassVar[str] = "pearson"
     answer: ClassVar[Answer] = "number"
-    classes: tuple[str, ...] = ()
+    classes: ClassVar[tuple[str, ...]] = ()
 
     @property
     def outputs(self) -> int:

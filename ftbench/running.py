@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from .errors import UserError
+from .fetching import fetch, pins
 from .fingerprint import cache_folder, digest, environment
 from .gpu import gpu_uuid, visible_gpus
 from .isolation import Child, Isolation, wait_for_any
@@ -22,17 +23,17 @@ from .record import Failure, Record
 from .spec import Spec
 from .store import Store
 from .suite import seconds
-from .trial import plan
+from .trial import foresee, plan
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from .catalog import Catalog
     from .meter import Meter
     from .plugins import Plugins, Selection
     from .suite import Suite
-    from .trial import Trial
+    from .trial import Foreseen, Trial
 
 POLL = 0.2
 
@@ -86,7 +87,14 @@ def plan_here(suite: Suite, plugins: Plugins, catalog: Catalog) -> list[Trial]:
     return trials
 
 
-def run_suite(suite: Suite, plugins: Plugins, selection: Selection, runs: Path) -> Outcome:
+def foresee_here(suite: Suite, plugins: Plugins, catalog: Catalog) -> Foreseen:
+    """Plan for this machine what can be planned before anything is downloaded."""
+    foreseen = foresee(suite, catalog, choose_device(suite.machine.device))
+    plugins.trials_planned(suite, foreseen.trials)
+    return foreseen
+
+
+def run_suite(suite: Suite, plugins: Plugins, selection: Selection, runs: Path, say: Callable[[str], None] = lambda _: None) -> Outcome:
     """Run what is not done yet of a suite.
 
     Args:
@@ -94,12 +102,14 @@ def run_suite(suite: Suite, plugins: Plugins, selection: Selection, runs: Path) 
         plugins: offers and observers.
         selection: how trial processes find the same plugins.
         runs: the folder of run directories.
+        say: is told what is downloaded, where the suite allows that.
 
     Raises:
-        SuiteError: the suite cannot be planned.
+        SuiteError: the suite cannot be planned, or what it names on the hub cannot be downloaded.
         RunError: the run directory cannot be used.
     """
     catalog = plugins.catalog()
+    fetch(suite, catalog, say)
     trials = plan_here(suite, plugins, catalog)
     store = Store(runs / suite.name)
     device = choose_device(suite.machine.device)
@@ -111,7 +121,8 @@ def run_suite(suite: Suite, plugins: Plugins, selection: Selection, runs: Path) 
         return Outcome(store.folder, statuses, len(trials), 0)
     store.claim()
     try:
-        store.lock_suite(_without_none(dataclasses.asdict(suite)), [trial.id for trial in trials], fingerprint)
+        lock = {**dataclasses.asdict(suite), "hub": pins(suite, catalog)}
+        store.lock_suite(_without_none(lock), [trial.id for trial in trials], fingerprint)
         plugins.suite_started(suite, to_do)
         run = _Run(suite, plugins, catalog, selection, store=store, fingerprint=fingerprint, device=device)
         statuses.update(run.work(to_do))

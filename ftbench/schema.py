@@ -56,6 +56,7 @@ def suite_schema(catalog: Catalog) -> dict[str, Any]:
             "name": label,
             "seeds": {"type": "array", "items": {"type": "integer", "minimum": 0}, "minItems": 1, "uniqueItems": True},
             "split_seed": {"type": "integer", "minimum": 0},
+            "online": {"type": "boolean"},
             "profile": {"enum": ["smoke", "normal", "publish"]},
             **{key: {**TypeAdapter(cls).json_schema(), "additionalProperties": False} for key, cls in tables.items()},
             "backbone": entries("backbones", {"strategies": labels}),

@@ -53,6 +53,17 @@ class Splits(Generic[Item]):
         return digest.hexdigest()[:16]
 
 
+def check_filled(splits: Splits[Any]) -> None:
+    """See that there is something to train on, and something to test on.
+
+    Raises:
+        UserError: a split is empty.
+    """
+    for name in ("train", "test"):
+        if not splits[name]:
+            raise UserError(f"no example is left for the {name} split; give more data, other ratios or fewer groups")
+
+
 def outline(examples: Sequence[Example[Any]]) -> tuple[list[str], list[int]]:
     """Give ids and labels of many examples; a sequence that knows them without making its examples is asked for them."""
     if hasattr(examples, "ids") and hasattr(examples, "labels"):

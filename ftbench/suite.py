@@ -155,6 +155,8 @@ class Suite:
     sequences: tuple[SequenceChoice, ...] = ()
     split_seed: int = 0
     """Seed of the splits: the same for all trial seeds, so that test items are."""
+    online: bool = False
+    """Whether models and data sets that are not in the hub cache are downloaded, once, before the first trial."""
     profile: Literal["smoke", "normal", "publish"] = "normal"
     """`smoke`: one or two seeds, short measuring windows, no claims. `normal`: 5 seeds. `publish`: 10."""
     training: Training = field(default_factory=Training)

@@ -38,7 +38,7 @@ _ENTRY_KEYS = {
     "sequence": ("label", "tasks", "backbone", "strategies"),
 }
 _TABLES = {"training": Training, "machine": Machine, "limits": Limits, "measure": Measure}
-_TOP = ("name", "seeds", "split_seed", "profile", *_TABLES, *_ENTRY_KEYS)
+_TOP = ("name", "seeds", "split_seed", "online", "profile", *_TABLES, *_ENTRY_KEYS)
 
 
 def read_suite(path: Path, catalog: Catalog) -> Suite:
@@ -107,11 +107,12 @@ class _Reader:
         profile = table.get("profile", "normal")
         if profile not in ("smoke", "normal", "publish"):
             self.mistakes.append(f"profile: must be 'smoke', 'normal' or 'publish', got {profile!r}")
+        online = self._online(table)
         if self.mistakes:
             return None
         return Suite(
             str(name), seeds, backbones, tasks, strategies, sequences, split_seed=table.get("split_seed", 0),
-            profile=profile, **parts,
+            online=online, profile=profile, **parts,
         )  # fmt: skip
 
     # -- tables ----------------------------------------------------------------------------------------------------------
@@ -159,6 +160,12 @@ class _Reader:
                 self.catalog.find("meters", name)
             except PluginError as error:
                 self.mistakes.append(f"measure.meters[{number}]: {error}")
+
+    def _online(self, table: Mapping[str, Any]) -> bool:
+        online = table.get("online", False)
+        if not isinstance(online, bool):
+            self.mistakes.append(f"online: must be true or false, got {online!r}")
+        return bool(online)
 
     def _seeds(self, table: Mapping[str, Any]) -> tuple[int, ...]:
         seeds = table.get("seeds", [0, 1, 2, 3, 4])

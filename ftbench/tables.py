@@ -13,19 +13,19 @@ import re
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
 from .errors import UserError
-from .fingerprint import cache_folder, file_sha256
+from .fingerprint import cache_folder, digest, file_sha256, remembered
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
-SUFFIXES = {".csv": "csv", ".tsv": "csv", ".jsonl": "json", ".ndjson": "json", ".parquet": "parquet"}
+SUFFIXES = {".csv": "csv", ".tsv": "csv", ".jsonl": "json", ".ndjson": "json", ".json": "json", ".parquet": "parquet"}
 """Ending of a file → the reader of `datasets` that reads it."""
 CHUNK = 10_000
 
@@ -135,8 +135,12 @@ class ListedTable(Table):
         return [{name: self.cells[name][number] for name in columns} for number in numbers]
 
 
-def table_columns(path: Path) -> tuple[str, ...]:
+def table_columns(path: Path, *, quoted: bool = True) -> tuple[str, ...]:
     """Read the names of the columns alone.
+
+    Args:
+        path: the file.
+        quoted: whether a cell of a CSV or TSV file may stand in double quotes.
 
     Raises:
         UserError: the file is missing, empty, of an unknown kind, or not what its name says.
@@ -152,9 +156,9 @@ def table_columns(path: Path) -> tuple[str, ...]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
             if kind == "csv":
-                found = next(csv.reader(stream, delimiter=_delimiter(path)), [])
+                found = next(csv.reader(stream, delimiter=_delimiter(path), quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE), [])
             else:
-                first = json.loads(next(stream, "") or "{}")
+                first = _first_row(stream, whole=path.suffix.lower() == ".json")
                 found = list(first) if isinstance(first, dict) else []
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: not UTF-8 at byte {error.start}; save it as UTF-8") from None
@@ -168,27 +172,83 @@ def table_columns(path: Path) -> tuple[str, ...]:
     return tuple(found)
 
 
-def read_table(path: Path) -> StoredTable:
-    """Read a file into memory-mapped Arrow files under the cache folder; read before, it is there at once.
+def read_table(*paths: Path, features: Any = None, quoted: bool = True) -> StoredTable:
+    """Read files of one kind, as one table, into memory-mapped Arrow files under the cache folder; read before, it is there at once.
 
     The cells of CSV and TSV files are texts, whatever they look like: `NA` and `007` stay what they are.
 
+    Args:
+        paths: the files, in the order of their rows.
+        features: `datasets.Features` to read them as; by default what they hold.
+        quoted: whether a cell of a CSV or TSV file may stand in double quotes.
+
     Raises:
-        UserError: the file is missing or not what its name says.
+        UserError: a file is missing or not what its name says, or the files do not fit together.
     """
-    kind, columns = _kind(path), table_columns(path)
     datasets = _library()
-    options: dict[str, Any] = {}
+    first = paths[0]
+    kind, columns = _kind(first), _columns_of_all(paths, quoted=quoted)
+    if kind != "parquet":
+        for path in paths:
+            _check_encoding(path)
+    options: dict[str, Any] = {"features": features}
     if kind == "csv":
         texts = datasets.Features({name: datasets.Value("string") for name in columns})
-        options = {"features": texts, "sep": _delimiter(path), "keep_default_na": False, "na_values": [], "index_col": False}
-    folder = cache_folder() / "tables" / file_sha256(path)[:32]
+        options = {"features": features or texts, "sep": _delimiter(first), "keep_default_na": False, "na_values": [], "index_col": False}
+        if not quoted:
+            options["quoting"] = csv.QUOTE_NONE
+    content = file_sha256(first)[:32] if len(paths) == 1 else digest([file_sha256(path) for path in paths])
+    folder = cache_folder() / "tables" / content
     try:
-        data = datasets.load_dataset(kind, data_files=str(path), split="train", cache_dir=str(folder), **options)
+        data = datasets.load_dataset(kind, data_files=[str(path) for path in paths], split="train", cache_dir=str(folder), **options)
     except Exception as error:  # noqa: BLE001 - whatever the reader says of the file is the user's to know
+        if len(paths) > 1:
+            for path in paths:
+                read_table(path, features=features, quoted=quoted)  # the one that is broken says so by its name
         cause = error.__cause__ or error
-        raise UserError(f"{path}: cannot be read as {path.suffix[1:]}: {_first_line(cause)}") from None
-    return StoredTable(path.stem, data)
+        if "corresponds to no data" in str(cause):
+            raise UserError(f"{first}: has no rows") from None
+        of = f" with {len(paths) - 1} more" if len(paths) > 1 else ""
+        hint = "; where cells never stand in quotes, say quoted = false" if kind == "csv" and "inside string" in str(cause) else ""
+        raise UserError(f"{first}{of}: cannot be read as {first.suffix[1:]}: {_first_line(cause)}{hint}") from None
+    return StoredTable(first.stem, _undecoded(data))
+
+
+def _check_encoding(path: Path) -> None:
+    """See that a text file is UTF-8 to its end, once for its content: the reader of JSON lines would not notice.
+
+    Raises:
+        UserError: it is not, with the line.
+    """
+
+    def look() -> int:
+        lines = 0
+        with path.open("rb") as stream:
+            while part := stream.read(2**24) + stream.readline():
+                try:
+                    part.isascii() or part.decode()
+                except UnicodeDecodeError as error:
+                    return lines + part.count(b"\n", 0, error.start) + 1
+                lines += part.count(b"\n")
+        return 0
+
+    broken = remembered("utf-8", file_sha256(path), look)
+    if broken:
+        raise UserError(f"{path}: not UTF-8 in line {broken}; save it as UTF-8")
+
+
+def _columns_of_all(paths: Sequence[Path], *, quoted: bool) -> tuple[str, ...]:
+    """Give the columns of files that are to be one table.
+
+    Raises:
+        UserError: a file has others than the first.
+    """
+    columns = table_columns(paths[0], quoted=quoted)
+    for path in paths[1:]:
+        others = table_columns(path, quoted=quoted)
+        if set(others) != set(columns):
+            raise UserError(f"{path}: its columns are {', '.join(others)}; those of {paths[0].name} are {', '.join(columns)}")
+    return columns
 
 
 def stored_splits(folder: Path) -> dict[str, StoredTable] | None:
@@ -252,6 +312,18 @@ def _expression(pattern: str) -> re.Pattern[str]:
         raise UserError(f"pattern: {pattern!r} is no pattern: {error}") from None
 
 
+def _first_row(stream: IO[str], *, whole: bool) -> Any:
+    """Read the first row of JSON: of lines the first; of a whole file the first of its list."""
+    if not whole:
+        return json.loads(next(stream, "") or "{}")
+    text = stream.read()
+    try:
+        rows = json.loads(text or "{}")
+    except ValueError:
+        rows = json.loads(text.partition("\n")[0])
+    return next(iter(rows), {}) if isinstance(rows, list) else rows
+
+
 def _kind(path: Path) -> str:
     if not path.is_file():
         raise UserError(f"{path}: no such file")
@@ -274,8 +346,10 @@ def _library() -> Any:
 
     # Its bars would make a semaphore that outlives a trial that is ended.
     tqdm.set_lock(threading.RLock())
+    # It would count each use of its readers on a server.
+    datasets.config.HF_UPDATE_DOWNLOAD_COUNTS = False
     datasets.disable_progress_bars()
-    datasets.logging.set_verbosity_error()
+    datasets.logging.set_verbosity(datasets.logging.CRITICAL)  # what it has to say of a broken file is in what it raises, too
     return datasets
 
 

@@ -74,6 +74,14 @@ class Task(ABC):
     answer: ClassVar[Answer] = "class"
     """What the model is asked for; see `ftbench.ANSWERS`."""
 
+    def options_at(self, place: int) -> Mapping[str, Any]:
+        """Give the options that differ from seed to seed, for the suite's seed at `place`, from 0; none by default.
+
+        Strategies are still compared on the same splits: those of the same seed.
+        """
+        del place
+        return {}
+
     @abstractmethod
     def splits(self, seed: int) -> Splits[Any]:
         """Make the splits; the same `seed` gives the same splits on every machine."""

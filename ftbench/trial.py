@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from .answers import ANSWERS
 from .backbone import Backbone
 from .catalog import nested
-from .errors import NotApplicable, SuiteError, UserError
+from .errors import NotApplicable, NotCached, SuiteError, UserError
 from .fingerprint import code_hash, digest
 from .suite import task_training
 
@@ -127,19 +127,43 @@ class _Target:
     place: str
 
 
+@dataclass(frozen=True)
+class Foreseen:
+    """What can be said of a suite before anything is downloaded."""
+
+    trials: list[Trial]
+    """Those of which everything is known."""
+    unknown: tuple[str, ...] = ()
+    """What is not known yet: a line for each model or data set that is still to be downloaded."""
+
+
 def plan(suite: Suite, catalog: Catalog, device: str = "cpu") -> list[Trial]:
     """Multiply a suite into trials, seed by seed, so that a run cut short has whole comparisons.
 
     Raises:
         SuiteError: a file named by an option is missing; a task has no backbone; a strategy or task has no cell.
     """
-    return _Planner(suite, catalog, device).trials()
+    foreseen = foresee(suite, catalog, device)
+    if foreseen.unknown:
+        raise SuiteError(*(f"{suite.source}: {line}" for line in foreseen.unknown))
+    return foreseen.trials
+
+
+def foresee(suite: Suite, catalog: Catalog, device: str = "cpu") -> Foreseen:
+    """Plan what can be planned; where the suite may download, what is not there yet is no mistake.
+
+    Raises:
+        SuiteError: as `plan` does.
+    """
+    planner = _Planner(suite, catalog, device)
+    return Foreseen(planner.trials(), tuple(planner.unknown))
 
 
 class _Planner:
     def __init__(self, suite: Suite, catalog: Catalog, device: str) -> None:
         self.suite, self.catalog, self.device = suite, catalog, device
         self.mistakes: list[str] = []
+        self.unknown: list[str] = []
         self.backbones: dict[str, tuple[Backbone, Part, Card]] = {}
         self.tasks: dict[str, tuple[Task, Part]] = {}
         self.strategies: dict[str, tuple[Strategy, Part]] = {}
@@ -151,7 +175,7 @@ class _Planner:
         cells = list(self._cells())
         self._check_cells(cells)
         self._stop_at_mistakes()
-        return [self._trial(*cell, seed) for seed in self.suite.seeds for cell in cells]
+        return [self._trial(*cell, place) for place in range(len(self.suite.seeds)) for cell in cells]
 
     def _stop_at_mistakes(self) -> None:
         if self.mistakes:
@@ -175,14 +199,16 @@ class _Planner:
                 self.strategies[strategy_choice.label] = (strategy, part)
 
     def _at(self, place: str) -> _Collect:
-        return _Collect(self.mistakes, place)
+        return _Collect(self.mistakes, place, self.unknown if self.suite.online else None)
 
     def _targets(self) -> Iterator[_Target]:
         tasks = {choice.label: choice for choice in self.suite.tasks}
         for number, task in enumerate(self.suite.tasks, 1):
-            if task.alone:
+            if task.alone and task.label in self.tasks:
                 yield _Target(task.label, (task,), task.backbones, task.strategies, f"task[{number}]")
         for number, sequence in enumerate(self.suite.sequences, 1):
+            if any(label not in self.tasks for label in sequence.tasks):
+                continue
             members = tuple(tasks[label] for label in sequence.tasks)
             modalities = {self.tasks[task.label][0].modality for task in members}
             if len(modalities) > 1:
@@ -197,13 +223,15 @@ class _Planner:
     def _cells(self) -> Iterator[tuple[_Target, BackboneChoice, StrategyChoice]]:
         for target in self._targets():
             task = self.tasks[target.tasks[0].label][0]
-            met = [b for b in self.suite.backbones if self._meets(b, target, task)]
-            if not met:
+            met = [b for b in self.suite.backbones if b.label in self.backbones and self._meets(b, target, task)]
+            if not met and not self.unknown:
                 self.mistakes.append(
                     f"{target.place}: no [[backbone]] of this suite is for {task.modality}, answering with {ANSWERS[task.answer]}"
                 )
             for backbone in met:
                 for strategy in self.suite.strategies:
+                    if strategy.label not in self.strategies:
+                        continue
                     allowed = (target.strategies, backbone.strategies)
                     if any(labels is not None and strategy.label not in labels for labels in allowed):
                         continue
@@ -241,6 +269,8 @@ class _Planner:
             with self._at(f"strategy[{places[strategy.label]}] on {backbone.label}"):
                 reasons[strategy.label].append(self._reason(target, backbone, strategy))
         self._stop_at_mistakes()
+        if self.unknown:
+            return
         for number, choice in enumerate(self.suite.strategies, 1):
             found = reasons[choice.label]
             if not found and self.strategies[choice.label][0].needs_sequence:
@@ -254,7 +284,7 @@ class _Planner:
             if target.label not in trained and not self.mistakes:
                 self.mistakes.append(f"{target.place}: {target.label!r} meets no strategy of this suite")
 
-    def _trial(self, target: _Target, backbone: BackboneChoice, strategy: StrategyChoice, seed: int) -> Trial:
+    def _trial(self, target: _Target, backbone: BackboneChoice, strategy: StrategyChoice, place: int) -> Trial:
         instance, part = self.strategies[strategy.label]
         loaded, backbone_part, card = self.backbones[backbone.label]
         inner = (type(found) for _, found in nested(instance))
@@ -266,9 +296,9 @@ class _Planner:
             target=target.label,
             modality=card.modality,
             backbone=backbone_part,
-            stages=tuple(self._stage(task, strategy, instance, card) for task in target.tasks),
+            stages=tuple(self._stage(task, strategy, instance, card, place) for task in target.tasks),
             strategy=part,
-            seed=seed,
+            seed=self.suite.seeds[place],
             split_seed=self.suite.split_seed,
             device=self.device.partition(":")[0],
             threads=self.suite.machine.threads,
@@ -278,20 +308,24 @@ class _Planner:
             not_applicable=self._reason(target, backbone, strategy),
         )
 
-    def _stage(self, task: TaskChoice, choice: StrategyChoice, strategy: Strategy, card: Card) -> Stage:
+    def _stage(self, task: TaskChoice, choice: StrategyChoice, strategy: Strategy, card: Card, place: int) -> Stage:
         training = dataclasses.asdict(task_training(self.suite.training, task))
         if choice.lr is not None:
             training["lr"] = choice.lr
         elif training["lr"] == "auto":
             training["lr"] = strategy.lr(card)
-        return Stage(self.tasks[task.label][1], training)
+        instance, part = self.tasks[task.label]
+        return Stage(dataclasses.replace(part, options={**part.options, **instance.options_at(place)}), training)
 
 
 class _Collect:
-    """Turns a user's mistake into a line that begins with its place; lets everything else through."""
+    """Turns a user's mistake into a line that begins with its place; lets everything else through.
 
-    def __init__(self, mistakes: list[str], place: str) -> None:
-        self.mistakes, self.place = mistakes, place
+    What is not cached goes to `unknown`, where there is such a list.
+    """
+
+    def __init__(self, mistakes: list[str], place: str, unknown: list[str] | None) -> None:
+        self.mistakes, self.place, self.unknown = mistakes, place, unknown
 
     def __enter__(self) -> None:
         return None
@@ -299,7 +333,10 @@ class _Collect:
     def __exit__(self, _: type[BaseException] | None, error: BaseException | None, __: object) -> bool:
         if not isinstance(error, UserError):
             return False
-        self.mistakes.extend(f"{self.place}: {mistake}" for mistake in error.mistakes)
+        if isinstance(error, NotCached) and self.unknown is not None:
+            self.unknown.append(f"{self.place}: {error.what}")
+        else:
+            self.mistakes.extend(f"{self.place}: {mistake}" for mistake in error.mistakes)
         return True
 
 

@@ -69,6 +69,28 @@ def ftbench(tmp_path):
     return call
 
 
+@pytest.fixture
+def hub_cache(tmp_path, monkeypatch):
+    """An empty hub cache, here and for the commands that are run."""
+    place = tmp_path / "hub-cache"
+    monkeypatch.setenv("HF_HUB_CACHE", str(place))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(place))
+    return place
+
+
+@pytest.fixture
+def hub_server(hub_cache, monkeypatch):
+    """A hub of one's own, for the commands that are run."""
+    from tests.hub_server import HubServer
+
+    server = HubServer()
+    monkeypatch.setenv("HF_ENDPOINT", server.url)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "0")
+    monkeypatch.setenv("HF_HUB_DISABLE_XET", "1")
+    yield server
+    server.close()
+
+
 TINY = """
 name = "{name}"
 seeds = {seeds}

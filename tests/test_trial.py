@@ -116,7 +116,8 @@ def test_missing_model_files_are_all_named_at_once(catalog, tmp_path):
     with pytest.raises(SuiteError) as caught:
         trials(catalog, text)
     assert [line.split(": ")[1] for line in caught.value.mistakes] == ["backbone[3]", "backbone[4]"]
-    assert all("config.json: no such file" in line for line in caught.value.mistakes)
+    assert "'nowhere' is not in the hub cache; set online = true to download it, or give a directory" in caught.value.mistakes[0]
+    assert "config.json: no such file" in caught.value.mistakes[1]
 
 
 _options = st.dictionaries(st.text(max_size=5), st.integers() | st.text(max_size=5) | st.booleans(), max_size=3)
@@ -189,3 +190,29 @@ def test_the_code_of_a_nested_strategy_decides_the_id(catalog):
         return next(t for t in trials(catalog, text) if t.strategy.use == "adaptive_pretraining" and not t.not_applicable)
 
     assert pretrained("bitfit").code != pretrained("prefix").code
+
+
+def test_each_seed_tests_a_fold_of_its_own_where_none_is_chosen(catalog, tmp_path):
+    (tmp_path / "a.csv").write_text("text,label\n" + "".join(f"word{n},{'xy'[n % 2]}\n" for n in range(30)))
+    text = f'name = "s"\nseeds = [7, 8, 9]\n[training]\nsteps = 1\n[[backbone]]\nuse = "minilm"\n[[task]]\nuse = "text-classification"\ndata = "{tmp_path}/a.csv"\nfolds = 3\n'
+    strategies = '[[strategy]]\nuse = "full"\n[[strategy]]\nuse = "lora"\n'
+    trials = plan(parse_suite(tomllib.loads(text + strategies), catalog), catalog)
+    assert {(t.seed, t.stages[0].task.options["fold"]) for t in trials} == {(7, 0), (8, 1), (9, 2)}
+    tests = [
+        catalog.build("tasks", "text-classification", dict(t.stages[0].task.options)).splits(0).test
+        for t in trials
+        if t.strategy.use == "full"
+    ]
+    assert sorted(example.id for test in tests for example in test) == sorted(f"data-{n}" for n in range(30))
+    chosen = plan(parse_suite(tomllib.loads(text + "fold = 1\n" + strategies), catalog), catalog)
+    assert {t.stages[0].task.options["fold"] for t in chosen} == {1}
+
+
+def test_folds_of_data_that_come_divided_are_refused(catalog, tmp_path):
+    from ftbench import UserError
+
+    for split in ("train", "test"):
+        (tmp_path / f"{split}.csv").write_text("text,label\na,x\nb,y\n")
+    task = catalog.build("tasks", "text-classification", {"data": str(tmp_path), "folds": 3})
+    with pytest.raises(UserError, match=r"folds: .* comes divided into train and test"):
+        task.splits(0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -29,9 +30,12 @@ def command() -> None:
 def check(ctx: click.Context, suite: str, strict: bool) -> None:
     """Look for what is wrong with the data of SUITE: leaks between splits, labels, empty and unreadable inputs, and more."""
     from ..data_check import examine
+    from ..fetching import fetch
 
     setting = Setting.of(ctx)
-    examined = examine(setting.suite(suite), setting.catalog)
+    parsed = setting.suite(suite)
+    fetch(parsed, setting.catalog, partial(click.echo, err=True))
+    examined = examine(parsed, setting.catalog)
     for one in examined:
         click.secho(one.task, bold=True)
         for flaw in one.flaws:

@@ -18,12 +18,13 @@ from .setting import Setting, runs_option, suite_argument
 def command(ctx: click.Context, suite: str, runs: str, as_json: bool) -> None:
     """Show the trials of SUITE: what each is, its id, its learning rate, and whether it is done."""
     from ..fingerprint import digest, environment
-    from ..running import choose_device, plan_here
+    from ..running import choose_device, foresee_here
     from ..store import Store
 
     setting = Setting.of(ctx)
     parsed = setting.suite(suite)
-    trials = plan_here(parsed, setting.plugins, setting.catalog)
+    foreseen = foresee_here(parsed, setting.plugins, setting.catalog)
+    trials = foreseen.trials
     store = Store(Path(runs) / parsed.name)
     device = choose_device(parsed.machine.device)
     here = digest(environment(f"{device}:0" if device == "cuda" else device))
@@ -39,5 +40,7 @@ def command(ctx: click.Context, suite: str, runs: str, as_json: bool) -> None:
             click.echo(json.dumps(row))
         else:
             click.echo(f"{trial.id}  {shown:<14}  {trial.name}  lr {training['lr']:g}")
+    for line in foreseen.unknown:
+        click.echo(f"note: {line}; its trials are known when `ftbench run` has downloaded it", err=True)
     if not as_json:
         click.echo(f"{len(trials)} trials, {done} done, on {device} with {parsed.machine.threads} threads each")

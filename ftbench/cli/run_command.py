@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,11 +58,13 @@ def _check_data(setting: Setting, suite: Suite, *, strict: bool) -> None:
     """Tell what is wrong with the data before anything is trained on them.
 
     Raises:
-        SuiteError: data cannot be read; or, where `strict`, something is wrong with them.
+        SuiteError: data cannot be downloaded or read; or, where `strict`, something is wrong with them.
     """
     from ..data_check import examine
+    from ..fetching import fetch
     from .data_command import grave
 
+    fetch(suite, setting.catalog, partial(click.echo, err=True))
     found = grave(examine(suite, setting.catalog))
     if found and strict:
         raise SuiteError(*(f"{suite.source}: {click.unstyle(line)}" for line in found))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ftbench import POOLED, Card, Learner, NotApplicable, Roles, UserError
@@ -12,7 +13,6 @@ from .architectures import ARCHITECTURES, Architecture
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from ftbench import Answer
 
@@ -28,6 +28,19 @@ _MODELS: Mapping[Answer, str] = {
     "choice": "AutoModelForMultipleChoice",
     "transcript": "AutoModelForCTC",
 }
+
+WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
+PICKLED = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".h5", ".msgpack")
+"""Endings of weights that are not read."""
+PROCESSORS = {
+    "text": (
+        "tokenizer",
+        ("tokenizer.json", "vocab.txt", "vocab.json", "tokenizer.model", "spiece.model", "sentencepiece.bpe.model"),
+    ),
+    "vision": ("image processor", ("preprocessor_config.json", "processor_config.json")),
+    "speech": ("feature extractor", ("preprocessor_config.json", "processor_config.json")),
+}
+"""Modality → what its inputs are read with, and the files one of which holds it."""
 
 # Randomness inside the network would differ from strategy to strategy, and layer drop breaks some of them.
 _COMPARABLE = {"layerdrop": 0.0, "apply_spec_augment": False, "use_cache": False}
@@ -47,6 +60,8 @@ def read_config(folder: Path) -> dict[str, Any]:
         raise UserError(f"{path}: no such file; a model directory written by save_pretrained is needed") from None
     except (ValueError, KeyError, TypeError, OSError) as error:
         raise UserError(f"{path}: not a model configuration: {error}") from None
+    if kind not in ARCHITECTURES and "auto_map" in config:
+        raise UserError(f"{path}: model_type {kind!r} needs code of its own (auto_map), and no code that comes with a model is ever run")
     if kind not in ARCHITECTURES:
         known = ", ".join(sorted(ARCHITECTURES))
         raise UserError(f"{path}: model_type {kind!r} is not known to this plugin; known: {known}")
@@ -54,17 +69,44 @@ def read_config(folder: Path) -> dict[str, Any]:
 
 
 def weight_files(folder: Path) -> list[Path]:
-    """List the safetensors files of a model directory.
+    """List the weight files of a model directory that transformers loads: `model.safetensors`, or the parts its index names.
 
     Raises:
-        UserError: there are none; weights in pickle files are refused.
+        UserError: there are none, or parts are missing; weights in pickle files are refused.
     """
-    files = sorted(folder.glob("*.safetensors"))
-    if not files:
-        pickled = sorted(folder.glob("*.bin"))
+    found = _weight_files(folder)
+    if not found:
+        pickled = sorted(path for suffix in PICKLED for path in folder.glob(f"*{suffix}"))
         hint = f"; {pickled[0].name} is a pickle, which can run code: convert it to safetensors" if pickled else ""
-        raise UserError(f"{folder}: no *.safetensors weights{hint}")
-    return files
+        raise UserError(f"{folder}: no *.safetensors weights, which are called {WEIGHTS}{hint}")
+    lost = [path.name for path in found if not path.exists()]
+    if lost:
+        raise UserError(f"{folder}: {INDEX} names {lost[0]}, which is not there")
+    return found
+
+
+def _weight_files(folder: Path) -> list[Path]:
+    """List the files that should be there; none where the directory has no weights."""
+    if (folder / WEIGHTS).exists():
+        return [folder / WEIGHTS]
+    index = folder / INDEX
+    if not index.exists():
+        return []
+    try:
+        return [folder / Path(name).name for name in sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UserError(f"{index}: not an index of weights: {error}") from None
+
+
+def check_processor(folder: Path, card: Card) -> None:
+    """See that a directory holds what inputs are read with.
+
+    Raises:
+        UserError: it does not.
+    """
+    kind, files = PROCESSORS[card.modality]
+    if not any((folder / name).exists() for name in files):
+        raise UserError(f"{folder}: no {kind} ({', '.join(files[:3])}, …): write it there with its save_pretrained")
 
 
 def make_card(
@@ -121,14 +163,14 @@ def stored_parameters(folder: Path) -> int | None:
     """
     from safetensors import SafetensorError, safe_open
 
-    files = sorted(folder.glob("*.safetensors"))
+    files = [path for path in _weight_files(folder) if path.exists()]
     total = 0
     for path in files:
         try:
             with safe_open(path, framework="numpy") as stored:
                 total += sum(math.prod(stored.get_slice(name).get_shape()) for name in stored.keys())  # noqa: SIM118 - not a mapping
         except SafetensorError as error:
-            raise UserError(f"{path}: not a safetensors file: {error}") from None
+            raise UserError(f"{path}: not a safetensors file, or not all of one: {error}") from None
     return total if files else None
 
 
@@ -140,9 +182,10 @@ def load_learner(
     *,
     pretrained: bool = True,
     attention: str | None = None,
+    dtype: str = "float32",
     head: tuple[str, ...] | None = None,
 ) -> Learner:
-    """Load weights in fp32 under a fresh head; where `pretrained` is false, the same architecture at random.
+    """Load weights under a fresh head; where `pretrained` is false, the same architecture at random.
 
     Args:
         folder: the model directory.
@@ -151,14 +194,16 @@ def load_learner(
         card: says which Auto classes to use.
         pretrained: whether the weights are read.
         attention: transformers' attention implementation; its own choice by default.
+        dtype: how the weights are held, by torch's name.
         head: names of the modules made anew, where they are not the architecture's usual ones.
     """
     # A transcript's outputs are the characters, the first of which is the blank of CTC.
     settings = {"vocab_size": labels, "pad_token_id": 0} if answer == "transcript" else {"num_labels": labels}
     model_class = _POOLED[card.modality] if answer in POOLED else _MODELS[answer]
-    model = _load_model(model_class, folder, pretrained=pretrained, attention=attention, **settings)
     architecture = ARCHITECTURES[card.architecture]
-    roles = architecture.resolve(model, head or architecture.head_of(answer))
+    fresh = head or architecture.head_of(answer)
+    model = _load_model(model_class, folder, fresh, pretrained=pretrained, attention=attention, dtype=dtype, **settings)
+    roles = architecture.resolve(model, fresh)
     _fresh_head(model, roles.head)
     learner = Learner(model, roles, _fitted(load_processor(folder, card), model, card), card)
     learner.frames = getattr(model, "_get_feat_extract_output_lengths", None)
@@ -167,7 +212,9 @@ def load_learner(
     return learner
 
 
-def load_language_model(folder: Path, card: Card, *, pretrained: bool = True, attention: str | None = None) -> Learner:
+def load_language_model(
+    folder: Path, card: Card, *, pretrained: bool = True, attention: str | None = None, dtype: str = "float32"
+) -> Learner:
     """Load the same weights under the head of their language model, its output tied to the embeddings.
 
     Raises:
@@ -177,33 +224,63 @@ def load_language_model(folder: Path, card: Card, *, pretrained: bool = True, at
         message = f"{card.architecture} has no language model"
         raise NotApplicable(message)
     model_class = "AutoModelForMaskedLM" if card.objective == "masked" else "AutoModelForCausalLM"
-    model = _load_model(model_class, folder, pretrained=pretrained, attention=attention)
+    model = _load_model(model_class, folder, pretrained=pretrained, attention=attention, dtype=dtype)
     return Learner(model, Roles((), ()), _fitted(load_processor(folder, card), model, card), card)
 
 
-def _load_model(model_class: str, folder: Path, *, pretrained: bool, attention: str | None, **settings: Any) -> Any:
-    """Load a model through one of transformers' Auto classes, in evaluation mode."""
+def _load_model(
+    model_class: str, folder: Path, fresh: tuple[str, ...] = (), *, pretrained: bool, attention: str | None, dtype: str, **settings: Any
+) -> Any:
+    """Load a model through one of transformers' Auto classes, in evaluation mode; modules named in `fresh` are made anew later.
+
+    Raises:
+        UserError: the weights are not those of the configuration.
+    """
     import torch
     import transformers
 
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
     auto = getattr(transformers, model_class)
-    config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True, **settings)
+    config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False, **settings)
     for name, value in _COMPARABLE.items():
         if hasattr(config, name):
             setattr(config, name, value)
     extra = {"attn_implementation": attention} if attention else {}
     if pretrained:
-        model = auto.from_pretrained(
-            folder, config=config, dtype=torch.float32, use_safetensors=True, local_files_only=True,
-            ignore_mismatched_sizes=True, **extra,
+        model, told = auto.from_pretrained(
+            folder, config=config, dtype=getattr(torch, dtype), use_safetensors=True, local_files_only=True, trust_remote_code=False,
+            ignore_mismatched_sizes=True, output_loading_info=True, **extra,
         )  # fmt: skip
+        _check_filled(folder, model, fresh, told)
     else:
         # The directory may say fp16, which is how the weights are kept, not how they are trained.
-        config.dtype = torch.float32
-        model = auto.from_config(config, **extra)
+        config.dtype = getattr(torch, dtype)
+        model = auto.from_config(config, trust_remote_code=False, **extra)
+    if dtype != "float32":
+        model.register_forward_pre_hook(_in_dtype, with_kwargs=True)
     return model.eval()
+
+
+def _check_filled(folder: Path, model: Any, fresh: tuple[str, ...], told: Mapping[str, Any]) -> None:
+    """See that the weights filled the model: transformers begins at random, and goes on, where names or shapes do not fit.
+
+    Raises:
+        UserError: more than half of the tensors outside the head were not filled.
+    """
+    names = [name for name, _ in model.named_parameters() if not any(name.startswith(f"{module}.") for module in fresh)]
+    unfilled = {*told["missing_keys"], *(name for name, *_ in told["mismatched_keys"])}
+    lost = [name for name in names if name in unfilled]
+    if 2 * len(lost) > len(names):
+        raise UserError(
+            f"{folder}: its weights are not those of its config.json: {len(lost)} of {len(names)} tensors are not there, such as {lost[0]}"
+        )
+
+
+def _in_dtype(model: Any, positional: tuple[Any, ...], named: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Give images and sounds to a model in the precision of its weights."""
+    return positional, {key: value.to(model.dtype) if hasattr(value, "is_floating_point") and value.is_floating_point() else value
+                        for key, value in named.items()}  # fmt: skip
 
 
 def load_processor(folder: Path, card: Card) -> Any:
@@ -211,7 +288,8 @@ def load_processor(folder: Path, card: Card) -> Any:
     import transformers
 
     transformers.logging.set_verbosity_error()
-    processor = getattr(transformers, _PROCESSORS[card.modality]).from_pretrained(folder, local_files_only=True)
+    auto = getattr(transformers, _PROCESSORS[card.modality])
+    processor = auto.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     if card.modality == "text" and processor.pad_token is None:
         processor.pad_token = processor.eos_token
     return processor

@@ -54,7 +54,7 @@ class SpeechRecognition(OwnSounds):
     @property
     def classes(self) -> tuple[str, ...]:
         """The blank, and the characters of all transcripts."""
-        key = digest([self.fingerprint(), self.target, self.case, self.punctuation, type(self).__qualname__])
+        key = digest([self.reading(), self.case, self.punctuation])
         return tuple(remembered("classes", key, self._found_characters))
 
     def _found_characters(self) -> list[str]:
@@ -64,7 +64,7 @@ class SpeechRecognition(OwnSounds):
                 for row in table.rows(range(begin, min(begin + PART, len(table))), [self.target]):
                     known.update(self._plain(row[self.target]))
         if not known - {" "}:
-            raise UserError(f"data: {self.data}: column {self.target!r} holds no character that is kept")
+            raise UserError(f"data: {self.name}: column {self.target!r} holds no character that is kept")
         return ["<blank>", *(SPACE if sign == " " else sign for sign in sorted(known))]
 
     def _characters(self) -> list[str]:

@@ -42,7 +42,9 @@ class OwnSounds(Inspectable):
     }
 
     audio: str = "path"
-    """Column of the sounds: their paths, or the sounds themselves in a data set written by `save_to_disk`."""
+    """Column of the sounds: their paths, or the sounds themselves in Parquet, a data set of the hub or one written by `save_to_disk`."""
+    folder: str = ""
+    """Where the paths of a table begin, seen from the table: `clips` for Common Voice; beside the table by default."""
     pattern: str = ""
     """What the names of a folder's files hold, such as `{label}_{speaker}_{take}`; each name becomes a column."""
 
@@ -70,7 +72,7 @@ class OwnSounds(Inspectable):
         """
         import soundfile
 
-        source, name = self.located(cell)
+        source, name = self.located(cell, self.folder)
         try:
             samples, own = soundfile.read(BytesIO(source) if isinstance(source, bytes) else source, dtype="float32", always_2d=True)
         except (soundfile.LibsndfileError, OSError) as error:

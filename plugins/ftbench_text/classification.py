@@ -21,6 +21,6 @@ if TYPE_CHECKING:
 class TextClassification(WholeTexts, OwnClassification):
     """Which class is a text of? Your own texts, from a table."""
 
-    def wanted(self, examples: Sequence[Example[tuple[str, int]]]) -> NDArray[np.int64]:
+    def label_rows(self, examples: Sequence[Example[tuple[str, int]]]) -> NDArray[np.int64]:
         """Give the classes."""
         return np.array([example.label for example in examples])

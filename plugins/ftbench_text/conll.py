@@ -7,23 +7,29 @@ from typing import TYPE_CHECKING
 from ftbench import ListedTable, UserError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 SUFFIXES = (".conll", ".conll2003", ".iob", ".iob2", ".bio", ".txt")
 
 
-def read_conll(path: Path, tokens: str, tags: str) -> ListedTable:
+def read_conll(paths: Sequence[Path], tokens: str, tags: str) -> ListedTable:
     """Read sentences; the first column is the word, the last its tag. `-DOCSTART-` lines and those that begin with `# ` are left out.
 
     Args:
-        path: a UTF-8 file.
+        paths: UTF-8 files, one after another.
         tokens: what the column of the words is to be called.
         tags: what the column of the tags is to be called.
 
     Raises:
-        UserError: the file is missing, empty or not UTF-8, or a line has a word and no tag.
+        UserError: a file is missing, empty or not UTF-8, or a line has a word and no tag.
     """
-    sentences: list[tuple[list[str], list[str]]] = []
+    sentences = [sentence for path in paths for sentence in _sentences(path)]
+    return ListedTable(paths[0].stem, {tokens: [words for words, _ in sentences], tags: [known for _, known in sentences]})
+
+
+def _sentences(path: Path) -> list[tuple[list[str], list[str]]]:
+    found: list[tuple[list[str], list[str]]] = []
     words: list[str] = []
     known: list[str] = []
     try:
@@ -38,12 +44,12 @@ def read_conll(path: Path, tokens: str, tags: str) -> ListedTable:
                     words.append(parts[0])
                     known.append(parts[-1])
                 elif words:
-                    sentences.append((words, known))
+                    found.append((words, known))
                     words, known = [], []
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: not UTF-8 at byte {error.start}; save it as UTF-8") from None
-    if not sentences:
+    if not found:
         raise UserError(f"{path}: holds no sentence; a word and its tag are wanted on each line")
-    return ListedTable(path.stem, {tokens: [one for one, _ in sentences], tags: [other for _, other in sentences]})
+    return found

@@ -40,13 +40,13 @@ class MultiLabelTextClassification(WholeTexts, MultiLabelTask):
         """The names of the classes: those given, or all that the data hold, sorted."""
         if self.labels:
             return self.labels
-        key = digest([self.fingerprint(), self.target, self.separator, type(self).__qualname__])
+        key = digest([self.reading(), self.separator])
         return tuple(remembered("classes", key, self._found_classes))
 
     def _found_classes(self) -> list[str]:
         known = {name for table in self.tables.values() for cell in self._column(table) for name in self._named(table, cell)}
         if len(known) < 2:
-            raise UserError(f"data: {self.data}: column {self.target!r} holds {len(known)} classes; at least two are needed")
+            raise UserError(f"data: {self.name}: column {self.target!r} holds {len(known)} classes; at least two are needed")
         return sorted(known)
 
     def _column(self, table: Table) -> Iterator[Any]:
@@ -59,7 +59,7 @@ class MultiLabelTextClassification(WholeTexts, MultiLabelTask):
         known = table.names(self.target)
         return [known[int(one)] for one in cell] if known and isinstance(cell, list) else as_list(cell, self.separator)
 
-    def wanted(self, examples: Sequence[Example[tuple[str, int]]]) -> NDArray[np.int64]:
+    def label_rows(self, examples: Sequence[Example[tuple[str, int]]]) -> NDArray[np.int64]:
         """Give 1 where a class holds, [examples, classes].
 
         Raises:
@@ -72,7 +72,7 @@ class MultiLabelTextClassification(WholeTexts, MultiLabelTask):
             for name in self._named(self.tables[key], cells[self.target]):
                 if name not in places:
                     raise UserError(
-                        f"{self.data}: {key} row {number + 1}: {as_text(name)!r} is not among the labels {', '.join(self.classes)}"
+                        f"{self.name}: {key} row {number + 1}: {as_text(name)!r} is not among the labels {', '.join(self.classes)}"
                     )
                 found[row, places[name]] = 1
         return found

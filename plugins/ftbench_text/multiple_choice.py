@@ -25,7 +25,7 @@ class MultipleChoice(OwnTexts):
 
     primary: ClassVar[str] = "accuracy"
     answer: ClassVar[Answer] = "choice"
-    classes: tuple[str, ...] = ()
+    classes: ClassVar[tuple[str, ...]] = ()
 
     text: str = "question"
     """Column of the question, or of the beginning."""
@@ -66,11 +66,11 @@ class MultipleChoice(OwnTexts):
             label = _place(row[self.target], choices)
             if len(choices) != count or count < 2:
                 raise UserError(
-                    f"{self.data}: {key} row {number + 1}: has {len(choices)} choices, and the first has {count}; all need as many, two at least"
+                    f"{self.name}: {key} row {number + 1}: has {len(choices)} choices, and the first has {count}; all need as many, two at least"
                 )
             if label is None:
                 raise UserError(
-                    f"{self.data}: {key} row {number + 1}: column {self.target!r} holds {as_text(row[self.target])!r}: "
+                    f"{self.name}: {key} row {number + 1}: column {self.target!r} holds {as_text(row[self.target])!r}: "
                     f"neither a number from 0 to {count - 1}, nor a letter from A, nor one of the choices"
                 )
             labels.append(label)

@@ -42,7 +42,7 @@ class QuestionAnswering(OwnTexts):
 
     primary: ClassVar[str] = "f1"
     answer: ClassVar[Answer] = "span"
-    classes: tuple[str, ...] = ()
+    classes: ClassVar[tuple[str, ...]] = ()
 
     target: str = "answers"
     """Column of the answers: as SQuAD has them (`text` and `answer_start`, both lists), or a text."""
@@ -92,7 +92,7 @@ class QuestionAnswering(OwnTexts):
         """
         # Not stripped: the answer's place counts from the very first character.
         context, cell = str(row[self.context] or ""), row[self.target]
-        place = f"{self.data}: {value[0]} row {value[1] + 1}"
+        place = f"{self.name}: {value[0]} row {value[1] + 1}"
         if isinstance(cell, dict):
             texts = [str(text) for text in cell["text"]]
             begin = int(cell["answer_start"][0]) if texts else -1

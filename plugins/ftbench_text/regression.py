@@ -25,7 +25,7 @@ class TextRegression(WholeTexts, RegressionTask):
     target: str = "score"
     """Column of the number."""
 
-    def wanted(self, examples: Sequence[Example[tuple[str, int]]]) -> NDArray[np.float32]:
+    def label_rows(self, examples: Sequence[Example[tuple[str, int]]]) -> NDArray[np.float32]:
         """Read the numbers.
 
         Raises:
@@ -41,5 +41,5 @@ class TextRegression(WholeTexts, RegressionTask):
             found = float("nan")
         if not isfinite(found):
             key, number = example.value
-            raise UserError(f"{self.data}: {key} row {number + 1}: column {self.target!r} holds {as_text(cell)!r}, which is no number")
+            raise UserError(f"{self.name}: {key} row {number + 1}: column {self.target!r} holds {as_text(cell)!r}, which is no number")
         return found

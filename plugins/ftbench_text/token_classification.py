@@ -53,9 +53,9 @@ class TokenClassification(OwnTexts):
 
     # -- the data ------------------------------------------------------------------------------------------------------------
 
-    def open_file(self, path: Path) -> Table:
-        """Open a CoNLL file, or any other table."""
-        return read_conll(path, self.tokens, self.target) if path.suffix.lower() in SUFFIXES else super().open_file(path)
+    def open_files(self, paths: Sequence[Path]) -> Table:
+        """Open CoNLL files, or any others, as one table."""
+        return read_conll(paths, self.tokens, self.target) if paths[0].suffix.lower() in SUFFIXES else super().open_files(paths)
 
     def file_columns(self, path: Path) -> tuple[str, ...]:
         """Name the columns of a file."""
@@ -66,7 +66,7 @@ class TokenClassification(OwnTexts):
         """The tags: those given, or all that the data hold."""
         if self.labels:
             return self.labels
-        key = digest([self.fingerprint(), self.target, type(self).__qualname__])
+        key = digest(self.reading())
         found = tuple(remembered("classes", key, self._found_tags))
         self._check_scheme(found)
         return found
@@ -74,7 +74,7 @@ class TokenClassification(OwnTexts):
     def _found_tags(self) -> list[str]:
         known = {tag for table in self.tables.values() for cell in self._column(table) for tag in self._tags(table, cell)}
         if len(known) < 2:
-            raise UserError(f"data: {self.data}: column {self.target!r} holds {len(known)} tags; at least two are needed")
+            raise UserError(f"data: {self.name}: column {self.target!r} holds {len(known)} tags; at least two are needed")
         return sorted(known, key=lambda tag: (tag != OUTSIDE, tag.partition("-")[2], tag))
 
     def _check_scheme(self, tags: tuple[str, ...]) -> None:
@@ -107,7 +107,7 @@ class TokenClassification(OwnTexts):
             key, number = example.value
             words, tags = as_list(row[self.tokens]), self._tags(self.tables[key], row[self.target])
             if len(words) != len(tags):
-                raise UserError(f"{self.data}: {key} row {number + 1}: {len(words)} words and {len(tags)} tags; each word needs one")
+                raise UserError(f"{self.name}: {key} row {number + 1}: {len(words)} words and {len(tags)} tags; each word needs one")
             found.append((words, tags))
         return found
 

@@ -28,7 +28,7 @@ class WholeTexts(OwnTexts):
     """Column of a second text that is read along, as in entailment; none by default."""
 
     @abstractmethod
-    def wanted(self, examples: Sequence[Example[tuple[str, int]]]) -> NDArray[Any]:
+    def label_rows(self, examples: Sequence[Example[tuple[str, int]]]) -> NDArray[Any]:
         """Give the labels of some examples, a row each."""
 
     def inputs(self) -> tuple[str, ...]:
@@ -49,7 +49,7 @@ class WholeTexts(OwnTexts):
             columns["token_type_ids"] = Ragged.of(made["token_type_ids"])
         return Encoded(
             columns=columns,
-            labels=self.wanted(examples),
+            labels=self.label_rows(examples),
             ids=tuple(example.id for example in examples),
             units=np.array([len(row) for row in made["input_ids"]], float),
         )

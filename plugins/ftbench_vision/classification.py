@@ -33,7 +33,9 @@ class ImageClassification(OwnClassification, Inspectable):
     }
 
     image: str = "path"
-    """Column of the images: their paths, or the images themselves in a data set written by `save_to_disk`."""
+    """Column of the images: their paths, or the images themselves in Parquet, a data set of the hub or one written by `save_to_disk`."""
+    folder: str = ""
+    """Where the paths of a table begin, seen from the table: `clips` for Common Voice; beside the table by default."""
     pattern: str = ""
     """What the names of a folder's files hold, such as `{label}_{camera}`; each name becomes a column."""
 
@@ -68,7 +70,7 @@ class ImageClassification(OwnClassification, Inspectable):
         """
         from PIL import Image, UnidentifiedImageError
 
-        source, name = self.located(cell)
+        source, name = self.located(cell, self.folder)
         try:
             with Image.open(BytesIO(source) if isinstance(source, bytes) else source) as image:
                 return image.convert(mode)

@@ -31,7 +31,8 @@ class Bottleneck(nn.Module):
         """Adapt `hidden`: [..., width], or [batch, width, height, width of the map]."""
         if hidden.ndim == 4 and hidden.shape[-1] != self.down.in_features:
             return self.forward(hidden.movedim(1, -1)).movedim(-1, 1)
-        adapted: Tensor = hidden + self.up(self.activation(self.down(hidden)))
+        # In a model held in half precision the adapters stay in full, as peft's do.
+        adapted: Tensor = hidden + self.up(self.activation(self.down(hidden.to(self.down.weight.dtype)))).to(hidden.dtype)
         return adapted
 
 
@@ -59,7 +60,7 @@ class ParallelBottleneck(nn.Module):
 
     def forward(self, hidden: Tensor) -> Tensor:
         """Give what is added to the feed-forward part's output; both [..., width]."""
-        added: Tensor = self.scale * self.up(self.activation(self.down(hidden)))
+        added: Tensor = self.scale * self.up(self.activation(self.down(hidden.to(self.down.weight.dtype)))).to(hidden.dtype)
         return added
 
 

@@ -29,6 +29,33 @@ def test_the_embedded_backbones_are_the_size_they_are_said_to_be(name, parameter
         assert {p.dtype for p in learner.model.parameters()} == {torch.float32}
 
 
+@pytest.mark.parametrize("kind", ["bert", "vit", "resnet", "wav2vec2", "whisper"])
+def test_weights_are_held_as_asked_and_inputs_follow(kind, catalog, model_folder):
+    plain = catalog.build("backbones", "transformers", {"path": str(model_folder(kind))}).load(3)
+    half = catalog.build("backbones", "transformers", {"path": str(model_folder(kind)), "dtype": "bfloat16"}).load(3)
+    assert {p.dtype for p in plain.model.parameters()} == {torch.float32}
+    assert {p.dtype for p in half.model.parameters()} == {torch.bfloat16}
+    assert torch.equal(next(plain.model.parameters()).to(torch.bfloat16), next(half.model.parameters()))
+    name, *shape = {"bert": ("input_ids", 2, 8), "whisper": ("input_features", 2, 16, 100), "wav2vec2": ("input_values", 2, 8000)}.get(
+        kind, ("pixel_values", 2, 3, 32, 32)
+    )
+    batch = {name: torch.randint(5, 30, shape) if kind == "bert" else torch.randn(shape)}
+    half.model.load_state_dict({key: value.to(half.model.dtype) for key, value in plain.model.state_dict().items()})
+    with torch.no_grad():
+        exact, rounded = plain.forward(batch).logits, half.forward(batch).logits
+    assert rounded.dtype == torch.bfloat16
+    assert torch.allclose(exact, rounded.float(), atol=0.05)
+
+
+def test_strategies_train_a_model_held_in_bfloat16(tmp_path, ftbench, model_folder):
+    text = 'name = "s"\nseeds = [0]\nprofile = "smoke"\n[training]\nsteps = 2\n[machine]\nthreads = 1\n[measure]\nmeters = []\n'
+    text += f'[[backbone]]\nuse = "transformers"\npath = "{model_folder("vit")}"\ndtype = "bfloat16"\n[[task]]\nuse = "digits"\n'
+    text += "train_size = 20\nvalidation_size = 20\ntest_size = 20\n"
+    text += "".join(f'[[strategy]]\nuse = "{name}"\n' for name in ("full", "lora", "adapter", "prefix", "distillation"))
+    (tmp_path / "s.toml").write_text(text + '[[strategy]]\nuse = "adapter"\nlabel = "parallel"\nkind = "parallel"\n')
+    ftbench("run", "s.toml", "--no-report", check=0)
+
+
 def test_the_head_is_made_from_the_seed_even_where_the_directory_holds_one_that_fits(catalog, model_folder):
     backbone = catalog.build("backbones", "transformers", {"path": str(model_folder("bert"))})
     heads = []

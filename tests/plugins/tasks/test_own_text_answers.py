@@ -17,7 +17,7 @@ def test_names_in_one_cell_are_cut_at_the_separator(tmp_path):
     (tmp_path / "a.csv").write_text("text,labels\nx,b; a\ny,\nz,c\n")
     task = MultiLabelTextClassification(str(tmp_path / "a.csv"))
     assert task.classes == ("a", "b", "c")
-    assert task.wanted(task.named(["data-0", "data-1", "data-2"])).tolist() == [[1, 1, 0], [0, 0, 0], [0, 0, 1]]
+    assert task.label_rows(task.named(["data-0", "data-1", "data-2"])).tolist() == [[1, 1, 0], [0, 0, 0], [0, 0, 1]]
 
 
 def test_numbered_names_of_a_saved_data_set_are_read(tmp_path):
@@ -27,23 +27,23 @@ def test_numbered_names_of_a_saved_data_set_are_read(tmp_path):
     datasets.Dataset.from_dict({"text": ["x", "y"], "labels": [[2, 0], [1]]}, features=features).save_to_disk(tmp_path / "d")
     task = MultiLabelTextClassification(str(tmp_path / "d"))
     assert task.classes == ("maybe", "no", "yes")
-    assert task.wanted(task.named(["data-0", "data-1"])).tolist() == [[1, 1, 0], [0, 0, 1]]
+    assert task.label_rows(task.named(["data-0", "data-1"])).tolist() == [[1, 1, 0], [0, 0, 1]]
 
 
 def test_a_class_that_is_not_among_the_given_ones_is_told_with_its_row(tmp_path):
     (tmp_path / "a.csv").write_text("text,labels\nx,a\ny,b;d\n")
     task = MultiLabelTextClassification(str(tmp_path / "a.csv"), labels=("a", "b"))
     with pytest.raises(UserError, match="row 2: 'd' is not among the labels a, b"):
-        task.wanted(task.named(["data-0", "data-1"]))
+        task.label_rows(task.named(["data-0", "data-1"]))
 
 
 @pytest.mark.parametrize("cell", ["much", "nan", "inf"])
 def test_what_is_no_number_is_told_with_its_row(cell, tmp_path):
     (tmp_path / "a.csv").write_text(f"text,score\nx,1.5\ny,{cell}\n")
     task = TextRegression(str(tmp_path / "a.csv"))
-    assert task.wanted(task.named(["data-0"])).tolist() == [1.5]
+    assert task.label_rows(task.named(["data-0"])).tolist() == [1.5]
     with pytest.raises(UserError, match=f"row 2: column 'score' holds '{cell}', which is no number"):
-        task.wanted(task.named(["data-1"]))
+        task.label_rows(task.named(["data-1"]))
 
 
 def test_a_row_without_its_number_is_left_out(tmp_path):

@@ -39,7 +39,7 @@ def test_the_first_token_of_a_word_has_its_tag_with_or_without_the_space_before_
 def test_a_conll_file_is_read_sentence_by_sentence(tmp_path):
     path = tmp_path / "a.conll"
     path.write_text("-DOCSTART- -X- O O\n\n# a comment\nEU NNP B-NP B-ORG\nrejects VBZ B-VP O\n\n\nPeter NNP B-NP B-PER\n")
-    table = read_conll(path, "tokens", "tags")
+    table = read_conll([path], "tokens", "tags")
     assert table.rows([0, 1], ["tokens", "tags"]) == [
         {"tokens": ["EU", "rejects"], "tags": ["B-ORG", "O"]},
         {"tokens": ["Peter"], "tags": ["B-PER"]},
@@ -57,7 +57,7 @@ def test_a_conll_file_is_read_sentence_by_sentence(tmp_path):
 def test_a_broken_conll_file_is_told_in_one_line(text, message, tmp_path):
     (tmp_path / "a.conll").write_bytes(text)
     with pytest.raises(UserError, match=message):
-        read_conll(tmp_path / "a.conll", "tokens", "tags")
+        read_conll([tmp_path / "a.conll"], "tokens", "tags")
 
 
 def write(path, rows):

@@ -1,0 +1,129 @@
+"""Data sets of the hub: which files are which split of which configuration, as the data set's card says or their names do."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from fnmatch import fnmatchcase
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from .catalog import suggestion
+from .data_places import GIVEN
+from .errors import UserError
+from .tables import SUFFIXES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+CARD = "README.md"
+READ = tuple(SUFFIXES)
+"""Endings of the files that are read as tables."""
+_PART = re.compile(r"(.*)-(\d{5})-of-(\d{5})(\..*)")
+
+
+def read_card(path: Path) -> dict[str, Any]:
+    """Read what a data set's card says in its head; nothing where there is no card.
+
+    Raises:
+        UserError: the head is no YAML.
+    """
+    if not path.exists():
+        return {}
+    import yaml
+    from huggingface_hub.repocard import metadata_load
+
+    try:
+        return metadata_load(path) or {}
+    except (ValueError, yaml.YAMLError) as error:
+        raise UserError(f"{path}: its head cannot be read: {str(error).splitlines()[0]}") from None
+
+
+def split_files(card: Mapping[str, Any], names: Sequence[str], config: str) -> dict[str, list[str]]:
+    """Find the table files of every split of a configuration; empty where the repository has no tables.
+
+    Args:
+        card: the head of its card.
+        names: all files.
+        config: the configuration; the only one, or the default, where it is empty.
+
+    Raises:
+        UserError: there is no such configuration, or several to choose from.
+    """
+    tables = [name for name in sorted(names) if name.lower().endswith(READ) and not PurePosixPath(name).name.startswith((".", "_"))]
+    configs = {str(entry.get("config_name", "default")): entry for entry in card.get("configs") or () if "data_files" in entry}
+    if configs:
+        entry = configs[_chosen(configs, config)]
+        matched = {split: [name for name in tables if _matches(name, patterns)] for split, patterns in _patterns(entry)}
+        return {split: found for split, found in matched.items() if found or split in GIVEN}
+    folders = sorted({PurePosixPath(name).parts[0] for name in tables if "/" in name})
+    if config and config not in folders:
+        raise UserError(f"config: there is no configuration {config!r}{suggestion(config, folders)}")
+    found: dict[str, list[str]] = defaultdict(list)
+    for name in tables:
+        inside = name.removeprefix(f"{config}/")
+        if not config or inside != name:
+            found[_split_of(inside)].append(name)
+    return dict(found)
+
+
+def _chosen(configs: Mapping[str, Mapping[str, Any]], config: str) -> str:
+    if config in configs:
+        return config
+    if config:
+        raise UserError(f"config: there is no configuration {config!r}{suggestion(config, configs)}")
+    default = [name for name, entry in configs.items() if entry.get("default") or name == "default"]
+    if len(configs) > 1 and not default:
+        raise UserError(f"config: is missing; the configurations are {', '.join(configs)}")
+    return (default or list(configs))[0]
+
+
+def _patterns(entry: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
+    """Yield each split of a configuration with the patterns of its files."""
+    files, inside = entry["data_files"], str(entry.get("data_dir") or "").strip("/")
+    listed: list[Any] = [files] if isinstance(files, str | dict) else list(files)
+    if all(isinstance(one, str) for one in listed):
+        listed = [{"split": "train", "path": listed}]
+    for one in listed:
+        paths = [one["path"]] if isinstance(one["path"], str) else one["path"]
+        yield str(one.get("split", "train")), [f"{inside}/{path}" if inside else path for path in paths]
+
+
+def _matches(name: str, patterns: Sequence[str]) -> bool:
+    return any(fnmatchcase(name, form) for pattern in patterns for form in (pattern, pattern.replace("**/", "")))
+
+
+def _split_of(name: str) -> str:
+    """Tell a file's split by a word in its path; training where there is none."""
+    words = re.split(r"[^a-z]+", name.lower())
+    return next((split for split, usual in GIVEN.items() if set(usual) & set(words)), "train")
+
+
+def missing_part(splits: Mapping[str, Sequence[str]]) -> str:
+    """Say which files of the splits are not there: a split of which there is none, or a part of several."""
+    for split, files in splits.items():
+        if not files:
+            return f"the files of its split {split!r}"
+        parts: dict[tuple[str, str, str], int] = defaultdict(int)
+        for name in files:
+            match = _PART.fullmatch(name)
+            if match:
+                parts[match[1], match[3], match[4]] += 1
+        if any(count < int(total) for (_, total, _), count in parts.items()):
+            return f"some of the files of its split {split!r}"
+    return ""
+
+
+def features(card: Mapping[str, Any], config: str) -> Any:
+    """Give the `datasets.Features` a card states of a configuration; None where it states none."""
+    stated = card.get("dataset_info")
+    entries = stated if isinstance(stated, list) else [stated] if stated else []
+    if not entries:
+        return None
+    from datasets.info import DatasetInfosDict
+    from huggingface_hub import DatasetCardData
+
+    infos = DatasetInfosDict.from_dataset_card_data(DatasetCardData(dataset_info=entries))
+    found = infos.get(config) or (next(iter(infos.values())) if len(infos) == 1 else None)
+    return found.features if found is not None else None
