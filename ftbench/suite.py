@@ -36,13 +36,15 @@ class Training:
     """Any optimizer of torch that takes one gradient a step, by its name in small letters; fused where it can be."""
     optimizer_options: Mapping[str, Any] = field(default_factory=dict)
     """Its further options, such as `{ momentum = 0.9 }`."""
-    schedule: Literal["constant", "linear", "cosine", "inverse_sqrt", "step"] = "linear"
+    schedule: Literal["constant", "linear", "cosine", "inverse_sqrt", "step", "plateau"] = "linear"
     """How the learning rate falls after the warm-up: not at all, in a line or half a cosine to 0, with 1/√step, or by `step_factor`
-    at each of `step_at`."""
+    at each of `step_at`, or whenever `patience` validations in a row were no better."""
     step_at: tuple[Annotated[float, Gt(0), Lt(1)], ...] = (0.5, 0.75)
     """Shares of the steps at which the schedule `step` falls."""
     step_factor: Annotated[float, Gt(0), Lt(1)] = 0.1
-    """What the learning rate is multiplied by there."""
+    """What the learning rate is multiplied by where the schedules `step` and `plateau` fall."""
+    patience: Annotated[int, Ge(1)] = 2
+    """Validations in a row, none better than the best before, after which the schedule `plateau` falls."""
     warmup: Annotated[float, Ge(0), Le(1)] = 0.1
     """Share of the steps over which the learning rate rises from 0."""
     weight_decay: Annotated[float, Ge(0)] = 0.01
@@ -55,6 +57,10 @@ class Training:
     """Largest norm of the gradient of all that trains."""
     validations: Annotated[int, Ge(0)] = 1
     """How many times the validation split is scored while training, evenly spaced; not in the training time."""
+    watch: str = "loss"
+    """The metric of the validation split that `plateau` goes by."""
+    min_delta: Annotated[float, Ge(0)] = 0.0
+    """The least by which a validation must be better than the best before."""
 
 
 @dataclass(frozen=True)
@@ -169,6 +175,11 @@ def seconds(duration: str) -> float:
     """Read a duration such as `90s`, `30m` or `2h`; nan where it is none."""
     match = _DURATION.fullmatch(duration)
     return float(match[1]) * {"s": 1, "m": 60, "h": 3600}[match[2]] if match else float("nan")
+
+
+def goes_by_validation(training: Training) -> bool:
+    """Tell whether scores on the validation split decide anything of a training."""
+    return training.schedule == "plateau"
 
 
 def task_training(training: Training, task: TaskChoice) -> Training:

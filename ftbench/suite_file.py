@@ -95,7 +95,7 @@ class _Reader:
             self.mistakes.append("name: must be 1 to 64 letters, digits, '.', '_' or '-', the first a letter or digit")
         parts = {key: self._table(key, cls, table.get(key, {})) for key, cls in _TABLES.items()}
         if parts["training"] is not None:
-            self._check_length(parts["training"], "training")
+            self._check_training(parts["training"], "training")
         if parts["limits"] is not None:
             self._check_limits(parts["limits"])
         if parts["measure"] is not None:
@@ -142,11 +142,18 @@ class _Reader:
             inside = "options." if re.split(r"[.\[]", where)[0] in nested else ""
             self.mistakes.append(f"{place}{inside}{where}: {mistake}")
 
-    def _check_length(self, training: Training, place: str) -> None:
+    def _check_training(self, training: Training, place: str) -> None:
         if (training.epochs is None) == (training.steps is None):
             self.mistakes.append(f"{place}: give either epochs or steps")
         if training.batch_size % training.accumulation:
             self.mistakes.append(f"{place}.accumulation: must divide batch_size {training.batch_size}")
+        if training.schedule == "plateau":
+            self._check_validations(training, place, f"schedule 'plateau' with patience {training.patience}", training.patience + 2)
+
+    def _check_validations(self, training: Training, place: str, what: str, needed: int) -> None:
+        """Refuse what could happen at the last validation only, when nothing is left that it could change."""
+        if training.validations < needed:
+            self.mistakes.append(f"{place}.validations: {what} needs {needed} or more to change anything, got {training.validations}")
 
     def _check_limits(self, limits: Limits) -> None:
         for item in fields(limits):
@@ -258,7 +265,7 @@ class _Reader:
                 )  # fmt: skip
                 found.append(task)
                 if training is not None and own and not self.mistakes:
-                    self._check_length(task_training(training, task), f"{place}.training")
+                    self._check_training(task_training(training, task), f"{place}.training")
         self._unique("task", [choice.label for choice in found])
         return tuple(found)
 

@@ -10,11 +10,12 @@ import numpy as np
 import torch
 
 from .errors import Diverged
+from .judge import Judge
 from .meter import Trace
 from .optimizers import make_optimizer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
     from torch import Tensor
@@ -23,26 +24,31 @@ if TYPE_CHECKING:
     from .backbone import Learner
     from .encoded import Encoded
     from .loading import Loader
+    from .measurement import Measurement
     from .strategy import Strategy
     from .suite import Training
     from .task import Lesson, Task
+
+    AfterStep = Callable[[int, Trace], Sequence[Measurement] | None]
 
 WINDOW = 20
 """Steps between two looks at a GPU: each look waits for it."""
 
 
-def fit(learner: Learner, loader: Loader, strategy: Strategy, after_step: Callable[[int, Trace], None], label: str) -> Trace:
+def fit(learner: Learner, loader: Loader, strategy: Strategy, after_step: AfterStep, label: str) -> Trace:
     """Train `learner` on `loader` as `strategy` wants it.
 
     Args:
         learner: changed in place.
         loader: the batches, and the protocol they were made by.
         strategy: asked at each moment of its contract.
-        after_step: called with the number of steps done and the trace so far.
+        after_step: called with the number of steps done and the trace so far; gives the scores on the validation split where
+            it is time for them.
         label: the task's label, for the trace.
 
     Raises:
         Diverged: the loss is infinite or not a number.
+        UserError: the task does not give the metric that is watched.
     """
     training = loader.training
     groups = strategy.param_groups(learner)
@@ -58,13 +64,14 @@ def fit(learner: Learner, loader: Loader, strategy: Strategy, after_step: Callab
     )
     pending: list[tuple[Tensor, Tensor]] = []
     on_gpu = learner.device.type == "cuda"
+    judge = Judge(training)
     learner.train()
     portions = iter(loader)
     for step in range(loader.steps):
         started = time.perf_counter()
         step_portions = next(portions)
         waited = time.perf_counter() - started
-        factor = rate(step, loader.steps, training)
+        factor = judge.factor * rate(step, loader.steps, training)
         for group, base in zip(optimizer.param_groups, rates, strict=True):
             group["lr"] = base * factor * group.get("lr_scale", 1.0)
         strategy.before_step(learner, step)
@@ -83,7 +90,9 @@ def fit(learner: Learner, loader: Loader, strategy: Strategy, after_step: Callab
         trace.units.append(sum(portion.units for portion in step_portions))
         trace.waiting.append(waited)
         trace.seconds.append(time.perf_counter() - started)
-        after_step(step + 1, trace)
+        scores = after_step(step + 1, trace)
+        if scores:
+            judge.see(scores)
     return trace
 
 
@@ -127,7 +136,10 @@ def _broken_gradient(parameters: list[Parameter], names: dict[int, str], trace: 
 
 
 def rate(step: int, steps: int, training: Training) -> float:
-    """Give the factor on the learning rate at `step` (from 0): a linear warm-up, then the schedule down to 0."""
+    """Give the factor on the learning rate at `step` (from 0): a linear warm-up, then the schedule down to 0.
+
+    The falls of `plateau` are not in it: they depend on how the training goes.
+    """
     warm = math.ceil(training.warmup * steps)
     if step < warm:
         return (step + 1) / warm

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 from ftbench import Plugins, Record, Selection
 from ftbench.execution import carry_out, perform, sequence_measurements
+from ftbench.judge import Judge
 from ftbench.spec import Spec
 from ftbench.suite_file import parse_suite
 from ftbench.trial import plan
@@ -19,9 +20,10 @@ from tests.conftest import EXAMPLES, TINY
 def carried(catalog, tmp_path):
     """Carry out the first trial of a tiny suite."""
 
-    def carry(strategies, catalog=catalog, knobs="", **changes):
+    def carry(strategies, catalog=catalog, knobs="", validation_size=20, **changes):
         text = TINY.format(name="x", seeds="[0]", steps=6, limit="1m", strategies=strategies)
         text = text.replace("batch_size = 8", f"batch_size = 8\n{knobs}")
+        text = text.replace("validation_size = 20", f"validation_size = {validation_size}")
         trial = replace(plan(parse_suite(tomllib.loads(text), catalog), catalog)[0], **changes)
         events = []
         outcome = carry_out(Spec(trial, "cpu", str(tmp_path / "cache")), catalog, tmp_path, events.append)
@@ -111,3 +113,29 @@ def test_label_smoothing_and_class_weights_reach_the_loss(carried):
     assert first_loss("label_smoothing = 0.3") != plain
     # The classes of the task are balanced: their weights are all one.
     assert first_loss('class_weights = "balanced"') == pytest.approx(plain, abs=1e-5)
+
+
+JUDGED = 'schedule = "plateau"\nvalidations = 6'
+
+
+def test_a_protocol_that_goes_by_validation_is_not_applicable_without_one(carried):
+    _, outcome, _ = carried('[[strategy]]\nuse = "frozen"\n', knobs=JUDGED, validation_size=0)
+    assert outcome["status"] == "not-applicable"
+    assert outcome["failure"]["message"].endswith("go by a validation split, and the task has none")
+
+
+def test_a_metric_the_task_does_not_give_is_one_line_of_the_trial(carried):
+    _, outcome, _ = carried('[[strategy]]\nuse = "frozen"\n', knobs=f'{JUDGED}\nwatch = "bleu"')
+    assert outcome["failure"]["kind"] == "UserError"
+    expected = "training.watch: 'bleu' is no metric that could be watched; this task gives accuracy, macro_f1, precision, recall, loss"
+    assert outcome["failure"]["message"] == expected
+
+
+def test_a_teacher_goes_by_validations_of_its_own(carried, monkeypatch):
+    seen = []
+    monkeypatch.setattr(Judge, "see", lambda judge, *arguments: seen.append(judge))
+    for knobs, trainings, validations in ((JUDGED, 2, 12), ("", 1, 1)):
+        seen.clear()
+        _, outcome, _ = carried('[[strategy]]\nuse = "distillation"\n', knobs=knobs)
+        assert outcome["status"] == "ok"
+        assert (len(set(map(id, seen))), len(seen)) == (trainings, validations)

@@ -34,6 +34,7 @@ BROKEN = {
     "out of range": (GOOD.replace("epochs = 2", "epochs = 0"), ["training.epochs: must be greater than or equal to 1, got 0"]),
     "epochs and steps": (GOOD.replace("epochs = 2", "epochs = 2\nsteps = 3"), ["training: give either epochs or steps"]),
     "accumulation": (GOOD.replace("epochs = 2", "epochs = 2\naccumulation = 3"), ["training.accumulation: must divide batch_size 16"]),
+    "plateau": (GOOD.replace("epochs = 2", 'epochs = 2\nschedule = "plateau"'), ["training.validations: schedule 'plateau' with patience 2 needs 4 or more to change anything, got 1"]),
     "unknown strategy": (GOOD.replace('"lora"', '"lore"'), ["strategy[2].use: no strategy is called 'lore'; did you mean 'lora'?"]),
     "unknown backbone": (GOOD.replace("tiny-vit", "tiny-vat"), ["backbone[1].use: no backbone is called 'tiny-vat'; did you mean 'tiny-vit'?"]),
     "unknown task": (GOOD.replace('"digits"', '"digitz"'), ["task[1].use: no task is called 'digitz'; did you mean 'digits'?"]),

@@ -7,7 +7,7 @@ from typing import get_args
 import numpy as np
 import pytest
 import torch
-from ftbench import Diverged, Encoded, Loader, Training, UserError
+from ftbench import Diverged, Encoded, Loader, Measurement, Training, UserError
 from ftbench.optimizers import make_optimizer
 from ftbench.seeding import seed_all
 from ftbench.suite import OptimizerName
@@ -112,6 +112,28 @@ def test_schedules_are_their_formulas_after_a_linear_warm_up(schedule, expected)
     training = Training(steps=100, schedule=schedule, warmup=0.1)
     assert [rate(s, 100, training) for s in range(10)] == pytest.approx([(s + 1) / 10 for s in range(10)])
     assert [rate(s, 100, training) for s in range(10, 100)] == pytest.approx([expected(s) for s in range(10, 100)])
+
+
+def watching(losses):
+    """Stand for the validations of a training, one after each step."""
+    return lambda step, trace: [Measurement("loss", losses[step - 1], "nat", "lower")]
+
+
+def test_on_a_plateau_the_rate_falls_at_the_step_after_the_validation(ready, catalog):
+    learner, _, loader = ready
+    strategy = catalog.build("strategies", "frozen", {})
+    strategy.prepare(learner, None)
+    optimizers, rates = [], []
+
+    def optimizer(learner, groups):
+        optimizers.append(torch.optim.SGD(groups, lr=1e-3))
+        return optimizers[0]
+
+    strategy.optimizer = optimizer
+    strategy.before_step = lambda learner, step: rates.append(optimizers[0].param_groups[0]["lr"])
+    protocol = loader(schedule="plateau", warmup=0.2, patience=2, step_factor=0.5)
+    fit(learner, protocol, strategy, watching([3, 2, 2, 2, 1, 1, 1, 1, 1, 0]), "digits")
+    assert rates == pytest.approx([0.5e-3, 1e-3, 1e-3, 1e-3, 0.5e-3, 0.5e-3, 0.5e-3, 0.25e-3, 0.25e-3, 0.125e-3])
 
 
 def test_a_loss_that_is_no_number_ends_the_training_and_says_where(ready, catalog):
