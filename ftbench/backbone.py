@@ -240,6 +240,16 @@ class Learner:
                     if id(parameter) not in active:
                         yield f"heads.{task}.{name}.{inner}", parameter
 
+    def named_buffers(self) -> Iterator[tuple[str, Tensor]]:
+        """Yield every buffer once; those of heads not in place as `heads.<task>.<name>`."""
+        yield from self.model.named_buffers()
+        active = {id(buffer) for buffer in self.model.buffers()}
+        for task, modules in self.heads.items():
+            for name, module in modules.items():
+                for inner, buffer in module.named_buffers():
+                    if id(buffer) not in active:
+                        yield f"heads.{task}.{name}.{inner}", buffer
+
     def trainable(self) -> Iterator[tuple[str, nn.Parameter]]:
         """Yield name and parameter of all that trains, tied weights once."""
         return ((name, parameter) for name, parameter in self.model.named_parameters() if parameter.requires_grad)

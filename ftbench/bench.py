@@ -137,8 +137,8 @@ class Bench:
         """Run the shared loop on the stage at hand, or on the batches of `loader`.
 
         A second learner is trained at the strategy's own rate. Where the protocol goes by the validation split, so does every
-        training on the stage's own task; on another lesson nothing is validated, and all steps are made. Dropout draws from a generator seeded here, so that work
-        done before does not change it.
+        training on the stage's own task; another lesson has nothing to go by: it makes all its steps and keeps the last weights.
+        Dropout draws from a generator seeded here, so that work done before does not change it.
         """
         from .training import fit
 

@@ -125,7 +125,7 @@ class Execution:
         matrix, scored = self._stages(strategy, learner, tests, bench)
         with self.phases.phase("save"):
             _write_predictions(folder / "predictions.jsonl.gz", scored)
-        measurements = [*self._scores(scored, matrix)]
+        measurements = [*self._scores(scored, matrix), *self._steps_made()]
         for meter in self.meters:
             measurements.extend(meter.stop())
         return {
@@ -186,6 +186,7 @@ class Execution:
             learner.activate(ground.label, ground.task)
             with self.phases.phase("train"):
                 strategy.fit(learner, bench)
+            self._end_steps(number)
             last = number + 1 == len(self.grounds)
             if last:
                 with self.phases.phase("finish"):
@@ -241,6 +242,13 @@ class Execution:
             done, total = sum(self.stage_steps[:stage]) + step, sum(self.stage_steps)
             self.emit({"event": "step", "step": done, "steps": total, "loss": trace.task_losses[-1]})
 
+    def _end_steps(self, stage: int) -> None:
+        """Leave the steps of a stage that stopped early out of those still to come."""
+        trace = next((trace for trace in reversed(self.watch.traces) if trace.task == self.grounds[stage].label), None)
+        if trace is not None and len(trace.losses) < trace.planned:
+            self.stage_steps[stage] = len(trace.losses)
+            self._tell_step(stage, len(trace.losses), trace)
+
     def _give_a_sign(self) -> None:
         """Tell the runner that a second learner is being trained: time without a sign is limited."""
         now = time.monotonic()
@@ -255,6 +263,18 @@ class Execution:
             return list(next(iter(scored.values())).measurements)
         found = [replace(m, task=label) for label, s in scored.items() for m in s.measurements]
         return found + sequence_measurements(matrix, self.grounds[0].task.primary)
+
+    def _steps_made(self) -> list[Measurement]:
+        """Count the steps of each stage that could have stopped early."""
+        stopping = {ground.label for ground in self.grounds if ground.training.early_stopping}
+        return [
+            Measurement(
+                "training_steps", float(len(trace.losses)), "steps", method=f"steps made of {trace.planned} planned", scope="train",
+                task=trace.task if self.trial.is_sequence else "",
+            )
+            for trace in self.watch.traces
+            if trace.task in stopping
+        ]  # fmt: skip
 
     def _retention(self, matrix: list[list[float | None]]) -> dict[str, Any] | None:
         if not self.trial.is_sequence:
@@ -339,7 +359,7 @@ def _curve(trace: Trace, trial: Trial) -> Curve:
         for begin, end in pairwise(edges)
         if np.isfinite(trace.losses[begin:end]).all()
     )
-    return Curve(trace.task, points, tuple(trace.validation))
+    return Curve(trace.task, points, tuple(trace.validation), trace.planned, len(trace.task_losses), trace.kept)
 
 
 def _write_predictions(path: Path, scored: Mapping[str, Scored]) -> None:

@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from .errors import UserError
+from .suite import goes_by_validation
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,16 +45,29 @@ class Judge:
         self.training = training
         self.factor = 1.0
         """On the learning rate, beside the schedule's."""
+        self.stops = False
+        """Whether training is to stop."""
+        self._judges = goes_by_validation(training)
         self._plateau = Patience(training.patience, training.min_delta)
+        self._stopping = Patience(training.early_stopping, training.min_delta)
+        self._best = -math.inf
 
-    def see(self, scores: Sequence[Measurement]) -> None:
-        """Take in a validation.
+    def see(self, scores: Sequence[Measurement]) -> bool:
+        """Take in a validation; tells whether the weights are the best so far, and to be kept.
 
         Raises:
             UserError: the task gives no such metric, or one of which neither more nor less is better.
         """
-        if self.training.schedule == "plateau" and self._plateau.is_over(watched(scores, self.training.watch)):
+        if not self._judges:
+            return False
+        value = watched(scores, self.training.watch)
+        if self.training.schedule == "plateau" and self._plateau.is_over(value):
             self.factor *= self.training.step_factor
+        if self.training.early_stopping and self._stopping.is_over(value):
+            self.stops = True
+        best = value > self._best
+        self._best = value if best else self._best
+        return best and self.training.keep == "best"
 
 
 def watched(scores: Sequence[Measurement], name: str) -> float:

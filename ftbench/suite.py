@@ -58,9 +58,13 @@ class Training:
     validations: Annotated[int, Ge(0)] = 1
     """How many times the validation split is scored while training, evenly spaced; not in the training time."""
     watch: str = "loss"
-    """The metric of the validation split that `plateau` goes by."""
+    """The metric of the validation split that `plateau`, `early_stopping` and `keep` go by."""
     min_delta: Annotated[float, Ge(0)] = 0.0
-    """The least by which a validation must be better than the best before."""
+    """What a validation must be better by, more than this, than the best before: for `plateau` and `early_stopping`."""
+    early_stopping: Annotated[int, Ge(0)] = 0
+    """Validations in a row, none better than the best before, after which training stops; 0 makes every step."""
+    keep: Literal["last", "best"] = "last"
+    """Which weights are scored: the last, or those of the first of the best validations; they are held in memory meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -179,7 +183,7 @@ def seconds(duration: str) -> float:
 
 def goes_by_validation(training: Training) -> bool:
     """Tell whether scores on the validation split decide anything of a training."""
-    return training.schedule == "plateau"
+    return training.schedule == "plateau" or training.early_stopping > 0 or training.keep == "best"
 
 
 def task_training(training: Training, task: TaskChoice) -> Training:

@@ -149,6 +149,10 @@ class _Reader:
             self.mistakes.append(f"{place}.accumulation: must divide batch_size {training.batch_size}")
         if training.schedule == "plateau":
             self._check_validations(training, place, f"schedule 'plateau' with patience {training.patience}", training.patience + 2)
+        if training.early_stopping:
+            self._check_validations(training, place, f"early_stopping = {training.early_stopping}", training.early_stopping + 2)
+        if training.keep == "best":
+            self._check_validations(training, place, "keep = 'best'", 2)
 
     def _check_validations(self, training: Training, place: str, what: str, needed: int) -> None:
         """Refuse what could happen at the last validation only, when nothing is left that it could change."""

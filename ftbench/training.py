@@ -11,6 +11,7 @@ import torch
 
 from .errors import Diverged
 from .judge import Judge
+from .kept import Kept
 from .meter import Trace
 from .optimizers import make_optimizer
 
@@ -60,11 +61,12 @@ def fit(learner: Learner, loader: Loader, strategy: Strategy, after_step: AfterS
         label,
         loader.task.unit,
         order_hash=loader.order_hash(),
+        planned=loader.steps,
         trained={names[id(parameter)]: parameter.numel() for parameter in parameters},
     )
     pending: list[tuple[Tensor, Tensor]] = []
     on_gpu = learner.device.type == "cuda"
-    judge = Judge(training)
+    judge, kept = Judge(training), None
     learner.train()
     portions = iter(loader)
     for step in range(loader.steps):
@@ -91,8 +93,15 @@ def fit(learner: Learner, loader: Loader, strategy: Strategy, after_step: AfterS
         trace.waiting.append(waited)
         trace.seconds.append(time.perf_counter() - started)
         scores = after_step(step + 1, trace)
-        if scores:
-            judge.see(scores)
+        if scores and judge.see(scores):
+            kept = Kept(learner, strategy, parameters, step + 1)
+        if judge.stops:
+            break
+    if pending:
+        _settle(trace, pending, step)
+    if kept is not None:
+        kept.put_back(learner, strategy)
+        trace.kept = kept.step
     return trace
 
 

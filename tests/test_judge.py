@@ -36,6 +36,38 @@ def test_plateau_falls_where_torchs_does(losses, patience, least):
         assert ours.factor == optimizer.param_groups[0]["lr"]
 
 
+def stops_at(losses, **knobs):
+    """Give the number of the validation after which training stops, counted from 1; None where it does not."""
+    judge = Judge(Training(steps=1, **knobs))
+    for number, loss in enumerate(losses, 1):
+        judge.see(scores(loss))
+        if judge.stops:
+            return number
+    return None
+
+
+@pytest.mark.parametrize(
+    ("losses", "knobs", "expected"),
+    [
+        ([3, 2, 2.5, 1, 1.5, 1.6, 1.7], {"early_stopping": 2}, 6),
+        ([3, 2, 2.5, 1, 1.5, 1.6, 1.7], {"early_stopping": 3}, 7),
+        ([3, 2, 2.5, 1, 1.5, 1.6, 1.7], {"early_stopping": 4}, None),
+        ([3, 2, 2.5, 1, 1.5, 1.6, 1.7], {}, None),
+        ([1, 1], {"early_stopping": 1}, 2),
+        # From 3 to 2 is not more than 1 better; from 3 to 1.9, two validations on, it is.
+        ([3, 2, 1.9, 1, 1], {"early_stopping": 2, "min_delta": 1.0}, 5),
+    ],
+)
+def test_training_stops_after_so_many_validations_in_a_row_that_were_no_better(losses, knobs, expected):
+    assert stops_at(losses, **knobs) == expected
+
+
+def test_the_best_is_the_first_of_equals_whatever_the_least_difference():
+    judge = Judge(Training(steps=1, keep="best", min_delta=5.0))
+    assert [judge.see(scores(loss)) for loss in (3.0, 2.0, 2.0, 2.5, math.nan, 1.9)] == [True, True, False, False, False, True]
+    assert not any(Judge(Training(steps=1)).see(scores(loss)) for loss in (3.0, 2.0))
+
+
 def test_other_schedules_do_not_fall():
     judge = Judge(Training(steps=1, schedule="linear", patience=1))
     for loss in (1.0, 2.0, 3.0):
