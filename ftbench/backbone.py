@@ -124,6 +124,7 @@ class Learner:
         self._call: Callable[..., Any] = model
         self._still: list[nn.Module] = []
         self._frozen_statistics = False
+        self._precision = "fp32"
 
     # -- modules ---------------------------------------------------------------------------------------------------------
 
@@ -224,7 +225,17 @@ class Learner:
 
     def forward(self, batch: Mapping[str, Tensor]) -> Any:
         """Run the model on `batch` without its labels and row numbers; gives the transformers output, with `.logits`."""
-        return self._call(**{name: value for name, value in batch.items() if name not in ("labels", "rows")})
+        inputs = {name: value for name, value in batch.items() if name not in ("labels", "rows")}
+        if self._precision == "fp32":
+            return self._call(**inputs)
+        import torch
+
+        with torch.autocast(self.device.type, torch.bfloat16 if self._precision == "bf16" else torch.float16):
+            return self._call(**inputs)
+
+    def compute_in(self, precision: str) -> None:
+        """Let forward passes compute in `fp32`, `bf16` or `fp16`; weights stay what they are."""
+        self._precision = precision
 
     def forward_through(self, call: Callable[..., Any]) -> None:
         """Let forward passes go through `call`, which wraps the model, instead of the model itself."""

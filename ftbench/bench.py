@@ -10,6 +10,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from .computing import compute_as
 from .loading import Loader
 from .seeding import seed_all
 
@@ -114,6 +115,7 @@ class Bench:
         seed_all(self.seed, self.stage, 1)
         ground = self._grounds[self.stage]
         learner = (backbone or self._backbone).load(len(ground.task.classes))
+        compute_as(ground.training, learner, self.device)
         learner.model.to(self.device)
         learner.adopt_head(ground.label, learner)
         learner.activate(ground.label, ground.task)
@@ -126,10 +128,11 @@ class Bench:
         """Load the backbone's weights once more, under the head of its language model.
 
         Raises:
-            NotApplicable: it has none.
+            NotApplicable: it has none, or the protocol cannot be followed with it.
         """
         seed_all(self.seed, self.stage, 3)
         learner = self._backbone.load_language_model()
+        compute_as(self.training, learner, self.device)
         learner.model.to(self.device)
         return learner
 

@@ -18,6 +18,7 @@ import numpy as np
 
 from .bench import Bench, Ground
 from .classification import ClassificationTask
+from .computing import compute_as
 from .encoding import Prepared, prepare_data
 from .errors import Diverged, NotApplicable
 from .fingerprint import environment
@@ -141,12 +142,13 @@ class Execution:
         for number, (stage, task) in enumerate(zip(self.trial.stages, tasks, strict=True)):
             seed_all(self.trial.seed, number)
             donor = backbone.load(len(task.classes))
+            training = Training(**stage.training)
+            compute_as(training, donor, self.device)
             learner = learner or donor
             learner.adopt_head(stage.task.label, donor)
             data = self._prepare_data(task, backbone, learner.processor)
             self.split_hashes[stage.task.label] = data.split_hash
             encode = partial(self._encode, task)
-            training = Training(**stage.training)
             _adapt(task, training, data.encoded)
             grounds.append(Ground(stage.task.label, task, training, _visible(data), encode))
             tests[stage.task.label] = data.encoded["test"]
@@ -359,7 +361,7 @@ def _curve(trace: Trace, trial: Trial) -> Curve:
         for begin, end in pairwise(edges)
         if np.isfinite(trace.losses[begin:end]).all()
     )
-    return Curve(trace.task, points, tuple(trace.validation), trace.planned, len(trace.task_losses), trace.kept)
+    return Curve(trace.task, points, tuple(trace.validation), trace.planned, len(trace.task_losses), trace.kept, trace.skipped)
 
 
 def _write_predictions(path: Path, scored: Mapping[str, Scored]) -> None:

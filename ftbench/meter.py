@@ -35,6 +35,8 @@ class Trace:
     """Steps the protocol asks for."""
     kept: int | None = None
     """The step whose weights were put back at the end; None where the last are kept."""
+    skipped: int = 0
+    """Steps left out because a gradient overflowed fp16."""
     order_hash: str = ""
     """Hash of the order in which examples were seen."""
     trained: dict[str, int] = field(default_factory=dict)

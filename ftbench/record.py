@@ -47,6 +47,8 @@ class Curve:
     """Steps made: fewer where training stopped early."""
     kept: int | None = None
     """The step whose weights were kept, where the protocol keeps those that are best on the validation split."""
+    skipped: int = 0
+    """Steps left out because a gradient overflowed fp16."""
 
 
 @dataclass(frozen=True)

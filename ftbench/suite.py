@@ -55,6 +55,9 @@ class Training:
     """`balanced`: an example counts as much as its class is rare in the training split; for classifications."""
     clip: Annotated[float, Gt(0)] | None = 1.0
     """Largest norm of the gradient of all that trains."""
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    """What forward passes compute in, those of evaluations too, by torch's autocast; weights, optimizer and losses stay in fp32. With
+    fp16 the loss is scaled, and a step whose gradient overflows is left out."""
     validations: Annotated[int, Ge(0)] = 1
     """How many times the validation split is scored while training, evenly spaced; not in the training time."""
     watch: str = "loss"
@@ -65,6 +68,10 @@ class Training:
     """Validations in a row, none better than the best before, after which training stops; 0 makes every step."""
     keep: Literal["last", "best"] = "last"
     """Which weights are scored: the last, or those of the first of the best validations; they are held in memory meanwhile."""
+
+
+OF_THE_LEARNER = ("precision",)
+"""What of a protocol holds for a learner as long as it is there, from task to task of a sequence."""
 
 
 @dataclass(frozen=True)

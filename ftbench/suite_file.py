@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from .catalog import Catalog, option_names, suggestion
 from .errors import PluginError, SuiteError
 from .suite import (
+    OF_THE_LEARNER,
     BackboneChoice,
     Limits,
     Machine,
@@ -104,6 +105,7 @@ class _Reader:
         strategies, sequences = self._strategies(table), self._sequences(table)
         seeds = self._seeds(table)
         self._cross_check(backbones, tasks, strategies, sequences)
+        self._check_sequences(parts["training"], tasks, sequences)
         profile = table.get("profile", "normal")
         if profile not in ("smoke", "normal", "publish"):
             self.mistakes.append(f"profile: must be 'smoke', 'normal' or 'publish', got {profile!r}")
@@ -343,6 +345,18 @@ class _Reader:
                             self.mistakes.append(
                                 f"{kind}[{number}].{key}: {name!r} is no label of this suite{suggestion(name, labels[key])}"
                             )
+
+    def _check_sequences(self, training: Training | None, tasks: Sequence[TaskChoice], sequences: Sequence[SequenceChoice]) -> None:
+        """Refuse tasks whose own protocols would want one learner to be two."""
+        if training is None or self.mistakes:
+            return
+        own = {task.label: task_training(training, task) for task in tasks}
+        for number, sequence in enumerate(sequences, 1):
+            for key in OF_THE_LEARNER:
+                wanted = {repr(getattr(own[label], key)): label for label in reversed(sequence.tasks)}
+                if len(wanted) > 1:
+                    asked = " and ".join(f"{label!r} asks for {value}" for value, label in reversed(wanted.items()))
+                    self.mistakes.append(f"sequence[{number}].tasks: one learner has one training.{key}, and {asked}")
 
 
 def _key(key: str) -> str:

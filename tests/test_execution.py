@@ -172,6 +172,18 @@ def test_the_weights_of_the_best_validation_are_those_that_are_scored(carried):
     assert kept != scored()[1]
 
 
+def test_precision_reaches_the_trial_and_its_record(carried):
+    trials, losses = [], []
+    for precision in ("fp32", "bf16"):
+        trial, outcome, _ = carried('[[strategy]]\nuse = "full"\n', knobs=f'precision = "{precision}"')
+        assert outcome["status"] == "ok", outcome["failure"]
+        trials.append(trial.id)
+        losses.append(outcome["curves"][0]["points"][-1]["task_loss"])
+    assert trials[0] != trials[1]
+    assert losses[0] != losses[1]
+    assert losses[0] == pytest.approx(losses[1], rel=0.02)
+
+
 JUDGED = 'schedule = "plateau"\nvalidations = 6'
 
 
