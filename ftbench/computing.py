@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .dropout import set_dropout
 from .errors import NotApplicable
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ def compute_as(training: Training, learner: Learner, device: torch.device) -> No
     Raises:
         NotApplicable: the device or the architecture cannot.
     """
+    if training.dropout != "model":
+        set_dropout(learner, training.dropout)
     if training.precision != "fp32":
         _refuse_precision(training.precision, device)
         learner.compute_in(training.precision)

@@ -55,6 +55,9 @@ class Training:
     """`balanced`: an example counts as much as its class is rare in the training split; for classifications."""
     clip: Annotated[float, Gt(0)] | None = 1.0
     """Largest norm of the gradient of all that trains."""
+    dropout: Annotated[float, Ge(0), Lt(1)] | Literal["model"] = "model"
+    """Probability of every dropout of the backbone and its head; `model` leaves what its configuration says. A strategy's own
+    dropout is an option of the strategy."""
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     """What forward passes compute in, those of evaluations too, by torch's autocast; weights, optimizer and losses stay in fp32. With
     fp16 the loss is scaled, and a step whose gradient overflows is left out."""
@@ -70,7 +73,7 @@ class Training:
     """Which weights are scored: the last, or those of the first of the best validations; they are held in memory meanwhile."""
 
 
-OF_THE_LEARNER = ("precision",)
+OF_THE_LEARNER = ("dropout", "precision")
 """What of a protocol holds for a learner as long as it is there, from task to task of a sequence."""
 
 

@@ -172,16 +172,17 @@ def test_the_weights_of_the_best_validation_are_those_that_are_scored(carried):
     assert kept != scored()[1]
 
 
-def test_precision_reaches_the_trial_and_its_record(carried):
+@pytest.mark.parametrize(("knob", "tolerance"), [('precision = "bf16"', 0.02), ("dropout = 0.05", 0.2)])
+def test_how_a_learner_computes_reaches_the_trial_its_id_and_its_record(knob, tolerance, carried):
     trials, losses = [], []
-    for precision in ("fp32", "bf16"):
-        trial, outcome, _ = carried('[[strategy]]\nuse = "full"\n', knobs=f'precision = "{precision}"')
+    for knobs in ("", knob):
+        trial, outcome, _ = carried('[[strategy]]\nuse = "full"\n', knobs=knobs)
         assert outcome["status"] == "ok", outcome["failure"]
         trials.append(trial.id)
         losses.append(outcome["curves"][0]["points"][-1]["task_loss"])
     assert trials[0] != trials[1]
     assert losses[0] != losses[1]
-    assert losses[0] == pytest.approx(losses[1], rel=0.02)
+    assert losses[0] == pytest.approx(losses[1], rel=tolerance)
 
 
 JUDGED = 'schedule = "plateau"\nvalidations = 6'

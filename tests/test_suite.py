@@ -41,6 +41,8 @@ BROKEN = {
     "keep nothing": (GOOD.replace("epochs = 2", 'epochs = 2\nkeep = "first"'), ["training.keep: must be 'last' or 'best', got 'first'"]),
     "a task's own knobs": (GOOD.replace("train_size = 40", 'training = { keep = "best" }'), ["task[1].training.validations: keep = 'best' needs 2 or more"]),
     "two precisions of one learner": (GOOD.replace("train_size = 40", 'training = { precision = "bf16" }\n[[task]]\nuse = "digits"\nlabel = "more"\n[[sequence]]\nlabel = "s"\ntasks = ["digits", "more"]'), ["sequence[1].tasks: one learner has one training.precision, and 'digits' asks for 'bf16' and 'more' asks for 'fp32'"]),
+    "dropout of everything": (GOOD.replace("epochs = 2", "epochs = 2\ndropout = 1.0"), ["training.dropout: must be less than 1"]),
+    "dropout by a word": (GOOD.replace("epochs = 2", 'epochs = 2\ndropout = "none"'), ["training.dropout: must be"]),
     "unknown strategy": (GOOD.replace('"lora"', '"lore"'), ["strategy[2].use: no strategy is called 'lore'; did you mean 'lora'?"]),
     "unknown backbone": (GOOD.replace("tiny-vit", "tiny-vat"), ["backbone[1].use: no backbone is called 'tiny-vat'; did you mean 'tiny-vit'?"]),
     "unknown task": (GOOD.replace('"digits"', '"digitz"'), ["task[1].use: no task is called 'digitz'; did you mean 'digits'?"]),
