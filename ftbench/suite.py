@@ -61,6 +61,9 @@ class Training:
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     """What forward passes compute in, those of evaluations too, by torch's autocast; weights, optimizer and losses stay in fp32. With
     fp16 the loss is scaled, and a step whose gradient overflows is left out."""
+    gradient_checkpointing: bool = False
+    """Compute what is inside each residual block again in the backward pass instead of keeping it: less memory, about a third more
+    time, the same gradients; second learners too."""
     validations: Annotated[int, Ge(0)] = 1
     """How many times the validation split is scored while training, evenly spaced; not in the training time."""
     watch: str = "loss"
@@ -73,7 +76,7 @@ class Training:
     """Which weights are scored: the last, or those of the first of the best validations; they are held in memory meanwhile."""
 
 
-OF_THE_LEARNER = ("dropout", "precision")
+OF_THE_LEARNER = ("dropout", "precision", "gradient_checkpointing")
 """What of a protocol holds for a learner as long as it is there, from task to task of a sequence."""
 
 
