@@ -225,13 +225,25 @@ class Learner:
 
     def forward(self, batch: Mapping[str, Tensor]) -> Any:
         """Run the model on `batch` without its labels and row numbers; gives the transformers output, with `.logits`."""
+        return self._through(self._call, batch)
+
+    def _through(self, call: Callable[..., Any], batch: Mapping[str, Tensor]) -> Any:
         inputs = {name: value for name, value in batch.items() if name not in ("labels", "rows")}
         if self._precision == "fp32":
-            return self._call(**inputs)
+            return call(**inputs)
         import torch
 
         with torch.autocast(self.device.type, torch.bfloat16 if self._precision == "bf16" else torch.float16):
-            return self._call(**inputs)
+            return call(**inputs)
+
+    def compiled(self, backend: str) -> Callable[[Mapping[str, Tensor]], Any]:
+        """Give what `forward` does, compiled for the modules that are there now; later changes of them need it anew."""
+        import torch
+
+        # What was compiled before would count towards torch's limit of versions.
+        torch.compiler.reset()
+        call = torch.compile(self._call, backend=backend)
+        return lambda batch: self._through(call, batch)
 
     def compute_in(self, precision: str) -> None:
         """Let forward passes compute in `fp32`, `bf16` or `fp16`; weights stay what they are."""

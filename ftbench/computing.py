@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from typing import TYPE_CHECKING, Any
 
 from .dropout import set_dropout
-from .errors import NotApplicable
+from .errors import NotApplicable, UserError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     import torch
+    from torch import Tensor
 
     from .backbone import Learner
     from .suite import Training
+
+BACKEND = "inductor"
+"""torch's compiler; in tests a quicker one takes its place."""
 
 
 def compute_as(training: Training, learner: Learner, device: torch.device) -> None:
@@ -27,6 +35,22 @@ def compute_as(training: Training, learner: Learner, device: torch.device) -> No
         learner.compute_in(training.precision)
     if training.gradient_checkpointing:
         _recompute(learner)
+
+
+def training_pass(training: Training, learner: Learner) -> Callable[[Mapping[str, Tensor]], Any]:
+    """Give the forward pass of a training: the learner's own, or one that is compiled for it.
+
+    Called when the strategy has changed what it changes. Scores, and what a strategy computes beside, go through the learner's own.
+
+    Raises:
+        UserError: the machine has no compiler.
+    """
+    if not training.compile:
+        return learner.forward
+    compiler = os.environ.get("CXX", "g++")
+    if learner.device.type == "cpu" and BACKEND == "inductor" and shutil.which(compiler) is None:
+        raise UserError(f"training.compile: there is no C++ compiler {compiler!r} on this machine; install one, or set CXX to its path")
+    return learner.compiled(BACKEND)
 
 
 def _refuse_precision(precision: str, device: torch.device) -> None:

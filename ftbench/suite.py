@@ -64,6 +64,9 @@ class Training:
     gradient_checkpointing: bool = False
     """Compute what is inside each residual block again in the backward pass instead of keeping it: less memory, about a third more
     time, the same gradients; second learners too."""
+    compile: bool = False
+    """Let torch compile the forward and backward pass of training, at its first steps, which take a minute or more; dropout draws
+    differently then. Scoring is not compiled."""
     validations: Annotated[int, Ge(0)] = 1
     """How many times the validation split is scored while training, evenly spaced; not in the training time."""
     watch: str = "loss"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from .computing import training_pass
 from .errors import Diverged
 from .judge import Judge
 from .kept import Kept
@@ -50,7 +51,7 @@ def fit(learner: Learner, loader: Loader, strategy: Strategy, after_step: AfterS
 
     Raises:
         Diverged: the loss is infinite or not a number.
-        UserError: the task does not give the metric that is watched.
+        UserError: the task does not give the metric that is watched, or the machine has no compiler where one is needed.
     """
     return _Loop(learner, loader, strategy, label).run(after_step)
 
@@ -77,6 +78,7 @@ class _Loop:
         self.on_gpu = learner.device.type == "cuda"
         self.judge = Judge(self.training)
         self.kept: Kept | None = None
+        self.forward = training_pass(self.training, learner)
         self.scaling = Scaling(self.optimizer, self.parameters, learner.device) if self.training.precision == "fp16" else None
 
     def run(self, after_step: AfterStep) -> Trace:
@@ -116,7 +118,7 @@ class _Loop:
         """Accumulate the gradient of one optimizer step; gives the task's loss and what was minimised."""
         task_total = total = torch.zeros((), device=self.learner.device)
         for portion in portions:
-            outputs = self.learner.forward(portion.batch)
+            outputs = self.forward(portion.batch)
             task_loss = self.loader.task.loss(outputs, portion.batch)
             loss = self.strategy.loss(self.learner, portion.batch, outputs, task_loss)
             share = loss if portion.share == 1 else loss * portion.share
