@@ -50,7 +50,20 @@ def training_pass(training: Training, learner: Learner) -> Callable[[Mapping[str
     compiler = os.environ.get("CXX", "g++")
     if learner.device.type == "cpu" and BACKEND == "inductor" and shutil.which(compiler) is None:
         raise UserError(f"training.compile: there is no C++ compiler {compiler!r} on this machine; install one, or set CXX to its path")
+    _compile_alone()
     return learner.compiled(BACKEND)
+
+
+def _compile_alone() -> None:
+    """Keep torch's compiler within the trial: a pool of its processes would take more threads than the trial was given."""
+    import threading
+
+    from torch._inductor import config
+    from tqdm import tqdm
+
+    config.compile_threads = 1
+    # Its progress bars would leave a lock between processes behind.
+    tqdm.set_lock(threading.RLock())
 
 
 def _refuse_precision(precision: str, device: torch.device) -> None:
