@@ -3,6 +3,7 @@
 Everything a plugin or a notebook needs is here; importing it imports no torch.
 """
 
+from .answers import ANSWERS, POOLED, Answer
 from .backbone import Backbone, Card, Learner, Roles
 from .bench import Bench
 from .catalog import suggestion
@@ -21,24 +22,28 @@ from .errors import (
     TrialError,
     UserError,
 )
-from .fingerprint import file_sha256, read_sha256
+from .fingerprint import digest, file_sha256, read_sha256, remembered
 from .formatting import count, quantity
 from .gpu import nvml, visible_gpus
 from .hookspecs import hookimpl
 from .loading import Loader
 from .measurement import Measurement, Phase
 from .meter import Meter, Trace, Watch
+from .metrics import calibration_error, metric
+from .multi_label import MultiLabelTask
 from .notebook import load_records, run
+from .own_classes import OwnClassification
 from .own_data import OwnData
 from .plugins import Plugins, Selection
 from .record import Curve, Failure, Record, Retention
+from .regression import RegressionTask
 from .report import Report
 from .splits import Example, Splits, draw
 from .statistics import Difference, Estimate, estimate, holm, paired
 from .strategy import About, Strategy
 from .suite import Suite, Training
 from .summary import Summary, Target, rows, summarise
-from .tables import Table, as_text, list_files
+from .tables import ListedTable, Table, as_text, list_files
 from .task import Provenance, Scored, Task
 from .trial import Trial
 from .wording import percent, point_interval, share_interval
@@ -46,7 +51,10 @@ from .wording import percent, point_interval, share_interval
 __version__ = "0.1.0"
 
 __all__ = [
+    "ANSWERS",
+    "POOLED",
     "About",
+    "Answer",
     "Backbone",
     "Bench",
     "Card",
@@ -66,10 +74,13 @@ __all__ = [
     "Inspectable",
     "Inspected",
     "Learner",
+    "ListedTable",
     "Loader",
     "Measurement",
     "Meter",
+    "MultiLabelTask",
     "NotApplicable",
+    "OwnClassification",
     "OwnData",
     "Phase",
     "PluginError",
@@ -78,6 +89,7 @@ __all__ = [
     "Quantity",
     "Ragged",
     "Record",
+    "RegressionTask",
     "Report",
     "Retention",
     "Roles",
@@ -101,8 +113,10 @@ __all__ = [
     "Watch",
     "__version__",
     "as_text",
+    "calibration_error",
     "check_data",
     "count",
+    "digest",
     "draw",
     "estimate",
     "file_sha256",
@@ -110,12 +124,14 @@ __all__ = [
     "hookimpl",
     "list_files",
     "load_records",
+    "metric",
     "nvml",
     "paired",
     "percent",
     "point_interval",
     "quantity",
     "read_sha256",
+    "remembered",
     "rows",
     "run",
     "share_interval",

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from .answers import POOLED
 from .errors import NotApplicable
 
 if TYPE_CHECKING:
@@ -14,7 +15,11 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
+    from .answers import Answer
     from .task import Task
+
+ASIDE = ("labels", "rows", "owners")
+"""What a batch holds beside the network's inputs."""
 
 
 @dataclass(frozen=True)
@@ -65,14 +70,16 @@ class Card:
     """Whether its modules have biases."""
     skippable: bool = True
     """Whether the network still fits together where a block of a list, not its first, is left out."""
+    answers: frozenset[Answer] = POOLED
+    """What it can be asked for; see `ftbench.ANSWERS`."""
 
 
 class Backbone(ABC):
     """Pretrained weights. Options are dataclass fields; the instance is made anew in every process."""
 
     @abstractmethod
-    def load(self, labels: int) -> Learner:
-        """Load the weights under a fresh classification head of `labels` outputs, on the CPU, in evaluation mode.
+    def load(self, labels: int, answer: Answer = "class") -> Learner:
+        """Load the weights under a fresh head of `labels` outputs for `answer`, on the CPU, in evaluation mode.
 
         The head draws from torch's global generator, which the caller has seeded.
         """
@@ -121,6 +128,10 @@ class Learner:
         self.active = ""
         """Its label."""
         self.heads: dict[str, dict[str, nn.Module]] = {}
+        self.frames: Callable[[Tensor], Tensor] | None = None
+        """Gives the frames the network makes of so many samples, both of shape [batch]; None where it does not hear."""
+        self.masked = True
+        """Whether the network is told which inputs are real."""
         self._call: Callable[..., Any] = model
         self._still: list[nn.Module] = []
         self._frozen_statistics = False
@@ -224,17 +235,25 @@ class Learner:
         return next(self.model.parameters()).device
 
     def forward(self, batch: Mapping[str, Tensor]) -> Any:
-        """Run the model on `batch` without its labels and row numbers; gives the transformers output, with `.logits`."""
+        """Run the model on the inputs in `batch`; gives the transformers output, with `.logits`.
+
+        Where the network hears sounds of unequal length, `.frames` tells how many frames of each row are real.
+        """
         return self._through(self._call, batch)
 
     def _through(self, call: Callable[..., Any], batch: Mapping[str, Tensor]) -> Any:
-        inputs = {name: value for name, value in batch.items() if name not in ("labels", "rows")}
+        left_out = ASIDE if self.masked else (*ASIDE, "attention_mask")
+        inputs = {name: value for name, value in batch.items() if name not in left_out}
         if self._precision == "fp32":
-            return call(**inputs)
-        import torch
+            outputs = call(**inputs)
+        else:
+            import torch
 
-        with torch.autocast(self.device.type, torch.bfloat16 if self._precision == "bf16" else torch.float16):
-            return call(**inputs)
+            with torch.autocast(self.device.type, torch.bfloat16 if self._precision == "bf16" else torch.float16):
+                outputs = call(**inputs)
+        if self.frames is not None and "attention_mask" in batch:
+            outputs.frames = self.frames(batch["attention_mask"].sum(1))
+        return outputs
 
     def compiled(self, backend: str) -> Callable[[Mapping[str, Tensor]], Any]:
         """Give what `forward` does, compiled for the modules that are there now; later changes of them need it anew."""

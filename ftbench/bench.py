@@ -114,7 +114,7 @@ class Bench:
         """Load a second learner under a fresh head for the task at hand: of the trial's backbone, or of another."""
         seed_all(self.seed, self.stage, 1)
         ground = self._grounds[self.stage]
-        learner = (backbone or self._backbone).load(len(ground.task.classes))
+        learner = (backbone or self._backbone).load(ground.task.outputs, ground.task.answer)
         compute_as(ground.training, learner, self.device)
         learner.model.to(self.device)
         learner.adopt_head(ground.label, learner)
@@ -155,10 +155,13 @@ class Bench:
         return trace
 
     def predict(self, learner: Learner, split: OpenSplit = "train") -> NDArray[np.float32]:
-        """Give a learner's logits on a split of the stage at hand in evaluation mode, shape [examples, classes]."""
+        """Give a learner's logits on a split of the stage at hand in evaluation mode, shape [examples, outputs].
+
+        The task must ask for one row of logits an example: a class, several, a number or a choice.
+        """
         from .training import predict
 
-        return predict(learner, self.task, self.encoded(split, learner=learner), self.training.eval_batch_size)
+        return np.stack(predict(learner, self.task, self.encoded(split, learner=learner), self.training.eval_batch_size))
 
     def phase(self, name: str) -> AbstractContextManager[None]:
         """Charge what happens inside to a phase of its own, such as `fisher` or `teacher`."""

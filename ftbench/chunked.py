@@ -11,7 +11,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from .encoded import Encoded, Ragged
+from .encoded import Encoded, Labels, Ragged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -23,12 +23,14 @@ CHUNK = 256
 """Examples encoded together."""
 KEPT = 64
 """Chunks held in memory."""
+LABELS = "labels"
 
 
 class ChunkedEncoded(Encoded):
     """Looks like an encoded split, and holds only what was asked for last.
 
-    `columns` and `units` would hold the whole split: they are made when they are asked for, and not kept.
+    `columns` and `units` would hold the whole split: they are made when they are asked for, and not kept. `labels` are the classes
+    the rows were divided by, 0 where there are none; what a task asks for is in the chunks.
     """
 
     def __init__(self, folder: Path, labels: NDArray[np.int64], ids: tuple[str, ...], encode: Callable[[int, int], Encoded]) -> None:
@@ -50,6 +52,14 @@ class ChunkedEncoded(Encoded):
         """Encode all chunks, and give the units of every example."""
         return self.units_of(range(len(self)))
 
+    def wanted(self) -> Labels:
+        """Encode all chunks, and give the labels of every example."""
+        found: list[Any] = [self._chunk(number).labels for number in range(-(-len(self) // CHUNK))]
+        if isinstance(found[0], Ragged):
+            rows = [part[row] for part in found for row in range(len(part))]
+            return Ragged.of(rows, found[0].values.dtype.type, found[0].padding)
+        return np.concatenate(found)
+
     def at(self, indices: Sequence[int]) -> tuple[Encoded, Sequence[int]]:
         """Give an encoding of just the examples at `indices`, and their places in it."""
         return self.take(indices), range(len(indices))
@@ -62,13 +72,13 @@ class ChunkedEncoded(Encoded):
         """Give the examples at `indices`, in their order, encoding the chunks they are in where nobody has yet."""
         rows = [int(row) for row in indices]
         chunks = {number: self._chunk(number) for number in dict.fromkeys(row // CHUNK for row in rows)}
-        columns: dict[str, Any] = {}
         first = next(iter(chunks.values())) if chunks else self._chunk(0)
-        for name, column in first.columns.items():
-            cells = [_cell(chunks[row // CHUNK].columns[name], row % CHUNK) for row in rows]
+        columns: dict[str, Any] = {}
+        for name, column in _all_columns(first).items():
+            cells = [_all_columns(chunks[row // CHUNK])[name][row % CHUNK] for row in rows]
             columns[name] = Ragged.of(cells, column.values.dtype.type, column.padding) if isinstance(column, Ragged) else np.stack(cells)
         units = np.array([chunks[row // CHUNK].units[row % CHUNK] for row in rows])
-        return Encoded(columns, self.labels[rows], tuple(self.ids[row] for row in rows), units)
+        return Encoded(columns, columns.pop(LABELS), tuple(self.ids[row] for row in rows), units)
 
     def _chunk(self, number: int) -> Encoded:
         if number in self.held:
@@ -76,7 +86,7 @@ class ChunkedEncoded(Encoded):
             return self.held[number]
         begin, end = number * CHUNK, min((number + 1) * CHUNK, len(self))
         path = self.folder / f"{number}.npz"
-        found = _read(path, self.labels[begin:end], self.ids[begin:end])
+        found = _read(path, self.ids[begin:end])
         if found is None:
             found = self.encode(begin, end)
             _write(path, found)
@@ -86,17 +96,14 @@ class ChunkedEncoded(Encoded):
         return found
 
 
-def _cell(column: NDArray[np.generic] | Ragged, row: int) -> NDArray[np.generic]:
-    if isinstance(column, Ragged):
-        return column.values[column.offsets[row] : column.offsets[row + 1]]
-    cell: NDArray[np.generic] = column[row]
-    return cell
+def _all_columns(chunk: Encoded) -> dict[str, Any]:
+    return {**chunk.columns, LABELS: chunk.labels}
 
 
 def _write(path: Path, chunk: Encoded) -> None:
     """Write a chunk and rename it into place: of two encoders either may win; a full disk costs only time."""
     arrays: dict[str, Any] = {"units": chunk.units}
-    for name, column in chunk.columns.items():
+    for name, column in _all_columns(chunk).items():
         if isinstance(column, Ragged):
             arrays |= {f"values.{name}": column.values, f"offsets.{name}": column.offsets, f"padding.{name}": np.array(column.padding)}
         else:
@@ -109,7 +116,7 @@ def _write(path: Path, chunk: Encoded) -> None:
         temporary.replace(path)
 
 
-def _read(path: Path, labels: NDArray[np.int64], ids: tuple[str, ...]) -> Encoded | None:
+def _read(path: Path, ids: tuple[str, ...]) -> Encoded | None:
     """Read a chunk; None where it is missing or torn."""
     try:
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
@@ -120,7 +127,7 @@ def _read(path: Path, labels: NDArray[np.int64], ids: tuple[str, ...]) -> Encode
                     columns[name] = stored[key]
                 elif kind == "values":
                     columns[name] = Ragged(stored[key], stored[f"offsets.{name}"], stored[f"padding.{name}"].item())
-            found = Encoded(columns, labels, ids, stored["units"])
+            found = Encoded(columns, columns.pop(LABELS), ids, stored["units"])
     except (OSError, ValueError, KeyError, BadZipFile, EOFError):
         return None
-    return found if len(found.units) == len(labels) else None
+    return found if len(found.units) == len(ids) else None

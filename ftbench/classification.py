@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 import numpy as np
 from annotated_types import Ge
 
-from .measurement import Direction, Measurement
+from .metrics import class_scores
 from .splits import draw
 from .task import Scored, Task
 
@@ -56,24 +56,14 @@ class ClassificationTask(Task):
         # Divided by the examples, not by their weights: parts of a batch then add up to the whole.
         return cross_entropy(logits, labels, weight=weights, label_smoothing=self._smoothing, reduction="none").mean()
 
-    def score(self, logits: NDArray[np.float32], examples: Encoded) -> Scored:
-        """Score by scikit-learn; classes that neither occur nor are predicted are left out of the averages."""
+    def score(self, answers: Sequence[NDArray[np.float32]], examples: Encoded) -> Scored:
+        """Score logits, one array of [classes] an example; see `ftbench.metrics`."""
         from scipy.special import log_softmax
-        from sklearn.metrics import accuracy_score, confusion_matrix, precision_recall_fscore_support
+        from sklearn.metrics import confusion_matrix
 
-        names = range(len(self.classes))
-        truth, guess = examples.labels, logits.argmax(1)
-        log_probability = log_softmax(logits.astype(np.float64), axis=1)
-        precision, recall, f1, _ = precision_recall_fscore_support(truth, guess, labels=list(names), average="macro", zero_division=np.nan)
-        loss = float(-log_probability[np.arange(len(truth)), truth].mean())
-        measurements = (
-            _metric("accuracy", float(accuracy_score(truth, guess)), "accuracy_score"),
-            _metric("macro_f1", float(f1), "precision_recall_fscore_support, macro, absent classes left out"),
-            _metric("precision", float(precision), "precision_recall_fscore_support, macro, absent classes left out"),
-            _metric("recall", float(recall), "precision_recall_fscore_support, macro, absent classes left out"),
-            _metric("loss", loss, "mean negative log-likelihood", unit="nat", direction="lower"),
-        )
-        probability = np.exp(log_probability)
+        truth = np.asarray(examples.wanted())
+        log_probability = log_softmax(np.stack(answers).astype(np.float64), axis=1)
+        guess, probability = log_probability.argmax(1), np.exp(log_probability)
         predictions = tuple(
             {
                 "id": examples.ids[row],
@@ -83,8 +73,9 @@ class ClassificationTask(Task):
             }
             for row in range(len(truth))
         )
-        matrix = confusion_matrix(truth, guess, labels=list(names))
-        return Scored(measurements, predictions, tuple(tuple(int(count) for count in row) for row in matrix))
+        matrix = confusion_matrix(truth, guess, labels=range(probability.shape[1]))
+        counts = tuple(tuple(int(count) for count in row) for row in matrix)
+        return Scored(class_scores(truth, log_probability), predictions, counts if self.classes else None)
 
 
 @dataclass
@@ -104,7 +95,3 @@ class DrawnClassificationTask(ClassificationTask):
         """Draw the three splits from one pool; see `ftbench.draw`."""
         sizes = {"test": self.test_size, "validation": self.validation_size, "train": self.train_size}
         return draw(examples, sizes, seed, groups)
-
-
-def _metric(name: str, value: float, method: str, unit: str = "1", direction: Direction = "higher") -> Measurement:
-    return Measurement(name, value, unit, direction, method=method, scope="test")

@@ -78,10 +78,17 @@ def difference(first: Contender, second: Contender, name: str) -> Difference | N
         return None
     one, other = first.quantities[name].by_seed, second.quantities[name].by_seed
     shared = sorted(set(one) & set(other))
-    return paired([one[s] for s in shared], [other[s] for s in shared]) if shared else None
+    lower = first.quantities[name].direction == "lower"
+    return paired([one[s] for s in shared], [other[s] for s in shared], lower=lower) if shared else None
 
 
 def score(contender: Contender, name: str) -> float | None:
     """Give the mean of a measurement; None where it was not taken."""
     found = contender.quantities.get(name)
     return found.estimate.mean if found and found.estimate else None
+
+
+def gain(contender: Contender, name: str) -> float | None:
+    """Give the mean of a measurement, its sign turned where lower is better; None where it was not taken."""
+    found = score(contender, name)
+    return -found if found is not None and contender.quantities[name].direction == "lower" else found

@@ -13,6 +13,7 @@ import numpy as np
 from .division import NAMES
 from .errors import SuiteError, UserError
 from .fingerprint import code_hash, digest, remembered
+from .own_classes import OwnClassification
 from .own_data import OwnData
 from .splits import outline
 from .trial import TRAINING_VERSION
@@ -112,13 +113,13 @@ def check_data(task: Inspectable, backbone: Backbone, split_seed: int, options: 
 
 
 def _labels(task: OwnData) -> Iterator[Flaw]:
-    """Look at the column of the class."""
-    empty = {key: np.flatnonzero(task.coded(table) < 0) for key, table in task.tables.items()}
+    """Look at the column of what is to be answered."""
+    empty = {key: np.flatnonzero(task.kinds(table) < 0) for key, table in task.tables.items()}
     rows = [f"{key} row {number + 1}" for key, numbers in empty.items() for number in numbers[:SHOWN]]
     count = sum(len(numbers) for numbers in empty.values())
     if count:
         yield Flaw("warning", "label missing", count, tuple(rows[:SHOWN]), "these rows are left out; label them, or remove them")
-    for names in spellings(task.classes):
+    for names in spellings(task.classes if isinstance(task, OwnClassification) else ()):
         advice = "give one spelling to all, or they are learnt as different classes"
         yield Flaw("error", "label spelled in several ways", len(names), tuple(repr(name) for name in names), advice)
 
@@ -135,6 +136,8 @@ def spellings(names: Iterable[str]) -> list[list[str]]:
 
 def _classes(task: OwnData, splits: Splits[Any]) -> Iterator[Flaw]:
     """Look at how the classes lie in the splits."""
+    if not isinstance(task, OwnClassification):
+        return
     counts = {name: np.bincount(np.array(outline(splits[name])[1], np.int64), minlength=len(task.classes)) for name in NAMES}
     unseen = [task.classes[place] for place in np.flatnonzero((counts["train"] == 0) & (counts["test"] > 0))]
     if unseen:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -24,6 +23,12 @@ class Ragged:
     padding: float = 0
     """What fills a batch where a row is short."""
 
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def __getitem__(self, row: int) -> NDArray[np.generic]:
+        return self.values[self.offsets[row] : self.offsets[row + 1]]
+
     @classmethod
     def of(cls, rows: Sequence[Sequence[float] | NDArray[np.generic]], dtype: type = np.int64, padding: float = 0) -> Ragged:
         """Join `rows`."""
@@ -33,16 +38,24 @@ class Ragged:
 
     def pick(self, indices: Sequence[int]) -> Ragged:
         """Give the rows at `indices`, in their order."""
-        rows = [self.values[self.offsets[i] : self.offsets[i + 1]] for i in indices]
-        return Ragged.of(rows, self.values.dtype.type, self.padding)
+        return Ragged.of([self[i] for i in indices], self.values.dtype.type, self.padding)
 
     def take(self, indices: Sequence[int]) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
         """Give the rows at `indices`, padded on the right, and where they are real; both [rows, longest]."""
         lengths = [int(self.offsets[i + 1] - self.offsets[i]) for i in indices]
         out = np.full((len(lengths), max(lengths)), self.padding, self.values.dtype)
         for row, (index, length) in enumerate(zip(indices, lengths, strict=True)):
-            out[row, :length] = self.values[self.offsets[index] : self.offsets[index + 1]]
+            out[row, :length] = self[index]
         return out, np.arange(out.shape[1])[None] < np.array(lengths)[:, None]
+
+
+Labels = NDArray[Any] | Ragged
+"""A label a row: of one shape all, or of unequal length."""
+
+
+def picked(column: Labels, rows: list[int]) -> Any:
+    """Give the rows of a column, in their order."""
+    return column.pick(rows) if isinstance(column, Ragged) else column[rows]
 
 
 @dataclass(frozen=True)
@@ -51,15 +64,19 @@ class Encoded:
 
     columns: Mapping[str, NDArray[np.generic] | Ragged]
     """Model inputs by name; each has a row per example."""
-    labels: NDArray[np.int64]
-    """Class of each example, shape [examples]."""
+    labels: Labels
+    """What is wanted of each example: its class, shape [examples]; or what else the task asks for, a row each."""
     ids: tuple[str, ...]
     """A name for each example that stays the same across runs."""
     units: NDArray[np.float64]
     """What each example weighs in the task's throughput unit (tokens, images, seconds); shape [examples]."""
 
     def __len__(self) -> int:
-        return len(self.labels)
+        return len(self.ids)
+
+    def wanted(self) -> Labels:
+        """Give the labels of all examples."""
+        return self.labels
 
     def at(self, indices: Sequence[int]) -> tuple[Encoded, Sequence[int]]:
         """Give an encoding that holds the examples at `indices`, and their places in it."""
@@ -73,5 +90,5 @@ class Encoded:
     def take(self, indices: Sequence[int]) -> Encoded:
         """Give the examples at `indices`, in their order."""
         rows = list(indices)
-        columns = {name: column.pick(rows) if isinstance(column, Ragged) else column[rows] for name, column in self.columns.items()}
-        return Encoded(columns, self.labels[rows], tuple(self.ids[row] for row in rows), self.units[rows])
+        columns = {name: picked(column, rows) for name, column in self.columns.items()}
+        return Encoded(columns, picked(self.labels, rows), tuple(self.ids[row] for row in rows), self.units[rows])

@@ -144,8 +144,8 @@ def _write(prepared: Prepared, folder: Path) -> None:
         index: dict[str, Any] = {"split_hash": prepared.split_hash, "splits": {}}
         for split, encoded in prepared.encoded.items():
             columns: dict[str, Any] = {}
-            arrays: dict[str, np.ndarray[Any, Any]] = {"labels": encoded.labels, "units": encoded.units}
-            for name, column in encoded.columns.items():
+            arrays: dict[str, np.ndarray[Any, Any]] = {"units": encoded.units}
+            for name, column in {**encoded.columns, "labels": encoded.labels}.items():
                 if isinstance(column, Ragged):
                     columns[name] = {"padding": column.padding}
                     arrays[f"column.{name}"], arrays[f"offsets.{name}"] = column.values, column.offsets
@@ -203,4 +203,4 @@ def _read_split(folder: Path, split: str, entry: Mapping[str, Any]) -> Encoded:
         name: load(f"column.{name}") if ragged is None else Ragged(load(f"column.{name}"), load(f"offsets.{name}"), ragged["padding"])
         for name, ragged in entry["columns"].items()
     }
-    return Encoded(columns, np.asarray(load("labels")), tuple(entry["ids"]), np.asarray(load("units")))
+    return Encoded(columns, columns.pop("labels"), tuple(entry["ids"]), np.asarray(load("units")))

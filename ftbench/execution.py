@@ -141,7 +141,7 @@ class Execution:
         learner, grounds, tests = None, [], {}
         for number, (stage, task) in enumerate(zip(self.trial.stages, tasks, strict=True)):
             seed_all(self.trial.seed, number)
-            donor = backbone.load(len(task.classes))
+            donor = backbone.load(task.outputs, task.answer)
             training = Training(**stage.training)
             compute_as(training, donor, self.device)
             learner = learner or donor
@@ -199,7 +199,7 @@ class Execution:
             with self.phases.phase("evaluate"):
                 for seen in self.grounds[: number + 1]:
                     scored[seen.label] = self._score(learner, seen, tests[seen.label])
-            row = [_value(scored[seen.label], seen.task.primary) for seen in self.grounds[: number + 1]]
+            row = [_primary(scored[seen.label], seen.task.primary).value for seen in self.grounds[: number + 1]]
             matrix.append(row + [None] * (len(self.grounds) - len(row)))
         return matrix, scored
 
@@ -264,7 +264,7 @@ class Execution:
         if not self.trial.is_sequence:
             return list(next(iter(scored.values())).measurements)
         found = [replace(m, task=label) for label, s in scored.items() for m in s.measurements]
-        return found + sequence_measurements(matrix, self.grounds[0].task.primary)
+        return found + sequence_measurements(matrix, _primary(scored[self.grounds[0].label], self.grounds[0].task.primary))
 
     def _steps_made(self) -> list[Measurement]:
         """Count the steps of each stage that could have stopped early."""
@@ -305,21 +305,33 @@ class Execution:
         }
 
 
-def sequence_measurements(matrix: list[list[float | None]], primary: str) -> list[Measurement]:
+def sequence_measurements(matrix: list[list[float | None]], primary: Measurement) -> list[Measurement]:
     """Sum a sequence up from its matrix: row i holds the scores of tasks 0 to i after learning task i.
 
     The final mean is Σⱼ R[T,j]/T; forgetting the mean over earlier tasks of max over i < T of R[i,j] − R[T,j]
-    (Chaudhry et al. 2018); backward transfer the mean of R[T,j] − R[j,j] (Lopez-Paz and Ranzato 2017).
+    (Chaudhry et al. 2018); backward transfer the mean of R[T,j] − R[j,j] (Lopez-Paz and Ranzato 2017). Where a lower score is
+    better, both are turned, so that forgetting is a loss and transfer a gain.
+
+    Args:
+        matrix: the primary metric; None where a task was not yet learnt, or where it has no value.
+        primary: one reading of it, for its unit and direction.
     """
-    scores = np.array([[np.nan if value is None else value for value in row] for row in matrix])
+    if any(value is None for row, known in enumerate(matrix) for value in known[: row + 1]):
+        reason = f"{primary.name} has no value for one of the tasks"
+        names = (primary.name, "forgetting", "backward_transfer")
+        return [Measurement(name, None, primary.unit, "none", scope="test", reason=reason) for name in names]
+    sign = -1 if primary.direction == "lower" else 1
+    scores = sign * np.array([[np.nan if value is None else value for value in row] for row in matrix])
     last, earlier = scores[-1], range(len(matrix) - 1)
     forgotten = float(np.mean([np.nanmax(scores[:-1, j]) - last[j] for j in earlier]))
     backward = float(np.mean([last[j] - scores[j, j] for j in earlier]))
-    method = f"mean over tasks of {primary}"
+    method, unit = f"mean over tasks of {primary.name}", primary.unit
     return [
-        Measurement(primary, float(np.mean(last)), "1", "higher", method=f"{method} after the last task", scope="test"),
-        Measurement("forgetting", forgotten, "1", "lower", method=f"{method}: best before, less last", scope="test"),
-        Measurement("backward_transfer", backward, "1", "higher", method=f"{method}: last, less when learnt", scope="test"),
+        Measurement(
+            primary.name, sign * float(np.mean(last)), unit, primary.direction, method=f"{method} after the last task", scope="test"
+        ),
+        Measurement("forgetting", forgotten, unit, "lower", method=f"{method}: best before, less last", scope="test"),
+        Measurement("backward_transfer", backward, unit, "higher", method=f"{method}: last, less when learnt", scope="test"),
     ]
 
 
@@ -342,8 +354,8 @@ def _visible(data: Prepared) -> dict[str, Encoded]:
     return {name: split for name, split in data.encoded.items() if name != "test"}
 
 
-def _value(scored: Scored, name: str) -> float:
-    return next(m.value for m in scored.measurements if m.name == name and m.value is not None)
+def _primary(scored: Scored, name: str) -> Measurement:
+    return next(m for m in scored.measurements if m.name == name)
 
 
 def _curve(trace: Trace, trial: Trial) -> Curve:

@@ -106,11 +106,19 @@ def _write_model(learner: Learner, folder: Path) -> None:
         raise UserError(f"what was trained is more than transformers' {type(model).__name__}: it has {parts}, which cannot be merged")
     assert learner.task is not None
     names = learner.task.classes
-    model.config.id2label = dict(enumerate(names))
-    model.config.label2id = {name: number for number, name in enumerate(names)}
+    if names and learner.task.answer != "transcript":
+        model.config.id2label = dict(enumerate(names))
+        model.config.label2id = {name: number for number, name in enumerate(names)}
+    if learner.task.answer in PROBLEMS:
+        model.config.problem_type = PROBLEMS[learner.task.answer]
     model.save_pretrained(folder)
-    learner.processor.save_pretrained(folder)
+    learner.task.write_processor(learner, folder)
 
+
+AUTO = {"tags": "TokenClassification", "span": "QuestionAnswering", "choice": "MultipleChoice", "transcript": "CTC"}
+"""Answer → what transformers calls its models, where the modality does not decide."""
+PROBLEMS = {"labels": "multi_label_classification", "number": "regression"}
+"""Answer → what transformers calls the problem."""
 
 CARD = """\
 ---
@@ -141,13 +149,15 @@ model = AutoModelFor{auto}.from_pretrained("{folder}")
 def _write_card(folder: Path, record: Record, learner: Learner, *, same: bool, adapter: bool) -> None:
     trial = record.trial
     assert learner.task is not None
-    auto = {"text": "SequenceClassification", "vision": "ImageClassification", "speech": "AudioClassification"}[learner.card.modality]
+    pooled = {"text": "SequenceClassification", "vision": "ImageClassification", "speech": "AudioClassification"}[learner.card.modality]
+    auto = AUTO.get(learner.task.answer, pooled)
     scores = [
         f"| {m.name} ({m.scope}) | {m.value:.4f} |" for m in record.measurements if m.scope == "test" and m.value is not None and not m.task
     ]
     text = CARD.format(
         target=trial["target"], strategy=trial["strategy"]["label"], backbone=trial["backbone"]["label"], seed=trial["seed"], id=record.id,
-        what="An adapter for peft" if adapter else "A whole model", version=metadata.version("ftbench"), classes=", ".join(learner.task.classes),
+        what="An adapter for peft" if adapter else "A whole model", version=metadata.version("ftbench"),
+        classes=", ".join(learner.task.classes) or "none",
         scores="\n".join(scores), source=learner.card.source, licence=learner.card.licence, data=learner.task.provenance().source,
         same="answers every test example as it did then" if same else "does not answer every test example as it did then",
         use="" if adapter else USE.format(auto=auto, folder=folder.name),

@@ -27,7 +27,7 @@ class Portion:
     batch: dict[str, Tensor]
     """Model inputs, `labels`, and `rows`, the place of each example in its split; on the device."""
     share: float
-    """Its examples over those of the whole optimizer step."""
+    """Its examples (or what else the task's loss is a mean of) over those of the whole optimizer step."""
     units: float
     """Real units in it; padding is not counted."""
 
@@ -55,16 +55,20 @@ class Loader:
             if place == 0 and epoch:
                 order = self.order(epoch)
             rows = order[place * self.training.batch_size : (place + 1) * self.training.batch_size]
-            yield [self._portion(part, len(rows)) for part in np.array_split(rows, self.training.accumulation) if len(part)]
+            batches = [self._batch(part) for part in np.array_split(rows, self.training.accumulation) if len(part)]
+            terms = [self.task.terms(batch) for batch, _ in batches]
+            total = max(1, sum(terms))
+            yield [Portion(batch, own / total, units) for own, (batch, units) in zip(terms, batches, strict=True)]
 
-    def _portion(self, rows: NDArray[np.int64], total: int) -> Portion:
+    def _batch(self, rows: NDArray[np.int64]) -> tuple[dict[str, Tensor], float]:
+        """Make a batch of the examples at `rows`; gives it, on the device, and its units."""
         import torch
 
         batch = self.task.collate(self.encoded, rows.tolist())
         batch["rows"] = torch.from_numpy(rows)
         if str(self.device) != "cpu":
             batch = {name: tensor.to(self.device, non_blocking=True) for name, tensor in batch.items()}
-        return Portion(batch, len(rows) / total, float(self.encoded.units_of(rows).sum()))
+        return batch, float(self.encoded.units_of(rows).sum())
 
     def order_hash(self) -> str:
         """Hash the ids in the order in which they are seen."""

@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Annotated, Any, overload
 import numpy as np
 from annotated_types import Ge, Gt, Le, Len
 
-from .classification import ClassificationTask
 from .division import NAMES, Division, divide, thinned
 from .errors import UserError
-from .fingerprint import digest, file_sha256, folder_sha256, remembered
+from .fingerprint import file_sha256, folder_sha256
 from .splits import Example, Splits
-from .tables import StoredTable, as_text, read_table, stored_splits, table_columns
-from .task import Provenance
+from .tables import CHUNK, StoredTable, as_text, read_table, stored_splits, table_columns
+from .task import Provenance, Task
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,7 +39,7 @@ class Rows(Sequence[Example[tuple[str, int]]]):
     numbers: NDArray[np.int64]
     """Rows of the table, shape [examples]."""
     labels: NDArray[np.int64]
-    """Their classes, shape [examples]."""
+    """Their classes, shape [examples]; 0 where there are no classes."""
 
     @overload
     def __getitem__(self, place: int) -> Example[tuple[str, int]]: ...
@@ -61,16 +60,14 @@ class Rows(Sequence[Example[tuple[str, int]]]):
 
 
 @dataclass
-class OwnData(ClassificationTask):
-    """A classification of rows a user brings; plugins say which cells are the input and how they are encoded."""
+class OwnData(Task):
+    """A task on rows a user brings; plugins say which cells are the input and how they are encoded."""
 
     data: str
     """The data: a file (CSV, TSV, JSON lines, Parquet), a folder with one file or folder for each split (`train`, `test` and
     perhaps `validation`), or a folder written by `save_to_disk`."""
     target: str = "label"
-    """Column of the class."""
-    labels: tuple[str, ...] = ()
-    """Names of the classes, in order; by default all that the data hold, sorted."""
+    """Column of what is to be answered."""
     group: str = ""
     """Column of what must stay in one split: a speaker, a document, a patient."""
     ratios: Annotated[tuple[float, ...], Len(3, 3)] = (0.7, 0.15, 0.15)
@@ -105,6 +102,23 @@ class OwnData(ClassificationTask):
     @abstractmethod
     def inputs(self) -> tuple[str, ...]:
         """Name the columns that are the input."""
+
+    def kinds(self, table: Table) -> NDArray[np.int64]:
+        """Give what each row is divided by, counted from 0, shape [rows]; -1 where a row has no label and is left out."""
+        cells = (
+            row[self.target]
+            for begin in range(0, len(table), CHUNK)
+            for row in table.rows(range(begin, min(begin + CHUNK, len(table))), [self.target])
+        )
+        return np.array([-1 if _is_empty(cell) else 0 for cell in cells], np.int64)
+
+    def open_file(self, path: Path) -> Table:
+        """Open a file of rows."""
+        return read_table(path)
+
+    def file_columns(self, path: Path) -> tuple[str, ...]:
+        """Name the columns of such a file, without reading its rows."""
+        return table_columns(path)
 
     def open_folder(self, folder: Path) -> Table | None:
         """Open a folder whose files are the examples; None where the modality has no such folders."""
@@ -159,22 +173,15 @@ class OwnData(ClassificationTask):
 
     def _open(self, path: Path) -> Table:
         if path.is_file():
-            return read_table(path)
+            return self.open_file(path)
         folder = self.open_folder(path)
         if folder is None:
             raise UserError(f"data: {path}: is a folder without a train and a test file")
         return folder
 
-    def _check_folder(self, path: Path) -> None:
-        """Refuse a folder whose files do not fall into classes."""
-        table = self._open(path)
-        self._check_columns(table.columns, path)
-        classes = table.codes(self.target)[1]
-        if len(classes) < 2:
-            held = f"all of its {len(table):,} files are of class {classes[0]!r}" if classes else "its files have no class"
-            raise UserError(
-                f'data: {path}: {held}; give each class a folder of its own, or say what the names hold: pattern = "{{label}}_{{index}}"'
-            )
+    def check_folder(self, path: Path) -> None:
+        """Refuse a folder of examples in which something is missing."""
+        self._check_columns(self._open(path).columns, path)
 
     def _check_columns(self, columns: Sequence[str], path: Path) -> None:
         wanted = [*self.inputs(), self.target, *([self.group] if self.group else [])]
@@ -182,51 +189,14 @@ class OwnData(ClassificationTask):
         if lost:
             raise UserError(*(f"data: {path}: has no column {name!r}; its columns: {', '.join(columns)}" for name in lost))
 
-    # -- classes and splits --------------------------------------------------------------------------------------------------
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """The names of the classes: those given, or all that the data hold, sorted; numbers by their size."""
-        if self.labels:
-            return self.labels
-        key = digest([self.fingerprint(), self.target, type(self).__qualname__, getattr(self, "pattern", "")])
-        return tuple(remembered("classes", key, self._found_classes))
-
-    def _found_classes(self) -> list[str]:
-        known: set[str] = set()
-        for table in self.tables.values():
-            known.update(self._names(table, table.codes(self.target)[1]))
-        if len(known) < 2:
-            raise UserError(f"data: {self.data}: column {self.target!r} holds {len(known)} classes; at least two are needed")
-        numeric = all(_is_number(name) for name in known)
-        return sorted(known, key=lambda name: (float(name) if numeric else 0.0, name))
-
-    def _names(self, table: Table, cells: list[str]) -> list[str]:
-        """Give the classes' names for what the cells hold: a `datasets` class label is kept as a number."""
-        names = getattr(getattr(table, "data", None), "features", {}).get(self.target)
-        known = getattr(names, "names", None)
-        return [known[int(cell)] if known else cell for cell in cells]
-
-    def coded(self, table: Table) -> NDArray[np.int64]:
-        """Give the class of each row; -1 where there is none.
-
-        Raises:
-            UserError: a row has a class that is not among `labels`.
-        """
-        codes, cells = table.codes(self.target)
-        places = {name: place for place, name in enumerate(self.classes)}
-        names = self._names(table, cells)
-        strange = [name for name in names if name not in places]
-        if strange:
-            raise UserError(f"labels: the data hold {strange[0]!r}, which is not among {', '.join(self.classes)}")
-        return np.array([*(places[name] for name in names), -1])[codes]
+    # -- splits ----------------------------------------------------------------------------------------------------------------
 
     def splits(self, seed: int) -> Splits[tuple[str, int]]:
-        """Divide the rows that have a class; those without are left out."""
+        """Divide the rows that have a label; those without are left out."""
         division = Division(tuple(self.ratios), self.stratify, self.folds, self.fold, self.shots, self.limit)  # type: ignore[arg-type]  # three, checked
         if "data" in self.tables:
             table = self.tables["data"]
-            classes = self.coded(table)
+            classes = self.kinds(table)
             rows = np.flatnonzero(classes >= 0)
             groups = table.codes(self.group)[0][rows] if self.group else None
             divided = divide(division, classes[rows], groups, seed)
@@ -236,7 +206,7 @@ class OwnData(ClassificationTask):
     def _given(self, division: Division, seed: int) -> Splits[tuple[str, int]]:
         """Take the splits as they are given; validation is cut from training where there is none."""
         rng = np.random.default_rng(seed)
-        classes = {key: self.coded(table) for key, table in self.tables.items()}
+        classes = {key: self.kinds(table) for key, table in self.tables.items()}
         rows = {key: np.flatnonzero(found >= 0) for key, found in classes.items()}
         keys = dict.fromkeys(NAMES, "train") | {key: key for key in rows}
         if "validation" not in rows:
@@ -251,17 +221,22 @@ class OwnData(ClassificationTask):
             found[name] = Rows(keys[name], kept, own[kept])
         return Splits(**found)
 
-    def cells(self, examples: Sequence[Example[tuple[str, int]]]) -> list[dict[str, Any]]:
-        """Read the input cells of some examples, in their order."""
+    def cells(self, examples: Sequence[Example[tuple[str, int]]], columns: tuple[str, ...] = ()) -> list[dict[str, Any]]:
+        """Read cells of some examples, in their order: those of the input, and of `columns`."""
         found: list[dict[str, Any]] = [{}] * len(examples)
         by_table: dict[str, list[int]] = {}
         for place, example in enumerate(examples):
             by_table.setdefault(example.value[0], []).append(place)
         for key, places in by_table.items():
-            rows = self.tables[key].rows([examples[place].value[1] for place in places], self.inputs())
+            rows = self.tables[key].rows([examples[place].value[1] for place in places], (*self.inputs(), *columns))
             for place, row in zip(places, rows, strict=True):
                 found[place] = row
         return found
+
+    def named(self, ids: Sequence[str]) -> list[Example[tuple[str, int]]]:
+        """Give the examples that are called so, without their classes; for reading their cells again where they are scored."""
+        places = (identity.rpartition("-") for identity in ids)
+        return [Example(identity, (key, int(row)), 0) for identity, (key, _, row) in zip(ids, places, strict=True)]
 
     def located(self, cell: Any) -> tuple[bytes | Path, str]:
         """Find a file a cell stands for: its bytes or its path, and what to call it; paths are seen from where the data lie."""
@@ -286,12 +261,12 @@ class OwnData(ClassificationTask):
         found: dict[str, str] = {}
         for key, path in self._places.items():
             if path.is_file():
-                self._check_columns(table_columns(path), path)
+                self._check_columns(self.file_columns(path), path)
                 found[key] = file_sha256(path)
             elif (path / "state.json").exists() or (path / "dataset_dict.json").exists():
                 found[key] = folder_sha256(path, (".arrow", ".json"))
             else:
-                self._check_folder(path)
+                self.check_folder(path)
                 found[key] = folder_sha256(path, self.folder_files())
         return found
 
@@ -300,9 +275,5 @@ class OwnData(ClassificationTask):
         return Provenance("unknown", f"the user's own: {Path(self.data).name}")
 
 
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+def _is_empty(cell: Any) -> bool:
+    return cell is None or cell == [] or (not isinstance(cell, list | dict) and not as_text(cell))

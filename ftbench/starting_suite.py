@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from .catalog import option_names, suggestion
 from .errors import UserError
 from .own_data import OwnData
-from .tables import SUFFIXES, table_columns
+from .tables import SUFFIXES
 from .templates import skeleton
 
 if TYPE_CHECKING:
@@ -16,8 +16,30 @@ if TYPE_CHECKING:
 
     from .catalog import Catalog
 
-INPUTS = ("text", "sentence", "sentence1", "review", "content", "tweet", "question", "message", "path", "file", "image", "audio")
-LABELS = ("label", "labels", "class", "category", "target", "sentiment", "emotion", "intent", "topic", "y")
+_LABELS = ("label", "labels", "class", "category", "target", "sentiment", "emotion", "intent", "topic", "y")
+USUAL = {
+    "text": ("text", "sentence", "sentence1", "review", "content", "tweet", "question", "message"),
+    "image": ("path", "file", "image"),
+    "audio": ("path", "file", "audio"),
+    "tokens": ("tokens", "words"),
+    "question": ("question", "query"),
+    "context": ("context", "passage", "paragraph"),
+    "choices": ("choices", "options", "endings"),
+    "target": (
+        *_LABELS,
+        "tags",
+        "ner_tags",
+        "answers",
+        "answer",
+        "answerKey",
+        "score",
+        "similarity",
+        "transcript",
+        "transcription",
+        "sentence",
+    ),
+}
+"""Option that names a column → what such columns are usually called."""
 
 
 def starting_suite(catalog: Catalog, task: str, data: str, file: Path) -> str:
@@ -29,7 +51,7 @@ def starting_suite(catalog: Catalog, task: str, data: str, file: Path) -> str:
     takers = {name: cls for name, cls in catalog.offers.get("tasks", {}).items() if issubclass(cls, OwnData)}
     if task not in takers:
         raise UserError(f"no task on one's own data is called {task!r}{suggestion(task, takers)}")
-    options = {"data": data, **_columns(takers[task], Path(data))}
+    options = {"data": data, **_columns(takers[task], data)}
     built = catalog.build("tasks", task, options)
     built.fingerprint()
     backbone, about = _backbone(catalog, built.modality)
@@ -39,29 +61,29 @@ def starting_suite(catalog: Catalog, task: str, data: str, file: Path) -> str:
     )  # fmt: skip
 
 
-def _columns(cls: type, path: Path) -> dict[str, Any]:
-    """Guess which columns are the input and the class, where they are not called as the task expects."""
+def _columns(cls: type[OwnData], data: str) -> dict[str, Any]:
+    """Guess which columns are the input and the answer, where they are not called as the task expects."""
+    path = Path(data)
     if path.is_dir():
         path = next((entry for entry in sorted(path.iterdir()) if entry.suffix.lower() in SUFFIXES), path)
     if path.is_dir() or not path.exists():
         return {}
-    columns = table_columns(path)
-    found = {}
-    for option, usual in ((_input_option(cls), INPUTS), ("target", LABELS)):
-        expected = getattr(cls, option)
-        if expected in columns:
+    task = cls(data)
+    columns = task.file_columns(path)
+    found: dict[str, Any] = {}
+    for option in [name for name in USUAL if name in option_names(cls)]:
+        expected = getattr(task, option)
+        several = isinstance(expected, tuple)
+        if (expected[0] if several else expected) in columns:
             continue
-        known = _first(columns, usual)
+        known = _first([column for column in columns if column not in found.values()], USUAL[option])
         if known is None:
             raise UserError(
-                f"{path}: which column is the {option}? Its columns are {', '.join(columns)}; call it {expected!r}, or write the suite"
+                f"{path}: which column is the {option}? Its columns are {', '.join(columns)}; "
+                f"call it {(expected[0] if several else expected)!r}, or write the suite"
             )
-        found[option] = known
+        found[option] = [known] if several else known
     return found
-
-
-def _input_option(cls: type) -> str:
-    return next(name for name in option_names(cls) if name in ("text", "image", "audio"))
 
 
 def _first(columns: Iterable[str], usual: Iterable[str]) -> str | None:

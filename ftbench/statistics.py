@@ -68,8 +68,8 @@ class Difference:
     """What may be said at the margin of equivalence, before any correction for many comparisons."""
 
 
-def paired(first: Sequence[float], second: Sequence[float], margin: float = MARGIN) -> Difference:
-    """Compare scores on shared seeds; higher is better.
+def paired(first: Sequence[float], second: Sequence[float], margin: float = MARGIN, *, lower: bool = False) -> Difference:
+    """Compare scores on shared seeds; higher is better, or `lower` is.
 
     The verdict is `equivalent` where the 90 % interval lies inside ± margin (two one-sided tests, Schuirmann 1987), else
     `better` or `worse` where the 95 % interval leaves out zero, else `undecided`; under three seeds `too few seeds`.
@@ -78,6 +78,7 @@ def paired(first: Sequence[float], second: Sequence[float], margin: float = MARG
         first: scores of the baseline, shape [n], in the order of the seeds.
         second: scores of the other, shape [n].
         margin: the largest difference that does not matter.
+        lower: whether a lower score is better; the difference stays second less first.
 
     Raises:
         ValueError: the two are not of one length, or empty.
@@ -100,7 +101,7 @@ def paired(first: Sequence[float], second: Sequence[float], margin: float = MARG
     if abs(found.mean) + half < margin:
         return Difference(found, p, "equivalent")
     if found.low > 0 or found.high < 0:
-        return Difference(found, p, "better" if found.mean > 0 else "worse")
+        return Difference(found, p, "better" if (found.mean > 0) != lower else "worse")
     return Difference(found, p, "undecided")
 
 

@@ -14,6 +14,8 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from .answers import ANSWERS, Answer
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
@@ -53,6 +55,9 @@ class Strategy(ABC):
     """Whether the strategy has a meaning only where tasks are learnt one after another."""
     needs_roles: ClassVar[frozenset[str]] = frozenset()
     """Module roles without which the strategy cannot be applied."""
+
+    answers: ClassVar[frozenset[Answer]] = frozenset(ANSWERS)
+    """What tasks may ask for; a task that asks for something else gives a row that says so."""
 
     starts_within: ClassVar[float | None] = None
     """How far the prepared model's logits may be from the backbone's, where the strategy promises to begin there."""

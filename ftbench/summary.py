@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .contender import Contender, LossPoint, Quantity, difference, score
+from .contender import Contender, LossPoint, Quantity, difference, gain, score
 from .statistics import estimate, holm, pareto
 from .verdict import verdict
 
@@ -21,6 +21,10 @@ COSTS = (
     "trainable_parameters", "peak_host_memory", "peak_allocated_memory", "peak_device_memory", "throughput", "energy",
 )  # fmt: skip
 """The measurements quality is drawn against, where they were taken."""
+
+
+BESIDE = ("forgetting", "macro_f1", "exact_match", "spearman", "character_error_rate", "calibration_error")
+"""Scores that may stand beside a primary one, the most telling first."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,8 @@ class Target:
     label: str
     modality: str
     primary: str
+    beside: str
+    """The score that stands beside the primary one; empty where there is none."""
     is_sequence: bool
     tasks: tuple[str, ...]
     classes: Mapping[str, tuple[str, ...]]
@@ -118,7 +124,7 @@ def _target(label: str, records: Sequence[Record], rank: Mapping[str, int], want
         groups[f"{strategy} · {backbone}" if several else strategy].append(record)
     primary = records[0].primary
     contenders = [_contender(name, group) for name, group in groups.items()]
-    contenders.sort(key=lambda c: (score(c, primary) is None, -(score(c, primary) or 0), rank.get(c.strategy, 0), c.label))
+    contenders.sort(key=lambda c: (score(c, primary) is None, -(gain(c, primary) or 0), rank.get(c.strategy, 0), c.label))
     contenders = _with_fronts(contenders, primary)
     chosen = _baseline(contenders, wanted, rank)
     contenders = _against(contenders, chosen, primary)
@@ -127,6 +133,7 @@ def _target(label: str, records: Sequence[Record], rank: Mapping[str, int], want
         label=label,
         modality=first.trial["modality"],
         primary=primary,
+        beside=_beside(contenders, primary),
         is_sequence=len(first.trial["stages"]) > 1,
         tasks=tuple(stage["task"]["label"] for stage in first.trial["stages"]),
         classes={task: names for record in records for task, names in record.classes.items()},
@@ -137,6 +144,12 @@ def _target(label: str, records: Sequence[Record], rank: Mapping[str, int], want
         notes=tuple(dict.fromkeys(d["note"] for r in records for d in r.provenance.get("data", {}).values() if d["note"])),
         verdict=verdict(contenders, primary, is_sequence=len(first.trial["stages"]) > 1),
     )
+
+
+def _beside(contenders: Sequence[Contender], primary: str) -> str:
+    """Choose what stands beside the primary metric: forgetting, or else the first of `BESIDE` that the task gives."""
+    given = {name for contender in contenders for name, quantity in contender.quantities.items() if quantity.estimate}
+    return next((name for name in BESIDE if name in given and name != primary), "")
 
 
 def _contender(label: str, records: Sequence[Record]) -> Contender:
@@ -213,7 +226,7 @@ def _with_fronts(contenders: list[Contender], primary: str) -> list[Contender]:
     for cost in COSTS:
         points = []
         for contender in contenders:
-            quality, price = score(contender, primary), score(contender, cost)
+            quality, price = gain(contender, primary), score(contender, cost)
             if quality is not None and price is not None:
                 sign = 1 if contender.quantities[cost].direction == "higher" else -1
                 points.append((contender.label, (quality, sign * price)))

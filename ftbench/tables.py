@@ -46,6 +46,11 @@ class Table(ABC):
     def rows(self, numbers: Sequence[int], columns: Sequence[str]) -> list[dict[str, Any]]:
         """Give the cells of some rows, in the order asked for."""
 
+    def names(self, column: str) -> tuple[str, ...]:
+        """Give the names of a column's numbers, or of the numbers in its lists; none where it holds no numbered names."""
+        del column
+        return ()
+
     def codes(self, column: str) -> tuple[NDArray[np.int64], list[str]]:
         """Give each row's cell as a number, shape [rows], and what the numbers stand for, in order of first appearance.
 
@@ -92,6 +97,11 @@ class StoredTable(Table):
 
     def __len__(self) -> int:
         return len(self.data)
+
+    def names(self, column: str) -> tuple[str, ...]:
+        """Give the names of a `datasets` class label, which is kept as a number."""
+        feature = self.data.features.get(column)
+        return tuple(getattr(getattr(feature, "feature", feature), "names", None) or ())
 
     def _distinct(self, column: str) -> Iterator[tuple[NDArray[np.int64], Sequence[Any]]]:
         for batch in self.data.select_columns([column]).with_format("arrow").iter(batch_size=CHUNK):

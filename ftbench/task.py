@@ -10,11 +10,13 @@ from .encoded import Encoded, Ragged
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
-    import numpy as np
     from numpy.typing import NDArray
     from torch import Tensor
 
+    from .answers import Answer
+    from .backbone import Learner
     from .measurement import Measurement
     from .splits import Example, Splits
 
@@ -56,6 +58,9 @@ class Lesson(Protocol):
     def loss(self, outputs: Any, batch: Mapping[str, Tensor]) -> Tensor:
         """Give the mean loss over the batch, a scalar."""
 
+    def terms(self, batch: Mapping[str, Tensor]) -> int:
+        """Count what the loss of a batch is the mean of, so that parts of a batch add up to the whole."""
+
 
 class Task(ABC):
     """A data set with a question. Options are dataclass fields; the instance is made anew in every process."""
@@ -66,6 +71,8 @@ class Task(ABC):
     """What throughput counts: `tokens`, `images`, `audio seconds`."""
     primary: ClassVar[str]
     """The metric that ranks strategies."""
+    answer: ClassVar[Answer] = "class"
+    """What the model is asked for; see `ftbench.ANSWERS`."""
 
     @abstractmethod
     def splits(self, seed: int) -> Splits[Any]:
@@ -78,7 +85,7 @@ class Task(ABC):
     @property
     @abstractmethod
     def classes(self) -> tuple[str, ...]:
-        """Names of the classes, in the order of the labels; must not import torch."""
+        """Names of the classes, in the order of the labels, none where there are no classes; must not import torch."""
 
     @abstractmethod
     def fingerprint(self) -> Mapping[str, Any]:
@@ -97,8 +104,26 @@ class Task(ABC):
         """Give the mean loss over the batch, a scalar."""
 
     @abstractmethod
-    def score(self, logits: NDArray[np.float32], examples: Encoded) -> Scored:
-        """Score the model's outputs, shape [examples, classes], on one split."""
+    def score(self, answers: Sequence[NDArray[Any]], examples: Encoded) -> Scored:
+        """Score what `answers` gave for one split, one array an example."""
+
+    @property
+    def outputs(self) -> int:
+        """How many outputs the head has: by default one for each class."""
+        return len(self.classes)
+
+    def write_processor(self, learner: Learner, folder: Path) -> None:
+        """Write what a user of the exported model needs beside its weights: by default the backbone's processor."""
+        learner.processor.save_pretrained(folder)
+
+    def terms(self, batch: Mapping[str, Tensor]) -> int:
+        """Count what the loss of a batch is the mean of: by default its examples."""
+        return len(batch["rows"])
+
+    def answers(self, outputs: Any, batch: Mapping[str, Tensor]) -> list[NDArray[Any]]:
+        """Give what scoring needs to know of each example of a batch: by default its logits, [classes]."""
+        del batch
+        return list(outputs.logits.float().cpu().numpy())
 
     def collate(self, encoded: Encoded, indices: Sequence[int]) -> dict[str, Tensor]:
         """Make a batch of the examples at `indices`; unequal rows are padded on the right and masked."""
@@ -114,5 +139,6 @@ class Task(ABC):
                 batch["attention_mask"] = torch.from_numpy(real.astype("int64"))
             else:
                 batch[name] = torch.from_numpy(column[rows])
-        batch["labels"] = torch.from_numpy(encoded.labels[rows])
+        labels = encoded.labels.take(rows)[0] if isinstance(encoded.labels, Ragged) else encoded.labels[rows]
+        batch["labels"] = torch.from_numpy(labels)
         return batch

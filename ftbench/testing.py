@@ -69,7 +69,7 @@ def check_strategy(make: Callable[[], Strategy], backbone: Backbone, task: Task,
 class _Check:
     def __init__(self, make: Callable[[], Strategy], backbone: Backbone, task: Task, catalog: Catalog | None) -> None:
         self.make, self.backbone, self.task, self.catalog = make, backbone, task, catalog
-        self.processor = backbone.load(len(task.classes)).processor
+        self.processor = backbone.load(task.outputs, task.answer).processor
         self.examples = task.splits(0).train[:EXAMPLES]
         self.data = task.encode(self.examples, self.processor)
 
@@ -105,7 +105,7 @@ class _Check:
             seed=0, device=torch.device("cpu"), after_step=lambda *_: None,
         )  # fmt: skip
         seed_all(0)
-        learner = self.backbone.load(len(self.task.classes))
+        learner = self.backbone.load(self.task.outputs, self.task.answer)
         learner.adopt_head("task", learner)
         learner.activate("task", self.task)
         bench.adopt(learner)
@@ -157,7 +157,7 @@ class _Check:
 
     def _starts_as_the_backbone(self) -> Finding:
         seed_all(0)
-        plain = self.backbone.load(len(self.task.classes))
+        plain = self.backbone.load(self.task.outputs, self.task.answer)
         plain.task = self.task
         _, learner, _ = self._ready()
         distance = _distance(self._answers(plain), self._answers(learner))
@@ -211,13 +211,13 @@ class _Check:
         together = self._answers(learner)
         import torch
 
-        alone = torch.cat([self._answers(learner, _rows(self.data, [row])) for row in range(len(self.data))])
+        alone = torch.cat([self._answers(learner, self.data.take([row])) for row in range(len(self.data))])
         distance = _distance(together, alone)
         return Finding(name, distance <= 1e-4, distance, 1e-4)
 
     def _four_examples_are_learnt(self) -> Finding:
         rate = self.make().lr(self.backbone.card())
-        strategy, learner, bench = self._ready(_rows(self.data, range(4)), steps=40, batch_size=4, schedule="constant", lr=rate)
+        strategy, learner, bench = self._ready(self.data.take(range(4)), steps=40, batch_size=4, schedule="constant", lr=rate)
         strategy.fit(learner, bench)
         traces = bench._watch.traces  # noqa: SLF001
         if not traces:
@@ -329,19 +329,3 @@ def _has_dropout(learner: Learner) -> bool:
 
 def _few(names: list[str]) -> str:
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-
-
-def _rows(data: Encoded, rows: Any) -> Encoded:
-    """Take some examples of a split."""
-    import numpy as np
-
-    chosen = list(rows)
-    columns: dict[str, Any] = {}
-    for name, column in data.columns.items():
-        if isinstance(column, Ragged):
-            parts = [column.values[column.offsets[r] : column.offsets[r + 1]] for r in chosen]
-            columns[name] = Ragged.of(parts, padding=column.padding)
-        else:
-            columns[name] = column[chosen]
-    ids = tuple(data.ids[r] for r in chosen)
-    return Encoded(columns, np.asarray(data.labels[chosen]), ids, np.asarray(data.units[chosen]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -193,20 +193,19 @@ def rate(step: int, steps: int, training: Training) -> float:
 
 
 @torch.inference_mode()
-def predict(learner: Learner, task: Task, encoded: Encoded, batch_size: int) -> NDArray[np.float32]:
-    """Give the logits of a whole split in evaluation mode, shape [examples, classes].
+def predict(learner: Learner, task: Task, encoded: Encoded, batch_size: int) -> list[NDArray[Any]]:
+    """Give the task's answers on a whole split in evaluation mode, one array an example.
 
     Raises:
-        Diverged: a logit is infinite or not a number.
+        Diverged: an answer is infinite or not a number.
     """
     learner.eval()
-    parts = []
+    found: list[NDArray[Any]] = []
     for begin in range(0, len(encoded), batch_size):
         batch = task.collate(encoded, range(begin, min(begin + batch_size, len(encoded))))
         batch = {name: tensor.to(learner.device) for name, tensor in batch.items()}
-        parts.append(learner.forward(batch).logits.float().cpu())
-    logits = torch.cat(parts).numpy()
-    if not np.isfinite(logits).all():
+        found += task.answers(learner.forward(batch), batch)
+    if not all(np.isfinite(one).all() for one in found):
         message = "the trained model's outputs are not finite"
         raise Diverged(message)
-    return logits
+    return found

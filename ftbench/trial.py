@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from .answers import ANSWERS
 from .backbone import Backbone
 from .catalog import nested
 from .errors import NotApplicable, SuiteError, UserError
@@ -187,14 +188,20 @@ class _Planner:
             if len(modalities) > 1:
                 self.mistakes.append(f"sequence[{number}].tasks: one learner cannot learn {' and '.join(sorted(modalities))}")
                 continue
+            answers = sorted({ANSWERS[self.tasks[task.label][0].answer] for task in members})
+            if len(answers) > 1:
+                self.mistakes.append(f"sequence[{number}].tasks: one learner cannot answer both with {' and with '.join(answers)}")
+                continue
             yield _Target(sequence.label, members, sequence.backbones, sequence.strategies, f"sequence[{number}]")
 
     def _cells(self) -> Iterator[tuple[_Target, BackboneChoice, StrategyChoice]]:
         for target in self._targets():
-            modality = self.tasks[target.tasks[0].label][0].modality
-            met = [b for b in self.suite.backbones if self._meets(b, target, modality)]
+            task = self.tasks[target.tasks[0].label][0]
+            met = [b for b in self.suite.backbones if self._meets(b, target, task)]
             if not met:
-                self.mistakes.append(f"{target.place}: no [[backbone]] of this suite is for {modality}")
+                self.mistakes.append(
+                    f"{target.place}: no [[backbone]] of this suite is for {task.modality}, answering with {ANSWERS[task.answer]}"
+                )
             for backbone in met:
                 for strategy in self.suite.strategies:
                     allowed = (target.strategies, backbone.strategies)
@@ -204,14 +211,25 @@ class _Planner:
                         continue
                     yield target, backbone, strategy
 
-    def _meets(self, backbone: BackboneChoice, target: _Target, modality: str) -> bool:
-        if target.backbones is not None:
-            return backbone.label in target.backbones
-        return self.backbones[backbone.label][2].modality == modality
+    def _meets(self, backbone: BackboneChoice, target: _Target, task: Task) -> bool:
+        card = self.backbones[backbone.label][2]
+        if target.backbones is None:
+            return card.modality == task.modality and task.answer in card.answers
+        named = backbone.label in target.backbones
+        if named and task.answer not in card.answers:
+            message = (
+                f"{target.place}.backbone: {backbone.label!r} ({card.architecture}) has no head that answers with {ANSWERS[task.answer]}"
+            )
+            self.mistakes.append(message)
+        return named
 
-    def _reason(self, backbone: BackboneChoice, strategy: StrategyChoice) -> str | None:
+    def _reason(self, target: _Target, backbone: BackboneChoice, strategy: StrategyChoice) -> str | None:
+        """Tell why a strategy cannot serve a cell; None where it can."""
+        instance, answer = self.strategies[strategy.label][0], self.tasks[target.tasks[0].label][0].answer
+        if answer not in instance.answers:
+            return f"{strategy.use} has no meaning where the answer is {ANSWERS[answer]}"
         try:
-            self.strategies[strategy.label][0].check(self.backbones[backbone.label][2])
+            instance.check(self.backbones[backbone.label][2])
         except NotApplicable as error:
             return str(error)
         return None
@@ -219,9 +237,9 @@ class _Planner:
     def _check_cells(self, cells: list[tuple[_Target, BackboneChoice, StrategyChoice]]) -> None:
         reasons: dict[str, list[str | None]] = defaultdict(list)
         places = {choice.label: place for place, choice in enumerate(self.suite.strategies, 1)}
-        for _, backbone, strategy in cells:
+        for target, backbone, strategy in cells:
             with self._at(f"strategy[{places[strategy.label]}] on {backbone.label}"):
-                reasons[strategy.label].append(self._reason(backbone, strategy))
+                reasons[strategy.label].append(self._reason(target, backbone, strategy))
         self._stop_at_mistakes()
         for number, choice in enumerate(self.suite.strategies, 1):
             found = reasons[choice.label]
@@ -257,7 +275,7 @@ class _Planner:
             profile=self.suite.profile,
             meters=self.suite.measure.meters,
             code=self.codes[classes],
-            not_applicable=self._reason(backbone, strategy),
+            not_applicable=self._reason(target, backbone, strategy),
         )
 
     def _stage(self, task: TaskChoice, choice: StrategyChoice, strategy: Strategy, card: Card) -> Stage:

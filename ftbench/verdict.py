@@ -25,21 +25,22 @@ def verdict(contenders: Sequence[Contender], primary: str, *, is_sequence: bool)
     quantity = leader.quantities[primary]
     assert quantity.estimate is not None
     n = quantity.estimate.n
-    named = primary.replace("_", " ")
+    lower = quantity.direction == "lower"
+    named = f"{'lowest' if lower else 'highest'} mean {primary.replace('_', ' ')}"
     if n < CLAIM:
         seeds = "one seed" if n == 1 else f"{n} seeds"
-        first = f"{leader.label} has the highest mean {named}, {percent(quantity.estimate.mean)}; {seeds} cannot say who is better."
+        first = f"{leader.label} has the {named}, {percent(quantity.estimate.mean)}; {seeds} cannot say who is better."
         return (first, *(_forgetting(scored) if is_sequence else ()))
-    sentences = [f"{leader.label} has the highest mean {named}, {share_interval(quantity.estimate)}, over {n} seeds."]
+    sentences = [f"{leader.label} has the {named}, {share_interval(quantity.estimate)}, over {n} seeds."]
     compared = [(c, difference(c, leader, primary)) for c in scored[1:]]
     tested = [(c, d) for c, d in compared if d is not None and d.p is not None]
     adjusted = holm([d.p for _, d in tested if d.p is not None])
-    beaten = [(c, d) for (c, d), p in zip(tested, adjusted, strict=True) if p < ALPHA and d.estimate.mean > 0]
+    beaten = [(c, d) for (c, d), p in zip(tested, adjusted, strict=True) if p < ALPHA and (d.estimate.mean > 0) != lower]
     tied = [c.label for c in scored[1:] if c not in [b for b, _ in beaten]]
     if tied:
         sentences.append(f"It cannot be told apart from {_joined(tied)} on this test set.")
     if beaten:
-        nearest = min(beaten, key=lambda pair: pair[1].estimate.mean)
+        nearest = min(beaten, key=lambda pair: abs(pair[1].estimate.mean))
         span = point_interval(nearest[1].estimate)
         sentences.append(f"It beats {_joined([c.label for c, _ in beaten])}; nearest of them {nearest[0].label}, by {span}.")
     if is_sequence:

@@ -13,7 +13,7 @@ from ftbench.export import export
 from tests.conftest import FTBENCH
 
 KINDS = {
-    "bert": "text", "roberta": "text", "distilbert": "text", "modernbert": "text", "gpt2": "text", "llama": "text",
+    "bert": "text", "roberta": "text", "distilbert": "text", "modernbert": "text", "gpt2": "text", "llama": "text", "t5": "text", "bart": "text",
     "vit": "vision", "deit": "vision", "swin": "vision", "resnet": "vision", "convnext": "vision", "efficientnet": "vision",
     "wav2vec2": "speech", "hubert": "speech", "whisper": "speech", "audio-spectrogram-transformer": "speech",
 }  # fmt: skip

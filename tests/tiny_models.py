@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-TEXT = ("bert", "roberta", "distilbert", "modernbert", "gpt2", "llama")
+TEXT = ("bert", "roberta", "distilbert", "modernbert", "gpt2", "llama", "t5", "bart")
 VISION = ("vit", "deit", "swin", "resnet", "convnext", "efficientnet")
 SPEECH = ("wav2vec2", "hubert", "whisper", "audio-spectrogram-transformer")
 KINDS = (*TEXT, *VISION, *SPEECH)
@@ -35,6 +35,34 @@ def config(kind):
             local_attention=16,
         ),
         "llama": lambda: t.LlamaConfig(**_SIZE, **words, num_key_value_heads=2, pad_token_id=0),
+        "t5": lambda: t.T5Config(
+            vocab_size=100,
+            d_model=32,
+            d_kv=8,
+            d_ff=64,
+            num_layers=2,
+            num_heads=4,
+            pad_token_id=0,
+            eos_token_id=3,
+            decoder_start_token_id=0,
+            initializer_factor=0.3,
+        ),
+        "bart": lambda: t.BartConfig(
+            vocab_size=100,
+            d_model=32,
+            encoder_layers=2,
+            decoder_layers=2,
+            encoder_attention_heads=4,
+            decoder_attention_heads=4,
+            encoder_ffn_dim=64,
+            decoder_ffn_dim=64,
+            max_position_embeddings=64,
+            pad_token_id=0,
+            bos_token_id=2,
+            eos_token_id=3,
+            forced_eos_token_id=3,
+            decoder_start_token_id=3,
+        ),
         "convnext": lambda: t.ConvNextConfig(hidden_sizes=[8, 16], depths=[1, 1], num_stages=2, patch_size=4),
         "efficientnet": lambda: t.EfficientNetConfig(
             image_size=32,

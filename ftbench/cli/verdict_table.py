@@ -48,7 +48,7 @@ def _table(target: Target) -> Table:
 
 
 def _columns(target: Target) -> list[str]:
-    scores = [target.primary, "forgetting"] if target.is_sequence else [target.primary, "macro_f1"]
+    scores = [target.primary, target.beside] if target.beside else [target.primary]
     return [*scores, "trainable_parameters", "peak_host_memory", "throughput", "train_time"]
 
 

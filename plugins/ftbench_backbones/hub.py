@@ -14,7 +14,7 @@ from .loading import load_language_model, load_learner, load_processor, make_car
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ftbench import Learner
+    from ftbench import Answer, Learner
 
 # Full fine-tuning's published rates fall with size: BERT 2e-5 to 5e-5, large models 1e-5, small ones more.
 _RATES = ((1024, 1e-5), (512, 3e-5), (256, 1e-4), (0, 1e-3))
@@ -60,9 +60,9 @@ class Transformers(Backbone):
             files |= {path.name: file_sha256(path) for path in weight_files(folder)}
         return files
 
-    def load(self, labels: int) -> Learner:
+    def load(self, labels: int, answer: Answer = "class") -> Learner:
         """Load the directory through the Auto classes."""
-        return load_learner(Path(self.path), labels, self.card(), pretrained=self.pretrained, attention=self.attention)
+        return load_learner(Path(self.path), labels, answer, self.card(), pretrained=self.pretrained, attention=self.attention)
 
     def load_processor(self) -> Any:
         """Load the processor alone."""

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ftbench import Card, Learner, NotApplicable, Roles, UserError
+from ftbench import POOLED, Card, Learner, NotApplicable, Roles, UserError
 
 from .architectures import ARCHITECTURES, Architecture
 
@@ -15,10 +14,19 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-_AUTO = {
-    "text": ("AutoModelForSequenceClassification", "AutoTokenizer"),
-    "vision": ("AutoModelForImageClassification", "AutoImageProcessor"),
-    "speech": ("AutoModelForAudioClassification", "AutoFeatureExtractor"),
+    from ftbench import Answer
+
+_PROCESSORS = {"text": "AutoTokenizer", "vision": "AutoImageProcessor", "speech": "AutoFeatureExtractor"}
+_POOLED = {
+    "text": "AutoModelForSequenceClassification",
+    "vision": "AutoModelForImageClassification",
+    "speech": "AutoModelForAudioClassification",
+}
+_MODELS: Mapping[Answer, str] = {
+    "tags": "AutoModelForTokenClassification",
+    "span": "AutoModelForQuestionAnswering",
+    "choice": "AutoModelForMultipleChoice",
+    "transcript": "AutoModelForCTC",
 }
 
 # Randomness inside the network would differ from strategy to strategy, and layer drop breaks some of them.
@@ -87,6 +95,7 @@ def make_card(
         architecture.objective,
         architecture.biases,
         architecture.skippable,
+        architecture.answers,
     )
 
 
@@ -126,6 +135,7 @@ def stored_parameters(folder: Path) -> int | None:
 def load_learner(
     folder: Path,
     labels: int,
+    answer: Answer,
     card: Card,
     *,
     pretrained: bool = True,
@@ -137,17 +147,24 @@ def load_learner(
     Args:
         folder: the model directory.
         labels: outputs of the head.
+        answer: what it is asked for.
         card: says which Auto classes to use.
         pretrained: whether the weights are read.
         attention: transformers' attention implementation; its own choice by default.
         head: names of the modules made anew, where they are not the architecture's usual ones.
     """
-    model_class, _ = _AUTO[card.modality]
-    model = _load_model(model_class, folder, pretrained=pretrained, attention=attention, num_labels=labels)
+    # A transcript's outputs are the characters, the first of which is the blank of CTC.
+    settings = {"vocab_size": labels, "pad_token_id": 0} if answer == "transcript" else {"num_labels": labels}
+    model_class = _POOLED[card.modality] if answer in POOLED else _MODELS[answer]
+    model = _load_model(model_class, folder, pretrained=pretrained, attention=attention, **settings)
     architecture = ARCHITECTURES[card.architecture]
-    roles = replace(architecture, head=head or architecture.head).resolve(model)
+    roles = architecture.resolve(model, head or architecture.head_of(answer))
     _fresh_head(model, roles.head)
-    return Learner(model, roles, _fitted(load_processor(folder, card), model, card), card)
+    learner = Learner(model, roles, _fitted(load_processor(folder, card), model, card), card)
+    learner.frames = getattr(model, "_get_feat_extract_output_lengths", None)
+    # Networks whose front end normalises over time were trained without being told where the padding is.
+    learner.masked = getattr(model.config, "feat_extract_norm", "layer") == "layer"
+    return learner
 
 
 def load_language_model(folder: Path, card: Card, *, pretrained: bool = True, attention: str | None = None) -> Learner:
@@ -194,7 +211,7 @@ def load_processor(folder: Path, card: Card) -> Any:
     import transformers
 
     transformers.logging.set_verbosity_error()
-    processor = getattr(transformers, _AUTO[card.modality][1]).from_pretrained(folder, local_files_only=True)
+    processor = getattr(transformers, _PROCESSORS[card.modality]).from_pretrained(folder, local_files_only=True)
     if card.modality == "text" and processor.pad_token is None:
         processor.pad_token = processor.eos_token
     return processor

@@ -6,6 +6,7 @@ from ftbench import Task, hookimpl
 
 from .classification import AudioClassification
 from .commands import CommandsA, CommandsB, SpokenCommands
+from .recognition import SpeechRecognition
 
 
 @hookimpl
@@ -13,6 +14,7 @@ def ftbench_tasks() -> Mapping[str, type[Task]]:
     """Offer what this package has."""
     return {
         "audio-classification": AudioClassification,
+        "speech-recognition": SpeechRecognition,
         "spoken-commands": SpokenCommands,
         "commands-a": CommandsA,
         "commands-b": CommandsB,

@@ -11,7 +11,7 @@ from ftbench import About, Backbone, ClassificationTask, NotApplicable, Strategy
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ftbench import Bench, Card, Learner
+    from ftbench import Answer, Bench, Card, Learner
     from torch import Tensor
 
 
@@ -22,6 +22,7 @@ class Distillation(Strategy):
     The teacher is fully fine-tuned inside the trial and charged to it: another backbone, or the whole of the student's own.
     """
 
+    answers: ClassVar[frozenset[Answer]] = frozenset({"class", "labels", "number", "choice", "tags"})
     about: ClassVar[About] = About(
         paper="Hinton et al. 2015, arXiv:1503.02531; Sanh et al. 2019, arXiv:1910.01108",
         equation="α·CE(y, z_s) + (1 − α)·T²·KL(softmax(z_t/T) ‖ softmax(z_s/T))",

@@ -77,7 +77,7 @@ class Replay(Strategy):
         """Keep some of the stage just learnt, and fewer of those before, so that the memory holds its size."""
         share = self.memory // (len(self._memory) + 1)
         encoded = bench.encoded()
-        kept = choose(encoded.labels, share, self.sampling, self._generator)
+        kept = choose(_classes(encoded), share, self.sampling, self._generator)
         self._memory = [
             Remembered(old.label, old.task, old.encoded, self._fewer(old, share)) for old in self._memory
         ]  # fmt: skip
@@ -86,7 +86,7 @@ class Replay(Strategy):
     def _fewer(self, old: Remembered, share: int) -> tuple[int, ...]:
         if len(old.rows) <= share:
             return old.rows
-        places = choose(old.encoded.labels[list(old.rows)], share, self.sampling, self._generator)
+        places = choose(_classes(old.encoded)[list(old.rows)], share, self.sampling, self._generator)
         return tuple(old.rows[place] for place in places)
 
     def loss(self, learner: Learner, batch: Mapping[str, Tensor], outputs: Any, task_loss: Tensor) -> Tensor:
@@ -103,6 +103,15 @@ class Replay(Strategy):
         old_loss = remembered.task.loss(learner.forward(old), old)
         learner.activate(label, task)
         return (task_loss + old_loss) / 2
+
+
+def _classes(encoded: Encoded) -> np.ndarray[Any, Any]:
+    """Give the class of each example; one for all where a task asks for something else."""
+    import numpy as np
+
+    labels = encoded.labels
+    whole = isinstance(labels, np.ndarray) and labels.ndim == 1 and labels.dtype.kind == "i"
+    return np.asarray(labels) if whole else np.zeros(len(encoded), np.int64)
 
 
 def choose(labels: np.ndarray[Any, Any], count: int, sampling: str, generator: np.random.Generator) -> tuple[int, ...]:

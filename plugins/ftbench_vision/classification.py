@@ -8,7 +8,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from ftbench import Encoded, Inspectable, Inspected, UserError, list_files
+from ftbench import Encoded, Inspectable, Inspected, OwnClassification, UserError, list_files
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff")
 
 
 @dataclass
-class ImageClassification(Inspectable):
+class ImageClassification(OwnClassification, Inspectable):
     """Which class is an image of? Your own images, from a folder with a folder for each class, or from a table."""
 
     modality: ClassVar[str] = "vision"

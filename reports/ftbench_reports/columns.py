@@ -36,8 +36,8 @@ _COSTS = (
 def columns(target: Target) -> list[Column]:
     """List the columns of a target's table; costs that nothing measured are left to the notes below it."""
     primary = Column(target.primary, target.primary.replace("_", " "))
-    scores = [Column("forgetting", "forgetting")] if target.is_sequence else [Column("macro_f1", "macro F1")]
-    taken = [c for c in _COSTS if any(_has(contender, c.name) for contender in target.contenders)]
+    scores = [Column(target.beside, target.beside.replace("_", " ").replace(" f1", " F1"))] if target.beside else []
+    taken = [c for c in _COSTS if _any(target, c)]
     return [primary, *scores, *taken]
 
 
@@ -65,6 +65,10 @@ def reason(contender: Contender, name: str) -> str:
     """Say why a cell has no value; empty where it has one."""
     found = contender.quantities.get(name)
     return f"not measured: {found.reason}" if found and found.estimate is None else ""
+
+
+def _any(target: Target, column: Column) -> bool:
+    return any(_has(contender, column.name) for contender in target.contenders)
 
 
 def _has(contender: Contender, name: str) -> bool:

@@ -43,6 +43,10 @@ class MaskedLanguage:
         """Give the mean cross-entropy over the chosen tokens, in nats; 0 where none was chosen."""
         return _mean_over_known(outputs.logits, batch["labels"])
 
+    def terms(self, batch: Mapping[str, Tensor]) -> int:
+        """Count the chosen tokens."""
+        return int((batch["labels"] != IGNORED).sum())
+
 
 class CausalLanguage:
     """Say the next token (Radford et al. 2019, section 2)."""
@@ -61,6 +65,10 @@ class CausalLanguage:
     def loss(self, outputs: Any, batch: Mapping[str, Tensor]) -> Tensor:
         """Give the mean cross-entropy over the places that have a next token, in nats."""
         return _mean_over_known(outputs.logits, batch["labels"])
+
+    def terms(self, batch: Mapping[str, Tensor]) -> int:
+        """Count the places that have a next token."""
+        return int((batch["labels"] != IGNORED).sum())
 
 
 def _mean_over_known(logits: Tensor, labels: Tensor) -> Tensor:

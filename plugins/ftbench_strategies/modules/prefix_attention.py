@@ -149,7 +149,12 @@ def prefix_attention(
     """
     from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
-    prefix: KeyValuePrefix = module.ftbench_prefix[0]  # type: ignore[index,assignment]
+    held = getattr(module, "ftbench_prefix", None)
+    if held is None:
+        # A decoder's attention to the encoder has no prefix of its own.
+        plain: tuple[Tensor, None] = sdpa_attention_forward(module, query, key, value, attention_mask, **options)
+        return plain
+    prefix: KeyValuePrefix = held[0]
     batch, heads, _, width = key.shape
     length = len(prefix.keys)
 

@@ -25,8 +25,12 @@ NOT_APPLICABLE |= {
     ("distillation", "efficientnet"),
     ("bitfit", "modernbert"),
     ("bitfit", "llama"),
+    ("bitfit", "t5"),
+    ("prefix", "t5"),
+    ("prompt", "t5"),
+    ("prompt", "bart"),
 }
-NOT_APPLICABLE |= {("adaptive_pretraining", kind) for kind in KINDS if kind not in TEXT}
+NOT_APPLICABLE |= {("adaptive_pretraining", kind) for kind in (*KINDS[len(TEXT) :], "t5", "bart")}
 TASKS = {"text": "word-sentiment", "vision": "digits", "speech": "spoken-commands"}
 
 
@@ -61,9 +65,9 @@ def bench_for(catalog, task, data, backbone, stages=1, examples=(), **training):
         after_step=lambda *_: None,
     )  # fmt: skip
     seed_all(0)
-    learner = backbone.load(len(task.classes))
+    learner = backbone.load(task.outputs, task.answer)
     for ground in grounds:
-        learner.adopt_head(ground.label, backbone.load(len(task.classes)))
+        learner.adopt_head(ground.label, backbone.load(task.outputs, task.answer))
     learner.activate(grounds[0].label, task)
     bench.adopt(learner)
     return bench, learner, watch

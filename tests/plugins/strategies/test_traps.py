@@ -151,13 +151,11 @@ def _take_out(learner):
 @pytest.mark.parametrize("use", ["full", "lora", "adapter"])
 @pytest.mark.parametrize("kind", ["vit", "wav2vec2"])
 def test_four_examples_are_learnt_by_heart(use, kind, ready, catalog, model_folder):  # noqa: F811
-    from ftbench.testing import _rows
-
     from tests.plugins.strategies.test_every_strategy import bench_for
 
     _, learner, bench, *_ = ready(kind, "none")
     backbone = catalog.build("backbones", "transformers", {"path": str(model_folder(kind))})
-    four = _rows(bench.encoded(), range(4))
+    four = bench.encoded().take(range(4))
     bench, learner, watch = bench_for(catalog, bench.task, four, backbone, steps=100, batch_size=4, lr=1e-2, schedule="constant")
     strategy = catalog.build("strategies", use, {})
     strategy.prepare(learner, bench)

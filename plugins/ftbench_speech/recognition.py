@@ -1,0 +1,145 @@
+"""The words that are spoken in a user's own sounds, by connectionist temporal classification (Graves et al. 2006)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+import numpy as np
+from annotated_types import Ge, Gt
+from ftbench import Encoded, Ragged, Scored, UserError, as_text, digest, metric, remembered
+
+from .sounds import OwnSounds
+from .transcripts import BLANK, beam_search, errors, greedy, normalised, share
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from ftbench import Answer, Example, Learner
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+IGNORED = -100
+SPACE = "|"
+"""What the space between words is called among the classes."""
+PART = 10_000
+
+
+@dataclass
+class SpeechRecognition(OwnSounds):
+    """Which words are spoken? Your own sounds with their transcripts, from a table; an output for each character."""
+
+    primary: ClassVar[str] = "word_error_rate"
+    answer: ClassVar[Answer] = "transcript"
+
+    target: str = "text"
+    """Column of the transcripts."""
+    case: bool = False
+    """Whether capitals count; where not, all letters are small."""
+    punctuation: bool = False
+    """Whether punctuation counts; where not, it is left out, but for apostrophes."""
+    max_seconds: Annotated[float, Gt(0)] = 20.0
+    """Longest sound; what is longer is cut off at its end, and its last words can then not be right."""
+    beams: Annotated[int, Ge(1)] = 1
+    """Transcripts followed at a time where frames are read; 1 takes the likeliest output of each. More needs flashlight-text."""
+
+    def longest(self) -> float:
+        """Give the length of the longest sound."""
+        return self.max_seconds
+
+    def _plain(self, cell: Any) -> str:
+        return normalised(as_text(cell), case=self.case, punctuation=self.punctuation)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The blank, and the characters of all transcripts."""
+        key = digest([self.fingerprint(), self.target, self.case, self.punctuation, type(self).__qualname__])
+        return tuple(remembered("classes", key, self._found_characters))
+
+    def _found_characters(self) -> list[str]:
+        known: set[str] = set()
+        for table in self.tables.values():
+            for begin in range(0, len(table), PART):
+                for row in table.rows(range(begin, min(begin + PART, len(table))), [self.target]):
+                    known.update(self._plain(row[self.target]))
+        if not known - {" "}:
+            raise UserError(f"data: {self.data}: column {self.target!r} holds no character that is kept")
+        return ["<blank>", *(SPACE if sign == " " else sign for sign in sorted(known))]
+
+    def _characters(self) -> list[str]:
+        return ["", *(" " if name == SPACE else name for name in self.classes[1:])]
+
+    def encode(self, examples: Sequence[Example[tuple[str, int]]], processor: Any) -> Encoded:
+        """Resample and normalise sounds of unequal length; labels are the outputs of the transcript's characters."""
+        rate = int(processor.sampling_rate)
+        longest = round(self.max_seconds * rate)
+        places = {sign: place for place, sign in enumerate(self._characters())}
+        clips, labels = [], []
+        for row in self.cells(examples, (self.target,)):
+            sound = self.sound(row[self.audio], rate)[:longest]
+            clips.append(np.asarray(processor(sound, sampling_rate=rate)["input_values"][0], np.float32))
+            labels.append([places[sign] for sign in self._plain(row[self.target])])
+        return Encoded(
+            columns={"input_values": Ragged.of(clips, np.float32)},
+            labels=Ragged.of(labels, padding=IGNORED),
+            ids=tuple(example.id for example in examples),
+            units=np.array([len(clip) / rate for clip in clips]),
+        )
+
+    # -- learning and scoring ------------------------------------------------------------------------------------------------
+
+    def loss(self, outputs: Any, batch: Mapping[str, Tensor]) -> Tensor:
+        """Give the mean over sounds of the negative log-likelihood of the transcript by its length, in nats.
+
+        A sound too short for its transcript has none, and counts as 0.
+        """
+        from torch.nn.functional import ctc_loss, log_softmax
+
+        log_probability = log_softmax(outputs.logits.float(), -1).transpose(0, 1)
+        known = batch["labels"] != IGNORED
+        return ctc_loss(log_probability, batch["labels"][known], outputs.frames, known.sum(1), blank=BLANK, zero_infinity=True)
+
+    def answers(self, outputs: Any, batch: Mapping[str, Tensor]) -> list[NDArray[Any]]:
+        """Give the likeliest output of each real frame, [frames] an example; for a beam search all log-probabilities, [frames, outputs]."""
+        del batch
+        frames = outputs.frames.tolist()
+        found = outputs.logits.argmax(-1) if self.beams == 1 else outputs.logits.float().log_softmax(-1)
+        return [row[:real] for row, real in zip(found.cpu().numpy(), frames, strict=True)]
+
+    def score(self, answers: Sequence[NDArray[Any]], examples: Encoded) -> Scored:
+        """Score transcripts by the words and the characters that are wrong, by jiwer."""
+        characters = self._characters()
+        rows = self.cells(self.named(examples.ids), (self.target,))
+        predictions = []
+        for identity, frames, row in zip(examples.ids, answers, rows, strict=True):
+            said = greedy(frames.tolist(), characters).strip() if self.beams == 1 else beam_search(frames, characters, self.beams)
+            said, right = " ".join(said.split()), self._plain(row[self.target])
+            predictions.append({"id": identity, "label": right, "prediction": said, **errors(right, said)})
+        kept = [name for name, counts in (("case", self.case), ("punctuation", self.punctuation)) if counts]
+        method = f"jiwer, over all words; {' and '.join(kept)} kept" if kept else "jiwer, over all words; without case and punctuation"
+        whole = float(np.mean([not one["word_errors"] for one in predictions]))
+        return Scored(
+            (
+                metric("word_error_rate", share(predictions, "word"), method, direction="lower"),
+                metric(
+                    "character_error_rate", share(predictions, "character"), method.replace("words", "characters", 1), direction="lower"
+                ),
+                metric("exact_match", whole, "share of transcripts without an error"),
+            ),
+            tuple(predictions),
+        )
+
+    def write_processor(self, learner: Learner, folder: Path) -> None:
+        """Write the feature extractor with a tokenizer of the characters, as transformers reads transcripts."""
+        import json
+
+        from transformers import Wav2Vec2CTCTokenizer, Wav2Vec2Processor
+
+        folder.mkdir(parents=True, exist_ok=True)
+        vocabulary = folder / "vocab.json"
+        vocabulary.write_text(json.dumps({name: place for place, name in enumerate(self.classes)}, ensure_ascii=False), encoding="utf-8")
+        tokenizer = Wav2Vec2CTCTokenizer(
+            str(vocabulary), unk_token=SPACE, pad_token=self.classes[BLANK], word_delimiter_token=SPACE, bos_token=None, eos_token=None
+        )
+        Wav2Vec2Processor(feature_extractor=learner.processor, tokenizer=tokenizer).save_pretrained(folder)

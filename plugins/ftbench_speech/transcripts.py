@@ -1,0 +1,77 @@
+"""Transcripts: how they are normalised, how a network's frames are read as one, and how wrong one is."""
+
+from __future__ import annotations
+
+import unicodedata
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from ftbench import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from numpy.typing import NDArray
+
+BLANK = 0
+"""Output that says nothing."""
+
+
+def normalised(text: str, *, case: bool, punctuation: bool) -> str:
+    """Give a transcript in Unicode's composed form with single spaces; without case and punctuation where these do not count."""
+    text = unicodedata.normalize("NFC", text)
+    if not case:
+        text = text.lower()
+    if not punctuation:
+        # An apostrophe is part of a word.
+        text = "".join(sign if sign == "'" or unicodedata.category(sign)[0] not in "PS" else " " for sign in text.replace("’", "'"))
+    return " ".join(text.split())
+
+
+def greedy(frames: Iterable[int], characters: Sequence[str]) -> str:
+    """Read the likeliest output of each frame: repeats are one, blanks are none (Graves et al. 2006, section 3.1)."""
+    return "".join(characters[output] for output, _ in groupby(frames) if output != BLANK)
+
+
+def beam_search(log_probability: NDArray[np.float32], characters: Sequence[str], beams: int) -> str:
+    """Read the likeliest transcript over all alignments, by a beam search without a language model.
+
+    Args:
+        log_probability: of each output, [frames, outputs].
+        characters: what the outputs stand for; the first is the blank.
+        beams: transcripts followed at a time.
+
+    Raises:
+        UserError: flashlight-text is not installed.
+    """
+    try:
+        from flashlight.lib.text import decoder
+    except ImportError:
+        raise UserError("beams: more than 1 needs flashlight-text: pip install 'ftbench[beam]'") from None
+    options = decoder.LexiconFreeDecoderOptions(
+        beam_size=beams, beam_size_token=len(characters), beam_threshold=50.0, lm_weight=0.0, sil_score=0.0, log_add=True,
+        criterion_type=decoder.CriterionType.CTC,
+    )  # fmt: skip
+    search = decoder.LexiconFreeDecoder(options, decoder.ZeroLM(), -1, BLANK, [])
+    emissions = np.ascontiguousarray(log_probability, np.float32)
+    best = search.decode(emissions.ctypes.data, *emissions.shape)[0]
+    return greedy([output for output in best.tokens if output >= 0], characters).strip()
+
+
+def errors(right: str, said: str) -> dict[str, int]:
+    """Count the words and characters of a transcript, and how many of them are wrong by the shortest way to edit one into the other."""
+    import jiwer
+
+    words, characters = jiwer.process_words(right, said), jiwer.process_characters(right, said)
+    return {
+        "words": len(right.split()),
+        "word_errors": words.substitutions + words.deletions + words.insertions,
+        "characters": len(right),
+        "character_errors": characters.substitutions + characters.deletions + characters.insertions,
+    }
+
+
+def share(counts: Sequence[dict[str, Any]], of: str) -> float:
+    """Give the errors of all transcripts over their length, both summed first: long ones weigh more."""
+    return float(sum(one[f"{of}_errors"] for one in counts) / max(1, sum(one[f"{of}s"] for one in counts)))

@@ -1,0 +1,45 @@
+"""A number for each of a user's own texts, or pairs of texts, such as how alike two sentences are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import isfinite
+from typing import TYPE_CHECKING
+
+import numpy as np
+from ftbench import RegressionTask, UserError, as_text
+
+from .whole_texts import WholeTexts
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ftbench import Example
+    from numpy.typing import NDArray
+
+
+@dataclass
+class TextRegression(WholeTexts, RegressionTask):
+    """Which number belongs to a text, or to two? Your own texts, from a table; scored by correlation, as STS-B is."""
+
+    target: str = "score"
+    """Column of the number."""
+
+    def wanted(self, examples: Sequence[Example[tuple[str, int]]]) -> NDArray[np.float32]:
+        """Read the numbers.
+
+        Raises:
+            UserError: a cell holds something else.
+        """
+        rows = self.cells(examples, (self.target,))
+        return np.array([self._number(row[self.target], example) for row, example in zip(rows, examples, strict=True)], np.float32)
+
+    def _number(self, cell: object, example: Example[tuple[str, int]]) -> float:
+        try:
+            found = float(as_text(cell))
+        except ValueError:
+            found = float("nan")
+        if not isfinite(found):
+            key, number = example.value
+            raise UserError(f"{self.data}: {key} row {number + 1}: column {self.target!r} holds {as_text(cell)!r}, which is no number")
+        return found

@@ -1,0 +1,78 @@
+"""What every task on a user's own texts shares: how they are cut, and how they are compared."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+from annotated_types import Ge
+from ftbench import Inspectable, Inspected, UserError, as_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from ftbench import Severity
+
+
+@dataclass
+class OwnTexts(Inspectable):
+    """A task on texts of a table."""
+
+    modality: ClassVar[str] = "text"
+    unit: ClassVar[str] = "tokens"
+
+    advice: ClassVar[Mapping[str, tuple[Severity, str]]] = {"input empty": ("warning", "there is nothing to learn from: remove these rows")}
+
+    max_length: Annotated[int, Ge(2)] = 128
+    """Longest encoded text, in tokens; what is longer is cut off at its end."""
+
+    @abstractmethod
+    def texts(self, row: Mapping[str, Any]) -> tuple[str, ...]:
+        """Give the texts of a row in the order in which they are read."""
+
+    def longest(self, processor: Any) -> int:
+        """Give the most tokens a text may have: as many as are asked for, and no more than the tokenizer's network reads."""
+        return min(self.max_length, int(processor.model_max_length))
+
+    def inspect(self, inputs: Sequence[Mapping[str, Any]], processor: Any) -> list[Inspected]:
+        """Compare texts as they are, and without capitals, signs, links and names; count their tokens."""
+        rows = [self.texts(row) for row in inputs]
+        longest = self.longest(processor)
+        # One token more than is kept shows what would be cut off, at no greater price.
+        joined = [" ".join(row) for row in rows]
+        lengths = [len(ids) for ids in processor(joined, truncation=True, max_length=longest + 1)["input_ids"]]
+        return [
+            Inspected(_digest(row), (_digest(map(_plain, row)),), problems=() if any(row) else ("input empty",), cut_off=length > longest)
+            for row, length in zip(rows, lengths, strict=True)
+        ]
+
+
+def with_offsets(processor: Any, *texts: Any, **options: Any) -> Any:
+    """Tokenize, and say which characters each token stands for.
+
+    Raises:
+        UserError: the tokenizer cannot say it.
+    """
+    if not processor.is_fast:
+        raise UserError(f"the tokenizer {type(processor).__name__} cannot say where its tokens lie: a fast one (tokenizer.json) is needed")
+    return processor(*texts, return_offsets_mapping=True, **options)
+
+
+def as_list(cell: Any, separator: str | None = None) -> list[str]:
+    """Give a cell as a list of texts: a list as it is, a text cut at `separator`, at spaces by default."""
+    if isinstance(cell, list | tuple):
+        return [as_text(one) for one in cell]
+    return [part for part in (piece.strip() for piece in as_text(cell).split(separator)) if part]
+
+
+def _plain(text: str) -> str:
+    """Leave out what hardly matters: capitals, signs, spaces, links and names of users."""
+    without = re.sub(r"https?://\S+|@\w+", " ", text.casefold())
+    return " ".join(re.findall(r"\w+", without))
+
+
+def _digest(parts: Iterable[str]) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]

@@ -1,0 +1,238 @@
+"""A class for each word of a user's own sentences: names, parts of speech."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import numpy as np
+from ftbench import Encoded, Ragged, Scored, UserError, as_text, digest, metric, remembered
+
+from .conll import SUFFIXES, read_conll
+from .texts import OwnTexts, as_list, with_offsets
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from ftbench import Answer, Example, Measurement, Table
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+IGNORED = -100
+"""Label of a token that is not the first of a word."""
+OUTSIDE = "O"
+PART = 10_000
+PREFIXES = {"IOB1": "IB", "IOB2": "IB", "IOE1": "IE", "IOE2": "IE", "IOBES": "IBES", "BILOU": "BILU"}
+
+
+@dataclass
+class TokenClassification(OwnTexts):
+    """Which class is each word of? Your own sentences: a CoNLL file, or a table whose cells are lists."""
+
+    primary: ClassVar[str] = "f1"
+    answer: ClassVar[Answer] = "tags"
+
+    target: str = "tags"
+    """Column of the tags: a list, or a text with a tag for each word."""
+    tokens: str = "tokens"
+    """Column of the words: a list, or a text with spaces between them."""
+    labels: tuple[str, ...] = ()
+    """Names of the tags, in order; by default all that the data hold, sorted, `O` first."""
+    scheme: Literal["IOB1", "IOB2", "IOE1", "IOE2", "IOBES", "BILOU", "words"] = "IOB2"
+    """How tags mark where a name begins and ends; `words` where they do not and each word is judged by itself."""
+
+    def inputs(self) -> tuple[str, ...]:
+        """The words."""
+        return (self.tokens,)
+
+    def texts(self, row: Mapping[str, Any]) -> tuple[str, ...]:
+        """The sentence."""
+        return (" ".join(as_list(row[self.tokens])),)
+
+    # -- the data ------------------------------------------------------------------------------------------------------------
+
+    def open_file(self, path: Path) -> Table:
+        """Open a CoNLL file, or any other table."""
+        return read_conll(path, self.tokens, self.target) if path.suffix.lower() in SUFFIXES else super().open_file(path)
+
+    def file_columns(self, path: Path) -> tuple[str, ...]:
+        """Name the columns of a file."""
+        return (self.tokens, self.target) if path.suffix.lower() in SUFFIXES else super().file_columns(path)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The tags: those given, or all that the data hold."""
+        if self.labels:
+            return self.labels
+        key = digest([self.fingerprint(), self.target, type(self).__qualname__])
+        found = tuple(remembered("classes", key, self._found_tags))
+        self._check_scheme(found)
+        return found
+
+    def _found_tags(self) -> list[str]:
+        known = {tag for table in self.tables.values() for cell in self._column(table) for tag in self._tags(table, cell)}
+        if len(known) < 2:
+            raise UserError(f"data: {self.data}: column {self.target!r} holds {len(known)} tags; at least two are needed")
+        return sorted(known, key=lambda tag: (tag != OUTSIDE, tag.partition("-")[2], tag))
+
+    def _check_scheme(self, tags: tuple[str, ...]) -> None:
+        if self.scheme == "words":
+            return
+        strange = [tag for tag in tags if tag != OUTSIDE and (tag[:1] not in PREFIXES[self.scheme] or tag[1:2] != "-")]
+        if strange:
+            raise UserError(
+                f'scheme: {strange[0]!r} is no tag of {self.scheme}; give the scheme of your tags, or scheme = "words" where each word is judged'
+            )
+
+    def _column(self, table: Table) -> Iterator[Any]:
+        for begin in range(0, len(table), PART):
+            for row in table.rows(range(begin, min(begin + PART, len(table))), [self.target]):
+                yield row[self.target]
+
+    def _tags(self, table: Table, cell: Any) -> list[str]:
+        """Give the tags in a cell: lists of a `datasets` class label hold numbers."""
+        known = table.names(self.target)
+        return [known[int(one)] for one in cell or ()] if known else as_list(cell)
+
+    def _sentences(self, examples: Sequence[Example[tuple[str, int]]]) -> list[tuple[list[str], list[str]]]:
+        """Give words and tags of some examples.
+
+        Raises:
+            UserError: a sentence has more words than tags, or the reverse.
+        """
+        found = []
+        for example, row in zip(examples, self.cells(examples, (self.target,)), strict=True):
+            key, number = example.value
+            words, tags = as_list(row[self.tokens]), self._tags(self.tables[key], row[self.target])
+            if len(words) != len(tags):
+                raise UserError(f"{self.data}: {key} row {number + 1}: {len(words)} words and {len(tags)} tags; each word needs one")
+            found.append((words, tags))
+        return found
+
+    def encode(self, examples: Sequence[Example[tuple[str, int]]], processor: Any) -> Encoded:
+        """Tokenize; the first token of a word is what its tag is learnt and said at."""
+        places = {name: place for place, name in enumerate(self.classes)}
+        sentences = self._sentences(examples)
+        strange = next((tag for _, tags in sentences for tag in tags if tag not in places), None)
+        if strange is not None:
+            raise UserError(f"labels: the data hold {as_text(strange)!r}, which is not among {', '.join(self.classes)}")
+        texts = [" ".join(words) for words, _ in sentences]
+        made = with_offsets(processor, texts, truncation=True, max_length=self.longest(processor), return_attention_mask=False)
+        labels = [
+            _first_tokens(words, offsets, [places[tag] for tag in tags])
+            for (words, tags), offsets in zip(sentences, made["offset_mapping"], strict=True)
+        ]
+        return Encoded(
+            columns={"input_ids": Ragged.of(made["input_ids"], padding=processor.pad_token_id)},
+            labels=Ragged.of(labels, padding=IGNORED),
+            ids=tuple(example.id for example in examples),
+            units=np.array([len(row) for row in made["input_ids"]], float),
+        )
+
+    # -- learning and scoring ------------------------------------------------------------------------------------------------
+
+    def loss(self, outputs: Any, batch: Mapping[str, Tensor]) -> Tensor:
+        """Give the mean cross-entropy over words, in nats."""
+        from torch.nn.functional import cross_entropy
+
+        known = batch["labels"] != IGNORED
+        total = cross_entropy(outputs.logits[known].float(), batch["labels"][known], reduction="sum")
+        return total / known.sum().clamp(min=1)
+
+    def terms(self, batch: Mapping[str, Tensor]) -> int:
+        """Count the words."""
+        return int((batch["labels"] != IGNORED).sum())
+
+    def answers(self, outputs: Any, batch: Mapping[str, Tensor]) -> list[NDArray[np.float32]]:
+        """Give the logits at the words, [words, tags] an example."""
+        logits, known = outputs.logits.float().cpu().numpy(), (batch["labels"] != IGNORED).cpu().numpy()
+        return [row[mask] for row, mask in zip(logits, known, strict=True)]
+
+    def score(self, answers: Sequence[NDArray[np.float32]], examples: Encoded) -> Scored:
+        """Score whole names by seqeval, strictly; words that were cut off count as `O`."""
+        wanted, names = examples.wanted(), self.classes
+        assert isinstance(wanted, Ragged)
+        sentences = self._sentences(self.named(examples.ids))
+        truth, said, predictions = [], [], []
+        losses = [_mean_loss(logits, wanted[place]) for place, logits in enumerate(answers)]
+        for place, (identity, logits, (_, true_tags)) in enumerate(zip(examples.ids, answers, sentences, strict=True)):
+            guesses = [names[int(tag)] for tag in logits.argmax(1)] if len(logits) else []
+            guesses += [OUTSIDE if OUTSIDE in names else names[0]] * (len(true_tags) - len(guesses))
+            right = sum(a == b for a, b in zip(true_tags, guesses, strict=True))
+            truth.append(true_tags)
+            said.append(guesses)
+            predictions.append({"id": identity, "label": true_tags, "prediction": guesses, "right": right, "loss": round(losses[place], 6)})
+        scores = _word_scores(truth, said) if self.scheme == "words" else _name_scores(truth, said, self.scheme)
+        every = [a == b for tags, guesses in zip(truth, said, strict=True) for a, b in zip(tags, guesses, strict=True)]
+        words = sum(len(logits) for logits in answers)
+        loss = sum(mean * len(logits) for mean, logits in zip(losses, answers, strict=True)) / max(1, words)
+        return Scored(
+            (
+                *scores,
+                metric("token_accuracy", float(np.mean(every)), "share of words with the right tag"),
+                metric("loss", loss, "mean negative log-likelihood of a word", unit="nat", direction="lower"),
+            ),
+            tuple(predictions),
+        )
+
+
+def _first_tokens(words: Sequence[str], offsets: Sequence[tuple[int, int]], tags: Sequence[int]) -> list[int]:
+    """Give each token the tag of its word where it is the word's first, else `IGNORED`."""
+    ends = np.cumsum([len(word) + 1 for word in words])
+    labels = []
+    seen = -1
+    for begin, end in offsets:
+        # A token may begin with the space before its word; its last character is always the word's.
+        word = int(np.searchsorted(ends, end - 1, side="right")) if end > begin else -1
+        labels.append(tags[word] if word > seen else IGNORED)
+        seen = max(seen, word)
+    return labels
+
+
+def _mean_loss(logits: NDArray[np.float32], labels: NDArray[Any]) -> float:
+    from scipy.special import log_softmax
+
+    if not len(logits):
+        return 0.0
+    known = labels[labels != IGNORED]
+    return float(-log_softmax(logits.astype(np.float64), axis=1)[np.arange(len(known)), known].mean())
+
+
+def _name_scores(truth: list[list[str]], said: list[list[str]], scheme: str) -> tuple[Measurement, ...]:
+    """Score whole names: right where kind, beginning and end are."""
+    from seqeval import metrics
+    from seqeval import scheme as schemes
+
+    how = {"mode": "strict", "scheme": getattr(schemes, scheme)}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = {
+            (name, kind): float(measure(truth, said, average=kind, zero_division=0, **how))
+            for name, measure in (("f1", metrics.f1_score), ("precision", metrics.precision_score), ("recall", metrics.recall_score))
+            for kind in ("micro", "macro")
+        }
+    method = f"seqeval, strict, {scheme}"
+    return (
+        metric("f1", found["f1", "micro"], f"{method}, over all names"),
+        metric("macro_f1", found["f1", "macro"], f"{method}, mean over kinds of names"),
+        metric("precision", found["precision", "micro"], f"{method}, over all names"),
+        metric("recall", found["recall", "micro"], f"{method}, over all names"),
+    )
+
+
+def _word_scores(truth: list[list[str]], said: list[list[str]]) -> tuple[Measurement, ...]:
+    """Score words by themselves."""
+    from sklearn.metrics import f1_score
+
+    flat_truth, flat_said = ([tag for tags in lists for tag in tags] for lists in (truth, said))
+    names = sorted({*flat_truth, *flat_said})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        macro, weighted = (
+            f1_score(flat_truth, flat_said, labels=names, average=kind, zero_division=np.nan) for kind in ("macro", "weighted")
+        )
+    return metric("f1", macro, "scikit-learn f1_score of words, mean over tags"), metric(
+        "weighted_f1", weighted, "scikit-learn f1_score of words, weighted"
+    )

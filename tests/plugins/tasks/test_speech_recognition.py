@@ -1,0 +1,192 @@
+"""Transcripts: how they are normalised, read and scored, and that a tiny network learns some by heart."""
+
+import gzip
+import json
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from ftbench import UserError
+from ftbench.export import export
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ftbench_speech.recognition import SpeechRecognition
+from ftbench_speech.transcripts import beam_search, errors, greedy, normalised, share
+from tests.test_real_data import DATA
+
+NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven")
+
+
+@pytest.mark.parametrize(
+    ("text", "plain", "kept"),
+    [
+        ("The  cat, sat!", "the cat sat", "The cat, sat!"),
+        ("It’s 5€", "it's 5", "It’s 5€"),
+        ("ÉTÉ", "été", "ÉTÉ"),
+        ("e\u0301", "é", "é"),
+    ],
+)
+def test_a_transcript_is_compared_without_case_and_punctuation_unless_they_count(text, plain, kept):
+    assert normalised(text, case=False, punctuation=False) == plain
+    assert normalised(text, case=True, punctuation=True) == kept
+
+
+@given(st.text())
+def test_normalising_twice_is_normalising_once(text):
+    once = normalised(text, case=False, punctuation=False)
+    assert normalised(once, case=False, punctuation=False) == once
+
+
+@pytest.mark.parametrize(("frames", "said"), [([0, 1, 1, 0, 1, 2, 2], "aab"), ([0, 0], ""), ([2, 0, 2], "bb"), ([], "")])
+def test_repeats_are_one_and_blanks_are_none(frames, said):
+    assert greedy(frames, ["", "a", "b"]) == said
+
+
+@pytest.mark.parametrize(
+    ("right", "said", "words", "characters"),
+    [
+        ("the cat sat", "the cat sat", 0, 0),
+        ("the cat sat", "on the cat sat down now", 3, 12),
+        ("cat", "", 1, 3),
+        ("cat", "Cat", 1, 1),
+        ("cat", "cat.", 1, 1),
+    ],
+)
+def test_errors_are_the_fewest_edits(right, said, words, characters):
+    found = errors(right, said)
+    assert (found["word_errors"], found["character_errors"]) == (words, characters)
+
+
+def test_errors_are_summed_before_they_are_divided():
+    counts = [errors("a b c d", "a b c x"), errors("e", "x")]
+    assert share(counts, "word") == pytest.approx(2 / 5)
+    assert share([errors("the cat sat", "on the cat sat down now")], "word") == 1.0
+
+
+def test_a_beam_search_finds_what_is_likelier_in_sum_though_no_frame_says_it():
+    pytest.importorskip("flashlight")
+    # "" has the likeliest single path (.6·.6 = .36), "a" the likelier sum (.4·.4 + 2·.4·.6 = .64).
+    probability = np.log(np.array([[0.6, 0.4], [0.6, 0.4]], np.float32))
+    assert greedy(probability.argmax(1).tolist(), ["", "a"]) == ""
+    assert beam_search(probability, ["", "a"], 5) == "a"
+
+
+def manifest(folder, rows, name="data.csv", column="text"):
+    path = folder / name
+    path.write_text(f"path,{column}\n" + "".join(f'{file},"{text}"\n' for file, text in rows))
+    return path
+
+
+def tone(path, seconds=0.5, rate=16_000, pitch=440):
+    soundfile.write(path, (0.3 * np.sin(2 * np.pi * pitch * np.arange(int(seconds * rate)) / rate)).astype(np.float32), rate)
+    return path.name
+
+
+@pytest.fixture
+def learner(catalog):
+    return catalog.build("backbones", "tiny-wav2vec2", {}).load(3, "transcript")
+
+
+def test_the_loss_is_that_of_torch_over_the_real_frames(tmp_path, learner):
+    task = SpeechRecognition(str(manifest(tmp_path, [(tone(tmp_path / "a.wav", 0.5), "ab"), (tone(tmp_path / "b.wav", 0.9), "b a")])))
+    assert task.classes == ("<blank>", "|", "a", "b")
+    encoded = task.encode(task.named(["data-0", "data-1"]), learner.processor)
+    batch = task.collate(encoded, [0, 1])
+    outputs = learner.forward(batch)
+    # The front end as its configuration gives it: floor((n - kernel) / stride) + 1, layer by layer.
+    for row, samples in enumerate((8_000, 14_400)):
+        frames = samples
+        for kernel, stride in zip(learner.model.config.conv_kernel, learner.model.config.conv_stride, strict=True):
+            frames = (frames - kernel) // stride + 1
+        assert outputs.frames[row] == frames
+    logits = torch.randn(*outputs.logits.shape[:2], 4)
+    made = type("Output", (), {"logits": logits, "frames": outputs.frames})
+    wanted = torch.stack(
+        [
+            torch.nn.functional.ctc_loss(
+                logits[row, : outputs.frames[row]].log_softmax(-1)[:, None],
+                torch.tensor([target]),
+                (int(outputs.frames[row]),),
+                (len(target),),
+            )
+            for row, target in enumerate([[2, 3], [3, 1, 2]])
+        ]
+    ).mean()
+    assert torch.allclose(task.loss(made, batch), wanted, atol=1e-5)
+
+
+def test_what_is_heard_does_not_depend_on_the_padding(tmp_path, learner):
+    task = SpeechRecognition(str(manifest(tmp_path, [(tone(tmp_path / "a.wav", 0.5), "ab"), (tone(tmp_path / "b.wav", 0.9), "b a")])))
+    encoded = task.encode(task.named(["data-0", "data-1"]), learner.processor)
+    with torch.no_grad():
+        alone, both = (learner.forward(task.collate(encoded, rows)) for rows in ([0], [0, 1]))
+    frames = int(alone.frames[0])
+    assert torch.allclose(alone.logits[0, :frames], both.logits[0, :frames], atol=1e-4)
+
+
+def test_a_network_trained_without_masks_is_given_none(tmp_path, catalog, model_folder):
+    found = catalog.build("backbones", "transformers", {"path": str(model_folder("wav2vec2"))}).load(4, "transcript")
+    assert not found.masked
+    task = SpeechRecognition(str(manifest(tmp_path, [(tone(tmp_path / "a.wav"), "ab"), (tone(tmp_path / "b.wav", 0.9), "b a")])))
+    batch = task.collate(task.encode(task.named(["data-0", "data-1"]), found.processor), [0, 1])
+    with torch.no_grad():
+        assert torch.equal(found.forward(batch).logits, found.model(input_values=batch["input_values"]).logits)
+
+
+def test_a_sound_too_long_is_cut_off(tmp_path, learner):
+    task = SpeechRecognition(str(manifest(tmp_path, [(tone(tmp_path / "a.wav", 2.0), "ab")])), max_seconds=0.5)
+    assert task.encode(task.named(["data-0"]), learner.processor).units.tolist() == [0.5]
+
+
+def test_transcripts_without_a_character_are_refused(tmp_path):
+    task = SpeechRecognition(str(manifest(tmp_path, [(tone(tmp_path / "a.wav"), "?!")])))
+    with pytest.raises(UserError, match="column 'text' holds no character that is kept"):
+        _ = task.classes
+
+
+def eight_words(folder, catalog):
+    """Give eight real recordings of digits where they are at hand, else eight of the words that the package ships."""
+    if DATA.exists():
+        digits = DATA / "spoken-digits"
+        return [(next(iter(sorted(digits.glob(f"{digit}_george_*.wav")))), name) for digit, name in enumerate(NAMES)]
+    task = catalog.build("tasks", "spoken-commands", {"train_size": 40, "validation_size": 0, "test_size": 10})
+    chosen = {task.classes[example.label]: example.value for example in task.splits(0).train}
+    for name, sound in list(chosen.items())[:8]:
+        soundfile.write(folder / f"{name}.wav", np.asarray(sound, np.float32), 16_000)
+    return [(folder / f"{name}.wav", name) for name in list(chosen)[:8]]
+
+
+def test_eight_words_are_learnt_by_heart_and_read_back_by_transformers(tmp_path, ftbench, catalog):
+    import transformers
+
+    rows = eight_words(tmp_path, catalog)
+    (tmp_path / "d").mkdir()
+    for split in ("train", "validation", "test"):
+        manifest(tmp_path / "d", [(file.resolve(), word) for file, word in rows], f"{split}.csv")
+    (tmp_path / "s.toml").write_text(
+        'name = "s"\nseeds = [0]\n[training]\nsteps = 150\nbatch_size = 8\nlr = 1e-3\n[machine]\nthreads = 1\n'
+        '[[backbone]]\nuse = "tiny-wav2vec2"\n[[task]]\nuse = "speech-recognition"\n'
+        f'data = "{tmp_path / "d"}"\n[[strategy]]\nuse = "full"\n'
+    )
+    done = ftbench("run", "s.toml", check=0)
+    assert "word_error_rate 0.000" in done.stdout + done.stderr
+    path = next((tmp_path / "runs").rglob("record.json"))
+    with gzip.open(path.parent / "predictions.jsonl.gz", "rt") as stream:
+        said = {one["id"]: one["prediction"] for one in map(json.loads, stream)}
+    assert sorted(said.values()) == sorted(word for _, word in rows)
+
+    assert export(tmp_path / "runs/s", path.parent.parent.name, tmp_path / "model", catalog, adapter=False).same
+    model = transformers.AutoModelForCTC.from_pretrained(tmp_path / "model").eval()
+    processor = transformers.Wav2Vec2Processor.from_pretrained(tmp_path / "model")
+    for number, (file, word) in enumerate(rows):
+        samples, rate = soundfile.read(file, dtype="float32")
+        if rate != 16_000:
+            from scipy.signal import resample_poly
+
+            samples = resample_poly(samples, 16_000 // 8_000, 1).astype(np.float32)
+        made = processor(samples, sampling_rate=16_000, return_tensors="pt")
+        with torch.no_grad():
+            heard = processor.batch_decode(model(input_values=made["input_values"]).logits.argmax(-1))[0]
+        assert heard == said[f"test-{number}"] == word

@@ -1,0 +1,119 @@
+"""Tags of words: what is read, where they are learnt, how names are scored."""
+
+import numpy as np
+import pytest
+import torch
+from ftbench import Encoded, Ragged, UserError
+
+from ftbench_text.conll import read_conll
+from ftbench_text.token_classification import TokenClassification, _first_tokens, _name_scores
+
+
+def value(measurements, name):
+    return next(m.value for m in measurements if m.name == name)
+
+
+def test_half_of_the_names_right_is_a_half_though_most_words_are_right():
+    truth, said = [["B-PER", "I-PER", "O", "B-LOC"]], [["B-PER", "I-PER", "O", "O"]]
+    found = _name_scores(truth, said, "IOB2")
+    assert value(found, "precision") == 1.0
+    assert value(found, "recall") == 0.5
+    assert value(_name_scores([["B-PER", "I-PER", "O", "B-LOC"]], [["B-PER", "O", "O", "B-LOC"]], "IOB2"), "f1") == 0.5
+
+
+def test_a_name_that_begins_inside_itself_is_no_name():
+    assert value(_name_scores([["B-PER", "I-PER"]], [["I-PER", "I-PER"]], "IOB2"), "f1") == 0.0
+
+
+def test_where_nothing_is_named_and_nothing_is_said_the_score_is_zero():
+    assert value(_name_scores([["O", "O"]], [["O", "O"]], "IOB2"), "f1") == 0.0
+
+
+def test_the_first_token_of_a_word_has_its_tag_with_or_without_the_space_before_it():
+    # "ab cde f": as WordPiece gives it, then as byte-level BPE does, whose tokens hold the space.
+    words, tags = ["ab", "cde", "f"], [5, 6, 7]
+    assert _first_tokens(words, [(0, 0), (0, 1), (1, 2), (3, 6), (7, 8), (0, 0)], tags) == [-100, 5, -100, 6, 7, -100]
+    assert _first_tokens(words, [(0, 2), (2, 5), (5, 6), (6, 8)], tags) == [5, 6, -100, 7]
+
+
+def test_a_conll_file_is_read_sentence_by_sentence(tmp_path):
+    path = tmp_path / "a.conll"
+    path.write_text("-DOCSTART- -X- O O\n\n# a comment\nEU NNP B-NP B-ORG\nrejects VBZ B-VP O\n\n\nPeter NNP B-NP B-PER\n")
+    table = read_conll(path, "tokens", "tags")
+    assert table.rows([0, 1], ["tokens", "tags"]) == [
+        {"tokens": ["EU", "rejects"], "tags": ["B-ORG", "O"]},
+        {"tokens": ["Peter"], "tags": ["B-PER"]},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (b"EU B-ORG\nrejects\n", r"line 2: 'rejects' has no tag behind it"),
+        (b"\n\n", "holds no sentence"),
+        (b"M\xfcnchen B-LOC\n", "not UTF-8 at byte 1"),
+    ],
+)
+def test_a_broken_conll_file_is_told_in_one_line(text, message, tmp_path):
+    (tmp_path / "a.conll").write_bytes(text)
+    with pytest.raises(UserError, match=message):
+        read_conll(tmp_path / "a.conll", "tokens", "tags")
+
+
+def write(path, rows):
+    path.write_text("\n\n".join("\n".join(f"{word} {tag}" for word, tag in row) for row in rows))
+    return TokenClassification(str(path))
+
+
+def test_the_tags_are_those_of_the_data_o_first(tmp_path):
+    task = write(tmp_path / "a.conll", [[("a", "I-B"), ("b", "B-B")], [("c", "O"), ("d", "B-A")]])
+    assert task.classes == ("O", "B-A", "B-B", "I-B")
+
+
+def test_tags_of_another_scheme_are_refused(tmp_path):
+    task = write(tmp_path / "a.conll", [[("a", "NOUN"), ("b", "VERB")]])
+    with pytest.raises(UserError, match="scheme: 'NOUN' is no tag of IOB2"):
+        _ = task.classes
+    assert TokenClassification(task.data, scheme="words").classes == ("NOUN", "VERB")
+
+
+def test_words_without_their_tags_are_told_with_their_row(tmp_path, catalog, model_folder):
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"tokens": ["a", "b"], "tags": ["O", "B-X"]}\n{"tokens": ["a", "b"], "tags": ["O"]}\n')
+    task = TokenClassification(str(path))
+    processor = catalog.build("backbones", "transformers", {"path": str(model_folder("bert"))}).load_processor()
+    with pytest.raises(UserError, match="row 2: 2 words and 1 tags"):
+        task.encode(task.named(["data-0", "data-1"]), processor)
+
+
+def test_words_that_were_cut_off_count_as_outside(tmp_path, catalog, model_folder):
+    task = write(tmp_path / "a.conll", [[("a", "O"), ("b", "B-X")]] * 2 + [[(letter, "B-X") for letter in "abcdefgh"]])
+    task.max_length = 6
+    processor = catalog.build("backbones", "transformers", {"path": str(model_folder("bert"))}).load_processor()
+    encoded = task.encode(task.named(["data-2"]), processor)
+    answers = [np.eye(2, dtype=np.float32)[[1, 1, 1, 1]]]
+    scored = task.score(answers, encoded)
+    assert scored.predictions[0]["prediction"] == ["B-X"] * 4 + ["O"] * 4
+    assert value(scored.measurements, "recall") == 0.5
+    assert value(scored.measurements, "token_accuracy") == 0.5
+
+
+def test_the_loss_is_the_mean_over_words_whatever_the_batch():
+    task = TokenClassification("nothing")
+    labels = torch.tensor([[-100, 1, 0, -100], [-100, 1, -100, -100]])
+    logits = torch.randn(2, 4, 2)
+    outputs = type("Output", (), {"logits": logits})
+    whole = task.loss(outputs, {"labels": labels})
+    parts = [(type("Output", (), {"logits": logits[row : row + 1]}), {"labels": labels[row : row + 1]}) for row in range(2)]
+    weights = [task.terms(batch) for _, batch in parts]
+    assert weights == [2, 1]
+    assert torch.allclose(whole, sum(weight * task.loss(out, batch) for weight, (out, batch) in zip(weights, parts, strict=True)) / 3)
+    by_hand = -torch.log_softmax(logits, -1)[[0, 0, 1], [1, 2, 1], [1, 0, 1]].mean()
+    assert torch.allclose(whole, by_hand)
+
+
+def test_single_words_are_scored_by_their_tags(tmp_path):
+    task = TokenClassification(write(tmp_path / "a.conll", [[("a", "NOUN"), ("b", "VERB"), ("c", "NOUN")]]).data, scheme="words")
+    encoded = Encoded({}, Ragged.of([[0, 1, 0]], padding=-100), ("data-0",), np.ones(1))
+    scored = task.score([np.eye(2, dtype=np.float32)[[0, 0, 0]]], encoded)
+    assert value(scored.measurements, "f1") == pytest.approx((0.8 + 0.0) / 2)
