@@ -135,6 +135,7 @@ class Learner:
         self._call: Callable[..., Any] = model
         self._still: list[nn.Module] = []
         self._frozen_statistics = False
+        self._precision = "fp32"
 
     # -- modules ---------------------------------------------------------------------------------------------------------
 
@@ -238,11 +239,34 @@ class Learner:
 
         Where the network hears sounds of unequal length, `.frames` tells how many frames of each row are real.
         """
+        return self._through(self._call, batch)
+
+    def _through(self, call: Callable[..., Any], batch: Mapping[str, Tensor]) -> Any:
         left_out = ASIDE if self.masked else (*ASIDE, "attention_mask")
-        outputs = self._call(**{name: value for name, value in batch.items() if name not in left_out})
+        inputs = {name: value for name, value in batch.items() if name not in left_out}
+        if self._precision == "fp32":
+            outputs = call(**inputs)
+        else:
+            import torch
+
+            with torch.autocast(self.device.type, torch.bfloat16 if self._precision == "bf16" else torch.float16):
+                outputs = call(**inputs)
         if self.frames is not None and "attention_mask" in batch:
             outputs.frames = self.frames(batch["attention_mask"].sum(1))
         return outputs
+
+    def compiled(self, backend: str) -> Callable[[Mapping[str, Tensor]], Any]:
+        """Give what `forward` does, compiled for the modules that are there now; later changes of them need it anew."""
+        import torch
+
+        # What was compiled before would count towards torch's limit of versions.
+        torch.compiler.reset()
+        call = torch.compile(self._call, backend=backend)
+        return lambda batch: self._through(call, batch)
+
+    def compute_in(self, precision: str) -> None:
+        """Let forward passes compute in `fp32`, `bf16` or `fp16`; weights stay what they are."""
+        self._precision = precision
 
     def forward_through(self, call: Callable[..., Any]) -> None:
         """Let forward passes go through `call`, which wraps the model, instead of the model itself."""
@@ -257,6 +281,16 @@ class Learner:
                 for inner, parameter in module.named_parameters():
                     if id(parameter) not in active:
                         yield f"heads.{task}.{name}.{inner}", parameter
+
+    def named_buffers(self) -> Iterator[tuple[str, Tensor]]:
+        """Yield every buffer once; those of heads not in place as `heads.<task>.<name>`."""
+        yield from self.model.named_buffers()
+        active = {id(buffer) for buffer in self.model.buffers()}
+        for task, modules in self.heads.items():
+            for name, module in modules.items():
+                for inner, buffer in module.named_buffers():
+                    if id(buffer) not in active:
+                        yield f"heads.{task}.{name}.{inner}", buffer
 
     def trainable(self) -> Iterator[tuple[str, nn.Parameter]]:
         """Yield name and parameter of all that trains, tied weights once."""

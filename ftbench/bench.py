@@ -10,11 +10,12 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from .computing import compute_as
 from .loading import Loader
 from .seeding import seed_all
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     import torch
     from numpy.typing import NDArray
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from .backbone import Backbone, Learner
     from .catalog import Catalog
     from .encoded import Encoded
+    from .measurement import Measurement
     from .meter import Trace, Watch
     from .phases import Phases
     from .strategy import Strategy
@@ -59,7 +61,7 @@ class Bench:
         *,
         seed: int,
         device: torch.device,
-        after_step: Callable[[Bench, Learner, int, Trace], None],
+        after_step: Callable[[Bench, Learner, Loader, int, Trace], Sequence[Measurement] | None],
     ) -> None:
         self.stage = 0
         """Number of the stage at hand, from 0."""
@@ -113,6 +115,7 @@ class Bench:
         seed_all(self.seed, self.stage, 1)
         ground = self._grounds[self.stage]
         learner = (backbone or self._backbone).load(ground.task.outputs, ground.task.answer)
+        compute_as(ground.training, learner, self.device)
         learner.model.to(self.device)
         learner.adopt_head(ground.label, learner)
         learner.activate(ground.label, ground.task)
@@ -125,18 +128,20 @@ class Bench:
         """Load the backbone's weights once more, under the head of its language model.
 
         Raises:
-            NotApplicable: it has none.
+            NotApplicable: it has none, or the protocol cannot be followed with it.
         """
         seed_all(self.seed, self.stage, 3)
         learner = self._backbone.load_language_model()
+        compute_as(self.training, learner, self.device)
         learner.model.to(self.device)
         return learner
 
     def train(self, learner: Learner, strategy: Strategy, *, loader: Loader | None = None) -> Trace:
         """Run the shared loop on the stage at hand, or on the batches of `loader`.
 
-        A second learner is trained at the strategy's own rate. Dropout draws from a generator seeded here, so that work
-        done before does not change it.
+        A second learner is trained at the strategy's own rate. Where the protocol goes by the validation split, so does every
+        training on the stage's own task; another lesson has nothing to go by: it makes all its steps and keeps the last weights.
+        Dropout draws from a generator seeded here, so that work done before does not change it.
         """
         from .training import fit
 
@@ -144,7 +149,7 @@ class Bench:
         if loader is None:
             loader = self.loader() if main else self.loader(learner=learner, lr=strategy.lr(learner.card))
         seed_all(self.seed, self.stage, 2)
-        trace = fit(learner, loader, strategy, partial(self._after_step, self, learner), self._grounds[self.stage].label)
+        trace = fit(learner, loader, strategy, partial(self._after_step, self, learner, loader), self._grounds[self.stage].label)
         if main:
             self._watch.traces.append(trace)
         return trace

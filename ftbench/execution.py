@@ -18,6 +18,7 @@ import numpy as np
 
 from .bench import Bench, Ground
 from .classification import ClassificationTask
+from .computing import compute_as
 from .encoding import Prepared, prepare_data
 from .errors import Diverged, NotApplicable
 from .fingerprint import environment
@@ -26,14 +27,15 @@ from .meter import Trace, Watch
 from .phases import Phases
 from .record import Curve, Failure, Retention
 from .seeding import seed_all
-from .suite import Training
+from .suite import Training, goes_by_validation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from .backbone import Backbone, Learner
     from .catalog import Catalog
     from .encoded import Encoded
+    from .loading import Loader
     from .meter import Meter
     from .spec import Spec
     from .strategy import Strategy
@@ -124,7 +126,7 @@ class Execution:
         matrix, scored = self._stages(strategy, learner, tests, bench)
         with self.phases.phase("save"):
             _write_predictions(folder / "predictions.jsonl.gz", scored)
-        measurements = [*self._scores(scored, matrix)]
+        measurements = [*self._scores(scored, matrix), *self._steps_made()]
         for meter in self.meters:
             measurements.extend(meter.stop())
         return {
@@ -140,13 +142,14 @@ class Execution:
         for number, (stage, task) in enumerate(zip(self.trial.stages, tasks, strict=True)):
             seed_all(self.trial.seed, number)
             donor = backbone.load(task.outputs, task.answer)
+            training = Training(**stage.training)
+            compute_as(training, donor, self.device)
             learner = learner or donor
             learner.adopt_head(stage.task.label, donor)
             data = self._prepare_data(task, backbone, learner.processor)
             self.split_hashes[stage.task.label] = data.split_hash
             encode = partial(self._encode, task)
-            training = Training(**stage.training)
-            _adapt(task, training, data.encoded["train"])
+            _adapt(task, training, data.encoded)
             grounds.append(Ground(stage.task.label, task, training, _visible(data), encode))
             tests[stage.task.label] = data.encoded["test"]
         assert learner is not None
@@ -185,6 +188,7 @@ class Execution:
             learner.activate(ground.label, ground.task)
             with self.phases.phase("train"):
                 strategy.fit(learner, bench)
+            self._end_steps(number)
             last = number + 1 == len(self.grounds)
             if last:
                 with self.phases.phase("finish"):
@@ -209,24 +213,43 @@ class Execution:
         learner.activate(ground.label, ground.task)
         return ground.task.score(predict(learner, ground.task, encoded, ground.training.eval_batch_size), encoded)
 
-    def _after_step(self, bench: Bench, learner: Learner, step: int, trace: Trace) -> None:
-        if learner is not self.watch.learner:
+    def _after_step(self, bench: Bench, learner: Learner, loader: Loader, step: int, trace: Trace) -> Sequence[Measurement]:
+        """Score the validation split where it is time for it, and tell the runner how far the training is."""
+        main = learner is self.watch.learner
+        scores: Sequence[Measurement] = ()
+        if main or goes_by_validation(loader.training):
+            scores = self._validate(bench, learner, loader, step, trace)
+        if main:
+            self._tell_step(bench.stage, step, trace)
+        else:
             self._give_a_sign()
-            return
-        ground = self.grounds[bench.stage]
-        steps = self.stage_steps[bench.stage]
-        times = ground.training.validations
-        if "validation" in ground.open and times and (step * times) // steps > ((step - 1) * times) // steps:
-            with self.phases.phase("validate"):
-                scored = self._score(learner, ground, ground.open["validation"])
-            point = {m.name: m.value for m in scored.measurements if m.value is not None}
-            trace.validation.append({"step": float(step), **point})
-            learner.train()
-        now = time.monotonic()
+        return scores
+
+    def _validate(self, bench: Bench, learner: Learner, loader: Loader, step: int, trace: Trace) -> Sequence[Measurement]:
+        ground, times = self.grounds[bench.stage], loader.training.validations
+        due = times and (step * times) // loader.steps > ((step - 1) * times) // loader.steps
+        if not due or "validation" not in ground.open or loader.task is not ground.task:
+            return ()
+        with self.phases.phase("validate"):
+            scored = self._score(learner, ground, bench.encoded("validation", learner=learner))
+        learner.train()
+        point = {m.name: m.value for m in scored.measurements if m.value is not None}
+        trace.validation.append({"step": float(step), **point})
+        return scored.measurements
+
+    def _tell_step(self, stage: int, step: int, trace: Trace) -> None:
+        steps, now = self.stage_steps[stage], time.monotonic()
         if (now - self.last_event > 0.25 or step == steps) and trace.task_losses:
             self.last_event = now
-            done, total = sum(self.stage_steps[: bench.stage]) + step, sum(self.stage_steps)
+            done, total = sum(self.stage_steps[:stage]) + step, sum(self.stage_steps)
             self.emit({"event": "step", "step": done, "steps": total, "loss": trace.task_losses[-1]})
+
+    def _end_steps(self, stage: int) -> None:
+        """Leave the steps of a stage that stopped early out of those still to come."""
+        trace = next((trace for trace in reversed(self.watch.traces) if trace.task == self.grounds[stage].label), None)
+        if trace is not None and len(trace.losses) < trace.planned:
+            self.stage_steps[stage] = len(trace.losses)
+            self._tell_step(stage, len(trace.losses), trace)
 
     def _give_a_sign(self) -> None:
         """Tell the runner that a second learner is being trained: time without a sign is limited."""
@@ -242,6 +265,18 @@ class Execution:
             return list(next(iter(scored.values())).measurements)
         found = [replace(m, task=label) for label, s in scored.items() for m in s.measurements]
         return found + sequence_measurements(matrix, _primary(scored[self.grounds[0].label], self.grounds[0].task.primary))
+
+    def _steps_made(self) -> list[Measurement]:
+        """Count the steps of each stage that could have stopped early."""
+        stopping = {ground.label for ground in self.grounds if ground.training.early_stopping}
+        return [
+            Measurement(
+                "training_steps", float(len(trace.losses)), "steps", method=f"steps made of {trace.planned} planned", scope="train",
+                task=trace.task if self.trial.is_sequence else "",
+            )
+            for trace in self.watch.traces
+            if trace.task in stopping
+        ]  # fmt: skip
 
     def _retention(self, matrix: list[list[float | None]]) -> dict[str, Any] | None:
         if not self.trial.is_sequence:
@@ -300,14 +335,16 @@ def sequence_measurements(matrix: list[list[float | None]], primary: Measurement
     ]
 
 
-def _adapt(task: Task, training: Training, train: Encoded) -> None:
+def _adapt(task: Task, training: Training, data: Mapping[str, Encoded]) -> None:
     """Let the task's loss follow the protocol.
 
     Raises:
-        NotApplicable: the protocol asks for what only a classification has.
+        NotApplicable: the protocol asks for what only a classification has, or for a validation split where there is none.
     """
+    if goes_by_validation(training) and "validation" not in data:
+        raise NotApplicable("plateau, early stopping and the best weights go by a validation split, and the task has none")
     if isinstance(task, ClassificationTask):
-        task.train_as(training, np.asarray(train.labels))
+        task.train_as(training, np.asarray(data["train"].labels))
     elif training.label_smoothing or training.class_weights != "none":
         raise NotApplicable("label smoothing and class weights are for classifications")
 
@@ -336,7 +373,7 @@ def _curve(trace: Trace, trial: Trial) -> Curve:
         for begin, end in pairwise(edges)
         if np.isfinite(trace.losses[begin:end]).all()
     )
-    return Curve(trace.task, points, tuple(trace.validation))
+    return Curve(trace.task, points, tuple(trace.validation), trace.planned, len(trace.task_losses), trace.kept, trace.skipped)
 
 
 def _write_predictions(path: Path, scored: Mapping[str, Scored]) -> None:

@@ -31,6 +31,12 @@ class Trace:
     """Seconds of the step spent making the batch."""
     validation: list[dict[str, float]] = field(default_factory=list)
     """Scores on the validation split: step, then metric → value."""
+    planned: int = 0
+    """Steps the protocol asks for."""
+    kept: int | None = None
+    """The step whose weights were put back at the end; None where the last are kept."""
+    skipped: int = 0
+    """Steps left out because a gradient overflowed fp16."""
     order_hash: str = ""
     """Hash of the order in which examples were seen."""
     trained: dict[str, int] = field(default_factory=dict)

@@ -41,6 +41,14 @@ class Curve:
     """`step`, `examples`, `seconds`, `task_loss`, `loss`; each loss the mean since the point before."""
     validation: tuple[dict[str, float], ...]
     """`step` and the task's metrics on the validation split."""
+    planned: int = 0
+    """Steps the protocol asks for."""
+    made: int = 0
+    """Steps made: fewer where training stopped early."""
+    kept: int | None = None
+    """The step whose weights were kept, where the protocol keeps those that are best on the validation split."""
+    skipped: int = 0
+    """Steps left out because a gradient overflowed fp16."""
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,8 @@
 Options are the dataclass fields of a strategy, each with a docstring; state is set in `prepare`. The core makes a fresh
 instance for each trial and trains every stage of a sequence, for every strategy. The moments, in order:
 
-    prepare → for each stage: [param_groups → optimizer → for each step: before_step → loss → after_backward]
+    prepare → for each stage: [param_groups → optimizer → for each step: before_step → loss → after_backward
+            → state (when the weights are the best so far) → load_state (when they are put back)]
             → end_stage (when another stage follows) → finish
 """
 
@@ -114,6 +115,12 @@ class Strategy(ABC):
 
     def after_backward(self, learner: Learner, step: int) -> None:
         """Act on the gradients, before clipping and the update."""
+
+    def state(self) -> Any:
+        """Give what of the strategy's own moves in training beside parameters and buffers, so that it can be put back."""
+
+    def load_state(self, state: Any) -> None:
+        """Put back what `state` gave, after the weights of that step."""
 
     def end_stage(self, learner: Learner, bench: Bench) -> None:
         """Look back on the stage just learnt; called when another stage follows."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from .catalog import Catalog, option_names, suggestion
 from .errors import PluginError, SuiteError
 from .suite import (
+    OF_THE_LEARNER,
     BackboneChoice,
     Limits,
     Machine,
@@ -95,7 +96,7 @@ class _Reader:
             self.mistakes.append("name: must be 1 to 64 letters, digits, '.', '_' or '-', the first a letter or digit")
         parts = {key: self._table(key, cls, table.get(key, {})) for key, cls in _TABLES.items()}
         if parts["training"] is not None:
-            self._check_length(parts["training"], "training")
+            self._check_training(parts["training"], "training")
         if parts["limits"] is not None:
             self._check_limits(parts["limits"])
         if parts["measure"] is not None:
@@ -104,6 +105,7 @@ class _Reader:
         strategies, sequences = self._strategies(table), self._sequences(table)
         seeds = self._seeds(table)
         self._cross_check(backbones, tasks, strategies, sequences)
+        self._check_sequences(parts["training"], tasks, sequences)
         profile = table.get("profile", "normal")
         if profile not in ("smoke", "normal", "publish"):
             self.mistakes.append(f"profile: must be 'smoke', 'normal' or 'publish', got {profile!r}")
@@ -143,11 +145,22 @@ class _Reader:
             inside = "options." if re.split(r"[.\[]", where)[0] in nested else ""
             self.mistakes.append(f"{place}{inside}{where}: {mistake}")
 
-    def _check_length(self, training: Training, place: str) -> None:
+    def _check_training(self, training: Training, place: str) -> None:
         if (training.epochs is None) == (training.steps is None):
             self.mistakes.append(f"{place}: give either epochs or steps")
         if training.batch_size % training.accumulation:
             self.mistakes.append(f"{place}.accumulation: must divide batch_size {training.batch_size}")
+        if training.schedule == "plateau":
+            self._check_validations(training, place, f"schedule 'plateau' with patience {training.patience}", training.patience + 2)
+        if training.early_stopping:
+            self._check_validations(training, place, f"early_stopping = {training.early_stopping}", training.early_stopping + 2)
+        if training.keep == "best":
+            self._check_validations(training, place, "keep = 'best'", 2)
+
+    def _check_validations(self, training: Training, place: str, what: str, needed: int) -> None:
+        """Refuse what could happen at the last validation only, when nothing is left that it could change."""
+        if training.validations < needed:
+            self.mistakes.append(f"{place}.validations: {what} needs {needed} or more to change anything, got {training.validations}")
 
     def _check_limits(self, limits: Limits) -> None:
         for item in fields(limits):
@@ -265,7 +278,7 @@ class _Reader:
                 )  # fmt: skip
                 found.append(task)
                 if training is not None and own and not self.mistakes:
-                    self._check_length(task_training(training, task), f"{place}.training")
+                    self._check_training(task_training(training, task), f"{place}.training")
         self._unique("task", [choice.label for choice in found])
         return tuple(found)
 
@@ -339,6 +352,18 @@ class _Reader:
                             self.mistakes.append(
                                 f"{kind}[{number}].{key}: {name!r} is no label of this suite{suggestion(name, labels[key])}"
                             )
+
+    def _check_sequences(self, training: Training | None, tasks: Sequence[TaskChoice], sequences: Sequence[SequenceChoice]) -> None:
+        """Refuse tasks whose own protocols would want one learner to be two."""
+        if training is None or self.mistakes:
+            return
+        own = {task.label: task_training(training, task) for task in tasks}
+        for number, sequence in enumerate(sequences, 1):
+            for key in OF_THE_LEARNER:
+                wanted = {repr(getattr(own[label], key)): label for label in reversed(sequence.tasks)}
+                if len(wanted) > 1:
+                    asked = " and ".join(f"{label!r} asks for {value}" for value, label in reversed(wanted.items()))
+                    self.mistakes.append(f"sequence[{number}].tasks: one learner has one training.{key}, and {asked}")
 
 
 def _key(key: str) -> str:

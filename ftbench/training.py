@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from .computing import training_pass
 from .errors import Diverged
+from .judge import Judge
+from .kept import Kept
 from .meter import Trace
 from .optimizers import make_optimizer
+from .scaling import Scaling
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
     from torch import Tensor
@@ -22,86 +26,128 @@ if TYPE_CHECKING:
 
     from .backbone import Learner
     from .encoded import Encoded
-    from .loading import Loader
+    from .loading import Loader, Portion
+    from .measurement import Measurement
     from .strategy import Strategy
     from .suite import Training
-    from .task import Lesson, Task
+    from .task import Task
+
+    AfterStep = Callable[[int, Trace], Sequence[Measurement] | None]
 
 WINDOW = 20
 """Steps between two looks at a GPU: each look waits for it."""
 
 
-def fit(learner: Learner, loader: Loader, strategy: Strategy, after_step: Callable[[int, Trace], None], label: str) -> Trace:
+def fit(learner: Learner, loader: Loader, strategy: Strategy, after_step: AfterStep, label: str) -> Trace:
     """Train `learner` on `loader` as `strategy` wants it.
 
     Args:
         learner: changed in place.
         loader: the batches, and the protocol they were made by.
         strategy: asked at each moment of its contract.
-        after_step: called with the number of steps done and the trace so far.
+        after_step: called with the number of steps done and the trace so far; gives the scores on the validation split where
+            it is time for them.
         label: the task's label, for the trace.
 
     Raises:
         Diverged: the loss is infinite or not a number.
+        UserError: the task does not give the metric that is watched, or the machine has no compiler where one is needed.
     """
-    training = loader.training
-    groups = strategy.param_groups(learner)
-    optimizer = strategy.optimizer(learner, groups) or make_optimizer(groups, training)
-    rates = [group["lr"] for group in optimizer.param_groups]
-    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-    names = {id(parameter): name for name, parameter in learner.named_parameters()}
-    trace = Trace(
-        label,
-        loader.task.unit,
-        order_hash=loader.order_hash(),
-        trained={names[id(parameter)]: parameter.numel() for parameter in parameters},
-    )
-    pending: list[tuple[Tensor, Tensor]] = []
-    on_gpu = learner.device.type == "cuda"
-    learner.train()
-    portions = iter(loader)
-    for step in range(loader.steps):
-        started = time.perf_counter()
-        step_portions = next(portions)
-        waited = time.perf_counter() - started
-        factor = rate(step, loader.steps, training)
-        for group, base in zip(optimizer.param_groups, rates, strict=True):
+    return _Loop(learner, loader, strategy, label).run(after_step)
+
+
+class _Loop:
+    """One training under way."""
+
+    def __init__(self, learner: Learner, loader: Loader, strategy: Strategy, label: str) -> None:
+        self.learner, self.loader, self.strategy = learner, loader, strategy
+        self.training = loader.training
+        groups = strategy.param_groups(learner)
+        self.optimizer = strategy.optimizer(learner, groups) or make_optimizer(groups, self.training)
+        self.rates = [group["lr"] for group in self.optimizer.param_groups]
+        self.parameters = [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
+        self.names = {id(parameter): name for name, parameter in learner.named_parameters()}
+        self.trace = Trace(
+            label,
+            loader.task.unit,
+            planned=loader.steps,
+            order_hash=loader.order_hash(),
+            trained={self.names[id(parameter)]: parameter.numel() for parameter in self.parameters},
+        )
+        self.pending: list[tuple[Tensor, Tensor]] = []
+        self.on_gpu = learner.device.type == "cuda"
+        self.judge = Judge(self.training)
+        self.kept: Kept | None = None
+        self.forward = training_pass(self.training, learner)
+        self.scaling = Scaling(self.optimizer, self.parameters, learner.device) if self.training.precision == "fp16" else None
+
+    def run(self, after_step: AfterStep) -> Trace:
+        trace, steps = self.trace, self.loader.steps
+        self.learner.train()
+        portions = iter(self.loader)
+        for step in range(steps):
+            started = time.perf_counter()
+            step_portions = next(portions)
+            waited = time.perf_counter() - started
+            self._step(step, step_portions)
+            if not self.on_gpu or step + 1 == steps or (step + 1) % WINDOW == 0:
+                _settle(trace, self.pending, step)
+            trace.units.append(sum(portion.units for portion in step_portions))
+            trace.waiting.append(waited)
+            trace.seconds.append(time.perf_counter() - started)
+            scores = after_step(step + 1, trace)
+            if scores and self.judge.see(scores):
+                self.kept = Kept(self.learner, self.strategy, self.parameters, step + 1)
+            if self.judge.stops:
+                _settle(trace, self.pending, step)
+                break
+        self._end()
+        return trace
+
+    def _step(self, step: int, portions: list[Portion]) -> None:
+        factor = self.judge.factor * rate(step, self.loader.steps, self.training)
+        for group, base in zip(self.optimizer.param_groups, self.rates, strict=True):
             group["lr"] = base * factor * group.get("lr_scale", 1.0)
-        strategy.before_step(learner, step)
-        pending.append(_backward(learner, strategy, loader.task, step_portions))
-        strategy.after_backward(learner, step)
-        if training.clip is not None:
-            norm = torch.nn.utils.clip_grad_norm_(parameters, training.clip)
-            if not on_gpu and not math.isfinite(norm):
-                _settle(trace, pending, step)
-                raise Diverged(_broken_gradient(parameters, names, trace, step))
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-        last = step + 1 == loader.steps
-        if not on_gpu or last or (step + 1) % WINDOW == 0:
-            _settle(trace, pending, step)
-        trace.units.append(sum(portion.units for portion in step_portions))
-        trace.waiting.append(waited)
-        trace.seconds.append(time.perf_counter() - started)
-        after_step(step + 1, trace)
-    return trace
+        self.strategy.before_step(self.learner, step)
+        self.pending.append(self._backward(portions))
+        if self.scaling is None or self.scaling.fits():
+            self._update(step)
+        self.optimizer.zero_grad(set_to_none=True)
 
+    def _backward(self, portions: list[Portion]) -> tuple[Tensor, Tensor]:
+        """Accumulate the gradient of one optimizer step; gives the task's loss and what was minimised."""
+        task_total = total = torch.zeros((), device=self.learner.device)
+        for portion in portions:
+            outputs = self.forward(portion.batch)
+            task_loss = self.loader.task.loss(outputs, portion.batch)
+            loss = self.strategy.loss(self.learner, portion.batch, outputs, task_loss)
+            share = loss if portion.share == 1 else loss * portion.share
+            torch.autograd.backward(share if self.scaling is None else self.scaling.scaled(share))
+            task_total = task_total + task_loss.detach() * portion.share
+            total = total + loss.detach() * portion.share
+        return task_total, total
 
-def _backward(learner: Learner, strategy: Strategy, task: Lesson, portions: list[Any]) -> tuple[Tensor, Tensor]:
-    """Accumulate the gradient of one optimizer step; gives the task's loss and what was minimised."""
-    task_total = total = torch.zeros((), device=learner.device)
-    for portion in portions:
-        outputs = learner.forward(portion.batch)
-        task_loss = task.loss(outputs, portion.batch)
-        loss = strategy.loss(learner, portion.batch, outputs, task_loss)
-        (loss if portion.share == 1 else loss * portion.share).backward()
-        task_total = task_total + task_loss.detach() * portion.share
-        total = total + loss.detach() * portion.share
-    return task_total, total
+    def _update(self, step: int) -> None:
+        self.strategy.after_backward(self.learner, step)
+        if self.training.clip is not None:
+            norm = torch.nn.utils.clip_grad_norm_(self.parameters, self.training.clip)
+            if not self.on_gpu and not math.isfinite(norm):
+                _settle(self.trace, self.pending, step)
+                raise Diverged(_broken_gradient(self.parameters, self.names, self.trace, step))
+        self.optimizer.step()
+
+    def _end(self) -> None:
+        if self.scaling is not None:
+            self.trace.skipped = self.scaling.skipped
+        if self.kept is not None:
+            self.kept.put_back(self.learner, self.strategy)
+            self.trace.kept = self.kept.step
 
 
 def _settle(trace: Trace, pending: list[tuple[Tensor, Tensor]], step: int) -> None:
     """Read the losses of the steps since the last look; on a GPU this waits for it."""
+    if not pending:
+        return
     task_losses, losses = torch.stack([torch.stack(pair) for pair in pending]).T.tolist()
     trace.task_losses.extend(task_losses)
     trace.losses.extend(losses)
@@ -127,7 +173,10 @@ def _broken_gradient(parameters: list[Parameter], names: dict[int, str], trace: 
 
 
 def rate(step: int, steps: int, training: Training) -> float:
-    """Give the factor on the learning rate at `step` (from 0): a linear warm-up, then the schedule down to 0."""
+    """Give the factor on the learning rate at `step` (from 0): a linear warm-up, then the schedule down to 0.
+
+    The falls of `plateau` are not in it: they depend on how the training goes.
+    """
     warm = math.ceil(training.warmup * steps)
     if step < warm:
         return (step + 1) / warm

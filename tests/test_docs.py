@@ -100,7 +100,8 @@ def test_every_field_of_a_suite_is_in_its_tables_with_its_default():
             row = next(line for line in text.splitlines() if f"`{prefix}{option.name}`" in line)
             default = option.default_factory() if option.default is dataclasses.MISSING else option.default
             if default is not None and option.name not in ("epochs", "steps", "meters"):
-                assert str(list(default) if isinstance(default, tuple) else default).strip("'") in row, row
+                shown = str(default).lower() if isinstance(default, bool) else str(list(default) if isinstance(default, tuple) else default)
+                assert shown.strip("'") in row, row
 
 
 def test_every_suite_is_in_the_table_of_suites():

@@ -3,11 +3,11 @@
 import gzip
 import json
 import tomllib
-from dataclasses import replace
 
 import pytest
 from ftbench import Measurement, Plugins, Record, Selection
 from ftbench.execution import carry_out, perform, sequence_measurements
+from ftbench.judge import Judge
 from ftbench.spec import Spec
 from ftbench.suite_file import parse_suite
 from ftbench.trial import plan
@@ -19,12 +19,14 @@ ACCURACY = Measurement("accuracy", 1.0, "1", "higher")
 
 @pytest.fixture
 def carried(catalog, tmp_path):
-    """Carry out the first trial of a tiny suite."""
+    """Carry out the first trial of a tiny suite, or the trial that is given."""
 
-    def carry(strategies, catalog=catalog, knobs="", **changes):
-        text = TINY.format(name="x", seeds="[0]", steps=6, limit="1m", strategies=strategies)
-        text = text.replace("batch_size = 8", f"batch_size = 8\n{knobs}")
-        trial = replace(plan(parse_suite(tomllib.loads(text), catalog), catalog)[0], **changes)
+    def carry(strategies, catalog=catalog, knobs="", validation_size=20, steps=6, trial=None):
+        if trial is None:
+            text = TINY.format(name="x", seeds="[0]", steps=steps, limit="1m", strategies=strategies)
+            text = text.replace("batch_size = 8", f"batch_size = 8\n{knobs}")
+            text = text.replace("validation_size = 20", f"validation_size = {validation_size}")
+            trial = plan(parse_suite(tomllib.loads(text), catalog), catalog)[0]
         events = []
         outcome = carry_out(Spec(trial, "cpu", str(tmp_path / "cache")), catalog, tmp_path, events.append)
         return trial, outcome, events
@@ -128,3 +130,100 @@ def test_where_a_task_has_no_score_a_sequence_has_none_and_says_so():
     found = sequence_measurements([[None, None], [0.4, 0.2]], ACCURACY)
     assert [m.value for m in found] == [None, None, None]
     assert found[1].reason == "accuracy has no value for one of the tasks"
+
+
+def test_a_training_that_stopped_early_says_so_and_its_progress_ends_where_it_did(carried):
+    # At this rate the validation cannot become better by one nat.
+    _, outcome, events = carried('[[strategy]]\nuse = "frozen"\n', knobs="validations = 6\nearly_stopping = 2\nmin_delta = 1.0")
+    (curve,) = outcome["curves"]
+    assert (curve["made"], curve["planned"], curve["kept"]) == (3, 6, None)
+    assert [point["step"] for point in curve["points"]] == [1, 2, 3]
+    assert [point["step"] for point in curve["validation"]] == [1, 2, 3]
+    made = next(m for m in outcome["measurements"] if m["name"] == "training_steps")
+    assert (made["value"], made["method"]) == (3, "steps made of 6 planned")
+    assert (events[-1]["step"], events[-1]["steps"]) == (3, 3)
+
+
+SEQUENCE = """
+[[strategy]]
+use = "lpft"
+[[task]]
+use = "digits"
+label = "more"
+train_size = 40
+validation_size = 20
+test_size = 60
+[[sequence]]
+label = "both"
+tasks = ["digits", "more"]
+"""
+
+
+def test_a_stage_that_stopped_early_leaves_its_steps_out_of_those_to_come(carried, catalog):
+    # The first task stops in the probe of `lpft`, with the backbone frozen; the second trains it all the same.
+    first = "train_size = 40\ntraining = { early_stopping = 1, validations = 6, min_delta = 9.0 }"
+    text = TINY.format(name="x", seeds="[0]", steps=6, limit="1m", strategies=SEQUENCE).replace("train_size = 40", first, 1)
+    trial = next(trial for trial in plan(parse_suite(tomllib.loads(text), catalog), catalog) if trial.is_sequence)
+    _, outcome, events = carried('[[strategy]]\nuse = "full"\n', trial=trial)
+    assert outcome["status"] == "ok", outcome["failure"]
+    assert [(curve["made"], curve["planned"]) for curve in outcome["curves"]] == [(2, 6), (6, 6)]
+    steps = [(event["step"], event["steps"]) for event in events if event["event"] == "step"]
+    assert (2, 8) in steps
+    assert steps[-1] == (8, 8)
+    counted = {m["name"]: m["value"] for m in outcome["measurements"]}
+    assert counted["trainable_backbone_parameters"] > 400_000
+    assert [m["task"] for m in outcome["measurements"] if m["name"] == "training_steps"] == ["digits"]
+
+
+def test_the_weights_of_the_best_validation_are_those_that_are_scored(carried):
+    def scored(knobs="", **changes):
+        knobs = f'schedule = "constant"\nwarmup = 0.0\n{knobs}'
+        _, outcome, _ = carried('[[strategy]]\nuse = "full"\nlr = 0.01\n', knobs=knobs, **changes)
+        assert outcome["status"] == "ok"
+        return outcome["curves"][0], next(m["value"] for m in outcome["measurements"] if m["name"] == "loss")
+
+    curve, kept = scored('validations = 6\nkeep = "best"')
+    best = min(curve["validation"], key=lambda point: point["loss"])
+    assert curve["kept"] == best["step"] < 6
+    assert kept == scored(steps=int(best["step"]))[1]
+    assert kept != scored()[1]
+
+
+@pytest.mark.parametrize(("knob", "tolerance"), [('precision = "bf16"', 0.02), ("dropout = 0.05", 0.2)])
+def test_how_a_learner_computes_reaches_the_trial_its_id_and_its_record(knob, tolerance, carried):
+    trials, losses = [], []
+    for knobs in ("", knob):
+        trial, outcome, _ = carried('[[strategy]]\nuse = "full"\n', knobs=knobs)
+        assert outcome["status"] == "ok", outcome["failure"]
+        trials.append(trial.id)
+        losses.append(outcome["curves"][0]["points"][-1]["task_loss"])
+    assert trials[0] != trials[1]
+    assert losses[0] != losses[1]
+    assert losses[0] == pytest.approx(losses[1], rel=tolerance)
+
+
+JUDGED = 'schedule = "plateau"\nvalidations = 6'
+
+
+def test_a_protocol_that_goes_by_validation_is_not_applicable_without_one(carried):
+    _, outcome, _ = carried('[[strategy]]\nuse = "frozen"\n', knobs=JUDGED, validation_size=0)
+    assert outcome["status"] == "not-applicable"
+    assert outcome["failure"]["message"].endswith("go by a validation split, and the task has none")
+
+
+def test_a_metric_the_task_does_not_give_is_one_line_of_the_trial(carried):
+    _, outcome, _ = carried('[[strategy]]\nuse = "frozen"\n', knobs=f'{JUDGED}\nwatch = "bleu"')
+    assert outcome["failure"]["kind"] == "UserError"
+    message = outcome["failure"]["message"]
+    assert message.startswith("training.watch: 'bleu' is no metric that could be watched; this task gives accuracy, ")
+    assert message.endswith(", loss")
+
+
+def test_a_teacher_goes_by_validations_of_its_own(carried, monkeypatch):
+    seen = []
+    monkeypatch.setattr(Judge, "see", lambda judge, *arguments: seen.append(judge))
+    for knobs, trainings, validations in ((JUDGED, 2, 12), ("", 1, 1)):
+        seen.clear()
+        _, outcome, _ = carried('[[strategy]]\nuse = "distillation"\n', knobs=knobs)
+        assert outcome["status"] == "ok"
+        assert (len(set(map(id, seen))), len(seen)) == (trainings, validations)

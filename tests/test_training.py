@@ -7,7 +7,7 @@ from typing import get_args
 import numpy as np
 import pytest
 import torch
-from ftbench import Diverged, Encoded, Loader, Training, UserError
+from ftbench import Diverged, Encoded, Loader, Measurement, Training, UserError
 from ftbench.optimizers import make_optimizer
 from ftbench.seeding import seed_all
 from ftbench.suite import OptimizerName
@@ -112,6 +112,69 @@ def test_schedules_are_their_formulas_after_a_linear_warm_up(schedule, expected)
     training = Training(steps=100, schedule=schedule, warmup=0.1)
     assert [rate(s, 100, training) for s in range(10)] == pytest.approx([(s + 1) / 10 for s in range(10)])
     assert [rate(s, 100, training) for s in range(10, 100)] == pytest.approx([expected(s) for s in range(10, 100)])
+
+
+def watching(losses):
+    """Stand for the validations of a training, one after each step."""
+    return lambda step, trace: [Measurement("loss", losses[step - 1], "nat", "lower")]
+
+
+def test_on_a_plateau_the_rate_falls_at_the_step_after_the_validation(ready, catalog):
+    learner, _, loader = ready
+    strategy = catalog.build("strategies", "frozen", {})
+    strategy.prepare(learner, None)
+    optimizers, rates = [], []
+
+    def optimizer(learner, groups):
+        optimizers.append(torch.optim.SGD(groups, lr=1e-3))
+        return optimizers[0]
+
+    strategy.optimizer = optimizer
+    strategy.before_step = lambda learner, step: rates.append(optimizers[0].param_groups[0]["lr"])
+    protocol = loader(schedule="plateau", warmup=0.2, patience=2, step_factor=0.5)
+    fit(learner, protocol, strategy, watching([3, 2, 2, 2, 1, 1, 1, 1, 1, 0]), "digits")
+    assert rates == pytest.approx([0.5e-3, 1e-3, 1e-3, 1e-3, 0.5e-3, 0.5e-3, 0.5e-3, 0.25e-3, 0.25e-3, 0.125e-3])
+
+
+def test_training_stops_where_the_validation_says(ready, catalog):
+    learner, _, loader = ready
+    strategy = catalog.build("strategies", "frozen", {})
+    strategy.prepare(learner, None)
+    trace = fit(learner, loader(early_stopping=2), strategy, watching([3, 2, 1, 1, 1, 0, 0, 0, 0, 0]), "digits")
+    assert (len(trace.losses), len(trace.seconds), trace.planned, trace.kept) == (5, 5, 10, None)
+    assert trace.order_hash == loader().order_hash()
+
+
+def test_the_weights_kept_are_those_of_the_best_validation_to_the_last_bit(catalog, model_folder):
+    """With batch normalisation, whose statistics move too; the training goes on as if nothing were kept."""
+    backbone = catalog.build("backbones", "transformers", {"path": str(model_folder("resnet"))})
+    task = catalog.build("tasks", "digits", {"train_size": 40, "validation_size": 0, "test_size": 40})
+
+    def train(losses, **knobs):
+        seed_all(0)
+        learner = backbone.load(10)
+        learner.adopt_head("digits", learner)
+        learner.activate("digits", task)
+        encoded = task.encode(task.splits(0).train, learner.processor)
+        states = []
+
+        def after_step(step, trace):
+            states.append({name: tensor.clone() for name, tensor in learner.model.state_dict().items()})
+            return watching(losses)(step, trace)
+
+        strategy = catalog.build("strategies", "full", {})
+        strategy.prepare(learner, None)
+        trace = fit(learner, Loader(encoded, task, Training(steps=6, lr=1e-2, **knobs), seed=3), strategy, after_step, "digits")
+        return learner.model.state_dict(), states, trace
+
+    kept, states, trace = train([5, 4, 1, 2, 1, 3], keep="best")
+    last, others, other = train([5, 4, 1, 2, 1, 3])
+    assert (trace.kept, other.kept) == (3, None)
+    assert trace.losses == other.losses
+    assert all(torch.equal(kept[name], states[2][name]) for name in kept)
+    assert all(torch.equal(last[name], others[5][name]) for name in last)
+    moved = {name for name in kept if not torch.equal(kept[name], last[name])}
+    assert {"resnet.embedder.embedder.normalization.running_mean", "classifier.1.weight"} <= moved
 
 
 def test_a_loss_that_is_no_number_ends_the_training_and_says_where(ready, catalog):

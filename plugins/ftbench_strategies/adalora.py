@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+_IMPORTANCE = ("ipt", "exp_avg_ipt", "exp_avg_unc")
+
+
 @dataclass
 class AdaLoRA(Injected):
     """Train low-rank updates in the form of singular values; the least important of all are put to zero as training goes on."""
@@ -89,6 +92,18 @@ class AdaLoRA(Injected):
         """Update the importance of every singular value and share the budget out; no library's loop does it."""
         self._done = min(self._done + 1, self._first_stage)
         self._tuner.update_and_allocate(self._done)
+
+    def state(self) -> Any:
+        """Give how far the sharing out has come: the budget's step, the ranks held, and the importance of each."""
+        allocator = self._tuner.rankallocator
+        importance = [dict(getattr(allocator, name)) for name in _IMPORTANCE]
+        return self._done, self._tuner.peft_config["default"].rank_pattern, importance
+
+    def load_state(self, state: Any) -> None:
+        """Go back to where the sharing out was."""
+        self._done, self._tuner.peft_config["default"].rank_pattern, importance = state
+        for name, values in zip(_IMPORTANCE, importance, strict=True):
+            setattr(self._tuner.rankallocator, name, values)
 
     def end_stage(self, learner: Learner, bench: Bench) -> None:
         """Hold the ranks as they were shared out: the last update may have moved what was put to zero."""

@@ -129,6 +129,15 @@ class Combine(Strategy):
         for part in self.parts:
             part.after_backward(learner, step)
 
+    def state(self) -> Any:
+        """Give what each part gives."""
+        return [part.state() for part in self.parts]
+
+    def load_state(self, state: Any) -> None:
+        """Let each part go back."""
+        for part, own in zip(self.parts, state, strict=True):
+            part.load_state(own)
+
     def end_stage(self, learner: Learner, bench: Bench) -> None:
         """Let each part look back."""
         for part in self.parts:

@@ -43,8 +43,11 @@ class Gradual(Strategy):
 
     def param_groups(self, learner: Learner) -> list[dict[str, Any]]:
         """Scale the rate by depth."""
+        from .full import train_everything
         from .modules.depth import scaled_groups
 
+        # The stage before may have ended with a part still frozen.
+        train_everything(learner, freeze_feature_encoder=True)
         depth = len(learner.blocks()) + 1
         return scaled_groups(learner, [self.decay ** (place - depth) for place in range(depth)] + [1.0])
 

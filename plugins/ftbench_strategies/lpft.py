@@ -43,8 +43,11 @@ class LinearProbeThenFull(Strategy):
 
     def param_groups(self, learner: Learner) -> list[dict[str, Any]]:
         """Put the head into groups of its own, whose rate falls when the rest joins."""
+        from .full import train_everything
         from .modules.depth import scaled_groups
 
+        # The stage before may have ended with a part still frozen.
+        train_everything(learner, freeze_feature_encoder=True)
         groups = scaled_groups(learner, [1.0] * (len(learner.blocks()) + 1) + [self.probe_rate])
         self._head_groups = [group for group in groups if group["lr_scale"] == self.probe_rate]
         return groups

@@ -1,0 +1,84 @@
+"""What the validations of one training decide."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from .errors import UserError
+from .suite import goes_by_validation
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .measurement import Measurement
+    from .suite import Training
+
+
+class Patience:
+    """Counts the validations in a row that were not better, by more than `least`, than the best before.
+
+    The rule is that of torch's ReduceLROnPlateau with an absolute threshold and one less of patience.
+    """
+
+    def __init__(self, limit: int, least: float) -> None:
+        self.limit, self.least = limit, least
+        self.best = -math.inf
+        self.waited = 0
+
+    def is_over(self, value: float) -> bool:
+        """Take in a validation, higher being better; tells whether the limit is reached, and counts anew then."""
+        if value > self.best + self.least:
+            self.best, self.waited = value, 0
+            return False
+        self.waited += 1
+        if self.waited < self.limit:
+            return False
+        self.waited = 0
+        return True
+
+
+class Judge:
+    """Follows the validations of one training by the metric its protocol watches."""
+
+    def __init__(self, training: Training) -> None:
+        self.training = training
+        self.factor = 1.0
+        """On the learning rate, beside the schedule's."""
+        self.stops = False
+        """Whether training is to stop."""
+        self._judges = goes_by_validation(training)
+        self._plateau = Patience(training.patience, training.min_delta)
+        self._stopping = Patience(training.early_stopping, training.min_delta)
+        self._best = -math.inf
+
+    def see(self, scores: Sequence[Measurement]) -> bool:
+        """Take in a validation; tells whether the weights are the best so far, and to be kept.
+
+        Raises:
+            UserError: the task gives no such metric, or one of which neither more nor less is better.
+        """
+        if not self._judges:
+            return False
+        value = watched(scores, self.training.watch)
+        if self.training.schedule == "plateau" and self._plateau.is_over(value):
+            self.factor *= self.training.step_factor
+        if self.training.early_stopping and self._stopping.is_over(value):
+            self.stops = True
+        best = value > self._best
+        self._best = value if best else self._best
+        return best and self.training.keep == "best"
+
+
+def watched(scores: Sequence[Measurement], name: str) -> float:
+    """Give a metric so that more is better; no number, which is better than nothing, where it could not be measured.
+
+    Raises:
+        UserError: there is no such metric, or neither more nor less of it is better.
+    """
+    known = [m.name for m in scores if m.direction != "none"]
+    found = next((m for m in scores if m.name == name), None)
+    if found is None or found.direction == "none":
+        raise UserError(f"training.watch: {name!r} is no metric that could be watched; this task gives {', '.join(known)}")
+    value = math.nan if found.value is None else found.value
+    return value if found.direction == "higher" else -value
