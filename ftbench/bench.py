@@ -161,7 +161,7 @@ class Bench:
         """
         from .training import predict
 
-        return np.stack(predict(learner, self.task, self.encoded(split, learner=learner), self.training.eval_batch_size))
+        return np.stack(predict(learner, self.task, self.encoded(split, learner=learner), self.training.eval_batch_size).answers)
 
     def phase(self, name: str) -> AbstractContextManager[None]:
         """Charge what happens inside to a phase of its own, such as `fisher` or `teacher`."""

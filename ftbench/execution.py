@@ -211,7 +211,12 @@ class Execution:
         from .training import predict
 
         learner.activate(ground.label, ground.task)
-        return ground.task.score(predict(learner, ground.task, encoded, ground.training.eval_batch_size), encoded)
+        predicted = predict(learner, ground.task, encoded, ground.training.eval_batch_size)
+        scored = ground.task.score(predicted.answers, encoded)
+        if any(m.name == "loss" for m in scored.measurements):
+            return scored
+        loss = Measurement("loss", predicted.loss, ground.task.loss_unit, "lower", method="the task's mean loss", scope="test")
+        return replace(scored, measurements=(*scored.measurements, loss))
 
     def _after_step(self, bench: Bench, learner: Learner, loader: Loader, step: int, trace: Trace) -> Sequence[Measurement]:
         """Score the validation split where it is time for it, and tell the runner how far the training is."""

@@ -26,6 +26,7 @@ class RegressionTask(Task):
     """
 
     primary: ClassVar[str] = "pearson"
+    loss_unit: ClassVar[str] = "target²"
     answer: ClassVar[Answer] = "number"
     classes: ClassVar[tuple[str, ...]] = ()
 

@@ -71,6 +71,8 @@ class Task(ABC):
     """What throughput counts: `tokens`, `images`, `audio seconds`."""
     primary: ClassVar[str]
     """The metric that ranks strategies."""
+    loss_unit: ClassVar[str] = "nat"
+    """What the loss is in."""
     answer: ClassVar[Answer] = "class"
     """What the model is asked for; see `ftbench.ANSWERS`."""
 

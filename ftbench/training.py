@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -192,20 +192,34 @@ def rate(step: int, steps: int, training: Training) -> float:
     return 1.0
 
 
+class Predicted(NamedTuple):
+    """What a learner says of a whole split."""
+
+    answers: list[NDArray[Any]]
+    """The task's answers, one array an example."""
+    loss: float
+    """The task's mean loss."""
+
+
 @torch.inference_mode()
-def predict(learner: Learner, task: Task, encoded: Encoded, batch_size: int) -> list[NDArray[Any]]:
-    """Give the task's answers on a whole split in evaluation mode, one array an example.
+def predict(learner: Learner, task: Task, encoded: Encoded, batch_size: int) -> Predicted:
+    """Let a learner answer a whole split in evaluation mode.
 
     Raises:
         Diverged: an answer is infinite or not a number.
     """
     learner.eval()
     found: list[NDArray[Any]] = []
+    total, terms = torch.zeros((), device=learner.device), 0
     for begin in range(0, len(encoded), batch_size):
-        batch = task.collate(encoded, range(begin, min(begin + batch_size, len(encoded))))
+        rows = range(begin, min(begin + batch_size, len(encoded)))
+        batch = {**task.collate(encoded, rows), "rows": torch.arange(rows.start, rows.stop)}
         batch = {name: tensor.to(learner.device) for name, tensor in batch.items()}
-        found += task.answers(learner.forward(batch), batch)
+        outputs = learner.forward(batch)
+        found += task.answers(outputs, batch)
+        own = task.terms(batch)
+        total, terms = total + task.loss(outputs, batch) * own, terms + own
     if not all(np.isfinite(one).all() for one in found):
         message = "the trained model's outputs are not finite"
         raise Diverged(message)
-    return found
+    return Predicted(found, float(total) / max(1, terms))

@@ -50,9 +50,9 @@ def test_losses_differ_from_those_of_fp32_a_little_and_weights_stay_in_fp32(prec
     assert half.losses[-1] < 0.8 * half.losses[0]
     assert {parameter.dtype for parameter in learner.model.parameters()} == {torch.float32}
     assert half.skipped == 0
-    logits = np.stack(predict(learner, learner.task, data, 16))
+    logits = np.stack(predict(learner, learner.task, data, 16).answers)
     learner.compute_in("fp32")
-    exact = np.stack(predict(learner, learner.task, data, 16))
+    exact = np.stack(predict(learner, learner.task, data, 16).answers)
     assert logits.dtype == exact.dtype == "float32"
     assert 0 < abs(logits - exact).max() < 0.1
 
@@ -84,7 +84,7 @@ def test_every_strategy_trains(precision, use, kind, catalog, encoded):  # noqa:
     strategy.finish(learner)
     assert all(math.isfinite(loss) for trace in watch.traces for loss in trace.losses)
     assert {p.dtype for p in learner.model.parameters()} == {torch.float32}
-    assert np.shape(predict(learner, task, data, 16)) == (16, len(task.classes))
+    assert np.shape(predict(learner, task, data, 16).answers) == (16, len(task.classes))
 
 
 def test_a_step_whose_gradient_overflows_is_left_out_and_training_goes_on(train):

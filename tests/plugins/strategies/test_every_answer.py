@@ -59,7 +59,7 @@ def test_it_trains_and_answers_or_has_no_meaning_there(name, use, catalog, ready
     assert moved <= trained or use == "lpft"
     assert bool(moved) == (use != "none")
     strategy.finish(learner)
-    scored = task.score(predict(learner, task, data, 4), data)
+    scored = task.score(predict(learner, task, data, 4).answers, data)
     assert scored.measurements[0].name == task.primary
     assert len(scored.predictions) == len(data)
     json.dumps(scored.predictions, allow_nan=False)
@@ -129,4 +129,4 @@ def test_every_architecture_answers_what_it_has_a_head_for(name, kind, catalog, 
     strategy.prepare(learner, bench)
     strategy.fit(learner, bench)
     assert all(np.isfinite(watch.traces[0].losses))
-    assert len(task.score(predict(learner, task, data, 4), data).predictions) == len(data)
+    assert len(task.score(predict(learner, task, data, 4).answers, data).predictions) == len(data)

@@ -89,7 +89,7 @@ def learnt(catalog, digits, use, seed, **options):
 
     def accuracy(name, test):
         learner.activate(name, task)
-        return float((np.stack(predict(learner, task, test, 800)).argmax(1) == test.labels).mean())
+        return float((np.stack(predict(learner, task, test, 800).answers).argmax(1) == test.labels).mean())
 
     learner.activate("A", task)
     strategy.prepare(learner, bench)

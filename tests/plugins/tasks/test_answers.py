@@ -49,6 +49,8 @@ def test_it_is_learnt(task, learnt):
     assert record.primary == name
     assert record.measurement(name).value >= least
     assert all(m.value is not None or m.reason for m in record.measurements)
+    # What early stopping and the best weights go by, if nothing else is said.
+    assert record.measurement("loss").value < record.curves[0].points[0]["task_loss"]
 
 
 def test_a_page_is_made_of_all_of_them(learnt):
