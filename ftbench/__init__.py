@@ -4,6 +4,8 @@ Everything a plugin or a notebook needs is here; importing it imports no torch.
 """
 
 from .answers import ANSWERS, POOLED, Answer
+from .augmentable import Augmentable
+from .augmentation import Augmentation, FeatureAugmentation, InputAugmentation, Item, MixingAugmentation, Sound
 from .backbone import Backbone, Card, Learner, Roles
 from .bench import Bench
 from .catalog import suggestion
@@ -22,7 +24,7 @@ from .errors import (
     TrialError,
     UserError,
 )
-from .fingerprint import file_sha256, read_sha256
+from .fingerprint import file_sha256, read_sha256, remembered
 from .formatting import count, quantity
 from .gpu import nvml, visible_gpus
 from .hookspecs import hookimpl
@@ -55,6 +57,8 @@ __all__ = [
     "POOLED",
     "About",
     "Answer",
+    "Augmentable",
+    "Augmentation",
     "Backbone",
     "Bench",
     "Card",
@@ -69,14 +73,18 @@ __all__ = [
     "Example",
     "ExitCode",
     "Failure",
+    "FeatureAugmentation",
     "Flaw",
     "FtbenchError",
+    "InputAugmentation",
     "Inspectable",
     "Inspected",
+    "Item",
     "Learner",
     "Loader",
     "Measurement",
     "Meter",
+    "MixingAugmentation",
     "MultiLabelTask",
     "NotApplicable",
     "OwnClassification",
@@ -96,6 +104,7 @@ __all__ = [
     "Scored",
     "Selection",
     "Severity",
+    "Sound",
     "Splits",
     "Strategy",
     "Suite",
@@ -128,6 +137,7 @@ __all__ = [
     "point_interval",
     "quantity",
     "read_sha256",
+    "remembered",
     "rows",
     "run",
     "share_interval",

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
 from annotated_types import Gt
-from ftbench import Encoded, Inspectable, Inspected, OwnClassification, UserError, list_files
+from ftbench import Augmentable, Encoded, Inspectable, Inspected, OwnClassification, Sound, UserError, list_files
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from ftbench import Example, Severity, Table
@@ -29,7 +29,7 @@ SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif")
 
 
 @dataclass
-class AudioClassification(OwnClassification, Inspectable):
+class AudioClassification(Augmentable, OwnClassification, Inspectable):
     """Which class is a sound of? Your own sounds, from a folder or from a table of their paths."""
 
     modality: ClassVar[str] = "speech"
@@ -60,13 +60,25 @@ class AudioClassification(OwnClassification, Inspectable):
         """List the sounds of a folder; the folder a sound lies in is its class, unless the pattern names one."""
         return list_files(folder, SUFFIXES, self.pattern)
 
+    def raw_inputs(self, examples: Sequence[Example[tuple[str, int]]], processor: Any) -> list[Sound]:
+        """Decode the sounds, whole, at the processor's rate."""
+        return list(self._sounds(examples, processor))
+
+    def _sounds(self, examples: Sequence[Example[tuple[str, int]]], processor: Any) -> Iterator[Sound]:
+        rate = int(processor.sampling_rate)
+        return (Sound(self._read(row[self.audio], rate), rate) for row in self.cells(examples))
+
     def encode(self, examples: Sequence[Example[tuple[str, int]]], processor: Any) -> Encoded:
-        """Resample, cut or fill to one length, and extract features with the backbone's processor."""
+        """Encode one sound after another: many long ones would not fit into memory before they are cut."""
+        return self.encode_inputs(self._sounds(examples, processor), examples, processor)
+
+    def encode_inputs(self, inputs: Iterable[Sound], examples: Sequence[Example[tuple[str, int]]], processor: Any) -> Encoded:
+        """Cut or fill to one length, and extract features with the backbone's processor."""
         rate = int(processor.sampling_rate)
         length = round(self.seconds * rate)
         clips, units = [], []
-        for row in self.cells(examples):
-            sound = self._read(row[self.audio], rate)[:length]
+        for whole in inputs:
+            sound = whole.samples[:length]
             units.append(len(sound) / rate)
             clips.append(np.pad(sound, (0, length - len(sound))))
         features = processor(clips, sampling_rate=rate, return_tensors="np")

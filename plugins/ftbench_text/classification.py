@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
 from annotated_types import Ge
-from ftbench import Encoded, Inspectable, Inspected, OwnClassification, Ragged, as_text
+from ftbench import Augmentable, Encoded, Inspectable, Inspected, OwnClassification, Ragged, as_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class TextClassification(OwnClassification, Inspectable):
+class TextClassification(Augmentable, OwnClassification, Inspectable):
     """Which class is a text of? Your own texts, from a table."""
 
     modality: ClassVar[str] = "text"
@@ -37,10 +37,13 @@ class TextClassification(OwnClassification, Inspectable):
         """One text, or two."""
         return (self.text, self.pair) if self.pair else (self.text,)
 
-    def encode(self, examples: Sequence[Example[tuple[str, int]]], processor: Any) -> Encoded:
+    def raw_inputs(self, examples: Sequence[Example[tuple[str, int]]], processor: Any) -> list[tuple[str, ...]]:
+        """Read the text, or the two."""
+        return [tuple(as_text(row[name]) for name in self.inputs()) for row in self.cells(examples)]
+
+    def encode_inputs(self, inputs: Sequence[tuple[str, ...]], examples: Sequence[Example[tuple[str, int]]], processor: Any) -> Encoded:
         """Tokenize; a text's tokens, the special ones included, are its units."""
-        cells = self.cells(examples)
-        texts = [[as_text(row[name]) for row in cells] for name in self.inputs()]
+        texts = [[value[place] for value in inputs] for place in range(len(self.inputs()))]
         longest = min(self.max_length, processor.model_max_length)
         made = processor(*texts, truncation=True, max_length=longest, return_attention_mask=False)
         columns = {"input_ids": Ragged.of(made["input_ids"], padding=processor.pad_token_id)}
