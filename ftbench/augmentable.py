@@ -64,13 +64,11 @@ def clean_options(task: Any, options: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in options.items() if not (isinstance(task, Augmentable) and name == "augment")}
 
 
-def prepare_augmentations(
-    task: Augmentable, examples: Callable[[], Sequence[Example[Any]]], processor: Any, sign: Callable[[], None]
-) -> None:
+def prepare_augmentations(task: Augmentable, examples: Sequence[Example[Any]], processor: Any, sign: Callable[[], None]) -> None:
     """Let the augmentations work out what is slow, for all training examples; none is read that none asks for."""
 
     def inputs() -> Iterator[Any]:
-        for example in examples():
+        for example in examples:
             yield from task.raw_inputs([example], processor)
 
     for augmentation in task.augment:

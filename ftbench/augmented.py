@@ -10,7 +10,7 @@ from .augmentation import FeatureAugmentation, InputAugmentation, Item, MixingAu
 from .encoded import Encoded, Ragged
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -29,12 +29,12 @@ class Augmented:
     What is mixed into an example is changed as that other example is itself in the epoch, but not mixed once more.
     """
 
-    def __init__(self, task: Augmentable, examples: Callable[[], Sequence[Example[Any]]], encoded: Encoded, processor: Any) -> None:
+    def __init__(self, task: Augmentable, examples: Sequence[Example[Any]], encoded: Encoded, processor: Any) -> None:
         """Hold what is needed to encode anew.
 
         Args:
             task: encodes, and names the augmentations.
-            examples: gives the training examples, in the order of the rows of `encoded`.
+            examples: the training examples, in the order of the rows of `encoded`.
             encoded: the training split as it is; what no input augmentation changes is taken from it.
             processor: what the task encodes with.
         """
@@ -77,8 +77,7 @@ class Augmented:
         anew, kept = [row for row in draws if changes[row]], [row for row in draws if not changes[row]]
         parts = [(self.encoded.take(kept), kept)] if kept else []
         if anew:
-            all_examples = self._examples()
-            examples = [all_examples[row] for row in anew]
+            examples = [self._examples[row] for row in anew]
             inputs = self.task.raw_inputs(examples, self.processor)
             for place, row in enumerate(anew):
                 for augmentation, rng in changes[row]:

@@ -176,8 +176,9 @@ class Execution:
         """Let the augmentations prepare, and give what changes the training split; None where a task has none."""
         if not isinstance(task, Augmentable) or not task.augment:
             return None
-        prepare_augmentations(task, data.examples, processor, self._give_a_sign)
-        return partial(Augmented, task, data.examples)
+        examples = data.examples()
+        prepare_augmentations(task, examples, processor, self._give_a_sign)
+        return partial(Augmented, task, examples)
 
     def _encode(self, task: Task, backbone: Backbone, processor: Any) -> Mapping[str, Encoded]:
         """Encode what a strategy may see with the processor of a second backbone."""

@@ -31,7 +31,7 @@ def digits(catalog):
         processor = catalog.build("backbones", "tiny-vit", {}).load(10).processor
         train = task.splits(0).train
         encoded = task.encode(train, processor)
-        return task, encoded, Augmented(task, lambda: train, encoded, processor)
+        return task, encoded, Augmented(task, train, encoded, processor)
 
     return make
 
@@ -155,6 +155,13 @@ def test_iterating_anew_gives_the_same_batches_and_the_order_is_that_without_aug
     assert [b["rows"].tolist() for b in again[0]] == [portion.batch["rows"].tolist() for portions in loaders[1] for portion in portions]
 
 
+def test_no_draw_of_an_example_is_a_draw_of_the_order(digits):
+    _, _, augmented = digits("random-crop", "mixup")
+    order = np.random.default_rng([3, 0]).random(2)[1]
+    drawn = [rng.random() for row in range(40) for _, rng in augmented._drawn(row, 3, 0)]
+    assert len({*drawn, order}) == 81
+
+
 def test_adding_an_augmentation_does_not_change_the_draws_of_the_others(digits):
     rows = range(40)
     flipped = digits("horizontal-flip")[2].take(rows, seed=1, epoch=0).columns["pixel_values"]
@@ -222,7 +229,7 @@ def test_a_large_split_encoded_chunk_by_chunk_gives_the_same_batches(catalog, tm
 
     def batches(cache):
         data = prepare_data(task, backbone, processor, split_seed=0, cache=cache, options=catalog.options)
-        augmented = Augmented(task, data.examples, data.encoded["train"], processor)
+        augmented = Augmented(task, data.examples(), data.encoded["train"], processor)
         loader = Loader(data.encoded["train"], task, Training(epochs=2, batch_size=8), seed=3, augmented=augmented)
         return data, [portion.batch for portions in loader for portion in portions]
 
@@ -248,7 +255,7 @@ def test_two_readers_of_one_example_read_the_same_words(catalog, model_folder, m
         catalog.build("backbones", "minilm", {}).load_processor(),
         catalog.build("backbones", "transformers", {"path": str(model_folder("bert"))}).load_processor(),
     ):
-        augmented = Augmented(task, lambda: train, task.encode(train, processor), processor)
+        augmented = Augmented(task, train, task.encode(train, processor), processor)
         read.clear()
         found.append(augmented.take(range(16), seed=4, epoch=2))
         found.append(read[:])
@@ -336,7 +343,7 @@ def test_every_modality_gives_whole_batches_of_changed_examples(task, backbone, 
     processor = catalog.build("backbones", backbone, {}).load_processor()
     train = made.splits(0).train
     encoded = made.encode(train, processor)
-    augmented = Augmented(made, lambda: train, encoded, processor)
+    augmented = Augmented(made, train, encoded, processor)
     epochs = [augmented.take(range(20), seed=0, epoch=epoch) for epoch in (0, 1, 0)]
     name = next(iter(encoded.columns))
     batches = [made.collate(one, range(20)) for one in epochs]

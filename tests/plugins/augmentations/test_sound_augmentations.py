@@ -5,6 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from ftbench import Sound, UserError
+from ftbench.augmented import Augmented
 
 from ftbench_speech.augmentations.audio_gain import AudioGain
 from ftbench_speech.augmentations.audio_noise import AudioNoise
@@ -195,3 +196,28 @@ def test_filling_is_what_is_alike_at_the_end():
     assert heard(values[:, :4]) == 4
     assert heard(np.ones((2, 5))) == 5
     assert heard(np.ones((2, 1))) == 1
+
+
+@pytest.mark.parametrize("kind", ["whisper", "audio-spectrogram-transformer", "wav2vec2"])
+def test_what_every_kind_of_network_hears_is_masked_and_filling_is_not(kind, catalog, model_folder, tmp_path):
+    import soundfile
+
+    rng = np.random.default_rng(0)
+    for number in range(16):
+        (tmp_path / f"c{number % 2}").mkdir(exist_ok=True)
+        soundfile.write(tmp_path / f"c{number % 2}" / f"{number}.wav", rng.normal(0, 0.1, 4800), RATE)
+    augment = [{"use": "specaugment", "time_width": 0.5, "frequency_width": 0.5}]
+    task = catalog.build("tasks", "audio-classification", {"data": str(tmp_path), "seconds": 0.3, "augment": augment})
+    processor = catalog.build("backbones", "transformers", {"path": str(model_folder(kind))}).load_processor()
+    train = task.splits(0).train
+    encoded = task.encode(train, processor)
+    ((name, clean),) = encoded.columns.items()
+    changed = Augmented(task, train, encoded, processor).take(range(len(train)), seed=0, epoch=0).columns[name]
+    assert changed.shape == clean.shape
+    differs = changed != clean
+    assert all(one.any() for one in differs)
+    time = differs.any((0, 1)) if kind == "whisper" else differs.any((0, 2)) if clean.ndim == 3 else differs.any(0)
+    # 0.3 s are 30 frames, at Whisper followed by silence up to 100, at AST up to 64.
+    if kind != "wav2vec2":
+        assert np.flatnonzero(time)[-1] < 33 < len(time)
+    assert np.isfinite(changed).all()

@@ -215,7 +215,7 @@ def augmented(catalog, model_folder):
         train = task.splits(0).train
         data = task.encode(train, backbone.load(2).processor)
         bench, learner, _ = bench_for(catalog, task, data, backbone, examples=train)
-        bench._grounds[0].augmented = lambda encoded, processor: Augmented(task, lambda: train, encoded, processor)
+        bench._grounds[0].augmented = lambda encoded, processor: Augmented(task, train, encoded, processor)
         read = {"student": [], "teacher": []}
         original = Learner.forward
 
