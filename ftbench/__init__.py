@@ -4,6 +4,8 @@ Everything a plugin or a notebook needs is here; importing it imports no torch.
 """
 
 from .answers import ANSWERS, POOLED, Answer
+from .augmentable import Augmentable
+from .augmentation import Augmentation, FeatureAugmentation, InputAugmentation, Item, MixingAugmentation, Sound
 from .backbone import Backbone, Card, Learner, Roles
 from .bench import Bench
 from .catalog import suggestion
@@ -57,6 +59,8 @@ __all__ = [
     "POOLED",
     "About",
     "Answer",
+    "Augmentable",
+    "Augmentation",
     "Backbone",
     "Bench",
     "Card",
@@ -71,15 +75,19 @@ __all__ = [
     "Example",
     "ExitCode",
     "Failure",
+    "FeatureAugmentation",
     "Flaw",
     "FtbenchError",
+    "InputAugmentation",
     "Inspectable",
     "Inspected",
+    "Item",
     "Learner",
     "ListedTable",
     "Loader",
     "Measurement",
     "Meter",
+    "MixingAugmentation",
     "MultiLabelTask",
     "NotApplicable",
     "NotCached",
@@ -103,6 +111,7 @@ __all__ = [
     "Selection",
     "Severity",
     "Snapshot",
+    "Sound",
     "Splits",
     "Strategy",
     "Suite",

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
+    from .augmented import Augmented
     from .backbone import Backbone, Learner
     from .catalog import Catalog
     from .encoded import Encoded
@@ -46,6 +47,8 @@ class Ground:
     """The splits a strategy may see: train and validation."""
     encode: Callable[[Backbone, Any], Mapping[str, Encoded]] | None = None
     """Encodes them anew for another backbone and its processor, row by row the same examples."""
+    augmented: Callable[[Encoded, Any], Augmented] | None = None
+    """Gives the training split, encoded by a processor, as each epoch changes it; None where nothing is changed."""
 
 
 class Bench:
@@ -89,8 +92,15 @@ class Bench:
         """The protocol of the stage at hand."""
         return self._grounds[self.stage].training
 
+    @property
+    def augmented(self) -> bool:
+        """Whether the training examples of the stage at hand change from epoch to epoch: what is kept of them by row is then stale."""
+        return self._grounds[self.stage].augmented is not None
+
     def encoded(self, split: OpenSplit = "train", stage: int | None = None, learner: Learner | None = None) -> Encoded:
         """Give a split of a stage, as the trial's backbone or as `learner` reads it; a test split is never given.
+
+        Its examples are as they are, never augmented.
 
         Raises:
             ValueError: the split is not train or validation.
@@ -104,11 +114,20 @@ class Bench:
         return ground.open[split]
 
     def loader(self, split: OpenSplit = "train", stage: int | None = None, learner: Learner | None = None, **changes: Any) -> Loader:
-        """Give the batches of a split, in the order every strategy sees; `changes` replace fields of the protocol."""
+        """Give the batches of a split, in the order every strategy sees; `changes` replace fields of the protocol.
+
+        The examples of the training split are changed as the task's augmentations say, in the same way for every strategy and
+        learner.
+        """
         ground = self._grounds[self.stage if stage is None else stage]
         training = replace(ground.training, **changes)
         seed = int(np.random.SeedSequence([self.seed, self._grounds.index(ground)]).generate_state(1)[0])
-        return Loader(self.encoded(split, stage, learner), ground.task, training, seed=seed, device=self.device)
+        encoded, augmented = self.encoded(split, stage, learner), None
+        if split == "train" and ground.augmented is not None:
+            reader = learner if learner is not None and learner in self._encoded else self._main
+            assert reader is not None, "a bench has a learner before it gives batches"
+            augmented = ground.augmented(encoded, reader.processor)
+        return Loader(encoded, ground.task, training, seed=seed, device=self.device, augmented=augmented)
 
     def load(self, backbone: Backbone | None = None) -> Learner:
         """Load a second learner under a fresh head for the task at hand: of the trial's backbone, or of another."""

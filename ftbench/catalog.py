@@ -10,6 +10,7 @@ from functools import cache
 from types import UnionType
 from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin, get_type_hints
 
+from .augmentation import Augmentation
 from .backbone import Backbone
 from .errors import PluginError
 from .hub import Remote
@@ -20,10 +21,10 @@ if TYPE_CHECKING:
 
     from pydantic import BaseModel
 
-NESTED: Mapping[type, str] = {Strategy: "strategies", Backbone: "backbones"}
+NESTED: Mapping[type, str] = {Strategy: "strategies", Backbone: "backbones", Augmentation: "augmentations"}
 """Contracts an option may ask for. Its value is then a name, or a table with `use` and options; the plugin gets an instance."""
 
-KINDS = ("backbones", "tasks", "strategies", "meters", "reports")
+KINDS = ("backbones", "tasks", "augmentations", "strategies", "meters", "reports")
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
+from .augmentable import clean_options
 from .division import NAMES
 from .errors import SuiteError, UserError
 from .fingerprint import code_hash, digest, remembered
@@ -291,7 +292,7 @@ def examine(suite: Suite, catalog: Catalog) -> list[Examined]:
             task = catalog.build("tasks", choice.use, choice.options)
             backbone = _backbone_of(task, choice, suite, catalog) if isinstance(task, Inspectable) else None
             if isinstance(task, Inspectable) and backbone is not None:
-                flaws = check_data(task, backbone, suite.split_seed, catalog.options(task))
+                flaws = check_data(task, backbone, suite.split_seed, clean_options(task, catalog.options(task)))
                 found.append(Examined(choice.label, tuple(flaws)))
         except UserError as error:
             mistakes += [f"{suite.source}: task[{number}]: {mistake}" for mistake in error.mistakes]

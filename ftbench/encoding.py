@@ -13,6 +13,7 @@ from uuid import uuid4
 
 import numpy as np
 
+from .augmentable import clean_options
 from .chunked import CHUNK, ChunkedEncoded
 from .encoded import Encoded, Ragged
 from .fingerprint import code_hash, digest, software
@@ -20,11 +21,11 @@ from .splits import check_filled, outline
 from .trial import TRAINING_VERSION
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from .backbone import Backbone
-    from .splits import Splits
+    from .splits import Example, Splits
     from .task import Task
 
 SPLITS = ("train", "validation", "test")
@@ -46,6 +47,8 @@ class Prepared:
     """Split → arrays."""
     split_hash: str
     """Hash of ids and labels of all splits."""
+    examples: Callable[[], Sequence[Example[Any]]]
+    """Gives the training examples before they are encoded, in the order of their rows."""
 
 
 def prepare_data(
@@ -62,7 +65,7 @@ def prepare_data(
         options: gives the options of the task and of the backbone as JSON values.
     """
     identity = {
-        "parts": [[type(part).__qualname__, dict(options(part)), dict(part.fingerprint())] for part in (task, backbone)],
+        "parts": [[type(part).__qualname__, clean_options(part, options(part)), dict(part.fingerprint())] for part in (task, backbone)],
         "split_seed": split_seed,
         "code": [code_hash([type(task), type(backbone)]), TRAINING_VERSION],
         "software": software(),
@@ -77,7 +80,7 @@ def prepare_data(
     if _is_large(source):
         return _outline(folder, source)
     made = {name: task.encode(splits[name], processor) for name in SPLITS if splits[name]}
-    found = Prepared(made, splits.hash())
+    found = Prepared(made, splits.hash(), source.training)
     _write(found, folder)
     return found
 
@@ -93,6 +96,9 @@ class _Source:
     @cached_property
     def splits(self) -> Splits[Any]:
         return self.task.splits(self.split_seed)
+
+    def training(self) -> Sequence[Example[Any]]:
+        return self.splits.train
 
     def encode(self, split: str, begin: int, end: int) -> Encoded:
         return self.task.encode(self.splits[split][begin:end], self.processor)
@@ -126,7 +132,9 @@ def _outline(folder: Path, source: _Source) -> Prepared:
         temporary.rename(folder)
     except OSError:
         shutil.rmtree(temporary, ignore_errors=True)
-    return Prepared({name: _chunked(folder, name, labels[name], ids[name], source) for name in labels}, index["split_hash"])
+    return Prepared(
+        {name: _chunked(folder, name, labels[name], ids[name], source) for name in labels}, index["split_hash"], source.training
+    )
 
 
 def _chunked(folder: Path, split: str, labels: Any, ids: tuple[str, ...], source: _Source) -> Encoded:
@@ -168,9 +176,9 @@ def _read(folder: Path, source: _Source) -> Prepared | None:
         index = json.loads((folder / "index.json").read_text(encoding="utf-8"))
         if "chunked" in index:
             made = {name: _read_outline(folder, name, size, source) for name, size in index["chunked"].items()}
-            return Prepared(made, index["split_hash"])
+            return Prepared(made, index["split_hash"], source.training)
         encoded = {split: _read_split(folder, split, entry) for split, entry in index["splits"].items()}
-        return Prepared(encoded, index["split_hash"])
+        return Prepared(encoded, index["split_hash"], source.training)
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError):

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .augmentable import Augmentable, prepare_augmentations
+from .augmented import Augmented
 from .bench import Bench, Ground
 from .classification import ClassificationTask
 from .computing import compute_as
@@ -150,7 +152,8 @@ class Execution:
             self.split_hashes[stage.task.label] = data.split_hash
             encode = partial(self._encode, task)
             _adapt(task, training, data.encoded)
-            grounds.append(Ground(stage.task.label, task, training, _visible(data), encode))
+            augmented = self._augmented(task, data, learner.processor)
+            grounds.append(Ground(stage.task.label, task, training, _visible(data), encode, augmented))
             tests[stage.task.label] = data.encoded["test"]
         assert learner is not None
         for modules in learner.heads.values():
@@ -171,6 +174,14 @@ class Execution:
     def _prepare_data(self, task: Task, backbone: Backbone, processor: Any) -> Prepared:
         cache, seed = Path(self.spec.cache), self.trial.split_seed
         return prepare_data(task, backbone, processor, split_seed=seed, cache=cache, options=self.catalog.options)
+
+    def _augmented(self, task: Task, data: Prepared, processor: Any) -> Callable[[Encoded, Any], Augmented] | None:
+        """Let the augmentations prepare, and give what changes the training split; None where a task has none."""
+        if not isinstance(task, Augmentable) or not task.augment:
+            return None
+        examples = data.examples()
+        prepare_augmentations(task, examples, processor, self._give_a_sign)
+        return partial(Augmented, task, examples)
 
     def _encode(self, task: Task, backbone: Backbone, processor: Any) -> Mapping[str, Encoded]:
         """Encode what a strategy may see with the processor of a second backbone."""
@@ -257,7 +268,7 @@ class Execution:
             self._tell_step(stage, len(trace.losses), trace)
 
     def _give_a_sign(self) -> None:
-        """Tell the runner that a second learner is being trained: time without a sign is limited."""
+        """Tell the runner that work beside the training goes on: time without a sign is limited."""
         now = time.monotonic()
         if now - self.last_event > 1.0:
             self.last_event = now

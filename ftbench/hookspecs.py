@@ -13,6 +13,7 @@ import pluggy
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from .augmentation import Augmentation
     from .backbone import Backbone
     from .meter import Meter
     from .record import Record
@@ -38,6 +39,11 @@ def ftbench_backbones() -> Mapping[str, type[Backbone]]:  # type: ignore[empty-b
 @hookspec
 def ftbench_tasks() -> Mapping[str, type[Task]]:  # type: ignore[empty-body]
     """Offer tasks: data sets that ship with the plugin, or kinds applied to a user's data."""
+
+
+@hookspec
+def ftbench_augmentations() -> Mapping[str, type[Augmentation]]:  # type: ignore[empty-body]
+    """Offer augmentations: random changes of training examples, named by a task's option `augment`."""
 
 
 @hookspec

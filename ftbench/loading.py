@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
+    from .augmented import Augmented
     from .encoded import Encoded
     from .suite import Training
     from .task import Lesson
@@ -33,11 +34,17 @@ class Portion:
 
 
 class Loader:
-    """Batches of one split of one task, epoch after epoch; iterating anew gives the same batches."""
+    """Batches of one split of one task, epoch after epoch; iterating anew gives the same batches.
 
-    def __init__(self, encoded: Encoded, task: Lesson, training: Training, *, seed: int, device: torch.device | str = "cpu") -> None:
+    With `augmented`, its examples are those of `encoded` as each epoch changes them.
+    """
+
+    def __init__(
+        self, encoded: Encoded, task: Lesson, training: Training, *, seed: int, device: torch.device | str = "cpu",
+        augmented: Augmented | None = None,
+    ) -> None:  # fmt: skip
         self.encoded, self.task, self.training = encoded, task, training
-        self.seed, self.device = seed, device
+        self.seed, self.device, self.augmented = seed, device, augmented
         self.per_epoch = -(-len(encoded) // training.batch_size)
         self.steps = training.steps or self.per_epoch * (training.epochs or 1)
 
@@ -55,20 +62,24 @@ class Loader:
             if place == 0 and epoch:
                 order = self.order(epoch)
             rows = order[place * self.training.batch_size : (place + 1) * self.training.batch_size]
-            batches = [self._batch(part) for part in np.array_split(rows, self.training.accumulation) if len(part)]
+            batches = [self.batch(part, epoch) for part in np.array_split(rows, self.training.accumulation) if len(part)]
             terms = [self.task.terms(batch) for batch, _ in batches]
             total = max(1, sum(terms))
             yield [Portion(batch, own / total, units) for own, (batch, units) in zip(terms, batches, strict=True)]
 
-    def _batch(self, rows: NDArray[np.int64]) -> tuple[dict[str, Tensor], float]:
-        """Make a batch of the examples at `rows`; gives it, on the device, and its units."""
+    def batch(self, rows: NDArray[np.int64], epoch: int) -> tuple[dict[str, Tensor], float]:
+        """Make a batch of the examples at `rows` as they are in an epoch; gives it, on the device, and its units."""
         import torch
 
-        batch = self.task.collate(self.encoded, rows.tolist())
+        if self.augmented is None:
+            batch, units = self.task.collate(self.encoded, rows.tolist()), self.encoded.units_of(rows)
+        else:
+            changed = self.augmented.take(rows, seed=self.seed, epoch=epoch)
+            batch, units = self.task.collate(changed, range(len(rows))), changed.units
         batch["rows"] = torch.from_numpy(rows)
         if str(self.device) != "cpu":
             batch = {name: tensor.to(self.device, non_blocking=True) for name, tensor in batch.items()}
-        return batch, float(self.encoded.units_of(rows).sum())
+        return batch, float(units.sum())
 
     def order_hash(self) -> str:
         """Hash the ids in the order in which they are seen."""

@@ -105,7 +105,8 @@ class Strategy(ABC):
     def loss(self, learner: Learner, batch: Mapping[str, Tensor], outputs: Any, task_loss: Tensor) -> Tensor:
         """Give what is minimised, a scalar; by default the task's loss, which is logged apart in any case.
 
-        `batch` holds the model's inputs, `labels`, and `rows`: the place of each example in the training split.
+        `batch` holds the model's inputs, `labels`, and `rows`: the place of each example in the training split. Where examples are
+        augmented, inputs differ from epoch to epoch, and labels may be shares of the classes, float32, shape [batch, classes].
         """
         del learner, batch, outputs
         return task_loss

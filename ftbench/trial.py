@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from .answers import ANSWERS
+from .augmentable import augmentation_mistakes, augmentations
 from .backbone import Backbone
 from .catalog import nested
 from .errors import NotApplicable, NotCached, SuiteError, UserError
@@ -190,13 +191,35 @@ class _Planner:
         for number, task_choice in enumerate(self.suite.tasks, 1):
             with self._at(f"task[{number}]"):
                 task = self.catalog.build("tasks", task_choice.use, task_choice.options)
-                part = Part(task_choice.use, task_choice.label, self.catalog.options(task), dict(task.fingerprint()))
+                options = self.catalog.options(task)
+                part = Part(task_choice.use, task_choice.label, options, {**task.fingerprint(), **self._augmented(task, options)})
                 self.tasks[task_choice.label] = (task, part)
         for number, strategy_choice in enumerate(self.suite.strategies, 1):
             with self._at(f"strategy[{number}]"):
                 strategy = self.catalog.build("strategies", strategy_choice.use, strategy_choice.options)
                 part = Part(strategy_choice.use, strategy_choice.label, self.catalog.options(strategy), _nested_weights(strategy))
                 self.strategies[strategy_choice.label] = (strategy, part)
+
+    def _augmented(self, task: Task, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Give the fingerprints of a task's augmentations, by place.
+
+        Raises:
+            UserError: an augmentation is for other tasks, or what it is made of is missing.
+        """
+        found: dict[str, Any] = {}
+        if not augmentations(task):
+            return found
+        mistakes = augmentation_mistakes(task, [one["use"] for one in options["augment"]])
+        for number, augmentation in enumerate(augmentations(task), 1):
+            try:
+                content = augmentation.fingerprint()
+            except UserError as error:
+                mistakes += [f"augment[{number}].{mistake}" for mistake in error.mistakes]
+            else:
+                found |= {f"augment[{number}]": dict(content)} if content else {}
+        if mistakes:
+            raise UserError(*mistakes)
+        return found
 
     def _at(self, place: str) -> _Collect:
         return _Collect(self.mistakes, place, self.unknown if self.suite.online else None)
@@ -287,8 +310,9 @@ class _Planner:
     def _trial(self, target: _Target, backbone: BackboneChoice, strategy: StrategyChoice, place: int) -> Trial:
         instance, part = self.strategies[strategy.label]
         loaded, backbone_part, card = self.backbones[backbone.label]
-        inner = (type(found) for _, found in nested(instance))
-        classes = (type(instance), *inner, type(loaded), *(type(self.tasks[task.label][0]) for task in target.tasks))
+        tasks = [self.tasks[task.label][0] for task in target.tasks]
+        inner = (type(found) for part in (instance, *tasks) for _, found in nested(part))
+        classes = (type(instance), *inner, type(loaded), *(type(task) for task in tasks))
         if classes not in self.codes:
             self.codes[classes] = code_hash(classes)
         return Trial(

@@ -37,7 +37,7 @@ def test_every_plugin_shown_can_be_registered(path):
     shown = [code for code in blocks(path, "python") if "hookimpl" in code]
     for number, code in enumerate(shown):
         plugins.register(module(code, f"docs_{path.replace('/', '_')}_{number}"), f"block {number}")
-    assert sum(len(offers) for offers in plugins.catalog().offers.values()) == len(shown) == {"README.md": 1, "plugins/README.md": 5}[path]
+    assert sum(len(offers) for offers in plugins.catalog().offers.values()) == len(shown) == {"README.md": 1, "plugins/README.md": 6}[path]
 
 
 def test_the_plugins_shown_run_together(ftbench, tmp_path):
@@ -70,6 +70,23 @@ use = "top-blocks"
     assert record.measurement("accuracy").value > 0.7
     ftbench(*arguments, "report", "runs/shown", "-f", "one-line", check=0)
     assert (tmp_path / "runs" / "shown" / "report.txt").read_text() == "bars: top-blocks\n"
+
+
+def test_the_augmentation_shown_blacks_out_a_box():
+    import numpy as np
+    from PIL import Image
+
+    (code,) = [code for code in blocks("plugins/README.md", "python") if "InputAugmentation" in code]
+    image = Image.new("RGB", (40, 30), "white")
+    black = np.asarray(module(code, "docs_erasing").RandomErasing(side=0.5).change(image, np.random.default_rng(0)))[..., 0] == 0
+    assert (black.any(0).sum(), black.any(1).sum(), black.sum()) == (20, 15, 300)
+    assert np.asarray(image).all()
+
+
+def test_every_augmentation_is_in_the_tables_and_the_changelog(catalog):
+    for path in ("suites/README.md", "CHANGELOG.md"):
+        text = (ROOT / path).read_text()
+        assert not [name for name in catalog.offers["augmentations"] if f"`{name}`" not in text]
 
 
 def test_the_hooks_shown_are_the_hooks_there_are_in_their_order():

@@ -1,9 +1,14 @@
-"""Speech tasks: a user's own, and those that need no network."""
+"""Speech tasks, a user's own and those that need no network, and random changes of sounds."""
 
 from collections.abc import Mapping
 
-from ftbench import Task, hookimpl
+from ftbench import Augmentation, Task, hookimpl
 
+from .augmentations.audio_gain import AudioGain
+from .augmentations.audio_noise import AudioNoise
+from .augmentations.specaugment import SpecAugment
+from .augmentations.speed import Speed
+from .augmentations.time_shift import TimeShift
 from .classification import AudioClassification
 from .commands import CommandsA, CommandsB, SpokenCommands
 from .recognition import SpeechRecognition
@@ -18,4 +23,16 @@ def ftbench_tasks() -> Mapping[str, type[Task]]:
         "spoken-commands": SpokenCommands,
         "commands-a": CommandsA,
         "commands-b": CommandsB,
+    }
+
+
+@hookimpl
+def ftbench_augmentations() -> Mapping[str, type[Augmentation]]:
+    """Offer what changes sounds."""
+    return {
+        "audio-noise": AudioNoise,
+        "audio-gain": AudioGain,
+        "time-shift": TimeShift,
+        "speed": Speed,
+        "specaugment": SpecAugment,
     }

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 from annotated_types import Gt
-from ftbench import Encoded, OwnClassification
+from ftbench import Encoded, OwnClassification, Sound
 
 from .sounds import OwnSounds
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from ftbench import Example
 
@@ -28,13 +28,13 @@ class AudioClassification(OwnSounds, OwnClassification):
         """Give the length of every clip."""
         return self.seconds
 
-    def encode(self, examples: Sequence[Example[tuple[str, int]]], processor: Any) -> Encoded:
-        """Resample, cut or fill to one length, and extract features with the backbone's processor."""
+    def encode_inputs(self, inputs: Iterable[Sound], examples: Sequence[Example[tuple[str, int]]], processor: Any) -> Encoded:
+        """Cut or fill to one length, and extract features with the backbone's processor."""
         rate = int(processor.sampling_rate)
         length = round(self.seconds * rate)
         clips, units = [], []
-        for row in self.cells(examples):
-            sound = self.sound(row[self.audio], rate)[:length]
+        for whole in inputs:
+            sound = whole.samples[:length]
             units.append(len(sound) / rate)
             clips.append(np.pad(sound, (0, length - len(sound))))
         features = processor(clips, sampling_rate=rate, return_tensors="np")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
 from annotated_types import Ge
-from ftbench import DrawnClassificationTask, Encoded, Example, Provenance, Splits, draw, file_sha256
+from ftbench import Augmentable, DrawnClassificationTask, Encoded, Example, Provenance, Sound, Splits, draw, file_sha256
 
 from .acoustics import SAMPLE_RATE, at_snr, coloured_noise, room_response
 
@@ -24,7 +24,7 @@ _TAIL = int(0.25 * SAMPLE_RATE)
 
 
 @dataclass
-class SpokenCommands(DrawnClassificationTask):
+class SpokenCommands(Augmentable, DrawnClassificationTask):
     """Which of ten commands is it? Synthetic voices, one second, a reverberant room; test voices are never heard before."""
 
     modality: ClassVar[str] = "speech"
@@ -47,10 +47,16 @@ class SpokenCommands(DrawnClassificationTask):
         unknown = draw(_recordings("test", self.words), {"test": self.test_size}, seed)
         return Splits(**known, **unknown)
 
-    def encode(self, examples: Sequence[Example[NDArray[np.float32]]], processor: Any) -> Encoded:
-        """Extract features with the backbone's processor; one second is one unit."""
-        sounds = [example.value for example in examples]
-        features = processor(sounds, sampling_rate=SAMPLE_RATE, return_tensors="np")
+    def raw_inputs(self, examples: Sequence[Example[NDArray[np.float32]]], processor: Any) -> list[Sound]:
+        """Give the recordings, a second each."""
+        return [Sound(example.value, SAMPLE_RATE) for example in examples]
+
+    def encode_inputs(self, inputs: Sequence[Sound], examples: Sequence[Example[NDArray[np.float32]]], processor: Any) -> Encoded:
+        """Extract features of one second with the backbone's processor; one second is one unit."""
+        sounds = [sound.samples[:SAMPLE_RATE] for sound in inputs]
+        features = processor(
+            [np.pad(sound, (0, SAMPLE_RATE - len(sound))) for sound in sounds], sampling_rate=SAMPLE_RATE, return_tensors="np"
+        )
         name = "input_values" if "input_values" in features else "input_features"
         return Encoded(
             columns={name: np.asarray(features[name], np.float32)},

@@ -13,10 +13,10 @@ from .sounds import OwnSounds
 from .transcripts import BLANK, beam_search, errors, greedy, normalised, share
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from ftbench import Answer, Example, Learner
+    from ftbench import Answer, Example, Learner, Sound
     from numpy.typing import NDArray
     from torch import Tensor
 
@@ -70,15 +70,14 @@ class SpeechRecognition(OwnSounds):
     def _characters(self) -> list[str]:
         return ["", *(" " if name == SPACE else name for name in self.classes[1:])]
 
-    def encode(self, examples: Sequence[Example[tuple[str, int]]], processor: Any) -> Encoded:
-        """Resample and normalise sounds of unequal length; labels are the outputs of the transcript's characters."""
+    def encode_inputs(self, inputs: Iterable[Sound], examples: Sequence[Example[tuple[str, int]]], processor: Any) -> Encoded:
+        """Normalise sounds of unequal length; labels are the outputs of the transcript's characters."""
         rate = int(processor.sampling_rate)
         longest = round(self.max_seconds * rate)
         places = {sign: place for place, sign in enumerate(self._characters())}
         clips, labels = [], []
-        for row in self.cells(examples, (self.target,)):
-            sound = self.sound(row[self.audio], rate)[:longest]
-            clips.append(np.asarray(processor(sound, sampling_rate=rate)["input_values"][0], np.float32))
+        for whole, row in zip(inputs, self.cells(examples, (self.target,)), strict=True):
+            clips.append(np.asarray(processor(whole.samples[:longest], sampling_rate=rate)["input_values"][0], np.float32))
             labels.append([places[sign] for sign in self._plain(row[self.target])])
         return Encoded(
             columns={"input_values": Ragged.of(clips, np.float32)},

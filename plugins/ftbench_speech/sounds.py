@@ -10,13 +10,13 @@ from math import gcd
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from ftbench import Inspectable, Inspected, UserError, list_files
+from ftbench import Augmentable, Encoded, Inspectable, Inspected, Sound, UserError, list_files
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from ftbench import Severity, Table
+    from ftbench import Example, Severity, Table
     from numpy.typing import NDArray
 
 SILENT = 1e-3
@@ -29,7 +29,7 @@ SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif")
 
 
 @dataclass
-class OwnSounds(Inspectable):
+class OwnSounds(Augmentable, Inspectable):
     """A task on sounds of a folder or of a table of their paths."""
 
     modality: ClassVar[str] = "speech"
@@ -80,6 +80,22 @@ class OwnSounds(Inspectable):
         if not len(samples):
             raise UserError(f"{name}: holds no sound")
         return resampled(samples.mean(1), own, rate)
+
+    def raw_inputs(self, examples: Sequence[Example[tuple[str, int]]], processor: Any) -> list[Sound]:
+        """Decode the sounds, whole, at the processor's rate."""
+        return list(self._sounds(examples, processor))
+
+    def _sounds(self, examples: Sequence[Example[tuple[str, int]]], processor: Any) -> Iterator[Sound]:
+        rate = int(processor.sampling_rate)
+        return (Sound(self.sound(row[self.audio], rate), rate) for row in self.cells(examples))
+
+    @abstractmethod
+    def encode_inputs(self, inputs: Iterable[Sound], examples: Sequence[Example[tuple[str, int]]], processor: Any) -> Encoded:
+        """Turn sounds into arrays, taking one at a time."""
+
+    def encode(self, examples: Sequence[Example[tuple[str, int]]], processor: Any) -> Encoded:
+        """Encode one sound after another: many long ones would not fit into memory before they are cut."""
+        return self.encode_inputs(self._sounds(examples, processor), examples, processor)
 
     def inspect(self, inputs: Sequence[Mapping[str, Any]], processor: Any) -> list[Inspected]:
         """Compare sounds sample by sample, and without silence at the ends and loudness."""

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from annotated_types import Ge, Gt, Le
-from ftbench import About, Backbone, ClassificationTask, NotApplicable, Strategy, UserError
+from ftbench import POOLED, About, Backbone, ClassificationTask, NotApplicable, Strategy, UserError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ftbench import Answer, Bench, Card, Learner
+    from ftbench import Answer, Bench, Card, Learner, Loader
     from torch import Tensor
 
 
@@ -20,6 +20,8 @@ class Distillation(Strategy):
     """Train a smaller student on the labels and on the softened answers of a fine-tuned teacher, averaged over the batch.
 
     The teacher is fully fine-tuned inside the trial and charged to it: another backbone, or the whole of the student's own.
+    Where the task augments its examples, it answers each one as the student sees it (Beyer et al. 2022, arXiv:2106.05237), and
+    reads along; else it answers every example once.
     """
 
     answers: ClassVar[frozenset[Answer]] = frozenset({"class", "labels", "number", "choice", "tags"})
@@ -45,6 +47,8 @@ class Distillation(Strategy):
 
     _teacher: Learner = field(init=False, repr=False)
     _answers: Any = field(init=False, repr=False, default=None)
+    _reader: Loader | None = field(init=False, repr=False, default=None)
+    _epoch: int = field(init=False, repr=False, default=0)
     _states: Any = field(init=False, repr=False, default=None)
 
     def check(self, card: Card) -> None:
@@ -74,7 +78,7 @@ class Distillation(Strategy):
         train_everything(learner, freeze_feature_encoder=True)
 
     def fit(self, learner: Learner, bench: Bench) -> None:
-        """Fine-tune a teacher for the stage at hand, let it answer every example once, then train the student.
+        """Fine-tune a teacher for the stage at hand, let it answer every example once where it can, then train the student.
 
         Raises:
             NotApplicable: the teacher is smaller than the student, or their hidden states cannot be compared.
@@ -87,8 +91,11 @@ class Distillation(Strategy):
                 message = f"the teacher's {_size(self._teacher):,} parameters are fewer than the student's {_size(learner):,}"
                 raise NotApplicable(message)
             self._answers = self._answered(bench)
+        self._reader = None
         if self._answers is None and not reads_the_same(self._teacher, bench):
-            raise NotApplicable("the teacher must read along, and reads other tokens than the student")
+            if self.hidden or not bench.augmented or bench.task.answer not in POOLED:
+                raise NotApplicable("the teacher must read along, and reads other tokens than the student")
+            self._reader = bench.loader(learner=self._teacher)
         if self.hidden:
             self._states = HiddenStates(learner, self._teacher)
         bench.train(learner, self)
@@ -108,9 +115,14 @@ class Distillation(Strategy):
         """Give the teacher's logits on all training examples, [examples, classes]; None where it must read along."""
         import torch
 
-        if self.alpha == 1 or self.hidden or not isinstance(bench.task, ClassificationTask):
+        if self.alpha == 1 or self.hidden or bench.augmented or not isinstance(bench.task, ClassificationTask):
             return None
         return torch.from_numpy(bench.predict(self._teacher)).to(bench.device)
+
+    def before_step(self, learner: Learner, step: int) -> None:
+        """Note the epoch: a teacher that reads by itself must see the examples as they are in it."""
+        if self._reader is not None:
+            self._epoch = step // self._reader.per_epoch
 
     def loss(self, learner: Learner, batch: Mapping[str, Tensor], outputs: Any, task_loss: Tensor) -> Tensor:
         """Mix the task's loss with the distance to the teacher."""
@@ -122,13 +134,23 @@ class Distillation(Strategy):
             return task_loss
         mixed = self.alpha * task_loss
         with torch.no_grad():
-            wanted = self._teacher.forward(batch).logits if self._answers is None else self._answers[batch["rows"]]
+            wanted = self._wanted(batch)
         if self.alpha < 1:
             valid = batch["labels"] >= 0 if outputs.logits.ndim > batch["labels"].ndim > 1 else None
             mixed = mixed + (1 - self.alpha) * soft_divergence(outputs.logits, wanted, self.temperature, valid)
         if self.hidden:
             mixed = mixed + self.hidden * self._states.distance(batch)
         return mixed
+
+    def _wanted(self, batch: Mapping[str, Tensor]) -> Tensor:
+        """Give the teacher's logits on a batch: those kept, or those it gives now, [examples, classes]."""
+        if self._answers is not None:
+            kept: Tensor = self._answers[batch["rows"]]
+            return kept
+        if self._reader is not None:
+            batch, _ = self._reader.batch(batch["rows"].cpu().numpy(), self._epoch)
+        logits: Tensor = self._teacher.forward(batch).logits
+        return logits
 
 
 def _size(learner: Learner) -> int:

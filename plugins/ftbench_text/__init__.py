@@ -1,9 +1,14 @@
-"""Text tasks: a user's own, and those that need no network."""
+"""Text tasks, a user's own and those that need no network, and random changes of texts."""
 
 from collections.abc import Mapping
 
-from ftbench import Task, hookimpl
+from ftbench import Augmentation, Task, hookimpl
 
+from .augmentations.back_translation import BackTranslation
+from .augmentations.random_deletion import RandomDeletion
+from .augmentations.random_swap import RandomSwap
+from .augmentations.synonym_replacement import SynonymReplacement
+from .augmentations.typos import Typos
 from .classification import TextClassification
 from .multi_label import MultiLabelTextClassification
 from .multiple_choice import MultipleChoice
@@ -25,4 +30,16 @@ def ftbench_tasks() -> Mapping[str, type[Task]]:
         "question-answering": QuestionAnswering,
         "word-sentiment": WordSentiment,
         "word-intensity": WordIntensity,
+    }
+
+
+@hookimpl
+def ftbench_augmentations() -> Mapping[str, type[Augmentation]]:
+    """Offer what changes texts."""
+    return {
+        "random-deletion": RandomDeletion,
+        "random-swap": RandomSwap,
+        "typos": Typos,
+        "synonym-replacement": SynonymReplacement,
+        "back-translation": BackTranslation,
     }

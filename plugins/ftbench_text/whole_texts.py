@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from ftbench import Encoded, Ragged, as_text
+from ftbench import Augmentable, Encoded, Ragged, as_text
 
 from .texts import OwnTexts
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class WholeTexts(OwnTexts):
+class WholeTexts(Augmentable, OwnTexts):
     """A task on one text a row, or two."""
 
     text: str = "text"
@@ -39,10 +39,13 @@ class WholeTexts(OwnTexts):
         """One text, or two."""
         return tuple(as_text(row[name]) for name in self.inputs())
 
-    def encode(self, examples: Sequence[Example[tuple[str, int]]], processor: Any) -> Encoded:
+    def raw_inputs(self, examples: Sequence[Example[tuple[str, int]]], processor: Any) -> list[tuple[str, ...]]:
+        """Read the text, or the two."""
+        return [self.texts(row) for row in self.cells(examples)]
+
+    def encode_inputs(self, inputs: Sequence[tuple[str, ...]], examples: Sequence[Example[tuple[str, int]]], processor: Any) -> Encoded:
         """Tokenize; a text's tokens, the special ones included, are its units."""
-        rows = [self.texts(row) for row in self.cells(examples)]
-        texts = [list(column) for column in zip(*rows, strict=True)]
+        texts = [list(column) for column in zip(*inputs, strict=True)]
         made = processor(*texts, truncation=True, max_length=self.longest(processor), return_attention_mask=False)
         columns = {"input_ids": Ragged.of(made["input_ids"], padding=processor.pad_token_id)}
         if self.pair and "token_type_ids" in made:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
 from annotated_types import Ge
-from ftbench import DrawnClassificationTask, Encoded, Example, Provenance, Ragged, Splits, file_sha256
+from ftbench import Augmentable, DrawnClassificationTask, Encoded, Example, Provenance, Ragged, Splits, file_sha256
 
 from .lexicon import Word, lexicon_file, words
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class _RatedWords(DrawnClassificationTask):
+class _RatedWords(Augmentable, DrawnClassificationTask):
     """What both share: the lexicon, families that stay in one split, tokens."""
 
     modality: ClassVar[str] = "text"
@@ -39,10 +39,13 @@ class _RatedWords(DrawnClassificationTask):
         families = {word.text: word.family for word, _ in labelled}
         return Splits(**self.drawn(examples, seed, families))
 
-    def encode(self, examples: Sequence[Example[str]], processor: Any) -> Encoded:
+    def raw_inputs(self, examples: Sequence[Example[str]], processor: Any) -> list[tuple[str, ...]]:
+        """Give the words."""
+        return [(example.value,) for example in examples]
+
+    def encode_inputs(self, inputs: Sequence[tuple[str, ...]], examples: Sequence[Example[str]], processor: Any) -> Encoded:
         """Tokenize; a word's tokens, the special ones included, are its units."""
-        texts = [example.value for example in examples]
-        rows = processor(texts, truncation=True, max_length=self.max_length)["input_ids"]
+        rows = processor([text for (text,) in inputs], truncation=True, max_length=self.max_length)["input_ids"]
         return Encoded(
             columns={"input_ids": Ragged.of(rows, padding=processor.pad_token_id)},
             labels=np.array([example.label for example in examples]),

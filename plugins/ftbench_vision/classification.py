@@ -8,7 +8,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from ftbench import Encoded, Inspectable, Inspected, OwnClassification, UserError, list_files
+from ftbench import Augmentable, Encoded, Inspectable, Inspected, OwnClassification, UserError, list_files
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff")
 
 
 @dataclass
-class ImageClassification(OwnClassification, Inspectable):
+class ImageClassification(Augmentable, OwnClassification, Inspectable):
     """Which class is an image of? Your own images, from a folder with a folder for each class, or from a table."""
 
     modality: ClassVar[str] = "vision"
@@ -51,12 +51,15 @@ class ImageClassification(OwnClassification, Inspectable):
         """List the images of a folder; the folder an image lies in is its class."""
         return list_files(folder, SUFFIXES, self.pattern)
 
-    def encode(self, examples: Sequence[Example[tuple[str, int]]], processor: Any) -> Encoded:
-        """Resize and normalise with the backbone's processor, in colour where it wants three channels."""
+    def raw_inputs(self, examples: Sequence[Example[tuple[str, int]]], processor: Any) -> list[Any]:
+        """Decode the images, in colour where the processor wants three channels."""
         mode = "RGB" if len(processor.image_mean) == 3 else "L"
-        images = [self._read(row[self.image], mode) for row in self.cells(examples)]
+        return [self._read(row[self.image], mode) for row in self.cells(examples)]
+
+    def encode_inputs(self, inputs: Sequence[Any], examples: Sequence[Example[tuple[str, int]]], processor: Any) -> Encoded:
+        """Resize and normalise with the backbone's processor."""
         return Encoded(
-            columns={"pixel_values": np.asarray(processor(images, return_tensors="np")["pixel_values"], np.float32)},
+            columns={"pixel_values": np.asarray(processor(list(inputs), return_tensors="np")["pixel_values"], np.float32)},
             labels=np.array([example.label for example in examples]),
             ids=tuple(example.id for example in examples),
             units=np.ones(len(examples)),

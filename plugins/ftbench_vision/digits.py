@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
 from annotated_types import Ge
-from ftbench import DrawnClassificationTask, Encoded, Example, Provenance, Splits, file_sha256
+from ftbench import Augmentable, DrawnClassificationTask, Encoded, Example, Provenance, Splits, file_sha256
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,7 +25,7 @@ def _file() -> Path:
 
 
 @dataclass
-class Digits(DrawnClassificationTask):
+class Digits(Augmentable, DrawnClassificationTask):
     """Which digit is it? Ten classes."""
 
     modality: ClassVar[str] = "vision"
@@ -48,13 +48,16 @@ class Digits(DrawnClassificationTask):
         ]
         return Splits(**self.drawn(examples, seed))
 
-    def encode(self, examples: Sequence[Example[NDArray[np.uint8]]], processor: Any) -> Encoded:
-        """Upscale and normalise with the backbone's processor, in colour where it wants three channels."""
+    def raw_inputs(self, examples: Sequence[Example[NDArray[np.uint8]]], processor: Any) -> list[Any]:
+        """Give the images of 8 × 8 pixels, in colour where the processor wants three channels."""
         from PIL import Image
 
-        channels = len(processor.image_mean)
-        images = [Image.fromarray(example.value).convert("RGB" if channels == 3 else "L") for example in examples]
-        pixels = processor(images, return_tensors="np")["pixel_values"]
+        mode = "RGB" if len(processor.image_mean) == 3 else "L"
+        return [Image.fromarray(example.value).convert(mode) for example in examples]
+
+    def encode_inputs(self, inputs: Sequence[Any], examples: Sequence[Example[NDArray[np.uint8]]], processor: Any) -> Encoded:
+        """Upscale and normalise with the backbone's processor."""
+        pixels = processor(list(inputs), return_tensors="np")["pixel_values"]
         return Encoded(
             columns={"pixel_values": np.asarray(pixels, np.float32)},
             labels=np.array([example.label for example in examples]),

@@ -198,3 +198,67 @@ def test_a_teacher_that_turns_out_smaller_is_not_applicable(distilled, model_fol
 
     with pytest.raises(NotApplicable, match="are fewer than the student's"):
         distilled(kind="gpt2", teacher={"use": "transformers", "path": str(model_folder("bert")), "pretrained": False}, student=1)
+
+
+@pytest.fixture
+def augmented(catalog, model_folder):
+    """Distil on words with typing errors; gives the strategy, and what each learner read while the student was trained."""
+    from ftbench import Learner
+    from ftbench.augmented import Augmented
+
+    from tests.plugins.strategies.test_every_strategy import bench_for
+
+    def make(monkeypatch, **options):
+        size = {"train_size": 16, "validation_size": 0, "test_size": 16}
+        task = catalog.build("tasks", "word-sentiment", {**size, "augment": [{"use": "typos", "share": 0.4}]})
+        backbone = catalog.build("backbones", "transformers", {"path": str(model_folder("bert"))})
+        train = task.splits(0).train
+        data = task.encode(train, backbone.load(2).processor)
+        bench, learner, _ = bench_for(catalog, task, data, backbone, examples=train)
+        bench._grounds[0].augmented = lambda encoded, processor: Augmented(task, train, encoded, processor)
+        read = {"student": [], "teacher": []}
+        original = Learner.forward
+
+        def watched(self, batch):
+            read["student" if self is learner else "teacher"].append(batch)
+            return original(self, batch)
+
+        monkeypatch.setattr(Learner, "forward", watched)
+        strategy = catalog.build("strategies", "distillation", options)
+        strategy.prepare(learner, bench)
+        strategy.fit(learner, bench)
+        return strategy, read, task, train, learner
+
+    return make
+
+
+def test_with_augmentation_the_teacher_reads_what_the_student_reads(augmented, monkeypatch):
+    _, read, *_ = augmented(monkeypatch)
+    # Four steps of its own training, then one for each of the student's.
+    assert (len(read["student"]), len(read["teacher"])) == (4, 8)
+    for student, teacher in zip(read["student"], read["teacher"][4:], strict=True):
+        assert torch.equal(student["input_ids"], teacher["input_ids"])
+    assert not torch.equal(read["student"][0]["input_ids"][0], read["student"][2]["input_ids"][0])
+
+
+def test_a_teacher_with_words_of_its_own_reads_the_same_changed_texts(augmented, monkeypatch, model_folder, tmp_path, catalog):
+    """Both tokenizers spell: what each read can be put together to the text it was."""
+    import json
+    import shutil
+
+    other = tmp_path / "other"
+    shutil.copytree(model_folder("gpt2"), other)
+    tokenizer = json.loads((other / "tokenizer.json").read_text())
+    codes = tokenizer["model"]["vocab"]
+    # The same letters under other numbers.
+    letters = [token for token in codes if not token.startswith("[")]
+    tokenizer["model"]["vocab"] = codes | dict(zip(letters, [codes[token] for token in letters[::-1]], strict=True))
+    (other / "tokenizer.json").write_text(json.dumps(tokenizer))
+    strategy, read, _, _, learner = augmented(monkeypatch, teacher={"use": "transformers", "path": str(other)}, student=1)
+    assert strategy._reader is not None
+    texts = {
+        name: [one.processor.batch_decode(batch["input_ids"], skip_special_tokens=True) for batch in batches]
+        for name, one, batches in (("student", learner, read["student"]), ("teacher", strategy._teacher, read["teacher"][4:]))
+    }
+    assert texts["student"] == texts["teacher"]
+    assert not torch.equal(read["student"][0]["input_ids"], read["teacher"][4]["input_ids"])

@@ -1,0 +1,102 @@
+"""The contract of an augmentation: how a training example is changed at random, so that it is not seen twice alike.
+
+There are three moments, and a class for each: an `InputAugmentation` changes the raw input before it is encoded, a
+`FeatureAugmentation` what the backbone's processor made of it, a `MixingAugmentation` puts two encoded examples together.
+They act in this order; within a moment, in the order in which a suite names them.
+
+A raw input is, by modality: for text a tuple of the example's texts, for vision a PIL image, for speech a `Sound`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+from annotated_types import Gt, Le
+
+from .answers import POOLED, Answer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Sound:
+    """A raw input of speech."""
+
+    samples: NDArray[np.float32]
+    """One channel, full scale 1; shape [samples]."""
+    rate: int
+    """Samples a second."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """One encoded example."""
+
+    features: Mapping[str, NDArray[Any]]
+    """Model inputs by name, without the axis of the batch."""
+    label: Any
+    """What is wanted of it; where examples are mixed, shares of the classes, shape [classes]."""
+    units: float
+    """What it weighs in the task's throughput unit."""
+
+
+@dataclass(kw_only=True)
+class Augmentation(ABC):
+    """A random change of training examples. Options are dataclass fields; derive from one of the three moments below."""
+
+    modality: ClassVar[str]
+    """`text`, `vision` or `speech`: the tasks it is for."""
+    answers: ClassVar[frozenset[Answer]] = POOLED
+    """What tasks may ask for, so that the answer stays true."""
+
+    probability: Annotated[float, Gt(0), Le(1)] = 1.0
+    """Share of the examples that are changed, drawn anew for each example and epoch."""
+
+    def fingerprint(self) -> Mapping[str, Any]:
+        """Give what decides the change beside the options (hashes of files), as JSON values; must not import torch.
+
+        Raises:
+            UserError: a file named by an option is missing or wrong; each line begins with the option.
+        """
+        return {}
+
+
+class InputAugmentation(Augmentation):
+    """Changes a raw input."""
+
+    @abstractmethod
+    def change(self, value: Any, rng: np.random.Generator) -> Any:
+        """Give the changed input, of the same type; `value` itself must stay as it is. All chance comes from `rng`."""
+
+    def prepare(self, values: Iterable[Any], sign: Callable[[], None]) -> None:
+        """Work out once, before training begins, what is slow; by default nothing, and `values` are not read.
+
+        Args:
+            values: the raw inputs of the training split.
+            sign: to be called now and then, as a sign of life.
+        """
+        del values, sign
+
+
+class FeatureAugmentation(Augmentation):
+    """Changes the features of one example."""
+
+    @abstractmethod
+    def change_features(self, features: Mapping[str, NDArray[Any]], rng: np.random.Generator) -> Mapping[str, NDArray[Any]]:
+        """Give the changed features; the arrays given must stay as they are."""
+
+
+class MixingAugmentation(Augmentation):
+    """Puts an example and another one of the training split together."""
+
+    answers: ClassVar[frozenset[Answer]] = frozenset({"class", "labels"})
+
+    @abstractmethod
+    def mix(self, one: Item, other: Item, rng: np.random.Generator) -> Item:
+        """Give the mixture; the labels of both are shares of the classes, float32, shape [classes]."""

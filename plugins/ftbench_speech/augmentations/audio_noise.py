@@ -1,0 +1,55 @@
+"""Noise under a sound, at a given signal-to-noise ratio."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+import numpy as np
+from ftbench import POOLED, Answer, InputAugmentation, Sound, UserError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+@dataclass
+class AudioNoise(InputAugmentation):
+    """Put noise under a sound."""
+
+    modality: ClassVar[str] = "speech"
+    answers: ClassVar[frozenset[Answer]] = POOLED | {"transcript"}
+
+    snr: tuple[float, float] = (10.0, 30.0)
+    """Least and largest signal-to-noise ratio, in decibels, of mean powers over the whole sound; uniform between them."""
+    colour: Literal["white", "pink"] = "white"
+    """`white`: equal power in every hertz. `pink`: in every octave."""
+
+    def __post_init__(self) -> None:
+        """Check the range.
+
+        Raises:
+            UserError: it ends before it begins.
+        """
+        if self.snr[0] > self.snr[1]:
+            raise UserError(f"snr: {self.snr[0]} is above {self.snr[1]}")
+
+    def change(self, value: Sound, rng: np.random.Generator) -> Sound:
+        """Add the noise; a sound that is silent all along stays silent."""
+        decibels = rng.uniform(*self.snr)
+        noise = _noise(len(value.samples), self.colour, rng)
+        signal, own = (float(np.mean(np.square(wave, dtype=np.float64))) for wave in (value.samples, noise))
+        if not signal or not own:
+            return value
+        factor = np.sqrt(signal / (own * 10.0 ** (decibels / 10.0)))
+        return replace(value, samples=np.asarray(value.samples + factor * noise, np.float32))
+
+
+def _noise(length: int, colour: str, rng: np.random.Generator) -> NDArray[np.float64]:
+    white = rng.standard_normal(length)
+    if colour == "white":
+        return white
+    spectrum = np.fft.rfft(white)
+    # Power falls with the frequency, and so amplitude with its root; the mean is left out.
+    spectrum[1:] /= np.sqrt(np.arange(1, len(spectrum)))
+    spectrum[0] = 0
+    return np.fft.irfft(spectrum, length)

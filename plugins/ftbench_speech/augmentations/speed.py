@@ -1,0 +1,36 @@
+"""Faster and slower, by resampling (Ko et al. 2015)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+import numpy as np
+from annotated_types import Ge, Le, MinLen
+from ftbench import POOLED, Answer, InputAugmentation, Sound
+
+if TYPE_CHECKING:
+    from numpy.random import Generator
+
+_FINEST = 100
+
+
+@dataclass
+class Speed(InputAugmentation):
+    """Play a sound faster or slower: its pitch moves along (Ko et al. 2015, Interspeech, section 2)."""
+
+    modality: ClassVar[str] = "speech"
+    answers: ClassVar[frozenset[Answer]] = POOLED | {"transcript"}
+
+    factors: Annotated[tuple[Annotated[float, Ge(0.5), Le(2)], ...], MinLen(1)] = (0.9, 1.0, 1.1)
+    """Speeds, one of which is drawn; 1.1 is a tenth faster, taken as the nearest fraction with a denominator up to 100."""
+
+    def change(self, value: Sound, rng: Generator) -> Sound:
+        """Resample by a polyphase filter: samples become samples / factor."""
+        factor = Fraction(self.factors[int(rng.integers(len(self.factors)))]).limit_denominator(_FINEST)
+        if factor == 1:
+            return value
+        from scipy.signal import resample_poly
+
+        return replace(value, samples=np.asarray(resample_poly(value.samples, factor.denominator, factor.numerator), np.float32))

@@ -1,0 +1,1 @@
+"""Random changes of texts; their words are what spaces separate."""

@@ -1,0 +1,25 @@
+"""What every random change of texts shares: the texts of an example are changed one by one."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING, ClassVar
+
+from ftbench import InputAugmentation
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+class TextAugmentation(InputAugmentation):
+    """Rewrites a text."""
+
+    modality: ClassVar[str] = "text"
+
+    @abstractmethod
+    def rewrite(self, text: str, rng: np.random.Generator) -> str:
+        """Give the text, changed."""
+
+    def change(self, value: tuple[str, ...], rng: np.random.Generator) -> tuple[str, ...]:
+        """Rewrite each of an example's texts."""
+        return tuple(self.rewrite(text, rng) for text in value)

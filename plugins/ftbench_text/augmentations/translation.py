@@ -1,0 +1,51 @@
+"""A local sequence-to-sequence model that translates by sampling."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ftbench import UserError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class Translator:
+    """A directory of any encoder-decoder transformers knows, on the CPU; the global generator is left as it was."""
+
+    def __init__(self, folder: Path) -> None:
+        """Load model and tokenizer.
+
+        Raises:
+            UserError: they cannot be loaded.
+        """
+        import torch
+        from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
+
+        try:
+            with torch.random.fork_rng(devices=[]):
+                self._tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+                self._model: Any = AutoModelForSeq2SeqLM.from_pretrained(folder, local_files_only=True).eval()
+        except (OSError, ValueError, KeyError, ImportError) as error:
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            raise UserError(f"{folder}: cannot be loaded as a translator: {reason}") from None
+
+    def sample(self, text: str, *, seed: int, temperature: float, longest: int) -> str:
+        """Translate one text, alone, so that what stands beside it changes nothing.
+
+        Args:
+            text: what is translated; cut off after `longest` tokens.
+            seed: the same seed gives the same translation.
+            temperature: of the distribution that is sampled from.
+            longest: most tokens of the translation.
+        """
+        import torch
+
+        encoded = self._tokenizer(text, truncation=True, max_length=longest, return_tensors="pt")
+        inputs = {name: tensor for name, tensor in encoded.items() if name in ("input_ids", "attention_mask")}
+        with torch.random.fork_rng(devices=[]), torch.inference_mode():
+            torch.manual_seed(seed)
+            made = self._model.generate(
+                **inputs, do_sample=True, temperature=temperature, top_k=0, num_beams=1, max_length=None, max_new_tokens=longest
+            )
+        return str(self._tokenizer.decode(made[0], skip_special_tokens=True)).strip()

@@ -1,0 +1,37 @@
+"""Mixup: images and labels are averaged (Zhang et al. 2018)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+from annotated_types import Gt
+from ftbench import Item, MixingAugmentation
+
+if TYPE_CHECKING:
+    import numpy as np
+
+PIXELS = "pixel_values"
+
+
+@dataclass
+class Mixup(MixingAugmentation):
+    """Average an image and its label with those of another training example (Zhang et al. 2018, arXiv:1710.09412)."""
+
+    modality: ClassVar[str] = "vision"
+
+    alpha: Annotated[float, Gt(0)] = 0.2
+    """λ, the weight of the image, is drawn from Beta(α, α): small α mixes little, 1 anything alike."""
+
+    def mix(self, one: Item, other: Item, rng: np.random.Generator) -> Item:
+        """Give λ·one + (1 − λ)·other."""
+        share = float(rng.beta(self.alpha, self.alpha))
+        return averaged(one, other, share)
+
+
+def averaged(one: Item, other: Item, share: float) -> Item:
+    """Give share·one + (1 − share)·other, pixels and labels alike."""
+    pixels = share * one.features[PIXELS] + (1 - share) * other.features[PIXELS]
+    label = share * one.label + (1 - share) * other.label
+    dtype = one.features[PIXELS].dtype
+    return Item({**one.features, PIXELS: pixels.astype(dtype)}, label.astype("float32"), one.units)
