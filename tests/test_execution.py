@@ -5,16 +5,14 @@ import json
 import tomllib
 
 import pytest
-from ftbench import Measurement, Plugins, Record, Selection
-from ftbench.execution import carry_out, perform, sequence_measurements
+from ftbench import Plugins, Record, Selection
+from ftbench.execution import carry_out, perform
 from ftbench.judge import Judge
 from ftbench.spec import Spec
 from ftbench.suite_file import parse_suite
 from ftbench.trial import plan
 
 from tests.conftest import EXAMPLES, TINY
-
-ACCURACY = Measurement("accuracy", 1.0, "1", "higher")
 
 
 @pytest.fixture
@@ -98,13 +96,6 @@ def test_a_folder_with_a_spec_is_enough_to_carry_a_trial_out(carried, tmp_path, 
     assert events[0] == {"event": "started"}
 
 
-def test_forgetting_and_transfer_are_worked_out_by_hand():
-    found = {m.name: m.value for m in sequence_measurements([[0.9, None, None], [0.7, 0.8, None], [0.75, 0.5, 0.6]], ACCURACY)}
-    assert found["accuracy"] == pytest.approx((0.75 + 0.5 + 0.6) / 3)
-    assert found["forgetting"] == pytest.approx(((0.9 - 0.75) + (0.8 - 0.5)) / 2)
-    assert found["backward_transfer"] == pytest.approx(((0.75 - 0.9) + (0.5 - 0.8)) / 2)
-
-
 def test_label_smoothing_and_class_weights_reach_the_loss(carried):
     def first_loss(knobs):
         _, outcome, _ = carried('[[strategy]]\nuse = "frozen"\n', knobs=knobs)
@@ -115,21 +106,6 @@ def test_label_smoothing_and_class_weights_reach_the_loss(carried):
     assert first_loss("label_smoothing = 0.3") != plain
     # The classes of the task are balanced: their weights are all one.
     assert first_loss('class_weights = "balanced"') == pytest.approx(plain, abs=1e-5)
-
-
-def test_forgetting_of_errors_is_how_many_more_there_are():
-    errors = Measurement("word_error_rate", 0.0, "1", "lower")
-    found = {m.name: m for m in sequence_measurements([[0.1, None], [0.4, 0.2]], errors)}
-    assert found["word_error_rate"].value == pytest.approx(0.3)
-    assert found["word_error_rate"].direction == "lower"
-    assert found["forgetting"].value == pytest.approx(0.3)
-    assert found["backward_transfer"].value == pytest.approx(-0.3)
-
-
-def test_where_a_task_has_no_score_a_sequence_has_none_and_says_so():
-    found = sequence_measurements([[None, None], [0.4, 0.2]], ACCURACY)
-    assert [m.value for m in found] == [None, None, None]
-    assert found[1].reason == "accuracy has no value for one of the tasks"
 
 
 def test_a_training_that_stopped_early_says_so_and_its_progress_ends_where_it_did(carried):
