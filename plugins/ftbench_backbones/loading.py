@@ -131,7 +131,7 @@ def make_card(
         note,
         pretrained,
         parameters,
-        _blocks(config),
+        _blocks(config, architecture),
         _positions(config, architecture),
         architecture.class_tokens,
         architecture.objective,
@@ -141,7 +141,14 @@ def make_card(
     )
 
 
-def _blocks(config: Mapping[str, Any]) -> int | None:
+def _blocks(config: Mapping[str, Any], architecture: Architecture) -> int | None:
+    if "num_block_repeats" in config:
+        # EfficientNet's blocks depend on its depth coefficient, and its num_hidden_layers counts something else.
+        return None
+    if architecture.above:
+        encoder = config.get("encoder_layers", config.get("num_layers"))
+        decoder = config.get("decoder_layers", config.get("num_decoder_layers")) or encoder
+        return None if encoder is None else int(encoder) + int(decoder)
     for name in ("encoder_layers", "num_hidden_layers", "n_layer", "n_layers"):
         if name in config:
             return int(config[name])

@@ -15,7 +15,8 @@ from tests.tiny_models import KINDS
 def test_a_local_directory_of_every_kind_is_loaded_with_its_roles(kind, catalog, model_folder):
     learner = catalog.build("backbones", "transformers", {"path": str(model_folder(kind))}).load(5)
     assert not learner.model.training
-    assert len(learner.blocks()) == {"swin": 4, "efficientnet": 7}.get(kind, 2)
+    assert len(learner.blocks()) == {"swin": 4, "efficientnet": 7, "t5": 4, "bart": 4}.get(kind, 2)
+    assert learner.card.blocks in (len(learner.blocks()), None)
     for role in learner.card.roles:
         assert learner.modules(role), role
     assert list(learner.head_parameters())[-1].shape[0] == 5
