@@ -26,7 +26,7 @@ setup-test: .venv/.test
 
 .venv/.test: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(PIP) --editable '.[embedded,test]'
+	$(PIP) --editable '.[beam,embedded,test]'
 	touch $@ .venv/.demo
 
 benchmarks: setup-test
