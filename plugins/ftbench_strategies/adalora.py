@@ -90,7 +90,8 @@ class AdaLoRA(Injected):
 
     def after_backward(self, learner: Learner, step: int) -> None:
         """Update the importance of every singular value and share the budget out; no library's loop does it."""
-        self._done = min(self._done + 1, self._first_stage)
+        # One beyond the first stage, where the ranks of later ones stay: at its last step they are shared out for good.
+        self._done = min(self._done + 1, self._first_stage + 1)
         self._tuner.update_and_allocate(self._done)
 
     def state(self) -> Any:

@@ -214,6 +214,18 @@ def test_adaloras_budget_falls_and_is_spent_to_the_last_rank(kind, ready):
     assert watch.traces[0].losses[0] > watch.traces[0].task_losses[0], "the orthogonality term is in what is minimised"
 
 
+def test_adaloras_ranks_stay_in_later_stages_also_where_they_are_shared_out_at_the_very_last_step(ready):
+    strategy, learner, bench, *_ = ready("bert", "adalora", steps=6, target_rank=3, initial_rank=6, final_share=0.0)
+    strategy.fit(learner, bench)
+    strategy.end_stage(learner, bench)
+    held = [(parameter != 0) for name, parameter in learner.model.named_parameters() if "lora_E" in name]
+    strategy.fit(learner, bench)
+    strategy._hold_ranks(learner)
+    again = [(parameter != 0) for name, parameter in learner.model.named_parameters() if "lora_E" in name]
+    assert sum(int(mask.sum()) for mask in held) == 3 * 4
+    assert all(torch.equal(one, other) for one, other in zip(held, again, strict=True))
+
+
 def _ranks(learner):
     return sum(int((p != 0).sum()) for n, p in learner.model.named_parameters() if "lora_E" in n) or 24
 
