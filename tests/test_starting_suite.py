@@ -64,3 +64,25 @@ def test_what_cannot_be_guessed_is_asked_for(data, ftbench):
         assert done.returncode == 2
         assert message in done.stderr
         assert not list(data.glob("*.toml"))
+
+
+@pytest.mark.parametrize(
+    ("task", "columns"),
+    [
+        ("token-classification", {}),
+        ("question-answering", {}),
+        ("text-regression", {}),
+        ("multi-label-text-classification", {}),
+        ("speech-recognition", {"transcription": "text"}),
+    ],
+)
+def test_other_answers_have_their_columns_found_too(task, columns, tmp_path, ftbench, catalog):
+    from tests.small_data import TEXT_TASKS, tones
+
+    path = TEXT_TASKS[task][0](tmp_path) if task in TEXT_TASKS else tones(tmp_path)
+    for new, old in columns.items():
+        path.write_text(path.read_text().replace(f",{old}\n", f",{new}\n", 1))
+    ftbench("new", "suite", "--task", task, "--data", path.name, "-o", "own.toml", cwd=tmp_path, check=0)
+    suite = parse_suite(tomllib.loads((tmp_path / "own.toml").read_text()), catalog)
+    assert suite.tasks[0].options == {"data": path.name, **{"target": new for new in columns}}
+    assert "18 trials" in ftbench("validate", "own.toml", cwd=tmp_path, check=0).stdout
