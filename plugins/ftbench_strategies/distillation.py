@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from annotated_types import Ge, Gt, Le
-from ftbench import POOLED, About, Backbone, ClassificationTask, NotApplicable, Strategy, UserError
+from ftbench import POOLED, About, Backbone, NotApplicable, Strategy, UserError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,7 +27,7 @@ class Distillation(Strategy):
     answers: ClassVar[frozenset[Answer]] = frozenset({"class", "labels", "number", "choice", "tags"})
     about: ClassVar[About] = About(
         paper="Hinton et al. 2015, arXiv:1503.02531; Sanh et al. 2019, arXiv:1910.01108",
-        equation="α·CE(y, z_s) + (1 − α)·T²·KL(softmax(z_t/T) ‖ softmax(z_s/T))",
+        equation="α·CE(y, z_s) + (1 − α)·T²·KL(softmax(z_t/T) ‖ softmax(z_s/T)); of a number (z_t − z_s)²",
         when="When the model in use must be smaller and faster than the one that can be trained.",
         limits="The teacher's training is part of its price; with hidden states both must read the same tokens.",
     )
@@ -115,7 +115,7 @@ class Distillation(Strategy):
         """Give the teacher's logits on all training examples, [examples, classes]; None where it must read along."""
         import torch
 
-        if self.alpha == 1 or self.hidden or bench.augmented or not isinstance(bench.task, ClassificationTask):
+        if self.alpha == 1 or self.hidden or bench.augmented or bench.task.answer not in (*POOLED, "choice"):
             return None
         return torch.from_numpy(bench.predict(self._teacher)).to(bench.device)
 
@@ -128,7 +128,7 @@ class Distillation(Strategy):
         """Mix the task's loss with the distance to the teacher."""
         import torch
 
-        from .modules.divergence import soft_divergence
+        from .modules.divergence import distance
 
         if self.alpha == 1 and not self.hidden:
             return task_loss
@@ -136,8 +136,9 @@ class Distillation(Strategy):
         with torch.no_grad():
             wanted = self._wanted(batch)
         if self.alpha < 1:
-            valid = batch["labels"] >= 0 if outputs.logits.ndim > batch["labels"].ndim > 1 else None
-            mixed = mixed + (1 - self.alpha) * soft_divergence(outputs.logits, wanted, self.temperature, valid)
+            assert learner.task is not None
+            apart = distance(learner.task.answer, outputs.logits, wanted, self.temperature, batch["labels"])
+            mixed = mixed + (1 - self.alpha) * apart
         if self.hidden:
             mixed = mixed + self.hidden * self._states.distance(batch)
         return mixed

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from ftbench_strategies.modules.divergence import soft_divergence
+from ftbench_strategies.modules.divergence import distance, soft_divergence
 
 STUDENT = torch.tensor([[1, 2, 0.5], [0, -1, 3]])
 TEACHER = torch.tensor([[2, 1, 0.0], [1, 0, 2]])
@@ -262,3 +262,24 @@ def test_a_teacher_with_words_of_its_own_reads_the_same_changed_texts(augmented,
     }
     assert texts["student"] == texts["teacher"]
     assert not torch.equal(read["student"][0]["input_ids"], read["teacher"][4]["input_ids"])
+
+
+def test_classes_that_hold_by_themselves_are_compared_by_themselves():
+    from torch.distributions import Bernoulli, kl_divergence
+
+    found = distance("labels", STUDENT, TEACHER, 2.0, torch.zeros(2, 3))
+    by_torch = kl_divergence(Bernoulli(logits=TEACHER / 2), Bernoulli(logits=STUDENT / 2)).mean() * 4
+    assert float(found) == pytest.approx(float(by_torch), rel=1e-5)
+
+
+def test_numbers_are_compared_by_their_squared_difference_at_any_temperature():
+    student, teacher = torch.tensor([[1.0], [3.0]]), torch.tensor([[2.0], [0.0]])
+    assert float(distance("number", student, teacher, 5.0, torch.zeros(2))) == pytest.approx((1 + 9) / 2)
+
+
+def test_tags_are_compared_at_their_words_alone():
+    labels = torch.tensor([[1, -100, 0]])
+    student, teacher = torch.randn(1, 3, 4), torch.randn(1, 3, 4)
+    assert float(distance("tags", student, teacher, 2.0, labels)) == pytest.approx(
+        float(soft_divergence(student[0, [0, 2]], teacher[0, [0, 2]], 2.0))
+    )

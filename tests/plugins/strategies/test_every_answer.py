@@ -65,6 +65,16 @@ def test_it_trains_and_answers_or_has_no_meaning_there(name, use, catalog, ready
     json.dumps(scored.predictions, allow_nan=False)
 
 
+@pytest.mark.parametrize("name", ["text-regression", "multi-label-text-classification", "token-classification", "multiple-choice"])
+def test_a_student_without_labels_comes_nearer_to_its_teacher(name, catalog, ready):
+    task, data, backbone, examples = ready(name)
+    bench, learner, watch = bench_for(catalog, task, data, backbone, examples=examples, steps=30, batch_size=8, lr=5e-3)
+    strategy = catalog.build("strategies", "distillation", {"alpha": 0.0, "student": 1})
+    strategy.prepare(learner, bench)
+    strategy.fit(learner, bench)
+    assert watch.traces[-1].losses[-1] < 0.5 * watch.traces[-1].losses[0]
+
+
 @pytest.mark.parametrize("name", TASKS)
 def test_accumulation_changes_nothing(name, catalog, ready):
     task, data, backbone, examples = ready(name)
