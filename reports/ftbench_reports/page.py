@@ -90,7 +90,10 @@ class _Page:
         return [(caption, Markup(chart)) for caption, chart in drawn if chart]  # noqa: S704
 
     def curves(self, target: Target) -> list[tuple[str, Markup]]:
-        drawn = [(f"{task}: training loss (nat), mean and range over seeds", loss_chart(target, task, self.looks)) for task in target.tasks]
+        drawn = [
+            (f"{task}: training loss ({_loss_unit(target, task)}), mean and range over seeds", loss_chart(target, task, self.looks))
+            for task in target.tasks
+        ]
         return [(caption, Markup(chart)) for caption, chart in drawn if chart]  # noqa: S704
 
     def task_cell(self, contender: Contender, task: str, name: str) -> str:
@@ -102,3 +105,9 @@ class _Page:
 
     def seconds(self, contender: Contender, name: str) -> str:
         return quantity(contender.phases[name].mean, "s") if name in contender.phases else ""
+
+
+def _loss_unit(target: Target, task: str) -> str:
+    """Give the unit of a task's loss, as its scores on the test split have it."""
+    readings = ((contender.by_task.get(task) or contender.quantities).get("loss") for contender in target.contenders)
+    return next((reading.unit for reading in readings if reading is not None), "nat")

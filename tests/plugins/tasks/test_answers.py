@@ -54,8 +54,10 @@ def test_it_is_learnt(task, learnt):
 
 
 def test_a_page_is_made_of_all_of_them(learnt):
-    page = next(iter(learnt.values())).parents[3] / "report.html"
-    assert all(task in page.read_text() for task in LEARNT)
+    page = (next(iter(learnt.values())).parents[3] / "report.html").read_text()
+    assert all(task in page for task in LEARNT)
+    assert "text-regression: training loss (target²)" in page
+    assert "<h3>Confusion</h3>" not in page, "none of them has classes that could be confused"
 
 
 def exported(learnt, task, catalog, folder, auto):
