@@ -23,7 +23,7 @@ from .tables import CHUNK, SUFFIXES, as_text, read_table, stored_splits, table_c
 from .task import Provenance, Task
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
@@ -123,12 +123,13 @@ class OwnData(Task, Remote):
 
     def kinds(self, table: Table) -> NDArray[np.int64]:
         """Give what each row is divided by, counted from 0, shape [rows]; -1 where a row has no label and is left out."""
-        cells = (
-            row[self.target]
-            for begin in range(0, len(table), CHUNK)
-            for row in table.rows(range(begin, min(begin + CHUNK, len(table))), [self.target])
-        )
-        return np.array([-1 if _is_empty(cell) else 0 for cell in cells], np.int64)
+        return np.array([-1 if _is_empty(cell) else 0 for cell in self.target_cells(table)], np.int64)
+
+    def target_cells(self, table: Table) -> Iterator[Any]:
+        """Yield the cell of every row that holds what is to be answered."""
+        for begin in range(0, len(table), CHUNK):
+            for row in table.rows(range(begin, min(begin + CHUNK, len(table))), [self.target]):
+                yield row[self.target]
 
     def open_files(self, paths: Sequence[Path]) -> Table:
         """Open files of rows as one table."""

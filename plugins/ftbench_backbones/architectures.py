@@ -302,24 +302,8 @@ ARCHITECTURES: Mapping[str, Architecture] = {
     "swin": _vit("vision", "swin.encoder.layers.*.blocks", None),
     "wav2vec2": _wav2vec2("wav2vec2"),
     "hubert": _wav2vec2("hubert"),
-    "whisper": Architecture(
-        "speech",
-        "encoder.layers",
-        ("projector", "classifier"),
-        {
-            "attention": "self_attn",
-            "query": "self_attn.q_proj",
-            "key": "self_attn.k_proj",
-            "value": "self_attn.v_proj",
-            "attention_output": "self_attn.out_proj",
-            "ffn_in": "fc1",
-            "ffn_out": "fc2",
-            "attention_exit": "self_attn.out_proj",
-            "ffn_exit": "fc2",
-            "block_exit": "",
-        },
-        class_tokens=0,
-    ),
+    # Its encoder alone; the blocks are named as BART's are.
+    "whisper": Architecture("speech", "encoder.layers", ("projector", "classifier"), _BART_BLOCK, class_tokens=0),
     "resnet": Architecture(
         "vision",
         "resnet.encoder.stages.*.layers",

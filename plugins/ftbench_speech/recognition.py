@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 IGNORED = -100
 SPACE = "|"
 """What the space between words is called among the classes."""
-PART = 10_000
 
 
 @dataclass
@@ -60,9 +59,8 @@ class SpeechRecognition(OwnSounds):
     def _found_characters(self) -> list[str]:
         known: set[str] = set()
         for table in self.tables.values():
-            for begin in range(0, len(table), PART):
-                for row in table.rows(range(begin, min(begin + PART, len(table))), [self.target]):
-                    known.update(self._plain(row[self.target]))
+            for cell in self.target_cells(table):
+                known.update(self._plain(cell))
         if not known - {" "}:
             raise UserError(f"data: {self.name}: column {self.target!r} holds no character that is kept")
         return ["<blank>", *(SPACE if sign == " " else sign for sign in sorted(known))]

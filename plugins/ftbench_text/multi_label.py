@@ -12,12 +12,10 @@ from .texts import as_list
 from .whole_texts import WholeTexts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from ftbench import Example, Table
     from numpy.typing import NDArray
-
-PART = 10_000
 
 
 @dataclass
@@ -33,7 +31,7 @@ class MultiLabelTextClassification(WholeTexts, MultiLabelTask):
 
     def kinds(self, table: Table) -> NDArray[np.int64]:
         """Divide all rows alike; those whose cell is absent, not empty, are left out."""
-        return np.array([-1 if cell is None else 0 for cell in self._column(table)], np.int64)
+        return np.array([-1 if cell is None else 0 for cell in self.target_cells(table)], np.int64)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -44,15 +42,10 @@ class MultiLabelTextClassification(WholeTexts, MultiLabelTask):
         return tuple(remembered("classes", key, self._found_classes))
 
     def _found_classes(self) -> list[str]:
-        known = {name for table in self.tables.values() for cell in self._column(table) for name in self._named(table, cell)}
+        known = {name for table in self.tables.values() for cell in self.target_cells(table) for name in self._named(table, cell)}
         if len(known) < 2:
             raise UserError(f"data: {self.name}: column {self.target!r} holds {len(known)} classes; at least two are needed")
         return sorted(known)
-
-    def _column(self, table: Table) -> Iterator[Any]:
-        for begin in range(0, len(table), PART):
-            for row in table.rows(range(begin, min(begin + PART, len(table))), [self.target]):
-                yield row[self.target]
 
     def _named(self, table: Table, cell: Any) -> list[str]:
         """Give the names in a cell: lists of a `datasets` class label hold numbers."""

@@ -13,7 +13,7 @@ from .conll import SUFFIXES, read_conll
 from .texts import OwnTexts, as_list, with_offsets
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from ftbench import Answer, Example, Measurement, Table
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 IGNORED = -100
 """Label of a token that is not the first of a word."""
 OUTSIDE = "O"
-PART = 10_000
 PREFIXES = {"IOB1": "IB", "IOB2": "IB", "IOE1": "IE", "IOE2": "IE", "IOBES": "IBES", "BILOU": "BILU"}
 
 
@@ -72,7 +71,7 @@ class TokenClassification(OwnTexts):
         return found
 
     def _found_tags(self) -> list[str]:
-        known = {tag for table in self.tables.values() for cell in self._column(table) for tag in self._tags(table, cell)}
+        known = {tag for table in self.tables.values() for cell in self.target_cells(table) for tag in self._tags(table, cell)}
         if len(known) < 2:
             raise UserError(f"data: {self.name}: column {self.target!r} holds {len(known)} tags; at least two are needed")
         return sorted(known, key=lambda tag: (tag != OUTSIDE, tag.partition("-")[2], tag))
@@ -85,11 +84,6 @@ class TokenClassification(OwnTexts):
             raise UserError(
                 f'scheme: {strange[0]!r} is no tag of {self.scheme}; give the scheme of your tags, or scheme = "words" where each word is judged'
             )
-
-    def _column(self, table: Table) -> Iterator[Any]:
-        for begin in range(0, len(table), PART):
-            for row in table.rows(range(begin, min(begin + PART, len(table))), [self.target]):
-                yield row[self.target]
 
     def _tags(self, table: Table, cell: Any) -> list[str]:
         """Give the tags in a cell: lists of a `datasets` class label hold numbers."""
