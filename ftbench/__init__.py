@@ -3,11 +3,12 @@
 Everything a plugin or a notebook needs is here; importing it imports no torch.
 """
 
+from .accounting import Accounting, account
 from .answers import ANSWERS, POOLED, Answer
 from .augmentable import Augmentable
 from .augmentation import Augmentation, FeatureAugmentation, InputAugmentation, Item, MixingAugmentation, Sound
-from .backbone import Backbone, Card, Learner, Roles
-from .bench import Bench
+from .backbone import Backbone, Card, Learner, Reads, Roles
+from .bench import Bench, Ground
 from .catalog import suggestion
 from .classification import ClassificationTask, DrawnClassificationTask
 from .contender import Contender, Quantity
@@ -58,6 +59,7 @@ __all__ = [
     "ANSWERS",
     "POOLED",
     "About",
+    "Accounting",
     "Answer",
     "Augmentable",
     "Augmentation",
@@ -78,6 +80,7 @@ __all__ = [
     "FeatureAugmentation",
     "Flaw",
     "FtbenchError",
+    "Ground",
     "InputAugmentation",
     "Inspectable",
     "Inspected",
@@ -99,6 +102,7 @@ __all__ = [
     "Provenance",
     "Quantity",
     "Ragged",
+    "Reads",
     "Record",
     "RegressionTask",
     "Remote",
@@ -127,6 +131,7 @@ __all__ = [
     "UserError",
     "Watch",
     "__version__",
+    "account",
     "as_text",
     "calibration_error",
     "check_data",

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from .answers import POOLED
-from .errors import NotApplicable
+from .errors import NotApplicable, UserError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -74,6 +74,18 @@ class Card:
     """What it can be asked for; see `ftbench.ANSWERS`."""
 
 
+@dataclass(frozen=True)
+class Reads:
+    """What a network is given of one example."""
+
+    name: str
+    """Name of the input: `input_ids`, `pixel_values`, `input_values` or `input_features`."""
+    shape: tuple[int, ...]
+    """Its shape."""
+    length: float
+    """Its length: tokens, pixels of a side, or seconds."""
+
+
 class Backbone(ABC):
     """Pretrained weights. Options are dataclass fields; the instance is made anew in every process."""
 
@@ -83,6 +95,29 @@ class Backbone(ABC):
 
         The head draws from torch's global generator, which the caller has seeded.
         """
+
+    def outline(self, labels: int, answer: Answer = "class") -> Learner:
+        """Make what `load` makes, on torch's meta device and without a processor, for predictions that need no weights.
+
+        By default the weights are loaded.
+        """
+        return self.load(labels, answer)
+
+    def outline_card(self) -> Card:
+        """Describe the backbone where neither weights nor a processor need be there; by default as `card` does."""
+        return self.card()
+
+    def reads(self, length: float | None = None) -> Reads:
+        """Tell what one example looks like to the network.
+
+        Args:
+            length: tokens, pixels of a side, or seconds; None where the network or its processor decides.
+
+        Raises:
+            UserError: the network reads no such length, or this backbone cannot tell.
+        """
+        del length
+        raise UserError(f"{self.card().architecture}: this backbone cannot tell what its inputs look like without data")
 
     def load_processor(self) -> Any:
         """Load the tokenizer, image processor or feature extractor; without the weights, where that can be done."""

@@ -133,14 +133,18 @@ class Bench:
         """Load a second learner under a fresh head for the task at hand: of the trial's backbone, or of another."""
         seed_all(self.seed, self.stage, 1)
         ground = self._grounds[self.stage]
-        learner = (backbone or self._backbone).load(ground.task.outputs, ground.task.answer)
+        learner = self._loaded(backbone or self._backbone, ground)
         compute_as(ground.training, learner, self.device)
-        learner.model.to(self.device)
         learner.adopt_head(ground.label, learner)
         learner.activate(ground.label, ground.task)
         if backbone is not None:
             assert ground.encode is not None, "this bench holds no examples to encode anew"
             self._encoded[learner] = ground.encode(backbone, learner.processor)
+        return learner
+
+    def _loaded(self, backbone: Backbone, ground: Ground) -> Learner:
+        learner = backbone.load(ground.task.outputs, ground.task.answer)
+        learner.model.to(self.device)
         return learner
 
     def load_language_model(self) -> Learner:

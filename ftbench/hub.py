@@ -97,14 +97,24 @@ class Remote(ABC):
         Raises:
             NotCached: they are not there, or not all of them.
         """
+        repository, found = self.repository(), self.held()
+        assert repository is not None, "asked only where the options name a repository"
+        lost = self.lacks(found.folder)
+        if lost:
+            raise NotCached(f"{repository} is in the hub cache only in part, without {lost}", INSTEAD[repository.kind])
+        return found
+
+    def held(self) -> Snapshot:
+        """Find in the local cache what there is of the files, all or not.
+
+        Raises:
+            NotCached: nothing is there.
+        """
         repository = self.repository()
         assert repository is not None, "asked only where the options name a repository"
         found = find(repository)
         if found is None:
             raise NotCached(f"{repository} is not in the hub cache", INSTEAD[repository.kind])
-        lost = self.lacks(found.folder)
-        if lost:
-            raise NotCached(f"{repository} is in the hub cache only in part, without {lost}", INSTEAD[repository.kind])
         return found
 
     def pinned(self) -> Mapping[str, Any]:

@@ -62,10 +62,14 @@ class Loader:
             if place == 0 and epoch:
                 order = self.order(epoch)
             rows = order[place * self.training.batch_size : (place + 1) * self.training.batch_size]
-            batches = [self.batch(part, epoch) for part in np.array_split(rows, self.training.accumulation) if len(part)]
-            terms = [self.task.terms(batch) for batch, _ in batches]
-            total = max(1, sum(terms))
-            yield [Portion(batch, own / total, units) for own, (batch, units) in zip(terms, batches, strict=True)]
+            yield self.portions(rows, epoch)
+
+    def portions(self, rows: NDArray[np.int64], epoch: int) -> list[Portion]:
+        """Make the micro-batches of one optimizer step, which sees the examples at `rows`."""
+        batches = [self.batch(part, epoch) for part in np.array_split(rows, self.training.accumulation) if len(part)]
+        terms = [self.task.terms(batch) for batch, _ in batches]
+        total = max(1, sum(terms))
+        return [Portion(batch, own / total, units) for own, (batch, units) in zip(terms, batches, strict=True)]
 
     def batch(self, rows: NDArray[np.int64], epoch: int) -> tuple[dict[str, Tensor], float]:
         """Make a batch of the examples at `rows` as they are in an epoch; gives it, on the device, and its units."""

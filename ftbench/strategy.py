@@ -126,6 +126,13 @@ class Strategy(ABC):
     def end_stage(self, learner: Learner, bench: Bench) -> None:
         """Look back on the stage just learnt; called when another stage follows."""
 
+    def foresee_end_stage(self, learner: Learner, bench: Bench) -> None:
+        """Keep as much as `end_stage` would, at most, without reading a value: called in its place where memory is predicted.
+
+        By default what `end_stage` does.
+        """
+        self.end_stage(learner, bench)
+
     def export(self, learner: Learner, folder: Path) -> bool:
         """Write what was trained beside the backbone in a format of its own, before `finish`; False where there is none."""
         del learner, folder

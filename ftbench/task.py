@@ -6,7 +6,9 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from .encoded import Encoded, Ragged
+import numpy as np
+
+from .encoded import Encoded, Labels, Ragged
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from .answers import Answer
-    from .backbone import Learner
+    from .backbone import Learner, Reads
     from .measurement import Measurement
     from .splits import Example, Splits
 
@@ -91,6 +93,19 @@ class Task(ABC):
     @abstractmethod
     def encode(self, examples: Sequence[Example[Any]], processor: Any) -> Encoded:
         """Turn examples into arrays with the backbone's processor."""
+
+    def outline(self, reads: Reads, count: int) -> Encoded:
+        """Give `count` examples of zeros in the form in which `encode` gives real ones, for predictions that need no data.
+
+        By default for one class, several or a number for each example; a task with another answer or other inputs has its own.
+        """
+        if len(reads.shape) == 1 and reads.name == "input_ids":
+            inputs: Labels = Ragged.of([np.zeros(reads.shape, np.int64)] * count)
+        else:
+            inputs = np.zeros((count, *reads.shape), np.int64 if reads.name == "input_ids" else np.float32)
+        shape = (count, self.outputs) if self.answer == "labels" else (count,)
+        labels = np.zeros(shape, np.float32 if self.answer == "number" else np.int64)
+        return Encoded({reads.name: inputs}, labels, tuple(map(str, range(count))), np.full(count, reads.length))
 
     @property
     @abstractmethod

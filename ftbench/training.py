@@ -53,10 +53,10 @@ def fit(learner: Learner, loader: Loader, strategy: Strategy, after_step: AfterS
         Diverged: the loss is infinite or not a number.
         UserError: the task does not give the metric that is watched, or the machine has no compiler where one is needed.
     """
-    return _Loop(learner, loader, strategy, label).run(after_step)
+    return Loop(learner, loader, strategy, label).run(after_step)
 
 
-class _Loop:
+class Loop:
     """One training under way."""
 
     def __init__(self, learner: Learner, loader: Loader, strategy: Strategy, label: str) -> None:
@@ -82,6 +82,7 @@ class _Loop:
         self.scaling = Scaling(self.optimizer, self.parameters, learner.device) if self.training.precision == "fp16" else None
 
     def run(self, after_step: AfterStep) -> Trace:
+        """Make all steps."""
         trace, steps = self.trace, self.loader.steps
         self.learner.train()
         portions = iter(self.loader)
@@ -89,7 +90,7 @@ class _Loop:
             started = time.perf_counter()
             step_portions = next(portions)
             waited = time.perf_counter() - started
-            self._step(step, step_portions)
+            self.step(step, step_portions)
             if not self.on_gpu or step + 1 == steps or (step + 1) % WINDOW == 0:
                 _settle(trace, self.pending, step)
             trace.units.append(sum(portion.units for portion in step_portions))
@@ -104,14 +105,15 @@ class _Loop:
         self._end()
         return trace
 
-    def _step(self, step: int, portions: list[Portion]) -> None:
+    def step(self, step: int, portions: list[Portion]) -> None:
+        """Make one optimizer step, number `step` from 0, on its micro-batches."""
         factor = self.judge.factor * rate(step, self.loader.steps, self.training)
         for group, base in zip(self.optimizer.param_groups, self.rates, strict=True):
             group["lr"] = base * factor * group.get("lr_scale", 1.0)
         self.strategy.before_step(self.learner, step)
         self.pending.append(self._backward(portions))
         if self.scaling is None or self.scaling.fits():
-            self._update(step)
+            self.update(step)
         self.optimizer.zero_grad(set_to_none=True)
 
     def _backward(self, portions: list[Portion]) -> tuple[Tensor, Tensor]:
@@ -127,7 +129,8 @@ class _Loop:
             total = total + loss.detach() * portion.share
         return task_total, total
 
-    def _update(self, step: int) -> None:
+    def update(self, step: int) -> None:
+        """Change the weights by the gradients that are there."""
         self.strategy.after_backward(self.learner, step)
         if self.training.clip is not None:
             norm = torch.nn.utils.clip_grad_norm_(self.parameters, self.training.clip)

@@ -7,9 +7,19 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ftbench import POOLED, Backbone, Card, UserError, file_sha256, read_sha256
+from ftbench import POOLED, Backbone, Card, Reads, UserError, file_sha256, read_sha256
 
-from .loading import load_language_model, load_learner, load_processor, make_card, read_config, stored_parameters, weight_files
+from .inputs import read_inputs
+from .loading import (
+    load_language_model,
+    load_learner,
+    load_processor,
+    make_card,
+    outline_learner,
+    read_config,
+    stored_parameters,
+    weight_files,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -59,6 +69,14 @@ class _Embedded(Backbone):
     def load(self, labels: int, answer: Answer = "class") -> Learner:
         """Load the weights, or the architecture alone."""
         return load_learner(self.folder(), labels, answer, self.card(), pretrained=self.pretrained, head=self.heads.get(answer))
+
+    def outline(self, labels: int, answer: Answer = "class") -> Learner:
+        """Make the architecture alone."""
+        return outline_learner(self.folder(), labels, answer, self.card(), head=self.heads.get(answer))
+
+    def reads(self, length: float | None = None) -> Reads:
+        """Tell by the configuration what one example looks like."""
+        return read_inputs(self.folder(), read_config(self.folder()), self.card().positions, length)
 
     def load_processor(self) -> Any:
         """Load the processor alone."""

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from ftbench import Backbone, Card, Remote, Repository, UserError, file_sha256, is_hub_id
+from ftbench import Backbone, Card, Reads, Remote, Repository, UserError, file_sha256, is_hub_id
 
 from .architectures import ARCHITECTURES
+from .inputs import read_inputs
 from .loading import (
     INDEX,
     PICKLED,
@@ -20,6 +21,7 @@ from .loading import (
     load_learner,
     load_processor,
     make_card,
+    outline_learner,
     read_config,
     stored_parameters,
     weight_files,
@@ -118,21 +120,33 @@ class Transformers(Backbone, Remote):
     def _folder(self) -> Path:
         return Path(self.path) if self.repository() is None else self.snapshot().folder
 
+    def _config_folder(self) -> Path:
+        """Find the directory that holds the configuration at least."""
+        return Path(self.path) if self.repository() is None else self.held().folder
+
     # -- what it is --------------------------------------------------------------------------------------------------------
 
     def card(self) -> Card:
         """Describe the model by its configuration file."""
-        folder = self._folder()
+        card = self.outline_card()
+        check_processor(self._folder(), card)
+        return card
+
+    def outline_card(self) -> Card:
+        """Describe the model by its configuration file, though nothing else may be there."""
+        folder = self._config_folder()
         config = read_config(folder)
         width = next((config[name] for name in ("hidden_size", "d_model", "n_embd", "dim", "embed_dim") if config.get(name)), 0)
         width = width or max(config.get("hidden_sizes", [0]))
         rate = self.lr or next(rate for least, rate in _RATES if width >= least)
         source = folder.name if self.repository() is None else f"hub: {self.path}, commit {folder.name[:12]}"
-        card = make_card(
+        return make_card(
             config, licence=self.licence, source=source, full_lr=rate, pretrained=self.pretrained, parameters=stored_parameters(folder)
         )
-        check_processor(folder, card)
-        return card
+
+    def reads(self, length: float | None = None) -> Reads:
+        """Tell by the configuration what one example looks like."""
+        return read_inputs(self._config_folder(), read_config(self._config_folder()), self.outline_card().positions, length)
 
     def fingerprint(self) -> Mapping[str, Any]:
         """Give the hashes of configuration, weights and processor files; of a model from the hub, its commit and its weights."""
@@ -150,6 +164,11 @@ class Transformers(Backbone, Remote):
         return load_learner(
             self._folder(), labels, answer, self.card(), pretrained=self.pretrained, attention=self.attention, dtype=self.dtype
         )
+
+    def outline(self, labels: int, answer: Answer = "class") -> Learner:
+        """Make the model of its configuration alone."""
+        folder = self._config_folder()
+        return outline_learner(folder, labels, answer, self.outline_card(), attention=self.attention, dtype=self.dtype)
 
     def load_processor(self) -> Any:
         """Load the processor alone."""

@@ -206,13 +206,44 @@ def load_learner(
     """
     # A transcript's outputs are the characters, the first of which is the blank of CTC.
     settings = {"vocab_size": labels, "pad_token_id": 0} if answer == "transcript" else {"num_labels": labels}
-    model_class = _POOLED[card.modality] if answer in POOLED else _MODELS[answer]
     architecture = ARCHITECTURES[card.architecture]
     fresh = head or architecture.head_of(answer)
-    model = _load_model(model_class, folder, fresh, pretrained=pretrained, attention=attention, dtype=dtype, **settings)
+    model = _load_model(_class_for(answer, card), folder, fresh, pretrained=pretrained, attention=attention, dtype=dtype, **settings)
     roles = architecture.resolve(model, fresh)
     _fresh_head(model, roles.head)
-    learner = Learner(model, roles, _fitted(load_processor(folder, card), model, card), card)
+    return _told_of_padding(Learner(model, roles, _fitted(load_processor(folder, card), model, card), card))
+
+
+def outline_learner(
+    folder: Path,
+    labels: int,
+    answer: Answer,
+    card: Card,
+    *,
+    attention: str | None = None,
+    dtype: str = "float32",
+    head: tuple[str, ...] | None = None,
+) -> Learner:
+    """Make a learner of the configuration alone, on torch's meta device; arguments are those of `load_learner`."""
+    import torch
+
+    settings = {"vocab_size": labels, "pad_token_id": 0} if answer == "transcript" else {"num_labels": labels}
+    architecture = ARCHITECTURES[card.architecture]
+    fresh = head or architecture.head_of(answer)
+    with torch.device("meta"):
+        model = _load_model(_class_for(answer, card), folder, fresh, pretrained=False, attention=attention, dtype=dtype, **settings)
+    if card.modality == "text" and model.config.pad_token_id is None:
+        model.config.pad_token_id = 0
+    return _told_of_padding(Learner(model, architecture.resolve(model, fresh), None, card))
+
+
+def _class_for(answer: Answer, card: Card) -> str:
+    return _POOLED[card.modality] if answer in POOLED else _MODELS[answer]
+
+
+def _told_of_padding(learner: Learner) -> Learner:
+    """Let a learner know how its network takes sounds of unequal length."""
+    model: Any = learner.model
     learner.frames = getattr(model, "_get_feat_extract_output_lengths", None)
     # Networks whose front end normalises over time were trained without being told where the padding is.
     learner.masked = getattr(model.config, "feat_extract_norm", "layer") == "layer"

@@ -74,6 +74,20 @@ class EWC(Strategy):
         parameters = dict(learner.trainable())
         self._anchors.append({name: anchor(parameters[name], information) for name, information in found.items()})
 
+    def foresee_end_stage(self, learner: Learner, bench: Bench) -> None:
+        """Hold every weight outside the heads with an information of its own, embeddings whole."""
+        import torch
+
+        from .modules.fisher import Anchored
+
+        if self.online:
+            self._anchors = []
+        head = {id(parameter) for parameter in learner.head_parameters()}
+        self._anchors.append({
+            name: Anchored(torch.zeros_like(parameter), parameter.detach().clone(), None)
+            for name, parameter in learner.trainable() if id(parameter) not in head
+        })  # fmt: skip
+
     def loss(self, learner: Learner, batch: Mapping[str, Tensor], outputs: Any, task_loss: Tensor) -> Tensor:
         """Add the penalty, from the second stage on."""
         if not self._anchors or self.strength == 0:

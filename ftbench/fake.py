@@ -1,0 +1,83 @@
+"""Networks of fake tensors: shapes without values, on whatever machine."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
+
+import torch
+from torch.overrides import TorchFunctionMode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from torch import Tensor, nn
+    from torch._subclasses.fake_tensor import FakeTensorMode
+
+
+def make_fake(model: nn.Module, mode: FakeTensorMode) -> None:
+    """Replace every parameter and buffer by a fake one of the same shape on the CPU, tied ones by the same."""
+    made: dict[int, Any] = {}
+
+    def fake(tensor: Tensor) -> Any:
+        if id(tensor) not in made:
+            with mode, torch.no_grad():
+                empty = torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device="cpu")
+            made[id(tensor)] = torch.nn.Parameter(empty, tensor.requires_grad) if isinstance(tensor, torch.nn.Parameter) else empty
+        return made[id(tensor)]
+
+    for module in model.modules():
+        _replace(module, fake)
+
+
+def _replace(module: nn.Module, change: Callable[[Tensor], Any]) -> None:
+    for held in (module._parameters, module._buffers):  # noqa: SLF001 - what a module holds itself; setattr would look for hooks
+        for name, tensor in held.items():
+            if tensor is not None:
+                held[name] = change(tensor)
+
+
+@contextmanager
+def modules_of_fakes() -> Iterator[None]:
+    """Let modules be made and moved that hold fake parameters.
+
+    `Module.to` and its like put new parameters in the place of the old: torch would exchange what is inside, and cannot for fakes.
+    A truncated normal is not drawn: it is drawn again until all values are within, which fakes do not have.
+    """
+
+    def apply(module: nn.Module, change: Callable[[Tensor], Tensor], recurse: bool = True) -> nn.Module:  # noqa: FBT002 - torch's
+        def changed(tensor: Tensor) -> Any:
+            with torch.no_grad():
+                found = change(tensor)
+            if found is tensor or not isinstance(tensor, torch.nn.Parameter):
+                return found
+            return torch.nn.Parameter(found, tensor.requires_grad)
+
+        for part in module.modules() if recurse else [module]:
+            _replace(part, changed)
+        return module
+
+    def untouched(tensor: Tensor, *_: Any, **__: Any) -> Tensor:
+        return tensor
+
+    with patch.object(torch.nn.Module, "_apply", apply), patch.object(torch.nn.init, "trunc_normal_", untouched):
+        yield
+
+
+class OneEndEach(TorchFunctionMode):
+    """Lets encoder-decoders sum a text up at its end, which they look for among the tokens: each row of a mask is taken to hold one."""
+
+    def __torch_function__(self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None) -> Any:
+        """Call a function, or answer for it."""
+        if func is torch.unique_consecutive:
+            return args[0][:1]
+        if func is torch.Tensor.__getitem__ and args[0].is_floating_point() and _is_mask(args[1]):
+            rows = torch.arange(args[0].shape[0])
+            return args[0][rows, torch.zeros_like(rows)]
+        return func(*args, **(kwargs or {}))
+
+
+def _is_mask(key: Any) -> bool:
+    first = key[0] if isinstance(key, tuple) and key else key
+    return isinstance(first, torch.Tensor) and first.dtype == torch.bool and first.ndim == 2
