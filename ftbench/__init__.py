@@ -12,6 +12,7 @@ from .catalog import suggestion
 from .classification import ClassificationTask, DrawnClassificationTask
 from .contender import Contender, Quantity
 from .data_check import Flaw, Inspectable, Inspected, Severity, check_data
+from .device import DeviceProbe, DeviceProcess, DeviceState
 from .encoded import Encoded, Ragged
 from .errors import (
     Diverged,
@@ -19,6 +20,7 @@ from .errors import (
     FtbenchError,
     NotApplicable,
     NotCached,
+    NotMeasured,
     PluginError,
     RunError,
     SuiteError,
@@ -31,7 +33,7 @@ from .gpu import nvml, visible_gpus
 from .hookspecs import hookimpl
 from .hub import Remote, Repository, Snapshot, is_hub_id
 from .loading import Loader
-from .measurement import Measurement, Phase
+from .measurement import Measurement, Phase, Span
 from .meter import Meter, Trace, Watch
 from .metrics import calibration_error, metric
 from .multi_label import MultiLabelTask
@@ -67,6 +69,9 @@ __all__ = [
     "ClassificationTask",
     "Contender",
     "Curve",
+    "DeviceProbe",
+    "DeviceProcess",
+    "DeviceState",
     "Difference",
     "Diverged",
     "DrawnClassificationTask",
@@ -91,6 +96,7 @@ __all__ = [
     "MultiLabelTask",
     "NotApplicable",
     "NotCached",
+    "NotMeasured",
     "OwnClassification",
     "OwnData",
     "Phase",
@@ -112,6 +118,7 @@ __all__ = [
     "Severity",
     "Snapshot",
     "Sound",
+    "Span",
     "Splits",
     "Strategy",
     "Suite",
