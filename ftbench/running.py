@@ -14,12 +14,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from .cost import cost_measurements
 from .edges import note_edge
 from .errors import UserError
 from .fetching import fetch, pins
 from .fingerprint import cache_folder, digest, environment
 from .gpu import visible_gpus
 from .isolation import Child, Isolation, wait_for_any
+from .measurement import Measurement
 from .meter import Watch
 from .record import Failure, Record
 from .slots import open_slots
@@ -34,7 +36,6 @@ if TYPE_CHECKING:
 
     from .catalog import Catalog
     from .device import DeviceState
-    from .measurement import Measurement
     from .meter import Meter
     from .plugins import Plugins, Selection
     from .slots import Slot
@@ -265,13 +266,16 @@ class _Run:
 
     def _finish(self, one: _Running) -> Record:
         one.child.sweep()
+        seconds_taken = time.monotonic() - one.child.started
         self._read_events(one)
         measurements: list[Measurement] = []
         with _noted(one):
             for meter in one.meters if one.broken is None else ():
                 measurements += meter.stop()
         outcome = self._outcome(one)
-        outcome["measurements"] = [*outcome.get("measurements", ()), *map(dataclasses.asdict, measurements)]
+        known = [*(Measurement(**m) for m in outcome.get("measurements", ())), *measurements]
+        known += cost_measurements(self.suite.cost, seconds_taken, known)
+        outcome["measurements"] = [dataclasses.asdict(m) for m in known]
         if one.broken is not None and outcome["status"] == "ok":
             outcome |= {"status": "error", "failure": dataclasses.asdict(one.broken)}
         record = self._record(one.trial, outcome, self.store.attempts(one.trial.id, self.fingerprint))
