@@ -13,6 +13,7 @@ from .catalog import suggestion
 from .classification import ClassificationTask, DrawnClassificationTask
 from .contender import Contender, Quantity
 from .data_check import Flaw, Inspectable, Inspected, Severity, check_data
+from .device import DeviceProbe, DeviceProcess, DeviceState
 from .encoded import Encoded, Ragged
 from .errors import (
     Diverged,
@@ -20,6 +21,7 @@ from .errors import (
     FtbenchError,
     NotApplicable,
     NotCached,
+    NotMeasured,
     PluginError,
     RunError,
     SuiteError,
@@ -32,7 +34,7 @@ from .gpu import nvml, visible_gpus
 from .hookspecs import hookimpl
 from .hub import Remote, Repository, Snapshot, is_hub_id
 from .loading import Loader
-from .measurement import Measurement, Phase
+from .measurement import Measurement, Phase, Span
 from .meter import Meter, Trace, Watch
 from .metrics import calibration_error, metric
 from .multi_label import MultiLabelTask
@@ -69,6 +71,9 @@ __all__ = [
     "ClassificationTask",
     "Contender",
     "Curve",
+    "DeviceProbe",
+    "DeviceProcess",
+    "DeviceState",
     "Difference",
     "Diverged",
     "DrawnClassificationTask",
@@ -94,6 +99,7 @@ __all__ = [
     "MultiLabelTask",
     "NotApplicable",
     "NotCached",
+    "NotMeasured",
     "OwnClassification",
     "OwnData",
     "Phase",
@@ -116,6 +122,7 @@ __all__ = [
     "Severity",
     "Snapshot",
     "Sound",
+    "Span",
     "Splits",
     "Strategy",
     "Suite",

@@ -25,6 +25,10 @@ class Quantity:
     """Why there is no value."""
     flags: tuple[str, ...]
     by_seed: Mapping[int, float]
+    scope: str = ""
+    """What it covers."""
+    total: float | None = None
+    """The sum over all trials, those that failed too, of what is spent for good; None where one of them was not measured."""
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,10 @@ FtbenchError
 │   ├── PluginError           in the choice or the code of a plugin
 │   ├── RunError              in a run directory: not one, another suite's, in use
 │   └── NotCached             on the hub perhaps, but not on this machine
-└── TrialError                ends one trial and becomes its record
-    ├── NotApplicable         the strategy cannot serve this backbone or task, with the reason
-    └── Diverged              the loss is no longer a number
+├── TrialError                ends one trial and becomes its record
+│   ├── NotApplicable         the strategy cannot serve this backbone or task, with the reason
+│   └── Diverged              the loss is no longer a number
+└── NotMeasured               a device does not tell what it is asked, with the reason
 """
 
 from __future__ import annotations
@@ -72,3 +73,7 @@ class NotApplicable(TrialError):  # noqa: N818 - a fact about the cell, not a fa
 
 class Diverged(TrialError):  # noqa: N818 - names what happened
     """The loss or a gradient is infinite or not a number."""
+
+
+class NotMeasured(FtbenchError):  # noqa: N818 - names what is the case
+    """A device does not tell what it is asked; the message is the reason a measurement shows."""

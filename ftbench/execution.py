@@ -21,6 +21,7 @@ from .augmented import Augmented
 from .bench import Bench, Ground
 from .classification import ClassificationTask
 from .computing import compute_as
+from .edges import EdgeTeller
 from .encoding import Prepared, prepare_data
 from .errors import Diverged, NotApplicable
 from .fingerprint import environment
@@ -107,7 +108,7 @@ class Execution:
         self.watch = Watch(spec.device, os.getpid())
         built: list[Meter] = [catalog.build("meters", name, {}) for name in self.trial.meters]
         self.meters = [meter for meter in built if meter.where == "trial"]
-        self.phases = Phases(self.watch, self.meters, self._synchronise)
+        self.phases = Phases(self.watch, [*self.meters, EdgeTeller(emit)], self._synchronise)
         self.split_hashes: dict[str, str] = {}
         self.last_event = 0.0
 

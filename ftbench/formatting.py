@@ -13,8 +13,8 @@ def quantity(value: float, unit: str) -> str:
         return count(value)
     if unit == "s":
         return f"{value:.1f} s" if value < 600 else f"{value / 60:.0f} min"
-    if unit in ("J", "W"):
-        return f"{value:.0f} {unit}"
+    if unit in ("J", "W", "Hz"):
+        return f"{value / 1e6:.0f} MHz" if unit == "Hz" else f"{value:.0f} {unit}"
     return f"{value:,.0f} {unit}" if value >= 100 else f"{value:.3g} {unit}"
 
 

@@ -42,13 +42,37 @@ def visible_gpus() -> list[int]:
     chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
     if chosen is None:
         return list(range(len(uuids)))
-    found = []
-    for name in filter(None, (part.strip() for part in chosen.split(","))):
+    found: list[int] = []
+    for name in _names(chosen):
         if name.isdecimal() and int(name) < len(uuids):
             found.append(int(name))
+        elif name.startswith("MIG-"):
+            found.extend(_card_of(name))
         else:
             found.extend(i for i, uuid in enumerate(uuids) if uuid.startswith(name))
-    return found
+    return list(dict.fromkeys(found))
+
+
+def cuda_name(index: int) -> str:
+    """Give what `CUDA_VISIBLE_DEVICES` must say for the GPU with NVML index `index`: its UUID, or that of the part one may use."""
+    parts = (name for name in _names(os.environ.get("CUDA_VISIBLE_DEVICES", "")) if name.startswith("MIG-"))
+    return next((name for name in parts if _card_of(name) == [index]), None) or gpu_uuid(index)
+
+
+def _names(variable: str) -> list[str]:
+    return [name for name in (part.strip() for part in variable.split(",")) if name]
+
+
+def _card_of(part: str) -> list[int]:
+    """Give the NVML index of the card a MIG device is a part of; nothing where there is no such device."""
+    import pynvml
+
+    try:
+        with nvml() as library:
+            card = library.nvmlDeviceGetDeviceHandleFromMigDeviceHandle(library.nvmlDeviceGetHandleByUUID(part))
+            return [int(library.nvmlDeviceGetIndex(card))]
+    except pynvml.NVMLError:
+        return []
 
 
 def gpu_uuid(index: int) -> str:

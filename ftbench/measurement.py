@@ -38,6 +38,18 @@ class Measurement:
 
 
 @dataclass(frozen=True)
+class Span:
+    """A stretch of a phase by the system's monotonic clock, which is the same in all processes."""
+
+    phase: str
+    """Its phase."""
+    begin: float
+    """Seconds of `time.monotonic()` at which it began."""
+    end: float | None = None
+    """At which it ended; None where it did not."""
+
+
+@dataclass(frozen=True)
 class Phase:
     """A stretch of a trial's wall time; phases do not overlap and leave nothing out."""
 

@@ -6,9 +6,11 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Literal
 
+from .device import DeviceProbe, DeviceState
+
 if TYPE_CHECKING:
     from .backbone import Learner
-    from .measurement import Measurement, Phase
+    from .measurement import Measurement, Phase, Span
 
 
 @dataclass
@@ -48,7 +50,7 @@ class Watch:
     """What a meter may look at."""
 
     device: str
-    """`cpu`, `cuda:0` …"""
+    """`cpu`, `cuda:0` …; for a meter of the runner with NVML's index, in the trial always `cuda:0`."""
     pid: int
     """The trial's process."""
     learner: Learner | None = None
@@ -57,13 +59,20 @@ class Watch:
     """One per training loop, the main ones only."""
     phases: list[Phase] = field(default_factory=list)
     """Phases that have ended."""
+    spans: list[Span] = field(default_factory=list)
+    """For a meter of the runner: when phases began and ended, as the trial told it; the last may be open."""
+    probe: DeviceProbe = field(default_factory=DeviceProbe)
+    """For a meter of the runner: the instruments of the trial's device."""
+    before: DeviceState = field(default_factory=DeviceState)
+    """For a meter of the runner: how the device was just before the trial's process was started."""
 
 
 class Meter(ABC):
     """Observes one trial. A fresh instance per trial; a meter that raises ends the trial as an error."""
 
     where: ClassVar[Literal["trial", "runner"]] = "trial"
-    """`trial`: inside the trial's process. `runner`: outside, surviving the trial's death; phases are not announced."""
+    """`trial`: inside the trial's process. `runner`: outside, surviving the trial's death; phases are not announced,
+    but stand in the watch's `spans` at the end."""
 
     def start(self, watch: Watch) -> None:
         """Begin; `watch` fills as the trial goes on."""

@@ -8,18 +8,23 @@ import os
 import signal
 import threading
 import time
+import traceback
 from collections import deque
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from .cost import cost_measurements
+from .edges import note_edge
 from .errors import UserError
 from .fetching import fetch, pins
 from .fingerprint import cache_folder, digest, environment
-from .gpu import gpu_uuid, visible_gpus
+from .gpu import visible_gpus
 from .isolation import Child, Isolation, wait_for_any
+from .measurement import Measurement
 from .meter import Watch
 from .record import Failure, Record
+from .slots import open_slots
 from .spec import Spec
 from .store import Store
 from .suite import seconds
@@ -30,8 +35,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from .catalog import Catalog
+    from .device import DeviceState
     from .meter import Meter
     from .plugins import Plugins, Selection
+    from .slots import Slot
     from .suite import Suite
     from .trial import Foreseen, Trial
 
@@ -59,8 +66,11 @@ class _Running:
 
     trial: Trial
     child: Child
-    slot: str
+    slot: Slot
     meters: list[Meter]
+    watch: Watch
+    broken: Failure | None = None
+    """A meter that raised."""
     last_sign: float = field(default_factory=time.monotonic)
     read: int = 0
     stopped_because: str | None = None
@@ -124,8 +134,9 @@ def run_suite(suite: Suite, plugins: Plugins, selection: Selection, runs: Path, 
         lock = {**dataclasses.asdict(suite), "hub": pins(suite, catalog)}
         store.lock_suite(_without_none(lock), [trial.id for trial in trials], fingerprint)
         plugins.suite_started(suite, to_do)
-        run = _Run(suite, plugins, catalog, selection, store=store, fingerprint=fingerprint, device=device)
-        statuses.update(run.work(to_do))
+        with open_slots(device) as slots:
+            run = _Run(suite, plugins, catalog, selection, store=store, fingerprint=fingerprint, slots=slots)
+            statuses.update(run.work(to_do))
         done = [store.record(trial.id, fingerprint) for trial in trials if trial.id in statuses]
         plugins.suite_finished(suite, done)
     finally:
@@ -143,11 +154,11 @@ class _Run:
         *,
         store: Store,
         fingerprint: str,
-        device: str,
+        slots: list[Slot],
     ) -> None:
         self.suite, self.plugins, self.catalog, self.selection = suite, plugins, catalog, selection
         self.store, self.fingerprint = store, fingerprint
-        self.slots = deque([f"cuda:{index}" for index in visible_gpus()] if device == "cuda" else ["cpu"])
+        self.slots = slots
         self.isolation = Isolation()
         self.interrupted = False
         self.ran = 0
@@ -159,13 +170,18 @@ class _Run:
         with self._interruptible():
             while running or (waiting and not self.interrupted):
                 while waiting and self.slots and not self.interrupted:
-                    trial = waiting.popleft()
-                    if trial.not_applicable is not None:
+                    if waiting[0].not_applicable is not None:
+                        trial = waiting.popleft()
                         statuses[trial.id] = self._commit(trial, self._not_applicable(trial)).status
                         continue
-                    running.append(self._start(trial, self.slots.popleft()))
+                    free = self._free_slot()
+                    if free is None:
+                        break
+                    running.append(self._start(waiting.popleft(), *free))
                 if running:
                     wait_for_any([one.child for one in running], POLL)
+                elif waiting:
+                    time.sleep(POLL)
                 for one in list(running):
                     self._read_events(one)
                     self._check_limits(one)
@@ -192,24 +208,32 @@ class _Run:
         finally:
             signal.signal(signal.SIGINT, before)
 
+    def _free_slot(self) -> tuple[Slot, DeviceState] | None:
+        """Take the first slot whose device is as it was; None where all must be waited for."""
+        for slot in self.slots:
+            state = slot.hand_over.state()
+            if state is not None:
+                self.slots.remove(slot)
+                return slot, state
+        return None
+
     # -- one trial ---------------------------------------------------------------------------------------------------------
 
-    def _start(self, trial: Trial, slot: str) -> _Running:
+    def _start(self, trial: Trial, slot: Slot, before: DeviceState) -> _Running:
         folder = self.store.new_attempt(trial.id, self.fingerprint)
-        device = "cuda:0" if slot.startswith("cuda") else "cpu"
-        spec = Spec(trial, device, str(cache_folder()), self.selection.files, self.selection.without)
+        spec = Spec(trial, slot.device, str(cache_folder()), self.selection.files, self.selection.without)
         (folder / "spec.json").write_text(json.dumps(dataclasses.asdict(spec), indent=1), encoding="utf-8")
-        variables = {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
-        if slot.startswith("cuda"):
-            variables["CUDA_VISIBLE_DEVICES"] = gpu_uuid(int(slot.partition(":")[2]))
+        variables = {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUBLAS_WORKSPACE_CONFIG": ":4096:8", **slot.variables}
         self.plugins.trial_started(trial)
         child = self.isolation.start(folder, variables)
         built: list[Meter] = [self.catalog.build("meters", name, {}) for name in trial.meters]
         meters = [meter for meter in built if meter.where == "runner"]
-        for meter in meters:
-            meter.start(Watch(slot, child.pid))
+        one = _Running(trial, child, slot, meters, Watch(slot.name, child.pid, probe=slot.probe, before=before))
+        with _noted(one):
+            for meter in meters:
+                meter.start(one.watch)
         self.ran += 1
-        return _Running(trial, child, slot, meters)
+        return one
 
     def _read_events(self, one: _Running) -> None:
         """Read whole new lines; a torn last line is read next time."""
@@ -224,6 +248,7 @@ class _Run:
         for line in whole.splitlines():
             one.last_sign = time.monotonic()
             event = json.loads(line)
+            note_edge(one.watch.spans, event)
             if event.get("event") == "step":
                 self.plugins.step_finished(one.trial, event["step"], event["steps"], event["loss"])
 
@@ -241,10 +266,18 @@ class _Run:
 
     def _finish(self, one: _Running) -> Record:
         one.child.sweep()
+        seconds_taken = time.monotonic() - one.child.started
         self._read_events(one)
-        measurements = [dataclasses.asdict(m) for meter in one.meters for m in meter.stop()]
+        measurements: list[Measurement] = []
+        with _noted(one):
+            for meter in one.meters if one.broken is None else ():
+                measurements += meter.stop()
         outcome = self._outcome(one)
-        outcome["measurements"] = [*outcome.get("measurements", ()), *measurements]
+        known = [*(Measurement(**m) for m in outcome.get("measurements", ())), *measurements]
+        known += cost_measurements(self.suite.cost, seconds_taken, known)
+        outcome["measurements"] = [dataclasses.asdict(m) for m in known]
+        if one.broken is not None and outcome["status"] == "ok":
+            outcome |= {"status": "error", "failure": dataclasses.asdict(one.broken)}
         record = self._record(one.trial, outcome, self.store.attempts(one.trial.id, self.fingerprint))
         if record.status == "cancelled":
             return record
@@ -283,6 +316,15 @@ class _Run:
         self.store.commit(record, predictions)
         self.plugins.trial_finished(trial, record)
         return record
+
+
+@contextmanager
+def _noted(one: _Running) -> Iterator[None]:
+    """Let a meter that raises end its trial, not the run."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 - whatever a plugin raises is its trial's failure
+        one.broken = Failure(type(error).__name__, f"a meter raised: {error}", traceback.format_exc())
 
 
 def _died(status: str, kind: str, message: str, folder: Path) -> dict[str, Any]:

@@ -112,6 +112,18 @@ class Measure:
 
 
 @dataclass(frozen=True)
+class Cost:
+    """What an hour and a kilowatt-hour cost where the trials run; no part of a trial's identity."""
+
+    price_per_hour: Annotated[float, Gt(0)] | None = None
+    """Price of an hour of one trial's machine, or of its share of one; no money without it."""
+    currency: Annotated[str, MinLen(1)] = "USD"
+    """What the price is in."""
+    grams_per_kwh: Annotated[float, Gt(0)] | None = None
+    """Grams of CO₂ equivalent of a kilowatt-hour; no emissions without it."""
+
+
+@dataclass(frozen=True)
 class Choice:
     """A plugin's name with options, under a label."""
 
@@ -189,6 +201,7 @@ class Suite:
     machine: Machine = field(default_factory=Machine)
     limits: Limits = field(default_factory=Limits)
     measure: Measure = field(default_factory=Measure)
+    cost: Cost = field(default_factory=Cost)
     source: str = "suite"
     """The file it was read from, for messages."""
 

@@ -13,6 +13,7 @@ from .errors import PluginError, SuiteError
 from .suite import (
     OF_THE_LEARNER,
     BackboneChoice,
+    Cost,
     Limits,
     Machine,
     Measure,
@@ -38,7 +39,7 @@ _ENTRY_KEYS = {
     "strategy": ("use", "label", "options", "lr", "sweep"),
     "sequence": ("label", "tasks", "backbone", "strategies"),
 }
-_TABLES = {"training": Training, "machine": Machine, "limits": Limits, "measure": Measure}
+_TABLES = {"training": Training, "machine": Machine, "limits": Limits, "measure": Measure, "cost": Cost}
 _TOP = ("name", "seeds", "split_seed", "online", "profile", *_TABLES, *_ENTRY_KEYS)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter, defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from .contender import Contender, LossPoint, Quantity, difference, gain, score
@@ -18,10 +18,13 @@ if TYPE_CHECKING:
     from .record import Curve, Record
 
 COSTS = (
-    "trainable_parameters", "peak_host_memory", "peak_allocated_memory", "peak_device_memory", "throughput", "energy",
+    "trainable_parameters", "peak_host_memory", "peak_allocated_memory", "peak_device_memory", "throughput", "energy", "cost",
 )  # fmt: skip
 """The measurements quality is drawn against, where they were taken."""
 
+
+SPENT = ("energy", "train_energy", "cost", "emissions")
+"""Measurements that add up over trials: what a strategy took of the world, whether its trials succeeded or not."""
 
 BESIDE = ("forgetting", "macro_f1", "exact_match", "spearman", "character_error_rate", "calibration_error")
 """Scores that may stand beside a primary one, the most telling first."""
@@ -170,7 +173,7 @@ def _contender(label: str, records: Sequence[Record]) -> Contender:
         strategy=trial["strategy"]["label"],
         backbone=trial["backbone"]["label"],
         statuses=dict(Counter(record.status for record in records)),
-        quantities=_quantities(done, ""),
+        quantities=_with_totals(_quantities(done, ""), records),
         by_task={task: _quantities(done, task) for task in tasks} if len(tasks) > 1 else {},
         lr=trial["stages"][-1]["training"]["lr"],
         learning=_learning(curve for record in done for curve in record.curves),
@@ -203,6 +206,17 @@ def _quantities(records: Sequence[Record], task: str) -> dict[str, Quantity]:
     return {name: _quantity(name, found) for name, found in readings.items()}
 
 
+def _with_totals(quantities: dict[str, Quantity], records: Sequence[Record]) -> dict[str, Quantity]:
+    """Add up what is spent over all trials that were run."""
+    run = [record for record in records if record.status not in ("not-applicable", "skipped")]
+    for name in SPENT:
+        values = [found.value if (found := record.measurement(name)) else None for record in run]
+        known = [value for value in values if value is not None]
+        if name in quantities and known and len(known) == len(values):
+            quantities[name] = replace(quantities[name], total=sum(known))
+    return quantities
+
+
 def _quantity(name: str, readings: Sequence[tuple[int, Measurement]]) -> Quantity:
     taken = [(seed, m) for seed, m in readings if m.value is not None]
     values = {seed: m.value for seed, m in taken if m.value is not None}
@@ -216,12 +230,11 @@ def _quantity(name: str, readings: Sequence[tuple[int, Measurement]]) -> Quantit
         reason=None if values else example.reason,
         flags=tuple(sorted({flag for _, m in readings for flag in m.flags})),
         by_seed=values,
+        scope=example.scope,
     )
 
 
 def _with_fronts(contenders: list[Contender], primary: str) -> list[Contender]:
-    from dataclasses import replace
-
     fronts: dict[str, set[str]] = defaultdict(set)
     for cost in COSTS:
         points = []
@@ -246,8 +259,6 @@ def _baseline(contenders: Sequence[Contender], wanted: str | None, rank: Mapping
 
 
 def _against(contenders: list[Contender], baseline: str | None, primary: str) -> list[Contender]:
-    from dataclasses import replace
-
     reference = next((c for c in contenders if c.label == baseline), None)
     if reference is None:
         return contenders
@@ -312,10 +323,13 @@ def rows(summary: Summary) -> list[dict[str, Any]]:
             "low": quantity.estimate.low if quantity.estimate else None,
             "high": quantity.estimate.high if quantity.estimate else None,
             "n": quantity.estimate.n if quantity.estimate else 0,
+            "total": quantity.total,
             "unit": quantity.unit,
             "direction": quantity.direction,
             "reason": quantity.reason,
             "method": quantity.method,
+            "scope": quantity.scope,
+            "flags": "; ".join(quantity.flags),
             "statuses": "; ".join(f"{status} {count}" for status, count in sorted(contender.statuses.items())),
         }
         for target in summary.targets

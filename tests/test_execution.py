@@ -48,7 +48,12 @@ def test_an_outcome_makes_a_record(carried, tmp_path):
     assert record.measurement("trainable_backbone_parameters").value == 8 * 2 * 8 * 128 * 2 // 2
     assert [point["step"] for point in record.curves[0].points] == [1, 2, 3, 4, 5, 6]
     assert record.curves[0].validation[-1]["step"] == 6
-    assert events[-1]["step"] == events[-1]["steps"] == 6
+    last = [event for event in events if event["event"] == "step"][-1]
+    assert last["step"] == last["steps"] == 6
+    edges = [(event["event"], event["phase"], event["at"]) for event in events if event["event"] in ("enter", "leave")]
+    assert [at for *_, at in edges] == sorted(at for *_, at in edges)
+    assert [phase for kind, phase, _ in edges if kind == "enter"][:3] == ["load", "prepare", "train"]
+    assert edges[-1][:2] == ("leave", "save")
     with gzip.open(tmp_path / "predictions.jsonl.gz", "rt") as stream:
         lines = [json.loads(line) for line in stream]
     assert len(lines) == 60
@@ -117,7 +122,8 @@ def test_a_training_that_stopped_early_says_so_and_its_progress_ends_where_it_di
     assert [point["step"] for point in curve["validation"]] == [1, 2, 3]
     made = next(m for m in outcome["measurements"] if m["name"] == "training_steps")
     assert (made["value"], made["method"]) == (3, "steps made of 6 planned")
-    assert (events[-1]["step"], events[-1]["steps"]) == (3, 3)
+    last = [event for event in events if event["event"] == "step"][-1]
+    assert (last["step"], last["steps"]) == (3, 3)
 
 
 SEQUENCE = """

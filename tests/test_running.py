@@ -295,9 +295,10 @@ def test_each_gpu_has_a_trial_of_its_own_at_the_same_time(tiny_suite, tmp_path, 
         def ftbench_trial_finished(self, trial, record):
             heard.append("finished")
 
-    for module in ("running", "gpu"):
+    for module in ("running", "slots", "gpu"):
         monkeypatch.setattr(f"ftbench.{module}.visible_gpus", lambda: [0, 1])
-    monkeypatch.setattr("ftbench.running.gpu_uuid", lambda index: f"GPU-{index}")
+    for name in ("gpu_uuid", "cuda_name"):
+        monkeypatch.setattr(f"ftbench.slots.{name}", lambda index: f"GPU-{index}")
     monkeypatch.setattr("ftbench.gpu.describe_gpu", lambda index: {"name": "made up"})
     start = Isolation.start
 
@@ -342,3 +343,45 @@ def test_not_applicable_cells_are_rows_and_no_failure(ftbench, tmp_path, model_f
         ("resnet", "frozen"): "ok",
     }
     assert "resnet has no attention modules" in (tmp_path / "runs" / "tiny" / "report.html").read_text()
+
+
+RAISING = '''"""Meters of the runner that raise."""
+from ftbench import Meter, hookimpl
+
+
+class AtStart(Meter):
+    """Raises at once."""
+
+    where = "runner"
+
+    def start(self, watch):
+        raise RuntimeError("no such instrument")
+
+    def stop(self):
+        return []
+
+
+class AtStop(AtStart):
+    """Raises at the end."""
+
+    def start(self, watch):
+        pass
+
+    def stop(self):
+        raise RuntimeError("the instrument broke")
+
+
+@hookimpl
+def ftbench_meters():
+    return {"at-start": AtStart, "at-stop": AtStop}
+'''
+
+
+@pytest.mark.parametrize(("meter", "message"), [("at-start", "no such instrument"), ("at-stop", "the instrument broke")])
+def test_a_meter_of_the_runner_that_raises_ends_its_trial_and_not_the_run(ftbench, tiny_suite, tmp_path, meter, message):
+    (tmp_path / "raising.py").write_text(RAISING)
+    suite = tiny_suite(("frozen",), seeds="[0, 1]", steps=2, extra=f'[measure]\nmeters = ["{meter}"]\n')
+    ftbench("-p", tmp_path / "raising.py", "run", suite, check=1)
+    for record in read_run(tmp_path / "runs" / "tiny"):
+        assert (record.status, record.failure.message) == ("error", f"a meter raised: {message}")
+        assert record.measurement("accuracy").value is not None

@@ -1,95 +1,165 @@
-"""Physical memory, power and energy of the GPU, by NVML, from outside the trial."""
+"""What a GPU's own instruments say of a trial: memory, power, energy, clocks; taken from outside, so that it survives the trial."""
 
 from __future__ import annotations
 
-import threading
-import time
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
-from ftbench import Measurement, Meter, Watch, nvml
+import numpy as np
+from ftbench import Measurement, Meter, NotMeasured, Watch
 
-PERIOD = 0.05
-SHORTEST_ENERGY_WINDOW = 10.0
+from .device_memory import NAME, PARTITIONED, device_memory
+from .sampler import PERIOD, Sampler, of_session
+from .window import Window, training, whole
+
+if TYPE_CHECKING:
+    from ftbench import DeviceProbe
+
+    from .sampler import Clock, Series
+
+SHORTEST_ENERGY = 10.0
+"""Seconds below which the counter's own steps show in the result."""
+DISAGREEMENT = 0.10
+"""Share by which counter and integrated power may differ."""
+STARVED = 0.10
+"""Share of missed ticks above which peaks may have been missed."""
+COUNTED = "NVML's energy counter between the two ends, the device's whole, idling included"
 
 
 class DeviceMeter(Meter):
-    """Samples the device 20 times a second in a thread of the runner, so that a trial that dies leaves its peak."""
+    """Samples the trial's device 20 times a second in a thread of the runner; a trial that dies leaves what was measured."""
 
     where: ClassVar[Literal["trial", "runner"]] = "runner"
+    clock: Clock | None = None
 
     def start(self, watch: Watch) -> None:
-        """Start the sampler; without a driver only the reason is kept."""
+        """Take the first sample and start the sampler."""
         self._watch = watch
-        self._reason: str | None = None
-        self._memory: list[int] = []
-        self._power: list[float] = []
-        self._energy: list[int] = []
-        self._energy_reason: str | None = None
-        self._done = threading.Event()
-        self._began = time.monotonic()
-        if not watch.device.startswith("cuda"):
-            self._reason = "the trial runs on the CPU"
-            return
-        self._thread = threading.Thread(target=self._sample, daemon=True)
-        self._thread.start()
-
-    def _sample(self) -> None:
-        import pynvml
-
-        try:
-            with nvml() as library:
-                handle = library.nvmlDeviceGetHandleByIndex(int(self._watch.device.partition(":")[2]))
-                self._read_energy(library, handle)
-                while not self._done.wait(PERIOD):
-                    self._memory.append(_memory_used(library, handle))
-                    self._power.append(library.nvmlDeviceGetPowerUsage(handle) / 1000)
-                self._read_energy(library, handle)
-        except pynvml.NVMLError as error:
-            self._reason = f"NVML: {error}"
-
-    def _read_energy(self, library: Any, handle: Any) -> None:
-        import pynvml
-
-        try:
-            self._energy.append(int(library.nvmlDeviceGetTotalEnergyConsumption(handle)))
-        except pynvml.NVMLError as error:
-            self._energy_reason = f"NVML: {error}"
+        self._sampler = Sampler(watch.probe, of_session(watch.pid), self.clock)
+        self._partitioned = _partitioned(watch.probe)
+        self._sampler.start()
 
     def stop(self) -> list[Measurement]:
-        """Stop the sampler and give peak memory, mean power and energy of the device."""
-        self._done.set()
-        seconds = time.monotonic() - self._began
-        if self._reason is None:
-            self._thread.join(timeout=5)
+        """Stop the sampler and give what the device told."""
+        sampler = self._sampler
+        sampler.stop()
+        self._train = training(self._watch.spans, sampler.ended) or Window([(sampler.began, sampler.ended)], "whole trial")
+        self._flags = self._common_flags()
         return [
-            self._reading("peak_device_memory", "B", max(self._memory, default=None), "NVML memory in use, 20 Hz"),
-            self._reading("mean_power", "W", _mean(self._power), "NVML power, 20 Hz"),
-            self._energy_reading(seconds),
+            self._memory(),
+            self._energy("energy", whole(sampler.series["energy"])),
+            self._energy("train_energy", self._train),
+            self._mean("mean_power", "power", "W", "lower"),
+            self._idle_power(),
+            self._mean("sm_utilisation", "utilisation", "1", "none", "share of the time in which a kernel ran, whatever it filled; "),
+            self._mean("sm_clock", "clock", "Hz", "none"),
+            self._temperature(),
+            self._throttled(),
+            *self._of_itself(),
         ]
 
-    def _reading(self, name: str, unit: str, value: float | None, method: str) -> Measurement:
-        if value is None:
-            return Measurement(name, None, unit, "lower", scope="device", reason=self._reason or "the trial ended before the first sample")
-        return Measurement(name, float(value), unit, "lower", method=method, scope="device")
+    def _common_flags(self) -> tuple[str, ...]:
+        sampler, found = self._sampler, []
+        if sampler.missed > STARVED * (sampler.missed + sampler.ticks):
+            found.append("starved sampler")
+        if sampler.foreign or self._watch.before.offenders:
+            found.append("shared device")
+        if self._held_down():
+            found.append("throttled")
+        return tuple(found)
 
-    def _energy_reading(self, seconds: float) -> Measurement:
-        if len(self._energy) < 2 or self._energy[1] < self._energy[0]:
-            reason = self._reason or self._energy_reason or "the energy counter went backwards"
-            return Measurement("energy", None, "J", "lower", scope="device", reason=reason)
-        flags = ("short window",) if seconds < SHORTEST_ENERGY_WINDOW else ()
-        used = (self._energy[1] - self._energy[0]) / 1000
-        return Measurement("energy", used, "J", "lower", method="NVML total energy, whole trial", scope="device", flags=flags)
+    def _held_down(self) -> float:
+        """Give the share of the training's samples with clocks held down."""
+        series = self._sampler.held_down
+        return float(self._train.values(series).mean()) if len(series) else 0.0
+
+    def _memory(self) -> Measurement:
+        if self._partitioned:
+            return Measurement(NAME, None, "B", "lower", scope="torch_only", reason=PARTITIONED)
+        flags = tuple(flag for flag in self._flags if flag == "starved sampler")
+        flags += tuple(f"device not at its baseline: {line}" for line in self._watch.before.offenders)
+        return device_memory(self._sampler, self._watch.before, self._train, flags)
+
+    def _energy(self, name: str, window: Window) -> Measurement:
+        counter, power = self._sampler.series["energy"], self._sampler.series["power"]
+        reason = self._reason("energy", counter)
+        if reason is None and bool(np.any(np.diff(np.asarray(counter.values)) < 0)):
+            reason = "the energy counter went backwards: the driver was loaded anew"
+        if reason is None and len(counter) < 2:
+            reason = "the trial ended before the second sample"
+        if reason is not None:
+            return Measurement(name, None, "J", "lower", scope=f"device, {window.name}", reason=reason)
+        used = window.growth(counter)
+        flags = list(self._flags)
+        if window.seconds < SHORTEST_ENERGY:
+            flags.append("short window")
+        if "power" not in self._sampler.lost:
+            integrated = window.integral(power)
+            if abs(integrated - used) > DISAGREEMENT * max(used, 1e-9):
+                flags.append(f"power adds up to {integrated:.0f} J")
+        return Measurement(name, used, "J", "lower", method=COUNTED, scope=f"device, {window.name}", flags=tuple(flags))
+
+    def _mean(self, name: str, quantity: str, unit: str, direction: Literal["lower", "none"], method: str = "") -> Measurement:
+        series, scope = self._sampler.series[quantity], f"device, {self._train.name}"
+        reason = self._reason(quantity, series)
+        if reason is not None:
+            return Measurement(name, None, unit, direction, scope=scope, reason=reason)
+        value = float(self._train.values(series).mean())
+        return Measurement(name, value, unit, direction, method=f"{method}mean of NVML's readings, 20 Hz", scope=scope, flags=self._flags)
+
+    def _idle_power(self) -> Measurement:
+        name, power = "idle_power", self._watch.before.power
+        if power is None or self._partitioned:
+            reason = self._reason("power", self._sampler.series["power"]) or "the power before the trial is not known"
+            return Measurement(name, None, "W", scope="device", reason=reason)
+        return Measurement(name, power, "W", method="NVML's reading just before the trial; not subtracted from anything", scope="device")
+
+    def _temperature(self) -> Measurement:
+        name, series = "peak_temperature", self._sampler.series["temperature"]
+        reason = self._reason("temperature", series)
+        if reason is not None:
+            return Measurement(name, None, "°C", scope="device, whole trial", reason=reason)
+        return Measurement(name, max(series.values), "°C", method="highest of NVML's readings, 20 Hz", scope="device, whole trial")
+
+    def _throttled(self) -> Measurement:
+        name, scope = "throttled_share", f"device, {self._train.name}"
+        reason = self._reason("throttling", self._sampler.held_down)
+        if reason is not None:
+            return Measurement(name, None, "1", "lower", scope=scope, reason=reason)
+        share = self._held_down()
+        causes = tuple(f"throttled: {cause}" for cause in sorted(self._sampler.throttles)) if share else ()
+        method = "share of the samples in which NVML names something that holds the clocks down, 20 Hz"
+        return Measurement(name, share, "1", "lower", method=method, scope=scope, flags=causes)
+
+    def _of_itself(self) -> list[Measurement]:
+        """Tell how well the sampler could keep its own time, and what it took."""
+        sampler, scope = self._sampler, "sampler"
+        seconds = sampler.ended - sampler.began
+        if sampler.dead or sampler.ticks < 2 or seconds <= 0:
+            reason = next(iter(sampler.lost.values()), "the trial ended before the second sample")
+            return [Measurement(n, None, u, scope=scope, reason=reason) for n, u in _ITSELF]
+        found = (seconds / (sampler.ticks - 1), float(sampler.missed), sampler.cost / seconds)
+        methods = (
+            f"mean time between two samples, {PERIOD} s wanted",
+            "ticks at which it was late and took no sample",
+            "CPU time of its thread over wall time",
+        )
+        return [Measurement(n, v, u, method=m, scope=scope) for (n, u), v, m in zip(_ITSELF, found, methods, strict=True)]
+
+    def _reason(self, quantity: str, series: Series) -> str | None:
+        """Say why a quantity is not known; None where it is."""
+        if quantity in self._sampler.lost:
+            return self._sampler.lost[quantity]
+        if self._partitioned:
+            return PARTITIONED
+        return None if len(series) else "the trial ended before the first sample"
 
 
-def _memory_used(library: Any, handle: Any) -> int:
-    """Read version 2, which leaves out what the driver reserves; version 1 where the driver is too old."""
-    import pynvml
+_ITSELF = (("sampling_interval", "s"), ("sampling_missed", "ticks"), ("sampling_cost", "1"))
 
+
+def _partitioned(probe: DeviceProbe) -> bool:
+    """Tell whether the card is divided; one that does not answer is not, and gives its reasons elsewhere."""
     try:
-        return int(library.nvmlDeviceGetMemoryInfo(handle, version=library.nvmlMemory_v2).used)
-    except (pynvml.NVMLError, AttributeError, TypeError):
-        return int(library.nvmlDeviceGetMemoryInfo(handle).used)
-
-
-def _mean(values: list[float]) -> float | None:
-    return sum(values) / len(values) if values else None
+        return probe.partitioned()
+    except NotMeasured:
+        return False

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ftbench import Measurement, Meter, Watch
 
-_CLEAR = Path("/proc/self/clear_refs")
-_STATUS = Path("/proc/self/status")
-_TRAINING = ("train", "teacher", "fisher")
+from .cgroup import CgroupPeak
+from .processes import inherited, peak_of_tree, reset_peak
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_TRAINING = ("train", "teacher", "fisher", "features")
+_NO_ALLOCATOR = "no device allocator on a CPU"
 
 
 class MemoryMeter(Meter):
@@ -17,10 +22,12 @@ class MemoryMeter(Meter):
     def start(self, watch: Watch) -> None:
         """Read what the process had before the trial began."""
         self._watch = watch
-        self._inherited = _resident("VmRSS")
+        self._inherited = inherited()
         self._host: dict[str, int] = {}
-        self._device: dict[str, int] = {}
-        self._resettable = _reset_peak()
+        self._allocated: dict[str, int] = {}
+        self._reserved: dict[str, int] = {}
+        self._resettable = reset_peak()
+        self._cgroup = CgroupPeak()
 
     @property
     def _on_gpu(self) -> bool:
@@ -28,7 +35,7 @@ class MemoryMeter(Meter):
 
     def enter(self, phase: str) -> None:
         """Reset the peaks."""
-        _reset_peak()
+        reset_peak()
         if self._on_gpu:
             import torch
 
@@ -36,44 +43,49 @@ class MemoryMeter(Meter):
 
     def leave(self, phase: str) -> None:
         """Read the peaks."""
-        self._host[phase] = max(self._host.get(phase, 0), _resident("VmHWM") or 0)
+        self._host[phase] = max(self._host.get(phase, 0), peak_of_tree())
         if self._on_gpu:
-            import torch
-
-            peak = torch.cuda.max_memory_allocated(self._watch.device)
-            self._device[phase] = max(self._device.get(phase, 0), peak)
+            stats = self._stats()
+            for peaks, name in ((self._allocated, "allocated"), (self._reserved, "reserved")):
+                peaks[phase] = max(peaks.get(phase, 0), stats[f"{name}_bytes.all.peak"])
 
     def stop(self) -> list[Measurement]:
-        """Give the peaks of the training phases."""
-        return [self._host_peak(), self._allocator_peak()]
+        """Give the peaks of the training phases, and the allocator's troubles of the whole trial."""
+        return [
+            self._host_peak(),
+            self._cgroup.reading,
+            self._allocator_peak("peak_allocated_memory", self._allocated, "max_memory_allocated: bytes of live tensors"),
+            self._allocator_peak("peak_reserved_memory", self._reserved, "max_memory_reserved: what the allocator took of the device"),
+            self._allocator_count("allocator_retries", "num_alloc_retries", "times the cache was emptied to find room"),
+            self._allocator_count("allocator_ooms", "num_ooms", "times no room was found"),
+        ]
+
+    def _stats(self) -> Mapping[str, int]:
+        import torch
+
+        found: Mapping[str, int] = torch.cuda.memory_stats(self._watch.device)
+        return found
 
     def _host_peak(self) -> Measurement:
-        name, method = "peak_host_memory", "VmHWM of the trial's process, reset at each phase, less what it inherited"
+        name = "peak_host_memory"
+        method = "VmHWM of the trial's process and of the children it had, reset at each phase, less what it inherited"
         if self._inherited is None or not self._resettable:
             return Measurement(name, None, "B", "lower", reason="this system does not let a process reset its peak memory")
         peak = max((self._host.get(phase, 0) for phase in _TRAINING), default=0)
+        if not peak:
+            return Measurement(name, None, "B", "lower", scope="train", reason="nothing was trained")
         return Measurement(name, float(max(0, peak - self._inherited)), "B", "lower", method=method, scope="train")
 
-    def _allocator_peak(self) -> Measurement:
-        name = "peak_allocated_memory"
+    def _allocator_peak(self, name: str, peaks: Mapping[str, int], method: str) -> Measurement:
         if not self._on_gpu:
-            return Measurement(name, None, "B", "lower", reason="no device allocator on a CPU")
-        peak = max((self._device.get(phase, 0) for phase in _TRAINING), default=0)
-        return Measurement(name, float(peak), "B", "lower", method="torch.cuda.max_memory_allocated", scope="train")
+            return Measurement(name, None, "B", "lower", reason=_NO_ALLOCATOR)
+        found = [peaks[phase] for phase in _TRAINING if phase in peaks]
+        if not found:
+            return Measurement(name, None, "B", "lower", scope="train", reason="nothing was trained")
+        return Measurement(name, float(max(found)), "B", "lower", method=f"torch.cuda.{method}", scope="train")
 
-
-def _resident(field: str) -> int | None:
-    """Give a field of /proc/self/status in bytes; None where there is no such file."""
-    try:
-        lines = _STATUS.read_text(encoding="ascii").splitlines()
-    except OSError:
-        return None
-    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{field}:")), None)
-
-
-def _reset_peak() -> bool:
-    try:
-        _CLEAR.write_text("5", encoding="ascii")
-    except OSError:
-        return False
-    return True
+    def _allocator_count(self, name: str, key: str, method: str) -> Measurement:
+        if not self._on_gpu:
+            return Measurement(name, None, "events", "lower", reason=_NO_ALLOCATOR)
+        value = float(self._stats().get(key, 0))
+        return Measurement(name, value, "events", "lower", method=f"torch.cuda.memory_stats: {method}", scope="whole trial")

@@ -30,6 +30,8 @@ _COSTS = (
     Column("train_time", "training time"),
     Column("wall_time", "wall time"),
     Column("energy", "energy"),
+    Column("cost", "cost"),
+    Column("emissions", "emissions"),
 )
 
 
@@ -48,6 +50,30 @@ def unmeasured(target: Target) -> list[str]:
         readings = [c.quantities[column.name] for c in target.contenders if column.name in c.quantities]
         if readings and not any(reading.estimate for reading in readings):
             found.append(f"{column.heading}: not measured: {readings[0].reason}")
+    return found
+
+
+def spent(target: Target) -> list[str]:
+    """Say what each contender spent over all its trials, a line for each cost that adds up."""
+    found = []
+    for column in _COSTS:
+        readings = [(c.label, c.quantities[column.name]) for c in target.contenders if column.name in c.quantities]
+        totals = [f"{label} {quantity(q.total, q.unit)}" for label, q in readings if q.total is not None]
+        if totals:
+            found.append(f"{column.heading} of all trials together, failed ones too: {', '.join(totals)}")
+    return found
+
+
+def flagged(target: Target) -> list[str]:
+    """Say what a reader must know of a cost before comparing it, and of whose."""
+    found = []
+    for column in _COSTS:
+        by_flag: dict[str, list[str]] = {}
+        for contender in target.contenders:
+            reading = contender.quantities.get(column.name)
+            for flag in reading.flags if reading and reading.estimate else ():
+                by_flag.setdefault(flag, []).append(contender.label)
+        found += [f"{column.heading}: {flag}: {', '.join(labels)}" for flag, labels in by_flag.items()]
     return found
 
 

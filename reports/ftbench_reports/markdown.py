@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ftbench import Report, point_interval
 
-from .columns import cell, columns, unmeasured
+from .columns import cell, columns, flagged, spent, unmeasured
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,7 +42,7 @@ def _target(target: Target) -> Iterator[str]:
         cells = [_escaped(cell(contender, column.name)) for column in shown]
         yield f"| {_escaped(contender.label)} | " + " | ".join(cells) + f" | {_against(contender, target)} |"
     yield ""
-    yield from (f"* {_escaped(reason)}" for reason in unmeasured(target))
+    yield from (f"* {_escaped(reason)}" for reason in (*unmeasured(target), *spent(target), *flagged(target)))
     for missing in target.missing:
         yield f"* {_escaped(missing.contender)}, seed {missing.seed}: **{missing.status}**: {_escaped(missing.message)}"
     yield ""

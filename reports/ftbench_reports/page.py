@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from .axes import Scale
 from .charts import interval_bar, loss_chart, pareto_chart, swatch
-from .columns import cell, columns, reason, unmeasured
+from .columns import cell, columns, flagged, reason, spent, unmeasured
 from .palette import Look, looks
 
 if TYPE_CHECKING:
@@ -48,6 +48,8 @@ def render(summary: Summary) -> str:
         cell=cell,
         reason=reason,
         unmeasured=unmeasured,
+        spent=spent,
+        flagged=flagged,
         percent=percent,
         swatch=lambda look: Markup(swatch(look)),  # noqa: S704 - drawn from numbers and escaped labels
         bar=page.bar,

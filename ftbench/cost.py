@@ -1,0 +1,47 @@
+"""What a trial costs in money and in carbon dioxide: the user's own price and carbon intensity times what was measured."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .measurement import Measurement
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from .suite import Cost
+
+JOULES_PER_KWH = 3.6e6
+
+
+def cost_measurements(cost: Cost, seconds: float, measured: Iterable[Measurement]) -> list[Measurement]:
+    """Give `cost` and `emissions` of a trial, whatever it ended with.
+
+    Args:
+        cost: the suite's prices.
+        seconds: from the start of the trial's process to its end.
+        measured: the trial's other measurements; the one called `energy`, in joules, decides the emissions.
+    """
+    energy = next((m for m in measured if m.name == "energy" and not m.task), None)
+    return [_money(cost, seconds), _emissions(cost, energy)]
+
+
+def _money(cost: Cost, seconds: float) -> Measurement:
+    name, scope = "cost", "whole trial"
+    if cost.price_per_hour is None:
+        return Measurement(name, None, cost.currency, "lower", scope=scope, reason="the suite gives no cost.price_per_hour")
+    value = cost.price_per_hour * seconds / 3600
+    method = f"wall time of the trial's process, {seconds:.1f} s, at {cost.price_per_hour:g} {cost.currency} an hour"
+    return Measurement(name, value, cost.currency, "lower", method=method, scope=scope)
+
+
+def _emissions(cost: Cost, energy: Measurement | None) -> Measurement:
+    name, unit, scope = "emissions", "gCO2e", "device, whole trial"
+    if cost.grams_per_kwh is None:
+        return Measurement(name, None, unit, "lower", scope=scope, reason="the suite gives no cost.grams_per_kwh")
+    if energy is None or energy.value is None:
+        reason = f"no energy: {energy.reason}" if energy else "no meter gives the energy; add 'energy' to measure.meters"
+        return Measurement(name, None, unit, "lower", scope=scope, reason=reason)
+    value = cost.grams_per_kwh * energy.value / JOULES_PER_KWH
+    method = f"energy of the device alone, {energy.value:.0f} J, at {cost.grams_per_kwh:g} g/kWh"
+    return Measurement(name, value, unit, "lower", method=method, scope=scope, flags=energy.flags)

@@ -1,0 +1,74 @@
+"""What a stretch of a trial says of a series of readings: peaks, means over time, growth of a counter."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ftbench import Span
+    from numpy.typing import NDArray
+
+    from .sampler import Series
+
+TRAINING = ("train", "teacher", "fisher", "features")
+"""Phases a strategy's training consists of: what it prepares itself with is charged to it, evaluation is not."""
+
+
+class Window:
+    """Stretches of time that do not overlap."""
+
+    def __init__(self, stretches: Sequence[tuple[float, float]], name: str) -> None:
+        self.stretches = list(stretches)
+        self.name = name
+        """What to call it: `train`, or `whole trial`."""
+
+    @property
+    def seconds(self) -> float:
+        """How long it is."""
+        return sum(end - begin for begin, end in self.stretches)
+
+    def values(self, series: Series) -> NDArray[np.float64]:
+        """Give the readings taken inside; where a stretch is shorter than a period, the next reading, or the last."""
+        times, values = _arrays(series)
+        inside = np.zeros(len(times), bool)
+        for begin, end in self.stretches:
+            first = min(int(np.searchsorted(times, begin, "left")), len(times) - 1)
+            last = int(np.searchsorted(times, end, "right"))
+            inside[first : max(last, first + 1)] = True
+        return values[inside]
+
+    def growth(self, series: Series) -> float:
+        """Give what a counter grew by inside, its edges interpolated."""
+        times, values = _arrays(series)
+        return float(sum(np.interp(end, times, values) - np.interp(begin, times, values) for begin, end in self.stretches))
+
+    def integral(self, series: Series) -> float:
+        """Integrate over the time inside, by trapezoids."""
+        times, values = _arrays(series)
+        steps = np.diff(times) * (values[1:] + values[:-1]) / 2
+        summed = np.concatenate([[0.0], np.cumsum(steps)])
+        return float(sum(np.interp(end, times, summed) - np.interp(begin, times, summed) for begin, end in self.stretches))
+
+
+def whole(series: Series) -> Window:
+    """Give the window from the first to the last reading."""
+    return Window([(series.times[0], series.times[-1])] if len(series) else [], "whole trial")
+
+
+def training(spans: Sequence[Span], end: float) -> Window | None:
+    """Give the window of a trial's training; None where it never began.
+
+    Args:
+        spans: as the trial told them.
+        end: of what was still open when the trial died.
+    """
+    found = [(span.begin, end if span.end is None else span.end) for span in spans if span.phase in TRAINING]
+    return Window(found, "train") if found else None
+
+
+def _arrays(series: Series) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    return np.asarray(series.times), np.asarray(series.values)
