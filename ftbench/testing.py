@@ -1,18 +1,19 @@
-"""For plugin authors: does a strategy keep what every strategy promises? Each property with its figure and tolerance.
+"""For plugin authors: does a strategy or a meter keep what all promise? Each property with its figure and tolerance.
 
-`check_strategy` runs on real backbones and data, a few steps each; `ftbench check strategy NAME` prints what it finds.
+`check_strategy` and `check_meter` run on real backbones and data, a few steps each; `ftbench check` prints what they find.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .bench import Bench, Ground
 from .encoded import Encoded, Ragged
 from .errors import NotApplicable
+from .finding import Finding
 from .meter import Watch
+from .meter_check import check_meter
 from .phases import Phases
 from .seeding import seed_all
 from .strategy import Strategy
@@ -27,24 +28,10 @@ if TYPE_CHECKING:
     from .catalog import Catalog
     from .task import Task
 
+__all__ = ["Finding", "check_meter", "check_strategy"]
+
 EXAMPLES = 16
 STEPS = 4
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What one property came to."""
-
-    property: str
-    """What was promised."""
-    passed: bool
-    """Whether it was kept."""
-    figure: float | None = None
-    """The number it was judged by; None where the property is no number."""
-    tolerance: float | None = None
-    """The largest figure that is accepted."""
-    detail: str = ""
-    """What was found, in words."""
 
 
 def check_strategy(make: Callable[[], Strategy], backbone: Backbone, task: Task, catalog: Catalog | None = None) -> list[Finding]:

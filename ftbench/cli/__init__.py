@@ -24,6 +24,7 @@ COMMANDS = {
     "report": "Write the reports of a run.",
     "export": "Write the model of a trial for transformers or peft.",
     "check": "Check a plugin against what its contract promises.",
+    "doctor": "Tell what this machine can measure and run, and why not.",
     "new": "Write a suite to start from.",
 }
 

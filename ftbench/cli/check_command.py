@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,15 +38,7 @@ def command() -> None:
 @click.pass_context
 def strategy(ctx: click.Context, name: str, options: tuple[str, ...], backbones: tuple[str, ...]) -> None:
     """Check the strategy NAME, or every strategy of the plugin file NAME.py, on real backbones and data."""
-    setting = Setting.of(ctx)
-    catalog, names = setting.catalog, [name]
-    if name.endswith(".py"):
-        before = set(catalog.offers["strategies"])
-        selection = Selection((*setting.selection.files, str(Path(name).resolve())), setting.selection.without)
-        catalog = Plugins.discover(selection).catalog()
-        names = sorted(set(catalog.offers["strategies"]) - before)
-        if not names:
-            raise UserError(f"{name}: offers no strategy")
+    catalog, names = _named(Setting.of(ctx), "strategies", name)
     given = _parsed(options)
     failed = 0
     for one in names:
@@ -53,6 +46,40 @@ def strategy(ctx: click.Context, name: str, options: tuple[str, ...], backbones:
         for backbone, task in _grounds(catalog, backbones):
             failed += _check(catalog, one, given, backbone, task)
     ctx.exit(ExitCode.TRIALS_FAILED if failed else ExitCode.OK)
+
+
+@command.command(name="meter")
+@click.argument("name")
+@click.pass_context
+def meter(ctx: click.Context, name: str) -> None:
+    """Check the meter NAME, or every meter of the plugin file NAME.py, on a real training of a few steps on the CPU."""
+    from ..testing import check_meter
+
+    catalog, names = _named(Setting.of(ctx), "meters", name)
+    backbone, task = next(_grounds(catalog, ()), (None, None))
+    if backbone is None or task is None:
+        raise UserError("no backbone that needs no options is installed: a meter is checked on a real training")
+    failed = 0
+    for one in names:
+        click.secho(f"{one} on {backbone}, {task}", bold=True)
+        made = partial(catalog.build, "meters", one, {})
+        made()
+        findings = check_meter(made, catalog.build("backbones", backbone, {}), catalog.build("tasks", task, {}))
+        failed += _told(findings)
+    ctx.exit(ExitCode.TRIALS_FAILED if failed else ExitCode.OK)
+
+
+def _named(setting: Setting, kind: str, name: str) -> tuple[Catalog, list[str]]:
+    """Give the catalog, and the offers that are meant: one by its name, or all of a plugin file."""
+    if not name.endswith(".py"):
+        return setting.catalog, [name]
+    before = set(setting.catalog.offers[kind])
+    selection = Selection((*setting.selection.files, str(Path(name).resolve())), setting.selection.without)
+    catalog = Plugins.discover(selection).catalog()
+    names = sorted(set(catalog.offers[kind]) - before)
+    if not names:
+        raise UserError(f"{name}: offers no {'strategy' if kind == 'strategies' else 'meter'}")
+    return catalog, names
 
 
 def _parsed(options: tuple[str, ...]) -> dict[str, Any]:
@@ -68,7 +95,8 @@ def _grounds(catalog: Catalog, names: tuple[str, ...]) -> Iterator[tuple[str, st
     """Pair each backbone with the first task of its modality; both as they are without options."""
     tasks: dict[str, str] = {}
     for name, cls in sorted(catalog.offers["tasks"].items()):
-        tasks.setdefault(cls.modality, name)  # type: ignore[attr-defined]  # every task has one
+        if not catalog.mistakes(cls, {}):
+            tasks.setdefault(cls.modality, name)  # type: ignore[attr-defined]  # every task has one
     for name in names or sorted(catalog.offers["backbones"]):
         try:
             card = catalog.build("backbones", name, {}).card()
@@ -90,6 +118,11 @@ def _check(catalog: Catalog, name: str, options: dict[str, Any], backbone: str, 
         catalog.build("tasks", task, {}),
         catalog,
     )
+    return _told(findings)
+
+
+def _told(findings: list[Finding]) -> int:
+    """Print findings; gives how many properties are broken."""
     for finding in findings:
         click.echo(f"  {_line(finding)}")
     return sum(not finding.passed for finding in findings)

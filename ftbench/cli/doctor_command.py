@@ -1,0 +1,61 @@
+"""`ftbench doctor`."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import TYPE_CHECKING
+
+import click
+
+from .. import __version__
+from ..errors import ExitCode
+from ..formatting import quantity
+from .setting import Setting
+
+if TYPE_CHECKING:
+    from ..doctor import Diagnosis
+
+
+@click.command(name="doctor")
+@click.argument("suite", required=False, type=click.Path())
+@click.option("--json", "as_json", is_flag=True, help="The whole diagnosis as one JSON object.")
+@click.pass_context
+def command(ctx: click.Context, suite: str | None, as_json: bool) -> None:
+    """Tell what this machine can and cannot measure, and why; with SUITE also what that needs and is not here (exit code 1)."""
+    from ..doctor import diagnose
+    from ..running import foresee_here
+
+    setting = Setting.of(ctx)
+    parsed = setting.suite(suite) if suite else None
+    plan = None if parsed is None else lambda: foresee_here(parsed, setting.plugins, setting.catalog)
+    diagnosis = diagnose(setting.catalog, __version__, parsed, plan)
+    if as_json:
+        click.echo(json.dumps({**dataclasses.asdict(diagnosis), "well": diagnosis.well}, indent=1))
+    else:
+        _print(diagnosis, suite)
+    ctx.exit(ExitCode.OK if diagnosis.well else ExitCode.TRIALS_FAILED)
+
+
+def _print(diagnosis: Diagnosis, suite: str | None) -> None:
+    click.secho("versions", bold=True)
+    click.echo("  " + ", ".join(f"{name} {version}" for name, version in diagnosis.versions.items()))
+    host = diagnosis.host
+    click.secho("machine", bold=True)
+    click.echo(f"  {host['cores']} cores, {quantity(host['memory'], 'B')} of memory, {quantity(host['memory_free'], 'B')} free")
+    click.echo(f"  {quantity(host['disk_free'], 'B')} free on the disk of {host['cache']}")
+    for device in diagnosis.devices:
+        free = "not known how much" if device["memory_free"] is None else quantity(device["memory_free"], "B")
+        divided = ", divided (MIG)" if device["divided"] else ""
+        size = quantity(device["memory"], "B")
+        click.echo(f"  cuda:{device['index']} {device['name']}, {size}, {free} free, driver {device['driver_major']}{divided}")
+    click.secho("what can be measured", bold=True)
+    for ability in diagnosis.abilities:
+        mark = click.style("yes", fg="green") if ability.possible else click.style("no ", fg="yellow")
+        click.echo(f"  {mark} {ability.where:<7} {ability.what}{f': {ability.why}' if ability.why else ''}")
+    for name, why in diagnosis.broken.items():
+        click.secho(f"plugin {name} cannot be loaded: {why}", fg="red")
+    if suite:
+        click.secho(f"what {suite} lacks here", bold=True)
+        for line in diagnosis.missing or ("nothing",):
+            click.echo(f"  {line}")
