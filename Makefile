@@ -1,10 +1,10 @@
-# `make demo` sets up and runs the main job; `make test` sets up and runs every test and linter.
+# `make demo` sets up and runs the main job; `make test` sets up and runs the linters and the tests.
 
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
-.PHONY: demo test setup setup-test benchmarks schemas docs provenance clean
+.PHONY: demo test test-thorough setup setup-test benchmarks schemas docs provenance clean
 
 demo: setup
 	$(BIN)/ftbench run suites/quickstart.toml
@@ -14,7 +14,11 @@ test: setup-test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --cov --cov-report term
+	$(BIN)/python -m pytest -m "not thorough" --numprocesses 2 --dist loadfile --cov --cov-report term
+
+# Half a minute and more of real trials each, beside what `make test` runs.
+test-thorough: setup-test
+	$(BIN)/python -m pytest -m thorough --numprocesses 2 --dist loadfile
 
 setup: .venv/.demo
 setup-test: .venv/.test

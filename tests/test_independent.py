@@ -31,7 +31,7 @@ use = "lora"
 """
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.filterwarnings("ignore")
 def test_trainer_and_peft_reach_the_same_accuracy(ftbench, catalog, tmp_path):
     (tmp_path / "same.toml").write_text(SUITE)

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from ftbench.notebook import read_run
 
+pytestmark = pytest.mark.thorough
+
 HERE = Path(__file__).parent
 MIB = 2**20
 DEVICE = (
