@@ -65,19 +65,26 @@ def modules_of_fakes() -> Iterator[None]:
         yield
 
 
-class OneEndEach(TorchFunctionMode):
-    """Lets encoder-decoders sum a text up at its end, which they look for among the tokens: each row of a mask is taken to hold one."""
+class MasksWithoutValues(TorchFunctionMode):
+    """Lets tensors be picked by masks nobody can look at.
+
+    `x[mask]` takes every element, the most there can be. `x[mask, :]` takes one of each row: so encoder-decoders find the end of
+    each text, at which they sum it up.
+    """
 
     def __torch_function__(self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None) -> Any:
         """Call a function, or answer for it."""
         if func is torch.unique_consecutive:
             return args[0][:1]
-        if func is torch.Tensor.__getitem__ and args[0].is_floating_point() and _is_mask(args[1]):
-            rows = torch.arange(args[0].shape[0])
-            return args[0][rows, torch.zeros_like(rows)]
+        if func is torch.Tensor.__getitem__:
+            whole, key = args
+            if _is_mask(key):
+                return whole.flatten(0, key.ndim - 1)
+            if isinstance(key, tuple) and len(key) == 2 and _is_mask(key[0]) and key[0].ndim == 2:
+                rows = torch.arange(whole.shape[0])
+                return whole[rows, torch.zeros_like(rows)]
         return func(*args, **(kwargs or {}))
 
 
 def _is_mask(key: Any) -> bool:
-    first = key[0] if isinstance(key, tuple) and key else key
-    return isinstance(first, torch.Tensor) and first.dtype == torch.bool and first.ndim == 2
+    return isinstance(key, torch.Tensor) and key.dtype == torch.bool

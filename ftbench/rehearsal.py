@@ -15,7 +15,8 @@ from torch.utils._python_dispatch import _disable_current_modes
 
 from .bench import Bench
 from .cuda_kernels import CudaKernels
-from .fake import OneEndEach, make_fake, modules_of_fakes
+from .errors import NotApplicable
+from .fake import MasksWithoutValues, make_fake, modules_of_fakes
 from .live_memory import LiveMemory
 from .meter import Watch
 from .phases import Phases
@@ -149,7 +150,7 @@ class Rehearsal(Bench):
             with ExitStack() as modes:
                 if self.fake is not None:
                     modes.enter_context(modules_of_fakes())
-                    modes.enter_context(OneEndEach())
+                    modes.enter_context(MasksWithoutValues())
                     modes.enter_context(self.fake)
                 if self.cuda:
                     modes.enter_context(CudaKernels())
@@ -172,6 +173,16 @@ class Rehearsal(Bench):
         learner = super().load(backbone)
         self._mark(learner)
         return learner
+
+    def load_language_model(self) -> Learner:
+        """Refuse, with fake tensors: backbones have no outline of their language models.
+
+        Raises:
+            NotApplicable: always, with fake tensors.
+        """
+        if self.fake is not None:
+            raise NotApplicable("it trains a language model first, of which nothing is predicted")
+        return super().load_language_model()
 
     def _loaded(self, backbone: Backbone, ground: Ground) -> Learner:
         if self.fake is None:
@@ -227,7 +238,8 @@ class Rehearsal(Bench):
         sized.training = replace(loader.training, batch_size=size)
         memory, begin, state = self.memory, len(self.memory.totals), self.memory.live["optimizer"]
         memory.watching = watching
-        portions = sized.portions(np.arange(size) % len(loader.encoded), 0)
+        with _disable_current_modes():
+            portions = sized.portions(np.arange(size) % len(loader.encoded), 0)
         portions = [replace(portion, batch=self._on_device(portion.batch)) for portion in portions]
         loop.step(step, portions)
         loop.pending.clear()
@@ -284,4 +296,4 @@ class _Fitting(Scaling):
 
 def _alike(one: Ground, other: Ground) -> bool:
     """Tell whether two stages take the same."""
-    return (one.open, one.training) == (other.open, other.training) and one.task is other.task
+    return one.task is other.task and one.open["train"] is other.open["train"] and one.training == other.training

@@ -150,19 +150,21 @@ def plan(suite: Suite, catalog: Catalog, device: str = "cpu") -> list[Trial]:
     return foreseen.trials
 
 
-def foresee(suite: Suite, catalog: Catalog, device: str = "cpu") -> Foreseen:
+def foresee(suite: Suite, catalog: Catalog, device: str = "cpu", *, outlines: bool = False) -> Foreseen:
     """Plan what can be planned; where the suite may download, what is not there yet is no mistake.
+
+    With `outlines` no weights are looked for: the trials' ids are then not those of trials that are run.
 
     Raises:
         SuiteError: as `plan` does.
     """
-    planner = _Planner(suite, catalog, device)
+    planner = _Planner(suite, catalog, device, outlines=outlines)
     return Foreseen(planner.trials(), tuple(planner.unknown))
 
 
 class _Planner:
-    def __init__(self, suite: Suite, catalog: Catalog, device: str) -> None:
-        self.suite, self.catalog, self.device = suite, catalog, device
+    def __init__(self, suite: Suite, catalog: Catalog, device: str, *, outlines: bool = False) -> None:
+        self.suite, self.catalog, self.device, self.outlines = suite, catalog, device, outlines
         self.mistakes: list[str] = []
         self.unknown: list[str] = []
         self.backbones: dict[str, tuple[Backbone, Part, Card]] = {}
@@ -186,8 +188,9 @@ class _Planner:
         for number, choice in enumerate(self.suite.backbones, 1):
             with self._at(f"backbone[{number}]"):
                 backbone = self.catalog.build("backbones", choice.use, choice.options)
-                part = Part(choice.use, choice.label, self.catalog.options(backbone), dict(backbone.fingerprint()))
-                self.backbones[choice.label] = (backbone, part, backbone.card())
+                content = {} if self.outlines else dict(backbone.fingerprint())
+                part = Part(choice.use, choice.label, self.catalog.options(backbone), content)
+                self.backbones[choice.label] = (backbone, part, backbone.outline_card() if self.outlines else backbone.card())
         for number, task_choice in enumerate(self.suite.tasks, 1):
             with self._at(f"task[{number}]"):
                 task = self.catalog.build("tasks", task_choice.use, task_choice.options)
@@ -197,7 +200,8 @@ class _Planner:
         for number, strategy_choice in enumerate(self.suite.strategies, 1):
             with self._at(f"strategy[{number}]"):
                 strategy = self.catalog.build("strategies", strategy_choice.use, strategy_choice.options)
-                part = Part(strategy_choice.use, strategy_choice.label, self.catalog.options(strategy), _nested_weights(strategy))
+                weights = {} if self.outlines else _nested_weights(strategy)
+                part = Part(strategy_choice.use, strategy_choice.label, self.catalog.options(strategy), weights)
                 self.strategies[strategy_choice.label] = (strategy, part)
 
     def _augmented(self, task: Task, options: Mapping[str, Any]) -> dict[str, Any]:

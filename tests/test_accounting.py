@@ -1,5 +1,7 @@
 """Accounting: hand-derived figures, torch's own counter, and fake tensors against real ones."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -25,7 +27,7 @@ def grounds(backbone, task, strategy, *, examples=None, length=None, **training)
     protocol = Training(**{"batch_size": 4, "lr": 1e-3, **training})
     examples = examples or task.outline(backbone.reads(length), 8)
     one = Ground("task", task, protocol, {"train": examples})
-    return [one, one] if strategy.needs_sequence else [one]
+    return [one, replace(one, label="other")] if strategy.needs_sequence else [one]
 
 
 def accounted(catalog, path, use, *, length=None, examples=None, training=None, options=None, **how):

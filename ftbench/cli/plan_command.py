@@ -4,24 +4,59 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from .setting import Setting, runs_option, suite_argument
+from ..errors import UserError
+from .setting import Setting, runs_option
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..accounting import Kernels
+    from ..prediction import Cell
 
 
 @click.command(name="plan")
-@suite_argument
+@click.argument("suite", type=click.Path(), required=False)
 @runs_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per trial.")
+@click.option("--predict", is_flag=True, help="Predict parameters, FLOPs and peak memory; needs no weights and no GPU.")
+@click.option("--card", metavar="SIZE", help="Say what fits a card of so much memory, such as 24GB, and the largest batch that does.")
+@click.option("--device", metavar="cuda:N", help="The same for a card of this machine.")
+@click.option(
+    "--target", type=click.Choice(["cpu", "cuda"]), help="Whose kernels to predict; by default a card's where one is asked about."
+)
+@click.option("--length", type=click.FloatRange(min=0, min_open=True), help="Tokens, pixels of a side, or seconds of every example.")
+@click.option("--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True, help="Of predictions.")
+@click.option(
+    "--model", metavar="DIR_OR_ID", help="Predict for this model, without a suite: a directory, an id in the hub's cache, or a backbone."
+)
+@click.option("--task", default="text-classification", show_default=True, help="With --model: the kind of task.")
+@click.option("--batch", type=click.IntRange(min=1), default=16, show_default=True, help="With --model: examples of a step.")
+@click.option("--classes", type=click.IntRange(min=2), default=2, show_default=True, help="With --model: classes of the task.")
+@click.option("--strategy", "strategies", multiple=True, help="With --model: may be repeated; by default all that need no options.")
 @click.pass_context
-def command(ctx: click.Context, suite: str, runs: str, as_json: bool) -> None:
-    """Show the trials of SUITE: what each is, its id, its learning rate, and whether it is done."""
+def command(ctx: click.Context, /, suite: str | None, **options: Any) -> None:
+    """Show the trials of SUITE: what each is, its id, its learning rate, and whether it is done. Or predict what they will take."""
+    if (suite is None) == (options["model"] is None):
+        raise UserError("give a SUITE, or a model with --model")
+    if options["model"] is None and not options["predict"]:
+        for name in ("card", "device", "target", "length"):
+            if options[name] is not None:
+                raise UserError(f"--{name} goes with --predict")
+        assert suite is not None
+        _show(Setting.of(ctx), suite, options["runs"], as_json=options["as_json"])
+    else:
+        _predict(Setting.of(ctx), suite, **options)
+
+
+def _show(setting: Setting, suite: str, runs: str, *, as_json: bool) -> None:
     from ..fingerprint import digest, environment
     from ..running import choose_device, foresee_here
     from ..store import Store
 
-    setting = Setting.of(ctx)
     parsed = setting.suite(suite)
     foreseen = foresee_here(parsed, setting.plugins, setting.catalog)
     trials = foreseen.trials
@@ -44,3 +79,41 @@ def command(ctx: click.Context, suite: str, runs: str, as_json: bool) -> None:
         click.echo(f"note: {line}; its trials are known when `ftbench run` has downloaded it", err=True)
     if not as_json:
         click.echo(f"{len(trials)} trials, {done} done, on {device} with {parsed.machine.threads} threads each")
+
+
+def _predict(setting: Setting, suite: str | None, **options: Any) -> None:
+    from ..prediction import Question, card_memory, predict_cells
+    from .prediction_table import print_predictions
+
+    memory = card_memory(options["card"], options["device"])
+    device = "cpu"
+    if suite is not None:
+        cells, device = _cells_of_suite(setting, suite)
+    else:
+        cells = _cells_of_model(setting, **options)
+    target: Kernels = options["target"] or ("cuda" if memory is not None or device == "cuda" else "cpu")
+    question = Question(target, options["length"], memory)
+    predictions = predict_cells(cells, setting.catalog, question)
+    print_predictions(predictions, question, "json" if options["as_json"] else options["form"])
+
+
+def _cells_of_suite(setting: Setting, suite: str) -> tuple[Sequence[Cell], str]:
+    from ..prediction import cells_of_suite
+    from ..running import choose_device
+
+    parsed = setting.suite(suite)
+    device = choose_device(parsed.machine.device)
+    cells, unknown = cells_of_suite(parsed, setting.catalog, device)
+    for line in unknown:
+        click.echo(f"note: {line}; what it takes can be said when it is there", err=True)
+    return cells, device
+
+
+def _cells_of_model(
+    setting: Setting, *, model: str, task: str, batch: int, classes: int, strategies: Sequence[str], **_: Any
+) -> list[Cell]:
+    from ..prediction import cells_of_model
+
+    known = setting.catalog.offers.get("backbones", {})
+    backbone, named = (model, {}) if model in known and not Path(model).is_dir() else ("transformers", {"path": model})
+    return cells_of_model(setting.catalog, backbone, named, task, batch_size=batch, classes=classes, strategies=strategies)

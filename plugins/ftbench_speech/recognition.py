@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from ftbench import Answer, Example, Learner, Sound
+    from ftbench import Answer, Example, Learner, Reads, Sound
     from numpy.typing import NDArray
     from torch import Tensor
 
@@ -67,6 +67,12 @@ class SpeechRecognition(OwnSounds):
 
     def _characters(self) -> list[str]:
         return ["", *(" " if name == SPACE else name for name in self.classes[1:])]
+
+    def outline(self, reads: Reads, count: int) -> Encoded:
+        """Give sounds in which ten characters a second are spoken."""
+        sounds = Ragged.of([np.zeros(reads.shape, np.float32)] * count, np.float32)
+        spoken = Ragged.of([[1] * max(1, round(10 * reads.length))] * count, padding=IGNORED)
+        return replace(super().outline(reads, count), columns={reads.name: sounds}, labels=spoken)
 
     def encode_inputs(self, inputs: Iterable[Sound], examples: Sequence[Example[tuple[str, int]]], processor: Any) -> Encoded:
         """Normalise sounds of unequal length; labels are the outputs of the transcript's characters."""

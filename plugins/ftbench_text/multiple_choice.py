@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -14,7 +14,7 @@ from .texts import OwnTexts, as_list
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ftbench import Answer, Example
+    from ftbench import Answer, Example, Reads
     from numpy.typing import NDArray
     from torch import Tensor
 
@@ -51,6 +51,12 @@ class MultipleChoice(OwnTexts):
             return [as_text(cell) for cell in cells]
         # CommonsenseQA and ARC keep the texts beside their letters.
         return as_list(cells[0]["text"] if isinstance(cells[0], dict) else cells[0], separator=";")
+
+    def outline(self, reads: Reads, count: int) -> Encoded:
+        """Give questions with as many choices as there are columns of them, four where one column holds all."""
+        choices = len(self.choices) if len(self.choices) > 1 else 4
+        pieces = [[[0] * reads.shape[0]] * choices] * count
+        return replace(super().outline(reads, count), columns={reads.name: joined(pieces), LENGTHS: lengths(pieces)})
 
     def encode(self, examples: Sequence[Example[tuple[str, int]]], processor: Any) -> Encoded:
         """Tokenize the question with each choice; of a pair too long the question is cut.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
@@ -16,7 +16,7 @@ from .texts import OwnTexts, as_list, with_offsets
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ftbench import Answer, Example
+    from ftbench import Answer, Example, Reads
     from numpy.typing import NDArray
     from torch import Tensor
 
@@ -104,6 +104,12 @@ class QuestionAnswering(OwnTexts):
         if texts and context[begin : begin + len(texts[0])] != texts[0]:
             raise UserError(f"{place}: the answer {texts[0][:40]!r} does not stand in the text at character {begin}")
         return _Question(as_text(row[self.question]), context, tuple(texts), begin)
+
+    def outline(self, reads: Reads, count: int) -> Encoded:
+        """Give questions on texts of one window."""
+        pieces = [[[0] * reads.shape[0]]] * count
+        columns = {reads.name: joined(pieces), LENGTHS: lengths(pieces)}
+        return replace(super().outline(reads, count), columns=columns, labels=Ragged.of([[0, 0]] * count))
 
     def encode(self, examples: Sequence[Example[tuple[str, int]]], processor: Any) -> Encoded:
         """Tokenize each question with every window of its text."""

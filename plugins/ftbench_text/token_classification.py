@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from ftbench import Answer, Example, Measurement, Table
+    from ftbench import Answer, Example, Measurement, Reads, Table
     from numpy.typing import NDArray
     from torch import Tensor
 
@@ -104,6 +104,10 @@ class TokenClassification(OwnTexts):
                 raise UserError(f"{self.name}: {key} row {number + 1}: {len(words)} words and {len(tags)} tags; each word needs one")
             found.append((words, tags))
         return found
+
+    def outline(self, reads: Reads, count: int) -> Encoded:
+        """Give sentences whose every token is a word of the first class."""
+        return replace(super().outline(reads, count), labels=Ragged.of([np.zeros(reads.shape, np.int64)] * count, padding=IGNORED))
 
     def encode(self, examples: Sequence[Example[tuple[str, int]]], processor: Any) -> Encoded:
         """Tokenize; the first token of a word is what its tag is learnt and said at."""

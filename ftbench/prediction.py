@@ -1,0 +1,321 @@
+"""What trials will take, before anything is downloaded: parameters, operations, memory, and the largest batch for a card."""
+
+from __future__ import annotations
+
+import os
+import re
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field, replace
+from multiprocessing import get_context
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .accounting import Accounting, Kernels, account
+from .bench import Ground
+from .catalog import option_names
+from .errors import NotApplicable, UserError
+from .gpu import describe_gpu, visible_gpus
+from .suite import Training
+from .trial import foresee
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from .backbone import Backbone
+    from .catalog import Catalog
+    from .encoded import Encoded
+    from .strategy import Strategy
+    from .suite import Suite
+    from .task import Task
+    from .trial import Trial
+
+_UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
+OUTLINED = 8
+"""Examples of zeros that stand for a split; batches repeat them."""
+SAMPLE = 256
+"""Training examples that are looked at for the longest."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One strategy on one backbone and task, or sequence of tasks."""
+
+    target: str
+    """Label of the task or sequence."""
+    backbone: str
+    """Label of the backbone."""
+    strategy: str
+    """Label of the strategy."""
+    parts: Mapping[str, tuple[str, Mapping[str, Any]]]
+    """`backbone` and `strategy`, each as a plugin's name and its options."""
+    stages: tuple[tuple[str, Mapping[str, Any], Mapping[str, Any]], ...]
+    """Tasks: a plugin's name, its options, the complete `Training`."""
+    split_seed: int | None = None
+    """Decides the splits whose examples are looked at; None where there are no data."""
+    not_applicable: str | None = None
+    """Why the strategy cannot serve; None where it can, or where that is not known."""
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What one cell will take."""
+
+    cell: Cell
+    batch_size: int
+    """Examples of an optimizer step."""
+    length: float | None
+    """Tokens, pixels of a side or seconds of an example; None where nothing was predicted."""
+    accounting: Accounting | None
+    """None where `reason` says why there is none."""
+    reason: str | None = None
+    memory: int | None = None
+    """Bytes of the card that was asked about."""
+
+    @property
+    def fits(self) -> bool | None:
+        """Whether the card has room for the peak; None where none was asked about, or nothing is predicted."""
+        if self.memory is None or self.accounting is None:
+            return None
+        return self.accounting.peak.total <= self.memory
+
+    @property
+    def largest_batch(self) -> int | None:
+        """The largest batch the card has room for; None as `fits` is, or where memory does not grow in proportion."""
+        if self.memory is None or self.accounting is None or not self.accounting.growth:
+            return None
+        return self.accounting.largest_batch(self.memory)
+
+    def row(self) -> dict[str, Any]:
+        """Give the prediction as a row of a table: counts in parameters, memory in bytes."""
+        cell, found = self.cell, self.accounting
+        row: dict[str, Any] = {"target": cell.target, "backbone": cell.backbone, "strategy": cell.strategy}
+        row |= {"batch_size": self.batch_size, "length": self.length}
+        row |= {name: getattr(found, name, None) for name in ("parameters", "trainable_parameters", "stored_bytes", "flops")}
+        row |= {"flops_per_example": found.flops_per_example if found else None, "peak_bytes": found.peak.total if found else None}
+        for kind in ("parameters", "gradients", "optimizer", "activations", "extra"):
+            row[f"peak_{kind}_bytes"] = getattr(found.peak, kind) if found else None
+        return {**row, "fits": self.fits, "largest_batch": self.largest_batch, "reason": self.reason}
+
+
+@dataclass(frozen=True)
+class Question:
+    """How cells are looked at."""
+
+    target: Kernels = "cpu"
+    """Whose kernels are predicted."""
+    length: float | None = None
+    """Tokens, pixels of a side, or seconds of each example; by default that of the data, or what the task or the network says."""
+    memory: int | None = None
+    """Bytes of a card."""
+
+
+def card_memory(card: str | None, device: str | None) -> int | None:
+    """Read how much memory a card has: from a size such as `24GB` or `80GiB`, or from the device itself.
+
+    Raises:
+        UserError: the size is none, or there is no such device.
+    """
+    if card is not None:
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]i?)?B?", card.strip())
+        if match is None:
+            raise UserError(f"--card: {card!r} is no size; give one such as 24GB or 80GiB")
+        return int(float(match[1]) * _UNITS[match[2] or ""])
+    if device is None:
+        return None
+    match, cards = re.fullmatch(r"cuda:(\d+)", device), visible_gpus()
+    if match is None or int(match[1]) >= len(cards):
+        raise UserError(f"--device: there is no {device!r} here; {len(cards)} GPUs are visible. Give --card 24GB to ask about another")
+    return int(describe_gpu(cards[int(match[1])])["memory"])
+
+
+def cells_of_suite(suite: Suite, catalog: Catalog, device: str) -> tuple[list[Cell], tuple[str, ...]]:
+    """List the cells of a suite, each once for all its seeds, and what is not known of it yet; weights need not be there.
+
+    Raises:
+        SuiteError: it cannot be planned.
+    """
+    foreseen = foresee(suite, catalog, device, outlines=True)
+    found: dict[tuple[str, str, str], Cell] = {}
+    for trial in foreseen.trials:
+        found.setdefault((trial.target, trial.backbone.label, trial.strategy.label), _cell(trial))
+    return list(found.values()), foreseen.unknown
+
+
+def _cell(trial: Trial) -> Cell:
+    return Cell(
+        trial.target,
+        trial.backbone.label,
+        trial.strategy.label,
+        {name: (part.use, part.options) for name, part in (("backbone", trial.backbone), ("strategy", trial.strategy))},
+        tuple((stage.task.use, stage.task.options, stage.training) for stage in trial.stages),
+        trial.split_seed,
+        trial.not_applicable,
+    )
+
+
+def cells_of_model(
+    catalog: Catalog, backbone: str, options: Mapping[str, Any], task: str, *, batch_size: int, classes: int, strategies: Iterable[str]
+) -> list[Cell]:
+    """List the cells of one backbone and one kind of task, without data.
+
+    Args:
+        catalog: what the plugins offer.
+        backbone: a plugin's name.
+        options: its options.
+        task: a plugin's name; where it takes data it is given none.
+        batch_size: examples of an optimizer step.
+        classes: how many there are, where the task does not know them.
+        strategies: plugins' names; none for all that need no options.
+
+    Raises:
+        PluginError: a name is unknown.
+    """
+    cls = catalog.find("tasks", task)
+    told: dict[str, Any] = {"data": "none"} if "data" in option_names(cls) else {}
+    if "labels" in option_names(cls):
+        # As token classification names them where a tag may stand outside of all names.
+        told["labels"] = ["O", *(f"B-{number}" for number in range(1, classes))]
+    training = {"batch_size": batch_size, "lr": 1e-5, "steps": 100}
+    chosen = list(strategies) or [
+        name for name in sorted(catalog.offers["strategies"]) if not catalog.mistakes(catalog.find("strategies", name), {})
+    ]
+    found = []
+    for name in chosen:
+        strategy: Strategy = catalog.build("strategies", name, {})
+        stages = ((task, told, training),) * (2 if strategy.needs_sequence else 1)
+        found.append(
+            Cell(task, str(options.get("path", backbone)), name, {"backbone": (backbone, options), "strategy": (name, {})}, stages)
+        )
+    return found
+
+
+def predict_cells(cells: Sequence[Cell], catalog: Catalog, question: Question, processes: int | None = None) -> list[Prediction]:
+    """Predict what cells take, several at a time, in processes of their own.
+
+    Raises:
+        UserError: a length is asked for that a network does not read, or a task cannot tell what it is without data.
+    """
+    import gc
+
+    import peft  # noqa: F401 - imported once for all processes
+    import torch
+    import transformers
+
+    torch.set_num_threads(1)
+    transformers.logging.set_verbosity_error()
+    gc.freeze()
+    processes = min(processes or len(os.sched_getaffinity(0)), len(cells))
+    if processes <= 1:
+        return [predict_cell(cell, catalog, question) for cell in cells]
+    context = get_context("fork")
+    with ProcessPoolExecutor(processes, mp_context=context, initializer=_shared.update, initargs=({"of": (catalog, question)},)) as pool:
+        return list(pool.map(_predict_shared, cells))
+
+
+_shared: dict[str, tuple[Catalog, Question]] = {}
+
+
+def _predict_shared(cell: Cell) -> Prediction:
+    return predict_cell(cell, *_shared["of"])
+
+
+def predict_cell(cell: Cell, catalog: Catalog, question: Question) -> Prediction:
+    """Predict what one cell takes.
+
+    Raises:
+        UserError: as `predict_cells` does.
+    """
+    batch_size = Training(**cell.stages[-1][2]).batch_size
+    if cell.not_applicable is not None:
+        return Prediction(cell, batch_size, None, None, cell.not_applicable, question.memory)
+    backbone: Backbone = catalog.build("backbones", *cell.parts["backbone"])
+    strategy: Strategy = catalog.build("strategies", *cell.parts["strategy"])
+    grounds = _Grounds(cell, catalog, backbone, question)
+    try:
+        _check_answers(strategy, grounds.found)
+        found = account(backbone, strategy, grounds.found, catalog, target=question.target, growth=question.memory is not None)
+    except NotApplicable as error:
+        return Prediction(cell, batch_size, None, None, str(error), question.memory)
+    except UserError:
+        raise
+    except Exception as error:  # noqa: BLE001 - the one place around a cell: what needs values fails in many ways, and the others go on
+        why = f"cannot be gone through without values: {type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
+        return Prediction(cell, batch_size, None, None, why, question.memory)
+    return Prediction(cell, batch_size, grounds.length, found, None, question.memory)
+
+
+def _check_answers(strategy: Strategy, grounds: Sequence[Ground]) -> None:
+    from .answers import ANSWERS
+
+    for ground in grounds:
+        if ground.task.answer not in strategy.answers:
+            message = f"it has no meaning where the answer is {ANSWERS[ground.task.answer]}"
+            raise NotApplicable(message)
+
+
+@dataclass
+class _Grounds:
+    """What the stages of a cell are learnt from; equal stages are the same."""
+
+    cell: Cell
+    catalog: Catalog
+    backbone: Backbone
+    question: Question
+    length: float = 0.0
+    found: list[Ground] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        made: dict[str, Ground] = {}
+        for stage in self.cell.stages:
+            if repr(stage) not in made:
+                made[repr(stage)] = self._ground(*stage)
+            self.found.append(replace(made[repr(stage)], label=f"task {len(self.found) + 1}"))
+
+    def _ground(self, use: str, options: Mapping[str, Any], training: Mapping[str, Any]) -> Ground:
+        task: Task = self.catalog.build("tasks", use, options)
+        if self.cell.split_seed is None:
+            _check_known(task, use)
+        examples = self._longest(task) if self.question.length is None and self.cell.split_seed is not None else None
+        if examples is None:
+            reads = self.backbone.reads(self.question.length or getattr(task, "max_length", None) or getattr(task, "seconds", None))
+            self.length, examples = reads.length, task.outline(reads, OUTLINED)
+
+        def encode(other: Backbone, processor: Any) -> Mapping[str, Encoded]:
+            del processor
+            return {"train": task.outline(other.reads(self.length if self.question.length else None), OUTLINED)}
+
+        return Ground(use, task, Training(**training), {"train": examples}, encode)
+
+    def _longest(self, task: Task) -> Encoded | None:
+        """Encode the longest of some training examples; None where they cannot be read without what is still to be downloaded."""
+        assert self.cell.split_seed is not None
+        try:
+            processor = self.backbone.load_processor()
+        except (UserError, OSError, ValueError):
+            return None
+        train = task.splits(self.cell.split_seed).train
+        rows = np.unique(np.linspace(0, len(train) - 1, min(SAMPLE, len(train))).astype(int))
+        encoded = task.encode([train[int(row)] for row in rows], processor)
+        lengths = [_length(task, encoded, row) for row in range(len(encoded))]
+        self.length = max(lengths)
+        return encoded.take(np.argsort(-np.array(lengths), kind="stable")[:OUTLINED].tolist())
+
+
+def _check_known(task: Task, use: str) -> None:
+    """See that a task without data knows how many outputs it has.
+
+    Raises:
+        UserError: it does not.
+    """
+    try:
+        _ = task.outputs
+    except UserError:
+        raise UserError(f"--task: what {use!r} answers with depends on its data; give a suite with them, and --predict") from None
+
+
+def _length(task: Task, encoded: Encoded, row: int) -> float:
+    """Give how long an example is to the network: tokens, pixels of a side, or seconds."""
+    if task.modality == "speech":
+        return float(encoded.units[row])
+    return float(task.collate(encoded, [row])[next(iter(encoded.columns))].shape[-1])
