@@ -134,8 +134,10 @@ def account(
 def _growth(rehearsal: Rehearsal, parts: int) -> tuple[tuple[int, int], ...]:
     """Tell for each moment what it takes, and how much more for each example of a micro-batch; only those that can be the peak.
 
-    Empty where another batch size makes other moments.
+    Empty where another batch size makes other moments, or nothing is trained.
     """
+    if not rehearsal.growth:
+        return ()
     found = {0: rehearsal.elsewhere}
     try:
         lines = [line for growth in rehearsal.growth for line in growth.lines(parts)]

@@ -6,7 +6,7 @@ import json
 
 import pytest
 from ftbench import UserError
-from ftbench.prediction import Question, card_memory, cells_of_model, cells_of_suite, predict_cell
+from ftbench.prediction import Question, card_memory, cells_of_model, cells_of_suite, predict_cell, predict_cells
 from ftbench.suite_file import read_suite
 
 from tests.small_data import TEXT_TASKS
@@ -62,6 +62,22 @@ def test_what_fits_and_what_does_not(catalog, model_folder):
     tight = predicted(catalog, model_folder("bert"), "full", length=16, memory=peak - 1)
     assert tight.fits is False
     assert tight.largest_batch == 31
+
+
+def test_where_nothing_is_trained_no_batch_is_the_largest(catalog, model_folder):
+    found = predicted(catalog, model_folder("bert"), "none", length=16, memory=GIB)
+    assert (found.fits, found.largest_batch) == (True, None)
+    assert (found.accounting.flops, found.accounting.trainable_parameters, found.accounting.stored_bytes) == (0, 0, 0)
+
+
+def test_what_cannot_be_predicted_says_why_and_the_others_go_on(catalog):
+    cells = cells_of_model(
+        catalog, "minilm", {}, "text-classification", batch_size=2, classes=2, strategies=["adaptive_pretraining", "frozen"]
+    )
+    first, second = predict_cells(cells, catalog, Question(length=8, memory=GIB))
+    assert first.reason == "it trains a language model first, of which nothing is predicted"
+    assert (first.accounting, first.fits, first.largest_batch) == (None, None, None)
+    assert second.fits
 
 
 @pytest.mark.parametrize("task", TEXT_TASKS)
