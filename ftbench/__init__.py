@@ -29,12 +29,13 @@ from .errors import (
     UserError,
 )
 from .fingerprint import digest, file_sha256, read_sha256, remembered
+from .finished import Finished, Step
 from .formatting import count, quantity
 from .gpu import nvml, visible_gpus
 from .hookspecs import hookimpl
 from .hub import Remote, Repository, Snapshot, is_hub_id
 from .loading import Loader
-from .measurement import Measurement, Phase, Span
+from .measurement import Direction, Measurement, Phase, Span
 from .meter import Meter, Trace, Watch
 from .metrics import calibration_error, metric
 from .multi_label import MultiLabelTask
@@ -75,6 +76,7 @@ __all__ = [
     "DeviceProcess",
     "DeviceState",
     "Difference",
+    "Direction",
     "Diverged",
     "DrawnClassificationTask",
     "Encoded",
@@ -83,6 +85,7 @@ __all__ = [
     "ExitCode",
     "Failure",
     "FeatureAugmentation",
+    "Finished",
     "Flaw",
     "FtbenchError",
     "Ground",
@@ -124,6 +127,7 @@ __all__ = [
     "Sound",
     "Span",
     "Splits",
+    "Step",
     "Strategy",
     "Suite",
     "SuiteError",
