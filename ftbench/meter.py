@@ -91,6 +91,10 @@ class Meter(ABC):
     def examine(self, finished: Finished) -> None:
         """Measure what needs the finished trial: after scoring and saving, in a phase of its own, `probe`; not where a trial failed."""
 
+    def disturbances(self) -> tuple[str, ...]:
+        """Name what disturbed the trial as a whole, after `stop`, such as `throttled`: a flag of every reading of time, rate and energy."""
+        return ()
+
     @abstractmethod
     def stop(self) -> list[Measurement]:
         """End, and give what was measured."""

@@ -21,7 +21,7 @@ from .fetching import fetch, pins
 from .fingerprint import cache_folder, digest, environment
 from .gpu import visible_gpus
 from .isolation import Child, Isolation, wait_for_any
-from .measurement import Measurement
+from .measurement import Measurement, disturbed
 from .meter import Watch
 from .record import Failure, Record
 from .slots import open_slots
@@ -271,15 +271,17 @@ class _Run:
         seconds_taken = now - one.child.started
         self._read_events(one)
         measurements: list[Measurement] = []
+        disturbances: list[str] = []
         with _noted(one):
             for meter in one.meters if one.broken is None else ():
                 measurements += meter.stop()
+                disturbances += meter.disturbances()
         outcome = self._outcome(one)
         _complete_phases(outcome, one, now)
         known = [*(Measurement(**m) for m in outcome.get("measurements", ())), *measurements]
         known.append(Measurement("wall_time", seconds_taken, "s", "lower", method=WALL, scope="whole trial"))
         known += cost_measurements(self.suite.cost, seconds_taken, known)
-        outcome["measurements"] = [dataclasses.asdict(m) for m in known]
+        outcome["measurements"] = [dataclasses.asdict(disturbed(m, tuple(disturbances))) for m in known]
         if one.broken is not None and outcome["status"] == "ok":
             outcome |= {"status": "error", "failure": dataclasses.asdict(one.broken)}
         record = self._record(one.trial, outcome, self.store.attempts(one.trial.id, self.fingerprint))

@@ -6,7 +6,7 @@ import sys
 from types import SimpleNamespace
 
 import pytest
-from ftbench import visible_gpus
+from ftbench import RunError, visible_gpus
 from ftbench.gpu import describe_gpu, gpu_uuid
 
 
@@ -121,3 +121,12 @@ def test_host_memory_counts_the_training_phase_only():
     assert 35 * 2**20 < value < 100 * 2**20
     assert peaks["evaluate"] > peaks["train"]
     assert device == "no device allocator on a CPU"
+
+
+def test_a_card_that_has_gone_is_named_in_one_line(nvml):
+    nvml(nvmlInit="Driver Not Loaded")
+    with pytest.raises(RunError, match="no longer be asked, NVML: Driver Not Loaded; run again when nvidia-smi answers"):
+        gpu_uuid(0)
+    nvml(nvmlDeviceGetName="GPU is lost")
+    with pytest.raises(RunError, match="GPU is lost"):
+        describe_gpu(0)
