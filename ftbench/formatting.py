@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 _GROWING = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
 def quantity(value: float, unit: str) -> str:
     """Write a number with its unit: shares as per cent, bytes as MiB or GiB, counts with k and M, short times in ms."""
-    match unit:
-        case "1":
-            return f"{100 * value:.1f} %"
-        case "B":
-            return f"{value / 2**30:.2f} GiB" if value >= 2**30 else f"{value / 2**20:.1f} MiB"
-        case "parameters":
-            return count(value)
-        case "s":
-            return _time(value)
-        case "FLOP":
-            return f"{count(value)}FLOP" if value >= 1e3 else f"{value:.0f} FLOP"
-        case "Hz":
-            return f"{value / 1e6:.0f} MHz"
-        case "J" | "W":
-            return f"{value:.0f} {unit}"
+    write = _WRITERS.get(unit)
+    if write is not None:
+        return write(value)
     return f"{value:,.0f} {unit}" if value >= 100 else f"{value:.3g} {unit}"
+
+
+def _bytes(value: float) -> str:
+    return f"{value / 2**30:.2f} GiB" if value >= 2**30 else f"{value / 2**20:.1f} MiB"
+
+
+def _operations(value: float) -> str:
+    return f"{count(value)}FLOP" if value >= 1e3 else f"{value:.0f} FLOP"
 
 
 def _time(seconds: float) -> str:
@@ -37,3 +35,15 @@ def count(value: float) -> str:
         if value >= size:
             return f"{value / size:.1f} {letter}"
     return f"{value:.0f}"
+
+
+_WRITERS: dict[str, Callable[[float], str]] = {
+    "1": lambda share: f"{100 * share:.1f} %",
+    "B": _bytes,
+    "parameters": count,
+    "s": _time,
+    "FLOP": _operations,
+    "Hz": lambda value: f"{value / 1e6:.0f} MHz",
+    "J": lambda value: f"{value:.0f} J",
+    "W": lambda value: f"{value:.0f} W",
+}

@@ -7,7 +7,7 @@ from ftbench import count, quantity
 @pytest.mark.parametrize(
     ("value", "unit", "written"),
     [
-        (0.8765, "1", "87.7 %"),
+        (0.876, "1", "87.6 %"),
         (3 * 2**20, "B", "3.0 MiB"),
         (3 * 2**30, "B", "3.00 GiB"),
         (22_713_216, "parameters", "22.7 M"),
