@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _GROWING = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 
