@@ -14,6 +14,7 @@ from .classification import ClassificationTask, DrawnClassificationTask
 from .contender import Contender, Quantity
 from .data_check import Flaw, Inspectable, Inspected, Severity, check_data
 from .device import DeviceProbe, DeviceProcess, DeviceState
+from .effects import Effect, effect
 from .encoded import Encoded, Ragged
 from .errors import (
     Diverged,
@@ -38,15 +39,17 @@ from .measurement import Measurement, Phase, Span
 from .meter import Meter, Trace, Watch
 from .metrics import calibration_error, metric
 from .multi_label import MultiLabelTask
+from .multiplicity import Comparison, adjusted, benjamini_hochberg, compare_all, compare_with, holm
 from .notebook import load_records, run
 from .own_classes import OwnClassification
 from .own_data import OwnData
 from .plugins import Plugins, Selection
+from .power import detectable, power_of, seeds_for
 from .record import Curve, Failure, Record, Retention
 from .regression import RegressionTask
 from .report import Report
 from .splits import Example, Splits, draw
-from .statistics import Difference, Estimate, estimate, holm, paired
+from .statistics import Difference, Estimate, Verdict, estimate, lower_bound, paired, upper_bound
 from .strategy import About, Strategy
 from .suite import Suite, Training
 from .summary import Summary, Target, rows, summarise
@@ -69,6 +72,7 @@ __all__ = [
     "Bench",
     "Card",
     "ClassificationTask",
+    "Comparison",
     "Contender",
     "Curve",
     "DeviceProbe",
@@ -77,6 +81,7 @@ __all__ = [
     "Difference",
     "Diverged",
     "DrawnClassificationTask",
+    "Effect",
     "Encoded",
     "Estimate",
     "Example",
@@ -136,15 +141,22 @@ __all__ = [
     "Trial",
     "TrialError",
     "UserError",
+    "Verdict",
     "Watch",
     "__version__",
     "account",
+    "adjusted",
     "as_text",
+    "benjamini_hochberg",
     "calibration_error",
     "check_data",
+    "compare_all",
+    "compare_with",
     "count",
+    "detectable",
     "digest",
     "draw",
+    "effect",
     "estimate",
     "file_sha256",
     "holm",
@@ -152,18 +164,22 @@ __all__ = [
     "is_hub_id",
     "list_files",
     "load_records",
+    "lower_bound",
     "metric",
     "nvml",
     "paired",
     "percent",
     "point_interval",
+    "power_of",
     "quantity",
     "read_sha256",
     "remembered",
     "rows",
     "run",
+    "seeds_for",
     "share_interval",
     "suggestion",
     "summarise",
+    "upper_bound",
     "visible_gpus",
 ]

@@ -8,7 +8,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from .contender import Contender, LossPoint, Quantity, difference, gain, score
-from .statistics import estimate, holm, pareto
+from .fronts import pareto
+from .multiplicity import holm
+from .statistics import estimate
 from .verdict import verdict
 
 if TYPE_CHECKING:

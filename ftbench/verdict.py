@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .contender import difference, score
-from .statistics import CLAIM, holm
+from .multiplicity import holm
+from .statistics import CLAIM
 from .wording import percent, point_interval, share_interval
 
 if TYPE_CHECKING:
