@@ -34,6 +34,7 @@ from .formatting import count, quantity
 from .gpu import nvml, visible_gpus
 from .hookspecs import hookimpl
 from .hub import Remote, Repository, Snapshot, is_hub_id
+from .jackknife import f1, macro_f1, pseudo_values, ratio
 from .loading import Loader
 from .measurement import Measurement, Phase, Span
 from .meter import Meter, Trace, Watch
@@ -52,8 +53,9 @@ from .splits import Example, Splits, draw
 from .statistics import Difference, Estimate, Verdict, estimate, lower_bound, paired, upper_bound
 from .strategy import About, Strategy
 from .suite import Suite, Training
-from .summary import Summary, Target, rows, summarise
+from .summary import Summary, rows, summarise
 from .tables import ListedTable, Table, as_text, list_files
+from .target import Target
 from .task import Provenance, Scored, Task
 from .trial import Trial
 from .wording import percent, point_interval, share_interval
@@ -158,6 +160,7 @@ __all__ = [
     "draw",
     "effect",
     "estimate",
+    "f1",
     "file_sha256",
     "holm",
     "hookimpl",
@@ -165,13 +168,16 @@ __all__ = [
     "list_files",
     "load_records",
     "lower_bound",
+    "macro_f1",
     "metric",
     "nvml",
     "paired",
     "percent",
     "point_interval",
     "power_of",
+    "pseudo_values",
     "quantity",
+    "ratio",
     "read_sha256",
     "remembered",
     "rows",

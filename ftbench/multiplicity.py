@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from .statistics import MARGIN, Difference, paired
+from .statistics import ALPHA, MARGIN, Difference, Verdict, paired
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
 Key = TypeVar("Key")
+CLAIMS: tuple[Verdict, ...] = ("better", "worse")
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -56,9 +57,16 @@ class Comparison:
     first: str
     second: str
     difference: Difference
-    """Second less first."""
+    """Second less first; `better` and `worse` are words for what is left after the correction."""
     p_adjusted: float | None
     """Its p-value, Holm-corrected over all that were compared at once; None where it has none."""
+    p_new_items: float | None = None
+    """The same of the difference on new test items."""
+
+    @property
+    def apart(self) -> bool:
+        """Whether the two are told apart on this test set."""
+        return self.difference.verdict in ("better", "worse")
 
 
 def compare_with(baseline: str, scores: Mapping[str, Sequence[float]], margin: float = MARGIN, *, lower: bool = False) -> list[Comparison]:
@@ -82,6 +90,25 @@ def compare_all(scores: Mapping[str, Sequence[float]], margin: float = MARGIN, *
 
 
 def _compared(pairs: Iterable[tuple[str, str]], scores: Mapping[str, Sequence[float]], margin: float, *, lower: bool) -> list[Comparison]:
-    found = {(one, other): paired(scores[one], scores[other], margin, lower=lower) for one, other in pairs}
-    corrected = adjusted({pair: difference.p for pair, difference in found.items()})
-    return [Comparison(*pair, difference, corrected[pair]) for pair, difference in found.items()]
+    return corrected({(one, other): paired(scores[one], scores[other], margin, lower=lower) for one, other in pairs})
+
+
+def corrected(found: Mapping[tuple[str, str], Difference]) -> list[Comparison]:
+    """Correct what was compared at once by Holm; `better` and `worse` become `undecided` where the correction takes them back.
+
+    What holds on new test items is a family of its own.
+
+    Args:
+        found: pair of names → second less first.
+    """
+    seeds = adjusted({pair: one.p for pair, one in found.items()})
+    items = adjusted({pair: one.new_items.p if one.new_items else None for pair, one in found.items()})
+    return [Comparison(*pair, _softened(one, seeds[pair], items[pair]), seeds[pair], items[pair]) for pair, one in found.items()]
+
+
+def _softened(found: Difference, p: float | None, p_new_items: float | None) -> Difference:
+    beyond = found.new_items
+    if beyond and beyond.verdict in CLAIMS and (p_new_items is None or p_new_items >= ALPHA):
+        beyond = replace(beyond, verdict="undecided")
+    kept = found.verdict not in CLAIMS or (p is not None and p < ALPHA)
+    return replace(found, verdict=found.verdict if kept else "undecided", new_items=beyond)

@@ -24,13 +24,13 @@ def power_of(effect: float, n: int, alpha: float = ALPHA) -> float:
     Raises:
         ValueError: fewer than two pairs.
     """
-    from scipy.stats import nct
+    from scipy.special import nctdtr
 
     if n < 2:
         message = f"a paired test needs two pairs, got {n}"
         raise ValueError(message)
     critical, shift = t_quantile(n - 1, 1 - alpha / 2), abs(effect) * math.sqrt(n)
-    return float(nct.sf(critical, n - 1, shift) + nct.cdf(-critical, n - 1, shift))
+    return float(1 - nctdtr(n - 1, shift, critical) + nctdtr(n - 1, shift, -critical))
 
 
 def detectable(n: int, wanted: float = POWER, alpha: float = ALPHA) -> float | None:
@@ -43,14 +43,14 @@ def detectable(n: int, wanted: float = POWER, alpha: float = ALPHA) -> float | N
         wanted: the power, between α and 1.
         alpha: level of the two-sided test.
     """
-    from scipy.optimize import brentq
-
     if n < 2:
         return None
-    largest = 1.0
-    while power_of(largest, n, alpha) < wanted:
-        largest *= 2
-    return float(brentq(lambda effect: power_of(effect, n, alpha) - wanted, 0.0, largest, xtol=1e-12, rtol=1e-12))
+    small, large = 0.0, 1.0
+    while power_of(large, n, alpha) < wanted:
+        small, large = large, 2 * large
+    while (middle := (small + large) / 2) not in (small, large):
+        small, large = (small, middle) if power_of(middle, n, alpha) >= wanted else (middle, large)
+    return large
 
 
 def seeds_for(effect: float, wanted: float = POWER, alpha: float = ALPHA) -> int | None:

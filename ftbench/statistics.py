@@ -94,6 +94,30 @@ def half_width(found: Estimate, alpha: float) -> float:
 
 
 @dataclass(frozen=True)
+class Interval:
+    """A 95 % interval."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class NewItems:
+    """What may be said of a difference on other test items too, not only with other seeds."""
+
+    interval: Interval
+    """Over seeds and items."""
+    p: float | None
+    """Two-sided; None where every item came out the same."""
+    verdict: Verdict
+    """The word at the same margin."""
+    items: int
+    """Test items."""
+    groups: int | None = None
+    """Groups of items that belong together, such as speakers; None where every item stands for itself."""
+
+
+@dataclass(frozen=True)
 class Difference:
     """Two strategies on the same seeds, second less first."""
 
@@ -105,6 +129,10 @@ class Difference:
     """What may be said of this test set at the margin of equivalence, before any correction for many comparisons."""
     margin: float = MARGIN
     """The largest difference that does not matter."""
+    new_items: NewItems | None = None
+    """The same with other test items too; None where `unknown` says why not."""
+    unknown: str = ""
+    """Why nothing is said about other test items."""
 
 
 def paired(first: Sequence[float], second: Sequence[float], margin: float = MARGIN, *, lower: bool = False) -> Difference:
