@@ -58,7 +58,7 @@ from .tables import ListedTable, Table, as_text, list_files
 from .target import Target
 from .task import Provenance, Scored, Task
 from .trial import Trial
-from .wording import percent, point_interval, share_interval
+from .wording import against, percent, point_interval, share_interval, share_range
 
 __version__ = "0.1.0"
 
@@ -148,6 +148,7 @@ __all__ = [
     "__version__",
     "account",
     "adjusted",
+    "against",
     "as_text",
     "benjamini_hochberg",
     "calibration_error",
@@ -184,6 +185,7 @@ __all__ = [
     "run",
     "seeds_for",
     "share_interval",
+    "share_range",
     "suggestion",
     "summarise",
     "upper_bound",

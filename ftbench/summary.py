@@ -12,7 +12,7 @@ from .items import Items, interval_over_items
 from .ranking import Ranking, rank_over_tasks
 from .statistics import Interval, estimate
 from .suite import Statistics
-from .target import Target, View, target_of
+from .target import Target, View, grouped, target_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -69,7 +69,7 @@ def summarise(
     for record in records:
         by_target[record.trial["target"]].append(record)
     targets = [
-        _target(label, by_target[label], View(rank, baseline, statistics), read or _not_read)
+        target_of(label, by_target[label], contenders_of(by_target[label], read), View(rank, baseline, statistics))
         for label in sorted(by_target, key=lambda label: (rank.get(label, len(rank)), label))
     ]
     names = {contender.label for target in targets for contender in target.contenders}
@@ -90,14 +90,14 @@ def summarise(
     )
 
 
-def _target(label: str, records: Sequence[Record], view: View, read: Callable[[Record], Items | str]) -> Target:
-    several = len({record.trial["backbone"]["label"] for record in records}) > 1
-    groups: dict[str, list[Record]] = defaultdict(list)
-    for record in records:
-        strategy, backbone = record.trial["strategy"]["label"], record.trial["backbone"]["label"]
-        groups[f"{strategy} · {backbone}" if several else strategy].append(record)
-    contenders = [_contender(name, group, read) for name, group in groups.items()]
-    return target_of(label, groups, contenders, view)
+def contenders_of(records: Sequence[Record], read: Callable[[Record], Items | str] | None = None) -> list[Contender]:
+    """Group the records of one target by strategy and backbone, and sum each group up.
+
+    Args:
+        records: of one target.
+        read: see `summarise`.
+    """
+    return [_contender(name, group, read or _not_read) for name, group in grouped(records).items()]
 
 
 def _not_read(record: Record) -> str:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from .contender import Contender
     from .record import Record
+    from .statistics import Difference
     from .suite import Statistics
 
 COSTS = (
@@ -91,16 +92,25 @@ class View:
     """The suite's margins of equivalence."""
 
 
-def target_of(label: str, groups: Mapping[str, Sequence[Record]], contenders: Sequence[Contender], view: View) -> Target:
+def grouped(records: Sequence[Record]) -> dict[str, list[Record]]:
+    """Group the records of one target by contender: the strategy's label, with the backbone's where there are several."""
+    several = len({record.trial["backbone"]["label"] for record in records}) > 1
+    groups: dict[str, list[Record]] = defaultdict(list)
+    for record in records:
+        strategy, backbone = record.trial["strategy"]["label"], record.trial["backbone"]["label"]
+        groups[f"{strategy} · {backbone}" if several else strategy].append(record)
+    return dict(groups)
+
+
+def target_of(label: str, records: Sequence[Record], contenders: Sequence[Contender], view: View) -> Target:
     """Compare everyone of a target.
 
     Args:
         label: its name.
-        groups: contender → its records.
+        records: all of its.
         contenders: everyone, in any order.
         view: how it is looked at.
     """
-    records = [record for group in groups.values() for record in group]
     first = records[0]
     primary, is_sequence = first.primary, len(first.trial["stages"]) > 1
     unit = next((c.quantities[primary].unit for c in contenders if primary in c.quantities), "1")
@@ -123,7 +133,7 @@ def target_of(label: str, groups: Mapping[str, Sequence[Record]], contenders: Se
         classes={task: names for record in records for task, names in record.classes.items()},
         contenders=tuple(ordered),
         baseline=baseline,
-        missing=_missing(groups),
+        missing=_missing(grouped(records)),
         majority=_majority(records),
         notes=tuple(dict.fromkeys(d["note"] for r in records for d in r.provenance.get("data", {}).values() if d["note"])),
         verdict=verdict(ordered, primary, comparisons, is_sequence=is_sequence),
@@ -150,6 +160,16 @@ def _baseline(contenders: Sequence[Contender], wanted: str | None, rank: Mapping
             if name in (contender.label, contender.strategy):
                 return contender.label
     return min(scored, key=lambda c: (rank.get(c.strategy, len(rank)), c.label)).label if scored else None
+
+
+def differences_to_baseline(contenders: Sequence[Contender], primary: str) -> list[Difference]:
+    """Give the differences of everyone to the baseline that is taken where nobody names one, before any correction."""
+    baseline = _baseline(contenders, None, {})
+    reference = next((c for c in contenders if c.label == baseline), None)
+    if reference is None:
+        return []
+    found = (difference(reference, c, primary) for c in contenders if c is not reference)
+    return [one for one in found if one is not None]
 
 
 def _against(contenders: Sequence[Contender], baseline: str | None, primary: str, margin: float) -> list[Contender]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .statistics import Estimate
+    from .statistics import Difference, Estimate, Interval
 
 
 def percent(value: float) -> str:
@@ -30,3 +30,17 @@ def point_interval(value: Estimate) -> str:
     if value.deviation == 0:
         return f"{text} (each seed)"
     return f"{text} [{100 * value.low:+.1f}, {100 * value.high:+.1f}]"
+
+
+def share_range(value: Interval | None) -> str:
+    """Write an interval of a share, in per cent; a dash where there is none."""
+    return f"[{100 * value.low:.1f}, {100 * value.high:.1f}]" if value else "–"
+
+
+def against(value: Difference) -> str:
+    """Write a difference with its word, and the same on new test items where that is known."""
+    text = f"{point_interval(value.estimate)}, {value.verdict}"
+    if value.new_items is None or value.verdict == "too few seeds":
+        return text
+    interval = value.new_items.interval
+    return f"{text}; on new items [{100 * interval.low:+.1f}, {100 * interval.high:+.1f}], {value.new_items.verdict}"
