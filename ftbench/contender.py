@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from .items import Items, on_new_items
-from .statistics import MARGIN, Difference, Estimate, Interval, paired
+from .statistics import CLAIM, MARGIN, Difference, Estimate, Interval, judged, paired
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -105,7 +105,7 @@ def difference(first: Contender, second: Contender, name: str, margin: float = M
     """Compare two contenders on the seeds they share; None where they share none.
 
     Of the score whose items are known it says what holds on new test items too. Where the seeds all differ by the same, the items
-    alone tell how sure that is, and their p-value and verdict stand for both.
+    alone tell how sure that is, and their p-value and verdict stand for both. Counts that are the same for every seed differ for sure.
 
     Args:
         first: the baseline.
@@ -121,6 +121,8 @@ def difference(first: Contender, second: Contender, name: str, margin: float = M
         return None
     lower = first.quantities[name].direction == "lower"
     found = paired([one[s] for s in shared], [other[s] for s in shared], margin, lower=lower)
+    if found.estimate.deviation == 0 and found.estimate.n >= CLAIM and all(_is_exact(c.quantities[name]) for c in (first, second)):
+        return replace(found, p=0.0 if found.estimate.mean else 1.0, verdict=judged(found.estimate.mean, 0, 0, margin, lower=lower))
     mine, theirs = ([c.items[s] for s in shared if s in c.items and c.items[s].metric == name] for c in (first, second))
     if not len(mine) == len(theirs) == len(shared):
         return replace(found, unknown=first.unknown_items or second.unknown_items)
@@ -130,6 +132,11 @@ def difference(first: Contender, second: Contender, name: str, margin: float = M
     if found.estimate.deviation == 0 and any((a.values != b.values).any() for a, b in zip(mine, theirs, strict=True)):
         found = replace(found, p=beyond.p, verdict=beyond.verdict)
     return replace(found, new_items=beyond)
+
+
+def _is_exact(quantity: Quantity) -> bool:
+    """Tell whether it is a count that is the same for every seed, such as parameters; a score is never one."""
+    return quantity.unit != "1" and quantity.scope != "test" and len(set(quantity.by_seed.values())) == 1
 
 
 def score(contender: Contender, name: str) -> float | None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from .contender import score
 from .statistics import CLAIM
-from .wording import percent, point_interval, share_interval
+from .wording import joined, percent, point_interval, share_interval
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,15 +42,15 @@ def verdict(contenders: Sequence[Contender], primary: str, comparisons: Sequence
     same = [label for label, c in others.items() if c.difference.verdict == "equivalent"]
     tied = [c.label for c in scored[1:] if c.label not in {b.first for b in beaten} | set(same)]
     if tied:
-        sentences.append(f"It cannot be told apart from {_joined(tied)} on this test set.")
+        sentences.append(f"It cannot be told apart from {joined(tied)} on this test set.")
     if same:
         margin = f"{100 * others[same[0]].difference.margin:g} points"
-        sentences.append(f"It is equivalent to {_joined(same)} on this test set, within ± {margin}.")
+        sentences.append(f"It is equivalent to {joined(same)} on this test set, within ± {margin}.")
     if beaten:
         nearest = min(beaten, key=lambda c: abs(c.difference.estimate.mean))
         span = point_interval(nearest.difference.estimate)
         sentences.append(
-            f"It beats {_joined([c.first for c in beaten])} on this test set; nearest of them {nearest.first}, by {span}. {_beyond(beaten)}"
+            f"It beats {joined([c.first for c in beaten])} on this test set; nearest of them {nearest.first}, by {span}. {_beyond(beaten)}"
         )
     if is_sequence:
         sentences.extend(_forgetting(scored))
@@ -67,7 +67,7 @@ def _beyond(beaten: Sequence[Comparison]) -> str:
         return "On new test items that is undecided."
     if len(kept) == len(beaten):
         return "That holds on new test items too."
-    return f"On new test items that holds for {_joined(kept)} alone."
+    return f"On new test items that holds for {joined(kept)} alone."
 
 
 def _forgetting(scored: Sequence[Contender]) -> list[str]:
@@ -76,8 +76,4 @@ def _forgetting(scored: Sequence[Contender]) -> list[str]:
     if len(ordered) < 2:
         return []
     parts = [f"{c.label} {point_interval(e)}" for c, e in ordered]
-    return [f"Forgetting of the earlier tasks, least first: {_joined(parts)}."]
-
-
-def _joined(words: Sequence[str]) -> str:
-    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]])) if words else ""
+    return [f"Forgetting of the earlier tasks, least first: {joined(parts)}."]

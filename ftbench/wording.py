@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from .statistics import Difference, Estimate, Interval
 
 
@@ -44,3 +46,8 @@ def against(value: Difference) -> str:
         return text
     interval = value.new_items.interval
     return f"{text}; on new items [{100 * interval.low:+.1f}, {100 * interval.high:+.1f}], {value.new_items.verdict}"
+
+
+def joined(words: Sequence[str]) -> str:
+    """Write a list: `a`, `a and b`, `a, b and c`."""
+    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]])) if words else ""
