@@ -14,6 +14,7 @@ from .classification import ClassificationTask, DrawnClassificationTask
 from .contender import Contender, Quantity
 from .data_check import Flaw, Inspectable, Inspected, Severity, check_data
 from .device import DeviceProbe, DeviceProcess, DeviceState
+from .effects import Effect, effect
 from .encoded import Encoded, Ragged
 from .errors import (
     Diverged,
@@ -34,27 +35,31 @@ from .formatting import count, quantity
 from .gpu import nvml, visible_gpus
 from .hookspecs import hookimpl
 from .hub import Remote, Repository, Snapshot, is_hub_id
+from .jackknife import f1, macro_f1, pseudo_values, ratio
 from .loading import Loader
 from .measurement import Direction, Measurement, Phase, Span
 from .meter import Meter, Trace, Watch
 from .metrics import calibration_error, metric
 from .multi_label import MultiLabelTask
+from .multiplicity import Comparison, adjusted, benjamini_hochberg, compare_all, compare_with, holm
 from .notebook import load_records, run
 from .own_classes import OwnClassification
 from .own_data import OwnData
 from .plugins import Plugins, Selection
+from .power import detectable, power_of, seeds_for
 from .record import Curve, Failure, Record, Retention
 from .regression import RegressionTask
 from .report import Report
 from .splits import Example, Splits, draw
-from .statistics import Difference, Estimate, estimate, holm, paired
+from .statistics import Difference, Estimate, Verdict, estimate, lower_bound, paired, upper_bound
 from .strategy import About, Strategy
 from .suite import Suite, Training
-from .summary import Summary, Target, rows, summarise
+from .summary import Summary, rows, summarise
 from .tables import ListedTable, Table, as_text, list_files
+from .target import Target
 from .task import Provenance, Scored, Task
 from .trial import Trial
-from .wording import percent, point_interval, share_interval
+from .wording import against, percent, point_interval, share_interval, share_range
 
 __version__ = "0.1.0"
 
@@ -70,6 +75,7 @@ __all__ = [
     "Bench",
     "Card",
     "ClassificationTask",
+    "Comparison",
     "Contender",
     "Curve",
     "DeviceProbe",
@@ -79,6 +85,7 @@ __all__ = [
     "Direction",
     "Diverged",
     "DrawnClassificationTask",
+    "Effect",
     "Encoded",
     "Estimate",
     "Example",
@@ -140,34 +147,51 @@ __all__ = [
     "Trial",
     "TrialError",
     "UserError",
+    "Verdict",
     "Watch",
     "__version__",
     "account",
+    "adjusted",
+    "against",
     "as_text",
+    "benjamini_hochberg",
     "calibration_error",
     "check_data",
+    "compare_all",
+    "compare_with",
     "count",
+    "detectable",
     "digest",
     "draw",
+    "effect",
     "estimate",
+    "f1",
     "file_sha256",
     "holm",
     "hookimpl",
     "is_hub_id",
     "list_files",
     "load_records",
+    "lower_bound",
+    "macro_f1",
     "metric",
     "nvml",
     "paired",
     "percent",
     "point_interval",
+    "power_of",
+    "pseudo_values",
     "quantity",
+    "ratio",
     "read_sha256",
     "remembered",
     "rows",
     "run",
+    "seeds_for",
     "share_interval",
+    "share_range",
     "suggestion",
     "summarise",
+    "upper_bound",
     "visible_gpus",
 ]

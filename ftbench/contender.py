@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from .statistics import Difference, Estimate, paired
+from .items import Items, on_new_items
+from .statistics import CLAIM, MARGIN, Difference, Estimate, Interval, judged, paired
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,6 +30,10 @@ class Quantity:
     """What it covers."""
     total: float | None = None
     """The sum over all trials, those that failed too, of what is spent for good; None where one of them was not measured."""
+    new_items: Interval | None = None
+    """The 95 % interval of the mean over other seeds and other test items; None for what is no score, and where `unknown` says why."""
+    unknown: str = ""
+    """Why nothing is said about other test items."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,16 @@ class LossPoint:
     mean: float
     least: float
     most: float
+
+
+@dataclass(frozen=True)
+class Explored:
+    """A measurement beside the primary one against the baseline: something to look into, no claim."""
+
+    difference: Difference
+    """The contender's less the baseline's."""
+    q: float | None
+    """Its p-value, adjusted over all such comparisons of the target by Benjamini and Hochberg; None where it has none."""
 
 
 @dataclass(frozen=True)
@@ -63,12 +78,22 @@ class Contender:
     """Task → counts, summed over seeds."""
     phases: Mapping[str, Estimate]
     """Phase → seconds."""
+    items: Mapping[int, Items] = field(default_factory=dict, repr=False)
+    """Seed → what each test item adds to the primary score; seeds for which that is known."""
+    unknown_items: str = ""
+    """Why it is not known for one of the seeds."""
     against_baseline: Difference | None = None
-    """Paired difference of the primary metric to the baseline."""
+    """Paired difference of the primary metric to the baseline; its words stand after the correction for many comparisons."""
     p_adjusted: float | None = None
     """Its p-value, Holm-corrected over the target's comparisons with the baseline."""
+    p_new_items: float | None = None
+    """The same of the difference on new test items."""
+    explored: Mapping[str, Explored] = field(default_factory=dict)
+    """Name → any other measurement that can be better or worse, against the baseline."""
     fronts: frozenset[str] = frozenset()
     """Costs on whose Pareto front it stands."""
+    front_chances: Mapping[str, float] = field(default_factory=dict)
+    """Cost → probability of standing on its front with other seeds, by paired bootstrap; none under three shared seeds."""
 
     @property
     def name(self) -> str:
@@ -76,14 +101,42 @@ class Contender:
         return self.label
 
 
-def difference(first: Contender, second: Contender, name: str) -> Difference | None:
-    """Compare two contenders on the seeds they share; None where they share none."""
+def difference(first: Contender, second: Contender, name: str, margin: float = MARGIN) -> Difference | None:
+    """Compare two contenders on the seeds they share; None where they share none.
+
+    Of the score whose items are known it says what holds on new test items too. Where the seeds all differ by the same, the items
+    alone tell how sure that is, and their p-value and verdict stand for both. Counts that are the same for every seed differ for sure.
+
+    Args:
+        first: the baseline.
+        second: the other.
+        name: of the measurement.
+        margin: the largest difference that does not matter, in its unit.
+    """
     if name not in first.quantities or name not in second.quantities:
         return None
     one, other = first.quantities[name].by_seed, second.quantities[name].by_seed
     shared = sorted(set(one) & set(other))
+    if not shared:
+        return None
     lower = first.quantities[name].direction == "lower"
-    return paired([one[s] for s in shared], [other[s] for s in shared], lower=lower) if shared else None
+    found = paired([one[s] for s in shared], [other[s] for s in shared], margin, lower=lower)
+    if found.estimate.deviation == 0 and found.estimate.n >= CLAIM and all(_is_exact(c.quantities[name]) for c in (first, second)):
+        return replace(found, p=0.0 if found.estimate.mean else 1.0, verdict=judged(found.estimate.mean, 0, 0, margin, lower=lower))
+    mine, theirs = ([c.items[s] for s in shared if s in c.items and c.items[s].metric == name] for c in (first, second))
+    if not len(mine) == len(theirs) == len(shared):
+        return replace(found, unknown=first.unknown_items or second.unknown_items)
+    beyond = on_new_items(found, mine, theirs, lower=lower)
+    if isinstance(beyond, str):
+        return replace(found, unknown=beyond)
+    if found.estimate.deviation == 0 and any((a.values != b.values).any() for a, b in zip(mine, theirs, strict=True)):
+        found = replace(found, p=beyond.p, verdict=beyond.verdict)
+    return replace(found, new_items=beyond)
+
+
+def _is_exact(quantity: Quantity) -> bool:
+    """Tell whether it is a count that is the same for every seed, such as parameters; a score is never one."""
+    return quantity.unit != "1" and quantity.scope != "test" and len(set(quantity.by_seed.values())) == 1
 
 
 def score(contender: Contender, name: str) -> float | None:

@@ -138,7 +138,7 @@ class Execution:
         strategy: Strategy = self.catalog.build("strategies", self.trial.strategy.use, self.trial.strategy.options)
         matrix, scored = self._stages(strategy, learner, tests, bench)
         with self.phases.phase("save"):
-            _write_predictions(folder / "predictions.jsonl.gz", scored)
+            _write_predictions(folder / "predictions.jsonl.gz", scored, {g.label: g.task for g in self.grounds})
         with self.phases.phase("probe"):
             finished = self._finished(learner, tests)
             for meter in self.meters:
@@ -384,12 +384,14 @@ def _primary(scored: Scored, name: str) -> Measurement:
     return next(m for m in scored.measurements if m.name == name)
 
 
-def _write_predictions(path: Path, scored: Mapping[str, Scored]) -> None:
-    """Write one JSON line per example; the same predictions give the same bytes."""
+def _write_predictions(path: Path, scored: Mapping[str, Scored], tasks: Mapping[str, Task]) -> None:
+    """Write one JSON line per example, with the group it belongs to if it does; the same predictions give the same bytes."""
     with path.open("wb") as raw, gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as stream:
         for label, one in scored.items():
-            for prediction in one.predictions:
-                stream.write(json.dumps({"task": label, **prediction}, ensure_ascii=False).encode() + b"\n")
+            groups = tasks[label].groups([prediction["id"] for prediction in one.predictions]) or [None] * len(one.predictions)
+            for prediction, group in zip(one.predictions, groups, strict=True):
+                line = {"task": label, **prediction, **({} if group is None else {"group": group})}
+                stream.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
 
 
 def perform(folder: Path, began: float | None = None) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from .jackknife import f1, pseudo_values
 from .metrics import label_scores
 from .task import Scored, Task
 
@@ -39,13 +40,16 @@ class MultiLabelTask(Task):
         from scipy.special import expit
 
         truth, probability = np.asarray(examples.wanted()), expit(np.stack(answers).astype(np.float64))
+        guess = probability >= 0.5
+        added = pseudo_values(np.stack([(truth * guess).sum(1), guess.sum(1), truth.sum(1)], axis=1), f1)
         predictions = tuple(
             {
                 "id": identity,
                 "label": np.flatnonzero(wanted).tolist(),
                 "prediction": np.flatnonzero(said >= 0.5).tolist(),
                 "probabilities": [round(float(value), 6) for value in said],
+                "micro_f1": value,
             }
-            for identity, wanted, said in zip(examples.ids, truth, probability, strict=True)
+            for identity, wanted, said, value in zip(examples.ids, truth, probability, added, strict=True)
         )
         return Scored(label_scores(truth, probability), predictions)

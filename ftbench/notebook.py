@@ -56,6 +56,8 @@ def read_summary(folder: str | Path, baseline: str | None = None) -> Summary:
     import tomllib
 
     from .errors import RunError
+    from .items import items_of
+    from .suite import Statistics
     from .summary import summarise
 
     records = read_run(folder)
@@ -63,11 +65,13 @@ def read_summary(folder: str | Path, baseline: str | None = None) -> Summary:
         message = f"{folder}: no trial has finished yet"
         raise RunError(message)
     order: list[str] = []
+    statistics = Statistics()
     lock = Path(folder) / "suite.lock.toml"
     if lock.exists():
         table = tomllib.loads(lock.read_text(encoding="utf-8"))
         order = [entry["label"] for key in ("tasks", "sequences", "strategies") for entry in table.get(key, ())]
-    return summarise(records, order, baseline)
+        statistics = Statistics(**table.get("statistics", {}))
+    return summarise(records, order, baseline, statistics, items_of(Path(folder)))
 
 
 def load_records(folder: str | Path) -> pd.DataFrame:

@@ -301,6 +301,14 @@ class OwnData(Task, Remote):
         places = (identity.rpartition("-") for identity in ids)
         return [Example(identity, (key, int(row)), 0) for identity, (key, _, row) in zip(ids, places, strict=True)]
 
+    def groups(self, ids: Sequence[str]) -> Sequence[int | None] | None:
+        """Give the place of each example's cell of `group` among all cells, so that no name is written down."""
+        if not self.group:
+            return None
+        codes = {key: table.codes(self.group)[0] for key, table in self.tables.items()}
+        found = (int(codes[key][row]) for key, row in (example.value for example in self.named(ids)))
+        return [None if code < 0 else code for code in found]
+
     def located(self, cell: Any, folder: str = "") -> tuple[bytes | Path, str]:
         """Find a file a cell stands for: its bytes or its path, and what to call it.
 

@@ -16,6 +16,7 @@ from .bench import Ground
 from .catalog import option_names
 from .errors import NotApplicable, UserError
 from .gpu import describe_gpu, visible_gpus
+from .sizes import read_size
 from .suite import Training
 from .trial import foresee
 
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from .task import Task
     from .trial import Trial
 
-_UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
 OUTLINED = 8
 """Examples of zeros that stand for a split; batches repeat them."""
 SAMPLE = 256
@@ -117,10 +117,10 @@ def card_memory(card: str | None, device: str | None) -> int | None:
         UserError: the size is none, or there is no such device.
     """
     if card is not None:
-        match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]i?)?B?", card.strip())
-        if match is None:
+        size = read_size(card)
+        if size is None:
             raise UserError(f"--card: {card!r} is no size; give one such as 24GB or 80GiB")
-        return int(float(match[1]) * _UNITS[match[2] or ""])
+        return size
     if device is None:
         return None
     match, cards = re.fullmatch(r"cuda:(\d+)", device), visible_gpus()

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from .jackknife import moments, pearson, pseudo_values
 from .metrics import number_scores
 from .task import Scored, Task
 
@@ -44,8 +45,9 @@ class RegressionTask(Task):
     def score(self, answers: Sequence[NDArray[np.float32]], examples: Encoded) -> Scored:
         """Score numbers, one array of [1] an example."""
         truth, guess = np.asarray(examples.wanted(), np.float64), np.stack(answers)[:, 0].astype(np.float64)
+        added = pseudo_values(moments(truth, guess), pearson)
         predictions = tuple(
-            {"id": identity, "label": float(wanted), "prediction": round(float(said), 6)}
-            for identity, wanted, said in zip(examples.ids, truth, guess, strict=True)
+            {"id": identity, "label": float(wanted), "prediction": round(float(said), 6), "pearson": value}
+            for identity, wanted, said, value in zip(examples.ids, truth, guess, added, strict=True)
         )
         return Scored(number_scores(truth, guess), predictions)

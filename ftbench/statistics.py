@@ -1,4 +1,4 @@
-"""Pure functions on arrays: every number a report or a gate shows about several seeds comes from here."""
+"""Pure functions on the scores of several seeds: intervals, paired differences, their one-sided bounds, and the words for them."""
 
 from __future__ import annotations
 
@@ -11,12 +11,20 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
+
 Verdict = Literal["better", "worse", "equivalent", "undecided", "too few seeds"]
 CONFIDENCE = 0.95
+ALPHA = 0.05
 CLAIM = 3
 """Seeds below which nothing is said about who is better."""
 MARGIN = 0.005
 """Half a point: differences smaller than that do not matter, unless a suite says otherwise."""
+PERMUTED = 6
+"""Seeds from which a sign-flip permutation is made: its smallest p-value is 2/2ⁿ, 0.031 at six."""
+_ENUMERATED = 20
+_DRAWS = 100_000
+_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
@@ -52,8 +60,61 @@ def estimate(values: Sequence[float]) -> Estimate:
     if n == 1:
         return Estimate(mean, 1, None, None, None)
     deviation = float(array.std(ddof=1))
-    half = _t_quantile(n - 1, (1 + CONFIDENCE) / 2) * deviation / math.sqrt(n)
+    half = t_quantile(n - 1, (1 + CONFIDENCE) / 2) * deviation / math.sqrt(n)
     return Estimate(mean, n, mean - half, mean + half, deviation)
+
+
+def lower_bound(values: Sequence[float], alpha: float = ALPHA) -> float:
+    """Give what the true mean is above with probability 1 − α: mean − t(n−1, 1−α)·s/√n; −∞ at n = 1.
+
+    Where all values are equal it is the mean itself, which says nothing about their noise.
+
+    Args:
+        values: one a seed, such as paired differences, shape [n], n ≥ 1.
+        alpha: chance that the true mean is below.
+
+    Raises:
+        ValueError: there are no values, or one is not finite.
+    """
+    found = estimate(values)
+    return found.mean - half_width(found, alpha)
+
+
+def upper_bound(values: Sequence[float], alpha: float = ALPHA) -> float:
+    """Give what the true mean is below with probability 1 − α; see `lower_bound`."""
+    found = estimate(values)
+    return found.mean + half_width(found, alpha)
+
+
+def half_width(found: Estimate, alpha: float) -> float:
+    """Give t(n−1, 1−α)·s/√n, the distance of a one-sided bound from the mean; ∞ at n = 1."""
+    if found.deviation is None:
+        return math.inf
+    return t_quantile(found.n - 1, 1 - alpha) * found.deviation / math.sqrt(found.n)
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A 95 % interval."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class NewItems:
+    """What may be said of a difference on other test items too, not only with other seeds."""
+
+    interval: Interval
+    """Over seeds and items."""
+    p: float | None
+    """Two-sided; None where every item came out the same."""
+    verdict: Verdict
+    """The word at the same margin."""
+    items: int
+    """Test items."""
+    groups: int | None = None
+    """Groups of items that belong together, such as speakers; None where every item stands for itself."""
 
 
 @dataclass(frozen=True)
@@ -63,74 +124,123 @@ class Difference:
     estimate: Estimate
     """The mean of the paired differences."""
     p: float | None
-    """Two-sided paired t-test; None at n = 1, 1.0 where all differences are zero."""
+    """Two-sided paired t-test; 1 where all differences are zero, None at n = 1 and where all are equal and not zero."""
     verdict: Verdict
-    """What may be said at the margin of equivalence, before any correction for many comparisons."""
+    """What may be said of this test set at the margin of equivalence, before any correction for many comparisons."""
+    margin: float = MARGIN
+    """The largest difference that does not matter."""
+    new_items: NewItems | None = None
+    """The same with other test items too; None where `unknown` says why not."""
+    unknown: str = ""
+    """Why nothing is said about other test items."""
 
 
 def paired(first: Sequence[float], second: Sequence[float], margin: float = MARGIN, *, lower: bool = False) -> Difference:
     """Compare scores on shared seeds; higher is better, or `lower` is.
 
     The verdict is `equivalent` where the 90 % interval lies inside ± margin (two one-sided tests, Schuirmann 1987), else
-    `better` or `worse` where the 95 % interval leaves out zero, else `undecided`; under three seeds `too few seeds`.
+    `better` or `worse` where the 95 % interval leaves out zero, else `undecided`; under three seeds `too few seeds`. Differences
+    that are all equal and not zero are `undecided`: scores that come in coarse steps tell nothing of their noise then.
 
     Args:
         first: scores of the baseline, shape [n], in the order of the seeds.
         second: scores of the other, shape [n].
-        margin: the largest difference that does not matter.
+        margin: the largest difference that does not matter, in the unit of the scores.
         lower: whether a lower score is better; the difference stays second less first.
 
     Raises:
-        ValueError: the two are not of one length, or empty.
+        ValueError: the two are not of one length, or empty, or one is not finite.
+    """
+    differences = paired_differences(first, second)
+    found = estimate(differences.tolist())
+    p = p_value(found)
+    if found.n < CLAIM:
+        return Difference(found, p, "too few seeds", margin)
+    if not found.deviation:
+        return Difference(found, p, "undecided" if found.mean else "equivalent", margin)
+    return Difference(found, p, judged(found.mean, half_width(found, ALPHA), half_width(found, ALPHA / 2), margin, lower=lower), margin)
+
+
+def paired_differences(first: Sequence[float], second: Sequence[float]) -> NDArray[np.float64]:
+    """Subtract scores on shared seeds, second less first, shape [n]; what differs by rounding alone is made equal.
+
+    Raises:
+        ValueError: the two are not of one length.
     """
     if len(first) != len(second):
         message = f"paired scores need the same seeds: {len(first)} and {len(second)}"
         raise ValueError(message)
-    differences = np.asarray(second, float) - np.asarray(first, float)
-    found = estimate(differences.tolist())
-    if found.n == 1 or found.deviation is None or found.low is None or found.high is None:
-        return Difference(found, None, "too few seeds")
+    one, other = np.asarray(first, float), np.asarray(second, float)
+    differences: NDArray[np.float64] = other - one
+    scale = float(max(np.abs(one).max(initial=0), np.abs(other).max(initial=0)))
+    if differences.size and np.ptp(differences) <= _ROUNDING * scale:
+        mean = float(differences.mean())
+        # 0.9 − 0.8 and 0.7 − 0.6 are the same difference; their last bits are no noise of seeds.
+        return np.full_like(differences, 0.0 if abs(mean) <= _ROUNDING * scale else mean)
+    return differences
+
+
+def p_value(found: Estimate) -> float | None:
+    """Give the two-sided p-value of a mean of differences, P(|T(n−1)| ≥ |mean|·√n/s).
+
+    1 where all are zero, None where all are equal and not zero, and at n = 1.
+    """
+    if found.deviation is None:
+        return None
     if found.deviation == 0:
-        # Equal to the last bit on every seed; the test statistic is 0/0 or x/0.
-        p = 1.0 if found.mean == 0 else 0.0
-    else:
-        p = 2 * _t_tail(found.n - 1, abs(found.mean) / (found.deviation / math.sqrt(found.n)))
-    if found.n < CLAIM:
-        return Difference(found, p, "too few seeds")
-    half = _t_quantile(found.n - 1, CONFIDENCE) * found.deviation / math.sqrt(found.n)
-    if abs(found.mean) + half < margin:
-        return Difference(found, p, "equivalent")
-    if found.low > 0 or found.high < 0:
-        return Difference(found, p, "better" if (found.mean > 0) != lower else "worse")
-    return Difference(found, p, "undecided")
+        return None if found.mean else 1.0
+    return 2 * t_tail(found.n - 1, abs(found.mean) / (found.deviation / math.sqrt(found.n)))
 
 
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Adjust p-values for many comparisons so that the chance of any false alarm stays below α (Holm 1979)."""
-    order = np.argsort(p_values, kind="stable")
-    adjusted = [0.0] * len(p_values)
-    largest = 0.0
-    for rank, place in enumerate(order):
-        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[place]))
-        adjusted[place] = largest
-    return adjusted
+def judged(mean: float, half_90: float, half_95: float, margin: float, *, lower: bool) -> Verdict:
+    """Put a difference into a word: see `paired`.
+
+    Args:
+        mean: second less first.
+        half_90: half the width of its 90 % interval.
+        half_95: half the width of its 95 % interval.
+        margin: the largest difference that does not matter.
+        lower: whether a lower score is better.
+    """
+    if abs(mean) + half_90 < margin:
+        return "equivalent"
+    if abs(mean) > half_95:
+        return "better" if (mean > 0) != lower else "worse"
+    return "undecided"
 
 
-def pareto(points: Sequence[tuple[float, float]]) -> list[bool]:
-    """Tell which points are on the front: none other is at least as good in both and better in one; higher is better."""
-    return [
-        not any(x >= a and y >= b and (x > a or y > b) for x, y in points)
-        for a, b in points
-    ]  # fmt: skip
+def sign_flip(differences: Sequence[float], seed: int = 0) -> float | None:
+    """Give the two-sided p-value of the sign-flip permutation of the mean, which assumes symmetry alone.
+
+    Exact over all 2ⁿ signs up to twenty differences, else over 100,000 drawn ones; None under six, where no p-value below 0.05
+    can come out.
+
+    Args:
+        differences: paired differences, shape [n].
+        seed: of the signs that are drawn.
+    """
+    values = np.asarray(differences, float)
+    if values.size < PERMUTED:
+        return None
+    observed = abs(values.sum()) - _ROUNDING * np.abs(values).sum()
+    if values.size <= _ENUMERATED:
+        # The first sign may stay: the other half of the sums mirrors this one.
+        sums = values[:1]
+        for value in values[1:]:
+            sums = np.concatenate([sums + value, sums - value])
+        return float((np.abs(sums) >= observed).mean())
+    signs = np.random.default_rng(seed).choice([-1.0, 1.0], (_DRAWS, values.size))
+    return float((np.count_nonzero(np.abs(signs @ values) >= observed) + 1) / (_DRAWS + 1))
 
 
-def _t_quantile(df: int, probability: float) -> float:
+def t_quantile(df: float, probability: float) -> float:
+    """Give the quantile of Student's t."""
     from scipy.special import stdtrit
 
     return float(stdtrit(df, probability))
 
 
-def _t_tail(df: int, value: float) -> float:
+def t_tail(df: float, value: float) -> float:
     """Give P(T > value), accurate far out, where 1 − P(T ≤ value) is not."""
     from scipy.special import stdtr
 

@@ -9,6 +9,8 @@ from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, Le, Lt, MinLen
 
+from .statistics import MARGIN
+
 OptimizerName = Literal[
     "adamw", "adam", "sgd", "adafactor", "adadelta", "adagrad", "adamax", "asgd", "nadam", "radam", "rmsprop", "rprop"
 ]  # fmt: skip
@@ -127,6 +129,17 @@ class Cost:
 
 
 @dataclass(frozen=True)
+class Statistics:
+    """What is called a difference; no part of a trial's identity."""
+
+    margin: Annotated[float, Gt(0), Lt(1)] = MARGIN
+    """Largest difference of a score that is a share, such as accuracy, that does not matter: half a point."""
+    margins: Mapping[str, Annotated[float, Gt(0)]] = field(default_factory=dict)
+    """The same for one score (`word_error_rate`), for one task or sequence (`"my-task"`), or for both (`"my-task/f1"`), in the unit of
+    the score; the most exact name counts."""
+
+
+@dataclass(frozen=True)
 class Choice:
     """A plugin's name with options, under a label."""
 
@@ -205,6 +218,7 @@ class Suite:
     limits: Limits = field(default_factory=Limits)
     measure: Measure = field(default_factory=Measure)
     cost: Cost = field(default_factory=Cost)
+    statistics: Statistics = field(default_factory=Statistics)
     source: str = "suite"
     """The file it was read from, for messages."""
 
@@ -213,6 +227,13 @@ def seconds(duration: str) -> float:
     """Read a duration such as `90s`, `30m` or `2h`; nan where it is none."""
     match = _DURATION.fullmatch(duration)
     return float(match[1]) * {"s": 1, "m": 60, "h": 3600}[match[2]] if match else float("nan")
+
+
+def margin_of(statistics: Statistics, target: str, metric: str, unit: str = "1") -> float:
+    """Give the margin of equivalence of a score of a task or sequence, in its unit; 0 where it is no share and the suite names none."""
+    given = statistics.margins
+    default = statistics.margin if unit == "1" else 0.0
+    return next((given[name] for name in (f"{target}/{metric}", target, metric) if name in given), default)
 
 
 def goes_by_validation(training: Training) -> bool:

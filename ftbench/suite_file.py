@@ -18,6 +18,7 @@ from .suite import (
     Machine,
     Measure,
     SequenceChoice,
+    Statistics,
     StrategyChoice,
     Suite,
     TaskChoice,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LARGEST = 1_000_000
+_METRIC = re.compile(r"[a-z][a-z0-9_]*")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 _ENTRY_KEYS = {
@@ -39,7 +41,7 @@ _ENTRY_KEYS = {
     "strategy": ("use", "label", "options", "lr", "sweep"),
     "sequence": ("label", "tasks", "backbone", "strategies"),
 }
-_TABLES = {"training": Training, "machine": Machine, "limits": Limits, "measure": Measure, "cost": Cost}
+_TABLES = {"training": Training, "machine": Machine, "limits": Limits, "measure": Measure, "cost": Cost, "statistics": Statistics}
 _TOP = ("name", "seeds", "split_seed", "online", "profile", *_TABLES, *_ENTRY_KEYS)
 
 
@@ -107,6 +109,7 @@ class _Reader:
         seeds = self._seeds(table)
         self._cross_check(backbones, tasks, strategies, sequences)
         self._check_sequences(parts["training"], tasks, sequences)
+        self._check_margins(parts["statistics"], [*(task.label for task in tasks), *(sequence.label for sequence in sequences)])
         profile = table.get("profile", "normal")
         if profile not in ("smoke", "normal", "publish"):
             self.mistakes.append(f"profile: must be 'smoke', 'normal' or 'publish', got {profile!r}")
@@ -174,6 +177,15 @@ class _Reader:
                 self.catalog.find("meters", name)
             except PluginError as error:
                 self.mistakes.append(f"measure.meters[{number}]: {error}")
+
+    def _check_margins(self, statistics: Statistics | None, targets: Sequence[str]) -> None:
+        """Refuse margins for what cannot be there; which scores there are is known when they are measured."""
+        for name in statistics.margins if statistics else ():
+            target, _, metric = name.rpartition("/")
+            wanted = target or metric
+            if wanted not in targets and (target or not _METRIC.fullmatch(metric)):
+                known = f"no task or sequence is called {wanted!r}{suggestion(wanted, targets)}"
+                self.mistakes.append(f"statistics.margins.{_key(name)}: {known}; give a score, a label, or 'label/score'")
 
     def _online(self, table: Mapping[str, Any]) -> bool:
         online = table.get("online", False)

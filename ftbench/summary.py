@@ -4,66 +4,24 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter, defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from .contender import Contender, LossPoint, Quantity, difference, gain, score
-from .statistics import estimate, holm, pareto
-from .verdict import verdict
+from .contender import Contender, LossPoint, Quantity
+from .items import Items, interval_over_items
+from .ranking import Ranking, rank_over_tasks
+from .statistics import Interval, estimate
+from .suite import Statistics
+from .target import Target, View, grouped, target_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from .measurement import Measurement
     from .record import Curve, Record
 
-COSTS = (
-    "trainable_parameters", "peak_host_memory", "peak_allocated_memory", "peak_device_memory", "throughput", "energy", "cost",
-)  # fmt: skip
-"""The measurements quality is drawn against, where they were taken."""
-
-
 SPENT = ("energy", "train_energy", "cost", "emissions")
 """Measurements that add up over trials: what a strategy took of the world, whether its trials succeeded or not."""
-
-BESIDE = ("forgetting", "macro_f1", "exact_match", "spearman", "character_error_rate", "calibration_error")
-"""Scores that may stand beside a primary one, the most telling first."""
-
-
-@dataclass(frozen=True)
-class Missing:
-    """A trial without scores: a row of its own."""
-
-    contender: str
-    seed: int
-    status: str
-    kind: str
-    message: str
-    traceback: str | None
-
-
-@dataclass(frozen=True)
-class Target:
-    """A task or a sequence with everyone who took part."""
-
-    label: str
-    modality: str
-    primary: str
-    beside: str
-    """The score that stands beside the primary one; empty where there is none."""
-    is_sequence: bool
-    tasks: tuple[str, ...]
-    classes: Mapping[str, tuple[str, ...]]
-    contenders: tuple[Contender, ...]
-    """Best first; those without scores last."""
-    baseline: str | None
-    missing: tuple[Missing, ...]
-    majority: Mapping[str, float]
-    """Task → accuracy of always naming the commonest class of the test split."""
-    notes: tuple[str, ...]
-    """Such as `synthetic`."""
-    verdict: tuple[str, ...]
-    """What can be concluded, in sentences."""
 
 
 @dataclass(frozen=True)
@@ -83,22 +41,35 @@ class Summary:
     """Task → hash of its splits."""
     strategies: tuple[str, ...]
     """Labels of all contenders, in the order of the suite: what colours go by."""
+    ranking: Ranking
+    """Strategies over tasks, or why there is no such ranking."""
+    statistics: Statistics = field(default_factory=Statistics)
+    """The margins of equivalence that hold."""
+    remarks: tuple[str, ...] = ()
+    """What a reader of the whole must know, such as a margin for a score that nothing measured."""
 
 
-def summarise(records: Sequence[Record], order: Sequence[str] = (), baseline: str | None = None) -> Summary:
+def summarise(
+    records: Sequence[Record], order: Sequence[str] = (), baseline: str | None = None, statistics: Statistics | None = None,
+    read: Callable[[Record], Items | str] | None = None,
+) -> Summary:  # fmt: skip
     """Sum records up.
 
     Args:
         records: of one suite; those of another environment are other measurements and are kept apart by the caller.
         order: labels of targets and strategies in the order they should appear.
         baseline: label of the strategy the others are compared with; `full` where there is one, else the first.
+        statistics: the suite's margins of equivalence; half a point by default.
+        read: gives what each test item adds to a trial's score, or why that is not known; see `ftbench.items.read_items`. Without it
+            nothing is said about other test items.
     """
+    statistics = statistics or Statistics()
     rank = {label: number for number, label in enumerate(order)}
     by_target: dict[str, list[Record]] = defaultdict(list)
     for record in records:
         by_target[record.trial["target"]].append(record)
     targets = [
-        _target(label, by_target[label], rank, baseline)
+        target_of(label, by_target[label], contenders_of(by_target[label], read), View(rank, baseline, statistics))
         for label in sorted(by_target, key=lambda label: (rank.get(label, len(rank)), label))
     ]
     names = {contender.label for target in targets for contender in target.contenders}
@@ -113,49 +84,38 @@ def summarise(records: Sequence[Record], order: Sequence[str] = (), baseline: st
         provenance=_provenance(records),
         splits={task: h for record in records for task, h in record.provenance.get("splits", {}).items()},
         strategies=tuple(sorted(names, key=lambda label: (rank.get(label.split(" · ")[0], len(rank)), label))),
+        ranking=rank_over_tasks(targets),
+        statistics=statistics,
+        remarks=_remarks(statistics, targets),
     )
 
 
-# ---- one target ----------------------------------------------------------------------------------------------------------
+def contenders_of(records: Sequence[Record], read: Callable[[Record], Items | str] | None = None) -> list[Contender]:
+    """Group the records of one target by strategy and backbone, and sum each group up.
+
+    Args:
+        records: of one target.
+        read: see `summarise`.
+    """
+    return [_contender(name, group, read or _not_read) for name, group in grouped(records).items()]
 
 
-def _target(label: str, records: Sequence[Record], rank: Mapping[str, int], wanted: str | None) -> Target:
-    several = len({record.trial["backbone"]["label"] for record in records}) > 1
-    groups: dict[str, list[Record]] = defaultdict(list)
-    for record in records:
-        strategy, backbone = record.trial["strategy"]["label"], record.trial["backbone"]["label"]
-        groups[f"{strategy} · {backbone}" if several else strategy].append(record)
-    primary = records[0].primary
-    contenders = [_contender(name, group) for name, group in groups.items()]
-    contenders.sort(key=lambda c: (score(c, primary) is None, -(gain(c, primary) or 0), rank.get(c.strategy, 0), c.label))
-    contenders = _with_fronts(contenders, primary)
-    chosen = _baseline(contenders, wanted, rank)
-    contenders = _against(contenders, chosen, primary)
-    first = records[0]
-    return Target(
-        label=label,
-        modality=first.trial["modality"],
-        primary=primary,
-        beside=_beside(contenders, primary),
-        is_sequence=len(first.trial["stages"]) > 1,
-        tasks=tuple(stage["task"]["label"] for stage in first.trial["stages"]),
-        classes={task: names for record in records for task, names in record.classes.items()},
-        contenders=tuple(contenders),
-        baseline=chosen,
-        missing=_missing(groups),
-        majority=_majority(records),
-        notes=tuple(dict.fromkeys(d["note"] for r in records for d in r.provenance.get("data", {}).values() if d["note"])),
-        verdict=verdict(contenders, primary, is_sequence=len(first.trial["stages"]) > 1),
-    )
+def _not_read(record: Record) -> str:
+    del record
+    return "the predictions were not read"
 
 
-def _beside(contenders: Sequence[Contender], primary: str) -> str:
-    """Choose what stands beside the primary metric: forgetting, or else the first of `BESIDE` that the task gives."""
-    given = {name for contender in contenders for name, quantity in contender.quantities.items() if quantity.estimate}
-    return next((name for name in BESIDE if name in given and name != primary), "")
+def _remarks(statistics: Statistics, targets: Sequence[Target]) -> tuple[str, ...]:
+    measured = {name for target in targets for contender in target.contenders for name in contender.quantities}
+    labels = {target.label for target in targets}
+    unused = [name for name in statistics.margins if name.rpartition("/")[2] not in measured | labels]
+    return tuple(f"statistics.margins: {name!r}: nothing is measured that is called so" for name in unused)
 
 
-def _contender(label: str, records: Sequence[Record]) -> Contender:
+# ---- one contender -------------------------------------------------------------------------------------------------------
+
+
+def _contender(label: str, records: Sequence[Record], read: Callable[[Record], Items | str]) -> Contender:
     done = [record for record in records if record.status == "ok"]
     trial = records[0].trial
     tasks = [stage["task"]["label"] for stage in trial["stages"]]
@@ -168,18 +128,37 @@ def _contender(label: str, records: Sequence[Record]) -> Contender:
     for record in done:
         for phase in record.phases:
             phases[phase.name].append(phase.seconds)
+    items = {record.trial["seed"]: read(record) for record in done}
+    known = {seed: found for seed, found in items.items() if isinstance(found, Items)}
+    unknown = next((found for found in items.values() if isinstance(found, str)), "")
+    quantities = _with_totals(_quantities(done, ""), records)
     return Contender(
         label=label,
         strategy=trial["strategy"]["label"],
         backbone=trial["backbone"]["label"],
         statuses=dict(Counter(record.status for record in records)),
-        quantities=_with_totals(_quantities(done, ""), records),
+        quantities=_over_items(quantities, records[0].primary, known, unknown),
         by_task={task: _quantities(done, task) for task in tasks} if len(tasks) > 1 else {},
         lr=trial["stages"][-1]["training"]["lr"],
         learning=_learning(curve for record in done for curve in record.curves),
         confusion=confusion,
         phases={name: estimate(values) for name, values in phases.items()},
+        items=known,
+        unknown_items=unknown,
     )
+
+
+def _over_items(quantities: dict[str, Quantity], primary: str, items: Mapping[int, Items], unknown: str) -> dict[str, Quantity]:
+    """Say of the primary score what holds on other test items."""
+    found = quantities.get(primary)
+    if found is None or found.estimate is None:
+        return quantities
+    over: Interval | str = unknown
+    if not unknown and set(found.by_seed) <= set(items):
+        over = interval_over_items(found.estimate, [items[seed] for seed in found.by_seed])
+    if isinstance(over, str):
+        return {**quantities, primary: replace(found, unknown=over)}
+    return {**quantities, primary: replace(found, new_items=over)}
 
 
 def _learning(curves: Iterable[Curve]) -> dict[str, tuple[LossPoint, ...]]:
@@ -234,65 +213,6 @@ def _quantity(name: str, readings: Sequence[tuple[int, Measurement]]) -> Quantit
     )
 
 
-def _with_fronts(contenders: list[Contender], primary: str) -> list[Contender]:
-    fronts: dict[str, set[str]] = defaultdict(set)
-    for cost in COSTS:
-        points = []
-        for contender in contenders:
-            quality, price = gain(contender, primary), score(contender, cost)
-            if quality is not None and price is not None:
-                sign = 1 if contender.quantities[cost].direction == "higher" else -1
-                points.append((contender.label, (quality, sign * price)))
-        for (label, _), on_front in zip(points, pareto([point for _, point in points]), strict=True):
-            if on_front:
-                fronts[label].add(cost)
-    return [replace(contender, fronts=frozenset(fronts[contender.label])) for contender in contenders]
-
-
-def _baseline(contenders: Sequence[Contender], wanted: str | None, rank: Mapping[str, int]) -> str | None:
-    scored = [c for c in contenders if c.statuses.get("ok")]
-    for name in (wanted, "full"):
-        for contender in scored:
-            if name in (contender.label, contender.strategy):
-                return contender.label
-    return min(scored, key=lambda c: (rank.get(c.strategy, len(rank)), c.label)).label if scored else None
-
-
-def _against(contenders: list[Contender], baseline: str | None, primary: str) -> list[Contender]:
-    reference = next((c for c in contenders if c.label == baseline), None)
-    if reference is None:
-        return contenders
-    found = {c.label: difference(reference, c, primary) for c in contenders if c is not reference}
-    tested = {label: d for label, d in found.items() if d is not None and d.p is not None}
-    adjusted = dict(zip(tested, holm([d.p for d in tested.values() if d.p is not None]), strict=True))
-    return [replace(c, against_baseline=found.get(c.label), p_adjusted=adjusted.get(c.label)) for c in contenders]
-
-
-def _missing(groups: Mapping[str, Sequence[Record]]) -> tuple[Missing, ...]:
-    return tuple(
-        Missing(
-            label,
-            record.trial["seed"],
-            record.status,
-            record.failure.kind if record.failure else "",
-            record.failure.message if record.failure else "",
-            record.failure.traceback if record.failure else None,
-        )
-        for label, group in groups.items()
-        for record in sorted(group, key=lambda r: r.trial["seed"])
-        if record.status != "ok"
-    )
-
-
-def _majority(records: Iterable[Record]) -> dict[str, float]:
-    found: dict[str, float] = {}
-    for record in records:
-        for task, matrix in record.confusion.items():
-            sizes = [sum(row) for row in matrix]
-            found[task] = max(sizes) / sum(sizes)
-    return found
-
-
 # ---- where it comes from -----------------------------------------------------------------------------------------------------
 
 
@@ -323,6 +243,8 @@ def rows(summary: Summary) -> list[dict[str, Any]]:
             "low": quantity.estimate.low if quantity.estimate else None,
             "high": quantity.estimate.high if quantity.estimate else None,
             "n": quantity.estimate.n if quantity.estimate else 0,
+            "low_new_items": quantity.new_items.low if quantity.new_items else None,
+            "high_new_items": quantity.new_items.high if quantity.new_items else None,
             "total": quantity.total,
             "unit": quantity.unit,
             "direction": quantity.direction,

@@ -42,7 +42,9 @@ class Scored:
     measurements: tuple[Measurement, ...]
     """Metrics of the split."""
     predictions: tuple[Mapping[str, Any], ...]
-    """One mapping per example: id, label, prediction and the task's own scores, as JSON values."""
+    """One mapping per example: id, label, prediction and the task's own scores, as JSON values. What the example adds to the primary
+    score stands under its name, so that their mean is the score; `accuracy` and `exact_match` are seen by label and prediction. See
+    `ftbench.pseudo_values` for a score that is no mean."""
     confusion: tuple[tuple[int, ...], ...] | None = None
     """Counts, row = true class, column = predicted class; None where there are no classes."""
 
@@ -131,6 +133,14 @@ class Task(ABC):
     @abstractmethod
     def score(self, answers: Sequence[NDArray[Any]], examples: Encoded) -> Scored:
         """Score what `answers` gave for one split, one array an example."""
+
+    def groups(self, ids: Sequence[str]) -> Sequence[str | int | None] | None:
+        """Tell what each of these examples belongs to, such as a speaker or a document: uncertainty counts groups, not examples, then.
+
+        None where every example stands for itself, which is the default; an example of no group is None.
+        """
+        del ids
+        return None
 
     @property
     def outputs(self) -> int:

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .contender import difference, score
-from .statistics import CLAIM, holm
-from .wording import percent, point_interval, share_interval
+from .contender import score
+from .statistics import CLAIM
+from .wording import joined, percent, point_interval, share_interval
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from .contender import Contender
+    from .multiplicity import Comparison
 
-ALPHA = 0.05
 
+def verdict(contenders: Sequence[Contender], primary: str, comparisons: Sequence[Comparison], *, is_sequence: bool) -> tuple[str, ...]:
+    """Say who leads and who is told apart from the leader.
 
-def verdict(contenders: Sequence[Contender], primary: str, *, is_sequence: bool) -> tuple[str, ...]:
-    """Compare the leader with everyone else on shared seeds, Holm-corrected; contenders come best first."""
+    Args:
+        contenders: best first.
+        primary: the score that ranks.
+        comparisons: all pairs, Holm-corrected over all of them: who leads is found in the same data.
+        is_sequence: whether forgetting is told too.
+    """
     scored = [c for c in contenders if score(c, primary) is not None]
     if not scored:
         return ("No trial has finished with a score.",)
@@ -25,27 +31,43 @@ def verdict(contenders: Sequence[Contender], primary: str, *, is_sequence: bool)
     quantity = leader.quantities[primary]
     assert quantity.estimate is not None
     n = quantity.estimate.n
-    lower = quantity.direction == "lower"
-    named = f"{'lowest' if lower else 'highest'} mean {primary.replace('_', ' ')}"
+    named = f"{'lowest' if quantity.direction == 'lower' else 'highest'} mean {primary.replace('_', ' ')}"
     if n < CLAIM:
         seeds = "one seed" if n == 1 else f"{n} seeds"
         first = f"{leader.label} has the {named}, {percent(quantity.estimate.mean)}; {seeds} cannot say who is better."
         return (first, *(_forgetting(scored) if is_sequence else ()))
     sentences = [f"{leader.label} has the {named}, {share_interval(quantity.estimate)}, over {n} seeds."]
-    compared = [(c, difference(c, leader, primary)) for c in scored[1:]]
-    tested = [(c, d) for c, d in compared if d is not None and d.p is not None]
-    adjusted = holm([d.p for _, d in tested if d.p is not None])
-    beaten = [(c, d) for (c, d), p in zip(tested, adjusted, strict=True) if p < ALPHA and (d.estimate.mean > 0) != lower]
-    tied = [c.label for c in scored[1:] if c not in [b for b, _ in beaten]]
+    others = {c.first: c for c in comparisons if c.second == leader.label}
+    beaten = [others[c.label] for c in scored[1:] if c.label in others and others[c.label].apart]
+    same = [label for label, c in others.items() if c.difference.verdict == "equivalent"]
+    tied = [c.label for c in scored[1:] if c.label not in {b.first for b in beaten} | set(same)]
     if tied:
-        sentences.append(f"It cannot be told apart from {_joined(tied)} on this test set.")
+        sentences.append(f"It cannot be told apart from {joined(tied)} on this test set.")
+    if same:
+        margin = f"{100 * others[same[0]].difference.margin:g} points"
+        sentences.append(f"It is equivalent to {joined(same)} on this test set, within ± {margin}.")
     if beaten:
-        nearest = min(beaten, key=lambda pair: abs(pair[1].estimate.mean))
-        span = point_interval(nearest[1].estimate)
-        sentences.append(f"It beats {_joined([c.label for c, _ in beaten])}; nearest of them {nearest[0].label}, by {span}.")
+        nearest = min(beaten, key=lambda c: abs(c.difference.estimate.mean))
+        span = point_interval(nearest.difference.estimate)
+        sentences.append(
+            f"It beats {joined([c.first for c in beaten])} on this test set; nearest of them {nearest.first}, by {span}. {_beyond(beaten)}"
+        )
     if is_sequence:
         sentences.extend(_forgetting(scored))
     return tuple(sentences)
+
+
+def _beyond(beaten: Sequence[Comparison]) -> str:
+    """Say which of these hold on new test items too."""
+    unknown = next((c.difference.unknown for c in beaten if c.difference.new_items is None), "")
+    if unknown:
+        return f"Whether it would on new test items is not known: {unknown}."
+    kept = [c.first for c in beaten if c.difference.new_items and c.difference.new_items.verdict == c.difference.verdict]
+    if not kept:
+        return "On new test items that is undecided."
+    if len(kept) == len(beaten):
+        return "That holds on new test items too."
+    return f"On new test items that holds for {joined(kept)} alone."
 
 
 def _forgetting(scored: Sequence[Contender]) -> list[str]:
@@ -54,8 +76,4 @@ def _forgetting(scored: Sequence[Contender]) -> list[str]:
     if len(ordered) < 2:
         return []
     parts = [f"{c.label} {point_interval(e)}" for c, e in ordered]
-    return [f"Forgetting of the earlier tasks, least first: {_joined(parts)}."]
-
-
-def _joined(words: Sequence[str]) -> str:
-    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]])) if words else ""
+    return [f"Forgetting of the earlier tasks, least first: {joined(parts)}."]

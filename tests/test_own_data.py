@@ -54,6 +54,13 @@ def test_groups_stay_together(catalog, table):
     assert not people["train"] & people["validation"]
 
 
+def test_what_belongs_together_is_told_without_its_name(catalog, table):
+    path = table([*many(), ("nobody's text", "no", "")])
+    names = [f"data-{row}" for row in (0, 5, 6, 60)]
+    assert task(catalog, path, group="who").groups(names) == [0, 0, 1, None]
+    assert task(catalog, path).groups(names) is None
+
+
 def test_given_splits_are_taken_and_validation_is_cut_from_training(catalog, table, tmp_path):
     table(many(30), "given/train.csv")
     table(many(12), "given/test.csv")

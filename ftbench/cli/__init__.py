@@ -22,6 +22,7 @@ COMMANDS = {
     "list": "List what plugins offer, with licences and sources.",
     "show": "Show one trial's record.",
     "report": "Write the reports of a run.",
+    "recommend": "Recommend strategies that meet some limits, as far as a run's data can tell.",
     "export": "Write the model of a trial for transformers or peft.",
     "check": "Check a plugin against what its contract promises.",
     "doctor": "Tell what this machine can measure and run, and why not.",

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ..accounting import Kernels
+    from ..earlier import Sight
     from ..prediction import Cell
 
 
@@ -53,6 +54,7 @@ def command(ctx: click.Context, /, suite: str | None, **options: Any) -> None:
 
 
 def _show(setting: Setting, suite: str, runs: str, *, as_json: bool) -> None:
+    from ..earlier import foresee_sight
     from ..fingerprint import digest, environment
     from ..running import choose_device, foresee_here
     from ..store import Store
@@ -64,21 +66,40 @@ def _show(setting: Setting, suite: str, runs: str, *, as_json: bool) -> None:
     device = choose_device(parsed.machine.device)
     here = digest(environment(f"{device}:0" if device == "cuda" else device))
     done = 0
+    sight = {found.target: found for found in foresee_sight(store.folder, ((trial.target, trial.seed) for trial in trials))}
     for trial in trials:
         status = store.status(trial.id, here)
         done += status is not None
         shown = status or ("not-applicable" if trial.not_applicable else "planned")
         training = trial.stages[-1].training
+        seen = sight[trial.target]
         if as_json:
             row = {"id": trial.id, "cell": trial.cell, "status": shown, "target": trial.target, "seed": trial.seed}
             row |= {"backbone": trial.backbone.label, "strategy": trial.strategy.label, "lr": training["lr"]}
+            row |= {"s_d": seen.noise.s_d if seen.noise else None, "detectable": seen.detectable}
             click.echo(json.dumps(row))
         else:
             click.echo(f"{trial.id}  {shown:<14}  {trial.name}  lr {training['lr']:g}")
     for line in foreseen.unknown:
         click.echo(f"note: {line}; its trials are known when `ftbench run` has downloaded it", err=True)
     if not as_json:
+        for found in sight.values():
+            click.echo(_told(found))
         click.echo(f"{len(trials)} trials, {done} done, on {device} with {parsed.machine.threads} threads each")
+
+
+def _told(seen: Sight) -> str:
+    """Say which differences the planned seeds can find."""
+    from ..formatting import quantity
+    from ..statistics import CLAIM
+
+    if seen.seeds < CLAIM or seen.in_deviations is None:
+        return f"{seen.target}: {seen.seeds} seed{'s' if seen.seeds > 1 else ''} can find no difference: claims are made from {CLAIM} on"
+    if seen.noise is None or seen.detectable is None:
+        return f"{seen.target}: unknown noise; {seen.seeds} seeds find a difference of {seen.in_deviations:.2f} of its standard deviations"
+    smallest, s_d = (f"{100 * v:.1f} points" if seen.unit == "1" else quantity(v, seen.unit) for v in (seen.detectable, seen.noise.s_d))
+    found = f"{seen.seeds} seeds find a difference of {smallest} in {seen.metric.replace('_', ' ')} with 80 % power"
+    return f"{seen.target}: {found} (standard deviation of a difference {s_d}: {seen.noise.source}, in earlier runs)"
 
 
 def _predict(setting: Setting, suite: str | None, **options: Any) -> None:

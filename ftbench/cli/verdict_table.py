@@ -12,7 +12,8 @@ from ..wording import share_interval
 
 if TYPE_CHECKING:
     from ..contender import Contender
-    from ..summary import Summary, Target
+    from ..summary import Summary
+    from ..target import Target
 
 
 def print_verdicts(summary: Summary) -> None:

@@ -47,6 +47,12 @@ class SpokenCommands(Augmentable, DrawnClassificationTask):
         unknown = draw(_recordings("test", self.words), {"test": self.test_size}, seed)
         return Splits(**known, **unknown)
 
+    def groups(self, ids: Sequence[str]) -> Sequence[str]:
+        """Give the voices."""
+        clips = json.loads((_CLIPS / "clips.json").read_text(encoding="utf-8"))
+        places = (identity.rpartition("-") for identity in ids)
+        return [clips[split][int(number)]["voice"] for split, _, number in places]
+
     def raw_inputs(self, examples: Sequence[Example[NDArray[np.float32]]], processor: Any) -> list[Sound]:
         """Give the recordings, a second each."""
         return [Sound(example.value, SAMPLE_RATE) for example in examples]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
 from annotated_types import Ge, Gt
-from ftbench import Encoded, Ragged, Scored, UserError, as_text, digest, metric, remembered
+from ftbench import Encoded, Ragged, Scored, UserError, as_text, digest, metric, pseudo_values, ratio, remembered
 
 from .sounds import OwnSounds
 from .transcripts import BLANK, beam_search, errors, greedy, normalised, share
@@ -121,6 +121,9 @@ class SpeechRecognition(OwnSounds):
             predictions.append({"id": identity, "label": right, "prediction": said, **errors(right, said)})
         kept = [name for name, counts in (("case", self.case), ("punctuation", self.punctuation)) if counts]
         method = f"jiwer, over all words; {' and '.join(kept)} kept" if kept else "jiwer, over all words; without case and punctuation"
+        counts = np.array([[one["word_errors"], one["words"]] for one in predictions])
+        for one, value in zip(predictions, pseudo_values(counts, ratio), strict=True):
+            one["word_error_rate"] = value
         whole = float(np.mean([not one["word_errors"] for one in predictions]))
         return Scored(
             (

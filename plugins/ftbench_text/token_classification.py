@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
-from ftbench import Encoded, Ragged, Scored, UserError, as_text, digest, metric, remembered
+from ftbench import Encoded, Ragged, Scored, UserError, as_text, digest, f1, macro_f1, metric, pseudo_values, remembered
 
 from .conll import SUFFIXES, read_conll
 from .texts import OwnTexts, as_list, with_offsets
@@ -162,6 +162,8 @@ class TokenClassification(OwnTexts):
             truth.append(true_tags)
             said.append(guesses)
             predictions.append({"id": identity, "label": true_tags, "prediction": guesses, "right": right, "loss": round(losses[place], 6)})
+        for one, value in zip(predictions, self._added(truth, said), strict=True):
+            one["f1"] = value
         scores = _word_scores(truth, said) if self.scheme == "words" else _name_scores(truth, said, self.scheme)
         every = [a == b for tags, guesses in zip(truth, said, strict=True) for a, b in zip(tags, guesses, strict=True)]
         words = sum(len(logits) for logits in answers)
@@ -174,6 +176,14 @@ class TokenClassification(OwnTexts):
             ),
             tuple(predictions),
         )
+
+    def _added(self, truth: list[list[str]], said: list[list[str]]) -> list[float | None]:
+        """Give what each sentence adds to the F1."""
+        if self.scheme == "words":
+            return pseudo_values(_counted_words(truth, said), macro_f1)
+        one, other = _names(truth, self.scheme), _names(said, self.scheme)
+        counts = [[len(a & b), len(b), len(a)] for a, b in zip(one, other, strict=True)]
+        return pseudo_values(np.array(counts), f1)
 
 
 def _first_tokens(words: Sequence[str], offsets: Sequence[tuple[int, int]], tags: Sequence[int]) -> list[int]:
@@ -196,6 +206,26 @@ def _mean_loss(logits: NDArray[np.float32], labels: NDArray[Any]) -> float:
         return 0.0
     known = labels[labels != IGNORED]
     return float(-log_softmax(logits.astype(np.float64), axis=1)[np.arange(len(known)), known].mean())
+
+
+def _names(tags: list[list[str]], scheme: str) -> list[set[tuple[Any, ...]]]:
+    """Give the names of each sentence: kind, beginning and end."""
+    from seqeval import scheme as schemes
+
+    found = schemes.Entities(tags, getattr(schemes, scheme)).entities
+    return [{(name.tag, name.start, name.end) for name in sentence} for sentence in found]
+
+
+def _counted_words(truth: list[list[str]], said: list[list[str]]) -> NDArray[np.float64]:
+    """Count for each sentence and tag how many words are right, are said to have it, and have it; shape [sentences, tags, 3]."""
+    places = {tag: place for place, tag in enumerate(sorted({tag for tags in (*truth, *said) for tag in tags}))}
+    counts = np.zeros((len(truth), len(places), 3))
+    for row, (tags, guesses) in enumerate(zip(truth, said, strict=True)):
+        for tag, guess in zip(tags, guesses, strict=True):
+            counts[row, places[tag], 0] += tag == guess
+            counts[row, places[guess], 1] += 1
+            counts[row, places[tag], 2] += 1
+    return counts
 
 
 def _name_scores(truth: list[list[str]], said: list[list[str]], scheme: str) -> tuple[Measurement, ...]:

@@ -53,6 +53,11 @@ class _RatedWords(Augmentable, DrawnClassificationTask):
             units=np.array([len(row) for row in rows], float),
         )
 
+    def groups(self, ids: Sequence[str]) -> Sequence[str]:
+        """Give the words' families."""
+        families = {word.text: word.family for word in words()}
+        return [families[identity] for identity in ids]
+
     def fingerprint(self) -> Mapping[str, Any]:
         """Give the hash of the lexicon."""
         return {"lexicon": file_sha256(lexicon_file())}

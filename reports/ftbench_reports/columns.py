@@ -45,6 +45,17 @@ def columns(target: Target) -> list[Column]:
     return [primary, *scores, *taken]
 
 
+def uncertain(target: Target) -> list[str]:
+    """Say what is not known of new test items, and why; and what so many seeds could have seen."""
+    readings = [c.quantities[target.primary] for c in target.contenders if target.primary in c.quantities]
+    found = [f"on new test items: not known: {reason}" for reason in dict.fromkeys(q.unknown for q in readings if q.unknown)]
+    seeds = max((q.estimate.n for q in readings if q.estimate), default=0)
+    smallest = target.noise.detectable(seeds) if target.noise else None
+    if smallest is not None and readings[0].unit == "1":
+        found.append(f"{seeds} seeds find a difference of {100 * smallest:.1f} points to {target.baseline} four times in five")
+    return found
+
+
 def unmeasured(target: Target) -> list[str]:
     """Say, for each cost without any value, why there is none."""
     found = []

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from ftbench import Report, point_interval
+from ftbench import Report, against, share_range
 
-from .columns import cell, columns, flagged, spent, unmeasured
+from .columns import cell, columns, flagged, spent, uncertain, unmeasured
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,15 +16,22 @@ if TYPE_CHECKING:
     from ftbench import Contender, Summary, Target
 
 
+INTERVALS = (
+    "Intervals: 95 %, Student t over seeds, on this test set; “on new items” over seeds and test items. Words: Holm-corrected; "
+    "“undecided” means that no difference was shown, not that there is none."
+)
+
+
 class MarkdownReport(Report):
     """Verdicts and tables."""
 
     def write(self, summary: Summary, folder: Path) -> Path:
         """Write `report.md`."""
         path = folder / "report.md"
-        lines = [f"# {_escaped(summary.suite)}", "", *(line for target in summary.targets for line in _target(target))]
+        lines = [f"# {_escaped(summary.suite)}", "", *(line for target in summary.targets for line in _target(target)), *_ranking(summary)]
         counts = ", ".join(f"{count} {status}" for status, count in sorted(summary.statuses.items()))
-        lines += [f"{sum(summary.statuses.values())} trials: {counts}. Intervals: 95 %, Student t over seeds."]
+        lines += [*(f"* {_escaped(remark)}" for remark in summary.remarks)]
+        lines += [f"{sum(summary.statuses.values())} trials: {counts}. {INTERVALS}"]
         path.write_text("\n".join(lines) + "\n", encoding="utf-8")
         return path
 
@@ -36,13 +43,16 @@ def _target(target: Target) -> Iterator[str]:
     yield from (f"{_escaped(sentence)}" for sentence in target.verdict)
     yield ""
     shown = columns(target)
-    yield "| strategy | " + " | ".join(column.heading for column in shown) + f" | against {_escaped(target.baseline or '–')} |"
-    yield "|---|" + "---:|" * (len(shown) + 1)
+    headings = [shown[0].heading, "on new items", *(column.heading for column in shown[1:])]
+    yield "| strategy | " + " | ".join(headings) + f" | against {_escaped(target.baseline or '–')} |"
+    yield "|---|" + "---:|" * (len(shown) + 2)
     for contender in target.contenders:
         cells = [_escaped(cell(contender, column.name)) for column in shown]
+        score = contender.quantities.get(target.primary)
+        cells.insert(1, _escaped(share_range(score.new_items)) if score else "")
         yield f"| {_escaped(contender.label)} | " + " | ".join(cells) + f" | {_against(contender, target)} |"
     yield ""
-    yield from (f"* {_escaped(reason)}" for reason in (*unmeasured(target), *spent(target), *flagged(target)))
+    yield from (f"* {_escaped(reason)}" for reason in (*uncertain(target), *unmeasured(target), *spent(target), *flagged(target)))
     for missing in target.missing:
         yield f"* {_escaped(missing.contender)}, seed {missing.seed}: **{missing.status}**: {_escaped(missing.message)}"
     yield ""
@@ -52,9 +62,24 @@ def _against(contender: Contender, target: Target) -> str:
     if contender.label == target.baseline:
         return "baseline"
     difference = contender.against_baseline
-    if difference is None:
-        return ", ".join(sorted(contender.statuses))
-    return f"{point_interval(difference.estimate)}, {difference.verdict}"
+    return ", ".join(sorted(contender.statuses)) if difference is None else against(difference)
+
+
+def _ranking(summary: Summary) -> Iterator[str]:
+    ranking = summary.ranking
+    if not ranking.entries:
+        return
+    yield f"## Over {len(ranking.tasks)} tasks"
+    yield ""
+    yield "| strategy | mean rank | tasks |"
+    yield "|---|---:|---:|"
+    for entry in ranking.entries:
+        rank = f"{entry.rank:.1f} [{entry.interval.low:.1f}, {entry.interval.high:.1f}]"
+        yield f"| {_escaped(entry.strategy)} | {rank} | {entry.scored} of {ranking.of} |"
+    yield ""
+    yield from (f"* Not told apart over tasks: {_escaped(', '.join(group))}" for group in ranking.groups)
+    yield from (f"* {_escaped(remark)}" for remark in ranking.remarks)
+    yield ""
 
 
 def _escaped(text: str) -> str:

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import ftbench
-from ftbench import percent, point_interval, quantity, share_interval
+from ftbench import against, percent, quantity, share_interval, share_range
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from .axes import Scale
 from .charts import interval_bar, loss_chart, pareto_chart, swatch
-from .columns import cell, columns, flagged, reason, spent, unmeasured
+from .columns import cell, columns, flagged, reason, spent, uncertain, unmeasured
 from .palette import Look, looks
 
 if TYPE_CHECKING:
@@ -47,10 +47,13 @@ def render(summary: Summary) -> str:
         columns=columns,
         cell=cell,
         reason=reason,
+        uncertain=uncertain,
         unmeasured=unmeasured,
         spent=spent,
         flagged=flagged,
         percent=percent,
+        share_range=share_range,
+        fronts=page.fronts,
         swatch=lambda look: Markup(swatch(look)),  # noqa: S704 - drawn from numbers and escaped labels
         bar=page.bar,
         against=page.against,
@@ -81,7 +84,12 @@ class _Page:
         if contender.label == target.baseline:
             return "baseline"
         difference = contender.against_baseline
-        return f"{point_interval(difference.estimate)} · {difference.verdict}" if difference else ""
+        return against(difference) if difference else ""
+
+    def fronts(self, contender: Contender) -> str:
+        """Say on which fronts it stands, and how often it would with other seeds."""
+        named = ((cost.replace("_", " "), contender.front_chances.get(cost)) for cost in sorted(contender.fronts))
+        return ", ".join(f"{cost} ({100 * chance:.0f} % of draws of seeds)" if chance is not None else cost for cost, chance in named)
 
     def legend(self, target: Target) -> Markup:
         items = [Markup("<li>{}{}</li>").format(Markup(swatch(self.looks[c.label])), c.label) for c in target.contenders]  # noqa: S704

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from ftbench.export import export
+from ftbench.items import PREDICTIONS, read_items
 from ftbench.store import read_record
 
 from tests.conftest import FTBENCH
@@ -51,6 +52,15 @@ def test_it_is_learnt(task, learnt):
     assert all(m.value is not None or m.reason for m in record.measurements)
     # What early stopping and the best weights go by, if nothing else is said.
     assert record.measurement("loss").value < record.curves[0].points[0]["task_loss"]
+
+
+@pytest.mark.parametrize("task", LEARNT)
+def test_what_each_example_adds_to_the_score_is_kept(task, learnt):
+    record = read_record(learnt[task])
+    found = read_items(learnt[task].parent / PREDICTIONS, record)
+    assert found.metric == record.primary
+    assert found.values.mean() == pytest.approx(record.measurement(record.primary).value)
+    assert found.values.std() > 0
 
 
 def test_a_page_is_made_of_all_of_them(learnt):

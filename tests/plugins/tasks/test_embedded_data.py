@@ -40,6 +40,16 @@ def test_a_command_is_a_second_of_sound_that_comes_from_the_seed_alone(catalog):
     assert 0.01 < np.abs(first.value).max() < 3
 
 
+def test_words_of_a_family_and_clips_of_a_voice_belong_together(catalog):
+    words = catalog.build("tasks", "word-sentiment", {})
+    assert words.groups(["abused", "abuser", "good"]) == ["abuse", "abuse", "good"]
+    commands = catalog.build("tasks", "spoken-commands", {})
+    test = commands.splits(0).test
+    voices = commands.groups([example.id for example in test])
+    assert len(set(voices)) == 20
+    assert len(voices) == len(test)
+
+
 def test_synthetic_data_say_so(catalog):
     for name in ("spoken-commands", "commands-a", "commands-b"):
         assert catalog.build("tasks", name, {}).provenance().note == "synthetic"

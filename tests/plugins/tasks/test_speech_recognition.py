@@ -9,6 +9,8 @@ import soundfile
 import torch
 from ftbench import UserError
 from ftbench.export import export
+from ftbench.items import PREDICTIONS, read_items
+from ftbench.store import read_record
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -176,6 +178,7 @@ def test_eight_words_are_learnt_by_heart_and_read_back_by_transformers(tmp_path,
     with gzip.open(path.parent / "predictions.jsonl.gz", "rt") as stream:
         said = {one["id"]: one["prediction"] for one in map(json.loads, stream)}
     assert sorted(said.values()) == sorted(word for _, word in rows)
+    assert read_items(path.parent / PREDICTIONS, read_record(path)).values.tolist() == [0] * 8
 
     assert export(tmp_path / "runs/s", path.parent.parent.name, tmp_path / "model", catalog, adapter=False).same
     model = transformers.AutoModelForCTC.from_pretrained(tmp_path / "model").eval()

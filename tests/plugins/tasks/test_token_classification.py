@@ -112,6 +112,27 @@ def test_the_loss_is_the_mean_over_words_whatever_the_batch():
     assert torch.allclose(whole, by_hand)
 
 
+@pytest.mark.parametrize("scheme", ["IOB2", "words"])
+def test_what_a_sentence_adds_is_what_the_score_lacks_without_it(scheme, tmp_path):
+    names = ("O", "B-A", "I-A", "B-B", "I-B")
+    rng = np.random.default_rng(0)
+    tags = [[(letter, names[rng.integers(5)]) for letter in "abcdef"] for _ in range(12)]
+    task = TokenClassification(write(tmp_path / "a.conll", tags).data, labels=names, scheme=scheme)
+    wanted = [[names.index(tag) for _, tag in sentence] for sentence in tags]
+    logits = [np.eye(5, dtype=np.float32)[[tag if rng.random() < 0.6 else rng.integers(5) for tag in row]] for row in wanted]
+
+    def score(rows):
+        encoded = Encoded(
+            {}, Ragged.of([wanted[row] for row in rows], padding=-100), tuple(f"data-{row}" for row in rows), np.ones(len(rows))
+        )
+        return task.score([logits[row] for row in rows], encoded)
+
+    whole = score(range(12))
+    for left in range(12):
+        without = value(score([row for row in range(12) if row != left]).measurements, "f1")
+        assert whole.predictions[left]["f1"] == pytest.approx(12 * value(whole.measurements, "f1") - 11 * without, abs=1e-5)
+
+
 def test_single_words_are_scored_by_their_tags(tmp_path):
     task = TokenClassification(write(tmp_path / "a.conll", [[("a", "NOUN"), ("b", "VERB"), ("c", "NOUN")]]).data, scheme="words")
     encoded = Encoded({}, Ragged.of([[0, 1, 0]], padding=-100), ("data-0",), np.ones(1))

@@ -1,0 +1,123 @@
+"""`ftbench recommend`."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..catalog import suggestion
+from ..errors import UserError
+from ..sizes import read_size
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ..recommendation import Limit
+    from ..summary import Summary
+
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+@click.command(name="recommend")
+@click.argument("run", type=click.Path(file_okay=False))
+@click.option("--max-memory", metavar="SIZE", help="The memory there is, such as 16GB: a device's where it was measured, else the host's.")
+@click.option("--min", "least", multiple=True, metavar="NAME=VALUE", help="What a measurement must be at least; may be repeated.")
+@click.option("--max", "most", multiple=True, metavar="NAME=VALUE", help="What a measurement must be at most; may be repeated.")
+@click.option("--prefer", metavar="NAME", help="What decides between those that meet every limit; by default the primary score.")
+@click.option("--target", "targets", multiple=True, metavar="LABEL", help="A task or sequence; all by default, may be repeated.")
+@click.option("--format", "form", type=click.Choice(["markdown", "json"]), default="markdown", show_default=True, help="How it is written.")
+def command(run: str, **asked: Any) -> None:
+    """Recommend strategies of the run directory RUN that meet some limits, as far as its data can tell.
+
+    A limit is met where the whole 95 % interval lies on its side. Where several strategies meet every limit and the data
+    cannot separate them, all of them are named.
+    """
+    from ..notebook import read_summary
+    from ..recommendation import recommend
+    from .recommendation_text import as_json, as_markdown
+
+    summary = read_summary(run)
+    labels = [target.label for target in summary.targets]
+    targets: Sequence[str] = asked["targets"]
+    mistakes = [f"--target: {run} has no task or sequence {name!r}{suggestion(name, labels)}" for name in targets if name not in labels]
+    units = _units(summary, [name for name in targets if name in labels])
+    limits = _memory(asked["max_memory"], units, mistakes)
+    for option, texts in (("--min", asked["least"]), ("--max", asked["most"])):
+        limits += [limit for text in texts if (limit := _limit(option, text, units, mistakes)) is not None]
+    if asked["prefer"] is not None:
+        _check_preference(asked["prefer"], summary, units, mistakes)
+    if mistakes:
+        raise UserError(*mistakes)
+    found = recommend(summary, limits, asked["prefer"], targets)
+    click.echo(as_json(summary, limits, found) if asked["form"] == "json" else as_markdown(summary, limits, found), nl=False)
+
+
+def _units(summary: Summary, targets: Sequence[str]) -> dict[str, str]:
+    """Give the unit of every measurement that has a value somewhere in what is asked about."""
+    return {
+        name: quantity.unit
+        for target in summary.targets
+        if not targets or target.label in targets
+        for contender in target.contenders
+        for name, quantity in contender.quantities.items()
+        if quantity.estimate is not None
+    }
+
+
+def _memory(size: str | None, units: Mapping[str, str], mistakes: list[str]) -> list[Limit]:
+    from ..recommendation import MEMORY, Limit
+
+    if size is None:
+        return []
+    bound = read_size(size)
+    if bound is None:
+        mistakes.append(f"--max-memory: {size!r} is no size; give one such as 16GB or 16GiB")
+    elif not any(name in units for name in MEMORY):
+        mistakes.append("--max-memory: no memory was measured in this run; let its suite have the meter 'memory' or 'energy'")
+    return [] if bound is None else [Limit(MEMORY, float(bound), at_least=False)]
+
+
+def _limit(option: str, text: str, units: Mapping[str, str], mistakes: list[str]) -> Limit | None:
+    from ..recommendation import Limit
+
+    name, equals, value = (part.strip() for part in text.partition("="))
+    if not equals or not name:
+        mistakes.append(f"{option}: {text!r} is not NAME=VALUE, such as accuracy=0.9")
+    elif name not in units:
+        mistakes.append(f"{option}: nothing is measured here that is called {name!r}{suggestion(name, units)}")
+    elif (bound := _value(value, units[name])) is None:
+        mistakes.append(f"{option}: {name}: {value!r} is no value in {_shown(units[name])}")
+    else:
+        return Limit((name,), bound, at_least=option == "--min")
+    return None
+
+
+def _value(text: str, unit: str) -> float | None:
+    """Read a number; shares also as per cent, bytes as sizes, seconds as durations."""
+    match = re.fullmatch(r"([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(\D*)", text)
+    if match is None:
+        return None
+    number, suffix = float(match[1]), match[2]
+    if not suffix:
+        return number
+    if unit == "1" and suffix == "%":
+        return number / 100
+    if unit == "B":
+        size = read_size(text)
+        return None if size is None else float(size)
+    return number * _SECONDS[suffix] if unit == "s" and suffix in _SECONDS else None
+
+
+def _shown(unit: str) -> str:
+    return {"1": "shares: give 0.9 or 90%", "B": "bytes: give 16GB or 16GiB", "s": "seconds: give 90, 90s, 5m or 1h"}.get(unit, unit)
+
+
+def _check_preference(prefer: str, summary: Summary, units: Mapping[str, str], mistakes: list[str]) -> None:
+    if prefer not in units:
+        mistakes.append(f"--prefer: nothing is measured here that is called {prefer!r}{suggestion(prefer, units)}")
+        return
+    directions = {c.quantities[prefer].direction for t in summary.targets for c in t.contenders if prefer in c.quantities}
+    if directions == {"none"}:
+        mistakes.append(f"--prefer: of {prefer} neither more nor less is better")

@@ -1,0 +1,42 @@
+"""What so many seeds can see, from runs that are done."""
+
+import json
+
+import numpy as np
+import pytest
+from ftbench import RunError, paired
+from ftbench.noise import CALIBRATION, Noise, read_calibration, typical
+
+
+def test_noise_times_the_seeds_factor_is_what_can_be_seen():
+    assert Noise(0.01, 10, "").detectable(5) == pytest.approx(0.0168, abs=1e-4)
+    assert Noise(0.01, 10, "").detectable(1) is None
+
+
+def test_nothing_that_scatters_is_no_noise():
+    assert typical([]) is None
+    assert typical([paired([0.5], [0.6])]) is None
+    assert typical([paired([0.5, 0.5, 0.5], [0.6, 0.6, 0.6])]) is None
+
+
+def test_a_wild_comparison_does_not_decide():
+    rng = np.random.default_rng(0)
+    tame = [paired([0.0] * 200, rng.normal(0, 0.01, 200)) for _ in range(4)]
+    wild = paired([0.0] * 200, rng.normal(0, 1, 200))
+    assert typical([*tame, wild]).s_d == pytest.approx(0.01, rel=0.1)
+    assert typical([*tame, wild]).source == "median of 5 comparisons with the baseline"
+
+
+def test_a_calibration_is_read_where_there_is_one(tmp_path):
+    assert read_calibration(tmp_path) == {}
+    (tmp_path / CALIBRATION).write_text(json.dumps({"digits": {"accuracy": {"s_d": 0.008, "n": 10}}}))
+    assert read_calibration(tmp_path) == {("digits", "accuracy"): Noise(0.008, 10, "calibration over 10 pairs")}
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", '{"a": 1}', '{"a": {"b": {}}}', '{"a": {"b": {"s_d": -1, "n": 3}}}', '{"a": {"b": {"s_d": "x", "n": 3}}}']
+)
+def test_a_file_that_is_no_calibration_is_told_in_one_line(text, tmp_path):
+    (tmp_path / CALIBRATION).write_text(text)
+    with pytest.raises(RunError, match="not a calibration"):
+        read_calibration(tmp_path)

@@ -1,0 +1,155 @@
+"""What is recommended, and that nothing is where the data cannot tell."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from ftbench import Measurement, summarise
+from ftbench.items import Items
+from ftbench.recommendation import Limit, recommend
+from ftbench.store import Store
+
+from tests.reports.test_page import record
+
+
+def run(seeds=5, noise=0.003, **strategies):
+    """Records of strategies by accuracy, images a second and host memory."""
+    rng = np.random.default_rng(0)
+    return [
+        replace(found, measurements=(*found.measurements, *costs))
+        for name, (accuracy, speed, memory) in strategies.items()
+        for seed in range(seeds)
+        for costs in (
+            (
+                Measurement("throughput", speed * (1 + rng.normal(0, noise)), "images/s", "higher"),
+                Measurement("peak_host_memory", memory * (1 + rng.normal(0, noise)), "B", "lower"),
+            ),
+        )
+        for found in (record(name, seed, accuracy + rng.normal(0, noise)),)
+    ]
+
+
+FOUR = {"full": (0.95, 100, 9e9), "lora": (0.94, 160, 5e9), "frozen": (0.70, 500, 1e9), "slow": (0.93, 50, 2e9)}
+
+
+def at_least(name, bound):
+    return Limit((name,), bound, at_least=True)
+
+
+def at_most(name, bound):
+    return Limit((name,), bound, at_least=False)
+
+
+def only(records, limits=(), prefer=None, **options):
+    (found,) = recommend(summarise(records, **options), limits, prefer)
+    return found
+
+
+def test_of_those_that_meet_every_limit_the_preferred_one_is_recommended():
+    found = only(run(**FOUR), [at_least("accuracy", 0.9), at_most("peak_host_memory", 8e9)], "throughput")
+    assert found.recommended == ("lora",)
+    assert found.why == ("lora meets every limit and has the highest throughput, told apart from slow.",)
+    assert {c.contender.label: c.standing for c in found.candidates} == {
+        "lora": "met",
+        "slow": "met",
+        "full": "not met",
+        "frozen": "not met",
+    }
+
+
+def test_without_limits_the_primary_score_decides():
+    assert only(run(**FOUR)).recommended == ("full",)
+    assert only(run(**FOUR), prefer="peak_host_memory").recommended == ("frozen",)
+
+
+def test_what_the_data_cannot_separate_is_a_tie_and_shown_as_one():
+    near = {"a": (0.900, 100, 1e9), "b": (0.9005, 100, 1e9), "c": (0.5, 100, 1e9)}
+    found = only(run(noise=0.01, **near))
+    assert set(found.recommended) == {"a", "b"}
+    assert "It cannot be told apart from" in found.why[1]
+
+
+def test_two_seeds_name_everyone_and_one_seed_is_judged_by_itself():
+    found = only(run(seeds=2, noise=1e-5, **FOUR), [at_most("peak_host_memory", 8e9)])
+    assert set(found.recommended) == {"lora", "slow", "frozen"}
+    assert "2 seeds cannot say" in found.why[1]
+    one = only(run(seeds=1, **FOUR), [at_least("accuracy", 0.9)])
+    assert [judged.by for judged in one.candidates[0].judged] == ["one seed, no interval"]
+
+
+def test_a_limit_inside_an_interval_is_undecided_and_never_met():
+    found = only(run(noise=0.02, **FOUR), [at_least("accuracy", 0.94)])
+    standing = {c.contender.label: c.standing for c in found.candidates}
+    assert standing["lora"] == "undecided"
+    assert standing["frozen"] == "not met"
+    assert found.recommended == ()
+    assert "lora" in found.why[0]
+    assert "may" in found.why[0]
+
+
+def test_a_score_is_held_to_its_limit_on_new_test_items():
+    records = run(noise=0.001, full=(0.95, 1, 1))
+
+    def read(one):
+        right = np.array([1.0] * 19 + [0.0])
+        return Items("accuracy", "same", right + one.measurement("accuracy").value - 0.95)
+
+    limit = [at_least("accuracy", 0.9)]
+    assert only(records, limit).candidates[0].judged[0].standing == "met"
+    (judged,) = only(records, limit, read=read).candidates[0].judged
+    assert (judged.standing, judged.by) == ("undecided", "over seeds and new test items")
+    assert judged.interval.low < 0.9
+
+
+def test_a_limit_on_what_was_not_measured_is_not_met():
+    found = only(run(**FOUR), [at_most("peak_allocated_memory", 1e12)])
+    assert found.recommended == ()
+    assert found.why == ("No strategy can be held against every limit: nothing here has peak allocated memory.",)
+    memory = Limit(("peak_device_memory", "peak_allocated_memory", "peak_host_memory"), 8e9, at_least=False)
+    assert only(run(**FOUR), [memory]).candidates[0].judged[0].metric == "peak_host_memory"
+
+
+def test_exact_counts_need_no_scatter_to_be_told_apart():
+    records = [*(record("a", s, 0.9, params=10.0) for s in range(3)), *(record("b", s, 0.9, params=20.0) for s in range(3))]
+    assert only(records, prefer="trainable_parameters").recommended == ("a",)
+
+
+@pytest.fixture
+def kept(tmp_path):
+    store = Store(tmp_path / "r")
+    for one in run(**FOUR):
+        store.commit(one)
+    return tmp_path / "r"
+
+
+def test_the_command_answers_in_markdown_and_json(kept, ftbench):
+    options = ["--max-memory", "8GB", "--min", "accuracy=90%", "--prefer", "throughput"]
+    said = ftbench("recommend", kept, *options, check=0).stdout
+    assert "**lora**" in said
+    assert "| lora | 4.66 GiB [" in said
+    table = json.loads(ftbench("recommend", kept, *options, "--format", "json", check=0).stdout)
+    (target,) = table["targets"]
+    assert (target["recommended"], target["decided"]) == (["lora"], True)
+    assert table["limits"][0]["bound"] == 8e9
+    first = target["candidates"][0]
+    assert first["limits"][1]["metric"] == "accuracy"
+    assert first["limits"][1]["interval"]["low"] > 0.9
+    assert first["preferred"]["n"] == 5
+
+
+def test_every_mistake_is_a_line_with_its_likely_fix(kept, ftbench):
+    done = ftbench(
+        "recommend", kept, "--max-memory", "8X", "--min", "acuracy=0.9", "--max", "accuracy", "--max", "throughput=fast",
+        "--min", "accuracy=90s", "--prefer", "troughput", "--target", "digit",
+    )  # fmt: skip
+    assert done.returncode == 2
+    lines = done.stderr.splitlines()
+    assert len(lines) == 7
+    assert any("has no task or sequence 'digit'; did you mean 'digits'?" in line for line in lines)
+    assert "error: --max-memory: '8X' is no size; give one such as 16GB or 16GiB" in lines
+    assert any("--min: nothing is measured here that is called 'acuracy'; did you mean 'accuracy'?" in line for line in lines)
+    assert "error: --max: 'accuracy' is not NAME=VALUE, such as accuracy=0.9" in lines
+    assert "error: --max: throughput: 'fast' is no value in images/s" in lines
+    assert any("'90s' is no value in shares: give 0.9 or 90%" in line for line in lines)
+    assert any("--prefer: nothing is measured here that is called 'troughput'; did you mean 'throughput'?" in line for line in lines)

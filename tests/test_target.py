@@ -1,0 +1,124 @@
+"""A target's contenders compared: with the baseline, with each other, and with what they cost."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from ftbench import Measurement, summarise
+from ftbench.items import Items
+from ftbench.suite import Statistics
+
+from tests.reports.test_page import record
+
+
+def run(seed=0, seeds=5, noise=0.01, **leads):
+    rng = np.random.default_rng(seed)
+    return [
+        replace(found, measurements=(*found.measurements, Measurement("throughput", 100.0 + rng.normal(), "images/s", "higher")))
+        for name, lead in leads.items()
+        for number in range(seeds)
+        for found in (record(name, number, 0.8 + lead + rng.normal(0, noise), params=1000.0 + 1000 * (lead > 0)),)
+    ]
+
+
+def only(records, **options):
+    (target,) = summarise(records, **options).targets
+    return target
+
+
+def test_words_against_the_baseline_are_what_is_left_after_holm():
+    records = run(seed=11, full=0.0, good=0.1, **{f"same{number}": 0.0 for number in range(8)})
+    found = {c.label: c for c in only(records).contenders}
+    assert found["good"].against_baseline.verdict == "better"
+    assert found["good"].p_adjusted == pytest.approx(9 * found["good"].against_baseline.p)
+    for contender in found.values():
+        if contender.against_baseline is not None:
+            assert (contender.against_baseline.verdict in ("better", "worse")) <= (contender.p_adjusted < 0.05)
+    # One of nine equal strategies looks different at 5 % without the correction, and is not called so.
+    alone = [name for name, c in found.items() if name.startswith("same") and c.against_baseline.p < 0.05]
+    assert alone
+    assert all(found[name].against_baseline.verdict == "undecided" for name in alone)
+
+
+def test_all_pairs_are_compared_and_ties_are_what_is_not_told_apart():
+    target = only(run(full=0.0, good=0.1, same=0.0, bad=-0.2, noise=0.003))
+    assert len(target.comparisons) == 6
+    assert all(c.difference.estimate.mean >= 0 for c in target.comparisons)
+    assert len(target.ties) == 1
+    assert set(target.ties[0]) == {"full", "same"}
+    assert only(run(seeds=2, full=0.0, good=0.1)).ties == ()
+
+
+def test_the_suite_says_what_does_not_matter():
+    records = run(full=0.0, near=0.01, noise=0.002)
+    assert only(records).contenders[1 - 0].label
+    words = {
+        margin: {c.label: c for c in only(records, statistics=Statistics(margin)).contenders}["near"].against_baseline.verdict
+        for margin in (0.005, 0.02)
+    }
+    assert words == {0.005: "better", 0.02: "equivalent"}
+    of_the_task = Statistics(0.005, {"digits/accuracy": 0.02, "digits": 0.001})
+    assert only(records, statistics=of_the_task).margin == 0.02
+
+
+def test_a_margin_for_nothing_that_is_measured_is_told():
+    remarks = summarise(run(full=0.0, good=0.1), statistics=Statistics(margins={"acuracy": 0.01, "accuracy": 0.02})).remarks
+    assert remarks == ("statistics.margins: 'acuracy': nothing is measured that is called so",)
+
+
+def test_everything_else_is_explored_with_its_own_correction():
+    found = {c.label: c for c in only(run(full=0.0, good=0.1, same=0.0)).contenders}
+    assert found["full"].explored == {}
+    assert set(found["good"].explored) == {"macro_f1", "trainable_parameters", "throughput"}
+    for contender in (found["good"], found["same"]):
+        for explored in contender.explored.values():
+            assert explored.q is None or explored.q >= explored.difference.p
+    # Counts are no samples: a thousand parameters more are a thousand more.
+    assert found["good"].explored["trainable_parameters"].difference.verdict == "worse"
+    assert found["good"].explored["trainable_parameters"].difference.margin == 0
+
+
+def test_a_place_on_the_front_has_its_probability():
+    found = {c.label: c for c in only(run(full=0.0, good=0.1, same=0.0)).contenders}
+    assert found["good"].front_chances["trainable_parameters"] == 1.0
+    assert 0 < found["same"].front_chances["trainable_parameters"] < 1
+    chances = [found[name].front_chances["trainable_parameters"] for name in ("full", "same")]
+    assert sum(chances) == pytest.approx(1.0), "of two of one price, one is on the front"
+    assert only(run(seeds=2, full=0.0, good=0.1)).contenders[0].front_chances == {}
+
+
+def test_noise_is_that_of_a_typical_comparison():
+    target = only(run(seeds=40, noise=0.01, full=0.0, a=0.1, b=0.0, c=0.0))
+    assert target.noise.s_d == pytest.approx(0.01 * 2**0.5, rel=0.15)
+    assert target.noise.detectable(5) == pytest.approx(1.68 * target.noise.s_d, rel=0.01)
+    assert only(run(seeds=1, full=0.0, a=0.1)).noise is None
+
+
+def with_items(records, answers):
+    """Let every trial have been tested on these items."""
+
+    def read(one):
+        right = answers[one.trial["strategy"]["label"]]
+        return Items("accuracy", "the same", right + (one.measurement("accuracy").value - right.mean()))
+
+    return only(records, read=read)
+
+
+def test_sentences_tell_what_holds_on_new_items():
+    rng = np.random.default_rng(0)
+    records = run(full=0.0, good=0.1, bad=-0.2, noise=0.003)
+    few = with_items(records, {name: rng.integers(0, 2, 20).astype(float) for name in ("full", "good", "bad")})
+    assert few.verdict[1].startswith("It beats full and bad on this test set; nearest of them full, by +")
+    assert "On new test items that is undecided." in few.verdict[1]
+    same = rng.integers(0, 2, 2000).astype(float)
+    many = with_items(records, dict.fromkeys(("full", "good", "bad"), same))
+    assert "That holds on new test items too." in many.verdict[1]
+    assert "not known: the predictions were not read." in only(records).verdict[1]
+    (leader, *_) = many.contenders
+    assert leader.quantities["accuracy"].new_items.low < leader.quantities["accuracy"].estimate.low
+    assert leader.quantities["throughput"].new_items is None
+
+
+def test_equivalence_is_said_with_its_margin():
+    target = only(run(full=0.0, same=0.0, noise=0.0005))
+    assert any("is equivalent to" in sentence and "± 0.5 points" in sentence for sentence in target.verdict)
