@@ -132,7 +132,7 @@ def run_suite(suite: Suite, plugins: Plugins, selection: Selection, runs: Path, 
     store.claim()
     try:
         lock = {**dataclasses.asdict(suite), "hub": pins(suite, catalog)}
-        store.lock_suite(_without_none(lock), [trial.id for trial in trials], fingerprint)
+        store.lock_suite(_without_none(lock), {trial.id: trial.place for trial in trials}, fingerprint)
         plugins.suite_started(suite, to_do)
         with open_slots(device) as slots:
             run = _Run(suite, plugins, catalog, selection, store=store, fingerprint=fingerprint, slots=slots)

@@ -27,9 +27,9 @@ def suite_schema(catalog: Catalog) -> dict[str, Any]:
 
     from .catalog import options_model
     from .descriptions import option_descriptions
-    from .suite import Cost, Limits, Machine, Measure, Training
+    from .suite import Cost, Gate, Limits, Machine, Measure, Training
 
-    tables = {"training": Training, "machine": Machine, "limits": Limits, "measure": Measure, "cost": Cost}
+    tables = {"training": Training, "machine": Machine, "limits": Limits, "measure": Measure, "cost": Cost, "gate": Gate}
     label = {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"}
     labels = {"anyOf": [label, {"type": "array", "items": label, "minItems": 1}]}
     training = {**TypeAdapter(Training).json_schema(), "additionalProperties": False}

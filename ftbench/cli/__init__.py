@@ -22,6 +22,8 @@ COMMANDS = {
     "list": "List what plugins offer, with licences and sources.",
     "show": "Show one trial's record.",
     "report": "Write the reports of a run.",
+    "compare": "Compare two runs, or the strategies of one.",
+    "bundle": "Write a run to one file that can be sent and kept.",
     "export": "Write the model of a trial for transformers or peft.",
     "check": "Check a plugin against what its contract promises.",
     "doctor": "Tell what this machine can measure and run, and why not.",
@@ -88,7 +90,7 @@ def main() -> None:
     except UserError as error:
         for mistake in error.mistakes:
             click.echo(f"error: {mistake}", err=True)
-        code = ExitCode.USAGE
+        code = error.exit_code
     except click.ClickException as error:
         error.show()
         code = error.exit_code
