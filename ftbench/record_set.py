@@ -51,6 +51,8 @@ class RecordSet:
     """Trials that were planned and have no record."""
     gate: Gate = field(default_factory=Gate)
     """The suite's table `[gate]`."""
+    seeds: tuple[int, ...] = ()
+    """All seeds among the records, in the order of the suite."""
     accepted: tuple[Step, ...] = ()
     """Changes accepted for it as a baseline."""
 
@@ -106,9 +108,11 @@ def collect(found: Sequence[Record], source: str, folder: Path) -> RecordSet:
         if odd:
             raise RunError(f"{source}: {place}, seed {seed}: {odd[0]} is no finite number")
         records[place][seed] = record
-    ids = {record.id for record in found}
-    gate = _gate(folder)
-    return RecordSet(source, suites[0], dict(records), tuple(_unfinished(folder, ids)), gate, read_steps(folder))
+    unfinished = tuple(_unfinished(folder, {record.id for record in found}))
+    lock = _lock(folder)
+    order = {seed: number for number, seed in enumerate(lock.get("seeds", ()))}
+    seeds = tuple(sorted({record.trial["seed"] for record in found}, key=lambda seed: (order.get(seed, len(order)), seed)))
+    return RecordSet(source, suites[0], dict(records), unfinished, _gate(lock, folder), seeds, read_steps(folder))
 
 
 def place_of(record: Record) -> Place:
@@ -130,18 +134,24 @@ def _unfinished(folder: Path, done: set[str]) -> Iterator[tuple[Place, int]]:
         raise RunError(f"{path}: not a plan: {error!r}; run the suite again, what is done is not done again") from None
 
 
-def _gate(folder: Path) -> Gate:
+def _lock(folder: Path) -> dict[str, Any]:
+    """Read a resolved suite; empty where there is none."""
+    path = folder / "suite.lock.toml"
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise RunError(f"{path}: not TOML: {error}") from None
+
+
+def _gate(lock: Mapping[str, Any], folder: Path) -> Gate:
     """Read the table `[gate]` of a resolved suite; the defaults where there is none."""
     from pydantic import TypeAdapter, ValidationError
 
-    path = folder / "suite.lock.toml"
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8")).get("gate", {})
-        return TypeAdapter(Gate).validate_python(table)
-    except FileNotFoundError:
-        return Gate()
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise RunError(f"{path}: not TOML: {error}") from None
+        return TypeAdapter(Gate).validate_python(lock.get("gate", {}))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        raise RunError(f"{path}: gate.{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        place = ".".join(map(str, ("gate", *first["loc"])))
+        raise RunError(f"{folder / 'suite.lock.toml'}: {place}: {first['msg']}") from None

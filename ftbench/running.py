@@ -127,12 +127,16 @@ def run_suite(suite: Suite, plugins: Plugins, selection: Selection, runs: Path, 
     found = {trial.id: store.status(trial.id, fingerprint) for trial in trials}
     to_do = [trial for trial in trials if found[trial.id] is None]
     statuses = {key: status for key, status in found.items() if status is not None}
-    if not to_do:
+    lock = _without_none({**dataclasses.asdict(suite), "hub": pins(suite, catalog)})
+    places = {trial.id: trial.place for trial in trials}
+    if not to_do and store.is_locked(lock, places, fingerprint):
         return Outcome(store.folder, statuses, len(trials), 0)
     store.claim()
     try:
-        lock = {**dataclasses.asdict(suite), "hub": pins(suite, catalog)}
-        store.lock_suite(_without_none(lock), {trial.id: trial.place for trial in trials}, fingerprint)
+        store.lock_suite(lock, places, fingerprint)
+        if not to_do:
+            # What is done is done, but the suite may ask for fewer trials now, or hold them to something else.
+            return Outcome(store.folder, statuses, len(trials), 0)
         plugins.suite_started(suite, to_do)
         with open_slots(device) as slots:
             run = _Run(suite, plugins, catalog, selection, store=store, fingerprint=fingerprint, slots=slots)

@@ -113,11 +113,24 @@ class Store:
             trials: id → target, backbone, strategy and seed, so that a trial without a record has a name.
             environment: where they run.
         """
-        import tomli_w
+        for name, text in _locks(table, trials, environment).items():
+            write_whole(self.folder / name, text)
 
-        write_whole(self.folder / "suite.lock.toml", tomli_w.dumps(table))
-        plan = {"environment": environment, "trials": list(trials), "places": [list(place) for place in trials.values()]}
-        write_whole(self.folder / "plan.json", json.dumps(plan, indent=1, ensure_ascii=False))
+    def is_locked(self, table: dict[str, Any], trials: Mapping[str, Sequence[str | int]], environment: str) -> bool:
+        """Tell whether `lock_suite` would write what is there already."""
+        try:
+            return all(
+                (self.folder / name).read_text(encoding="utf-8") == text for name, text in _locks(table, trials, environment).items()
+            )
+        except (OSError, UnicodeDecodeError):
+            return False
+
+
+def _locks(table: dict[str, Any], trials: Mapping[str, Sequence[str | int]], environment: str) -> dict[str, str]:
+    import tomli_w
+
+    plan = {"environment": environment, "trials": list(trials), "places": [list(place) for place in trials.values()]}
+    return {"suite.lock.toml": tomli_w.dumps(table), "plan.json": json.dumps(plan, indent=1, ensure_ascii=False)}
 
 
 def write_whole(path: Path, text: str) -> None:

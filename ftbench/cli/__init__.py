@@ -23,6 +23,7 @@ COMMANDS = {
     "show": "Show one trial's record.",
     "report": "Write the reports of a run.",
     "compare": "Compare two runs, or the strategies of one.",
+    "gate": "Hold a run against a baseline; the exit code says how it came out.",
     "bundle": "Write a run to one file that can be sent and kept.",
     "export": "Write the model of a trial for transformers or peft.",
     "check": "Check a plugin against what its contract promises.",
