@@ -35,7 +35,7 @@ def wanted(head: RecordSet, base: RecordSet, places: Iterable[Place], looks: tup
 
 
 @dataclass
-class _Only:
+class Only:
     """Keeps of a plan what stands already and what is wanted."""
 
     seeds: frozenset[int]
@@ -66,6 +66,6 @@ def run_more(
     there = {(place, seed) for place, seeds in head.records.items() for seed in seeds} if head is not None else set()
     seeds = [*suite.seeds, *(seed for seed in order if seed not in suite.seeds and (seed in fresh or seed in {s for _, s in there}))]
     plugins = Plugins.discover(selection)
-    plugins.register(_Only(frozenset(suite.seeds), frozenset(trials | there)), "gate")
+    plugins.register(Only(frozenset(suite.seeds), frozenset(trials | there)), "gate")
     observe(plugins)
     return run_suite(replace(suite, seeds=tuple(seeds)), plugins, selection, runs)
