@@ -153,6 +153,12 @@ def _is_module(name: str) -> bool:
     return False
 
 
+def forget_modules() -> None:
+    """Look for modules anew: another version of a plugin may have others under the same names."""
+    _is_package.cache_clear()
+    _is_module.cache_clear()
+
+
 def _bare(tree: ast.Module) -> str:
     for node in ast.walk(tree):
         body = getattr(node, "body", None)

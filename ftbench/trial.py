@@ -110,6 +110,11 @@ class Trial:
         return len(self.stages) > 1
 
     @property
+    def place(self) -> tuple[str, str, str, int]:
+        """Target, backbone, strategy and seed: what pairs it with a trial of another run."""
+        return self.target, self.backbone.label, self.strategy.label, self.seed
+
+    @property
     def name(self) -> str:
         """A short name for people."""
         return f"{self.target} · {self.backbone.label} · {self.strategy.label} · seed {self.seed}"

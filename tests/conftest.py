@@ -127,6 +127,26 @@ def tiny_suite(tmp_path):
 
 
 @pytest.fixture(scope="session")
+def three_seeds(tmp_path_factory):
+    """A finished run of two strategies over three seeds, made once for all workers; to be copied, not changed."""
+    import fcntl
+
+    place = tmp_path_factory.getbasetemp()
+    place = place.parent if "PYTEST_XDIST_WORKER" in os.environ else place
+    with (place / "three-seeds.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        folder = place / "three-seeds"
+        if not (folder / "done").exists():
+            folder.mkdir(exist_ok=True)
+            strategies = "".join(f'[[strategy]]\nuse = "{s}"\n' for s in ("full", "lora"))
+            suite = folder / "tiny.toml"
+            suite.write_text(TINY.format(name="tiny", seeds="[0, 1, 2]", steps=12, limit="2m", strategies=strategies))
+            subprocess.run([FTBENCH, "run", suite, "--no-report"], cwd=folder, check=True, capture_output=True, timeout=200)
+            (folder / "done").touch()
+    return folder
+
+
+@pytest.fixture(scope="session")
 def model_folder(tmp_path_factory):
     """Give a directory of a tiny random model of a `model_type`, with its processor, as save_pretrained writes it."""
     from tests.tiny_models import save
