@@ -10,6 +10,7 @@ import numpy as np
 from .comparability import configuration_differences, differences, without
 from .effects import effect
 from .errors import NotComparable, RunError
+from .measurement import disturbances
 from .multiplicity import adjusted
 from .statistics import ALPHA, MARGIN, Estimate, estimate, paired
 from .tiers import EXACT, needed, tier_of
@@ -71,7 +72,7 @@ class Row:
     """Two-sided paired t-test, Holm-corrected over the rows of the metric."""
     effect: Effect | None
     reason: str = ""
-    """Why it is not comparable."""
+    """Why it is not comparable, or cannot be decided."""
 
 
 @dataclass(frozen=True)
@@ -201,6 +202,8 @@ def _row(place: Place, against: str, readings: Sequence[Reading], asked: Asked) 
     lower = known.direction == "lower"
     if row.scale == "exact":
         return _exact(row, first, second, lower=lower)
+    if row.scale == "ratio" and (causes := disturbances(*(m for _, one, two in readings for m in (one, two)))):
+        return replace(row, verdict="undecided", reason=f"the device was not itself: {', '.join(causes)}")
     if row.scale == "ratio":
         found = paired(np.log(first).tolist(), np.log(second).tolist(), float(np.log1p(RATIO)), lower=lower)
         return replace(row, difference=_as_shares(found.estimate), verdict=found.verdict, p=found.p, effect=None)

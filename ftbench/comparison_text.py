@@ -21,6 +21,7 @@ NOTE = (
     "Differences are second less first with 95 % intervals over paired seeds; of costs, as a share of the first. p is Holm-corrected "
     "over the rows of a metric; d_z is the difference in standard deviations of the paired differences."
 )
+WHY = {"not comparable": "is not comparable", "undecided": "cannot be decided"}
 COLUMNS = ("task", "strategy", "metric", "first", "second", "difference", "verdict", "p", "effect", "seeds")
 
 
@@ -46,7 +47,7 @@ def _markdown(found: Comparison) -> str:
 
 
 def _reasons(rows: Sequence[Row]) -> list[str]:
-    return list(dict.fromkeys(f"{row.metric} is not comparable: {row.reason}" for row in rows if row.reason))
+    return list(dict.fromkeys(f"{row.metric} {WHY[row.verdict]}: {row.reason}" for row in rows if row.reason))
 
 
 def cells(row: Row) -> list[str]:

@@ -321,7 +321,7 @@ class _Run:
         known = [*(Measurement(**m) for m in outcome.get("measurements", ())), *measurements]
         known.append(Measurement("wall_time", seconds_taken, "s", "lower", method=WALL, scope="whole trial"))
         known += cost_measurements(self.suite.cost, seconds_taken, known)
-        outcome["measurements"] = [dataclasses.asdict(disturbed(m, tuple(disturbances))) for m in known]
+        outcome["measurements"] = [dataclasses.asdict(disturbed(m, disturbances)) for m in known]
         if one.broken is not None and outcome["status"] == "ok":
             outcome |= {"status": "error", "failure": dataclasses.asdict(one.broken)}
         record = self._record(one.trial, outcome, self.store.attempts(one.trial.id, self.fingerprint))

@@ -10,6 +10,7 @@ from .formatting import quantity
 from .gate_check import Check
 from .gate_wording import counted, percent
 from .looks import loss_p, said
+from .measurement import disturbances
 from .statistics import estimate
 from .tiers import SPEED
 
@@ -43,6 +44,7 @@ def _judged(place: Place, name: str, head: RecordSet, base: RecordSet, gate: Gat
         return
     read = [(_value(other[seed], name), _value(one[seed], name)) for seed in seeds]
     known = [(before, after) for before, after in read if before and after]
+    readings = [found for seed in seeds for found in (other[seed].measurement(name), one[seed].measurement(name)) if found]
     check = Check("inconclusive", place, name, "speed", "", seeds=seeds)
     if len(known) < len(read):
         one_sided = any((before is None) != (after is None) for before, after in read)
@@ -51,6 +53,9 @@ def _judged(place: Place, name: str, head: RecordSet, base: RecordSet, gate: Gat
             verdict="missing" if one_sided else "inconclusive",
             message=f"was not measured: {_reason(one[seeds[0]], name) or _reason(other[seeds[0]], name)}",
         )
+        return
+    if causes := disturbances(*readings):
+        yield replace(check, message=f"the device was not itself: {', '.join(causes)}")
         return
     logs = estimate([math.log(after / before) for before, after in known])
     reading = one[seeds[0]].measurement(name)

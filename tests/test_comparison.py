@@ -54,6 +54,22 @@ def test_a_run_compared_with_itself_differs_in_nothing(run, other):
     assert row(found, "lora", "accuracy").seeds == (0, 1, 2)
 
 
+def test_what_was_measured_while_clocks_were_held_down_decides_nothing(run, other, tmp_path):
+    def at(rate):
+        return lambda record: set_value(record, "throughput", rate + record["trial"]["seed"])
+
+    run = rewrite(copied(run, tmp_path / "slow"), at(100))
+    assert row(compared(run, rewrite(other, at(200))), "lora", "throughput").verdict == "better"
+
+    def throttle(record):
+        next(m for m in record["measurements"] if m["name"] == "throughput")["flags"] = ["disturbed: throttled"]
+
+    found = row(compared(run, rewrite(other, throttle, where=of("lora", 1))), "lora", "throughput")
+    assert (found.verdict, found.reason, found.difference) == ("undecided", "the device was not itself: throttled", None)
+    assert row(compared(run, other), "full", "throughput").verdict == "better", "the others are not touched"
+    assert "throughput cannot be decided: the device was not itself: throttled" in write(compared(run, other), "markdown")
+
+
 def test_scores_are_compared_by_the_paired_t_test_and_corrected_over_the_rows(run, other):
     falls = {"full": (0.10, 0.12, 0.11), "lora": (0.20, 0.05, 0.30)}
     for strategy, by in falls.items():
