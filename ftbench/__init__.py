@@ -30,13 +30,14 @@ from .errors import (
     UserError,
 )
 from .fingerprint import digest, file_sha256, read_sha256, remembered
+from .finished import Finished, Step
 from .formatting import count, quantity
 from .gpu import nvml, visible_gpus
 from .hookspecs import hookimpl
 from .hub import Remote, Repository, Snapshot, is_hub_id
 from .jackknife import f1, macro_f1, pseudo_values, ratio
 from .loading import Loader
-from .measurement import Measurement, Phase, Span
+from .measurement import Direction, Measurement, Phase, Span
 from .meter import Meter, Trace, Watch
 from .metrics import calibration_error, metric
 from .multi_label import MultiLabelTask
@@ -81,6 +82,7 @@ __all__ = [
     "DeviceProcess",
     "DeviceState",
     "Difference",
+    "Direction",
     "Diverged",
     "DrawnClassificationTask",
     "Effect",
@@ -90,6 +92,7 @@ __all__ = [
     "ExitCode",
     "Failure",
     "FeatureAugmentation",
+    "Finished",
     "Flaw",
     "FtbenchError",
     "Ground",
@@ -131,6 +134,7 @@ __all__ = [
     "Sound",
     "Span",
     "Splits",
+    "Step",
     "Strategy",
     "Suite",
     "SuiteError",

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager  # noqa: TC003 - part of the public signatures
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 from weakref import WeakKeyDictionary
 
@@ -32,6 +31,9 @@ if TYPE_CHECKING:
     from .task import Task
 
 OpenSplit = Literal["train", "validation"]
+
+WARM_UP = 10
+"""Steps at the beginning of each training that are a phase of their own: allocators, kernels and caches settle."""
 
 
 @dataclass
@@ -172,7 +174,16 @@ class Bench:
         if loader is None:
             loader = self.loader() if main else self.loader(learner=learner, lr=strategy.lr(learner.card))
         seed_all(self.seed, self.stage, 2)
-        trace = fit(learner, loader, strategy, partial(self._after_step, self, learner, loader), self._grounds[self.stage].label)
+        with ExitStack() as warm_up:
+            if main:
+                warm_up.enter_context(self._phases.phase("warm-up"))
+
+            def after_step(step: int, trace: Trace) -> Sequence[Measurement] | None:
+                if step == WARM_UP:
+                    warm_up.close()
+                return self._after_step(self, learner, loader, step, trace)
+
+            trace = fit(learner, loader, strategy, after_step, self._grounds[self.stage].label)
         if main:
             self._watch.traces.append(trace)
         return trace

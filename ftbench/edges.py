@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from .measurement import Measurement, Span
+from .measurement import Measurement, Phase, Span
 from .meter import Meter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 
 class EdgeTeller(Meter):
@@ -29,6 +29,15 @@ class EdgeTeller(Meter):
     def stop(self) -> list[Measurement]:
         """Give nothing."""
         return []
+
+
+def phases_of(spans: Iterable[Span], until: float) -> list[Phase]:
+    """Add up the phases of a trial that can no longer tell of them; the one it died in goes on until then."""
+    seconds: dict[str, float] = {}
+    for span in spans:
+        end = until if span.end is None else span.end
+        seconds[span.phase] = seconds.get(span.phase, 0.0) + end - span.begin
+    return [Phase(name, spent) for name, spent in seconds.items()]
 
 
 def note_edge(spans: list[Span], event: Mapping[str, Any]) -> None:

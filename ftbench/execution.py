@@ -10,7 +10,6 @@ import traceback
 from contextlib import suppress
 from dataclasses import asdict, replace
 from functools import partial
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,35 +20,37 @@ from .augmented import Augmented
 from .bench import Bench, Ground
 from .classification import ClassificationTask
 from .computing import compute_as
+from .curves import curve_of
 from .edges import EdgeTeller
 from .encoding import Prepared, prepare_data
 from .errors import Diverged, NotApplicable
 from .fingerprint import environment
+from .finished import Finished
 from .measurement import Measurement
 from .meter import Trace, Watch
 from .phases import Phases
-from .record import Curve, Failure, Retention
+from .record import Failure, Retention
 from .seeding import seed_all
 from .sequence import sequence_measurements
 from .suite import Training, goes_by_validation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from .backbone import Backbone, Learner
     from .catalog import Catalog
     from .encoded import Encoded
+    from .finished import Step
     from .loading import Loader
     from .meter import Meter
     from .spec import Spec
     from .strategy import Strategy
     from .task import Scored, Task
-    from .trial import Trial
-
-CURVE_POINTS = 100
 
 
-def carry_out(spec: Spec, catalog: Catalog, folder: Path, emit: Callable[[Mapping[str, Any]], None]) -> dict[str, Any]:
+def carry_out(
+    spec: Spec, catalog: Catalog, folder: Path, emit: Callable[[Mapping[str, Any]], None], began: float | None = None
+) -> dict[str, Any]:
     """Carry out a trial; every exception becomes the trial's failure.
 
     Args:
@@ -57,14 +58,15 @@ def carry_out(spec: Spec, catalog: Catalog, folder: Path, emit: Callable[[Mappin
         catalog: what the plugins offer.
         folder: where predictions are written.
         emit: receives progress events.
+        began: when the trial's process did, by `time.monotonic()`; by default now.
 
     Returns:
-        The fields of the record that this process knows, as JSON values.
+        The fields of the record that this process knows, as JSON values, and `began` and `ended` by `time.monotonic()`.
     """
-    started = time.time()
+    started, began = time.time(), time.monotonic() if began is None else began
     execution: Execution | None = None
     try:
-        execution = Execution(spec, catalog, emit)
+        execution = Execution(spec, catalog, emit, began)
         found = execution.run(folder)
         status, failure = "ok", None
     except NotApplicable as error:
@@ -77,6 +79,8 @@ def carry_out(spec: Spec, catalog: Catalog, folder: Path, emit: Callable[[Mappin
         found, status = {}, "oom" if _is_out_of_memory(error) else "error"
         failure = Failure(kind, first_line, traceback.format_exc())
     if execution is not None:
+        if status not in ("ok", "not-applicable"):
+            found["measurements"] = [asdict(m) for m in execution.last_readings()]
         found = {**execution.partial(), **found}
     found["provenance"] = {
         **(execution.provenance() if execution else {}),
@@ -84,7 +88,12 @@ def carry_out(spec: Spec, catalog: Catalog, folder: Path, emit: Callable[[Mappin
         "started": started,
         "finished": time.time(),
     }
-    return {"status": status, "failure": asdict(failure) if failure else None, **found}
+    # Last of all, so that they are of the whole time.
+    ended = time.monotonic()
+    found["phases"] = (
+        [asdict(phase) for phase in execution.phases.list(ended)] if execution else [{"name": "start", "seconds": ended - began}]
+    )
+    return {"status": status, "failure": asdict(failure) if failure else None, "began": began, "ended": ended, **found}
 
 
 def _is_out_of_memory(error: Exception) -> bool:
@@ -96,7 +105,7 @@ def _is_out_of_memory(error: Exception) -> bool:
 class Execution:
     """One trial under way."""
 
-    def __init__(self, spec: Spec, catalog: Catalog, emit: Callable[[Mapping[str, Any]], None]) -> None:
+    def __init__(self, spec: Spec, catalog: Catalog, emit: Callable[[Mapping[str, Any]], None], began: float | None = None) -> None:
         import torch
 
         self.spec, self.trial, self.catalog, self.emit = spec, spec.trial, catalog, emit
@@ -105,10 +114,10 @@ class Execution:
         torch.use_deterministic_algorithms(mode=True, warn_only=True)
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # it has: torch sets it at run time
         torch.backends.cuda.matmul.allow_tf32 = False
-        self.watch = Watch(spec.device, os.getpid())
+        self.watch = Watch(spec.device, os.getpid(), profile=self.trial.profile, probing=self.trial.probe)
         built: list[Meter] = [catalog.build("meters", name, {}) for name in self.trial.meters]
         self.meters = [meter for meter in built if meter.where == "trial"]
-        self.phases = Phases(self.watch, [*self.meters, EdgeTeller(emit)], self._synchronise)
+        self.phases = Phases(self.watch, [*self.meters, EdgeTeller(emit)], self._synchronise, began)
         self.split_hashes: dict[str, str] = {}
         self.last_event = 0.0
 
@@ -130,6 +139,10 @@ class Execution:
         matrix, scored = self._stages(strategy, learner, tests, bench)
         with self.phases.phase("save"):
             _write_predictions(folder / "predictions.jsonl.gz", scored, {g.label: g.task for g in self.grounds})
+        with self.phases.phase("probe"):
+            finished = self._finished(learner, tests)
+            for meter in self.meters:
+                meter.examine(finished)
         measurements = [*self._scores(scored, matrix), *self._steps_made()]
         for meter in self.meters:
             measurements.extend(meter.stop())
@@ -276,6 +289,23 @@ class Execution:
             self.last_event = now
             self.emit({"event": "working"})
 
+    def _finished(self, learner: Learner, tests: Mapping[str, Encoded]) -> Finished:
+        def rehearse(take: Callable[[Iterator[Step]], None]) -> None:
+            from .timed_rehearsal import TimedRehearsal
+
+            trial = self.trial
+            backbone = self.catalog.build("backbones", trial.backbone.use, trial.backbone.options)
+            strategy = self.catalog.build("strategies", trial.strategy.use, trial.strategy.options)
+            TimedRehearsal(self.grounds, backbone, self.catalog, take, seed=trial.seed, device=self.spec.device).run(strategy)
+
+        ground = self.grounds[-1]
+
+        def synchronise() -> None:
+            self._synchronise()
+            self._give_a_sign()
+
+        return Finished(learner, ground.task, tests[ground.label], rehearse, synchronise)
+
     # -- what is left ------------------------------------------------------------------------------------------------------
 
     def _scores(self, scored: Mapping[str, Scored], matrix: list[list[float | None]]) -> list[Measurement]:
@@ -305,10 +335,18 @@ class Execution:
         """Give what is known even of a trial that failed."""
         grounds = getattr(self, "grounds", [])
         return {
-            "phases": [asdict(phase) for phase in self.phases.list()],
-            "curves": [asdict(_curve(trace, self.trial)) for trace in self.watch.traces],
+            "curves": [asdict(curve_of(trace, self.trial)) for trace in self.watch.traces],
             "classes": {ground.label: ground.task.classes for ground in grounds},
         }
+
+    def last_readings(self) -> list[Measurement]:
+        """Give what the meters of a trial that failed can still tell: such as the peak at which memory ran out."""
+        found: list[Measurement] = []
+        for meter in self.meters:
+            # A meter may have been cut short anywhere; the failure that matters is the trial's.
+            with suppress(Exception):
+                found.extend(meter.stop())
+        return found
 
     def provenance(self) -> dict[str, Any]:
         """Tell where data and weights come from, by the splits and orders that were really used."""
@@ -346,24 +384,6 @@ def _primary(scored: Scored, name: str) -> Measurement:
     return next(m for m in scored.measurements if m.name == name)
 
 
-def _curve(trace: Trace, trial: Trial) -> Curve:
-    batch = next((s.training["batch_size"] for s in trial.stages if s.task.label == trace.task), 1)
-    edges = sorted({round(edge) for edge in np.linspace(0, len(trace.task_losses), CURVE_POINTS + 1)})
-    seconds = np.cumsum(trace.seconds)
-    points = tuple(
-        {
-            "step": float(end),
-            "examples": float(end * batch),
-            "seconds": round(float(seconds[min(end, len(seconds)) - 1]), 4),
-            "task_loss": round(float(np.mean(trace.task_losses[begin:end])), 6),
-            "loss": round(float(np.mean(trace.losses[begin:end])), 6),
-        }
-        for begin, end in pairwise(edges)
-        if np.isfinite(trace.losses[begin:end]).all()
-    )
-    return Curve(trace.task, points, tuple(trace.validation), trace.planned, len(trace.task_losses), trace.kept, trace.skipped)
-
-
 def _write_predictions(path: Path, scored: Mapping[str, Scored], tasks: Mapping[str, Task]) -> None:
     """Write one JSON line per example, with the group it belongs to if it does; the same predictions give the same bytes."""
     with path.open("wb") as raw, gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as stream:
@@ -374,8 +394,8 @@ def _write_predictions(path: Path, scored: Mapping[str, Scored], tasks: Mapping[
                 stream.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
 
 
-def perform(folder: Path) -> None:
-    """Carry out the trial described in `folder/spec.json` and leave `folder/outcome.json`."""
+def perform(folder: Path, began: float | None = None) -> None:
+    """Carry out the trial described in `folder/spec.json`, under way since `began`, and leave `folder/outcome.json`."""
     from pydantic import TypeAdapter
 
     from .plugins import Plugins, Selection
@@ -390,7 +410,7 @@ def perform(folder: Path) -> None:
 
         emit({"event": "started"})
         catalog = Plugins.discover(Selection(spec.files, spec.without)).catalog()
-        outcome = carry_out(spec, catalog, folder, emit)
+        outcome = carry_out(spec, catalog, folder, emit, began)
     temporary = folder / "outcome.json.tmp"
     temporary.write_text(json.dumps(outcome, ensure_ascii=False, allow_nan=False), encoding="utf-8")
     temporary.replace(folder / "outcome.json")

@@ -2,25 +2,51 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_GROWING = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
+
 
 def quantity(value: float, unit: str) -> str:
-    """Write a number with its unit: shares as per cent, bytes as MiB or GiB, counts with k and M."""
-    if unit == "1":
-        return f"{100 * value:.1f} %"
-    if unit == "B":
-        return f"{value / 2**30:.2f} GiB" if value >= 2**30 else f"{value / 2**20:.1f} MiB"
-    if unit == "parameters":
-        return count(value)
-    if unit == "s":
-        return f"{value:.1f} s" if value < 600 else f"{value / 60:.0f} min"
-    if unit in ("J", "W", "Hz"):
-        return f"{value / 1e6:.0f} MHz" if unit == "Hz" else f"{value:.0f} {unit}"
+    """Write a number with its unit: shares as per cent, bytes as MiB or GiB, counts with k and M, short times in ms."""
+    write = _WRITERS.get(unit)
+    if write is not None:
+        return write(value)
     return f"{value:,.0f} {unit}" if value >= 100 else f"{value:.3g} {unit}"
+
+
+def _bytes(value: float) -> str:
+    return f"{value / 2**30:.2f} GiB" if value >= 2**30 else f"{value / 2**20:.1f} MiB"
+
+
+def _operations(value: float) -> str:
+    return f"{count(value)}FLOP" if value >= 1e3 else f"{value:.0f} FLOP"
+
+
+def _time(seconds: float) -> str:
+    if 0 < seconds < 0.1:
+        return f"{1e3 * seconds:.3g} ms"
+    return f"{seconds:.1f} s" if seconds < 600 else f"{seconds / 60:.0f} min"
 
 
 def count(value: float) -> str:
     """Write a count: 1,234 as `1.2 k`, 22,713,216 as `22.7 M`."""
-    for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+    for size, letter in _GROWING:
         if value >= size:
             return f"{value / size:.1f} {letter}"
     return f"{value:.0f}"
+
+
+_WRITERS: dict[str, Callable[[float], str]] = {
+    "1": lambda share: f"{100 * share:.1f} %",
+    "B": _bytes,
+    "parameters": count,
+    "s": _time,
+    "FLOP": _operations,
+    "Hz": lambda value: f"{value / 1e6:.0f} MHz",
+    "J": lambda value: f"{value:.0f} J",
+    "W": lambda value: f"{value:.0f} W",
+}

@@ -6,6 +6,8 @@ import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from .errors import RunError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -75,17 +77,41 @@ def _card_of(part: str) -> list[int]:
         return []
 
 
+@contextmanager
+def _there() -> Iterator[Any]:
+    """Give `pynvml` for a GPU that was there a moment ago.
+
+    Raises:
+        RunError: it no longer is.
+    """
+    import pynvml
+
+    try:
+        with nvml() as library:
+            yield library
+    except pynvml.NVMLError as error:
+        raise RunError(f"a GPU that was there can no longer be asked, NVML: {error}; run again when nvidia-smi answers") from None
+
+
 def gpu_uuid(index: int) -> str:
-    """Give the UUID of the GPU with NVML index `index`, which CUDA understands too."""
-    with nvml() as library:
+    """Give the UUID of the GPU with NVML index `index`, which CUDA understands too.
+
+    Raises:
+        RunError: it is gone.
+    """
+    with _there() as library:
         return _text(library.nvmlDeviceGetUUID(library.nvmlDeviceGetHandleByIndex(index)))
 
 
 def describe_gpu(index: int) -> dict[str, Any]:
-    """Describe a GPU: model, memory, driver's major version, power limit in watts; no serial number."""
+    """Describe a GPU: model, memory, driver's major version, power limit in watts; no serial number.
+
+    Raises:
+        RunError: it is gone.
+    """
     import pynvml
 
-    with nvml() as library:
+    with _there() as library:
         handle = library.nvmlDeviceGetHandleByIndex(index)
         described: dict[str, Any] = {
             "name": _text(library.nvmlDeviceGetName(handle)),

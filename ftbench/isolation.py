@@ -124,6 +124,7 @@ def _quiet_environment() -> Iterator[None]:
 
 def _enter(folder: str, variables: dict[str, str]) -> None:
     """Run in the child: cut every tie to the terminal, keep one to the runner's life, carry the trial out."""
+    began = time.monotonic()
     os.setsid()
     os.environ.update(variables)
     threading.Thread(target=_die_with_parent, daemon=True).start()
@@ -136,7 +137,7 @@ def _enter(folder: str, variables: dict[str, str]) -> None:
     from . import preload  # noqa: F401 - done already where a fork server did it
     from .execution import perform
 
-    perform(Path(folder))
+    perform(Path(folder), began)
     _flush()
     # No interpreter shutdown: threads a plugin left behind must not keep a finished trial alive.
     os._exit(0)

@@ -31,6 +31,8 @@ class Portion:
     """Its examples (or what else the task's loss is a mean of) over those of the whole optimizer step."""
     units: float
     """Real units in it; padding is not counted."""
+    padded: float
+    """Units of the padded batch, by the attention mask; as `units` where there is none."""
 
 
 class Loader:
@@ -67,12 +69,12 @@ class Loader:
     def portions(self, rows: NDArray[np.int64], epoch: int) -> list[Portion]:
         """Make the micro-batches of one optimizer step, which sees the examples at `rows`."""
         batches = [self.batch(part, epoch) for part in np.array_split(rows, self.training.accumulation) if len(part)]
-        terms = [self.task.terms(batch) for batch, _ in batches]
+        terms = [self.task.terms(batch) for batch, *_ in batches]
         total = max(1, sum(terms))
-        return [Portion(batch, own / total, units) for own, (batch, units) in zip(terms, batches, strict=True)]
+        return [Portion(batch, own / total, *units) for own, (batch, *units) in zip(terms, batches, strict=True)]
 
-    def batch(self, rows: NDArray[np.int64], epoch: int) -> tuple[dict[str, Tensor], float]:
-        """Make a batch of the examples at `rows` as they are in an epoch; gives it, on the device, and its units."""
+    def batch(self, rows: NDArray[np.int64], epoch: int) -> tuple[dict[str, Tensor], float, float]:
+        """Make a batch of the examples at `rows` as they are in an epoch; gives it, on the device, its real units and the padded."""
         import torch
 
         if self.augmented is None:
@@ -81,9 +83,11 @@ class Loader:
             changed = self.augmented.take(rows, seed=self.seed, epoch=epoch)
             batch, units = self.task.collate(changed, range(len(rows))), changed.units
         batch["rows"] = torch.from_numpy(rows)
+        real, mask = float(units.sum()), batch.get("attention_mask")
+        padded = real if mask is None else real * mask.numel() / max(1, int(mask.sum()))
         if str(self.device) != "cpu":
             batch = {name: tensor.to(self.device, non_blocking=True) for name, tensor in batch.items()}
-        return batch, float(units.sum())
+        return batch, real, padded
 
     def order_hash(self) -> str:
         """Hash the ids in the order in which they are seen."""

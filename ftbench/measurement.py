@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Direction = Literal["higher", "lower", "none"]
@@ -35,6 +35,13 @@ class Measurement:
         if (self.value is None) == (self.reason is None):
             message = f"measurement {self.name!r} needs a value or a reason, and not both"
             raise ValueError(message)
+
+
+def disturbed(measurement: Measurement, by: tuple[str, ...]) -> Measurement:
+    """Flag a reading of time, rate, power or energy with what disturbed the whole trial; give any other as it is."""
+    if not by or not (measurement.unit in {"s", "J", "W"} or measurement.unit.endswith("/s")):
+        return measurement
+    return replace(measurement, flags=tuple(dict.fromkeys((*measurement.flags, *by))))
 
 
 @dataclass(frozen=True)

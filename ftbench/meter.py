@@ -10,7 +10,8 @@ from .device import DeviceProbe, DeviceState
 
 if TYPE_CHECKING:
     from .backbone import Learner
-    from .measurement import Measurement, Phase, Span
+    from .finished import Finished
+    from .measurement import Measurement, Span
 
 
 @dataclass
@@ -29,6 +30,8 @@ class Trace:
     """Real units in the step's batch: padding is not counted."""
     seconds: list[float] = field(default_factory=list)
     """Wall time of the step; on a GPU exact only over a whole window."""
+    padded: list[float] = field(default_factory=list)
+    """Units of the step's batch, padding counted as if it were real."""
     waiting: list[float] = field(default_factory=list)
     """Seconds of the step spent making the batch."""
     validation: list[dict[str, float]] = field(default_factory=list)
@@ -57,8 +60,10 @@ class Watch:
     """The learner, once loaded; always None for a meter of the runner."""
     traces: list[Trace] = field(default_factory=list)
     """One per training loop, the main ones only."""
-    phases: list[Phase] = field(default_factory=list)
-    """Phases that have ended."""
+    profile: str = "normal"
+    """The measuring profile: `smoke`, `normal` or `publish`."""
+    probing: bool = True
+    """Whether what a trial was too short for may be measured once more after scoring, which takes time."""
     spans: list[Span] = field(default_factory=list)
     """For a meter of the runner: when phases began and ended, as the trial told it; the last may be open."""
     probe: DeviceProbe = field(default_factory=DeviceProbe)
@@ -82,6 +87,13 @@ class Meter(ABC):
 
     def leave(self, phase: str) -> None:
         """Note that a phase ended; the device is synchronised."""
+
+    def examine(self, finished: Finished) -> None:
+        """Measure what needs the finished trial: after scoring and saving, in a phase of its own, `probe`; not where a trial failed."""
+
+    def disturbances(self) -> tuple[str, ...]:
+        """Name what disturbed the trial as a whole, after `stop`, such as `throttled`: a flag of every reading of time, rate and energy."""
+        return ()
 
     @abstractmethod
     def stop(self) -> list[Measurement]:

@@ -12,17 +12,20 @@ from typing import TYPE_CHECKING, get_args
 
 from .device import DeviceProbe
 from .finding import Finding
+from .finished import Finished, Step
 from .measurement import Direction, Measurement
 from .meter import Trace, Watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from .backbone import Backbone
+    from .backbone import Backbone, Learner
+    from .encoded import Encoded
     from .meter import Meter
     from .task import Task
 
 STEPS = 12
+BATCH = 4
 PHYSICAL = re.compile(r"B|J|W|s|Hz|°C|.+/s")
 """Units of what a trial cannot have none of: a zero there is a reading that was not taken."""
 _NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
@@ -75,11 +78,9 @@ def _findings(
 
 def _watched(meter: Meter, backbone: Backbone, task: Task) -> tuple[list[Measurement], list[Measurement]]:
     """Let a meter watch a short training, and stop it twice."""
-    import torch
-
     from .phases import Phases
 
-    watch = Watch("cpu", os.getpid(), probe=DeviceProbe("no device is given to a meter that is checked"))
+    watch = Watch("cpu", os.getpid(), profile="smoke", probe=DeviceProbe("no device is given to a meter that is checked"))
     phases = Phases(watch, [meter] if meter.where == "trial" else [], lambda: None)
     meter.start(watch)
     with phases.phase("load"):
@@ -90,23 +91,37 @@ def _watched(meter: Meter, backbone: Backbone, task: Task) -> tuple[list[Measure
         if meter.where == "trial":
             watch.learner = learner
     with phases.phase("train"):
-        optimizer = torch.optim.SGD(learner.model.parameters(), lr=1e-3)
         trace = Trace("task", task.unit, planned=STEPS, trained={n: p.numel() for n, p in learner.named_parameters()})
+        steps = _steps(learner, task, encoded)
         for _ in range(STEPS):
             begun = time.perf_counter()
-            batch = {**task.collate(encoded, range(4)), "rows": torch.arange(4)}
-            loss = task.loss(learner.forward(batch), batch)
-            torch.autograd.backward(loss)
-            optimizer.step()
-            optimizer.zero_grad()
-            trace.losses.append(float(loss.detach()))
-            trace.task_losses.append(float(loss.detach()))
-            trace.units.append(4.0)
+            loss = next(steps)
+            trace.losses.append(loss)
+            trace.task_losses.append(loss)
+            trace.units.append(BATCH)
+            trace.padded.append(BATCH)
             trace.waiting.append(0.0)
             trace.seconds.append(time.perf_counter() - begun)
         if meter.where == "trial":
             watch.traces.append(trace)
+    if meter.where == "trial":
+        with phases.phase("probe"):
+            meter.examine(Finished(learner, task, encoded, lambda take: take(Step(BATCH, BATCH, 0.0) for _ in steps), lambda: None))
     return list(meter.stop()), list(meter.stop())
+
+
+def _steps(learner: Learner, task: Task, encoded: Encoded) -> Iterator[float]:
+    """Make plain training steps without end; gives their losses."""
+    import torch
+
+    optimizer = torch.optim.SGD(learner.model.parameters(), lr=1e-3)
+    batch = {**task.collate(encoded, range(BATCH)), "rows": torch.arange(BATCH)}
+    while True:
+        loss = task.loss(learner.forward(batch), batch)
+        torch.autograd.backward(loss)
+        optimizer.step()
+        optimizer.zero_grad()
+        yield float(loss.detach())
 
 
 def _idle(meter: Meter) -> list[Measurement]:

@@ -15,14 +15,17 @@ if TYPE_CHECKING:
 
 
 class Phases:
-    """Cuts the wall time of a trial. A phase begun inside another interrupts it."""
+    """Cuts the wall time of a trial. A phase begun inside another interrupts it.
 
-    def __init__(self, watch: Watch, meters: Sequence[Meter], synchronise: Callable[[], None]) -> None:
+    What comes before the first phase is `start`, what lies between phases and after them `other`.
+    """
+
+    def __init__(self, watch: Watch, meters: Sequence[Meter], synchronise: Callable[[], None], began: float | None = None) -> None:
         self.watch, self.meters, self.synchronise = watch, meters, synchronise
         self._open: list[str] = []
         self._seconds: dict[str, float] = {}
-        self._edge = time.perf_counter()
-        self.started = self._edge
+        self._edge = time.monotonic() if began is None else began
+        """The same clock in all processes, so that it may have begun before this one could look."""
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
@@ -37,8 +40,8 @@ class Phases:
 
     def _cut(self, entering: str | None) -> None:
         self.synchronise()
-        now = time.perf_counter()
-        leaving = self._open[-1] if self._open else "load"
+        now = time.monotonic()
+        leaving = self._current()
         self._seconds[leaving] = self._seconds.get(leaving, 0.0) + now - self._edge
         if self._open:
             for meter in self.meters:
@@ -49,6 +52,13 @@ class Phases:
         # The meters' own time is charged to the phase that begins.
         self._edge = now
 
-    def list(self) -> tuple[Phase, ...]:
-        """Give name and seconds of every phase, in the order of their first beginning; those never left are absent."""
-        return tuple(Phase(name, seconds) for name, seconds in self._seconds.items())
+    def _current(self) -> str:
+        if self._open:
+            return self._open[-1]
+        return "other" if self._seconds else "start"
+
+    def list(self, until: float) -> tuple[Phase, ...]:
+        """Give name and seconds of every phase up to a moment of `time.monotonic()`, in the order of their first beginning."""
+        current = self._current()
+        seconds = {**self._seconds, current: self._seconds.get(current, 0.0) + until - self._edge}
+        return tuple(Phase(name, spent) for name, spent in seconds.items())

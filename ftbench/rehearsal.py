@@ -197,9 +197,10 @@ class Rehearsal(Bench):
         encoded = self.encoded(split, learner=learner)
         rows = np.arange(self.training.eval_batch_size) % len(encoded)
         learner.eval()
+        with _disable_current_modes():
+            batch, *_ = self.loader(split, learner=learner).batch(rows, 0)
         with torch.no_grad():
-            batch = self._on_device(self.loader(split, learner=learner).batch(rows, 0)[0])
-            learner.forward(batch)
+            learner.forward(self._on_device(batch))
         return np.zeros((len(encoded), self.task.outputs), np.float32)
 
     def train(self, learner: Learner, strategy: Strategy, *, loader: Loader | None = None) -> Trace:

@@ -15,13 +15,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from .cost import cost_measurements
-from .edges import note_edge
+from .edges import note_edge, phases_of
 from .errors import UserError
 from .fetching import fetch, pins
 from .fingerprint import cache_folder, digest, environment
 from .gpu import visible_gpus
 from .isolation import Child, Isolation, wait_for_any
-from .measurement import Measurement
+from .measurement import Measurement, disturbed
 from .meter import Watch
 from .record import Failure, Record
 from .slots import open_slots
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from .trial import Foreseen, Trial
 
 POLL = 0.2
+WALL = "from the start of the trial's process to its end, nothing left out"
 
 
 @dataclass(frozen=True)
@@ -266,16 +267,21 @@ class _Run:
 
     def _finish(self, one: _Running) -> Record:
         one.child.sweep()
-        seconds_taken = time.monotonic() - one.child.started
+        now = time.monotonic()
+        seconds_taken = now - one.child.started
         self._read_events(one)
         measurements: list[Measurement] = []
+        disturbances: list[str] = []
         with _noted(one):
             for meter in one.meters if one.broken is None else ():
                 measurements += meter.stop()
+                disturbances += meter.disturbances()
         outcome = self._outcome(one)
+        _complete_phases(outcome, one, now)
         known = [*(Measurement(**m) for m in outcome.get("measurements", ())), *measurements]
+        known.append(Measurement("wall_time", seconds_taken, "s", "lower", method=WALL, scope="whole trial"))
         known += cost_measurements(self.suite.cost, seconds_taken, known)
-        outcome["measurements"] = [dataclasses.asdict(m) for m in known]
+        outcome["measurements"] = [dataclasses.asdict(disturbed(m, tuple(disturbances))) for m in known]
         if one.broken is not None and outcome["status"] == "ok":
             outcome |= {"status": "error", "failure": dataclasses.asdict(one.broken)}
         record = self._record(one.trial, outcome, self.store.attempts(one.trial.id, self.fingerprint))
@@ -316,6 +322,16 @@ class _Run:
         self.store.commit(record, predictions)
         self.plugins.trial_finished(trial, record)
         return record
+
+
+def _complete_phases(outcome: dict[str, Any], one: _Running, now: float) -> None:
+    """Add what the trial could not see of itself: its process being made and taken down; or, where it died, everything."""
+    phases = outcome.setdefault("phases", [])
+    if "ended" not in outcome:
+        phases += [dataclasses.asdict(phase) for phase in phases_of(one.watch.spans, now)]
+        return
+    phases[0]["seconds"] += max(0.0, outcome.pop("began") - one.child.started)
+    phases.append({"name": "exit", "seconds": now - outcome.pop("ended")})
 
 
 @contextmanager

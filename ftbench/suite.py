@@ -109,8 +109,11 @@ class Limits:
 class Measure:
     """What is measured beside the scores."""
 
-    meters: tuple[str, ...] = ("parameters", "time", "memory", "energy")
+    meters: tuple[str, ...] = ("parameters", "time", "latency", "memory", "energy")
     """Names of meters."""
+    probe: bool = True
+    """Whether the throughput of a training that was too short to settle is measured once more after scoring, on a discarded copy:
+    a quarter of a minute or more a trial; never in the profile `smoke`."""
 
 
 @dataclass(frozen=True)

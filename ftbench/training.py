@@ -94,6 +94,7 @@ class Loop:
             if not self.on_gpu or step + 1 == steps or (step + 1) % WINDOW == 0:
                 _settle(trace, self.pending, step)
             trace.units.append(sum(portion.units for portion in step_portions))
+            trace.padded.append(sum(portion.padded for portion in step_portions))
             trace.waiting.append(waited)
             trace.seconds.append(time.perf_counter() - started)
             scores = after_step(step + 1, trace)

@@ -81,6 +81,8 @@ class Trial:
     """Hash of the code of backbone, tasks and strategy."""
     not_applicable: str | None = None
     """Why the strategy cannot serve this cell; None where it can."""
+    probe: bool = True
+    """Whether meters may measure once more after scoring what the training was too short for."""
 
     @cached_property
     def cell(self) -> str:
@@ -332,6 +334,7 @@ class _Planner:
             threads=self.suite.machine.threads,
             profile=self.suite.profile,
             meters=self.suite.measure.meters,
+            probe=self.suite.measure.probe,
             code=self.codes[classes],
             not_applicable=self._reason(target, backbone, strategy),
         )

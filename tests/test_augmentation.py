@@ -12,6 +12,7 @@ from ftbench.trial import plan
 SUITE = """
 name = "x"
 seeds = [0]
+profile = "smoke"
 [training]
 epochs = 1
 [[backbone]]

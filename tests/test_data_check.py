@@ -232,7 +232,7 @@ def test_the_command_tells_a_line_each_and_strict_runs_nothing(ftbench, tmp_path
     with (tmp_path / "data.csv").open("w", newline="") as stream:
         csv.writer(stream).writerows([("text", "label"), *rows])
     suite = '[[backbone]]\nuse = "minilm"\n[[task]]\nuse = "text-classification"\ndata = "data.csv"\n[[strategy]]\nuse = "none"\n'
-    (tmp_path / "s.toml").write_text('name = "s"\nseeds = [0]\n[training]\nepochs = 1\n' + suite)
+    (tmp_path / "s.toml").write_text('name = "s"\nseeds = [0]\nprofile = "smoke"\n[training]\nepochs = 1\n' + suite)
     told = ftbench("data", "check", "s.toml", check=0).stdout
     assert "warning 1 × input empty: data-80; there is nothing to learn from: remove these rows" in told
     assert ftbench("data", "check", "s.toml", "--strict").returncode == 2

@@ -53,7 +53,7 @@ def test_an_outcome_makes_a_record(carried, tmp_path):
     edges = [(event["event"], event["phase"], event["at"]) for event in events if event["event"] in ("enter", "leave")]
     assert [at for *_, at in edges] == sorted(at for *_, at in edges)
     assert [phase for kind, phase, _ in edges if kind == "enter"][:3] == ["load", "prepare", "train"]
-    assert edges[-1][:2] == ("leave", "save")
+    assert edges[-1][:2] == ("leave", "probe")
     with gzip.open(tmp_path / "predictions.jsonl.gz", "rt") as stream:
         lines = [json.loads(line) for line in stream]
     assert len(lines) == 60
@@ -79,7 +79,10 @@ def test_an_exception_becomes_the_trials_failure_and_what_was_known_is_kept(how,
     assert outcome["failure"]["message"].startswith(message)
     assert "load" in {phase["name"] for phase in outcome["phases"]}
     assert outcome["provenance"]["splits"]
-    assert "measurements" not in outcome
+    told = {m["name"]: m["value"] for m in outcome["measurements"]}
+    assert "accuracy" not in told, "a trial that failed has no score"
+    assert told["train_time"] > 0
+    assert told["peak_host_memory"] is None or told["peak_host_memory"] > 0
 
 
 def test_a_strategy_that_turns_out_not_to_apply_is_no_failure(carried):

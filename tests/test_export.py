@@ -24,6 +24,7 @@ AUTO = {"text": "SequenceClassification", "vision": "ImageClassification", "spee
 HEAD = """
 name = "exported"
 seeds = [0]
+profile = "smoke"
 [training]
 steps = 4
 batch_size = 8

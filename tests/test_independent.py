@@ -10,6 +10,7 @@ SEEDS = (0, 1, 2)
 SUITE = """
 name = "same"
 seeds = [0, 1, 2]
+profile = "smoke"
 [training]
 epochs = 3
 batch_size = 16

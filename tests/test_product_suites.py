@@ -114,7 +114,9 @@ def test_it_is_valid_where_nothing_was_downloaded(name, hub_cache, ftbench):
 def test_it_runs_on_a_stand_in(name, tmp_path, hub_cache, ftbench):
     text = stand_in(name, tmp_path, hub_cache)
     # Two steps and one seed are enough to see that everything fits together.
-    text = re.sub(r"^epochs = .*", "steps = 8", re.sub(r"^seeds = .*", "seeds = [0]", text, flags=re.MULTILINE), flags=re.MULTILINE)
+    text = re.sub(
+        r"^epochs = .*", "steps = 8", re.sub(r"^seeds = .*", "seeds = [0]\nprofile = 'smoke'", text, flags=re.MULTILINE), flags=re.MULTILINE
+    )
     text = re.sub(r"^batch_size = .*", "batch_size = 8", text, flags=re.MULTILINE)
     (tmp_path / "s.toml").write_text(text + "\n[machine]\nthreads = 1\n")
     done = ftbench("run", "s.toml", check=0)

@@ -57,7 +57,11 @@ def test_a_run_leaves_a_record_predictions_and_reports(finished):
 def test_phases_leave_nothing_of_the_wall_time_out(finished):
     for record in records(finished[1]).values():
         wall = record.measurement("wall_time").value
-        assert sum(phase.seconds for phase in record.phases) == pytest.approx(wall, rel=0.02, abs=0.02)
+        names = [phase.name for phase in record.phases]
+        assert names[:3] == ["start", "load", "other"]
+        assert {"prepare", "warm-up", "train", "validate", "finish", "evaluate", "save", "probe", "exit"} <= set(names)
+        # Two clocks: the trial's own, and the runner's, which sees the process from its start to its end.
+        assert sum(phase.seconds for phase in record.phases) == pytest.approx(wall, rel=0.01)
 
 
 def test_splits_and_order_are_the_same_for_every_strategy_and_test_items_for_every_seed(finished):
@@ -231,6 +235,7 @@ def test_a_sequence_yields_its_matrix_and_the_untrained_model_forgets_nothing(ft
     suite.write_text("""
 name = "sequence"
 seeds = [0]
+profile = "smoke"
 [training]
 steps = 20
 batch_size = 8

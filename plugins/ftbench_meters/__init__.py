@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from ftbench import Meter, hookimpl
 
 from .energy import DeviceMeter
+from .latency import LatencyMeter
 from .memory import MemoryMeter
 from .parameters import ParameterMeter
 from .time import TimeMeter
@@ -13,4 +14,10 @@ from .time import TimeMeter
 @hookimpl
 def ftbench_meters() -> Mapping[str, type[Meter]]:
     """Offer what this package has."""
-    return {"parameters": ParameterMeter, "time": TimeMeter, "memory": MemoryMeter, "energy": DeviceMeter}
+    return {
+        "parameters": ParameterMeter,
+        "time": TimeMeter,
+        "latency": LatencyMeter,
+        "memory": MemoryMeter,
+        "energy": DeviceMeter,
+    }

@@ -57,6 +57,10 @@ class DeviceMeter(Meter):
             *self._of_itself(),
         ]
 
+    def disturbances(self) -> tuple[str, ...]:
+        """Tell of clocks held down, and of others on the device."""
+        return tuple(flag for flag in self._flags if flag != "starved sampler")
+
     def _common_flags(self) -> tuple[str, ...]:
         sampler, found = self._sampler, []
         if sampler.missed > STARVED * (sampler.missed + sampler.ticks):

@@ -12,7 +12,7 @@ from .processes import inherited, peak_of_tree, reset_peak
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_TRAINING = ("train", "teacher", "fisher", "features")
+_TRAINING = ("warm-up", "train", "teacher", "fisher", "features")
 _NO_ALLOCATOR = "no device allocator on a CPU"
 
 
@@ -74,7 +74,9 @@ class MemoryMeter(Meter):
         peak = max((self._host.get(phase, 0) for phase in _TRAINING), default=0)
         if not peak:
             return Measurement(name, None, "B", "lower", scope="train", reason="nothing was trained")
-        return Measurement(name, float(max(0, peak - self._inherited)), "B", "lower", method=method, scope="train")
+        if peak <= self._inherited:
+            return Measurement(name, None, "B", "lower", scope="train", reason="the process gave back more than it took")
+        return Measurement(name, float(peak - self._inherited), "B", "lower", method=method, scope="train")
 
     def _allocator_peak(self, name: str, peaks: Mapping[str, int], method: str) -> Measurement:
         if not self._on_gpu:

@@ -1,68 +1,172 @@
-"""Wall time by phase, and throughput in real units with the warm-up left out."""
+"""Training time, and throughput in real units once a training has settled."""
 
 from __future__ import annotations
 
+import math
 import time
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING
 
 import numpy as np
 from ftbench import Measurement, Meter, Trace, Watch
 
-WARM_UP = 10
-WINDOW = 20
+from .steady import WARM_UP_STEPS, WINDOW_SECONDS, WINDOW_STEPS, SteadyState, Stretch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from ftbench import Direction, Finished, Step
+    from numpy.typing import NDArray
+
+GPU_STEPS = 20
+"""Steps after which the training loop waits for a GPU: in between, its clock tells nothing."""
+LONGEST_PROBE = 180.0
+"""Seconds after which a probe makes do with the windows it has."""
+SHORT = "short window"
+HIGHER: Direction = "higher"
+LOWER: Direction = "lower"
+_TRAINING = ("warm-up", "train")
 
 
 class TimeMeter(Meter):
-    """Reads the clock at phase edges and the steps of the main training loops."""
+    """Reads the clock at phase edges and the steps of the main training loops.
+
+    Where those are too few, a discarded copy is trained on after scoring; in the profile `smoke` it is not.
+    """
+
+    clock: Callable[[], float] = staticmethod(time.perf_counter)
 
     def start(self, watch: Watch) -> None:
         """Start the clock."""
         self._watch = watch
-        self._began = time.perf_counter()
         self._seconds: dict[str, float] = {}
-        self._edge = self._began
+        self._edge = self.clock()
+        self._probed: SteadyState | None = None
+        self._refusal: str | None = None
 
     def enter(self, phase: str) -> None:
         """Note the edge."""
-        self._edge = time.perf_counter()
+        self._edge = self.clock()
 
     def leave(self, phase: str) -> None:
         """Add up the phase."""
-        self._seconds[phase] = self._seconds.get(phase, 0.0) + time.perf_counter() - self._edge
+        self._seconds[phase] = self._seconds.get(phase, 0.0) + self.clock() - self._edge
+
+    def examine(self, finished: Finished) -> None:
+        """Train a discarded copy until its throughput is known, where the training itself was too short for that."""
+        watch = self._watch
+        if watch.profile == "smoke" or not watch.probing or not watch.traces or self._of_training().enough:
+            return
+        try:
+            finished.train(lambda steps: self._probe(steps, finished.synchronise))
+        except Exception as error:  # noqa: BLE001 - a trial is not lost because it could not be measured once more
+            self._probed = None
+            self._refusal = f"probe failed: {type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
 
     def stop(self) -> list[Measurement]:
-        """Give wall time, training time and throughput."""
-        wall = time.perf_counter() - self._began
-        train = self._seconds.get("train", 0.0)
+        """Give training time and throughput."""
+        train = sum(self._seconds.get(phase, 0.0) for phase in _TRAINING)
+        method = "phases warm-up and train: no loading, evaluation, teacher or Fisher"
+        return [Measurement("train_time", train, "s", "lower", method=method, scope="train"), *self._throughput().measurements()]
+
+    def _probe(self, steps: Iterator[Step], synchronise: Callable[[], None]) -> None:
+        state, count = SteadyState(), WARM_UP_STEPS
+        synchronise()
+        while not state.enough and state.seconds < LONGEST_PROBE:
+            begun = self.clock()
+            made = list(islice(steps, count))
+            synchronise()
+            seconds = self.clock() - begun
+            state.feed(_stretch(seconds, ((step.units, step.padded, step.waiting) for step in made)))
+            # One look at the device a window.
+            count = max(WINDOW_STEPS, math.ceil(WINDOW_SECONDS * len(made) / seconds))
+        self._probed = state
+
+    def _of_training(self) -> SteadyState:
+        return settled(self._watch.traces[-1], on_gpu=self._on_gpu)
+
+    @property
+    def _on_gpu(self) -> bool:
+        return self._watch.device.startswith("cuda")
+
+    def _throughput(self) -> Throughput:
+        if not self._watch.traces:
+            return Throughput(reason="nothing was trained")
+        trace, state = self._watch.traces[-1], self._of_training()
+        if state.enough:
+            return Throughput.of_windows(state, trace.unit, "the training itself")
+        if self._probed is not None and self._probed.windows:
+            return Throughput.of_windows(self._probed, trace.unit, "a probe after scoring, on a discarded copy")
+        return Throughput.of_steps(trace, on_gpu=self._on_gpu, refusal=self._refusal)
+
+
+@dataclass(frozen=True)
+class Throughput:
+    """How fast a training was, window by window."""
+
+    windows: tuple[Stretch, ...] = ()
+    unit: str = "1"
+    method: str = ""
+    flags: tuple[str, ...] = ()
+    reason: str | None = None
+    """Why there are no windows."""
+
+    @classmethod
+    def of_windows(cls, state: SteadyState, unit: str, where: str) -> Throughput:
+        """Take the windows of a steady state."""
+        flags = [*(["never steady"] if state.never_steady else []), *([] if state.enough else [SHORT])]
+        windows = f"{len(state.windows)} windows of at least {WINDOW_STEPS} steps and {WINDOW_SECONDS:g} s"
+        return cls(tuple(state.windows), unit, f"over {windows} of {where}, warm-up left out", tuple(flags))
+
+    @classmethod
+    def of_steps(cls, trace: Trace, *, on_gpu: bool, refusal: str | None = None) -> Throughput:
+        """Make do with the steps after the tenth: one by one, on a GPU in stretches of 20 after the first."""
+        stretches = list(_stretches(trace, on_gpu=on_gpu))
+        kept = tuple(stretches[1:] if on_gpu else stretches[WARM_UP_STEPS:])
+        if not kept:
+            return cls(reason=f"only {len(trace.seconds)} steps: all of them are warm-up")
+        which = f"the stretches of {GPU_STEPS} steps after the first" if on_gpu else f"the steps after the {WARM_UP_STEPS}th"
+        return cls(kept, trace.unit, f"over {which}", (SHORT, *([refusal] if refusal else [])))
+
+    def measurements(self) -> list[Measurement]:
+        """Give the median rate, its spread over the windows, the rate with padding, and the share of waiting for data."""
+        rates = np.array([window.rate for window in self.windows])
+        padded = [window.padded / window.seconds for window in self.windows]
+        waiting = [window.waiting / window.seconds for window in self.windows]
+        real = "padding not counted"
         return [
-            Measurement("wall_time", wall, "s", "lower", method="from the trial's first phase to its last, nothing left out"),
-            Measurement("train_time", train, "s", "lower", method="phase train: no loading, evaluation, teacher or Fisher", scope="train"),
-            *(throughput(trace, on_gpu=self._watch.device.startswith("cuda")) for trace in self._watch.traces[:1]),
-            *([] if self._watch.traces else [_absent("nothing was trained")]),
+            self._reading("throughput", rates, f"median {self.method}; {real}"),
+            self._reading("throughput_p10", rates, f"10th percentile {self.method}; {real}", quantile=0.1),
+            self._reading("throughput_p90", rates, f"90th percentile {self.method}; {real}", quantile=0.9),
+            self._reading("padded_throughput", padded, f"median {self.method}; padding counted as if it were real"),
+            self._reading("waiting_share", waiting, f"median {self.method}; share of the time in which the next batch was made"),
         ]
 
-
-def throughput(trace: Trace, *, on_gpu: bool) -> Measurement:
-    """Give real units a second of one training loop.
-
-    On a CPU the median over the steps after the tenth; on a GPU, whose steps end before its work does, the median over
-    windows of 20 steps after the first, each waited for.
-    """
-    units, seconds = np.array(trace.units), np.array(trace.seconds)
-    flags = ["short window"] if seconds[WARM_UP:].sum() < 10 else []
-    if on_gpu:
-        edges = range(WINDOW, len(seconds) - WINDOW + 1, WINDOW)
-        rates = [units[e : e + WINDOW].sum() / seconds[e : e + WINDOW].sum() for e in edges]
-        method = f"median over windows of {WINDOW} steps after the first"
-    else:
-        rates = list(units[WARM_UP:] / seconds[WARM_UP:])
-        method = f"median over the steps after the {WARM_UP}th"
-    if not rates:
-        return _absent(f"only {len(seconds)} steps: all of them are warm-up")
-    return Measurement(
-        "throughput", float(np.median(rates)), f"{trace.unit}/s", "higher", method=f"{method}; padding not counted",
-        scope="train", flags=tuple(flags),
-    )  # fmt: skip
+    def _reading(self, name: str, values: Sequence[float] | NDArray[np.float64], method: str, quantile: float = 0.5) -> Measurement:
+        is_share = name == "waiting_share"
+        unit, direction = ("1", LOWER) if is_share else (f"{self.unit}/s", HIGHER)
+        if self.reason is not None:
+            return Measurement(name, None, unit, direction, scope="train", reason=self.reason)
+        return Measurement(name, float(np.quantile(values, quantile)), unit, direction, method=method, scope="train", flags=self.flags)
 
 
-def _absent(reason: str) -> Measurement:
-    return Measurement("throughput", None, "1/s", "higher", scope="train", reason=reason)
+def settled(trace: Trace, *, on_gpu: bool) -> SteadyState:
+    """Look for a steady state in a training loop's own steps."""
+    state = SteadyState()
+    for stretch in _stretches(trace, on_gpu=on_gpu):
+        state.feed(stretch)
+    return state
+
+
+def _stretches(trace: Trace, *, on_gpu: bool) -> Iterator[Stretch]:
+    """Cut a loop's steps where its clock is exact."""
+    size = GPU_STEPS if on_gpu else 1
+    for begin in range(0, len(trace.seconds) - size + 1, size):
+        part = slice(begin, begin + size)
+        yield _stretch(sum(trace.seconds[part]), zip(trace.units[part], trace.padded[part], trace.waiting[part], strict=True))
+
+
+def _stretch(seconds: float, steps: Iterable[tuple[float, float, float]]) -> Stretch:
+    units, padded, waiting = np.array(list(steps)).reshape(-1, 3).T
+    return Stretch(len(units), seconds, float(units.sum()), float(padded.sum()), float(waiting.sum()))

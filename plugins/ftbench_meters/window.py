@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from .sampler import Series
 
-TRAINING = ("train", "teacher", "fisher", "features")
+TRAINING = ("warm-up", "train", "teacher", "fisher", "features")
 """Phases a strategy's training consists of: what it prepares itself with is charged to it, evaluation is not."""
 
 
@@ -32,13 +32,14 @@ class Window:
         return sum(end - begin for begin, end in self.stretches)
 
     def values(self, series: Series) -> NDArray[np.float64]:
-        """Give the readings taken inside; where a stretch is shorter than a period, the next reading, or the last."""
+        """Give the readings taken inside; where none was, because the stretches are shorter than a period, the next after them."""
         times, values = _arrays(series)
         inside = np.zeros(len(times), bool)
         for begin, end in self.stretches:
-            first = min(int(np.searchsorted(times, begin, "left")), len(times) - 1)
-            last = int(np.searchsorted(times, end, "right"))
-            inside[first : max(last, first + 1)] = True
+            inside[np.searchsorted(times, begin, "left") : np.searchsorted(times, end, "right")] = True
+        if not inside.any():
+            for begin, _ in self.stretches:
+                inside[min(int(np.searchsorted(times, begin, "left")), len(times) - 1)] = True
         return values[inside]
 
     def growth(self, series: Series) -> float:

@@ -149,7 +149,7 @@ class Distillation(Strategy):
             kept: Tensor = self._answers[batch["rows"]]
             return kept
         if self._reader is not None:
-            batch, _ = self._reader.batch(batch["rows"].cpu().numpy(), self._epoch)
+            batch, *_ = self._reader.batch(batch["rows"].cpu().numpy(), self._epoch)
         logits: Tensor = self._teacher.forward(batch).logits
         return logits
 

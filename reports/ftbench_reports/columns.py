@@ -27,6 +27,8 @@ _COSTS = (
     Column("peak_host_memory", "peak host memory"),
     Column("peak_allocated_memory", "peak device memory"),
     Column("throughput", "throughput"),
+    Column("latency_batch_1_p50", "latency, 1 example"),
+    Column("inference_throughput", "inference"),
     Column("train_time", "training time"),
     Column("wall_time", "wall time"),
     Column("energy", "energy"),

@@ -20,7 +20,7 @@ def told(name, otherwise=""):
 def on_the_cpu(carry_out):
     """Register with the card as CUDA would, by process id, and train on the CPU."""
 
-    def carry_out_there(spec, catalog, folder, emit):
+    def carry_out_there(spec, catalog, folder, emit, began=None):
         card = os.environ["CUDA_VISIBLE_DEVICES"].rpartition("-")[2]
         assert os.environ["CUDA_DEVICE_ORDER"] == "PCI_BUS_ID"
         own = STATE / card / "processes" / str(os.getpid())
@@ -30,7 +30,7 @@ def on_the_cpu(carry_out):
 
         def emit_and_act(event):
             emit(event)
-            if event.get("phase") == "train" and event["event"] == "enter":
+            if event.get("phase") == "warm-up" and event["event"] == "enter":
                 own.write_text(str((1000 + 1000 * int(card)) * MIB))
                 time.sleep(float(told("seconds", "0.5")))
                 if told("vanish"):
@@ -43,7 +43,7 @@ def on_the_cpu(carry_out):
                 own.write_text(str(7000 * MIB))
                 time.sleep(0.2)
 
-        return carry_out(dataclasses.replace(spec, device="cpu"), catalog, folder, emit_and_act)
+        return carry_out(dataclasses.replace(spec, device="cpu"), catalog, folder, emit_and_act, began)
 
     return carry_out_there
 

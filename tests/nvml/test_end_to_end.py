@@ -179,6 +179,9 @@ def test_throttling_flags_the_trial(trials, cards, monkeypatch):
     assert reading(record, "throttled_share").value == 1
     assert reading(record, "throttled_share").flags == ("throttled: thermal slowdown",)
     assert "throttled" in reading(record, "mean_power").flags
+    assert "throttled" in reading(record, "train_time").flags, "whoever measured it"
+    assert "throttled" in reading(record, "wall_time").flags
+    assert "throttled" not in reading(record, "accuracy").flags
 
 
 def test_a_stranger_on_the_card_is_told_and_memory_is_still_the_trials(trials, cards, monkeypatch):

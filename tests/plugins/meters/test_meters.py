@@ -6,10 +6,8 @@ import sys
 from types import SimpleNamespace
 
 import pytest
-from ftbench import Trace, visible_gpus
+from ftbench import RunError, visible_gpus
 from ftbench.gpu import describe_gpu, gpu_uuid
-
-from ftbench_meters.time import throughput
 
 
 class NVMLError(Exception):
@@ -94,20 +92,6 @@ def test_no_driver_is_a_normal_case(nvml):
     assert visible_gpus() == []
 
 
-def test_throughput_is_the_median_rate_after_the_tenth_step():
-    trace = Trace("t", "tokens", units=[10.0] * 10 + [20.0] * 5, seconds=[5.0] * 10 + [2.0, 2.0, 2.0, 4.0, 1.0])
-    reading = throughput(trace, on_gpu=False)
-    assert (reading.value, reading.unit) == (10.0, "tokens/s")
-    trace = Trace("t", "images", units=[10.0] * 60, seconds=[100.0] * 20 + [1.0] * 20 + [2.0] * 20)
-    assert throughput(trace, on_gpu=True).value == 7.5
-
-
-def test_ten_steps_are_all_warm_up():
-    reading = throughput(Trace("t", "tokens", units=[1.0] * 10, seconds=[1.0] * 10), on_gpu=False)
-    assert reading.value is None
-    assert reading.reason == "only 10 steps: all of them are warm-up"
-
-
 HOST = """
 import json
 from ftbench import Watch
@@ -137,3 +121,12 @@ def test_host_memory_counts_the_training_phase_only():
     assert 35 * 2**20 < value < 100 * 2**20
     assert peaks["evaluate"] > peaks["train"]
     assert device == "no device allocator on a CPU"
+
+
+def test_a_card_that_has_gone_is_named_in_one_line(nvml):
+    nvml(nvmlInit="Driver Not Loaded")
+    with pytest.raises(RunError, match="no longer be asked, NVML: Driver Not Loaded; run again when nvidia-smi answers"):
+        gpu_uuid(0)
+    nvml(nvmlDeviceGetName="GPU is lost")
+    with pytest.raises(RunError, match="GPU is lost"):
+        describe_gpu(0)

@@ -96,7 +96,7 @@ def test_accumulation_changes_nothing(name, catalog, ready):
 def suite(catalog, tmp_path, model_folder, task, strategies, kind="bert", extra=""):
     write, options = TASKS[task]
     lines = "".join(f"{name} = {json.dumps(value)}\n" for name, value in options.items())
-    text = f'name = "s"\nseeds = [0]\n[training]\nsteps = 1\n[[backbone]]\nuse = "transformers"\npath = "{model_folder(kind)}"\n'
+    text = f'name = "s"\nseeds = [0]\nprofile = "smoke"\n[training]\nsteps = 1\n[[backbone]]\nuse = "transformers"\npath = "{model_folder(kind)}"\n'
     text += f'[[task]]\nuse = "{task}"\ndata = "{write(tmp_path)}"\n{lines}{extra}' + "".join(
         f'[[strategy]]\nuse = "{s}"\n' for s in strategies
     )

@@ -27,7 +27,7 @@ LEARNT = {
 def learnt(tmp_path_factory, model_folder):
     """Run one suite of full fine-tuning on all of them; gives where a task's record lies."""
     folder = tmp_path_factory.mktemp("answers")
-    text = 'name = "answers"\nseeds = [0]\n[training]\nsteps = 120\nbatch_size = 16\nlr = 5e-3\n[machine]\nthreads = 1\n'
+    text = 'name = "answers"\nseeds = [0]\nprofile = "smoke"\n[training]\nsteps = 120\nbatch_size = 16\nlr = 5e-3\n[machine]\nthreads = 1\n'
     text += f'[[backbone]]\nuse = "transformers"\npath = "{model_folder("bert")}"\n[[strategy]]\nuse = "full"\n'
     for use, (write, options) in TEXT_TASKS.items():
         lines = "".join(f"{name} = {json.dumps(value)}\n" for name, value in options.items())

@@ -168,7 +168,7 @@ def test_eight_words_are_learnt_by_heart_and_read_back_by_transformers(tmp_path,
     for split in ("train", "validation", "test"):
         manifest(tmp_path / "d", [(file.resolve(), word) for file, word in rows], f"{split}.csv")
     (tmp_path / "s.toml").write_text(
-        'name = "s"\nseeds = [0]\n[training]\nsteps = 150\nbatch_size = 8\nlr = 1e-3\n[machine]\nthreads = 1\n'
+        'name = "s"\nseeds = [0]\nprofile = "smoke"\n[training]\nsteps = 150\nbatch_size = 8\nlr = 1e-3\n[machine]\nthreads = 1\n'
         '[[backbone]]\nuse = "tiny-wav2vec2"\n[[task]]\nuse = "speech-recognition"\n'
         f'data = "{tmp_path / "d"}"\n[[strategy]]\nuse = "full"\n'
     )

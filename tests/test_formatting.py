@@ -1,0 +1,31 @@
+"""Numbers as people read them."""
+
+import pytest
+from ftbench import count, quantity
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "written"),
+    [
+        (0.876, "1", "87.6 %"),
+        (3 * 2**20, "B", "3.0 MiB"),
+        (3 * 2**30, "B", "3.00 GiB"),
+        (22_713_216, "parameters", "22.7 M"),
+        (0.00879, "s", "8.79 ms"),
+        (0.0, "s", "0.0 s"),
+        (12.34, "s", "12.3 s"),
+        (1200, "s", "20 min"),
+        (1.5e9, "FLOP", "1.5 GFLOP"),
+        (12, "FLOP", "12 FLOP"),
+        (1.41e9, "Hz", "1410 MHz"),
+        (99.6, "W", "100 W"),
+        (1234.5, "tokens/s", "1,234 tokens/s"),
+        (1.2345, "tokens/s", "1.23 tokens/s"),
+    ],
+)
+def test_a_quantity_is_written_in_the_unit_people_use(value, unit, written):
+    assert quantity(value, unit) == written
+
+
+def test_counts_go_up_to_tera():
+    assert [count(value) for value in (999, 1e3, 1e6, 1e9, 1e12)] == ["999", "1.0 k", "1.0 M", "1.0 G", "1.0 T"]
