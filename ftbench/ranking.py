@@ -105,7 +105,7 @@ def rank_over_tasks(targets: Sequence[Target]) -> Ranking:
     cells = {target.label: _runs(target) for target in tasks}
     strategies = list(dict.fromkeys(name for runs in cells.values() for name in runs))
     labels, names = _complete([target.label for target in tasks], strategies, cells)
-    blocks = {label: block for label in labels if (block := _block([cells[label][name] for name in names])) is not None}
+    blocks = {label: block for label in labels if names and (block := _block([cells[label][name] for name in names])) is not None}
     if len(blocks) < 2 or len(names) < 2:
         what = "tasks" if len(blocks) < 2 else "strategies"
         return Ranking(reason=f"No ranking over tasks: it needs two {what} that have scores in common.", of=len(tasks))

@@ -72,7 +72,7 @@ def test_groups_give_the_cluster_robust_error_of_statsmodels():
     assert crossed(joined).error == pytest.approx(stats.sem(joined[0]))
 
 
-@settings(max_examples=30)
+@settings(deadline=None, max_examples=30)
 @given(st.integers(2, 5), st.integers(2, 30), st.integers(0, 1000))
 def test_every_item_a_group_of_its_own_changes_nothing(seeds, items, seed):
     scores = crossed_scores(np.random.default_rng(seed), seeds=seeds, items=items)

@@ -17,7 +17,7 @@ def left_out(score, *columns):
     return [count * whole - (count - 1) * score(*(np.delete(column, row, axis=0) for column in columns)) for row in range(count)]
 
 
-@settings(max_examples=40)
+@settings(deadline=None, max_examples=40)
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(1, 9)), min_size=2, max_size=20))
 def test_a_word_error_rate(transcripts):
     errors, words = (np.array(column) for column in zip(*transcripts, strict=True))

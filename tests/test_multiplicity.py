@@ -22,7 +22,7 @@ def test_holm_never_lowers_a_p_value_and_keeps_the_order(p_values):
     assert all(found[i] <= found[j] for i in range(len(p_values)) for j in range(len(p_values)) if p_values[i] < p_values[j])
 
 
-@settings(max_examples=25)
+@settings(deadline=None, max_examples=25)
 @given(_p_values)
 def test_holm_and_benjamini_hochberg_are_those_of_statsmodels(p_values):
     assert holm(p_values) == pytest.approx(multitest.multipletests(p_values, method="holm")[1], abs=1e-9)

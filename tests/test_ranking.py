@@ -73,7 +73,8 @@ def test_a_failed_seed_is_left_out_for_all():
 
 
 def test_one_task_or_one_strategy_has_no_ranking():
-    for records in (run(1), run(3, strategies=("a",)), []):
+    failed = [record("a", seed, 0.0, status="error", target=f"t{task}") for task in range(2) for seed in range(2)]
+    for records in (run(1), run(3, strategies=("a",)), [], failed):
         found = ranking(records)
         assert found.entries == ()
         assert found.reason.startswith("No ranking over tasks")

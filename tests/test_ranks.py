@@ -20,7 +20,7 @@ def test_the_highest_score_has_rank_one_and_rounding_is_no_difference():
     assert ranks(np.array([0.1 + 0.2, 0.3])).tolist() == [1.5, 1.5]
 
 
-@settings(max_examples=30)
+@settings(deadline=None, max_examples=30)
 @given(st.integers(0, 10_000), st.integers(3, 12), st.integers(3, 7), st.sampled_from([1, 12]))
 def test_friedman_is_scipys_also_with_ties(seed, tasks, strategies, digits):
     table = scores(seed, tasks, strategies, digits)

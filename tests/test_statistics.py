@@ -11,6 +11,7 @@ from scipy import stats
 _scores = st.lists(st.floats(0, 1), min_size=2, max_size=12)
 
 
+@settings(deadline=None)
 @given(_scores)
 def test_an_interval_is_scipys(values):
     found = estimate(values)
@@ -35,6 +36,7 @@ def test_no_values_and_values_that_are_no_numbers_are_refused():
         paired([1.0], [1.0, 2.0])
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=3, max_size=10))
 def test_a_paired_test_is_scipys(pairs):
     first, second = (np.array(side) for side in zip(*pairs, strict=True))
@@ -73,6 +75,7 @@ def test_the_margin_decides_what_is_equivalent():
     assert paired(first, second, 0.03).margin == 0.03
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(-1, 1), min_size=2, max_size=12), st.floats(0.001, 0.4))
 def test_one_sided_bounds_are_scipys(differences, alpha):
     if np.std(differences) < 1e-9:
@@ -87,7 +90,7 @@ def test_one_seed_bounds_nothing():
     assert (lower_bound([0.1]), upper_bound([0.1])) == (-np.inf, np.inf)
 
 
-@settings(max_examples=15)
+@settings(deadline=None, max_examples=15)
 @given(st.lists(st.integers(-1000, 1000).map(lambda items: items / 1000), min_size=6, max_size=8))
 def test_a_sign_flip_permutation_is_scipys(differences):
     expected = stats.permutation_test((np.array(differences),), np.sum, permutation_type="samples", n_resamples=np.inf, vectorized=False)

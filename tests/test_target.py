@@ -6,8 +6,13 @@ import numpy as np
 import pytest
 from ftbench import Measurement, summarise
 from ftbench.items import Items
+from ftbench.recommendation import Limit, recommend
 from ftbench.suite import Statistics
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from ftbench_reports.markdown import MarkdownReport
+from ftbench_reports.page import render
 from tests.reports.test_page import record
 
 
@@ -117,6 +122,28 @@ def test_sentences_tell_what_holds_on_new_items():
     (leader, *_) = many.contenders
     assert leader.quantities["accuracy"].new_items.low < leader.quantities["accuracy"].estimate.low
     assert leader.quantities["throughput"].new_items is None
+
+
+_outcome = st.one_of(st.none(), st.sampled_from(["oom", "error", "not-applicable"]), st.sampled_from([0.0, 0.5, 0.9, 1.0]))
+
+
+@settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.dictionaries(st.tuples(st.sampled_from("abc"), st.sampled_from(["x", "y"]), st.integers(0, 3)), _outcome, min_size=1))
+def test_whatever_is_missing_a_run_is_summed_up_and_shown(tmp_path, outcomes):
+    records = []
+    for (name, target, seed), outcome in outcomes.items():
+        status = outcome if isinstance(outcome, str) else "ok"
+        one = record(name, seed, outcome if isinstance(outcome, float) else 0.0, target=target, status=status)
+        if outcome is None:
+            kept = [replace(m, value=None, reason="undefined") if m.name == "accuracy" else m for m in one.measurements]
+            one = replace(one, measurements=tuple(kept))
+        records.append(one)
+    summary = summarise(records)
+    assert render(summary)
+    assert MarkdownReport().write(summary, tmp_path).read_text()
+    assert recommend(summary, [Limit(("accuracy",), 0.5, at_least=True)])
+    few = [c for t in summary.targets for c in t.comparisons if c.difference.estimate.n < 3]
+    assert not any(c.apart for c in few)
 
 
 def test_equivalence_is_said_with_its_margin():
