@@ -110,10 +110,17 @@ def _differing(pairs: Iterable[tuple[Mapping[Any, Any], Mapping[Any, Any]]], nam
                 values[field][0][first] = None
                 values[field][1][second] = None
     order = {name: number for number, name in enumerate(names)}
-    found = [Difference(field, ", ".join(first), ", ".join(second)) for field, (first, second) in values.items()]
+    found = [Difference(field, _listed(first), _listed(second)) for field, (first, second) in values.items()]
     return sorted(found, key=lambda one: (order[one.part], one.field))
 
 
+def _listed(values: Iterable[str]) -> str:
+    """Join values, a few of them where there are many."""
+    found = list(values)
+    return ", ".join(found if len(found) <= _FEW else [*found[:_FEW], f"and {len(found) - _FEW} more"])
+
+
+_FEW = 4
 _MISSING = object()
 
 

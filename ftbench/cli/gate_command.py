@@ -24,11 +24,19 @@ if TYPE_CHECKING:
 @click.command(name="gate")
 @click.argument("run", metavar="RUN|SUITE", type=click.Path())
 @click.option("--baseline", metavar="BASE", type=click.Path(), help="The run directory or bundle it is held against.")
-@click.option("--run", "suite", metavar="SUITE", type=click.Path(), help="Run SUITE on more of the baseline's seeds where RUN has too few.")
+@click.option(
+    "--run",
+    "suite",
+    metavar="SUITE",
+    type=click.Path(),
+    help="Run SUITE where RUN is not there yet, and on more of the baseline's seeds where it has too few.",
+)
 @click.option(
     "--plugin", metavar="FILE", type=click.Path(), help="Run SUITE with this plugin, a file or folder, next to its state at --base."
 )
 @click.option("--base", "revision", metavar="GITREF", help="The git revision --plugin is held against, such as origin/main.")
+@click.option("--calibrate", is_flag=True, help="Hold RUN against itself, seed against seed: its noise, and how often that is an alarm.")
+@click.option("--repetitions", metavar="N", type=click.IntRange(min=1), help="With --calibrate and --run: as many seeds as N gates take.")
 @runs_option
 @click.option("--junit", metavar="FILE", type=click.Path(dir_okay=False), help="Write JUnit XML.")
 @click.option("--markdown", metavar="FILE", type=click.Path(dir_okay=False), help="Write Markdown for a pull request.")
@@ -61,6 +69,9 @@ def command(ctx: click.Context, /, run: str, **options: Any) -> None:
     suite = run if options["plugin"] is not None else options["suite"]
     try:
         _check_options(options)
+        if options["calibrate"]:
+            _calibrate(Setting.of(ctx), Path(run), options["suite"], options["repetitions"])
+            return
         gated = replace(_gated(Setting.of(ctx), run, options), strict=options["strict"])
         outputs.tell(gated, suite)
     except UserError as error:
@@ -71,17 +82,28 @@ def command(ctx: click.Context, /, run: str, **options: Any) -> None:
 
 def _check_options(options: Mapping[str, Any]) -> None:
     """Refuse options that do not go together."""
-    if options["plugin"] is None:
+    if options["calibrate"]:
+        _refuse(options, ("plugin", "revision", "baseline", "accept", "allowed", "junit", "markdown"), "--calibrate")
+        if (options["repetitions"] is None) != (options["suite"] is None):
+            raise UserError("--repetitions and --run go together: the suite is run on as many seeds as they take")
+    elif options["repetitions"] is not None:
+        raise UserError("--repetitions goes with --calibrate")
+    elif options["plugin"] is None:
         if options["revision"] is not None:
             raise UserError("--base goes with --plugin; a run is held against --baseline")
         if options["baseline"] is None:
             raise UserError("give a baseline with --baseline, a run directory or a bundle; or a plugin with --plugin and --base")
-        return
-    for name in ("baseline", "suite", "accept"):
-        if options[name] is not None:
-            raise UserError(f"--{name.replace('suite', 'run')} does not go with --plugin")
-    if options["revision"] is None:
-        raise UserError("--plugin needs --base, the git revision it is held against")
+    else:
+        _refuse(options, ("baseline", "suite", "accept", "allowed"), "--plugin")
+        if options["revision"] is None:
+            raise UserError("--plugin needs --base, the git revision it is held against")
+
+
+def _refuse(options: Mapping[str, Any], names: Sequence[str], beside: str) -> None:
+    shown = {"suite": "run", "revision": "base", "allowed": "allow-drift"}
+    for name in names:
+        if options[name]:
+            raise UserError(f"--{shown.get(name, name)} does not go with {beside}")
 
 
 def _gated(setting: Setting, run: str, options: Mapping[str, Any]) -> Gated:
@@ -89,6 +111,32 @@ def _gated(setting: Setting, run: str, options: Mapping[str, Any]) -> Gated:
         return _plugin(setting, Path(run), Path(options["plugin"]), options["revision"], Path(options["runs"]))
     gated = _against(setting, Path(run), Path(options["baseline"]), options["suite"], tuple(options["allowed"]))
     return _accepted(gated, Path(options["baseline"]), options["accept"]) if options["accept"] is not None else gated
+
+
+def _calibrate(setting: Setting, run: Path, suite: str | None, repetitions: int | None) -> None:
+    """Measure the noise of a run, of as many seeds as are asked for."""
+    from ..calibration import calibrate, seeds_for, write_calibration
+    from ..record_set import read_record_set
+
+    if not run.is_dir() and suite is None:
+        raise UserError(f"{run}: not a run directory; what is measured is written there")
+    gate = None
+    if suite is not None and repetitions is not None:
+        parsed = setting.suite(suite)
+        if run.name != parsed.name:
+            raise UserError(f"--run {suite}: the suite {parsed.name!r} leaves its records in a folder of that name, not in {run}")
+        gate = parsed.gate
+        _run_suite(setting, replace(parsed, seeds=tuple(range(seeds_for(repetitions, gate)))), run.parent)
+    records = read_record_set(run)
+    found = calibrate(records, gate or records.gate)
+    for target, metrics in found.noise.items():
+        for metric, noise in metrics.items():
+            each = ", ".join(f"{label} {deviation:.4f}" for label, deviation in noise.strategies.items())
+            click.echo(
+                f"{target}: {metric}: s_d {noise.s_d:.4f} over {noise.n} pairs ({noise.pairing}; {each}), {noise.alarms} alarms in {noise.gates} gates"
+            )
+    click.echo(f"{found.alarms} of {found.gates} gates raised an alarm with no change at all")
+    click.echo(str(write_calibration(found, run)))
 
 
 def _plugin(setting: Setting, suite: Path, plugin: Path, revision: str, runs: Path) -> Gated:
@@ -138,8 +186,9 @@ def _against(setting: Setting, run: Path, baseline: Path, suite: str | None, all
     from ..more_seeds import wanted
     from ..record_set import read_record_set
 
-    base, head = read_record_set(baseline), read_record_set(run)
-    parsed = _suite_of(setting, suite, head, run) if suite is not None else None
+    base = read_record_set(baseline)
+    parsed = _suite_of(setting, suite, run) if suite is not None else None
+    head = read_record_set(run)
     gate: Gate = parsed.gate if parsed is not None else head.gate
     checks = hold(head, base, gate, allowed)
     while parsed is not None:
@@ -154,13 +203,25 @@ def _against(setting: Setting, run: Path, baseline: Path, suite: str | None, all
     return Gated(str(run), str(baseline), head.suite, tuple(checks))
 
 
-def _suite_of(setting: Setting, suite: str, head: RecordSet, run: Path) -> Suite:
+def _suite_of(setting: Setting, suite: str, run: Path) -> Suite:
+    """Read the suite of a run directory; it is run first where it never was."""
     parsed = setting.suite(suite)
-    if parsed.name != head.suite or run.name != parsed.name or not run.is_dir():
+    if run.name != parsed.name or (run.exists() and not run.is_dir()):
         raise UserError(
             f"--run {suite}: the suite {parsed.name!r} leaves its records in a folder of that name, and {run} is not its run directory"
         )
+    if not run.exists():
+        _run_suite(setting, parsed, run.parent)
     return parsed
+
+
+def _run_suite(setting: Setting, suite: Suite, runs: Path) -> None:
+    from ..progress import ConsoleProgress
+    from ..running import run_suite
+
+    setting.plugins.register(ConsoleProgress(), "console-progress")
+    if run_suite(suite, setting.plugins, setting.selection, runs, partial(click.echo, err=True)).interrupted:
+        raise click.Abort
 
 
 def _run_more(setting: Setting, suite: Suite, head: RecordSet, more: set[tuple[Place, int]], *, order: Sequence[int], runs: Path) -> None:
