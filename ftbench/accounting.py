@@ -104,6 +104,8 @@ def account(
     Raises:
         NotApplicable: the strategy cannot serve the backbone, or decides by values that fake tensors do not have.
     """
+    # A module first imported while tensors are looked at would have its own counted, and keep fake ones for good.
+    import peft  # noqa: F401
     from torch._subclasses.fake_tensor import DataDependentOutputException, DynamicOutputShapeException
 
     from .rehearsal import Rehearsal
