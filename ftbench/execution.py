@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .accounted import account_once
 from .augmentable import Augmentable, prepare_augmentations
 from .augmented import Augmented
 from .bench import Bench, Ground
@@ -37,6 +38,7 @@ from .suite import Training, goes_by_validation
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from .accounting import Accounting
     from .backbone import Backbone, Learner
     from .catalog import Catalog
     from .encoded import Encoded
@@ -304,7 +306,11 @@ class Execution:
             self._synchronise()
             self._give_a_sign()
 
-        return Finished(learner, ground.task, tests[ground.label], rehearse, synchronise)
+        return Finished(learner, ground.task, tests[ground.label], rehearse, synchronise, account=self._account)
+
+    def _account(self) -> Accounting:
+        with self.phases.phase("accounting"):
+            return account_once(self.trial, self.catalog, Path(self.spec.cache), [ground.open["train"] for ground in self.grounds])
 
     # -- what is left ------------------------------------------------------------------------------------------------------
 
