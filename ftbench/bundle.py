@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from .errors import RunError
 from .fingerprint import read_sha256
+from .predictions import PREDICTIONS
 from .store import record_files
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ SCHEMA = "ftbench.bundle/1"
 MANIFEST = "manifest.json"
 BESIDE = ("suite.lock.toml", "plan.json", "accepted.json", "calibration.json")
 """Files of a run directory that travel with its records."""
-PREDICTIONS = "predictions.jsonl.gz"
 MIB = 2**20
 LARGEST: Mapping[str, int] = {"record.json": 16 * MIB, PREDICTIONS: 256 * MIB, MANIFEST: 64 * MIB}
 """Bytes a file may have, by its name; others 16 MiB."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import os
 import time
@@ -30,6 +29,7 @@ from .finished import Finished
 from .measurement import Measurement
 from .meter import Trace, Watch
 from .phases import Phases
+from .predictions import PREDICTIONS, write_predictions
 from .record import Failure, Retention
 from .seeding import seed_all
 from .sequence import sequence_measurements
@@ -140,7 +140,7 @@ class Execution:
         strategy: Strategy = self.catalog.build("strategies", self.trial.strategy.use, self.trial.strategy.options)
         matrix, scored = self._stages(strategy, learner, tests, bench)
         with self.phases.phase("save"):
-            _write_predictions(folder / "predictions.jsonl.gz", scored, {g.label: g.task for g in self.grounds})
+            write_predictions(folder / PREDICTIONS, scored, {g.label: g.task for g in self.grounds})
         with self.phases.phase("probe"):
             finished = self._finished(learner, tests)
             for meter in self.meters:
@@ -388,16 +388,6 @@ def _visible(data: Prepared) -> dict[str, Encoded]:
 
 def _primary(scored: Scored, name: str) -> Measurement:
     return next(m for m in scored.measurements if m.name == name)
-
-
-def _write_predictions(path: Path, scored: Mapping[str, Scored], tasks: Mapping[str, Task]) -> None:
-    """Write one JSON line per example, with the group it belongs to if it does; the same predictions give the same bytes."""
-    with path.open("wb") as raw, gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as stream:
-        for label, one in scored.items():
-            groups = tasks[label].groups([prediction["id"] for prediction in one.predictions]) or [None] * len(one.predictions)
-            for prediction, group in zip(one.predictions, groups, strict=True):
-                line = {"task": label, **prediction, **({} if group is None else {"group": group})}
-                stream.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
 
 
 def perform(folder: Path, began: float | None = None) -> None:

@@ -23,6 +23,7 @@ from .gpu import visible_gpus
 from .isolation import Child, Isolation, wait_for_any
 from .measurement import Measurement, disturbed
 from .meter import Watch
+from .predictions import PREDICTIONS
 from .record import Failure, Record
 from .slots import open_slots
 from .spec import Spec
@@ -327,7 +328,7 @@ class _Run:
         record = self._record(one.trial, outcome, self.store.attempts(one.trial.id, self.fingerprint))
         if record.status == "cancelled":
             return record
-        return self._commit(one.trial, record, one.child.folder / "predictions.jsonl.gz")
+        return self._commit(one.trial, record, one.child.folder / PREDICTIONS)
 
     def _outcome(self, one: _Running) -> dict[str, Any]:
         """Read what the child left, or classify how it died."""

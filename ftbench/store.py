@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .errors import RunError
+from .predictions import PREDICTIONS
 from .record import Record
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ class Store:
         folder = self.trial_folder(record.id, record.environment)
         folder.mkdir(parents=True, exist_ok=True)
         if predictions is not None and predictions.exists():
-            predictions.replace(folder / "predictions.jsonl.gz")
+            predictions.replace(folder / PREDICTIONS)
         write_whole(folder / "record.json", record.to_json())
 
     def lock_suite(self, table: dict[str, Any], trials: Mapping[str, Sequence[str | int]], environment: str) -> None:

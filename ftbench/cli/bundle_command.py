@@ -15,7 +15,8 @@ def command(run: str, output: str) -> None:
 
     It is a zip file with the SHA-256 of everything in it; `compare` and `gate` read it wherever they read a run directory.
     """
-    from ..bundle import PREDICTIONS, pack
+    from ..bundle import pack
+    from ..predictions import PREDICTIONS
 
     names = pack(Path(run), Path(output))
     records = sum(name.endswith("record.json") for name in names)
