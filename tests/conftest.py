@@ -24,8 +24,21 @@ def pytest_addoption(parser):
     parser.addoption("--benchmarks", action="store_true", help="run the benchmarks too")
 
 
+SPEECH = {"wav2vec2", "hubert", "whisper", "audio-spectrogram-transformer", "tiny-wav2vec2"}
+SECOND_LOOKS = {"test_combine", "test_traps", "test_peft_family", "test_prompt", "test_testing"}
+"""Modules whose tests on networks of speech, the slowest, wait for `make test-thorough`: `test_every_strategy` runs on all networks."""
+
+
+def _waits(item):
+    parameters = getattr(item, "callspec", None)
+    names = {value for value in parameters.params.values() if isinstance(value, str)} if parameters else set()
+    return item.path.stem in SECOND_LOOKS and bool(names & SPEECH)
+
+
 def pytest_collection_modifyitems(config, items):
     for item in items:
+        if _waits(item):
+            item.add_marker(pytest.mark.thorough)
         if "benchmarks" in item.path.parts and not config.getoption("--benchmarks"):
             item.add_marker(pytest.mark.skip(reason="a benchmark: `make benchmarks`"))
 
