@@ -11,8 +11,6 @@ import numpy as np
 from .statistics import CONFIDENCE, t_quantile, t_tail
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Sequence
-
     from numpy.typing import NDArray
 
 
@@ -75,7 +73,7 @@ def crossed(scores: NDArray[np.float64], largest: float = 0.0) -> Crossed:
     return Crossed(mean, seeds, items, math.sqrt(max(variance, least)), df)
 
 
-def clustered(scores: NDArray[np.float64], groups: Sequence[Hashable]) -> NDArray[np.float64]:
+def clustered(scores: NDArray[np.float64], groups: NDArray[np.int64]) -> NDArray[np.float64]:
     """Join items that belong together, so that `crossed` takes whole groups for what is drawn at random.
 
     A group's score in a seed is m + C/N·Σ(score − m) over its items, m the seed's mean, C the groups, N the items: their mean is m,
@@ -83,14 +81,14 @@ def clustered(scores: NDArray[np.float64], groups: Sequence[Hashable]) -> NDArra
 
     Args:
         scores: shape [seeds, items].
-        groups: what each item belongs to, shape [items].
+        groups: what each item belongs to, numbered, shape [items].
 
     Returns:
-        Scores of groups, shape [seeds, groups], in the order in which groups first occur.
+        Scores of groups, shape [seeds, groups], in the order of their numbers.
     """
-    places = {group: place for place, group in enumerate(dict.fromkeys(groups))}
-    member = np.zeros((len(groups), len(places)))
-    member[np.arange(len(groups)), [places[group] for group in groups]] = 1
+    names, places = np.unique(groups, return_inverse=True)
     means = scores.mean(1, keepdims=True)
-    joined: NDArray[np.float64] = means + len(places) / len(groups) * ((scores - means) @ member)
+    summed = np.zeros((len(names), len(scores)))
+    np.add.at(summed, places, (scores - means).T)
+    joined: NDArray[np.float64] = means + len(names) / len(places) * summed.T
     return joined

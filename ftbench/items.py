@@ -7,7 +7,7 @@ import hashlib
 import json
 import math
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,7 +29,10 @@ COUNTED = ("accuracy", "exact_match")
 """Scores that are the share of examples whose prediction is their label, where an example says nothing else of them."""
 
 
-@dataclass(frozen=True)
+_NO_GROUPS = np.zeros(0, np.int64)
+
+
+@dataclass(frozen=True, eq=False)
 class Items:
     """What each test item adds to one trial's score: the mean over items is the score."""
 
@@ -39,8 +42,8 @@ class Items:
     """Hash of the items' ids in their order: equal for trials that were tested on the same items."""
     values: NDArray[np.float64]
     """Shape [items]."""
-    groups: tuple[str, ...] = ()
-    """What each item belongs to, such as a speaker; empty where every item stands for itself."""
+    groups: NDArray[np.int64] = field(default_factory=_NO_GROUPS.copy)
+    """What each item belongs to, such as a speaker, numbered, shape [items]; empty where every item stands for itself."""
     largest: float = 1.0
     """The largest score of an item, 1 for shares; 0 where there is none that is known."""
 
@@ -87,8 +90,9 @@ def read_items(path: Path, record: Record) -> Items | str:
     joined = np.concatenate([score + count / (len(parts) * len(values)) * (values - value) for values, value in parts])
     names = "\n".join(f"{task}\0{line['id']}" for task, examples in by_task.items() for line in examples)
     grouped = any("group" in line for line in lines)
-    groups = tuple(f"{task}\0{_group(line)}" for task, examples in by_task.items() for line in examples)
-    return Items(record.primary, hashlib.sha256(names.encode()).hexdigest()[:16], joined, groups if grouped else (), largest)
+    groups = [f"{task}\0{_group(line)}" for task, examples in by_task.items() for line in examples]
+    numbered = np.unique(groups, return_inverse=True)[1] if grouped else _NO_GROUPS
+    return Items(record.primary, hashlib.sha256(names.encode()).hexdigest()[:16], joined, numbered, largest)
 
 
 def _group(line: Mapping[str, Any]) -> str:
@@ -130,14 +134,16 @@ def over_items(trials: Sequence[Items], less: Sequence[Items] = ()) -> tuple[Cro
     scores = np.stack([one.values for one in trials])
     if less:
         scores = scores - np.stack([one.values for one in less])
-    items, groups = scores.shape[1], next((one.groups for one in both if one.groups), ())
-    if groups:
+    items, groups = scores.shape[1], next((one.groups for one in both if one.groups.size), _NO_GROUPS)
+    if groups.size:
         scores = clustered(scores, groups)
     if min(scores.shape) < 2:
         return (
-            f"{'one group of items' if groups else 'one item'} tells nothing of others" if scores.shape[0] > 1 else "one seed has no noise"
+            f"{'one group of items' if groups.size else 'one item'} tells nothing of others"
+            if scores.shape[0] > 1
+            else "one seed has no noise"
         )
-    return crossed(scores, both[0].largest), items, scores.shape[1] if groups else None
+    return crossed(scores, both[0].largest), items, scores.shape[1] if groups.size else None
 
 
 def on_new_items(found: Difference, first: Sequence[Items], second: Sequence[Items], *, lower: bool) -> NewItems | str:

@@ -30,7 +30,7 @@ def contenders(found, groups=()):
             label=f"strategy-{place}", strategy=f"strategy-{place}", backbone="b", statuses={"ok": len(scores)},
             quantities={"accuracy": Quantity("accuracy", "1", "higher", "", estimate(scores.mean(1)), None, (), dict(enumerate(scores.mean(1))))},
             by_task={}, lr=None, learning={}, confusion={}, phases={},
-            items={seed: Items("accuracy", "the same", row, tuple(groups)) for seed, row in enumerate(scores)},
+            items={seed: Items("accuracy", "the same", row, np.asarray(groups, int)) for seed, row in enumerate(scores)},
         )
         for place, scores in enumerate(found)
     ]  # fmt: skip

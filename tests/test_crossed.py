@@ -65,7 +65,7 @@ def test_groups_give_the_cluster_robust_error_of_statsmodels():
     groups = np.repeat(np.arange(12), rng.integers(1, 9, 12))
     scores = rng.normal(size=12)[groups] + rng.normal(size=len(groups))
     model = sm.OLS(scores, np.ones_like(scores)).fit(cov_type="cluster", cov_kwds={"groups": groups})
-    joined = clustered(np.stack([scores, scores]), groups.tolist())
+    joined = clustered(np.stack([scores, scores]), groups)
     assert joined.shape == (2, 12)
     assert joined[0].mean() == pytest.approx(scores.mean())
     assert stats.sem(joined[0]) == pytest.approx(model.bse[0], rel=1e-4)  # statsmodels multiplies by (n - 1)/(n - 1)
@@ -76,4 +76,4 @@ def test_groups_give_the_cluster_robust_error_of_statsmodels():
 @given(st.integers(2, 5), st.integers(2, 30), st.integers(0, 1000))
 def test_every_item_a_group_of_its_own_changes_nothing(seeds, items, seed):
     scores = crossed_scores(np.random.default_rng(seed), seeds=seeds, items=items)
-    assert clustered(scores, list(range(items))) == pytest.approx(scores)
+    assert clustered(scores, np.arange(items)) == pytest.approx(scores)

@@ -72,7 +72,7 @@ def test_items_of_the_same_speaker_count_as_one(count, record_property):
     by_speaker = by_item = 0
     for _ in range(count):
         scores = crossed_scores(rng, seeds=5, items=300, of_items=0.2) + rng.normal(0, 0.2, 25)[groups]
-        over_items, over_groups = crossed(scores), crossed(clustered(scores, groups.tolist()))
+        over_items, over_groups = crossed(scores), crossed(clustered(scores, groups))
         by_item += abs(over_items.mean) <= over_items.half_width()
         by_speaker += abs(over_groups.mean) <= over_groups.half_width()
     record_property("speakers", by_speaker / count)

@@ -7,6 +7,7 @@ from ftbench.statistics import sign_flip
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
+from statsmodels.stats.weightstats import ttost_paired
 
 _scores = st.lists(st.floats(0, 1), min_size=2, max_size=12)
 
@@ -73,6 +74,15 @@ def test_the_margin_decides_what_is_equivalent():
     assert paired(first, second, 0.005).verdict == "better"
     assert paired(first, second, 0.03).verdict == "equivalent"
     assert paired(first, second, 0.03).margin == 0.03
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_equivalence_is_statsmodels_two_one_sided_tests(seed):
+    rng = np.random.default_rng(seed)
+    first = rng.normal(0.8, 0.02, 5)
+    second = first + rng.normal(0, 0.006, 5)
+    p = ttost_paired(second, first, -0.01, 0.01)[0]
+    assert (paired(first.tolist(), second.tolist(), 0.01).verdict == "equivalent") == (p < 0.05)
 
 
 @settings(deadline=None)
