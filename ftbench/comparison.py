@@ -13,7 +13,7 @@ from .errors import NotComparable, RunError
 from .measurement import disturbances
 from .multiplicity import adjusted
 from .statistics import ALPHA, MARGIN, Estimate, estimate, paired
-from .tiers import EXACT, needed, tier_of
+from .tiers import needed, tier_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -166,7 +166,8 @@ def _refuse_unlike(pairings: Sequence[Pairing], asked: Asked) -> None:
     found: dict[Difference, None] = {}
     for pairing in pairings:
         for name in asked.metrics or _primaries(pairing):
-            found |= dict.fromkeys(without(differences(pairing[2], needed(name)), asked.allowed))
+            reading = next((m for pair in pairing[2] for record in pair if (m := record.measurement(name)) is not None), None)
+            found |= dict.fromkeys(without(differences(pairing[2], needed(name, reading)), asked.allowed))
     if found:
         lines = [f"not comparable: {one}" for one in found]
         raise NotComparable(*lines[:-1], f"{lines[-1]}; `--allow-drift FIELD` compares all the same")
@@ -196,7 +197,7 @@ def _row(place: Place, against: str, readings: Sequence[Reading], asked: Asked) 
         place, against, known.name, known.unit, _scale(known, first + second), seeds, float(np.mean(first)), float(np.mean(second)), None,
         "not comparable", None, None,
     )  # fmt: skip
-    unlike = without(differences((pair for pair, _, _ in readings), needed(known.name)), asked.allowed)
+    unlike = without(differences((pair for pair, _, _ in readings), needed(known.name, known)), asked.allowed)
     if unlike:
         return replace(row, reason="; ".join(map(str, unlike)))
     lower = known.direction == "lower"
@@ -213,9 +214,10 @@ def _row(place: Place, against: str, readings: Sequence[Reading], asked: Asked) 
 
 
 def _scale(known: Measurement, values: Sequence[float]) -> Scale:
-    if tier_of(known.name) == "exact":
+    tier = tier_of(known.name, known)
+    if tier == "exact":
         return "exact"
-    return "points" if tier_of(known.name) == "quality" or min(values) <= 0 else "ratio"
+    return "points" if tier == "quality" or min(values) <= 0 else "ratio"
 
 
 def _exact(row: Row, first: Sequence[float], second: Sequence[float], *, lower: bool) -> Row:
@@ -235,7 +237,7 @@ def _as_shares(logs: Estimate) -> Estimate:
 def _corrected(rows: Sequence[Row]) -> list[Row]:
     """Correct p-values over the rows of each metric (Holm), and take back the claims that do not outlast it."""
     found = list(rows)
-    for metric in dict.fromkeys(row.metric for row in rows if row.metric not in EXACT):
+    for metric in dict.fromkeys(row.metric for row in rows if row.scale != "exact"):
         p = adjusted({number: row.p for number, row in enumerate(rows) if row.metric == metric})
         for number, corrected in p.items():
             row = rows[number]

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from .comparability import Part
+    from .measurement import Measurement
     from .record import Record
 
 Tier = Literal["exact", "trace", "quality", "memory", "speed"]
@@ -36,14 +37,26 @@ EXACT: Mapping[str, tuple[Part, ...]] = {
 }
 """Held to equality, and the parts that must be equal for that; of these, those that neither side has are left out."""
 
+BESIDE: Mapping[str, tuple[Part, ...]] = {
+    "pretrained_parameters": _COUNTS,
+    "stored_bytes": _COUNTS,
+    "flops_per_example": _ACCOUNTED,
+    "peak_parameter_bytes": _ACCOUNTED,
+    "peak_gradient_bytes": _ACCOUNTED,
+    "peak_optimizer_bytes": _ACCOUNTED,
+    "peak_activation_bytes": _ACCOUNTED,
+    "peak_extra_bytes": _ACCOUNTED,
+}
+"""As exact as those, and follow from them or are parts of them: compared, and not held once more."""
+
 MEMORY: tuple[str, ...] = ("peak_allocated_memory",)
 """Live bytes by an allocator's own count; never what it reserved, nor what a whole device held."""
 
 SPEED: tuple[str, ...] = ("throughput",)
 """Held only where both sides ran in one job, trial by trial in turn."""
 
-COSTS: tuple[str, ...] = (*SPEED, *MEMORY, "train_time", "wall_time", "peak_host_memory", "peak_device_memory", "energy")
-"""What depends on the machine and on what else it does."""
+_SCORED = ("test", "")
+_OF_MACHINES = ("s", "B", "J", "W", "Hz", "events")
 
 
 @dataclass(frozen=True)
@@ -58,22 +71,31 @@ class Exact:
     unit: str = ""
 
 
-def tier_of(name: str) -> Tier:
-    """Tell how a gate holds a measurement; a score where the tables do not name it."""
-    if name in EXACT:
+def tier_of(name: str, reading: Measurement | None = None) -> Tier:
+    """Tell what kind a measurement is of; what the tables do not name is a score, unless a reading of it says otherwise.
+
+    A score is about the test split, and is no time, rate, memory or power: all those depend on the machine, and on what else it does.
+    """
+    if name in EXACT or name in BESIDE:
         return "exact"
     if name in MEMORY:
         return "memory"
-    if name in COSTS:
+    if name == TRACE:
+        return "trace"
+    if name in SPEED or (reading is not None and _is_of_machines(reading)):
         return "speed"
-    return "trace" if name == TRACE else "quality"
+    return "quality"
 
 
-def needed(name: str) -> tuple[Part, ...]:
+def _is_of_machines(reading: Measurement) -> bool:
+    return reading.scope not in _SCORED or reading.unit in _OF_MACHINES or reading.unit.endswith("/s")
+
+
+def needed(name: str, reading: Measurement | None = None) -> tuple[Part, ...]:
     """Give the parts that must be equal before two values of a measurement are compared."""
-    if name in EXACT:
-        return EXACT[name]
-    return _ALL if tier_of(name) in ("memory", "speed", "trace") else _ACCOUNTED
+    if name in EXACT or name in BESIDE:
+        return {**EXACT, **BESIDE}[name]
+    return _ACCOUNTED if tier_of(name, reading) == "quality" else _ALL
 
 
 def exact_values(record: Record) -> Iterator[Exact]:
@@ -99,6 +121,6 @@ def repeats(one: Record, other: Record) -> bool:
 
 
 def _lasting(record: Record) -> object:
-    scores = {(m.name, m.task): m.value for m in record.measurements if m.scope == "test" and m.name not in COSTS}
+    scores = {(m.name, m.task): m.value for m in record.measurements if tier_of(m.name, m) == "quality"}
     exact = {(e.name, e.task): e.value for e in exact_values(record)}
     return record.status, scores, exact, loss_trace(record), record.confusion

@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 from ftbench.comparability import PARTS, Difference, configuration_differences, differences, digests, parts, without
 from ftbench.fingerprint import digest
+from ftbench.measurement import Measurement
 from ftbench.record_set import Place, read_record_set
 from ftbench.tiers import needed, tier_of
 from hypothesis import given
@@ -113,12 +114,24 @@ def test_what_must_be_equal_depends_on_the_metric():
     assert needed("data_order") == needed("planned_steps") == ("data", "protocol")
     assert needed("flops_per_step") == needed("peak_tensor_bytes") == needed("accuracy") == ("data", "protocol", "software")
     assert needed("throughput") == needed("peak_allocated_memory") == needed("loss_trace") == PARTS
+    assert needed("stored_bytes") == ("data", "protocol")
     assert [tier_of(name) for name in ("data_order", "macro_f1", "throughput", "peak_allocated_memory")] == [
         "exact",
         "quality",
         "speed",
         "memory",
     ]
+    for name, unit, scope, tier in (
+        ("macro_f1", "1", "test", "quality"),
+        ("perplexity", "1", "", "quality"),
+        ("waiting_share", "1", "train", "speed"),
+        ("latency_batch_1_p50", "s", "inference, batch 1", "speed"),
+        ("speed_of_words", "words/s", "test", "speed"),
+        ("peak_host_memory", "B", "train", "speed"),
+        ("peak_gradient_bytes", "B", "train", "exact"),
+    ):
+        assert tier_of(name, Measurement(name, 1.0, unit, scope=scope)) == tier
+        assert (needed(name, Measurement(name, 1.0, unit, scope=scope)) == PARTS) == (tier == "speed")
 
 
 values = st.recursive(

@@ -11,6 +11,7 @@ from tests.conftest import EXAMPLES
 SUITE = """
 name = "{name}"
 seeds = {seeds}
+profile = "smoke"
 [training]
 epochs = {epochs}
 batch_size = 16
