@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .accounted import account_once
 from .augmentable import Augmentable, prepare_augmentations
 from .augmented import Augmented
 from .bench import Bench, Ground
@@ -304,7 +305,9 @@ class Execution:
             self._synchronise()
             self._give_a_sign()
 
-        return Finished(learner, ground.task, tests[ground.label], rehearse, synchronise)
+        known = [one.open["train"] for one in self.grounds]
+        account = self.phases.phase("accounting")(partial(account_once, self.trial, self.catalog, Path(self.spec.cache), known))
+        return Finished(learner, ground.task, tests[ground.label], rehearse, synchronise, account=account)
 
     # -- what is left ------------------------------------------------------------------------------------------------------
 

@@ -109,7 +109,7 @@ class Limits:
 class Measure:
     """What is measured beside the scores."""
 
-    meters: tuple[str, ...] = ("parameters", "time", "latency", "memory", "energy")
+    meters: tuple[str, ...] = ("parameters", "time", "latency", "memory", "energy", "accounting")
     """Names of meters."""
     probe: bool = True
     """Whether the throughput of a training that was too short to settle is measured once more after scoring, on a discarded copy:

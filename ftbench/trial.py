@@ -87,17 +87,19 @@ class Trial:
     @cached_property
     def cell(self) -> str:
         """Hash of what is compared: data, weights, options, protocol, seed; not the code."""
-        return digest(
-            {
-                "backbone": _content(self.backbone),
-                "stages": [{"task": _content(s.task), "training": dict(s.training)} for s in self.stages],
-                "strategy": _content(self.strategy),
-                "seed": self.seed,
-                "split_seed": self.split_seed,
-                "device": self.device,
-                "threads": self.threads,
-            }
-        )
+        return digest({**self.content, "seed": self.seed})
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """What is compared, whatever the seed."""
+        return {
+            "backbone": _content(self.backbone),
+            "stages": [{"task": _content(s.task), "training": dict(s.training)} for s in self.stages],
+            "strategy": _content(self.strategy),
+            "split_seed": self.split_seed,
+            "device": self.device,
+            "threads": self.threads,
+        }
 
     @cached_property
     def id(self) -> str:

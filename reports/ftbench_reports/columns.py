@@ -24,6 +24,8 @@ class Column:
 _COSTS = (
     Column("trainable_parameters", "trainable"),
     Column("stored_bytes", "stored"),
+    Column("flops_per_step", "operations a step"),
+    Column("peak_tensor_bytes", "peak of live tensors"),
     Column("peak_host_memory", "peak host memory"),
     Column("peak_allocated_memory", "peak device memory"),
     Column("throughput", "throughput"),
@@ -74,6 +76,18 @@ def spent(target: Target) -> list[str]:
         totals = [f"{label} {quantity(q.total, q.unit)}" for label, q in readings if q.total is not None]
         if totals:
             found.append(f"{column.heading} of all trials together, failed ones too: {', '.join(totals)}")
+    return found
+
+
+def methods(target: Target) -> list[tuple[str, str]]:
+    """Say of each cost how it was taken, and in what."""
+    found = []
+    for column in _COSTS:
+        readings = [c.quantities[column.name] for c in target.contenders if _has(c, column.name)]
+        said = {reading.method for reading in readings}
+        if said:
+            how = said.pop() if len(said) == 1 else "differs from strategy to strategy: report.csv tells each"
+            found.append((column.heading, f"{how}; in {readings[0].unit}"))
     return found
 
 

@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from .axes import Scale
 from .charts import interval_bar, loss_chart, pareto_chart, swatch
-from .columns import cell, columns, flagged, reason, spent, uncertain, unmeasured
+from .columns import cell, columns, flagged, methods, reason, spent, uncertain, unmeasured
 from .palette import Look, looks
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ def render(summary: Summary) -> str:
         unmeasured=unmeasured,
         spent=spent,
         flagged=flagged,
+        methods=methods,
         percent=percent,
         share_range=share_range,
         fronts=page.fronts,

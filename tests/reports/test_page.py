@@ -181,3 +181,16 @@ def test_a_browser_shows_the_page_without_a_request_or_an_error(tmp_path, scheme
         browser.close()
     assert [r for r in requests if not r.startswith(("file:", "data:"))] == []
     assert errors == []
+
+
+def test_how_each_cost_was_taken_is_told_where_all_say_the_same():
+    def taken(strategy, seed, method):
+        cost = Measurement("flops_per_step", 2e9, "FLOP", "lower", method="counted <exactly>")
+        time = Measurement("train_time", 2.0, "s", "lower", method=method)
+        one = record(strategy, seed, 0.5)
+        return replace(one, measurements=(*one.measurements, cost, time))
+
+    page = render(summarise([taken("full", 0, "by one clock"), taken("lora", 0, "by another clock")]))
+    assert "<dt>operations a step</dt><dd>counted &lt;exactly&gt;; in FLOP</dd>" in page
+    assert "<dt>training time</dt><dd>differs from strategy to strategy: report.csv tells each; in s</dd>" in page
+    assert page.count("2.0 GFLOP") == 2
