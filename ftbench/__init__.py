@@ -11,7 +11,7 @@ from .backbone import Backbone, Card, Learner, Reads, Roles
 from .bench import Bench, Ground
 from .catalog import suggestion
 from .classification import ClassificationTask, DrawnClassificationTask
-from .contender import Contender, Quantity
+from .contender import Contender, LossPoint, Quantity
 from .data_check import Flaw, Inspectable, Inspected, Severity, check_data
 from .device import DeviceProbe, DeviceProcess, DeviceState
 from .effects import Effect, effect
@@ -104,6 +104,7 @@ __all__ = [
     "Learner",
     "ListedTable",
     "Loader",
+    "LossPoint",
     "Measurement",
     "Meter",
     "MixingAugmentation",
