@@ -56,6 +56,9 @@ def typical(differences: Iterable[Difference]) -> Noise | None:
 def read_calibration(run: Path) -> dict[tuple[str, str], Noise]:
     """Read what a calibration of the run has found: `{"target": {"metric": {"s_d": 0.008, "n": 10}}}`; nothing where there is none.
 
+    Its pairs are of different seeds, so that they scatter at least as far as strategies on the same seeds. What did not scatter at
+    all is left out.
+
     Args:
         run: the run directory, where the file `calibration.json` lies.
 
@@ -66,9 +69,10 @@ def read_calibration(run: Path) -> dict[tuple[str, str], Noise]:
     try:
         table = json.loads(path.read_text(encoding="utf-8"))
         return {
-            (target, metric): Noise(_positive(found["s_d"]), int(found["n"]), f"calibration over {found['n']} pairs")
+            (target, metric): Noise(_positive(found["s_d"]), int(found["n"]), f"calibration over {found['n']} re-seeded pairs")
             for target, metrics in table.items()
             for metric, found in metrics.items()
+            if found["s_d"] != 0
         }
     except FileNotFoundError:
         return {}

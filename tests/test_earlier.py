@@ -32,7 +32,7 @@ def test_a_calibration_counts_more_than_records(tmp_path):
     written(tmp_path, 5)
     (tmp_path / CALIBRATION).write_text(json.dumps({"digits": {"accuracy": {"s_d": 0.5, "n": 7}}}))
     (seen,) = foresee_sight(tmp_path, [("digits", 0), ("digits", 1), ("digits", 2)])
-    assert (seen.noise.s_d, seen.noise.source) == (0.5, "calibration over 7 pairs")
+    assert (seen.noise.s_d, seen.noise.source) == (0.5, "calibration over 7 re-seeded pairs")
 
 
 def test_without_a_run_the_noise_is_unknown_and_two_seeds_find_nothing(tmp_path):

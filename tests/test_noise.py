@@ -29,8 +29,10 @@ def test_a_wild_comparison_does_not_decide():
 
 def test_a_calibration_is_read_where_there_is_one(tmp_path):
     assert read_calibration(tmp_path) == {}
-    (tmp_path / CALIBRATION).write_text(json.dumps({"digits": {"accuracy": {"s_d": 0.008, "n": 10}}}))
-    assert read_calibration(tmp_path) == {("digits", "accuracy"): Noise(0.008, 10, "calibration over 10 pairs")}
+    (tmp_path / CALIBRATION).write_text(
+        json.dumps({"digits": {"accuracy": {"s_d": 0.008, "n": 10, "pairing": "x"}, "f1": {"s_d": 0.0, "n": 10}}})
+    )
+    assert read_calibration(tmp_path) == {("digits", "accuracy"): Noise(0.008, 10, "calibration over 10 re-seeded pairs")}
 
 
 @pytest.mark.parametrize(
