@@ -150,7 +150,10 @@ class _Holding:
         head, base = self.head.records.get(place, {}), self.base.records.get(place, {})
         unfinished = sorted(seed for other, seed in self.head.unfinished if other == place)
         if unfinished:
-            yield f"{seeds_named(unfinished)} of {self.head.source} {'have' if len(unfinished) > 1 else 'has'} no record: the run is not finished"
+            yield f"{_unfinished(unfinished)} in {self.head.source}: the run is not finished"
+        awaited = sorted(seed for other, seed in self.base.unfinished if other == place and seed in head)
+        if awaited:
+            yield f"{_unfinished(awaited)} in the baseline {self.base.source}: it is not finished"
         if not base:
             yield f"is in {self.head.source} and not in the baseline {self.base.source}"
         elif not head and not unfinished:
@@ -336,3 +339,7 @@ def _names(place: Place) -> tuple[str, str, str]:
 def _value(record: Record, name: str) -> float | None:
     found: Measurement | None = record.measurement(name)
     return None if found is None else found.value
+
+
+def _unfinished(seeds: Sequence[int]) -> str:
+    return f"{seeds_named(seeds)} {'has' if len(seeds) == 1 else 'have'} no record"

@@ -242,7 +242,8 @@ def test_trials_that_are_missing_failed_or_of_no_common_seed_are_never_a_pass(he
     text = path.read_text()
     path.unlink()
     checks = held(head, base)
-    assert missing(checks) == [f"seed 1 of {head} has no record: the run is not finished"]
+    assert missing(checks) == [f"seed 1 has no record in {head}: the run is not finished"]
+    assert missing(held(base, head)) == [f"seed 1 has no record in the baseline {head}: it is not finished"]
     assert code(checks) == ExitCode.TRIALS_FAILED
     record = json.loads(text)
     path.write_text(json.dumps({**record, "status": "oom", "failure": {"kind": "Oom", "message": "does not fit", "traceback": None}}))
