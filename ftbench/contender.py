@@ -92,6 +92,8 @@ class Contender:
     """Name → any other measurement that can be better or worse, against the baseline."""
     fronts: frozenset[str] = frozenset()
     """Costs on whose Pareto front it stands."""
+    use: str = ""
+    """Name of the plugin's strategy, whatever the suite labels it."""
     front_chances: Mapping[str, float] = field(default_factory=dict)
     """Cost → probability of standing on its front with other seeds, by paired bootstrap; none under three shared seeds."""
 

@@ -16,6 +16,7 @@ from markupsafe import Markup
 from .board import STATUS, Board
 from .charts import curves, pareto, swatch
 from .columns import cell, flagged, spent, uncertain, unmeasured, whole
+from .embedded import embedded
 from .palette import Look, definitions, looks, style
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ _COSTS = {
 def render(summary: Summary) -> str:
     """Give the page as text."""
     sheet = style() + (_TEMPLATES / "page.css").read_text(encoding="utf-8")
+    script = (_TEMPLATES / "page.js").read_text(encoding="utf-8")
     page = Page(summary)
     text: str = (
         _environment()
@@ -50,6 +52,9 @@ def render(summary: Summary) -> str:
             definitions=Markup(definitions()),  # noqa: S704 - our own
             style=Markup(sheet),  # noqa: S704 - our own file
             style_hash=_hash(sheet),
+            script=Markup(script),  # noqa: S704 - our own file
+            script_hash=_hash(script),
+            embedded=Markup(embedded(summary, page.looks)),  # noqa: S704 - escaped for where it stands
             ended=STATUS,
             cell=cell,
             uncertain=uncertain,
@@ -87,6 +92,8 @@ class Page:
         found = {
             "summary": self.summary, "looks": self.looks, "board": Board(self.summary, self.looks), "legend": self.legend,
             "statuses": sorted(self.summary.statuses.items(), key=lambda found: (found[0] != "ok", found[0])),
+            "modalities": list(dict.fromkeys(target.modality for target in self.summary.targets)),
+            "families": sorted({_family(c.label, t) for t in self.summary.targets for c in t.contenders}), "family": _family,
             "measurements": self.measurements, "lower": _lower, "paretos": self.paretos, "learning": self.learning,
             "confused": [t for t in self.summary.targets if any(c.confusion for c in t.contenders)],
             "sequences": [t for t in self.summary.targets if t.is_sequence],
@@ -130,6 +137,11 @@ class Page:
     def seconds(self, contender: Contender, name: str) -> str:
         """Write how long a phase took."""
         return quantity(contender.phases[name].mean, "s") if name in contender.phases else ""
+
+
+def _family(label: str, target: Target) -> str:
+    """Give the plugin whose strategy it is: `lora` of `lora-r16`."""
+    return next((c.use for c in target.contenders if c.label == label), "")
 
 
 def _lower(target: Target) -> bool:
