@@ -17,7 +17,9 @@ from .board import STATUS, Board
 from .charts import curves, pareto, swatch
 from .columns import cell, flagged, spent, uncertain, unmeasured, whole
 from .embedded import embedded
+from .heat import heat_map
 from .palette import Look, definitions, looks, style
+from .rows import forest, rank_chart
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -94,7 +96,9 @@ class Page:
             "statuses": sorted(self.summary.statuses.items(), key=lambda found: (found[0] != "ok", found[0])),
             "modalities": list(dict.fromkeys(target.modality for target in self.summary.targets)),
             "families": sorted({_family(c.label, t) for t in self.summary.targets for c in t.contenders}), "family": _family,
-            "measurements": self.measurements, "lower": _lower, "paretos": self.paretos, "learning": self.learning,
+            "measurements": self.measurements, "lower": _lower, "paretos": self.paretos, "heat": heat_map(self.summary),
+            "forests": [found for target in self.summary.targets if (found := forest(target, self.looks))],
+            "ranks": rank_chart(self.summary.ranking, self.looks), "learning": self.learning,
             "confused": [t for t in self.summary.targets if any(c.confusion for c in t.contenders)],
             "sequences": [t for t in self.summary.targets if t.is_sequence],
             "task_cell": self.task_cell, "phase_names": self.phase_names, "seconds": self.seconds,
@@ -151,7 +155,8 @@ def _lower(target: Target) -> bool:
 def _sections(found: Mapping[str, Any]) -> list[tuple[str, str]]:
     there = [
         ("verdict", "Verdict", True), ("leaderboard", "Leaderboard", True), ("cost", "Quality against cost", found["paretos"]),
-        ("ranks", "Over tasks", found["summary"].ranking.entries), ("curves", "Learning curves", found["learning"]),
+        ("heat", "Tasks and strategies", found["heat"]), ("differences", "Differences", found["forests"]),
+        ("ranks", "Over tasks", found["ranks"] or found["summary"].ranking.reason), ("curves", "Learning curves", found["learning"]),
         ("errors", "Errors", found["confused"]), ("retention", "Retention", found["sequences"]), ("trials", "Trials", True),
         ("provenance", "Provenance", True),
     ]  # fmt: skip
