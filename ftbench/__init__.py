@@ -48,6 +48,7 @@ from .own_classes import OwnClassification
 from .own_data import OwnData
 from .plugins import Plugins, Selection
 from .power import detectable, power_of, seeds_for
+from .ranking import Ranking
 from .record import Curve, Failure, Record, Retention
 from .regression import RegressionTask
 from .report import Report
@@ -121,6 +122,7 @@ __all__ = [
     "Provenance",
     "Quantity",
     "Ragged",
+    "Ranking",
     "Reads",
     "Record",
     "RegressionTask",

@@ -84,6 +84,8 @@ class Contender:
     """Why it is not known for one of the seeds."""
     against_baseline: Difference | None = None
     """Paired difference of the primary metric to the baseline; its words stand after the correction for many comparisons."""
+    against_by_seed: Mapping[int, float] = field(default_factory=dict)
+    """Seed → the difference it is the mean of."""
     p_adjusted: float | None = None
     """Its p-value, Holm-corrected over the target's comparisons with the baseline."""
     p_new_items: float | None = None
@@ -92,6 +94,8 @@ class Contender:
     """Name → any other measurement that can be better or worse, against the baseline."""
     fronts: frozenset[str] = frozenset()
     """Costs on whose Pareto front it stands."""
+    use: str = ""
+    """Name of the plugin's strategy, whatever the suite labels it."""
     front_chances: Mapping[str, float] = field(default_factory=dict)
     """Cost → probability of standing on its front with other seeds, by paired bootstrap; none under three shared seeds."""
 

@@ -135,6 +135,7 @@ def _contender(label: str, records: Sequence[Record], read: Callable[[Record], I
     return Contender(
         label=label,
         strategy=trial["strategy"]["label"],
+        use=trial["strategy"]["use"],
         backbone=trial["backbone"]["label"],
         statuses=dict(Counter(record.status for record in records)),
         quantities=_over_items(quantities, records[0].primary, known, unknown),

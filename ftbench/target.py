@@ -22,7 +22,7 @@ from .verdict import verdict
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from .contender import Contender
+    from .contender import Contender, Quantity
     from .record import Record
     from .statistics import Difference
     from .suite import Statistics
@@ -180,11 +180,21 @@ def _against(contenders: Sequence[Contender], baseline: str | None, primary: str
     found = {(reference.label, c.label): difference(reference, c, primary, margin) for c in contenders if c is not reference}
     comparisons = {c.second: c for c in corrected({pair: one for pair, one in found.items() if one is not None})}
     return [
-        replace(c, against_baseline=one.difference, p_adjusted=one.p_adjusted, p_new_items=one.p_new_items)
+        replace(
+            c,
+            against_baseline=one.difference,
+            against_by_seed=_by_seed(reference.quantities[primary], c.quantities[primary]),
+            p_adjusted=one.p_adjusted,
+            p_new_items=one.p_new_items,
+        )
         if (one := comparisons.get(c.label))
         else c
         for c in contenders
     ]
+
+
+def _by_seed(first: Quantity, second: Quantity) -> dict[int, float]:
+    return {seed: value - first.by_seed[seed] for seed, value in sorted(second.by_seed.items()) if seed in first.by_seed}
 
 
 def _all_pairs(contenders: Sequence[Contender], primary: str, margin: float) -> list[Comparison]:

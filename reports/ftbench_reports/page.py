@@ -16,7 +16,10 @@ from markupsafe import Markup
 from .board import STATUS, Board
 from .charts import curves, pareto, swatch
 from .columns import cell, flagged, methods, spent, uncertain, unmeasured, whole
+from .embedded import embedded
+from .heat import heat_map
 from .palette import Look, definitions, looks, style
+from .rows import forest, rank_chart
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,6 +43,7 @@ _COSTS = {
 def render(summary: Summary) -> str:
     """Give the page as text."""
     sheet = style() + (_TEMPLATES / "page.css").read_text(encoding="utf-8")
+    script = (_TEMPLATES / "page.js").read_text(encoding="utf-8")
     page = Page(summary)
     text: str = (
         _environment()
@@ -50,6 +54,9 @@ def render(summary: Summary) -> str:
             definitions=Markup(definitions()),  # noqa: S704 - our own
             style=Markup(sheet),  # noqa: S704 - our own file
             style_hash=_hash(sheet),
+            script=Markup(script),  # noqa: S704 - our own file
+            script_hash=_hash(script),
+            embedded=Markup(embedded(summary, page.looks)),  # noqa: S704 - escaped for where it stands
             ended=STATUS,
             cell=cell,
             uncertain=uncertain,
@@ -88,7 +95,11 @@ class Page:
         found = {
             "summary": self.summary, "looks": self.looks, "board": Board(self.summary, self.looks), "legend": self.legend,
             "statuses": sorted(self.summary.statuses.items(), key=lambda found: (found[0] != "ok", found[0])),
-            "measurements": self.measurements, "lower": _lower, "paretos": self.paretos, "learning": self.learning,
+            "modalities": list(dict.fromkeys(target.modality for target in self.summary.targets)),
+            "families": sorted({_family(c.label, t) for t in self.summary.targets for c in t.contenders}), "family": _family,
+            "measurements": self.measurements, "lower": _lower, "paretos": self.paretos, "heat": heat_map(self.summary),
+            "forests": [found for target in self.summary.targets if (found := forest(target, self.looks))],
+            "ranks": rank_chart(self.summary.ranking, self.looks), "learning": self.learning,
             "confused": [t for t in self.summary.targets if any(c.confusion for c in t.contenders)],
             "sequences": [t for t in self.summary.targets if t.is_sequence],
             "task_cell": self.task_cell, "phase_names": self.phase_names, "seconds": self.seconds,
@@ -133,6 +144,11 @@ class Page:
         return quantity(contender.phases[name].mean, "s") if name in contender.phases else ""
 
 
+def _family(label: str, target: Target) -> str:
+    """Give the plugin whose strategy it is: `lora` of `lora-r16`."""
+    return next((c.use for c in target.contenders if c.label == label), "")
+
+
 def _lower(target: Target) -> bool:
     return any(c.quantities[target.primary].direction == "lower" for c in target.contenders if target.primary in c.quantities)
 
@@ -140,7 +156,8 @@ def _lower(target: Target) -> bool:
 def _sections(found: Mapping[str, Any]) -> list[tuple[str, str]]:
     there = [
         ("verdict", "Verdict", True), ("leaderboard", "Leaderboard", True), ("cost", "Quality against cost", found["paretos"]),
-        ("ranks", "Over tasks", found["summary"].ranking.entries), ("curves", "Learning curves", found["learning"]),
+        ("heat", "Tasks and strategies", found["heat"]), ("differences", "Differences", found["forests"]),
+        ("ranks", "Over tasks", found["ranks"] or found["summary"].ranking.reason), ("curves", "Learning curves", found["learning"]),
         ("errors", "Errors", found["confused"]), ("retention", "Retention", found["sequences"]), ("trials", "Trials", True),
         ("provenance", "Provenance", True),
     ]  # fmt: skip

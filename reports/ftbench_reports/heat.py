@@ -1,0 +1,70 @@
+"""The heat map: differences to the baseline, tasks against strategies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ftbench import Contender, Summary, Target
+
+STEPS = (0.01, 0.03, 0.1)
+"""Where the colour deepens, in the unit of the scores."""
+
+
+@dataclass(frozen=True)
+class Shade:
+    """One cell."""
+
+    text: str
+    kind: str
+    """Its class: how far and which way; `unsure` where nothing was shown."""
+    title: str
+    word: str
+    """Its verdict."""
+
+
+@dataclass(frozen=True)
+class HeatMap:
+    """Strategies down, tasks across."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, tuple[Shade | None, ...]], ...]
+
+
+def heat_map(summary: Summary) -> HeatMap | None:
+    """Give the differences of everyone to each task's baseline; None for one task, whose leaderboard says it all."""
+    columns = [
+        (target, backbone)
+        for target in summary.targets
+        for backbone in dict.fromkeys(c.backbone for c in target.contenders)
+        if target.baseline is not None
+    ]
+    if len(columns) < 2:
+        return None
+    several = {target.label for target in summary.targets if len({c.backbone for c in target.contenders}) > 1}
+    names = tuple(f"{target.label} · {backbone}" if target.label in several else target.label for target, backbone in columns)
+    strategies = dict.fromkeys(
+        c.strategy for label in summary.strategies for t in summary.targets for c in t.contenders if c.label == label
+    )
+    rows = []
+    for strategy in strategies:
+        cells = tuple(
+            next((_shade(c, target) for c in target.contenders if (c.strategy, c.backbone) == (strategy, backbone)), None)
+            for target, backbone in columns
+        )
+        rows.append((strategy, cells))
+    return HeatMap(names, tuple(rows))
+
+
+def _shade(contender: Contender, target: Target) -> Shade | None:
+    if contender.label == target.baseline:
+        return Shade("0", "base", f"the baseline of {target.label}", "baseline")
+    found = contender.against_baseline
+    if found is None:
+        return None
+    gain = -found.estimate.mean if contender.quantities[target.primary].direction == "lower" else found.estimate.mean
+    depth = sum(abs(gain) >= step for step in STEPS)
+    way = f"{'up' if gain > 0 else 'down'}{depth}" if gain else "base"
+    unsure = "" if found.verdict in ("better", "worse") else " unsure"
+    return Shade(f"{100 * found.estimate.mean:+.1f}", way + unsure, f"{contender.label}, {target.label}: {found.verdict}", found.verdict)

@@ -1,0 +1,180 @@
+"""Charts of labelled rows: a mean with its interval a row, the name above it, so that they hold on a phone as well."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from html import escape
+from typing import TYPE_CHECKING
+
+from ftbench import share_range
+
+from .axes import Scale
+from .figure import Figure, drawing, shortened
+from .palette import Look, marker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from ftbench import Contender, Ranking, Target
+    from markupsafe import Markup
+
+WIDTH = 340
+_LEFT, _RIGHT, _ROW, _FOOT = 10, 10, 34, 34
+_REACH, _LEAST = 4.0, 0.02
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row."""
+
+    label: str
+    word: str
+    """What stands at its right end."""
+    look: Look
+    mean: float
+    low: float | None
+    high: float | None
+    dots: Sequence[float] = ()
+    """Single values behind the mean."""
+    wider: tuple[float, float] | None = None
+    """A second interval around the first, drawn thinner."""
+
+
+@dataclass(frozen=True)
+class Axis:
+    """What all rows share."""
+
+    scale: Scale
+    label: str
+    write: Callable[[float], str]
+    """Writes a tick."""
+    zero: float | None = None
+    """Where a line stands that everyone is held against."""
+    band: tuple[float, float] | None = None
+    """A band around it."""
+    ticks: Sequence[float] = field(default_factory=tuple)
+
+
+def forest(target: Target, looks: Mapping[str, Look]) -> Figure | None:
+    """Draw everyone's paired difference to the baseline: a dot a seed, the mean with its interval, and the band of equivalence.
+
+    None where there is nobody to compare.
+    """
+    compared = [c for c in target.contenders if c.against_baseline is not None]
+    if not compared:
+        return None
+    rows = [_difference(c, looks[c.label]) for c in compared]
+    # Who is far away, such as the untrained model, stands at the edge, so that the others have room.
+    typical = sorted(abs(row.mean) for row in rows)[len(rows) // 2]
+    reach = max(_REACH * typical, _LEAST, 2 * target.margin)
+    ends = [value for row in rows if abs(row.mean) <= reach for value in (row.mean, row.low, row.high, *row.dots, *(row.wider or ()))]
+    known = [value for value in ends if value is not None and abs(value) <= 2 * reach]
+    scale = Scale.over([*known, -2 * target.margin, 2 * target.margin], _LEFT, WIDTH - _RIGHT)
+    name = target.primary.replace("_", " ")
+    axis = Axis(
+        scale, f"difference of {name} to {target.baseline}, points", lambda v: f"{100 * v:+g}" if v else "0", 0.0,
+        (-target.margin, target.margin), scale.ticks(5),
+    )  # fmt: skip
+    about = (
+        f"Small dots are seeds, the marker their mean with its 95 % interval, the thin line the interval on new test items too; "
+        f"the band is what counts as equal, ± {100 * target.margin:g} points."
+    )
+    chart = _draw(rows, axis, f"{target.label}: {about}")
+    seeds = sorted({seed for c in compared for seed in c.against_by_seed})
+    headings = ("strategy", "difference, points", "interval", "on new items", "verdict", "p, Holm", *(f"seed {seed}" for seed in seeds))
+    return Figure(
+        f"{target.label}: against {target.baseline}", about, (("", chart),), headings, tuple(_numbers(c, seeds) for c in compared)
+    )
+
+
+def _difference(contender: Contender, look: Look) -> Row:
+    found = contender.against_baseline
+    assert found is not None
+    known, beyond = found.estimate, found.new_items
+    wider = (beyond.interval.low, beyond.interval.high) if beyond else None
+    dots = tuple(contender.against_by_seed.values()) if len(contender.against_by_seed) > 1 else ()
+    low, high = (known.low, known.high) if known.n > 2 else (None, None)
+    return Row(
+        contender.label, f"{100 * known.mean:+.1f} · {found.verdict}", look, known.mean, low, high, dots, wider if known.n > 2 else None
+    )
+
+
+def _numbers(contender: Contender, seeds: Sequence[int]) -> tuple[str, ...]:
+    found = contender.against_baseline
+    assert found is not None
+    known = found.estimate
+    interval = f"[{100 * known.low:+.1f}, {100 * known.high:+.1f}]" if known.low is not None and known.high is not None else "–"
+    p = contender.p_adjusted
+    return (
+        contender.label,
+        f"{100 * known.mean:+.2f}",
+        interval,
+        share_range(found.new_items.interval) if found.new_items else "–",
+        found.verdict,
+        "–" if p is None else f"{p:.3f}" if p >= 0.001 else "< 0.001",
+        *(f"{100 * contender.against_by_seed[seed]:+.1f}" if seed in contender.against_by_seed else "–" for seed in seeds),
+    )
+
+
+def rank_chart(ranking: Ranking, looks: Mapping[str, Look]) -> Figure | None:
+    """Draw mean ranks with their intervals, and who is not told apart over tasks; None where nobody was ranked."""
+    if not ranking.entries:
+        return None
+    plain = Look(0, 0)
+    named = {label.split(" · ")[0]: look for label, look in reversed(list(looks.items()))}
+    rows = [
+        Row(one.strategy, f"{one.rank:.1f}", named.get(one.strategy, plain), one.rank, one.interval.low, one.interval.high)
+        for one in ranking.entries
+    ]
+    last = len(rows)
+    scale = Scale(0.7, last + 0.3, _LEFT, WIDTH - _RIGHT)
+    axis = Axis(scale, "mean rank, 1 is best", lambda v: f"{v:g}", ticks=[float(rank) for rank in range(1, last + 1, max(1, last // 8))])
+    about = f"The mean rank over {len(ranking.tasks)} tasks and its 95 % interval with other tasks and other seeds."
+    chart = _draw(rows, axis, about)
+    numbers = tuple(
+        (one.strategy, f"{one.rank:.1f}", f"[{one.interval.low:.1f}, {one.interval.high:.1f}]", f"{one.scored} of {ranking.of}")
+        for one in ranking.entries
+    )
+    return Figure("Ranks over tasks", about, (("", chart),), ("strategy", "mean rank", "interval", "tasks"), numbers)
+
+
+def _draw(rows: Sequence[Row], axis: Axis, about: str) -> Markup:
+    height = _ROW * len(rows) + _FOOT
+    base = height - _FOOT + 4
+    parts = []
+    if axis.band:
+        a, b = axis.scale.place(axis.band[0]), axis.scale.place(axis.band[1])
+        parts.append(f'<rect x="{a:.1f}" y="0" width="{b - a:.1f}" height="{base}" class="band"/>')
+    for tick in axis.ticks:
+        x = axis.scale.place(tick)
+        parts.append(f'<path d="M{x:.1f} 0V{base}" class="grid"/><text x="{x:.1f}" y="{base + 12}" class="m">{axis.write(tick)}</text>')
+    if axis.zero is not None:
+        parts.append(f'<path d="M{axis.scale.place(axis.zero):.1f} 0V{base}" class="zeroline"/>')
+    parts += [_row(row, axis.scale, place * _ROW) for place, row in enumerate(rows)]
+    parts.append(f'<text x="{WIDTH / 2}" y="{height - 3}" class="label m">{escape(shortened(axis.label, 58))}</text>')
+    return drawing("".join(parts), WIDTH, height, about)
+
+
+def _row(row: Row, scale: Scale, top: float) -> str:
+    y = top + 24
+    x = scale.place(row.mean)
+    parts = [
+        f'<text x="{_LEFT}" y="{top + 12}" class="label halo">{escape(shortened(row.label, 30))}</text>',
+        f'<text x="{WIDTH - _RIGHT}" y="{top + 12}" class="e halo">{escape(row.word)}</text>',
+    ]
+    colour = row.look.colour
+    if row.wider:
+        parts.append(f'<path d="M{scale.place(row.wider[0]):.1f} {y}H{scale.place(row.wider[1]):.1f}" class="thin l{colour}"/>')
+    if row.low is not None and row.high is not None:
+        parts.append(f'<path d="M{scale.place(row.low):.1f} {y}H{scale.place(row.high):.1f}" class="thick l{colour}"/>')
+    parts += [
+        f'<circle cx="{scale.place(dot):.1f}" cy="{y + 6}" r="1.8" class="dot l{colour}"/>'
+        for dot in row.dots
+        if scale.low <= dot <= scale.high
+    ]
+    if scale.low <= row.mean <= scale.high:
+        parts.append(marker(row.look, x, y))
+    else:
+        way = -1 if row.mean < scale.low else 1
+        parts.append(f'<path d="M{x + 4 * way:.1f} {y}l{-8 * way} -4.5v9z" class="k{colour}"/>')
+    return "".join(parts)

@@ -1,0 +1,131 @@
+"""The page in Chromium: light and dark, narrow, with its script and without."""
+
+import json
+import shutil
+from contextlib import contextmanager
+
+import pytest
+from ftbench import summarise
+
+from ftbench_reports.page import render
+from tests.reports.test_page import RECORDS, record
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(shutil.which("chromium") is None, reason="chromium is not installed"),
+]
+OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-component-update"]
+SEVERAL = [
+    *RECORDS,
+    *(record(name, seed, score + seed / 100, target="sounds") for name, score in (("full", 0.5), ("lora", 0.8)) for seed in range(3)),
+]
+
+
+@contextmanager
+def opened(folder, records=RECORDS, **context):
+    sync_api = pytest.importorskip("playwright.sync_api")
+    file = folder / "report.html"
+    file.write_text(render(summarise(records)), encoding="utf-8")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=OPTIONS)
+        page = browser.new_context(**context).new_page()
+        requests, errors = [], []
+        page.on("request", lambda r: requests.append(r.url))
+        page.on("console", lambda m: errors.append(m.text) if m.type in ("error", "warning") else None)
+        page.on("pageerror", lambda e: errors.append(str(e)))
+        page.goto(file.as_uri())
+        yield page
+        browser.close()
+    assert [r for r in requests if not r.startswith(("file:", "data:"))] == []
+    assert errors == []
+
+
+def names(page, body=0):
+    return page.evaluate(
+        f"[...document.querySelectorAll('#board tbody')][{body}].querySelectorAll('tr:not(.group):not([hidden]) th')"
+        ".values().map((cell) => cell.dataset.n).toArray()"
+    )
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_shows_without_a_request_or_an_error(tmp_path, scheme):
+    with opened(tmp_path, color_scheme=scheme, viewport={"width": 390, "height": 900}) as page:
+        assert page.locator("table").first.is_visible()
+        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+        assert page.locator(".verdict p").first.inner_text().startswith("full has the highest")
+        assert page.evaluate("getComputedStyle(document.body).backgroundColor") == (
+            "rgb(16, 20, 26)" if scheme == "dark" else "rgb(255, 255, 255)"
+        )
+
+
+def test_the_leaderboard_fits_a_page_of_1200_pixels(tmp_path):
+    with opened(tmp_path, SEVERAL, viewport={"width": 1200, "height": 900}) as page:
+        assert page.evaluate("document.querySelector('.board').scrollWidth <= document.querySelector('.board').clientWidth")
+
+
+def test_without_scripting_everything_is_there_but_the_tools(tmp_path):
+    with opened(tmp_path, java_script_enabled=False) as page:
+        assert page.locator("#board tbody tr").count() == 4
+        assert page.locator("#board", has_text="does not fit").is_visible()
+        assert not page.locator(".tools").first.is_visible()
+        assert page.locator("svg.chart").first.is_visible()
+
+
+def test_a_click_or_a_key_sorts_each_task_and_says_so(tmp_path):
+    with opened(tmp_path, SEVERAL) as page:
+        assert names(page) == ["full", "lora", "bad"]
+        button = page.locator("#board thead button", has_text="trainable")
+        button.focus()
+        page.keyboard.press("Enter")
+        assert page.locator("th[aria-sort=descending]").inner_text().strip().startswith("trainable")
+        page.keyboard.press("Enter")
+        assert names(page) == ["lora", "full", "bad"]
+        assert page.locator("th[aria-sort=ascending]").count() == 1
+        assert page.locator("#said").inner_text() == "Sorted by trainable, ascending"
+
+
+def test_a_filter_leaves_what_it_says(tmp_path):
+    with opened(tmp_path, SEVERAL) as page:
+        page.locator("#f-text").fill("LoRA")
+        assert names(page) == names(page, 1) == ["lora"]
+        page.locator("#f-task").select_option("t1")
+        assert page.locator("#said").inner_text() == "1 row shown"
+        page.locator("#f-task").select_option("")
+        page.locator("#f-text").fill("")
+        page.locator("#f-status").select_option("lost")
+        assert names(page) == ["bad"]
+
+
+def test_a_pinned_baseline_shows_the_difference_the_other_way_round(tmp_path):
+    with opened(tmp_path) as page:
+        difference = page.locator("#board tr[data-f=full] td").nth(1)
+        assert difference.inner_text() == "baseline"
+        page.locator("#f-pin").select_option("lora")
+        assert difference.inner_text().split() == ["+19.0", "[+16.5,", "+21.5]", "better"]
+        page.locator("#f-pin").select_option("")
+        assert difference.inner_text() == "baseline"
+
+
+def test_what_is_shown_is_copied(tmp_path):
+    with opened(tmp_path, permissions=["clipboard-read", "clipboard-write"]) as page:
+        copied = {}
+        for form in ("csv", "markdown", "latex"):
+            page.locator(f"[data-copy={form}]").click()
+            page.wait_for_function("document.querySelector('#said').textContent.startsWith('Copied')")
+            copied[form] = page.evaluate("navigator.clipboard.readText()")
+        assert copied["csv"].splitlines()[1].startswith('digits,full,"91.0 % [88.5, 93.5]')
+        assert "| digits | full | 91.0 % " in copied["markdown"]
+        assert r"digits & full & 91.0 \%" in copied["latex"]
+        assert copied["latex"].rstrip().endswith(r"\end{tabular}")
+
+
+@pytest.mark.parametrize(
+    "name", ["</script><script>alert(1)</script>", "\u202e\u2028'\"`${1}", "🦆" * 20, "x" * 10_000, "NaN", "__proto__"]
+)
+def test_a_hostile_name_breaks_nothing_that_runs(tmp_path, name):
+    text = json.dumps(name)[1:-1]
+    hostile = [type(r).from_json(r.to_json().replace('"lora"', f'"{text}"')) for r in RECORDS]
+    with opened(tmp_path, hostile, viewport={"width": 390, "height": 900}) as page:
+        assert name in names(page)
+        page.locator("#f-pin").select_option("full")
+        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
