@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
-.PHONY: demo test test-thorough setup setup-test benchmarks schemas docs provenance clean
+.PHONY: demo test test-thorough setup setup-test benchmarks calibrate schemas docs provenance clean
 
 demo: setup
 	$(BIN)/ftbench run suites/quickstart.toml
@@ -35,6 +35,10 @@ setup-test: .venv/.test
 
 benchmarks: setup-test
 	$(BIN)/python -m pytest tests/benchmarks --benchmarks --no-header -s
+
+# The quickstart at a small scale held against itself, seed against seed: how noisy its scores are, how often that is an alarm.
+calibrate: setup
+	$(BIN)/ftbench gate runs/calibration --calibrate --run tests/suites/calibration.toml --repetitions 10
 
 # The JSON Schemas in the package, from the types; the README's support matrix and the page of strategies, from the plugins.
 schemas docs: setup

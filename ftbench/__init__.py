@@ -11,7 +11,7 @@ from .backbone import Backbone, Card, Learner, Reads, Roles
 from .bench import Bench, Ground
 from .catalog import suggestion
 from .classification import ClassificationTask, DrawnClassificationTask
-from .contender import Contender, Quantity
+from .contender import Contender, LossPoint, Quantity
 from .data_check import Flaw, Inspectable, Inspected, Severity, check_data
 from .device import DeviceProbe, DeviceProcess, DeviceState
 from .effects import Effect, effect
@@ -22,6 +22,7 @@ from .errors import (
     FtbenchError,
     NotApplicable,
     NotCached,
+    NotComparable,
     NotMeasured,
     PluginError,
     RunError,
@@ -103,12 +104,14 @@ __all__ = [
     "Learner",
     "ListedTable",
     "Loader",
+    "LossPoint",
     "Measurement",
     "Meter",
     "MixingAugmentation",
     "MultiLabelTask",
     "NotApplicable",
     "NotCached",
+    "NotComparable",
     "NotMeasured",
     "OwnClassification",
     "OwnData",

@@ -7,12 +7,12 @@ tensors not even the weights are needed.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from .errors import NotApplicable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from .backbone import Backbone
     from .bench import Ground
@@ -45,6 +45,14 @@ class Accounting:
     """Moments as (bytes, bytes an example more): the peak at another batch size is the largest of their sums."""
     accumulation: int = 1
     """Micro-batches of an optimizer step."""
+
+    @classmethod
+    def of_table(cls, table: Mapping[str, Any]) -> Accounting:
+        """Give what `asdict` made a table of, from its JSON."""
+        from .live_memory import Footprint
+
+        growth = tuple((still, growing) for still, growing in table["growth"])
+        return cls(**{**table, "peak": Footprint(**table["peak"]), "growth": growth})
 
     @property
     def flops_per_example(self) -> int:
@@ -104,6 +112,8 @@ def account(
     Raises:
         NotApplicable: the strategy cannot serve the backbone, or decides by values that fake tensors do not have.
     """
+    # A module first imported while tensors are looked at would have its own counted, and keep fake ones for good.
+    import peft  # noqa: F401
     from torch._subclasses.fake_tensor import DataDependentOutputException, DynamicOutputShapeException
 
     from .rehearsal import Rehearsal

@@ -49,7 +49,7 @@ class Ground:
     """The splits a strategy may see: train and validation."""
     encode: Callable[[Backbone, Any], Mapping[str, Encoded]] | None = None
     """Encodes them anew for another backbone and its processor, row by row the same examples."""
-    augmented: Callable[[Encoded, Any], Augmented] | None = None
+    augmented: Callable[[Encoded, Any], Augmented | None] | None = None
     """Gives the training split, encoded by a processor, as each epoch changes it; None where nothing is changed."""
 
 

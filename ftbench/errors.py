@@ -5,6 +5,7 @@ FtbenchError
 │   ├── SuiteError            in a suite file; carries all mistakes of the file
 │   ├── PluginError           in the choice or the code of a plugin
 │   ├── RunError              in a run directory: not one, another suite's, in use
+│   ├── NotComparable         two sets of records that must not be compared, with what differs; exit code 5
 │   └── NotCached             on the hub perhaps, but not on this machine
 ├── TrialError                ends one trial and becomes its record
 │   ├── NotApplicable         the strategy cannot serve this backbone or task, with the reason
@@ -15,6 +16,7 @@ FtbenchError
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import ClassVar
 
 
 class ExitCode(IntEnum):
@@ -37,6 +39,8 @@ class FtbenchError(Exception):
 class UserError(FtbenchError):
     """A mistake of the user, in lines that say where, what, and what to do."""
 
+    exit_code: ClassVar[ExitCode] = ExitCode.USAGE
+
     def __init__(self, *mistakes: str) -> None:
         super().__init__("\n".join(mistakes))
         self.mistakes = mistakes
@@ -52,6 +56,12 @@ class PluginError(UserError):
 
 class RunError(UserError):
     """A run directory that cannot be used."""
+
+
+class NotComparable(UserError):  # noqa: N818 - names what is the case
+    """Two sets of records that differ in what must be equal; a line for each difference."""
+
+    exit_code = ExitCode.NOT_COMPARABLE
 
 
 class NotCached(UserError):  # noqa: N818 - names what is the case

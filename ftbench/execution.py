@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import os
 import time
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .accounted import account_once
 from .augmentable import Augmentable, prepare_augmentations
 from .augmented import Augmented
 from .bench import Bench, Ground
@@ -29,6 +29,7 @@ from .finished import Finished
 from .measurement import Measurement
 from .meter import Trace, Watch
 from .phases import Phases
+from .predictions import PREDICTIONS, write_predictions
 from .record import Failure, Retention
 from .seeding import seed_all
 from .sequence import sequence_measurements
@@ -37,6 +38,7 @@ from .suite import Training, goes_by_validation
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from .accounting import Accounting
     from .backbone import Backbone, Learner
     from .catalog import Catalog
     from .encoded import Encoded
@@ -138,7 +140,7 @@ class Execution:
         strategy: Strategy = self.catalog.build("strategies", self.trial.strategy.use, self.trial.strategy.options)
         matrix, scored = self._stages(strategy, learner, tests, bench)
         with self.phases.phase("save"):
-            _write_predictions(folder / "predictions.jsonl.gz", scored, {g.label: g.task for g in self.grounds})
+            write_predictions(folder / PREDICTIONS, scored, {g.label: g.task for g in self.grounds})
         with self.phases.phase("probe"):
             finished = self._finished(learner, tests)
             for meter in self.meters:
@@ -304,7 +306,11 @@ class Execution:
             self._synchronise()
             self._give_a_sign()
 
-        return Finished(learner, ground.task, tests[ground.label], rehearse, synchronise)
+        return Finished(learner, ground.task, tests[ground.label], rehearse, synchronise, account=self._account)
+
+    def _account(self) -> Accounting:
+        with self.phases.phase("accounting"):
+            return account_once(self.trial, self.catalog, Path(self.spec.cache), [ground.open["train"] for ground in self.grounds])
 
     # -- what is left ------------------------------------------------------------------------------------------------------
 
@@ -382,16 +388,6 @@ def _visible(data: Prepared) -> dict[str, Encoded]:
 
 def _primary(scored: Scored, name: str) -> Measurement:
     return next(m for m in scored.measurements if m.name == name)
-
-
-def _write_predictions(path: Path, scored: Mapping[str, Scored], tasks: Mapping[str, Task]) -> None:
-    """Write one JSON line per example, with the group it belongs to if it does; the same predictions give the same bytes."""
-    with path.open("wb") as raw, gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as stream:
-        for label, one in scored.items():
-            groups = tasks[label].groups([prediction["id"] for prediction in one.predictions]) or [None] * len(one.predictions)
-            for prediction, group in zip(one.predictions, groups, strict=True):
-                line = {"task": label, **prediction, **({} if group is None else {"group": group})}
-                stream.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
 
 
 def perform(folder: Path, began: float | None = None) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from .errors import RunError, UserError
 from .execution import Execution
 from .fingerprint import cache_folder
+from .predictions import PREDICTIONS
 from .spec import Spec
 from .store import find_records, read_record
 
@@ -65,7 +66,7 @@ def export(run: Path, trial: str, folder: Path, catalog: Catalog, *, adapter: bo
     execution = _Exporting(Spec(known, device, str(cache_folder())), catalog, folder if adapter else None)
     with TemporaryDirectory() as temporary:
         execution.run(Path(temporary))
-        again, before = (place / "predictions.jsonl.gz" for place in (Path(temporary), path.parent))
+        again, before = (place / PREDICTIONS for place in (Path(temporary), path.parent))
         same = before.exists() and again.read_bytes() == before.read_bytes()
     learner = execution.watch.learner
     assert learner is not None

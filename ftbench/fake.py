@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
 import torch
-from torch.overrides import TorchFunctionMode
+from torch._subclasses.fake_tensor import FakeTensor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
 
     from torch import Tensor, nn
     from torch._subclasses.fake_tensor import FakeTensorMode
@@ -65,26 +65,39 @@ def modules_of_fakes() -> Iterator[None]:
         yield
 
 
-class MasksWithoutValues(TorchFunctionMode):
-    """Lets tensors be picked by masks nobody can look at.
+@contextmanager
+def masks_without_values() -> Iterator[None]:
+    """Let tensors be picked by masks nobody can look at.
 
     `x[mask]` takes every element, the most there can be. `x[mask, :]` takes one of each row: so encoder-decoders find the end of
     each text, at which they sum it up.
     """
+    picked, found_unique = torch.Tensor.__getitem__, torch.unique_consecutive
 
-    def __torch_function__(self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None) -> Any:
-        """Call a function, or answer for it."""
-        if func is torch.unique_consecutive:
-            return args[0][:1]
-        if func is torch.Tensor.__getitem__:
-            whole, key = args
-            if _is_mask(key):
-                return whole.flatten(0, key.ndim - 1)
-            if isinstance(key, tuple) and len(key) == 2 and _is_mask(key[0]) and key[0].ndim == 2:
-                rows = torch.arange(whole.shape[0])
-                return whole[rows, torch.zeros_like(rows)]
-        return func(*args, **(kwargs or {}))
+    def pick(whole: Tensor, key: Any) -> Tensor:
+        if _is_mask(key):
+            return whole.flatten(0, key.ndim - 1)
+        if isinstance(key, tuple) and len(key) == 2 and _is_mask(key[0]) and key[0].ndim == 2:
+            rows = torch.arange(whole.shape[0])
+            return picked(whole, (rows, torch.zeros_like(rows)))
+        return picked(whole, key)
+
+    def unique(values: Tensor, *arguments: Any, **options: Any) -> Any:
+        return values[:1] if isinstance(values, FakeTensor) else found_unique(values, *arguments, **options)
+
+    # Not a mode of torch's: it would be asked at every look at a tensor, tens of thousands of times in a step.
+    with patch.object(torch.Tensor, "__getitem__", pick), patch.object(torch, "unique_consecutive", unique):
+        yield
+
+
+@contextmanager
+def lists_of_fakes() -> Iterator[None]:
+    """Let functions on lists of tensors take fakes at once, as they do real ones: torch asks for the very type."""
+    from torch.utils import _foreach_utils
+
+    with patch.object(_foreach_utils, "_foreach_supported_types", [torch.Tensor, FakeTensor]):
+        yield
 
 
 def _is_mask(key: Any) -> bool:
-    return isinstance(key, torch.Tensor) and key.dtype == torch.bool
+    return isinstance(key, FakeTensor) and key.dtype == torch.bool

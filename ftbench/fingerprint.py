@@ -41,9 +41,16 @@ def file_sha256(path: Path) -> str:
     return found
 
 
-def remembered(kind: str, key: str, make: Callable[[], Any]) -> Any:
-    """Give what `make` gives, from a note on disk where there is one; a note that cannot be read or written costs time."""
-    note = cache_folder() / kind / hashlib.sha256(key.encode()).hexdigest()[:32]
+def remembered(kind: str, key: str, make: Callable[[], Any], cache: Path | None = None) -> Any:
+    """Give what `make` gives, from a note on disk where there is one; a note that cannot be read or written costs time.
+
+    Args:
+        kind: the folder of such notes.
+        key: what decides the answer.
+        make: gives a JSON value.
+        cache: where folders of notes lie; by default the cache folder.
+    """
+    note = (cache or cache_folder()) / kind / hashlib.sha256(key.encode()).hexdigest()[:32]
     with suppress(OSError, ValueError, KeyError, TypeError):
         known = json.loads(note.read_text(encoding="utf-8"))
         if known["key"] == key:
@@ -151,6 +158,12 @@ def _is_module(name: str) -> bool:
     with suppress(ModuleNotFoundError, ValueError):
         return find_spec(name) is not None
     return False
+
+
+def forget_modules() -> None:
+    """Look for modules anew: another version of a plugin may have others under the same names."""
+    _is_package.cache_clear()
+    _is_module.cache_clear()
 
 
 def _bare(tree: ast.Module) -> str:

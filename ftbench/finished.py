@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .errors import NotMeasured
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from .accounting import Accounting
     from .backbone import Learner
     from .encoded import Encoded
     from .task import Task
@@ -33,6 +36,11 @@ class Step:
     """Seconds spent making the batch."""
 
 
+def _unaccounted() -> Accounting:
+    message = "nobody accounts for what was trained here"
+    raise NotMeasured(message)
+
+
 class Finished:
     """What a meter may examine after scoring.
 
@@ -42,12 +50,22 @@ class Finished:
         tests: that task's test split.
         rehearse: prepares the strategy anew on the backbone, and hands the steps of its last training to what it is given.
         synchronise: waits for the device.
+        account: accounts for the training.
     """
 
     def __init__(
-        self, learner: Learner, task: Task, tests: Encoded, rehearse: Callable[[Take], None], synchronise: Callable[[], None]
+        self,
+        learner: Learner,
+        task: Task,
+        tests: Encoded,
+        rehearse: Callable[[Take], None],
+        synchronise: Callable[[], None],
+        *,
+        account: Callable[[], Accounting] = _unaccounted,
     ) -> None:
         self._learner, self._task, self._tests, self._rehearse = learner, task, tests, rehearse
+        self.account = account
+        """Accounts for the training in a phase of its own; the same for every seed. Raises `NotMeasured` where that cannot be done."""
         self.unit = task.unit
         """What throughput counts."""
         self.synchronise = synchronise

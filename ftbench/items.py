@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .crossed import Crossed, clustered, crossed
+from .predictions import PREDICTIONS
 from .statistics import ALPHA, CLAIM, Interval, NewItems, half_width, judged
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from .record import Record
     from .statistics import Difference, Estimate
 
-PREDICTIONS = "predictions.jsonl.gz"
 COUNTED = ("accuracy", "exact_match")
 """Scores that are the share of examples whose prediction is their label, where an example says nothing else of them."""
 

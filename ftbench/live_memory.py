@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -38,8 +38,6 @@ class Footprint:
         return self.parameters + self.gradients + self.optimizer + self.activations + self.extra
 
 
-_DEVICE = torch.ops.prim.device.default
-"""What fake tensors are asked more often than all else."""
 KINDS = tuple(part.name for part in fields(Footprint))
 
 
@@ -53,6 +51,23 @@ class _Block:
     """How many storages were seen before it."""
 
 
+@dataclass
+class Stretch:
+    """A part of what was seen, and its peak."""
+
+    highest: int = 0
+    """Most live bytes."""
+    at: int = 0
+    """How many storages were seen before the one that made them so many."""
+    peak: dict[str, int] = field(default_factory=lambda: dict.fromkeys(KINDS, 0))
+    """What they were for."""
+
+    def add(self, kind: str, size: int) -> None:
+        """Count what came to stay only later as if it had been there."""
+        self.peak[kind] += size
+        self.highest += size
+
+
 class LiveMemory(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch leaves it untyped
     """Sees every storage that an operation makes, and when it goes; real and fake tensors alike.
 
@@ -62,29 +77,31 @@ class LiveMemory(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch l
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.live = dict.fromkeys(KINDS, 0)
-        self.peak = dict.fromkeys(KINDS, 0)
         self.totals: list[int] = []
         """Live bytes after each storage that was made."""
         self.flops = 0
         """Of the operations so far, as torch.utils.flop_counter counts them: matrix products, convolutions, attention."""
         self.watching = True
         """Whether the peak is kept."""
-        self._total = self._highest = self._highest_at = 0
+        self._total = 0
+        self._stretches = [Stretch()]
         self._blocks: dict[int, _Block] = {}
 
     def __torch_dispatch__(self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None) -> Any:
         """Run an operation and look at what it made."""
         kwargs = kwargs or {}
         made = func(*args, **kwargs)
-        if func is _DEVICE:
-            return made
+        self.saw(func, args, kwargs, made)
+        return made
+
+    def saw(self, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], made: Any) -> None:
+        """Look at an operation that was run: what it was, on what, and what it made."""
         count = _formulas().get(getattr(func, "_overloadpacket", None))
         if count is not None:
             self.flops += int(count(*args, **kwargs, out_val=made))
         for tensor in [made] if isinstance(made, torch.Tensor) else tree_leaves(made):
             if isinstance(tensor, torch.Tensor):
                 self._see(tensor, "activations")
-        return made
 
     def mark(self, tensors: Iterable[Any], kind: str) -> None:
         """Say what tensors are for, those not seen yet too; the peak is told apart anew where they were part of it."""
@@ -94,8 +111,7 @@ class LiveMemory(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch l
             block = self._see(tensor, kind)
             if block is None or block.kind == kind:
                 continue
-            moments = [self.live, self.peak] if block.born <= self._highest_at else [self.live]
-            for moment in moments:
+            for moment in [self.live, *(stretch.peak for stretch in self._stretches if block.born <= stretch.at)]:
                 moment[block.kind] -= block.size
                 moment[kind] += block.size
             block.kind = kind
@@ -110,7 +126,12 @@ class LiveMemory(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch l
 
     def footprint(self) -> Footprint:
         """Give the peak so far."""
-        return Footprint(**self.peak)
+        return Footprint(**max(self._stretches, key=lambda stretch: stretch.highest).peak)
+
+    def part(self) -> Stretch:
+        """End a stretch and begin the next; gives the one that ended."""
+        self._stretches.append(Stretch())
+        return self._stretches[-2]
 
     def _see(self, tensor: Tensor, kind: str) -> _Block | None:
         storage = tensor.untyped_storage()
@@ -126,8 +147,9 @@ class LiveMemory(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch l
         self.live[kind] += size
         self._total += size
         self.totals.append(self._total)
-        if self.watching and self._total > self._highest:
-            self._highest, self._highest_at, self.peak = self._total, block.born, dict(self.live)
+        stretch = self._stretches[-1]
+        if self.watching and self._total > stretch.highest:
+            stretch.highest, stretch.at, stretch.peak = self._total, block.born, dict(self.live)
         return block
 
     def _free(self, key: int) -> None:

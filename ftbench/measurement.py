@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 Direction = Literal["higher", "lower", "none"]
 
@@ -37,11 +40,21 @@ class Measurement:
             raise ValueError(message)
 
 
-def disturbed(measurement: Measurement, by: tuple[str, ...]) -> Measurement:
+DISTURBED = "disturbed: "
+"""How a flag begins that makes every comparison of a reading inconclusive."""
+
+
+def disturbed(measurement: Measurement, by: Iterable[str]) -> Measurement:
     """Flag a reading of time, rate, power or energy with what disturbed the whole trial; give any other as it is."""
-    if not by or not (measurement.unit in {"s", "J", "W"} or measurement.unit.endswith("/s")):
+    if not (measurement.unit in {"s", "J", "W"} or measurement.unit.endswith("/s")):
         return measurement
-    return replace(measurement, flags=tuple(dict.fromkeys((*measurement.flags, *by))))
+    return replace(measurement, flags=(*measurement.flags, *(f"{DISTURBED}{cause}" for cause in dict.fromkeys(by))))
+
+
+def disturbances(*readings: Measurement) -> tuple[str, ...]:
+    """Name what disturbed any of some readings."""
+    flags = (flag.removeprefix(DISTURBED) for reading in readings for flag in reading.flags if flag.startswith(DISTURBED))
+    return tuple(dict.fromkeys(flags))
 
 
 @dataclass(frozen=True)

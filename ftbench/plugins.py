@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import logging
 import sys
@@ -16,6 +17,7 @@ import pluggy
 from . import hookspecs
 from .catalog import KINDS, Catalog
 from .errors import PluginError
+from .fingerprint import forget_modules
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,7 +35,7 @@ class Selection:
     """Which plugins beside the installed ones, and which not: enough to find the same plugins in another process."""
 
     files: tuple[str, ...] = ()
-    """Plugins of one file (`-p file.py`)."""
+    """Plugins of one file (`-p file.py`) or one folder with an `__init__.py`."""
     without: tuple[str, ...] = ()
     """Names of entry points left out (`--without NAME`)."""
 
@@ -152,10 +154,15 @@ class Plugins:
 
 
 def _load_file(path: Path) -> ModuleType:
-    if not path.is_file():
-        raise PluginError(f"-p {path}: no such file")
+    if path.is_dir():
+        file, inside = path / "__init__.py", [str(path)]
+    else:
+        file, inside = path, None
+    if not file.is_file():
+        raise PluginError(f"-p {path}: no such file" if inside is None else f"-p {path}: a folder without __init__.py is no plugin")
     name = f"ftbench_file_{path.stem}"
-    spec = importlib.util.spec_from_file_location(name, path)
+    forget(name)
+    spec = importlib.util.spec_from_file_location(name, file, submodule_search_locations=inside)
     if spec is None or spec.loader is None:
         raise PluginError(f"-p {path}: not a Python file")
     module = importlib.util.module_from_spec(spec)
@@ -164,6 +171,14 @@ def _load_file(path: Path) -> ModuleType:
     try:
         spec.loader.exec_module(module)
     except Exception as error:
-        del sys.modules[name]
+        forget(name)
         raise PluginError(f"-p {path}: cannot be loaded: {type(error).__name__}: {error}") from error
     return module
+
+
+def forget(name: str) -> None:
+    """Take a plugin's modules out of this process, so that another version of it can be loaded under the same names."""
+    for known in [known for known in sys.modules if known == name or known.startswith(f"{name}.")]:
+        del sys.modules[known]
+    importlib.invalidate_caches()
+    forget_modules()

@@ -5,56 +5,24 @@ from __future__ import annotations
 import os
 import re
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from multiprocessing import get_context
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from .accounting import Accounting, Kernels, account
-from .bench import Ground
 from .catalog import option_names
+from .cell import Cell, account_cell, cell_of
 from .errors import NotApplicable, UserError
 from .gpu import describe_gpu, visible_gpus
 from .sizes import read_size
-from .suite import Training
 from .trial import foresee
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from .backbone import Backbone
+    from .accounting import Accounting, Kernels
     from .catalog import Catalog
-    from .encoded import Encoded
     from .strategy import Strategy
     from .suite import Suite
-    from .task import Task
-    from .trial import Trial
-
-OUTLINED = 8
-"""Examples of zeros that stand for a split; batches repeat them."""
-SAMPLE = 256
-"""Training examples that are looked at for the longest."""
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One strategy on one backbone and task, or sequence of tasks."""
-
-    target: str
-    """Label of the task or sequence."""
-    backbone: str
-    """Label of the backbone."""
-    strategy: str
-    """Label of the strategy."""
-    parts: Mapping[str, tuple[str, Mapping[str, Any]]]
-    """`backbone` and `strategy`, each as a plugin's name and its options."""
-    stages: tuple[tuple[str, Mapping[str, Any], Mapping[str, Any]], ...]
-    """Tasks: a plugin's name, its options, the complete `Training`."""
-    split_seed: int | None = None
-    """Decides the splits whose examples are looked at; None where there are no data."""
-    not_applicable: str | None = None
-    """Why the strategy cannot serve; None where it can, or where that is not known."""
 
 
 @dataclass(frozen=True)
@@ -138,20 +106,8 @@ def cells_of_suite(suite: Suite, catalog: Catalog, device: str) -> tuple[list[Ce
     foreseen = foresee(suite, catalog, device, outlines=True)
     found: dict[tuple[str, str, str], Cell] = {}
     for trial in foreseen.trials:
-        found.setdefault((trial.target, trial.backbone.label, trial.strategy.label), _cell(trial))
+        found.setdefault((trial.target, trial.backbone.label, trial.strategy.label), cell_of(trial))
     return list(found.values()), foreseen.unknown
-
-
-def _cell(trial: Trial) -> Cell:
-    return Cell(
-        trial.target,
-        trial.backbone.label,
-        trial.strategy.label,
-        {name: (part.use, part.options) for name, part in (("backbone", trial.backbone), ("strategy", trial.strategy))},
-        tuple((stage.task.use, stage.task.options, stage.training) for stage in trial.stages),
-        trial.split_seed,
-        trial.not_applicable,
-    )
 
 
 def cells_of_model(
@@ -226,96 +182,8 @@ def predict_cell(cell: Cell, catalog: Catalog, question: Question) -> Prediction
     Raises:
         UserError: as `predict_cells` does.
     """
-    batch_size = Training(**cell.stages[-1][2]).batch_size
-    if cell.not_applicable is not None:
-        return Prediction(cell, batch_size, None, None, cell.not_applicable, question.memory)
-    backbone: Backbone = catalog.build("backbones", *cell.parts["backbone"])
-    strategy: Strategy = catalog.build("strategies", *cell.parts["strategy"])
-    grounds = _Grounds(cell, catalog, backbone, question)
     try:
-        _check_answers(strategy, grounds.found)
-        found = account(backbone, strategy, grounds.found, catalog, target=question.target, growth=question.memory is not None)
+        found, length = account_cell(cell, catalog, target=question.target, length=question.length, growth=question.memory is not None)
     except NotApplicable as error:
-        return Prediction(cell, batch_size, None, None, str(error), question.memory)
-    except UserError:
-        raise
-    except Exception as error:  # noqa: BLE001 - the one place around a cell: what needs values fails in many ways, and the others go on
-        why = f"cannot be gone through without values: {type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
-        return Prediction(cell, batch_size, None, None, why, question.memory)
-    return Prediction(cell, batch_size, grounds.length, found, None, question.memory)
-
-
-def _check_answers(strategy: Strategy, grounds: Sequence[Ground]) -> None:
-    from .answers import ANSWERS
-
-    for ground in grounds:
-        if ground.task.answer not in strategy.answers:
-            message = f"it has no meaning where the answer is {ANSWERS[ground.task.answer]}"
-            raise NotApplicable(message)
-
-
-@dataclass
-class _Grounds:
-    """What the stages of a cell are learnt from; equal stages are the same."""
-
-    cell: Cell
-    catalog: Catalog
-    backbone: Backbone
-    question: Question
-    length: float = 0.0
-    found: list[Ground] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        made: dict[str, Ground] = {}
-        for stage in self.cell.stages:
-            if repr(stage) not in made:
-                made[repr(stage)] = self._ground(*stage)
-            self.found.append(replace(made[repr(stage)], label=f"task {len(self.found) + 1}"))
-
-    def _ground(self, use: str, options: Mapping[str, Any], training: Mapping[str, Any]) -> Ground:
-        task: Task = self.catalog.build("tasks", use, options)
-        if self.cell.split_seed is None:
-            _check_known(task, use)
-        examples = self._longest(task) if self.question.length is None and self.cell.split_seed is not None else None
-        if examples is None:
-            reads = self.backbone.reads(self.question.length or getattr(task, "max_length", None) or getattr(task, "seconds", None))
-            self.length, examples = reads.length, task.outline(reads, OUTLINED)
-
-        def encode(other: Backbone, processor: Any) -> Mapping[str, Encoded]:
-            del processor
-            return {"train": task.outline(other.reads(self.length if self.question.length else None), OUTLINED)}
-
-        return Ground(use, task, Training(**training), {"train": examples}, encode)
-
-    def _longest(self, task: Task) -> Encoded | None:
-        """Encode the longest of some training examples; None where they cannot be read without what is still to be downloaded."""
-        assert self.cell.split_seed is not None
-        try:
-            processor = self.backbone.load_processor()
-        except (UserError, OSError, ValueError):
-            return None
-        train = task.splits(self.cell.split_seed).train
-        rows = np.unique(np.linspace(0, len(train) - 1, min(SAMPLE, len(train))).astype(int))
-        encoded = task.encode([train[int(row)] for row in rows], processor)
-        lengths = [_length(task, encoded, row) for row in range(len(encoded))]
-        self.length = max(lengths)
-        return encoded.take(np.argsort(-np.array(lengths), kind="stable")[:OUTLINED].tolist())
-
-
-def _check_known(task: Task, use: str) -> None:
-    """See that a task without data knows how many outputs it has.
-
-    Raises:
-        UserError: it does not.
-    """
-    try:
-        _ = task.outputs
-    except UserError:
-        raise UserError(f"--task: what {use!r} answers with depends on its data; give a suite with them, and --predict") from None
-
-
-def _length(task: Task, encoded: Encoded, row: int) -> float:
-    """Give how long an example is to the network: tokens, pixels of a side, or seconds."""
-    if task.modality == "speech":
-        return float(encoded.units[row])
-    return float(task.collate(encoded, [row])[next(iter(encoded.columns))].shape[-1])
+        return Prediction(cell, cell.batch_size, None, None, str(error), question.memory)
+    return Prediction(cell, cell.batch_size, length, found, None, question.memory)

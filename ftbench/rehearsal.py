@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import _disable_current_modes
 
 from .bench import Bench
 from .cuda_kernels import CudaKernels
 from .errors import NotApplicable
-from .fake import MasksWithoutValues, make_fake, modules_of_fakes
-from .live_memory import LiveMemory
+from .fake import lists_of_fakes, make_fake, masks_without_values, modules_of_fakes
+from .live_memory import LiveMemory, Stretch
 from .meter import Watch
 from .phases import Phases
+from .quick_fakes import QuickFakes
 from .scaling import Scaling
 from .seeding import seed_all
 from .training import Loop
@@ -99,8 +99,8 @@ class Rehearsal(Bench):
             grounds, backbone, catalog, Phases(watch, [], lambda: None), watch,
             seed=seed, device=torch.device(device), after_step=lambda *_: None,
         )  # fmt: skip
-        self.fake = FakeTensorMode(allow_non_fake_inputs=True) if fake else None
         self.memory = LiveMemory()
+        self.fake = QuickFakes() if fake else None
         self.cuda, self.sizes = target == "cuda", sizes
         self.trained: dict[str, tuple[int, int]] = {}
         """Name → elements and bytes of every parameter of the main learner that an optimizer was given."""
@@ -150,11 +150,14 @@ class Rehearsal(Bench):
             with ExitStack() as modes:
                 if self.fake is not None:
                     modes.enter_context(modules_of_fakes())
-                    modes.enter_context(MasksWithoutValues())
+                    modes.enter_context(masks_without_values())
+                    modes.enter_context(lists_of_fakes())
                     modes.enter_context(self.fake)
+                    self.fake.saw = self.memory.saw
+                else:
+                    modes.enter_context(self.memory)
                 if self.cuda:
                     modes.enter_context(CudaKernels())
-                modes.enter_context(self.memory)
                 self._mark(learner)
                 yield
                 self._note()
@@ -214,24 +217,38 @@ class Rehearsal(Bench):
         self._mark(learner)
         self.memory.settle()
         self._note()
-        last = loader.steps - 1
-        for step in range(last - 1):
+        for step in range(loader.steps - 1):
             strategy.before_step(learner, step)
-        own = loader.training.batch_size
-        # The optimizer's state is made in the first of them, which so has no other use than to show how memory grows.
-        first = self._step(loop, loader, max(0, last - 1), self.sizes[1] if self.sizes else own, watching=False)
-        flops = self.memory.flops
-        found = self._step(loop, loader, last, own)
+        flops = self._steps(loop, loader)
         if main:
-            self.flops = self.memory.flops - flops
+            self.flops = flops
             names = {id(parameter): name for name, parameter in learner.named_parameters()}
             self.trained |= {names[id(p)]: (p.numel(), p.nbytes) for p in loop.parameters}
+        self._noted = len(self.memory.totals)
+        return loop.trace
+
+    def _steps(self, loop: _Loop, loader: Loader) -> int:
+        """Make the last step as it is when the optimizer has its state; gives its FLOPs.
+
+        The state is made in the first update. Of fake tensors one step so says all, unless something else came to stay in it; where it is
+        asked how memory grows, that step has another batch size.
+        """
+        memory, last, own = self.memory, loader.steps - 1, loader.training.batch_size
+        before, flops = dict(memory.live), memory.flops
+        first = self._step(loop, loader, last, self.sizes[1] if self.sizes else own, watching=self.sizes is None)
+        came = {kind: size - before[kind] for kind, size in memory.live.items()}
+        state = came.pop("optimizer")
+        if self.fake is not None and self.sizes is None and not any(came.values()):
+            loop.learning.add("optimizer", state)
+            return memory.flops - flops
+        flops = memory.flops
+        found = self._step(loop, loader, last, own)
+        flops = memory.flops - flops
         if self.sizes:
             if self.sizes[0] != own:
                 found = self._step(loop, loader, last, self.sizes[0], watching=False)
             self.growth.append(Growth(self.sizes, (found, first)))
-        self._noted = len(self.memory.totals)
-        return loop.trace
+        return flops
 
     def _step(self, loop: _Loop, loader: Loader, step: int, size: int, *, watching: bool = True) -> Made:
         """Make a step on a batch of `size`."""
@@ -239,12 +256,14 @@ class Rehearsal(Bench):
         sized.training = replace(loader.training, batch_size=size)
         memory, begin, state = self.memory, len(self.memory.totals), self.memory.live["optimizer"]
         memory.watching = watching
+        memory.part()
         with _disable_current_modes():
             portions = sized.portions(np.arange(size) % len(loader.encoded), 0)
         portions = [replace(portion, batch=self._on_device(portion.batch)) for portion in portions]
         loop.step(step, portions)
         loop.pending.clear()
         memory.watching = True
+        memory.part()
         new = memory.live["optimizer"] - state
         middle, before = loop.updating
         return Made([total + new for total in memory.totals[begin:middle]], before + new, memory.totals[middle:])
@@ -269,6 +288,8 @@ class _Loop(Loop):
         self.memory = memory
         self.updating = (0, 0)
         """Storages seen before the last update, and live bytes then."""
+        self.learning = Stretch()
+        """The last forward and backward pass."""
         # As on a GPU, where a look would wait.
         self.on_gpu = True
         if self.scaling is not None:
@@ -280,6 +301,7 @@ class _Loop(Loop):
 
         self.memory.mark((parameter.grad for _, parameter in self.learner.named_parameters()), "gradients")
         self.updating = (len(self.memory.totals), sum(self.memory.live.values()))
+        self.learning = self.memory.part()
         super().update(step)
         self.memory.mark(tree_leaves(dict(self.optimizer.state)), "optimizer")
 

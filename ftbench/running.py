@@ -23,6 +23,7 @@ from .gpu import visible_gpus
 from .isolation import Child, Isolation, wait_for_any
 from .measurement import Measurement, disturbed
 from .meter import Watch
+from .predictions import PREDICTIONS
 from .record import Failure, Record
 from .slots import open_slots
 from .spec import Spec
@@ -128,12 +129,16 @@ def run_suite(suite: Suite, plugins: Plugins, selection: Selection, runs: Path, 
     found = {trial.id: store.status(trial.id, fingerprint) for trial in trials}
     to_do = [trial for trial in trials if found[trial.id] is None]
     statuses = {key: status for key, status in found.items() if status is not None}
-    if not to_do:
+    lock = _without_none({**dataclasses.asdict(suite), "hub": pins(suite, catalog)})
+    places = {trial.id: trial.place for trial in trials}
+    if not to_do and store.is_locked(lock, places, fingerprint):
         return Outcome(store.folder, statuses, len(trials), 0)
     store.claim()
     try:
-        lock = {**dataclasses.asdict(suite), "hub": pins(suite, catalog)}
-        store.lock_suite(_without_none(lock), [trial.id for trial in trials], fingerprint)
+        store.lock_suite(lock, places, fingerprint)
+        if not to_do:
+            # What is done is done, but the suite may ask for fewer trials now, or hold them to something else.
+            return Outcome(store.folder, statuses, len(trials), 0)
         plugins.suite_started(suite, to_do)
         with open_slots(device) as slots:
             run = _Run(suite, plugins, catalog, selection, store=store, fingerprint=fingerprint, slots=slots)
@@ -143,6 +148,42 @@ def run_suite(suite: Suite, plugins: Plugins, selection: Selection, runs: Path, 
     finally:
         store.release()
     return Outcome(store.folder, statuses, len(trials), run.ran, run.interrupted)
+
+
+@dataclass(frozen=True)
+class OpenRun:
+    """A run directory that is this process's for the time being, and its trials."""
+
+    folder: Path
+    trials: tuple[Trial, ...]
+    work: Callable[[Trial], bool]
+    """Run a trial that has no record; tells whether it has one afterwards."""
+
+
+@contextmanager
+def open_run(suite: Suite, plugins: Plugins, selection: Selection, runs: Path, slots: list[Slot]) -> Iterator[OpenRun]:
+    """Plan a suite and let its trials be run one by one, in any order and in turn with those of another run; see `run_suite`."""
+    catalog = plugins.catalog()
+    trials = plan_here(suite, plugins, catalog)
+    store = Store(runs / suite.name)
+    device = choose_device(suite.machine.device)
+    fingerprint = digest(environment(f"{device}:0" if device == "cuda" else device))
+    store.claim()
+    try:
+        lock = _without_none({**dataclasses.asdict(suite), "hub": pins(suite, catalog)})
+        store.lock_suite(lock, {trial.id: trial.place for trial in trials}, fingerprint)
+        run = _Run(suite, plugins, catalog, selection, store=store, fingerprint=fingerprint, slots=slots)
+
+        def work(trial: Trial) -> bool:
+            return store.status(trial.id, fingerprint) is not None or trial.id in run.work([trial])
+
+        plugins.suite_started(suite, trials)
+        yield OpenRun(store.folder, tuple(trials), work)
+        plugins.suite_finished(
+            suite, [store.record(trial.id, fingerprint) for trial in trials if store.status(trial.id, fingerprint) is not None]
+        )
+    finally:
+        store.release()
 
 
 class _Run:
@@ -281,13 +322,13 @@ class _Run:
         known = [*(Measurement(**m) for m in outcome.get("measurements", ())), *measurements]
         known.append(Measurement("wall_time", seconds_taken, "s", "lower", method=WALL, scope="whole trial"))
         known += cost_measurements(self.suite.cost, seconds_taken, known)
-        outcome["measurements"] = [dataclasses.asdict(disturbed(m, tuple(disturbances))) for m in known]
+        outcome["measurements"] = [dataclasses.asdict(disturbed(m, disturbances)) for m in known]
         if one.broken is not None and outcome["status"] == "ok":
             outcome |= {"status": "error", "failure": dataclasses.asdict(one.broken)}
         record = self._record(one.trial, outcome, self.store.attempts(one.trial.id, self.fingerprint))
         if record.status == "cancelled":
             return record
-        return self._commit(one.trial, record, one.child.folder / "predictions.jsonl.gz")
+        return self._commit(one.trial, record, one.child.folder / PREDICTIONS)
 
     def _outcome(self, one: _Running) -> dict[str, Any]:
         """Read what the child left, or classify how it died."""

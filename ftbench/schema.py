@@ -27,9 +27,10 @@ def suite_schema(catalog: Catalog) -> dict[str, Any]:
 
     from .catalog import options_model
     from .descriptions import option_descriptions
-    from .suite import Cost, Limits, Machine, Measure, Statistics, Training
+    from .suite import Cost, Gate, Limits, Machine, Measure, Statistics, Training
 
-    tables = {"training": Training, "machine": Machine, "limits": Limits, "measure": Measure, "cost": Cost, "statistics": Statistics}
+    parts = (Training, Machine, Limits, Measure, Cost, Statistics, Gate)
+    tables = {part.__name__.lower(): part for part in parts}
     label = {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"}
     labels = {"anyOf": [label, {"type": "array", "items": label, "minItems": 1}]}
     training = {**TypeAdapter(Training).json_schema(), "additionalProperties": False}

@@ -2,7 +2,7 @@
 
 runs/<suite>/
   suite.lock.toml                                the resolved suite
-  plan.json                                      ids of its trials, as of the last run
+  plan.json                                      ids and places of its trials, as of the last run
   trials/<id>/<environment>/record.json          the commit mark
                            /predictions.jsonl.gz
                            /attempts/<n>/        spec.json, events.jsonl, output.log
@@ -13,14 +13,15 @@ from __future__ import annotations
 import json
 import os
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .errors import RunError
+from .predictions import PREDICTIONS
 from .record import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
+    from collections.abc import Mapping, Sequence
 
 try:
     import fcntl
@@ -102,15 +103,35 @@ class Store:
         folder = self.trial_folder(record.id, record.environment)
         folder.mkdir(parents=True, exist_ok=True)
         if predictions is not None and predictions.exists():
-            predictions.replace(folder / "predictions.jsonl.gz")
+            predictions.replace(folder / PREDICTIONS)
         write_whole(folder / "record.json", record.to_json())
 
-    def lock_suite(self, table: dict[str, Any], trials: Sequence[str], environment: str) -> None:
-        """Write `suite.lock.toml`, and `plan.json`: which of the records in the folder are the suite's as it stands."""
-        import tomli_w
+    def lock_suite(self, table: dict[str, Any], trials: Mapping[str, Sequence[str | int]], environment: str) -> None:
+        """Write `suite.lock.toml`, and `plan.json`: which of the records in the folder are the suite's as it stands.
 
-        write_whole(self.folder / "suite.lock.toml", tomli_w.dumps(table))
-        write_whole(self.folder / "plan.json", json.dumps({"environment": environment, "trials": list(trials)}, indent=1))
+        Args:
+            table: the resolved suite.
+            trials: id → target, backbone, strategy and seed, so that a trial without a record has a name.
+            environment: where they run.
+        """
+        for name, text in _locks(table, trials, environment).items():
+            write_whole(self.folder / name, text)
+
+    def is_locked(self, table: dict[str, Any], trials: Mapping[str, Sequence[str | int]], environment: str) -> bool:
+        """Tell whether `lock_suite` would write what is there already."""
+        try:
+            return all(
+                (self.folder / name).read_text(encoding="utf-8") == text for name, text in _locks(table, trials, environment).items()
+            )
+        except (OSError, UnicodeDecodeError):
+            return False
+
+
+def _locks(table: dict[str, Any], trials: Mapping[str, Sequence[str | int]], environment: str) -> dict[str, str]:
+    import tomli_w
+
+    plan = {"environment": environment, "trials": list(trials), "places": [list(place) for place in trials.values()]}
+    return {"suite.lock.toml": tomli_w.dumps(table), "plan.json": json.dumps(plan, indent=1, ensure_ascii=False)}
 
 
 def write_whole(path: Path, text: str) -> None:
@@ -151,12 +172,21 @@ def record_files(run: Path) -> list[Path]:
         raise RunError(f"{run}: not a run directory: it has no folder `trials`")
     try:
         planned = json.loads((run / "plan.json").read_text(encoding="utf-8"))
-        paths = [run / "trials" / str(trial) / str(planned["environment"]) / "record.json" for trial in planned["trials"]]
+        environment = _id(planned["environment"])
+        paths = [run / "trials" / _id(trial) / environment / "record.json" for trial in planned["trials"]]
     except FileNotFoundError:
         return sorted(run.glob("trials/*/*/record.json"))
     except (ValueError, KeyError, TypeError) as error:
         raise RunError(f"{run / 'plan.json'}: not a plan: {error}; take it away to read every record") from None
     return [path for path in paths if path.exists()]
+
+
+def _id(name: Any) -> str:
+    """Let through what is the name of a folder and no way out of one."""
+    if not isinstance(name, str) or Path(name).name != name:
+        message = f"{name!r} is no id"
+        raise ValueError(message)
+    return name
 
 
 def find_records(run: Path, trial: str) -> list[Path]:

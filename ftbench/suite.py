@@ -109,7 +109,7 @@ class Limits:
 class Measure:
     """What is measured beside the scores."""
 
-    meters: tuple[str, ...] = ("parameters", "time", "latency", "memory", "energy")
+    meters: tuple[str, ...] = ("parameters", "time", "latency", "memory", "energy", "accounting")
     """Names of meters."""
     probe: bool = True
     """Whether the throughput of a training that was too short to settle is measured once more after scoring, on a discarded copy:
@@ -137,6 +137,33 @@ class Statistics:
     margins: Mapping[str, Annotated[float, Gt(0)]] = field(default_factory=dict)
     """The same for one score (`word_error_rate`), for one task or sequence (`"my-task"`), or for both (`"my-task/f1"`), in the unit of
     the score; the most exact name counts."""
+
+
+@dataclass(frozen=True)
+class Gate:
+    """What `ftbench gate` holds a run to against a baseline; no part of a trial's identity."""
+
+    margin: Annotated[float, Gt(0)] = 0.01
+    """The largest loss of a score that does not matter, in the score's unit: 0.01 of a share is one point."""
+    margins: Mapping[str, Annotated[float, Gt(0)]] = field(default_factory=dict)
+    """Other margins, by the name of the score."""
+    metrics: tuple[str, ...] = ()
+    """Scores held beside each task's primary one."""
+    alpha: Annotated[float, Gt(0), Lt(0.5)] = 0.05
+    """Chance that any score is called worse where none is, over all looks."""
+    looks: Annotated[tuple[Annotated[int, Ge(3)], ...], MinLen(1)] = (3, 6, 10)
+    """Numbers of paired seeds at which scores are judged, each look at `alpha` over their number; more seeds are asked for where a
+    look says too little."""
+    memory: Annotated[float, Gt(0), Lt(1)] = 0.01
+    """The largest growth of the allocator's peak that does not matter, as a share of the baseline's; never less than `memory_bytes`."""
+    memory_bytes: Annotated[int, Ge(1)] = 33_554_432
+    """The same in bytes: 32 MiB."""
+    slowdown: Annotated[float, Gt(0), Lt(1)] = 0.05
+    """The largest loss of throughput that does not matter, as a share."""
+    pairs: Annotated[int, Ge(5)] = 5
+    """Pairs of trials, run in turn, that throughput is judged on."""
+    slowdown_alpha: Annotated[float, Gt(0), Lt(0.5)] = 0.01
+    """Chance that a strategy is called slower where it is not, before it is run again."""
 
 
 @dataclass(frozen=True)
@@ -219,6 +246,7 @@ class Suite:
     measure: Measure = field(default_factory=Measure)
     cost: Cost = field(default_factory=Cost)
     statistics: Statistics = field(default_factory=Statistics)
+    gate: Gate = field(default_factory=Gate)
     source: str = "suite"
     """The file it was read from, for messages."""
 

@@ -14,6 +14,7 @@ from .suite import (
     OF_THE_LEARNER,
     BackboneChoice,
     Cost,
+    Gate,
     Limits,
     Machine,
     Measure,
@@ -41,7 +42,7 @@ _ENTRY_KEYS = {
     "strategy": ("use", "label", "options", "lr", "sweep"),
     "sequence": ("label", "tasks", "backbone", "strategies"),
 }
-_TABLES = {"training": Training, "machine": Machine, "limits": Limits, "measure": Measure, "cost": Cost, "statistics": Statistics}
+_TABLES = {table.__name__.lower(): table for table in (Training, Machine, Limits, Measure, Cost, Statistics, Gate)}
 _TOP = ("name", "seeds", "split_seed", "online", "profile", *_TABLES, *_ENTRY_KEYS)
 
 
@@ -104,6 +105,7 @@ class _Reader:
             self._check_limits(parts["limits"])
         if parts["measure"] is not None:
             self._check_meters(parts["measure"])
+        self._check_gate(parts["gate"])
         backbones, tasks = self._backbones(table), self._tasks(table, parts["training"])
         strategies, sequences = self._strategies(table), self._sequences(table)
         seeds = self._seeds(table)
@@ -186,6 +188,10 @@ class _Reader:
             if wanted not in targets and (target or not _METRIC.fullmatch(metric)):
                 known = f"no task or sequence is called {wanted!r}{suggestion(wanted, targets)}"
                 self.mistakes.append(f"statistics.margins.{_key(name)}: {known}; give a score, a label, or 'label/score'")
+
+    def _check_gate(self, gate: Gate | None) -> None:
+        if gate is not None and any(a >= b for a, b in itertools.pairwise(gate.looks)):
+            self.mistakes.append("gate.looks: each must be more than the one before, such as [3, 6, 10]")
 
     def _online(self, table: Mapping[str, Any]) -> bool:
         online = table.get("online", False)

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from .suite import Statistics
 
 COSTS = (
-    "trainable_parameters", "peak_host_memory", "peak_allocated_memory", "peak_device_memory", "throughput", "energy", "cost",
+    "trainable_parameters", "peak_host_memory", "peak_allocated_memory", "peak_device_memory", "peak_tensor_bytes", "flops_per_step",
+    "throughput", "energy", "cost",
 )  # fmt: skip
 """The measurements quality is drawn against, where they were taken."""
 

@@ -87,17 +87,19 @@ class Trial:
     @cached_property
     def cell(self) -> str:
         """Hash of what is compared: data, weights, options, protocol, seed; not the code."""
-        return digest(
-            {
-                "backbone": _content(self.backbone),
-                "stages": [{"task": _content(s.task), "training": dict(s.training)} for s in self.stages],
-                "strategy": _content(self.strategy),
-                "seed": self.seed,
-                "split_seed": self.split_seed,
-                "device": self.device,
-                "threads": self.threads,
-            }
-        )
+        return digest({**self.content, "seed": self.seed})
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """What is compared, whatever the seed."""
+        return {
+            "backbone": _content(self.backbone),
+            "stages": [{"task": _content(s.task), "training": dict(s.training)} for s in self.stages],
+            "strategy": _content(self.strategy),
+            "split_seed": self.split_seed,
+            "device": self.device,
+            "threads": self.threads,
+        }
 
     @cached_property
     def id(self) -> str:
@@ -108,6 +110,11 @@ class Trial:
     def is_sequence(self) -> bool:
         """Whether several tasks are learnt one after another."""
         return len(self.stages) > 1
+
+    @property
+    def place(self) -> tuple[str, str, str, int]:
+        """Target, backbone, strategy and seed: what pairs it with a trial of another run."""
+        return self.target, self.backbone.label, self.strategy.label, self.seed
 
     @property
     def name(self) -> str:

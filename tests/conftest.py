@@ -24,8 +24,21 @@ def pytest_addoption(parser):
     parser.addoption("--benchmarks", action="store_true", help="run the benchmarks too")
 
 
+SPEECH = {"wav2vec2", "hubert", "whisper", "audio-spectrogram-transformer", "tiny-wav2vec2"}
+SECOND_LOOKS = {"test_combine", "test_traps", "test_peft_family", "test_prompt", "test_testing"}
+"""Modules whose tests on networks of speech, the slowest, wait for `make test-thorough`: `test_every_strategy` runs on all networks."""
+
+
+def _waits(item):
+    parameters = getattr(item, "callspec", None)
+    names = {value for value in parameters.params.values() if isinstance(value, str)} if parameters else set()
+    return item.path.stem in SECOND_LOOKS and bool(names & SPEECH)
+
+
 def pytest_collection_modifyitems(config, items):
     for item in items:
+        if _waits(item):
+            item.add_marker(pytest.mark.thorough)
         if "benchmarks" in item.path.parts and not config.getoption("--benchmarks"):
             item.add_marker(pytest.mark.skip(reason="a benchmark: `make benchmarks`"))
 
@@ -124,6 +137,26 @@ def tiny_suite(tmp_path):
         return path
 
     return write
+
+
+@pytest.fixture(scope="session")
+def three_seeds(tmp_path_factory):
+    """A finished run of two strategies over three seeds, made once for all workers; to be copied, not changed."""
+    import fcntl
+
+    place = tmp_path_factory.getbasetemp()
+    place = place.parent if "PYTEST_XDIST_WORKER" in os.environ else place
+    with (place / "three-seeds.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        folder = place / "three-seeds"
+        if not (folder / "done").exists():
+            folder.mkdir(exist_ok=True)
+            strategies = "".join(f'[[strategy]]\nuse = "{s}"\n' for s in ("full", "lora"))
+            suite = folder / "tiny.toml"
+            suite.write_text(TINY.format(name="tiny", seeds="[0, 1, 2]", steps=12, limit="2m", strategies=strategies))
+            subprocess.run([FTBENCH, "run", suite, "--no-report"], cwd=folder, check=True, capture_output=True, timeout=200)
+            (folder / "done").touch()
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ from types import ModuleType
 
 import pytest
 from ftbench import Plugins, hookspecs
-from ftbench.suite import Cost, Limits, Machine, Measure, Training
+from ftbench.suite import Cost, Gate, Limits, Machine, Measure, Training
 from ftbench.suite_file import parse_suite
 
 from tests.conftest import ROOT
@@ -111,7 +111,14 @@ def test_the_suite_shown_is_valid(catalog, model_folder):
 
 def test_every_field_of_a_suite_is_in_its_tables_with_its_default():
     text = (ROOT / "suites" / "README.md").read_text()
-    for prefix, cls in (("", Training), ("machine.", Machine), ("limits.", Limits), ("measure.", Measure), ("cost.", Cost)):
+    for prefix, cls in (
+        ("", Training),
+        ("machine.", Machine),
+        ("limits.", Limits),
+        ("measure.", Measure),
+        ("cost.", Cost),
+        ("gate.", Gate),
+    ):
         for option in dataclasses.fields(cls):
             assert f"`{prefix}{option.name}`" in text, option.name
             row = next(line for line in text.splitlines() if f"`{prefix}{option.name}`" in line)

@@ -16,7 +16,7 @@ def findings(catalog):
     return check
 
 
-@pytest.mark.parametrize("name", ["parameters", "time", "memory", "energy"])
+@pytest.mark.parametrize("name", ["parameters", "time", "memory", "energy", "accounting"])
 def test_the_meters_that_come_with_ftbench_keep_every_promise(findings, catalog, name):
     found = findings(lambda: catalog.build("meters", name, {}))
     assert len(found) == 13

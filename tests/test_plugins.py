@@ -133,3 +133,23 @@ def test_a_package_of_its_own_is_found_once_installed(tmp_path):
 
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(target)})
     assert done.stdout.strip() == "norms", done.stderr
+
+
+def test_a_plugin_may_be_a_folder_and_another_version_of_it_is_loaded_whole(tmp_path):
+    """Also where the two have modules of the same name: nothing of the first is left in the second."""
+    from ftbench.fingerprint import code_hash
+
+    source = (EXAMPLES / "norm_tuning.py").read_text()
+    hashes = []
+    for version, text in (("one", source), ("two", source.replace("lr_ratio = 10.0", "lr_ratio = 3.0")), ("same", source)):
+        folder = tmp_path / version / "methods"
+        folder.mkdir(parents=True)
+        (folder / "__init__.py").write_text('"""Methods."""\nfrom .norms import ftbench_strategies\n')
+        (folder / "norms.py").write_text(text)
+        cls = Plugins.discover(Selection((str(folder),))).catalog().find("strategies", "norm-tuning")
+        hashes.append((cls.lr_ratio, code_hash([cls])))
+    assert [ratio for ratio, _ in hashes] == [10.0, 3.0, 10.0]
+    assert hashes[0] == hashes[2] != hashes[1]
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(PluginError, match=r"empty: a folder without __init__\.py is no plugin"):
+        Plugins.discover(Selection((str(tmp_path / "empty"),)))

@@ -43,7 +43,7 @@ def test_only_records_of_the_last_plan_are_read(tmp_path):
     for name in ("a1", "b2", "c3"):
         store.commit(Record(name, "c", "e1", {}, "ok", "x"))
     assert len(record_files(tmp_path)) == 3
-    store.lock_suite({"name": "x"}, ["c3", "a1", "z9"], "e1")
+    store.lock_suite({"name": "x"}, {name: ("t", "b", name, 0) for name in ("c3", "a1", "z9")}, "e1")
     assert [path.parts[-3] for path in record_files(tmp_path)] == ["c3", "a1"]
 
 
@@ -92,6 +92,10 @@ def test_the_lock_file_is_toml(tmp_path):
     import tomllib
 
     store = Store(tmp_path)
-    store.lock_suite({"name": "x", "seeds": [0]}, ["a"], "e")
+    store.lock_suite({"name": "x", "seeds": [0]}, {"a": ("t", "b", "s", 0)}, "e")
     assert tomllib.loads((tmp_path / "suite.lock.toml").read_text()) == {"name": "x", "seeds": [0]}
-    assert json.loads((tmp_path / "plan.json").read_text()) == {"environment": "e", "trials": ["a"]}
+    assert json.loads((tmp_path / "plan.json").read_text()) == {
+        "environment": "e",
+        "trials": ["a"],
+        "places": [["t", "b", "s", 0]],
+    }

@@ -23,6 +23,9 @@ COMMANDS = {
     "show": "Show one trial's record.",
     "report": "Write the reports of a run.",
     "recommend": "Recommend strategies that meet some limits, as far as a run's data can tell.",
+    "compare": "Compare two runs, or the strategies of one.",
+    "gate": "Hold a run against a baseline; the exit code says how it came out.",
+    "bundle": "Write a run to one file that can be sent and kept.",
     "export": "Write the model of a trial for transformers or peft.",
     "check": "Check a plugin against what its contract promises.",
     "doctor": "Tell what this machine can measure and run, and why not.",
@@ -59,7 +62,7 @@ class _Commands(click.Group):
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="ftbench")
-@click.option("-p", "plugin_files", multiple=True, metavar="FILE.py", help="Load a plugin from one file; may be repeated.")
+@click.option("-p", "plugin_files", multiple=True, metavar="FILE.py", help="Load a plugin from one file or folder; may be repeated.")
 @click.option("--without", multiple=True, metavar="NAME", help="Leave an installed plugin out; may be repeated.")
 @click.pass_context
 def group(ctx: click.Context, plugin_files: Sequence[str], without: Sequence[str]) -> None:
@@ -89,7 +92,7 @@ def main() -> None:
     except UserError as error:
         for mistake in error.mistakes:
             click.echo(f"error: {mistake}", err=True)
-        code = ExitCode.USAGE
+        code = error.exit_code
     except click.ClickException as error:
         error.show()
         code = error.exit_code

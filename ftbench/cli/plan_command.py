@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ..accounting import Kernels
+    from ..cell import Cell
     from ..earlier import Sight
-    from ..prediction import Cell
 
 
 @click.command(name="plan")

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from ftbench import Meter, hookimpl
 
+from .accounting import AccountingMeter
 from .energy import DeviceMeter
 from .latency import LatencyMeter
 from .memory import MemoryMeter
@@ -20,4 +21,5 @@ def ftbench_meters() -> Mapping[str, type[Meter]]:
         "latency": LatencyMeter,
         "memory": MemoryMeter,
         "energy": DeviceMeter,
+        "accounting": AccountingMeter,
     }

@@ -24,6 +24,7 @@ GPU_STEPS = 20
 LONGEST_PROBE = 180.0
 """Seconds after which a probe makes do with the windows it has."""
 SHORT = "short window"
+NOTHING = "nothing was trained"
 HIGHER: Direction = "higher"
 LOWER: Direction = "lower"
 _TRAINING = ("warm-up", "train")
@@ -66,9 +67,15 @@ class TimeMeter(Meter):
 
     def stop(self) -> list[Measurement]:
         """Give training time and throughput."""
-        train = sum(self._seconds.get(phase, 0.0) for phase in _TRAINING)
+        return [self._train_time(), *self._throughput().measurements()]
+
+    def _train_time(self) -> Measurement:
+        seconds = sum(self._seconds.get(phase, 0.0) for phase in _TRAINING)
+        # A training that was cut short is timed, too, and has left no trace.
+        if not self._watch.traces and "warm-up" not in self._seconds:
+            return Measurement("train_time", None, "s", LOWER, scope="train", reason=NOTHING)
         method = "phases warm-up and train: no loading, evaluation, teacher or Fisher"
-        return [Measurement("train_time", train, "s", "lower", method=method, scope="train"), *self._throughput().measurements()]
+        return Measurement("train_time", seconds, "s", LOWER, method=method, scope="train")
 
     def _probe(self, steps: Iterator[Step], synchronise: Callable[[], None]) -> None:
         state, count = SteadyState(), WARM_UP_STEPS
@@ -92,7 +99,7 @@ class TimeMeter(Meter):
 
     def _throughput(self) -> Throughput:
         if not self._watch.traces:
-            return Throughput(reason="nothing was trained")
+            return Throughput(reason=NOTHING)
         trace, state = self._watch.traces[-1], self._of_training()
         if state.enough:
             return Throughput.of_windows(state, trace.unit, "the training itself")

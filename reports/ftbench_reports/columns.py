@@ -1,4 +1,4 @@
-"""Which measurements a table shows, in which order, under which heading."""
+"""Which measurements a table shows, in which order, under which heading; and what is to be said below it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 from ftbench import quantity, share_interval
 
 if TYPE_CHECKING:
-    from ftbench import Contender, Target
+    from collections.abc import Iterable, Sequence
+
+    from ftbench import Contender, Quantity, Target
 
 
 @dataclass(frozen=True)
@@ -21,12 +23,14 @@ class Column:
     """What people read above it."""
 
 
-_COSTS = (
+COSTS = (
     Column("trainable_parameters", "trainable"),
     Column("stored_bytes", "stored"),
     Column("peak_host_memory", "peak host memory"),
     Column("peak_allocated_memory", "peak device memory"),
+    Column("peak_tensor_bytes", "peak tensor bytes"),
     Column("throughput", "throughput"),
+    Column("flops_per_step", "FLOPs a step"),
     Column("latency_batch_1_p50", "latency, 1 example"),
     Column("inference_throughput", "inference"),
     Column("train_time", "training time"),
@@ -35,14 +39,30 @@ _COSTS = (
     Column("cost", "cost"),
     Column("emissions", "emissions"),
 )
+_MEMORY = ("peak_allocated_memory", "peak_tensor_bytes", "peak_host_memory")
+_FIRST = ("trainable_parameters", "throughput", "train_time", "flops_per_step", "latency_batch_1_p50")
+FITTING = 5
+"""Costs a page of 1,200 px has room for."""
 
 
 def columns(target: Target) -> list[Column]:
     """List the columns of a target's table; costs that nothing measured are left to the notes below it."""
     primary = Column(target.primary, target.primary.replace("_", " "))
     scores = [Column(target.beside, target.beside.replace("_", " ").replace(" f1", " F1"))] if target.beside else []
-    taken = [c for c in _COSTS if _any(target, c)]
-    return [primary, *scores, *taken]
+    return [primary, *scores, *measured((target,))]
+
+
+def measured(targets: Iterable[Target]) -> list[Column]:
+    """List the costs that any contender has a value of."""
+    contenders = [contender for target in targets for contender in target.contenders]
+    return [column for column in COSTS if any(_has(contender, column.name) for contender in contenders)]
+
+
+def shown(there: Sequence[Column]) -> frozenset[str]:
+    """Choose the costs that a table shows until more are asked for: one of memory, and the most telling of the others."""
+    names = [column.name for column in there]
+    memory = [name for name in _MEMORY if name in names][:1]
+    return frozenset([*memory, *(name for name in _FIRST if name in names)][:FITTING])
 
 
 def uncertain(target: Target) -> list[str]:
@@ -59,7 +79,7 @@ def uncertain(target: Target) -> list[str]:
 def unmeasured(target: Target) -> list[str]:
     """Say, for each cost without any value, why there is none."""
     found = []
-    for column in _COSTS:
+    for column in COSTS:
         readings = [c.quantities[column.name] for c in target.contenders if column.name in c.quantities]
         if readings and not any(reading.estimate for reading in readings):
             found.append(f"{column.heading}: not measured: {readings[0].reason}")
@@ -69,7 +89,7 @@ def unmeasured(target: Target) -> list[str]:
 def spent(target: Target) -> list[str]:
     """Say what each contender spent over all its trials, a line for each cost that adds up."""
     found = []
-    for column in _COSTS:
+    for column in COSTS:
         readings = [(c.label, c.quantities[column.name]) for c in target.contenders if column.name in c.quantities]
         totals = [f"{label} {quantity(q.total, q.unit)}" for label, q in readings if q.total is not None]
         if totals:
@@ -77,10 +97,22 @@ def spent(target: Target) -> list[str]:
     return found
 
 
+def methods(target: Target) -> list[tuple[str, str]]:
+    """Say of each cost how it was taken, and in what."""
+    found = []
+    for column in COSTS:
+        readings = [c.quantities[column.name] for c in target.contenders if _has(c, column.name)]
+        said = {reading.method for reading in readings}
+        if said:
+            how = said.pop() if len(said) == 1 else "differs from strategy to strategy: report.csv tells each"
+            found.append((column.heading, f"{how}; in {readings[0].unit}"))
+    return found
+
+
 def flagged(target: Target) -> list[str]:
     """Say what a reader must know of a cost before comparing it, and of whose."""
     found = []
-    for column in _COSTS:
+    for column in COSTS:
         by_flag: dict[str, list[str]] = {}
         for contender in target.contenders:
             reading = contender.quantities.get(column.name)
@@ -106,8 +138,31 @@ def reason(contender: Contender, name: str) -> str:
     return f"not measured: {found.reason}" if found and found.estimate is None else ""
 
 
-def _any(target: Target, column: Column) -> bool:
-    return any(_has(contender, column.name) for contender in target.contenders)
+def interval(found: Quantity) -> str:
+    """Write an interval with its n, in the measurement's unit."""
+    known = found.estimate
+    if known is None:
+        return f"not measured: {found.reason}"
+    if known.low is None or known.high is None:
+        return f"n = {known.n}"
+    if known.deviation == 0:
+        return f"the same for each of {known.n} seeds"
+    low = max(0.0, known.low) if known.mean >= 0 else known.low
+    return f"95 % interval {quantity(low, found.unit)} to {quantity(known.high, found.unit)}, n = {known.n}"
+
+
+def whole(found: Quantity) -> str:
+    """Write a measurement with its interval, or a dash."""
+    if found.estimate is None:
+        return "–"
+    if found.unit == "1":
+        return share_interval(found.estimate)
+    text = quantity(found.estimate.mean, found.unit)
+    known = found.estimate
+    if known.low is None or known.high is None or known.deviation == 0:
+        return text
+    low = max(0.0, known.low) if known.mean >= 0 else known.low
+    return f"{text} [{quantity(low, found.unit)}, {quantity(known.high, found.unit)}]"
 
 
 def _has(contender: Contender, name: str) -> bool:

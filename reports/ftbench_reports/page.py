@@ -4,120 +4,144 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from functools import cache, cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import ftbench
-from ftbench import against, percent, quantity, share_interval, share_range
+from ftbench import percent, quantity, share_interval
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from .axes import Scale
-from .charts import interval_bar, loss_chart, pareto_chart, swatch
-from .columns import cell, columns, flagged, reason, spent, uncertain, unmeasured
-from .palette import Look, looks
+from .board import STATUS, Board
+from .charts import curves, pareto, swatch
+from .columns import cell, flagged, methods, spent, uncertain, unmeasured, whole
+from .palette import Look, definitions, looks, style
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ftbench import Contender, Summary, Target
 
+    from .figure import Figure
+
 _TEMPLATES = Path(__file__).parent / "templates"
-_COSTS = (
-    ("trainable_parameters", "What trains"),
-    ("peak_allocated_memory", "Device memory while training"),
-    ("peak_host_memory", "Host memory while training"),
-    ("throughput", "Throughput while training"),
-    ("energy", "Energy"),
-)
+_COSTS = {
+    "trainable_parameters": "What trains",
+    "peak_allocated_memory": "Device memory while training",
+    "peak_tensor_bytes": "Peak tensor bytes of a step",
+    "peak_host_memory": "Host memory while training",
+    "throughput": "Throughput while training",
+    "flops_per_step": "FLOPs of a step",
+    "energy": "Energy",
+}
 
 
 def render(summary: Summary) -> str:
     """Give the page as text."""
-    environment = Environment(loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-    style = (_TEMPLATES / "page.css").read_text(encoding="utf-8")
-    template = environment.get_template("page.html.jinja")
-    page = _Page(summary)
-    return template.render(
-        summary=summary,
-        version=ftbench.__version__,
-        style=Markup(style),  # noqa: S704 - our own file
-        style_hash="sha256-" + base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
-        looks=page.looks,
-        columns=columns,
-        cell=cell,
-        reason=reason,
-        uncertain=uncertain,
-        unmeasured=unmeasured,
-        spent=spent,
-        flagged=flagged,
-        percent=percent,
-        share_range=share_range,
-        fronts=page.fronts,
-        swatch=lambda look: Markup(swatch(look)),  # noqa: S704 - drawn from numbers and escaped labels
-        bar=page.bar,
-        against=page.against,
-        legend=page.legend,
-        paretos=page.paretos,
-        curves=page.curves,
-        task_cell=page.task_cell,
-        phase_names=page.phase_names,
-        seconds=page.seconds,
+    sheet = style() + (_TEMPLATES / "page.css").read_text(encoding="utf-8")
+    page = Page(summary)
+    text: str = (
+        _environment()
+        .get_template("page.html.jinja")
+        .render(
+            **page.values(),
+            version=ftbench.__version__,
+            definitions=Markup(definitions()),  # noqa: S704 - our own
+            style=Markup(sheet),  # noqa: S704 - our own file
+            style_hash=_hash(sheet),
+            ended=STATUS,
+            cell=cell,
+            uncertain=uncertain,
+            unmeasured=unmeasured,
+            spent=spent,
+            flagged=flagged,
+            methods=methods,
+            percent=percent,
+            swatch=swatch,
+        )
+    )
+    return text.lstrip()
+
+
+@cache
+def _environment() -> Environment:
+    """Give what reads the templates; each is read once."""
+    return Environment(
+        loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
 
 
-class _Page:
+def _hash(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+class Page:
     """What the template asks for."""
 
     def __init__(self, summary: Summary) -> None:
+        self.summary = summary
         self.looks: Mapping[str, Look] = looks(summary.strategies)
 
-    def bar(self, target: Target, contender: Contender) -> Markup:
-        estimates = [c.quantities[target.primary].estimate for c in target.contenders if target.primary in c.quantities]
-        means = [e.mean for e in estimates if e is not None]
-        found = contender.quantities[target.primary].estimate
-        assert found is not None
-        scale = Scale.over(means, 6, 114)
-        return Markup(interval_bar(found, scale, self.looks[contender.label]))  # noqa: S704
+    def values(self) -> dict[str, Any]:
+        """Give what stands in the template under its name."""
+        found = {
+            "summary": self.summary, "looks": self.looks, "board": Board(self.summary, self.looks), "legend": self.legend,
+            "statuses": sorted(self.summary.statuses.items(), key=lambda found: (found[0] != "ok", found[0])),
+            "measurements": self.measurements, "lower": _lower, "paretos": self.paretos, "learning": self.learning,
+            "confused": [t for t in self.summary.targets if any(c.confusion for c in t.contenders)],
+            "sequences": [t for t in self.summary.targets if t.is_sequence],
+            "task_cell": self.task_cell, "phase_names": self.phase_names, "seconds": self.seconds,
+        }  # fmt: skip
+        return {**found, "sections": _sections(found)}
 
-    def against(self, target: Target, contender: Contender) -> str:
-        if contender.label == target.baseline:
-            return "baseline"
-        difference = contender.against_baseline
-        return against(difference) if difference else ""
+    @cached_property
+    def paretos(self) -> list[Figure]:
+        """Quality against cost, a figure a task."""
+        return [found for target in self.summary.targets if (found := pareto(target, _COSTS, self.looks))]
 
-    def fronts(self, contender: Contender) -> str:
-        """Say on which fronts it stands, and how often it would with other seeds."""
-        named = ((cost.replace("_", " "), contender.front_chances.get(cost)) for cost in sorted(contender.fronts))
-        return ", ".join(f"{cost} ({100 * chance:.0f} % of draws of seeds)" if chance is not None else cost for cost, chance in named)
+    @cached_property
+    def learning(self) -> list[Figure]:
+        """Training losses, a figure a task."""
+        return [found for target in self.summary.targets for task in target.tasks if (found := curves(target, task, self.looks))]
 
-    def legend(self, target: Target) -> Markup:
-        items = [Markup("<li>{}{}</li>").format(Markup(swatch(self.looks[c.label])), c.label) for c in target.contenders]  # noqa: S704
+    @cached_property
+    def legend(self) -> Markup:
+        """Who is drawn how."""
+        items = [Markup("<li>{}{}</li>").format(swatch(look), label) for label, look in self.looks.items()]
         return Markup('<ul class="legend">{}</ul>').format(Markup("").join(items))
 
-    def paretos(self, target: Target) -> list[tuple[str, Markup]]:
-        drawn = [(caption, pareto_chart(target, cost, self.looks)) for cost, caption in _COSTS]
-        return [(caption, Markup(chart)) for caption, chart in drawn if chart]  # noqa: S704
-
-    def curves(self, target: Target) -> list[tuple[str, Markup]]:
-        drawn = [
-            (f"{task}: training loss ({_loss_unit(target, task)}), mean and range over seeds", loss_chart(target, task, self.looks))
-            for task in target.tasks
-        ]
-        return [(caption, Markup(chart)) for caption, chart in drawn if chart]  # noqa: S704
+    def measurements(self, target: Target) -> dict[str, Any]:
+        """Give every measurement of a task as a table: a row each, a column a contender."""
+        there = [c for c in target.contenders if c.quantities]
+        names = list(dict.fromkeys(name for c in there for name in c.quantities))
+        taken = [name for name in names if any(c.quantities[name].estimate for c in there if name in c.quantities)]
+        rows = [(name.replace("_", " "), *(whole(c.quantities[name]) if name in c.quantities else "" for c in there)) for name in taken]
+        return {"headings": ("measurement", *(c.label for c in there)), "rows": rows}
 
     def task_cell(self, contender: Contender, task: str, name: str) -> str:
+        """Write what is left of a task of a sequence."""
         found = contender.by_task.get(task, {}).get(name)
         return share_interval(found.estimate) if found and found.estimate else ""
 
     def phase_names(self, target: Target) -> list[str]:
+        """List the phases of a target's trials, in their order."""
         return list(dict.fromkeys(name for c in target.contenders for name in c.phases))
 
     def seconds(self, contender: Contender, name: str) -> str:
+        """Write how long a phase took."""
         return quantity(contender.phases[name].mean, "s") if name in contender.phases else ""
 
 
-def _loss_unit(target: Target, task: str) -> str:
-    """Give the unit of a task's loss, as its scores on the test split have it."""
-    readings = ((contender.by_task.get(task) or contender.quantities).get("loss") for contender in target.contenders)
-    return next((reading.unit for reading in readings if reading is not None), "nat")
+def _lower(target: Target) -> bool:
+    return any(c.quantities[target.primary].direction == "lower" for c in target.contenders if target.primary in c.quantities)
+
+
+def _sections(found: Mapping[str, Any]) -> list[tuple[str, str]]:
+    there = [
+        ("verdict", "Verdict", True), ("leaderboard", "Leaderboard", True), ("cost", "Quality against cost", found["paretos"]),
+        ("ranks", "Over tasks", found["summary"].ranking.entries), ("curves", "Learning curves", found["learning"]),
+        ("errors", "Errors", found["confused"]), ("retention", "Retention", found["sequences"]), ("trials", "Trials", True),
+        ("provenance", "Provenance", True),
+    ]  # fmt: skip
+    return [(name, heading) for name, heading, shown in there if shown]

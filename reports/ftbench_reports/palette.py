@@ -8,39 +8,58 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-# Okabe and Ito's colours, the yellow darkened and the black left out, so that they hold on white and on dark.
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#b8860b", "#56b4e9", "#7a5ccc", "#8c564b", "#6b7280", "#e15759")
-MARKERS = ("circle", "square", "triangle", "diamond", "cross", "plus", "down", "bar")
+# Okabe and Ito's colours without their yellow and black, each moved until it has a contrast of 3 : 1 with the page: on white, and on dark.
+LIGHT = ("#0072b2", "#d55e00", "#00805c", "#b8578f", "#8a6a00", "#6a4fc0", "#2484b8", "#5f6877")
+DARK = ("#58aef0", "#ff8b4d", "#2fc796", "#e795c4", "#d9b13b", "#ab94f7", "#8fd6fb", "#a9b2c0")
+PAPER = ("#ffffff", "#10141a")
+"""What the colours stand on."""
+
+MARKERS = (
+    "M-4.5 0a4.5 4.5 0 1 0 9 0a4.5 4.5 0 1 0 -9 0z",
+    "M-4 -4h8v8h-8z",
+    "M0 -5l5 9h-10z",
+    "M0 -5.5l5.5 5.5l-5.5 5.5l-5.5 -5.5z",
+    "M-4 -4l8 8m0 -8l-8 8",
+    "M-5 0h10M0 -5v10",
+    "M0 5l5 -9h-10z",
+)
+"""Paths around the origin; seven of them and eight colours make 56 looks."""
 
 
 @dataclass(frozen=True)
 class Look:
     """How a strategy is drawn."""
 
-    colour: str
-    marker: str
+    colour: int
+    """Place in the palette."""
+    marker: int
+    """Place in `MARKERS`."""
 
 
 def looks(labels: Sequence[str]) -> dict[str, Look]:
-    """Give each label its look; beyond eighty, looks repeat."""
-    return {label: Look(COLOURS[number % len(COLOURS)], MARKERS[number % len(MARKERS)]) for number, label in enumerate(labels)}
+    """Give each label its look; beyond 56, looks repeat."""
+    return {label: Look(number % len(LIGHT), number % len(MARKERS)) for number, label in enumerate(labels)}
 
 
-def marker(look: Look, x: float, y: float, size: float = 5.0) -> str:
-    """Draw a marker as an SVG element at (x, y)."""
-    paint = f'fill="{look.colour}" stroke="{look.colour}" stroke-width="1.5"'
-    s = size
-    if look.marker == "circle":
-        return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{s:.1f}" {paint}/>'
-    shapes = {
-        "square": f"M{x - s:.1f} {y - s:.1f}h{2 * s:.1f}v{2 * s:.1f}h{-2 * s:.1f}z",
-        "triangle": f"M{x:.1f} {y - s:.1f}l{s:.1f} {2 * s:.1f}h{-2 * s:.1f}z",
-        "down": f"M{x:.1f} {y + s:.1f}l{s:.1f} {-2 * s:.1f}h{-2 * s:.1f}z",
-        "diamond": f"M{x:.1f} {y - s:.1f}l{s:.1f} {s:.1f}l{-s:.1f} {s:.1f}l{-s:.1f} {-s:.1f}z",
-        "bar": f"M{x - s:.1f} {y - s / 3:.1f}h{2 * s:.1f}v{2 * s / 3:.1f}h{-2 * s:.1f}z",
-        "cross": f"M{x - s:.1f} {y - s:.1f}l{2 * s:.1f} {2 * s:.1f}m0 {-2 * s:.1f}l{-2 * s:.1f} {2 * s:.1f}",
-        "plus": f"M{x - s:.1f} {y:.1f}h{2 * s:.1f}M{x:.1f} {y - s:.1f}v{2 * s:.1f}",
-    }
-    if look.marker in ("cross", "plus"):
-        paint = f'fill="none" stroke="{look.colour}" stroke-width="2.5"'
-    return f'<path d="{shapes[look.marker]}" {paint}/>'
+def marker(look: Look, x: float, y: float) -> str:
+    """Draw a marker as an SVG element at (x, y), about nine units wide."""
+    return f'<use href="#m{look.marker}" x="{x:.1f}" y="{y:.1f}" class="k{look.colour}"/>'
+
+
+def definitions() -> str:
+    """Give the SVG element that defines the markers for the whole page."""
+    shapes = "".join(
+        f'<path id="m{number}" d="{path}" stroke-width="{2.4 if "z" not in path else 1.2}"/>' for number, path in enumerate(MARKERS)
+    )
+    hatch = '<pattern id="hatch" width="6" height="6" patternUnits="userSpaceOnUse"><path d="M-1 7L7 -1M-1 1L1 -1M5 7L7 5" class="hatch"/></pattern>'
+    return f'<svg class="defs" width="0" height="0" aria-hidden="true" focusable="false"><defs>{shapes}{hatch}</defs></svg>'
+
+
+def style() -> str:
+    """Give the colours as CSS: fills `k`, lines `l` and areas `a`, on light and on dark."""
+    light, dark = (";".join(f"--k{n}:{colour}" for n, colour in enumerate(colours)) for colours in (LIGHT, DARK))
+    rules = "".join(
+        f".k{n}{{fill:var(--k{n});stroke:var(--k{n})}}.l{n}{{stroke:var(--k{n})}}.a{n}{{fill:var(--k{n})}}" for n in range(len(LIGHT))
+    )
+    screen = f"@media screen and (prefers-color-scheme:dark){{:root{{{dark}}}}}"
+    return f":root{{{light}}}{screen}{rules}\n"

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from ftbench_reports.axes import Scale
 from ftbench_reports.markdown import MarkdownReport
 from ftbench_reports.page import render
+from ftbench_reports.palette import DARK, LIGHT, PAPER
 from ftbench_reports.table import CsvReport
 
 
@@ -66,16 +67,16 @@ def test_every_score_on_the_page_is_the_summarys():
     page = render(summarise(RECORDS))
     for values in ([0.9, 0.91, 0.92], [0.7, 0.72, 0.74]):
         found = estimate(values)
-        assert f"{100 * found.mean:.1f} % [{100 * found.low:.1f}, {100 * found.high:.1f}]" in page
-    assert "-19.0 points [-21.5, -16.5], worse" in page
+        assert f"<b>{100 * found.mean:.1f} %</b> [{100 * found.low:.1f}, {100 * found.high:.1f}]" in page
+    assert '-19.0 [-21.5, -16.5]</span> <span class="word worse">worse' in page
     assert "full has the highest mean accuracy" in page
     assert "It beats lora" in page
 
 
 def test_what_failed_is_a_row_with_its_reason():
     page = render(summarise(RECORDS))
-    assert re.search(r'<tr class="missing"><th scope="row">bad, seed 0</th><td>oom</td>.*does not fit', page)
-    assert "1 oom" in page
+    assert re.search(r'<tr class="missing".*bad</th>.*out of memory</span> seed 0: does not fit', page)
+    assert "<b>1</b> out of memory" in page
 
 
 def test_one_or_two_seeds_support_no_claim():
@@ -105,7 +106,15 @@ def test_every_chart_has_a_description():
     assert all(a["role"] == "img" and a["aria-label"] for a in charts)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_every_figure_has_a_title_a_sentence_and_its_numbers_as_a_table():
+    page = render(summarise(RECORDS))
+    figures = re.findall(r"<figure.*?</figure>", page, re.DOTALL)
+    assert len(figures) == 2
+    assert all(re.search(r"<figcaption><b>[^<]+</b> [^<]+\.</figcaption>", found) for found in figures)
+    assert all(re.search(r"<details><summary>The numbers</summary>.*<th scope=\"row\">", found, re.DOTALL) for found in figures)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.text(max_size=60)
     | st.sampled_from(["</script><script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "\u202eabc", "🦆" * 50, "{{ 7*7 }}"])
@@ -119,8 +128,8 @@ def test_a_hostile_name_is_shown_and_not_obeyed(name):
     if name in ("full", "bad"):
         return
     page = render(summarise([replace(r, classes={"digits": (name, "b")}) for r in hostile]))
-    assert [tag for tag, _ in shape(page) if tag not in ("span", "polyline", "circle", "path", "g", "tr", "th", "td")] == [
-        tag for tag, _ in plain if tag not in ("span", "polyline", "circle", "path", "g", "tr", "th", "td")
+    assert [tag for tag, _ in shape(page) if tag not in ("span", "polyline", "use", "path", "g", "tr", "th", "td")] == [
+        tag for tag, _ in plain if tag not in ("span", "polyline", "use", "path", "g", "tr", "th", "td")
     ]
     assert "<script" not in page
 
@@ -181,3 +190,32 @@ def test_a_browser_shows_the_page_without_a_request_or_an_error(tmp_path, scheme
         browser.close()
     assert [r for r in requests if not r.startswith(("file:", "data:"))] == []
     assert errors == []
+
+
+def test_how_each_cost_was_taken_is_told_where_all_say_the_same():
+    def taken(strategy, seed, method):
+        cost = Measurement("flops_per_step", 2e9, "FLOP", "lower", method="counted <exactly>")
+        time = Measurement("train_time", 2.0, "s", "lower", method=method)
+        one = record(strategy, seed, 0.5)
+        return replace(one, measurements=(*one.measurements, cost, time))
+
+    page = render(summarise([taken("full", 0, "by one clock"), taken("lora", 0, "by another clock")]))
+    assert "<dt>FLOPs a step</dt><dd>counted &lt;exactly&gt;; in FLOP</dd>" in page
+    assert "<dt>training time</dt><dd>differs from strategy to strategy: report.csv tells each; in s</dd>" in page
+    assert page.count("2.0 GFLOP") >= 2
+
+
+@pytest.mark.parametrize(("colours", "paper"), [(LIGHT, PAPER[0]), (DARK, PAPER[1])])
+def test_every_colour_stands_out_from_the_page_three_to_one(colours, paper):
+    assert min(contrast(colour, paper) for colour in colours) >= 3
+
+
+def contrast(one, other):
+    """WCAG 2.2, relative luminance."""
+    return (max(luminance(one), luminance(other)) + 0.05) / (min(luminance(one), luminance(other)) + 0.05)
+
+
+def luminance(colour):
+    shares = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    linear = [share / 12.92 if share <= 0.04045 else ((share + 0.055) / 1.055) ** 2.4 for share in shares]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]

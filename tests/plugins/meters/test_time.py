@@ -139,7 +139,7 @@ def test_ten_steps_are_all_warm_up_and_nothing_is_no_zero():
     assert {reading.value for reading in found} == {None}
     assert {reading.reason for reading in found} == {"only 10 steps: all of them are warm-up"}
     found, _ = measured(watching(), Copy(clock := Clock(), lambda _: 1.0), clock)
-    assert found["throughput"].reason == "nothing was trained"
+    assert found["throughput"].reason == found["train_time"].reason == "nothing was trained"
 
 
 def test_the_last_training_is_the_one_that_counts():

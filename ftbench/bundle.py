@@ -1,0 +1,163 @@
+"""A bundle: what a run left, in one file that can be sent, kept as a baseline, and read without trusting it.
+
+A zip file of `manifest.json` (names, sizes and SHA-256 of the others), `suite.lock.toml`, `plan.json`, the records and predictions
+of the plan and, where they are there, `accepted.json` and `calibration.json`. The same run gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import stat
+import zipfile
+import zlib
+from typing import TYPE_CHECKING, Any
+
+from .errors import RunError
+from .fingerprint import read_sha256
+from .predictions import PREDICTIONS
+from .store import record_files
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+SCHEMA = "ftbench.bundle/1"
+MANIFEST = "manifest.json"
+BESIDE = ("suite.lock.toml", "plan.json", "accepted.json", "calibration.json")
+"""Files of a run directory that travel with its records."""
+MIB = 2**20
+LARGEST: Mapping[str, int] = {"record.json": 16 * MIB, PREDICTIONS: 256 * MIB, MANIFEST: 64 * MIB}
+"""Bytes a file may have, by its name; others 16 MiB."""
+TOTAL = 2048 * MIB
+"""Bytes all files may have."""
+MEMBERS = 100_000
+"""How many files there may be."""
+_CHUNK = MIB
+_NAME = re.compile(
+    r"(?:suite\.lock\.toml|(?:plan|accepted|calibration)\.json|trials/[\w-]{1,64}/[\w-]{1,64}/(?:record\.json|predictions\.jsonl\.gz))",
+    re.ASCII,
+)
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+def pack(run: Path, output: Path) -> list[str]:
+    """Write the bundle of a run directory; gives the names of its files. What was there before is replaced.
+
+    Raises:
+        RunError: the folder is no run directory, holds no record, or the file cannot be written.
+    """
+    records = record_files(run)
+    if not records:
+        raise RunError(f"{run}: no trial has finished yet")
+    beside = [path.with_name(PREDICTIONS) for path in records]
+    files = [run / name for name in BESIDE] + records + beside
+    named = {path.relative_to(run).as_posix(): path for path in files if path.is_file()}
+    unknown = sorted(name for name in named if not _NAME.fullmatch(name))
+    if unknown:
+        raise RunError(f"{run / unknown[0]}: has no name of a record's file")
+    table = {name: {"sha256": read_sha256(path), "bytes": path.stat().st_size} for name, path in sorted(named.items())}
+    manifest = json.dumps({"schema": SCHEMA, "files": table}, indent=1) + "\n"
+    temporary = output.with_name(f".{output.name}.{os.getpid()}")
+    try:
+        with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr(_entry(MANIFEST), manifest)
+            for name in table:
+                archive.writestr(_entry(name), named[name].read_bytes())
+        temporary.replace(output)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise RunError(f"{output}: cannot be written: {error.strerror}") from None
+    return list(table)
+
+
+def _entry(name: str) -> zipfile.ZipInfo:
+    entry = zipfile.ZipInfo(name, _EPOCH)
+    entry.compress_type = zipfile.ZIP_DEFLATED
+    entry.external_attr = (stat.S_IFREG | 0o644) << 16
+    return entry
+
+
+def unpack(bundle: Path, folder: Path) -> None:
+    """Write the files of a bundle to `folder`, each checked against the manifest; nothing is run, and nothing read with pickle.
+
+    Raises:
+        RunError: it is no bundle, or one whose names, kinds, sizes or hashes are not those of a run.
+    """
+    try:
+        with zipfile.ZipFile(bundle) as archive:
+            entries = _entries(archive, bundle)
+            listed = _manifest(archive, entries, bundle)
+            for name, promised in listed.items():
+                path = folder / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                if _copy(archive, entries[name], path, bundle) != promised:
+                    raise RunError(f"{bundle}: {name} is not the file of the manifest: its SHA-256 differs")
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError) as error:
+        raise RunError(f"{bundle}: not a bundle: {error}") from None
+    except OSError as error:
+        raise RunError(f"{bundle}: cannot be read: {error.strerror}") from None
+
+
+def _entries(archive: zipfile.ZipFile, bundle: Path) -> dict[str, zipfile.ZipInfo]:
+    """Look at every entry before one is read."""
+    found: dict[str, zipfile.ZipInfo] = {}
+    total = 0
+    if len(archive.infolist()) > MEMBERS:
+        raise RunError(f"{bundle}: holds more than {MEMBERS:,} files")
+    for entry in archive.infolist():
+        name = entry.filename
+        if name != MANIFEST and not _NAME.fullmatch(name):
+            raise RunError(f"{bundle}: {name[:80]!r} is no name of a file of a run")
+        if name in found:
+            raise RunError(f"{bundle}: {name} stands in it twice")
+        if stat.S_IFMT(entry.external_attr >> 16) not in (0, stat.S_IFREG):
+            raise RunError(f"{bundle}: {name} is a link or no file")
+        if entry.flag_bits & 1:
+            raise RunError(f"{bundle}: {name} is encrypted")
+        if entry.file_size > _limit(name):
+            raise RunError(f"{bundle}: {name} is larger than {_limit(name) // MIB} MiB")
+        total += entry.file_size
+        found[name] = entry
+    if total > TOTAL:
+        raise RunError(f"{bundle}: its files are larger than {TOTAL // MIB:,} MiB together")
+    return found
+
+
+def _limit(name: str) -> int:
+    return LARGEST.get(name.rpartition("/")[2], 16 * MIB)
+
+
+def _manifest(archive: zipfile.ZipFile, entries: Mapping[str, zipfile.ZipInfo], bundle: Path) -> dict[str, str]:
+    """Give name → SHA-256 of every file, all of which are there, and nothing else."""
+    if MANIFEST not in entries:
+        raise RunError(f"{bundle}: not a bundle: it has no {MANIFEST}; `ftbench bundle` writes one")
+    try:
+        table: Any = json.loads(archive.read(MANIFEST))
+        schema = table.get("schema")
+    except (ValueError, RecursionError, AttributeError):
+        raise RunError(f"{bundle}: {MANIFEST} is no manifest") from None
+    if schema != SCHEMA:
+        raise RunError(f"{bundle}: schema {schema!r} is not {SCHEMA!r}, which this version of ftbench reads")
+    try:
+        listed = {str(name): str(about["sha256"]) for name, about in table["files"].items()}
+    except (KeyError, TypeError, AttributeError):
+        raise RunError(f"{bundle}: {MANIFEST} is no manifest") from None
+    for name in sorted({*listed} ^ ({*entries} - {MANIFEST})):
+        raise RunError(f"{bundle}: {name[:80]!r} is {'missing' if name in listed else 'not in the manifest'}")
+    return listed
+
+
+def _copy(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path, bundle: Path) -> str:
+    """Write one file, no longer than its entry says, and give its SHA-256."""
+    found, written = hashlib.sha256(), 0
+    with archive.open(entry) as source, path.open("xb") as target:
+        while chunk := source.read(_CHUNK):
+            written += len(chunk)
+            if written > entry.file_size:
+                raise RunError(f"{bundle}: {entry.filename} is larger than it says")
+            found.update(chunk)
+            target.write(chunk)
+    return found.hexdigest()

@@ -1,0 +1,65 @@
+"""`ftbench compare`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ..errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+@click.command(name="compare")
+@click.argument("first", metavar="RUN_A", type=click.Path())
+@click.argument("second", metavar="[RUN_B]", type=click.Path(), required=False)
+@click.option("--baseline", metavar="LABEL", help="Compare the strategies of one run with the strategy of this label.")
+@click.option(
+    "--metric", "metrics", multiple=True, metavar="NAME", help="A measurement; may be repeated. By default primary scores, costs."
+)
+@click.option(
+    "--allow-drift", "allowed", multiple=True, metavar="FIELD",
+    help="Let a field differ, such as software.torch, or a whole part; may be repeated.",
+)  # fmt: skip
+@click.option(
+    "--margin",
+    type=click.FloatRange(min=0, min_open=True),
+    default=0.005,
+    show_default=True,
+    help="Differences of scores below it do not matter.",
+)
+@click.option("--format", "form", type=click.Choice(["markdown", "csv", "json", "latex"]), default="markdown", show_default=True)
+@click.option("-o", "--output", type=click.Path(dir_okay=False), help="The file to write; standard output by default.")
+def command(
+    first: str, second: str | None, baseline: str | None, metrics: Sequence[str], allowed: Sequence[str], *, margin: float, form: str, output: str | None
+) -> None:  # fmt: skip
+    """Compare two runs, or the strategies of one: first what they differ in, then what came out.
+
+    RUN_A and RUN_B are run directories or bundles. Trials are paired by task, backbone, strategy and seed; differences are RUN_B
+    less RUN_A. What must be equal depends on the metric: data and protocol always, software too for scores, FLOPs and accounted bytes,
+    hardware too for speed and allocated memory. Where that is not so nothing is compared, and the exit code is 5.
+    """
+    from ..comparison import Asked, compare_runs, compare_strategies
+    from ..comparison_text import write
+    from ..record_set import read_record_set
+
+    if (second is None) == (baseline is None):
+        raise UserError("give two runs, or one and the label of a strategy with --baseline")
+    asked = Asked(tuple(metrics), tuple(allowed), margin)
+    read = read_record_set(Path(first))
+    if baseline is not None:
+        found = compare_strategies(read, baseline, asked)
+    else:
+        found = compare_runs(read, read_record_set(Path(str(second))), asked)
+    text = write(found, form)
+    if output is None:
+        click.echo(text, nl=False)
+        return
+    try:
+        Path(output).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"{output}: cannot be written: {error.strerror}") from None
+    click.echo(output)

@@ -1,0 +1,131 @@
+"""A comparison written down: Markdown, CSV, JSON, LaTeX."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from .formatting import quantity
+from .wording import point_interval
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .comparison import Comparison, Row
+
+FORMATS = ("markdown", "csv", "json", "latex")
+NOTE = (
+    "Differences are second less first with 95 % intervals over paired seeds; of costs, as a share of the first. p is Holm-corrected "
+    "over the rows of a metric; d_z is the difference in standard deviations of the paired differences."
+)
+WHY = {"not comparable": "is not comparable", "undecided": "cannot be decided"}
+COLUMNS = ("task", "strategy", "metric", "first", "second", "difference", "verdict", "p", "effect", "seeds")
+
+
+def write(comparison: Comparison, form: str) -> str:
+    """Write a comparison in one of `FORMATS`."""
+    return {"markdown": _markdown, "csv": _csv, "json": _json, "latex": _latex}[form](comparison)
+
+
+def _markdown(found: Comparison) -> str:
+    lines = [f"# {_md(found.second)} against {_md(found.first)}", ""]
+    for title, listed in (("Configuration", found.configuration), ("Data, protocol, software, hardware", found.drift)):
+        lines += [f"## {title}", ""]
+        if listed:
+            lines += ["| field | first | second |", "|---|---|---|"]
+            lines += [f"| `{_md(one.field)}` | {_md(one.first)} | {_md(one.second)} |" for one in listed]
+        else:
+            lines.append("No difference.")
+        lines.append("")
+    lines += ["## Results", "", f"| {' | '.join(COLUMNS)} |", "|---|---|---|--:|--:|--:|---|--:|---|--:|"]
+    lines += [f"| {' | '.join(map(_md, cells(row)))} |" for row in found.rows]
+    lines += ["", *(f"* {_md(line)}" for line in (*found.alone, *_reasons(found.rows)))]
+    return "\n".join([*lines, "", NOTE]) + "\n"
+
+
+def _reasons(rows: Sequence[Row]) -> list[str]:
+    return list(dict.fromkeys(f"{row.metric} {WHY[row.verdict]}: {row.reason}" for row in rows if row.reason))
+
+
+def cells(row: Row) -> list[str]:
+    """Give what a row says, in the order of `COLUMNS`."""
+    target = f"{row.place.target} ({row.place.backbone})"
+    means = [quantity(mean, row.unit) if mean is not None else "–" for mean in (row.first, row.second)]
+    p = f"{row.p:.2g}" if row.p is not None else "–"
+    return [target, row.place.strategy, row.metric, *means, _difference(row), row.verdict, p, _effect(row), str(len(row.seeds))]
+
+
+def _difference(row: Row) -> str:
+    found = row.difference
+    if found is None:
+        return "–"
+    if row.scale == "points":
+        return point_interval(found) if row.unit == "1" else f"{found.mean:+.3g} {row.unit}"
+    text = f"{100 * found.mean:+.1f} %"
+    if row.scale == "exact" or found.low is None or found.high is None:
+        return text
+    return f"{text} [{100 * found.low:+.1f}, {100 * found.high:+.1f}]"
+
+
+def _effect(row: Row) -> str:
+    size = row.effect
+    if size is None:
+        return "–"
+    parts = [f"d_z {size.d_z:+.2f}"] if size.d_z is not None else []
+    if size.error_reduction is not None:
+        parts.append(f"errors {0.0 - 100 * size.error_reduction:+.0f} %")
+    return ", ".join([*parts, f"better on {100 * size.p_better:.0f} % of the seeds"])
+
+
+def _csv(found: Comparison) -> str:
+    stream = io.StringIO()
+    rows = [_flat(row) for row in found.rows]
+    writer = csv.DictWriter(stream, list(rows[0]) if rows else [], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return stream.getvalue()
+
+
+def _flat(row: Row) -> dict[str, Any]:
+    size, difference = row.effect, row.difference
+    return {
+        "target": row.place.target, "backbone": row.place.backbone, "strategy": row.place.strategy, "against": row.against,
+        "metric": row.metric, "unit": row.unit, "scale": row.scale, "first": row.first, "second": row.second,
+        "difference": difference and difference.mean, "low": difference and difference.low, "high": difference and difference.high,
+        "verdict": row.verdict, "p_holm": row.p, "d_z": size and size.d_z, "error_reduction": size and size.error_reduction,
+        "p_better": size and size.p_better, "n": len(row.seeds), "seeds": " ".join(map(str, row.seeds)), "reason": row.reason,
+    }  # fmt: skip
+
+
+def _json(found: Comparison) -> str:
+    table = {
+        "schema": "ftbench.comparison/1", "first": found.first, "second": found.second,
+        "configuration": [asdict(one) for one in found.configuration], "drift": [asdict(one) for one in found.drift],
+        "alone": list(found.alone), "rows": [asdict(row) for row in found.rows],
+    }  # fmt: skip
+    return json.dumps(table, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _latex(found: Comparison) -> str:
+    """Write the results as a table for the package booktabs."""
+    lines = [r"\begin{tabular}{lllrrrlrlr}", r"\toprule", " & ".join(COLUMNS) + r" \\", r"\midrule"]
+    lines += [" & ".join(map(_tex, cells(row))) + r" \\" for row in found.rows]
+    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"]) + "\n"
+
+
+_TEX = {
+    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "_": r"\_", "%": r"\%", "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}", "–": "--", "−": "$-$", "→": r"$\to$", "<": r"\textless{}", ">": r"\textgreater{}",
+}  # fmt: skip
+
+
+def _tex(text: str) -> str:
+    return "".join(_TEX.get(letter, letter) for letter in text)
+
+
+def _md(text: str) -> str:
+    """Keep a cell in its cell."""
+    return text.replace("\\", "\\\\").replace("|", "\\|").replace("\r", " ").replace("\n", " ").replace("<", "&lt;")

@@ -1,0 +1,72 @@
+"""What GitHub Actions reads: annotations on standard output, the summary of a step, its outputs."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .gate_check import gravest_first
+from .gate_text import SUMMARY, markdown
+from .gate_wording import flat
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from .gate_check import Check
+    from .gate_text import Gated
+
+MOST = 10
+"""Annotations of one level that GitHub shows of a step."""
+_LEVELS = {"not comparable": "error", "missing": "error", "regressed": "error", "inconclusive": "warning", "changed": "notice"}
+
+
+def annotate(checks: Sequence[Check], file: str | None = None) -> list[str]:
+    """Write an annotation for each check that counts and is not ok, ten of a level at most, the gravest first.
+
+    Args:
+        checks: of a gate.
+        file: the suite file they are shown at, where one is known.
+    """
+    by_level: dict[str, list[Check]] = {}
+    for check in gravest_first(checks):
+        if check.held and check.verdict in _LEVELS:
+            by_level.setdefault(_LEVELS[check.verdict], []).append(check)
+    found = []
+    for level, listed in by_level.items():
+        shown = listed if len(listed) <= MOST else listed[: MOST - 1]
+        found += [annotation(level, f"ftbench gate: {check.verdict}", flat(f"{check.title}: {check.message}"), file) for check in shown]
+        if len(listed) > MOST:
+            found.append(annotation(level, "ftbench gate", f"and {len(listed) - len(shown)} more; the log has all", file))
+    return found
+
+
+def annotation(level: str, title: str, message: str, file: str | None = None) -> str:
+    """Write one workflow command, escaped as the runner undoes it."""
+    properties = {**({"file": file} if file else {}), "title": title}
+    return f"::{level} {','.join(f'{key}={_property(value)}' for key, value in properties.items())}::{_data(message)}"
+
+
+def _data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")
+
+
+def write_summary(gated: Gated, environment: Mapping[str, str] = os.environ) -> None:
+    """Add the checks to the step's summary, as far as GitHub takes them, and the verdict to its outputs."""
+    summary, output = environment.get("GITHUB_STEP_SUMMARY"), environment.get("GITHUB_OUTPUT")
+    if summary:
+        path = Path(summary)
+        used = path.stat().st_size if path.exists() else 0
+        if SUMMARY - used > 2048:
+            _append(path, markdown(gated, SUMMARY - used))
+    if output:
+        _append(Path(output), f"verdict={gated.verdict}\n")
+
+
+def _append(path: Path, text: str) -> None:
+    with path.open("a", encoding="utf-8") as stream:
+        stream.write(text)

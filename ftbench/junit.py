@@ -1,0 +1,66 @@
+"""A gate's checks as JUnit XML, as Jenkins, GitLab and surefire read it."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree as ET
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .gate_check import Check
+
+_NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_FAILED = {"regressed": "failure", "not comparable": "error", "missing": "error"}
+
+
+def junit(checks: Sequence[Check], suite: str, *, strict: bool = False) -> str:
+    """Write a test suite for each target and a test case for each check.
+
+    A regression is a failure; what is missing or not comparable an error; what is inconclusive, or does not count, is skipped,
+    and where `strict` a failure; what changed without counting says so in its output.
+    """
+    root = ET.Element("testsuites", name=_xml(suite))
+    for target in dict.fromkeys(check.place.target for check in checks):
+        cases = [_case(check, suite, strict=strict) for check in checks if check.place.target == target]
+        counts = {kind: str(sum(case.find(kind) is not None for case in cases)) for kind in ("failure", "error", "skipped")}
+        element = ET.SubElement(
+            root, "testsuite", name=_xml(f"{suite}.{target}"), tests=str(len(cases)), failures=counts["failure"], errors=counts["error"],
+            skipped=counts["skipped"], time="0",
+        )  # fmt: skip
+        element.extend(cases)
+    for name, attribute in (("testsuite", "tests"), ("testsuite", "failures"), ("testsuite", "errors")):
+        root.set(attribute, str(sum(int(element.get(attribute, "0")) for element in root.findall(name))))
+    ET.indent(root, " ")
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
+
+
+def _case(check: Check, suite: str, *, strict: bool) -> ET.Element:
+    place = check.place
+    about = f"{check.metric}{f' of {check.task}' if check.task else ''}"
+    case = ET.Element(
+        "testcase", classname=_xml(f"{suite}.{place.target}"), name=_xml(f"{about}, {place.strategy}, {place.backbone}"), time="0"
+    )
+    kind = _kind(check, strict=strict)
+    if kind is None:
+        ET.SubElement(case, "system-out").text = _xml(f"{check.verdict}: {check.message}")
+        return case
+    element = ET.SubElement(case, kind, message=_xml(check.message))
+    if kind != "skipped":
+        element.set("type", check.verdict)
+    element.text = _xml(str(check))
+    return case
+
+
+def _kind(check: Check, *, strict: bool) -> str | None:
+    if not check.held:
+        return "skipped"
+    if check.verdict in ("inconclusive", "changed") and strict:
+        return "failure"
+    return _FAILED.get(check.verdict) or ("skipped" if check.verdict == "inconclusive" else None)
+
+
+def _xml(text: str) -> str:
+    """Leave out what XML 1.0 has no place for."""
+    return _NOT_XML.sub("�", text)

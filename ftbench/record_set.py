@@ -1,0 +1,157 @@
+"""The records of one run as a comparison reads them: by place and seed, with what is missing among them."""
+
+from __future__ import annotations
+
+import json
+import math
+import tomllib
+from collections import defaultdict
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from .accepted import Step, read_steps
+from .bundle import unpack
+from .errors import NotComparable, RunError
+from .store import read_record, record_files
+from .suite import Gate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from .record import Record
+
+
+@dataclass(frozen=True, order=True)
+class Place:
+    """Where a strategy stands: what pairs records of two runs, together with the seed."""
+
+    target: str
+    """Label of the task or sequence."""
+    backbone: str
+    strategy: str
+
+    def __str__(self) -> str:
+        return f"{self.strategy} on {self.target} ({self.backbone})"
+
+
+@dataclass(frozen=True)
+class RecordSet:
+    """All records of one suite in one environment."""
+
+    source: str
+    """The run directory or bundle they were read from."""
+    suite: str
+    """Name of the suite."""
+    records: Mapping[Place, Mapping[int, Record]]
+    """Place → seed → record, whatever its status."""
+    unfinished: tuple[tuple[Place, int], ...] = ()
+    """Trials that were planned and have no record."""
+    gate: Gate = field(default_factory=Gate)
+    """The suite's table `[gate]`."""
+    seeds: tuple[int, ...] = ()
+    """All seeds among the records, in the order of the suite."""
+    accepted: tuple[Step, ...] = ()
+    """Changes accepted for it as a baseline."""
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Path]:
+    """Give the folder of a run: itself, or a bundle unpacked for the time being.
+
+    Raises:
+        RunError: there is neither, or the bundle is not to be trusted.
+    """
+    if path.is_dir():
+        yield path
+    elif path.is_file():
+        with TemporaryDirectory(prefix="ftbench-") as folder:
+            unpack(path, Path(folder))
+            yield Path(folder)
+    else:
+        raise RunError(f"{path}: no such run directory or bundle")
+
+
+def read_record_set(path: Path) -> RecordSet:
+    """Read a run directory or a bundle.
+
+    Raises:
+        RunError: it is neither, holds no record, one of another version, or those of several suites.
+        NotComparable: its records are of several environments, or several stand for one trial.
+    """
+    with opened(path) as folder:
+        try:
+            return collect([read_record(file) for file in record_files(folder)], str(path), folder)
+        except RunError as error:
+            # A bundle is read from a folder that nobody has heard of.
+            raise RunError(*(line.replace(str(folder), str(path)) for line in error.mistakes)) from None
+
+
+def collect(found: Sequence[Record], source: str, folder: Path) -> RecordSet:
+    """Sort the records read from `folder`; see `read_record_set`."""
+    if not found:
+        raise RunError(f"{source}: no trial has finished yet")
+    suites = sorted({record.trial["suite"] for record in found})
+    if len(suites) > 1:
+        raise RunError(f"{source}: holds records of several suites: {', '.join(suites)}")
+    environments = {record.environment for record in found}
+    if len(environments) > 1:
+        raise NotComparable(f"{source}: holds records of {len(environments)} environments; those of one are needed, by a plan.json")
+    records: dict[Place, dict[int, Record]] = defaultdict(dict)
+    for record in found:
+        place, seed = place_of(record), record.trial["seed"]
+        if seed in records[place]:
+            raise NotComparable(f"{source}: two records are of {place}, seed {seed}; the plan.json that tells them apart is missing")
+        odd = [m.name for m in record.measurements if m.value is not None and not math.isfinite(m.value)]
+        if odd:
+            raise RunError(f"{source}: {place}, seed {seed}: {odd[0]} is no finite number")
+        records[place][seed] = record
+    unfinished = tuple(_unfinished(folder, {record.id for record in found}))
+    lock = _lock(folder)
+    order = {seed: number for number, seed in enumerate(lock.get("seeds", ()))}
+    seeds = tuple(sorted({record.trial["seed"] for record in found}, key=lambda seed: (order.get(seed, len(order)), seed)))
+    return RecordSet(source, suites[0], dict(records), unfinished, _gate(lock, folder), seeds, read_steps(folder))
+
+
+def place_of(record: Record) -> Place:
+    """Give the place of a record."""
+    trial = record.trial
+    return Place(trial["target"], trial["backbone"]["label"], trial["strategy"]["label"])
+
+
+def _unfinished(folder: Path, done: set[str]) -> Iterator[tuple[Place, int]]:
+    path = folder / "plan.json"
+    try:
+        plan: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        for trial, (target, backbone, strategy, seed) in zip(plan["trials"], plan["places"], strict=True):
+            if trial not in done:
+                yield Place(str(target), str(backbone), str(strategy)), int(seed)
+    except FileNotFoundError:
+        return
+    except (ValueError, KeyError, TypeError) as error:
+        raise RunError(f"{path}: not a plan: {error!r}; run the suite again, what is done is not done again") from None
+
+
+def _lock(folder: Path) -> dict[str, Any]:
+    """Read a resolved suite; empty where there is none."""
+    path = folder / "suite.lock.toml"
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise RunError(f"{path}: not TOML: {error}") from None
+
+
+def _gate(lock: Mapping[str, Any], folder: Path) -> Gate:
+    """Read the table `[gate]` of a resolved suite; the defaults where there is none."""
+    from pydantic import TypeAdapter, ValidationError
+
+    try:
+        return TypeAdapter(Gate).validate_python(lock.get("gate", {}))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(map(str, ("gate", *first["loc"])))
+        raise RunError(f"{folder / 'suite.lock.toml'}: {place}: {first['msg']}") from None

@@ -1,0 +1,231 @@
+"""The leaderboard: a row a strategy and task, and a row for what left no score."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ftbench import percent, quantity, share_interval, share_range
+
+from .axes import Scale
+from .charts import span
+from .columns import interval, measured, shown
+from .figure import drawing
+from .palette import Look, marker
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ftbench import Contender, Quantity, Summary, Target
+    from markupsafe import Markup
+
+    from .columns import Column
+
+STATUS = {
+    "oom": "out of memory",
+    "timeout": "timed out",
+    "infra": "machine failed",
+    "not-applicable": "not applicable",
+    "error": "failed",
+}
+"""How a trial ended, in words; others are words already."""
+_REACH, _LEAST = 4.0, 0.02
+_LETTERS = "abcdefghijklmnopqrstuvwxyz"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One value of a row."""
+
+    text: str
+    value: str
+    """What it sorts by: a number, or nothing."""
+    title: str = ""
+    """Its interval and n, or why there is none."""
+    kind: str = ""
+    """`flag` where a reader must know something before comparing it, `rate` where its unit may stand below it."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A contender with scores."""
+
+    label: str
+    stars: str
+    """The Pareto fronts it stands on, in words."""
+    letters: str
+    """Those who share one are not told apart."""
+    score: str
+    range: str
+    """The interval of the score, without its mean."""
+    value: str
+    sub: str
+    bar: Markup
+    difference: str
+    difference_value: str
+    word: str
+    beyond: str
+    """What holds of the difference on new test items."""
+    seeds: str
+    statuses: str
+    costs: tuple[Cell, ...]
+    lr: str
+
+
+@dataclass(frozen=True)
+class Lost:
+    """Trials of one contender that ended alike, without a score."""
+
+    label: str
+    seeds: tuple[int, ...]
+    status: str
+    message: str
+    kind: str
+
+
+class Board:
+    """All rows of all tasks, under the same columns."""
+
+    def __init__(self, summary: Summary, looks: Mapping[str, Look]) -> None:
+        self.columns: list[Column] = measured(summary.targets)
+        self.shown = shown(self.columns)
+        self._looks = looks
+
+    def rows(self, target: Target) -> list[Row]:
+        """Give the rows of everyone who has a score, best first."""
+        scored = [c for c in target.contenders if (q := c.quantities.get(target.primary)) and q.estimate]
+        if not scored:
+            return []
+        scale = _scale(target, scored)
+        letters = _letters(target)
+        return [self._row(target, contender, scale, letters.get(contender.label, "")) for contender in scored]
+
+    def lost(self, target: Target) -> list[Lost]:
+        """Give what left no score, equal ends of one contender together."""
+        found: dict[tuple[str, str, str, str], list[int]] = defaultdict(list)
+        for missing in target.missing:
+            found[missing.contender, missing.status, missing.message, missing.kind].append(missing.seed)
+        return [
+            Lost(label, tuple(seeds), STATUS.get(status, status), message, kind) for (label, status, message, kind), seeds in found.items()
+        ]
+
+    def _row(self, target: Target, contender: Contender, scale: Scale, letters: str) -> Row:
+        found = contender.quantities[target.primary]
+        assert found.estimate is not None
+        beside = contender.quantities.get(target.beside)
+        sub = f"{target.beside.replace('_', ' ').replace(' f1', ' F1')} {_written(beside)}" if beside and beside.estimate else ""
+        against = contender.against_baseline
+        beyond = against.new_items if against and against.verdict != "too few seeds" else None
+        done = contender.statuses.get("ok", 0)
+        return Row(
+            label=contender.label,
+            stars=fronts(contender),
+            letters=letters,
+            score=_score(found),
+            range=_range(found),
+            value=f"{found.estimate.mean:.6g}",
+            sub=sub,
+            bar=_bar(contender, target, scale, self._looks[contender.label]),
+            difference=_points(contender, target),
+            difference_value="0" if contender.label == target.baseline else f"{against.estimate.mean:.6g}" if against else "",
+            word="baseline" if contender.label == target.baseline else against.verdict if against else "",
+            beyond=f"new items {_signed(beyond.interval.low, beyond.interval.high)} {beyond.verdict}" if beyond else "",
+            seeds=f"{done} of {sum(contender.statuses.values())}" if len(contender.statuses) > 1 else str(done),
+            statuses=", ".join(f"{n} {STATUS.get(s, s)}" for s, n in sorted(contender.statuses.items()) if s != "ok"),
+            costs=tuple(_cell(contender.quantities.get(column.name)) for column in self.columns),
+            lr=f"{contender.lr:g}" if contender.lr else "",
+        )
+
+
+def fronts(contender: Contender) -> str:
+    """Say on which fronts it stands, and how often it would with other seeds."""
+    named = ((cost.replace("_", " "), contender.front_chances.get(cost)) for cost in sorted(contender.fronts))
+    return ", ".join(f"{cost} ({100 * chance:.0f} % of draws of seeds)" if chance is not None else cost for cost, chance in named)
+
+
+def _scale(target: Target, scored: list[Contender]) -> Scale:
+    """Give the scale of a target's bars; who is far behind the middle of the field stands at its end, so that the others have room."""
+    best, middle = (scored[place].quantities[target.primary].estimate for place in (0, (len(scored) - 1) // 2))
+    assert best is not None
+    assert middle is not None
+    reach = max(_REACH * abs(best.mean - middle.mean), _LEAST)
+    ends = [span(c, target.primary, 1.0 if _is_share(c, target) else None) for c in scored]
+    return Scale.over([value for found in ends if abs(best.mean - found[0]) <= reach for value in found], 8, 132)
+
+
+def _letters(target: Target) -> dict[str, str]:
+    """Give the compact letter display: who shares a letter stands in one tie group (Piepho 2004)."""
+    found: dict[str, str] = defaultdict(str)
+    for number, group in enumerate(target.ties):
+        for label in group:
+            found[label] += _LETTERS[number] if number < len(_LETTERS) else f" {number + 1}"
+    return found
+
+
+def _is_share(contender: Contender, target: Target) -> bool:
+    found = contender.quantities[target.primary]
+    return found.unit == "1" and found.direction == "higher"
+
+
+def _score(found: Quantity) -> str:
+    assert found.estimate is not None
+    return percent(found.estimate.mean) if found.unit == "1" else quantity(found.estimate.mean, found.unit)
+
+
+def _range(found: Quantity) -> str:
+    known = found.estimate
+    assert known is not None
+    if known.low is None or known.high is None:
+        return ""
+    if known.deviation == 0:
+        return "each seed"
+    return f"[{100 * known.low:.1f}, {100 * known.high:.1f}]" if found.unit == "1" else f"[{known.low:.3g}, {known.high:.3g}]"
+
+
+def _written(found: Quantity) -> str:
+    assert found.estimate is not None
+    return share_interval(found.estimate) if found.unit == "1" else quantity(found.estimate.mean, found.unit)
+
+
+def _points(contender: Contender, target: Target) -> str:
+    against = contender.against_baseline
+    if contender.label == target.baseline or against is None:
+        return ""
+    known = against.estimate
+    if known.low is None or known.high is None:
+        return f"{100 * known.mean:+.1f}"
+    if known.deviation == 0:
+        return f"{100 * known.mean:+.1f} (each seed)"
+    return f"{100 * known.mean:+.1f} {_signed(known.low, known.high)}"
+
+
+def _signed(low: float, high: float) -> str:
+    return f"[{100 * low:+.1f}, {100 * high:+.1f}]"
+
+
+def _cell(found: Quantity | None) -> Cell:
+    if found is None:
+        return Cell("", "")
+    if found.estimate is None:
+        return Cell("–", "", interval(found))
+    flags = f"; {', '.join(found.flags)}" if found.flags else ""
+    kind = " ".join(["flag"] * bool(flags) + ["rate"] * found.unit.endswith("/s"))
+    return Cell(quantity(found.estimate.mean, found.unit), f"{found.estimate.mean:.6g}", interval(found) + flags, kind)
+
+
+def _bar(contender: Contender, target: Target, scale: Scale, look: Look) -> Markup:
+    """Draw a score with its interval, 140 units wide."""
+    ends = span(contender, target.primary, 1.0 if _is_share(contender, target) else None)
+    x, a, b = scale.place(ends[0]), scale.place(min(ends)), scale.place(max(ends))
+    whisker = f'<path d="M{a:.1f} 7H{b:.1f}M{a:.1f} 4v6M{b:.1f} 4v6" class="l{look.colour}"/>' if len(ends) > 1 else ""
+    drawn = marker(look, x, 7) if scale.low <= ends[0] <= scale.high else _beyond(x, scale, look)
+    found = contender.quantities[target.primary]
+    name = f"{_score(found)} {_range(found)}; on new items {share_range(found.new_items)}"
+    return drawing(f'<path d="M0 7H140" class="rule"/>{whisker}{drawn}', 140, 14, name.strip(), "bar")
+
+
+def _beyond(x: float, scale: Scale, look: Look) -> str:
+    """Draw an arrow to a score that has no room."""
+    way = -1 if x <= scale.start else 1
+    return f'<path d="M{x + 3 * way:.1f} 7l{-6 * way} -4v8z" class="k{look.colour}"/>'

@@ -1,0 +1,56 @@
+"""A chart with all that belongs to it: a title, a sentence, and the numbers it draws as a table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from markupsafe import Markup
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One or more drawings over one table of numbers."""
+
+    title: str
+    about: str
+    """What can be read off it, in one sentence."""
+    drawings: tuple[tuple[str, Markup], ...]
+    """Captions and SVG elements; the caption may be empty."""
+    headings: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    """The numbers drawn, as people read them; the first of a row names it."""
+    wide: bool = False
+    """Whether it takes the whole width."""
+
+
+def drawing(body: str, width: float, height: float, about: str, kind: str = "chart") -> Markup:
+    """Wrap what is drawn in an SVG element with a name for those who do not see it.
+
+    Args:
+        body: SVG elements, escaped.
+        width: of the view box.
+        height: of the view box.
+        about: what it shows.
+        kind: its class.
+    """
+    open_tag = Markup('<svg class="{}" viewBox="0 0 {:g} {:g}" width="{:g}" height="{:g}" role="img" aria-label="{}">').format(
+        kind, width, height, width, height, about
+    )
+    return open_tag + Markup(body) + Markup("</svg>")  # noqa: S704 - drawn from numbers and escaped labels
+
+
+def shortened(text: str, letters: int) -> str:
+    """Cut a name that has no room; the table has it whole."""
+    return text if len(text) <= letters else f"{text[: letters - 1]}…"
+
+
+def spread(values: Sequence[float], places: int) -> list[float]:
+    """Move labels that stand at `values`, in order, apart until none is nearer than `places` to the next."""
+    moved: list[float] = []
+    for value in values:
+        moved.append(max(value, moved[-1] + places) if moved else value)
+    return moved

@@ -1,0 +1,139 @@
+"""`ftbench gate` as a job calls it: exit codes, files, one line for what cannot be held, more seeds where it asks for them."""
+
+import json
+import xml.etree.ElementTree as ET
+
+import pytest
+from ftbench.record_set import read_record_set
+
+from tests.made_runs import copied, of, record_paths, rewrite, set_value
+
+
+@pytest.fixture
+def base(three_seeds, tmp_path):
+    return copied(three_seeds / "runs" / "tiny", tmp_path / "base")
+
+
+@pytest.fixture
+def head(three_seeds, tmp_path):
+    return copied(three_seeds / "runs" / "tiny", tmp_path / "runs" / "tiny")
+
+
+def scored(run, values, strategy="lora"):
+    rewrite(run, lambda record: set_value(record, "accuracy", values[record["trial"]["seed"]]), where=of(strategy))
+
+
+def test_an_unchanged_run_is_green_and_says_how_much_was_held(ftbench, head, base):
+    done = ftbench("gate", head, "--baseline", base, "--strict", check=0)
+    assert done.stdout.splitlines()[-1] == f"{head} against {base}: 16 checks: 16 ok"
+    assert "accuracy, lora" in ftbench("gate", head, "--baseline", base, "--all", check=0).stdout
+
+
+def test_a_regression_exits_with_three_and_writes_every_file(ftbench, head, base, tmp_path):
+    scored(base, (0.9, 0.91, 0.92))
+    scored(head, (0.7, 0.712, 0.72))
+    summary = tmp_path / "summary.md"
+    done = ftbench(
+        "gate", head, "--baseline", base, "--junit", "j.xml", "--markdown", "m.md", "--github", check=3,
+        env={"GITHUB_STEP_SUMMARY": str(summary), "GITHUB_OUTPUT": str(tmp_path / "out")},
+    )  # fmt: skip
+    assert done.stdout.startswith("regressed: accuracy, lora on digits (tiny-vit): 91.0 % → 71.1 %, gain -19.9 points [")
+    assert "::error title=ftbench gate%3A regressed::accuracy, lora on digits (tiny-vit): 91.0 %25 → 71.1 %25" in done.stdout
+    assert summary.read_text() == (tmp_path / "m.md").read_text()
+    assert (tmp_path / "out").read_text() == "verdict=regressed\n"
+    assert ET.parse(tmp_path / "j.xml").getroot().get("failures") == "1"
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "said"),
+    [
+        (lambda record: record["trial"].update(suite="other"), 2, "is a run of the suite 'other'"),
+        (lambda record: record.update(schema="ftbench.record/9"), 2, "schema 'ftbench.record/9' is not 'ftbench.record/1'"),
+        (lambda record: record["provenance"]["splits"].update(digits="x"), 5, "not comparable: "),
+        (lambda record: record.update(status="oom", failure={"kind": "Oom", "message": "m", "traceback": None}), 1, "missing: "),
+    ],
+)
+def test_what_cannot_be_held_has_its_exit_code_and_a_line(ftbench, head, base, change, code, said):
+    rewrite(base, change)
+    done = ftbench("gate", head, "--baseline", base)
+    assert done.returncode == code
+    assert said in (done.stderr if code == 2 else done.stdout)
+    assert "Traceback" not in done.stderr
+    if code == 2:
+        assert done.stderr.count("\n") == 1
+        assert "::error title=ftbench gate::" in ftbench("gate", head, "--baseline", base, "--github").stdout
+
+
+def test_empty_folders_wrong_calls_and_unwritable_files_are_usage(ftbench, head, base, tmp_path):
+    (tmp_path / "empty" / "trials").mkdir(parents=True)
+    for arguments in (
+        (head,),
+        (head, "--baseline", tmp_path / "empty"),
+        (tmp_path / "empty", "--baseline", base),
+        (head, "--baseline", tmp_path / "nowhere"),
+        (head, "--baseline", head / "plan.json"),
+        (head, "--baseline", base, "--junit", tmp_path / "no" / "j.xml"),
+    ):
+        done = ftbench("gate", *arguments)
+        assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+
+
+def test_one_seed_is_inconclusive_and_counts_where_strict(ftbench, head, base):
+    for run in (head, base):
+        plan = json.loads((run / "plan.json").read_text())
+        kept = [n for n, place in enumerate(plan["places"]) if place[3] == 0]
+        (run / "plan.json").write_text(json.dumps({**plan, **{key: [plan[key][n] for n in kept] for key in ("trials", "places")}}))
+    scored(head, (0.1, 0, 0))
+    done = ftbench("gate", head, "--baseline", base, check=0)
+    assert "over 1 pair, margin 1 points; 3 are needed to say anything" in done.stdout
+    ftbench("gate", head, "--baseline", base, "--strict", check=4)
+
+
+@pytest.mark.slow
+def test_more_seeds_are_run_where_the_gate_cannot_tell_and_only_there(ftbench, tiny_suite, head, tmp_path):
+    suite = tiny_suite(("full", "lora"), seeds="[0, 1, 2]", steps=12)
+    text = suite.read_text()
+    suite.write_text(text.replace("[0, 1, 2]", "[0, 1, 2, 3, 4, 5]"))
+    ftbench("run", suite, "--runs", "bases", "--no-report", check=0)
+    suite.write_text(text)
+    base = tmp_path / "bases" / "tiny"
+    scored(head, (0.3, 0.65, 0.6, 0, 0, 0))
+    before = set(record_paths(head))
+    done = ftbench("gate", head, "--baseline", base, "--run", suite, "--strict", check=4)
+    assert "inconclusive: 3 more trials, seeds 3, 4, 5" in done.stderr
+    fresh = [json.loads(path.read_text()) for path in record_paths(head) if path not in before]
+    assert sorted((r["trial"]["strategy"]["label"], r["trial"]["seed"]) for r in fresh) == [("lora", 3), ("lora", 4), ("lora", 5)]
+    assert "over 6 pairs" in done.stdout
+    found = read_record_set(head)
+    assert found.unfinished == ()
+    assert found.seeds == (0, 1, 2, 3, 4, 5)
+    again = ftbench("gate", head, "--baseline", base, "--run", suite, check=0)
+    assert again.stderr == ""
+    ftbench("run", suite, "--no-report", check=0)
+    assert read_record_set(head).seeds == (0, 1, 2)
+    ftbench("gate", head, "--baseline", base, "--run", suite, check=0)
+    assert read_record_set(head).seeds == (0, 1, 2, 3, 4, 5)
+
+
+def test_a_suite_of_another_run_directory_is_refused(ftbench, tiny_suite, head, base):
+    done = ftbench("gate", base, "--baseline", head, "--run", tiny_suite(), check=2)
+    assert "is not its run directory" in done.stderr
+
+
+def test_margins_come_from_the_suite_and_change_without_a_run(ftbench, tiny_suite, head, base):
+    scored(base, (0.9, 0.91, 0.92))
+    scored(head, (0.88, 0.8912, 0.9))
+    ftbench("gate", head, "--baseline", base, check=3)
+    suite = tiny_suite(("full", "lora"), seeds="[0, 1, 2]", steps=12, extra="[gate]\nmargin = 0.05\n")
+    ftbench("gate", head, "--baseline", base, "--run", suite, check=0)
+    assert "nothing to do" not in ftbench("run", suite, check=0).stderr
+    ftbench("gate", head, "--baseline", base, check=0)
+
+
+def test_what_is_wrong_in_the_table_of_margins_is_said_by_its_key(ftbench, tiny_suite):
+    suite = tiny_suite(extra="[gate]\nmargin = 0\nlooks = [6, 3]\nmargins = { accuracy = 'x' }\nmargn = 1\n")
+    done = ftbench("validate", suite, check=2)
+    for key in ("gate.margin:", "gate.margins", "gate.margn: "):
+        assert key in done.stderr
+    done = ftbench("validate", tiny_suite(extra="[gate]\nlooks = [6, 3]\n"), check=2)
+    assert "gate.looks: each must be more than the one before" in done.stderr
