@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+_ROUNDING = 1e-12
+
+
 @dataclass(frozen=True)
 class Crossed:
     """The mean of scores over seeds and items, both drawn at random."""
@@ -46,12 +49,12 @@ def crossed(scores: NDArray[np.float64], largest: float = 0.0) -> Crossed:
     layout: the variance of m is the largest of (MS_S + MS_I − MS_E)/(SN), MS_S/(SN) and MS_I/(SN), on
     (MS_S + MS_I)²/(MS_S²/(S − 1) + MS_I²/(N − 1)) degrees of freedom (Satterthwaite 1946; Searle 1971, section 9.9).
 
-    It is not less than if two more items had been scored, one ± `largest` each way (Bonett and Price 2012): a few items that all came
-    out the same are no certainty.
+    A few items that all came out the same are no certainty: their variance is taken to be what two more items would give, one
+    `largest` above the others and one below (after Bonett and Price 2012).
 
     Args:
         scores: shape [seeds, items].
-        largest: the largest score of an item, 1 for shares of right answers; 0 leaves the variance as it is.
+        largest: the largest score of an item, 1 for shares of right answers; 0 where that is not known.
 
     Raises:
         ValueError: fewer than two seeds or two items, or a score that is not finite.
@@ -66,11 +69,13 @@ def crossed(scores: NDArray[np.float64], largest: float = 0.0) -> Crossed:
     of_items = seeds * float(((columns - mean) ** 2).sum()) / (items - 1)
     residual = float(((found - rows[:, None] - columns[None] + mean) ** 2).sum()) / ((seeds - 1) * (items - 1))
     variance = max(of_seeds + of_items - residual, of_seeds, of_items) / (seeds * items)
-    df = float(items - 1)
-    if variance > 0:
-        df = (of_seeds + of_items) ** 2 / (of_seeds**2 / (seeds - 1) + of_items**2 / (items - 1))
     least = 2 * largest**2 / (items + 2) ** 2
-    return Crossed(mean, seeds, items, math.sqrt(max(variance, least)), df)
+    if of_items < _ROUNDING**2 and variance < least:
+        return Crossed(mean, seeds, items, math.sqrt(least), items - 1)
+    if variance == 0:
+        return Crossed(mean, seeds, items, 0.0, items - 1)
+    df = (of_seeds + of_items) ** 2 / (of_seeds**2 / (seeds - 1) + of_items**2 / (items - 1))
+    return Crossed(mean, seeds, items, math.sqrt(variance), df)
 
 
 def clustered(scores: NDArray[np.float64], groups: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -49,9 +49,11 @@ def test_a_few_items_that_all_came_out_the_same_are_no_certainty():
     assert few == pytest.approx(0.26, abs=0.03)
     assert many < 0.003
     assert crossed(np.zeros((3, 10))).half_width() == 0.0
-    # Where items do differ, two more would not matter.
-    scores = np.random.default_rng(0).integers(0, 2, (3, 200)).astype(float)
+    # Where items do differ, how much they do is what counts: of a few speakers with nearly the same score each, too.
+    scores = np.random.default_rng(0).normal(0.9, 0.01, (3, 20))
     assert crossed(scores, largest=1.0) == crossed(scores)
+    rounded = np.full((3, 10), 0.1) + np.array([0, 1e-17, 0])[:, None]
+    assert crossed(rounded, largest=1.0).half_width() == pytest.approx(few)
 
 
 def test_what_is_no_table_of_scores_is_refused():
