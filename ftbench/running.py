@@ -157,7 +157,7 @@ class OpenRun:
     folder: Path
     trials: tuple[Trial, ...]
     work: Callable[[Trial], bool]
-    """Run a trial that has no record; tells whether it has one afterwards."""
+    """Run a trial that has no record; tells whether it has one afterwards, and nobody asked to stop."""
 
 
 @contextmanager
@@ -175,7 +175,7 @@ def open_run(suite: Suite, plugins: Plugins, selection: Selection, runs: Path, s
         run = _Run(suite, plugins, catalog, selection, store=store, fingerprint=fingerprint, slots=slots)
 
         def work(trial: Trial) -> bool:
-            return store.status(trial.id, fingerprint) is not None or trial.id in run.work([trial])
+            return store.status(trial.id, fingerprint) is not None or (trial.id in run.work([trial]) and not run.interrupted)
 
         plugins.suite_started(suite, trials)
         yield OpenRun(store.folder, tuple(trials), work)

@@ -30,6 +30,8 @@ def at_revision(path: Path, revision: str) -> Iterator[Path]:
     inside = path.resolve().relative_to(top)
     with TemporaryDirectory(prefix="ftbench-base-") as folder:
         tree = Path(folder) / "tree"
+        # What a job that was killed left behind.
+        _git(top, f"--base {revision}: cannot be checked out", "worktree", "prune")
         _git(
             top,
             f"--base {revision}: cannot be checked out",

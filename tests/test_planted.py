@@ -2,11 +2,13 @@
 
 import os
 import re
+import signal
 import subprocess
+import time
 
 import pytest
 
-from tests.conftest import EXAMPLES
+from tests.conftest import EXAMPLES, FTBENCH
 
 SUITE = """
 name = "{name}"
@@ -138,6 +140,21 @@ def test_an_unchanged_plugin_is_green(ftbench, repository):
     path = suite(repository, "same", ("planted-slow",), seeds="[0]")
     done = ftbench("gate", path, "--plugin", repository / "method.py", "--base", "HEAD~0", cwd=repository, check=0)
     assert not any(verdict in ("regressed", "changed", "missing") for _, verdict in verdicts(done.stdout))
+
+
+@pytest.mark.slow
+def test_an_interrupted_gate_ends_after_the_running_trial_and_leaves_no_worktree(repository):
+    path = suite(repository, "long", ("planted-slow",), seeds="[0]")
+    call = [FTBENCH, "gate", path, "--plugin", "method.py", "--base", "HEAD"]
+    process = subprocess.Popen(call, cwd=repository, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    assert process.stderr.readline().startswith("base ")
+    time.sleep(0.3)
+    process.send_signal(signal.SIGINT)
+    _, rest = process.communicate(timeout=60)
+    assert process.returncode == 130, rest
+    assert rest.count("seed") <= 1
+    listed = subprocess.run(["git", "-C", repository, "worktree", "list"], capture_output=True, text=True).stdout
+    assert listed.count("\n") == 1
 
 
 def test_what_is_wrong_with_a_plugin_or_revision_is_one_line(ftbench, repository, tmp_path):
