@@ -122,6 +122,17 @@ def _check_answers(strategy: Strategy, grounds: Sequence[Ground]) -> None:
             raise NotApplicable(message)
 
 
+@dataclass(frozen=True)
+class _Few:
+    """The examples that stand for a split."""
+
+    examples: Encoded
+    length: float
+    """How long they are to the network: tokens, pixels of a side, or seconds."""
+    of: int | None = None
+    """How many the split has; None where there are no data."""
+
+
 @dataclass
 class _Grounds:
     """What the stages of a cell are learnt from; equal stages are the same."""
@@ -146,26 +157,31 @@ class _Grounds:
         task: Task = self.catalog.build("tasks", use, options)
         if self.cell.split_seed is None:
             _check_known(task, use)
-        examples, self.length = self._examples(task, self.backbone) if seen is None else _longest(task, seen.take(_sample(len(seen))))
+        few = self._few(task, self.backbone) if seen is None else _longest(task, seen.take(_sample(len(seen))), len(seen))
+        self.length = few.length
         protocol = Training(**training)
+        if few.of is not None:
+            # No batch is larger than the split.
+            sizes = {name: min(getattr(protocol, name), few.of) for name in ("batch_size", "eval_batch_size")}
+            protocol = replace(protocol, **sizes)
         if isinstance(task, ClassificationTask):
-            task.train_as(protocol, np.asarray(examples.labels))
+            task.train_as(protocol, np.asarray(few.examples.labels))
 
         def encode(other: Backbone, processor: Any) -> Mapping[str, Encoded]:
             del processor
-            return {"train": self._examples(task, other)[0]}
+            return {"train": self._few(task, other).examples}
 
-        return Ground(use, task, protocol, {"train": examples}, encode, _unchanged if augmentations(task) else None)
+        return Ground(use, task, protocol, {"train": few.examples}, encode, _unchanged if augmentations(task) else None)
 
-    def _examples(self, task: Task, backbone: Backbone) -> tuple[Encoded, float]:
+    def _few(self, task: Task, backbone: Backbone) -> _Few:
         """Give a few examples as a backbone reads them, and how long they are: of the data, or of zeros."""
         found = self._read(task, backbone) if self.asked is None and self.cell.split_seed is not None else None
         if found is not None:
             return found
         reads = backbone.reads(self.asked or getattr(task, "max_length", None) or getattr(task, "seconds", None))
-        return task.outline(reads, OUTLINED), reads.length
+        return _Few(task.outline(reads, OUTLINED), reads.length)
 
-    def _read(self, task: Task, backbone: Backbone) -> tuple[Encoded, float] | None:
+    def _read(self, task: Task, backbone: Backbone) -> _Few | None:
         """Encode some training examples and give the longest; None where they cannot be read without what is still to be downloaded."""
         assert self.cell.split_seed is not None
         try:
@@ -173,7 +189,7 @@ class _Grounds:
         except (UserError, OSError, ValueError):
             return None
         train = task.splits(self.cell.split_seed).train
-        return _longest(task, task.encode([train[row] for row in _sample(len(train))], processor))
+        return _longest(task, task.encode([train[row] for row in _sample(len(train))], processor), len(train))
 
 
 def _sample(count: int) -> list[int]:
@@ -182,10 +198,10 @@ def _sample(count: int) -> list[int]:
     return rows
 
 
-def _longest(task: Task, encoded: Encoded) -> tuple[Encoded, float]:
-    """Give the longest of some examples, and how long they are."""
+def _longest(task: Task, encoded: Encoded, of: int) -> _Few:
+    """Give the longest of some examples of a split."""
     lengths = [_length(task, encoded, row) for row in range(len(encoded))]
-    return encoded.take(np.argsort(-np.array(lengths), kind="stable")[:OUTLINED].tolist()), max(lengths)
+    return _Few(encoded.take(np.argsort(-np.array(lengths), kind="stable")[:OUTLINED].tolist()), max(lengths), of)
 
 
 def _unchanged(*_: Any) -> None:

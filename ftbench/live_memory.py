@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import weakref
 from dataclasses import dataclass, field, fields
 from functools import cache
@@ -13,6 +14,7 @@ from torch.utils._pytree import tree_leaves
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+    from types import FrameType
 
     from torch import Tensor
 
@@ -38,6 +40,10 @@ class Footprint:
         return self.parameters + self.gradients + self.optimizer + self.activations + self.extra
 
 
+_ADD = torch.ops.aten.add.Tensor
+_ENGINE = torch.autograd.graph._engine_run_backward.__code__  # noqa: SLF001 - where Python hands over to autograd
+_BETWEEN = ("live_memory.py", "quick_fakes.py", "_compile.py", "eval_frame.py", "_stats.py")
+"""Files through which an operation comes here."""
 KINDS = tuple(part.name for part in fields(Footprint))
 
 
@@ -85,6 +91,8 @@ class LiveMemory(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch l
         """Whether the peak is kept."""
         self._total = 0
         self._stretches = [Stretch()]
+        self._summed: tuple[_Block, int] | None = None
+        """The sum of two gradients that was just made, and the storage of the first of them."""
         self._blocks: dict[int, _Block] = {}
 
     def __torch_dispatch__(self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None) -> Any:
@@ -99,12 +107,16 @@ class LiveMemory(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch l
         count = _formulas().get(getattr(func, "_overloadpacket", None))
         if count is not None:
             self.flops += int(count(*args, **kwargs, out_val=made))
+        if func is _ADD and _sums_gradients():
+            self._see_sum(made, args[0])
+            return
         for tensor in [made] if isinstance(made, torch.Tensor) else tree_leaves(made):
             if isinstance(tensor, torch.Tensor):
                 self._see(tensor, "activations")
 
     def mark(self, tensors: Iterable[Any], kind: str) -> None:
         """Say what tensors are for, those not seen yet too; the peak is told apart anew where they were part of it."""
+        self._count_sum()
         for tensor in tensors:
             if not isinstance(tensor, torch.Tensor):
                 continue
@@ -118,6 +130,7 @@ class LiveMemory(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch l
 
     def settle(self) -> None:
         """Take whatever lives and has no other use for something that stays."""
+        self._count_sum()
         for block in self._blocks.values():
             if block.kind == "activations":
                 self.live["activations"] -= block.size
@@ -130,6 +143,7 @@ class LiveMemory(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch l
 
     def part(self) -> Stretch:
         """End a stretch and begin the next; gives the one that ended."""
+        self._count_sum()
         self._stretches.append(Stretch())
         return self._stretches[-2]
 
@@ -142,20 +156,57 @@ class LiveMemory(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch l
         size = storage.nbytes()
         if not size:
             return None
+        self._count_sum()
         block = self._blocks[key] = _Block(size, kind, len(self.totals))
         weakref.finalize(storage, self._free, key).atexit = False
-        self.live[kind] += size
-        self._total += size
+        self._count(block)
+        return block
+
+    def _count(self, block: _Block) -> None:
+        self.live[block.kind] += block.size
+        self._total += block.size
         self.totals.append(self._total)
         stretch = self._stretches[-1]
         if self.watching and self._total > stretch.highest:
             stretch.highest, stretch.at, stretch.peak = self._total, block.born, dict(self.live)
-        return block
+
+    def _see_sum(self, made: Tensor, first: Tensor) -> None:
+        """Wait whether the first gradient goes at once: where nobody looks on, autograd then adds in place."""
+        self._count_sum()
+        storage = made.untyped_storage()
+        if first.untyped_storage().nbytes() != storage.nbytes():
+            self._see(made, "activations")
+            return
+        key = storage._cdata  # noqa: SLF001 - as above
+        block = self._blocks[key] = _Block(storage.nbytes(), "activations", len(self.totals))
+        weakref.finalize(storage, self._free, key).atexit = False
+        self._summed = (block, first.untyped_storage()._cdata)  # noqa: SLF001 - as above
+
+    def _count_sum(self) -> None:
+        """Count the last sum of gradients, which did not take the place of its first part."""
+        if self._summed is not None:
+            block, self._summed = self._summed[0], None
+            self._count(block)
 
     def _free(self, key: int) -> None:
+        if self._summed is not None and self._summed[1] == key:
+            block, self._summed = self._summed[0], None
+            self.live[block.kind] += block.size
+            self._total += block.size
+            block.born = self._blocks[key].born
+        else:
+            self._count_sum()
         block = self._blocks.pop(key)
         self.live[block.kind] -= block.size
         self._total -= block.size
+
+
+def _sums_gradients() -> bool:
+    """Tell whether autograd itself asks for a sum, because a tensor was used twice: no code in Python stands between it and the caller."""
+    frame: FrameType | None = sys._getframe(2)  # noqa: SLF001 - the one way to see who asks
+    while frame is not None and frame.f_code.co_filename.endswith(_BETWEEN):
+        frame = frame.f_back
+    return frame is not None and frame.f_code is _ENGINE
 
 
 @cache

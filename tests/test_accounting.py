@@ -61,6 +61,67 @@ def test_a_linear_layer_takes_what_is_counted_by_hand():
     assert memory.live["activations"] == 4 * b * d
 
 
+def test_adamw_keeps_two_numbers_a_parameter_and_the_peak_is_in_its_update():
+    """Loshchilov & Hutter 2019, algorithm 2: m and v; and a count of steps a tensor. Parameters, gradients and both live at once."""
+    b, d, k, e = 4, 64, 48, 32
+    with LiveMemory() as memory:
+        layers = torch.nn.Sequential(torch.nn.Linear(d, k), torch.nn.ReLU(), torch.nn.Linear(k, e))
+        optimizer = torch.optim.AdamW(layers.parameters(), fused=True)
+        memory.mark(layers.parameters(), "parameters")
+        inputs = torch.randn(b, d)
+        layers(inputs).sum().backward()
+        memory.mark((p.grad for p in layers.parameters()), "gradients")
+        optimizer.step()
+        memory.mark([t for state in optimizer.state.values() for t in state.values()], "optimizer")
+    parameters, tensors = d * k + k + k * e + e, 4
+    found = memory.footprint()
+    assert (found.parameters, found.gradients) == (4 * parameters, 4 * parameters)
+    assert found.optimizer == 2 * 4 * parameters + 4 * tensors
+    assert found.activations == 4 * b * d
+    assert found.total == 16 * parameters + 4 * tensors + 4 * b * d
+
+
+@pytest.mark.parametrize(("cls", "options", "numbers"), [("SGD", {}, 0), ("SGD", {"momentum": 0.9}, 1), ("AdamW", {"amsgrad": True}, 3)])
+def test_other_optimizers_keep_what_their_rules_say(cls, options, numbers):
+    with LiveMemory() as memory:
+        layer = torch.nn.Linear(20, 10, bias=False)
+        optimizer = getattr(torch.optim, cls)(layer.parameters(), lr=0.1, **options)
+        layer(torch.randn(3, 20)).sum().backward()
+        optimizer.step()
+        memory.mark([t for state in optimizer.state.values() for t in state.values()], "optimizer")
+    assert memory.live["optimizer"] == numbers * 4 * 200 + 4 * (cls == "AdamW")
+
+
+def test_lora_takes_what_its_two_thin_matrices_take():
+    """Hu et al. 2022, equation 3: h = W·x + (α/r)·B·A·x. W has no gradient, and below it nothing asks for one."""
+    from peft import LoraConfig
+    from peft.tuners.lora import Linear
+
+    b, d, k, r = 8, 32, 24, 4
+    with LiveMemory() as memory:
+        whole = torch.nn.Linear(d, k)
+        layer = Linear(whole, "default", LoraConfig(r=r, lora_alpha=8, lora_dropout=0.0), r=r, lora_alpha=8)
+        whole.requires_grad_(requires_grad=False)
+        trained = [p for p in layer.parameters() if p.requires_grad]
+        memory.mark(layer.parameters(), "parameters")
+        optimizer = torch.optim.AdamW(trained, fused=True)
+        before = memory.flops
+        out = layer(torch.randn(b, d))
+        forward = memory.flops - before
+        out.sum().backward()
+        backward = memory.flops - before - forward
+        memory.mark((p.grad for p in trained), "gradients")
+        optimizer.step()
+        memory.mark([t for state in optimizer.state.values() for t in state.values()], "optimizer")
+    assert forward == 2 * b * d * k + 2 * b * d * r + 2 * b * r * k
+    # Of B, of what A gave, and of A.
+    assert backward == 2 * b * r * k + 2 * b * r * k + 2 * b * d * r
+    thin = r * (d + k)
+    assert memory.live["parameters"] == 4 * (d * k + k + thin)
+    assert memory.live["gradients"] == 4 * thin
+    assert memory.live["optimizer"] == 8 * thin + 4 * 2
+
+
 def test_the_peak_is_told_apart_by_what_tensors_turn_out_to_be():
     with LiveMemory() as memory:
         kept, lost = torch.empty(100), torch.empty(50)
@@ -81,6 +142,27 @@ def test_views_and_changes_in_place_take_nothing():
     assert len(held) == 4
 
 
+@pytest.mark.parametrize("fake", [True, False])
+def test_gradients_of_a_tensor_used_twice_are_added_in_place_as_autograd_does_where_nobody_looks_on(fake):
+    from ftbench.quick_fakes import QuickFakes
+
+    memory, numbers = LiveMemory(), 10_000
+    mode = QuickFakes() if fake else memory
+    if fake:
+        mode.saw = memory.saw
+    with mode:
+        weight = torch.zeros(numbers, requires_grad=True)
+        held = (weight * 2).sum() + (weight * 3).sum() + (weight * 5).sum()
+        held.backward()
+        # A sum that nobody but the caller asked for has a place of its own.
+        plain = weight.grad + weight.grad
+        memory.mark([weight.grad], "gradients")
+    # The weight, the sum so far and what is added to it; at the end the sum and the caller's.
+    assert memory.footprint().total == pytest.approx(3 * 4 * numbers, abs=100)
+    assert memory.live["gradients"] == 4 * numbers
+    assert len(plain) == numbers
+
+
 def test_what_is_given_back_is_no_longer_live_and_what_stays_is_extra():
     with LiveMemory() as memory:
         kept = torch.zeros(5)
@@ -90,7 +172,28 @@ def test_what_is_given_back_is_no_longer_live_and_what_stays_is_extra():
     assert sum(memory.live.values()) == 20
 
 
-def test_an_attention_block_takes_the_flops_of_its_products():
+def test_an_attention_block_takes_what_is_counted_by_hand():
+    """Vaswani et al. 2017, section 3.2.2: four projections, and between them the scores and their sums, which no matrix is kept of."""
+    batch, length, heads, width = 2, 16, 4, 8
+    size = heads * width
+    with LiveMemory() as memory:
+        projections = [torch.nn.Linear(size, size, bias=False) for _ in range(4)]
+        inputs = torch.randn(batch, length, size, requires_grad=True)
+        made = sum(memory.live.values())
+        query, key, value = (layer(inputs).view(batch, length, heads, width).transpose(1, 2) for layer in projections[:3])
+        attended = torch.nn.functional.scaled_dot_product_attention(query, key, value).transpose(1, 2).reshape(batch, length, size)
+        out = projections[3](attended)
+        forward, kept = memory.flops, sum(memory.live.values()) - made
+        out.sum().backward()
+    products = 4 * 2 * batch * length * size * size
+    scores = 2 * batch * heads * length * length * width
+    assert forward == products + 2 * scores
+    assert memory.flops - forward == 2 * products + 5 * scores
+    # Queries, keys, values, what attention gives, the output; and for each row of scores the logarithm of its sum.
+    assert kept == 4 * (5 * batch * length * size + batch * heads * length)
+
+
+def test_attention_alone_takes_the_flops_of_its_products():
     batch, heads, length, width = 2, 4, 16, 8
     tensors = [torch.randn(batch, heads, length, width, requires_grad=True) for _ in range(3)]
     with LiveMemory() as memory:
