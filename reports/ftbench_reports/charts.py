@@ -22,7 +22,9 @@ WIDTH, HEIGHT = 340, 240
 LEFT, RIGHT, TOP, BOTTOM = 44, 16, 20, 42
 LOG = ("trainable_parameters", "stored_bytes", "flops_per_step")
 """Costs that span orders of magnitude."""
-_POINTS, _ROWS = 40, 12
+MEMORY = ("peak_allocated_memory", "peak_device_memory", "peak_tensor_bytes", "peak_host_memory")
+"""Costs whose axis ends where memory does."""
+_POINTS, _ROWS, _WALL = 40, 12, 24
 
 
 def span(contender: Contender, name: str, widest: float | None = None) -> Sequence[float]:
@@ -70,6 +72,11 @@ def frame(across: Scale, up: Scale, unit: str, label: str, share: str) -> str:
     return "".join(parts)
 
 
+def lost_to_memory(target: Target) -> list[str]:
+    """Name those who left no score because memory ran out."""
+    return [c.label for c in target.contenders if c.statuses.get("oom") and mean(c, target.primary) is None]
+
+
 def pareto_chart(target: Target, cost: str, looks: Mapping[str, Look]) -> Markup | None:
     """Draw quality against one cost, with intervals both ways and the front; None where nothing was measured."""
     drawn = [c for c in target.contenders if mean(c, target.primary) is not None and mean(c, cost) is not None]
@@ -77,15 +84,16 @@ def pareto_chart(target: Target, cost: str, looks: Mapping[str, Look]) -> Markup
     drawn = [c for c in drawn if cost not in LOG or min(span(c, cost)) > 0]
     if not drawn:
         return None
-    across = Scale.over([value for c in drawn for value in span(c, cost)], LEFT, WIDTH - RIGHT, log=cost in LOG)
+    lost = lost_to_memory(target) if cost in MEMORY else []
+    end = WIDTH - RIGHT - (_WALL + 8 if lost else 0)
+    across = Scale.over([value for c in drawn for value in span(c, cost)], LEFT, end, log=cost in LOG)
     up = Scale.over([value for c in drawn for value in span(c, target.primary, 1.0)], HEIGHT - BOTTOM, TOP)
     found = drawn[0].quantities[cost]
     better = "more is better" if found.direction == "higher" else "less is better"
-    parts = [frame(across, up, found.unit, f"{cost.replace('_', ' ')} ({better})", target.primary)]
+    parts = [frame(across, up, found.unit, f"{cost.replace('_', ' ')} ({better})", target.primary), _wall(lost, looks)]
     front = sorted((c for c in drawn if cost in c.fronts), key=lambda c: mean(c, cost) or 0)
-    if len(front) > 1:
-        corners = " ".join(f"{across.place(mean(c, cost) or 0):.1f},{up.place(mean(c, target.primary) or 0):.1f}" for c in front)
-        parts.append(f'<polyline points="{corners}" class="front"/>')
+    places = [(across.place(mean(c, cost) or 0), up.place(mean(c, target.primary) or 0)) for c in front]
+    parts.append(_stairs(places, rising=found.direction != "higher"))
     for c in drawn:
         look = looks[c.label]
         x, y = across.place(mean(c, cost) or 0), up.place(mean(c, target.primary) or 0)
@@ -97,7 +105,33 @@ def pareto_chart(target: Target, cost: str, looks: Mapping[str, Look]) -> Markup
             f"{marker(look, x, y)}<title>{escape(title)}</title></g>"
         )
     about = f"{target.label}: {target.primary} against {cost.replace('_', ' ')}. On the front: {', '.join(c.label for c in front)}."
+    if lost:
+        about += f" Out of memory: {', '.join(lost)}."
     return drawing("".join(parts), WIDTH, HEIGHT, about)
+
+
+def _stairs(places: Sequence[tuple[float, float]], *, rising: bool) -> str:
+    """Draw a front as what it is: up to the next point nothing better is to be had than the last."""
+    if len(places) < 2:
+        return ""
+    steps = "".join(f"H{x:.1f}V{y:.1f}" if rising else f"V{y:.1f}H{x:.1f}" for x, y in places[1:])
+    return f'<path d="M{places[0][0]:.1f} {places[0][1]:.1f}{steps}" class="front"/>'
+
+
+def _wall(lost: Sequence[str], looks: Mapping[str, Look]) -> str:
+    """Draw those whom memory did not suffice behind a wall at the far end of the axis."""
+    if not lost:
+        return ""
+    x, step = WIDTH - RIGHT - _WALL, min(16.0, (HEIGHT - TOP - BOTTOM - 90) / len(lost))
+    marks = "".join(
+        f"<g>{marker(looks[label], x + _WALL / 2, TOP + 12 + place * step)}<title>{escape(label)}: out of memory</title></g>"
+        for place, label in enumerate(lost)
+    )
+    middle = f"{x + _WALL / 2 + 4:.1f} {HEIGHT - BOTTOM - 6}"
+    return (
+        f'<rect x="{x}" y="{TOP}" width="{_WALL}" height="{HEIGHT - TOP - BOTTOM}" class="wall"/>'
+        f'<text x="0" y="0" transform="translate({middle}) rotate(-90)" class="halo">out of memory</text>{marks}'
+    )
 
 
 def curves(target: Target, task: str, looks: Mapping[str, Look]) -> Figure | None:
@@ -142,7 +176,7 @@ def pareto(target: Target, costs: Mapping[str, str], looks: Mapping[str, Look]) 
         for c in scored
     )
     headings = ("strategy", target.primary.replace("_", " "), *(cost.replace("_", " ") for cost in there))
-    about = "Whoever is on the dashed line is beaten by nobody who costs less; crosses are 95 % intervals over seeds, both ways."
+    about = "Nobody who costs no more scores higher than those on the dashed line; crosses are 95 % intervals over seeds, both ways."
     return Figure(f"{target.label}: {target.primary.replace('_', ' ')} against cost", about, tuple(charts), headings, rows, wide=True)
 
 

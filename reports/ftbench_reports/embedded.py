@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from .charts import LOG, MEMORY, lost_to_memory, mean, span
+from .columns import measured
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from ftbench import Comparison, Summary, Target
+    from ftbench import Comparison, Contender, Summary, Target
 
+    from .columns import Column
     from .palette import Look
 
 WORDS = ("better", "worse", "equivalent", "undecided", "too few seeds")
@@ -18,21 +22,53 @@ WORDS = ("better", "worse", "equivalent", "undecided", "too few seeds")
 
 def embedded(summary: Summary, looks: Mapping[str, Look]) -> str:
     """Give the JSON; no character of a name can end the element it stands in."""
+    columns = [column for column in measured(summary.targets) if column.name != "emissions"]
     table = {
         "looks": {label: [look.colour, look.marker] for label, look in looks.items()},
-        "targets": [_target(target) for target in summary.targets],
+        "costs": [_cost(column, summary) for column in columns],
+        "targets": [_target(target, columns) for target in summary.targets],
     }
     text = json.dumps(table, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
 
 
-def _target(target: Target) -> dict[str, Any]:
+def _cost(column: Column, summary: Summary) -> dict[str, Any]:
+    found = next(c.quantities[column.name] for t in summary.targets for c in t.contenders if mean(c, column.name) is not None)
+    return {
+        "name": column.heading,
+        "more": found.direction == "higher",
+        "log": column.name in LOG,
+        "memory": column.name in MEMORY,
+    }
+
+
+def _target(target: Target, columns: Sequence[Column]) -> dict[str, Any]:
+    scored = [c for c in target.contenders if mean(c, target.primary) is not None]
+    found = scored[0].quantities[target.primary] if scored else None
     labels = [contender.label for contender in target.contenders]
     return {
         "label": target.label,
         "labels": labels,
+        "score": target.primary.replace("_", " "),
+        "share": found is not None and found.unit == "1",
+        "lower": found is not None and found.direction == "lower",
+        "units": [next((c.quantities[one.name].unit for c in scored if one.name in c.quantities), "") for one in columns],
+        "lost": lost_to_memory(target),
+        "points": [_point(contender, target, columns) for contender in scored],
         "pairs": {f"{labels.index(one.first)},{labels.index(one.second)}": _pair(one) for one in target.comparisons},
     }
+
+
+def _point(contender: Contender, target: Target, columns: Sequence[Column]) -> list[Any]:
+    """Give a name, its score, and its costs, each a mean with the ends of its interval."""
+    found = contender.quantities[target.primary]
+    widest = 1.0 if found.unit == "1" and found.direction == "higher" else None
+    costs = [_rounded(span(contender, column.name)) if mean(contender, column.name) is not None else 0 for column in columns]
+    return [contender.label, _rounded(span(contender, target.primary, widest)), costs]
+
+
+def _rounded(values: Sequence[float]) -> list[float]:
+    return [float(f"{value:.5g}") for value in (values[:1] if len(set(values)) == 1 else values)]
 
 
 def _pair(one: Comparison) -> list[float | None]:

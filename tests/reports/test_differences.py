@@ -3,10 +3,11 @@
 import pytest
 from ftbench import summarise
 
+from ftbench_reports.charts import pareto_chart
 from ftbench_reports.heat import heat_map
 from ftbench_reports.palette import looks
 from ftbench_reports.rows import forest, rank_chart
-from tests.reports.test_page import RECORDS, record
+from tests.reports.test_page import RECORDS, record, with_memory
 
 SOUNDS = [
     record(name, seed, score, target="sounds")
@@ -57,3 +58,11 @@ def test_ranks_are_the_summarys():
     found = rank_chart(SUMMARY.ranking, LOOKS)
     assert [(row[0], row[1]) for row in found.rows] == [(one.strategy, f"{one.rank:.1f}") for one in SUMMARY.ranking.entries]
     assert rank_chart(summarise(RECORDS).ranking, LOOKS) is None
+
+
+def test_a_memory_axis_ends_in_a_wall_with_those_who_did_not_fit():
+    target = summarise([with_memory(r) for r in RECORDS]).targets[0]
+    walled, free = (pareto_chart(target, cost, LOOKS) for cost in ("peak_allocated_memory", "trainable_parameters"))
+    assert "bad: out of memory" in walled
+    assert "Out of memory: bad." in walled
+    assert "wall" not in free

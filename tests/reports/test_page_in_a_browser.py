@@ -8,7 +8,7 @@ import pytest
 from ftbench import summarise
 
 from ftbench_reports.page import render
-from tests.reports.test_page import RECORDS, record
+from tests.reports.test_page import RECORDS, record, with_memory
 
 pytestmark = [
     pytest.mark.browser,
@@ -129,3 +129,42 @@ def test_a_hostile_name_breaks_nothing_that_runs(tmp_path, name):
         assert name in names(page)
         page.locator("#f-pin").select_option("full")
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+def panel(page):
+    return page.locator("#panel svg")
+
+
+def test_the_panel_draws_the_front_of_who_is_shown(tmp_path):
+    more = [record("tiny", seed, 0.6 + seed / 100, params=10.0) for seed in range(3)]
+    with opened(tmp_path, [*RECORDS, *more]) as page:
+        assert panel(page).get_attribute("aria-label").endswith("On the front: tiny, lora, full.")
+        page.locator("#f-text").fill("-lora")
+        assert panel(page).get_attribute("aria-label").endswith("On the front: tiny, full.")
+        assert panel(page).locator("use").count() == 2
+
+
+def test_the_panel_switches_its_axis_between_linear_and_logarithmic(tmp_path):
+    def distances(page):
+        first, second, third = sorted(
+            float(x) for x in panel(page).locator("use").evaluate_all("all => all.map((one) => one.getAttribute('x'))")
+        )
+        return (second - first) / (third - first)
+
+    records = [
+        record(name, seed, 0.7 + seed / 100, params=params)
+        for name, params in (("a", 10.0), ("b", 100.0), ("c", 1000.0))
+        for seed in range(3)
+    ]
+    with opened(tmp_path, records) as page:
+        assert distances(page) == pytest.approx(0.5)
+        page.locator("#p-log").uncheck()
+        assert distances(page) == pytest.approx(90 / 990)
+
+
+def test_who_ran_out_of_memory_stands_behind_a_wall(tmp_path):
+    measured = [with_memory(r) for r in RECORDS]
+    with opened(tmp_path, measured) as page:
+        page.locator("#p-cost").select_option(label="peak device memory")
+        assert panel(page).get_attribute("aria-label").endswith("Out of memory: bad.")
+        assert panel(page).locator("rect.wall").count() == 1

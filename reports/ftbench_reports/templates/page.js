@@ -58,7 +58,7 @@
       for (const row of rowsOf(body)) {
         const name = nameOf(row).toLowerCase();
         const missing = row.className === "missing";
-        const fine = fits && words.every((word) => name.includes(word)) && (!family.value || row.dataset.f === family.value)
+        const fine = fits && words.every((word) => word.startsWith("-") ? word === "-" || !name.includes(word.slice(1)) : name.includes(word)) && (!family.value || row.dataset.f === family.value)
           && (!status.value || (status.value === "ok") !== missing);
         row.hidden = !fine;
         any ||= fine;
@@ -171,4 +171,116 @@
     await copy(`${forms[button.dataset.copy](shownTable())}\n`);
     say(`Copied as ${button.textContent}`);
   }));
+
+  // The Pareto panel: any cost, linear or logarithmic, the front of who is shown.
+  const panel = $("#panel");
+  if (!panel) return;
+  const pickTask = $("#p-task"), pickCost = $("#p-cost"), pickLog = $("#p-log");
+  const figures = $$("#cost > figure:not(#panel)");
+  data.costs.forEach((cost, place) => pickCost.append(make("option", { value: place }, cost.name)));
+  const svg = (tag, attributes, ...children) => {
+    const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
+    Object.entries(attributes).forEach(([name, value]) => element.setAttribute(name, value));
+    element.append(...children);
+    return element;
+  };
+  const grown = (value, steps) => {
+    const [size, letter] = steps.find(([least]) => value >= least) || [1, ""];
+    return `${Number((value / size).toPrecision(3))} ${letter}`.trim();
+  };
+  const counts = [[1e12, "T"], [1e9, "G"], [1e6, "M"], [1e3, "k"]];
+  const written = (value, unit) => {
+    if (unit === "B") return `${grown(value, [[2 ** 30, "Gi"], [2 ** 20, "Mi"], [2 ** 10, "Ki"]])}B`.replace(/(\d)B/, "$1 B");
+    if (unit === "parameters") return grown(value, counts);
+    if (unit === "FLOP") return `${grown(value, counts)}FLOP`.replace(/(\d)F/, "$1 F");
+    if (unit === "s" && value < 0.1 && value > 0) return `${Number((1e3 * value).toPrecision(3))} ms`;
+    if (unit === "1") return `${Number((100 * value).toPrecision(3))} %`;
+    return `${Number(value.toPrecision(3)).toLocaleString("en")} ${unit}`;
+  };
+  const scaleOf = (values, start, end, log, whole = 1, apart = 0) => {
+    const turn = log ? Math.log10 : (value) => value;
+    let low = Math.min(...values.map(turn)), high = Math.max(...values.map(turn));
+    const margin = (high - low) * 0.07 || Math.abs(high) * 0.1 || 0.1;
+    low -= margin; high += margin;
+    const place = (value) => start + (turn(value) - low) / (high - low) * (end - start);
+    const ticks = [];
+    if (log && high - low > 1.2) for (let power = Math.ceil(low); power <= high; power += Math.ceil((high - low) / 6)) ticks.push(10 ** power);
+    else {
+      const [from, to] = log ? [10 ** low, 10 ** high] : [low, high];
+      const rough = (to - from) / 5 / whole, power = 10 ** Math.floor(Math.log10(rough));
+      const step = [1, 2, 2.5, 5, 10].find((factor) => factor * power >= rough) * power * whole;
+      for (let number = Math.ceil(from / step); number * step <= to; number += 1) ticks.push(number * step);
+    }
+    const kept = [];
+    for (const tick of ticks.reverse()) if (!kept.length || place(kept.at(-1)) - place(tick) >= apart) kept.push(tick);
+    return { place, ticks: apart ? kept : ticks };
+  };
+  const draw = () => {
+    const [W, H, L, R, T, B] = innerWidth < 721 ? [360, 300, 44, 14, 24, 46] : [860, 420, 52, 24, 26, 48];
+    const place = Number(pickTask.value), column = Number(pickCost.value), log = pickLog.checked;
+    const target = data.targets[place], cost = data.costs[column];
+    const visible = new Set(rowsOf(bodies[place]).filter((row) => !row.hidden).map(nameOf));
+    const there = target.points.filter(([label, , costs]) => visible.has(label) && costs[column]);
+    const points = there.filter(([, , costs]) => !log || Math.min(...costs[column]) > 0);
+    const lost = cost.memory ? target.lost.filter((label) => visible.has(label)) : [];
+    $("b", panel).textContent = `${target.label}: ${target.score} against ${cost.name}`;
+    const frame = $("div", panel);
+    if (!points.length) { frame.replaceChildren(make("p", { className: "soft" }, "Nobody who is shown has both.")); return; }
+    const wall = lost.length ? 34 : 0;
+    const unit = target.units[column];
+    const across = scaleOf(points.flatMap(([, , costs]) => costs[column]), L, W - R - wall, log, unit === "B" ? 2 ** 20 : 1, 22 + 6 * unit.length);
+    const up = scaleOf(points.flatMap(([, score]) => score), H - B, T, false);
+    const chart = svg("svg", { class: "full", viewBox: `0 0 ${W} ${H}`, role: "img" });
+    const text = (x, y, content, kind) => chart.append(svg("text", { x, y, class: kind }, content));
+    up.ticks.forEach((tick) => {
+      const y = up.place(tick);
+      chart.append(svg("path", { d: `M${L} ${y}H${W - R - wall}`, class: "grid" }));
+      text(L - 7, y + 3.5, target.share ? String(Number((100 * tick).toPrecision(4))) : String(Number(tick.toPrecision(4))), "e");
+    });
+    across.ticks.forEach((tick) => {
+      const x = across.place(tick);
+      chart.append(svg("path", { d: `M${x} ${T}V${H - B}`, class: "grid" }));
+      text(x, H - B + 16, written(tick, unit), x > W - R - 24 ? "e" : "m");
+    });
+    text(L, T - 9, `${target.score}${target.share ? ", %" : ""}`, "label");
+    text((L + W - R - wall) / 2, H - 8, `${cost.name} (${cost.more ? "more" : "less"} is better)`, "label m");
+    const better = (a, b) => target.lower ? a < b : a > b;
+    const sorted = [...points].sort((a, b) => (cost.more ? -1 : 1) * (a[2][column][0] - b[2][column][0]) || (target.lower ? 1 : -1) * (a[1][0] - b[1][0]));
+    const front = sorted.filter((point, rank) => sorted.slice(0, rank).every((other) => better(point[1][0], other[1][0])));
+    const corners = front.map(([, score, costs]) => [across.place(costs[column][0]), up.place(score[0])]);
+    if (corners.length > 1) chart.append(svg("path", { class: "front", d: `M${corners[0]}${corners.slice(1).map(([x, y]) => `H${x}V${y}`).join("")}` }));
+    for (const [label, score, costs] of points) {
+      const [colour, mark] = data.looks[label];
+      const x = across.place(costs[column][0]), y = up.place(score[0]);
+      const range = (scale, values) => [Math.min(...values), Math.max(...values)].map(scale.place);
+      const [a, b] = range(across, costs[column]), [c, d] = range(up, score);
+      chart.append(svg("g", {},
+        svg("path", { d: `M${a} ${y}H${b}M${x} ${c}V${d}`, class: `whisker l${colour}` }),
+        svg("use", { href: `#m${mark}`, x, y, class: `k${colour}` }),
+        svg("title", {}, `${label}: ${target.share ? `${(100 * score[0]).toFixed(1)} %` : score[0]}, ${written(costs[column][0], unit)}`)));
+      if (front.some(([name]) => name === label)) text(x + 8, y - 7, label.length > 24 ? `${label.slice(0, 23)}…` : label, `halo label${x > W - R - wall - 70 ? " e" : ""}`);
+    }
+    if (lost.length) {
+      chart.append(svg("rect", { x: W - R - 28, y: T, width: 28, height: H - T - B, class: "wall" }));
+      lost.forEach((label, rank) => {
+        const [colour, mark] = data.looks[label];
+        chart.append(svg("g", {}, svg("use", { href: `#m${mark}`, x: W - R - 14, y: T + 16 + rank * 18, class: `k${colour}` }), svg("title", {}, `${label}: out of memory`)));
+      });
+      chart.append(svg("text", { transform: `translate(${W - R - 10} ${H - B - 8}) rotate(-90)`, class: "halo" }, "out of memory"));
+    }
+    const unplaced = there.length - points.length;
+    chart.setAttribute("aria-label", `${$("b", panel).textContent}. On the front: ${front.map(([label]) => label).join(", ")}.${lost.length ? ` Out of memory: ${lost.join(", ")}.` : ""}`);
+    frame.replaceChildren(chart);
+    if (unplaced) frame.append(make("p", { className: "soft" }, `${unplaced} at zero ${unplaced === 1 ? "has" : "have"} no place on a logarithmic axis.`));
+    figures.forEach((figure) => { figure.hidden = !$("b", figure).textContent.startsWith(`${target.label}: `); });
+  };
+  const suit = () => { pickLog.checked = data.costs[Number(pickCost.value)].log; draw(); };
+  pickCost.addEventListener("input", suit);
+  [pickTask, pickLog].forEach((field) => field.addEventListener("input", draw));
+  document.addEventListener("filtered", draw);
+  matchMedia("(max-width: 720px)").addEventListener("change", draw);
+  addEventListener("beforeprint", () => figures.forEach((figure) => { figure.hidden = false; }));
+  addEventListener("afterprint", draw);
+  panel.hidden = false;
+  suit();
 })();
