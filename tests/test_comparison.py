@@ -45,12 +45,10 @@ def lowered(by):
 def test_a_run_compared_with_itself_differs_in_nothing(run, other):
     found = compared(run, other)
     assert (found.configuration, found.drift, found.alone) == ((), (), ())
-    assert {(r.place.strategy, r.metric): r.verdict for r in found.rows if r.metric != "throughput"} == {
-        ("full", "accuracy"): "equivalent",
-        ("full", "trainable_parameters"): "equal",
-        ("lora", "accuracy"): "equivalent",
-        ("lora", "trainable_parameters"): "equal",
-    }
+    exact = ("trainable_parameters", "flops_per_step", "peak_tensor_bytes")
+    expected = {(strategy, name): "equal" for strategy in ("full", "lora") for name in exact}
+    expected |= {("full", "accuracy"): "equivalent", ("lora", "accuracy"): "equivalent"}
+    assert {(r.place.strategy, r.metric): r.verdict for r in found.rows if r.metric != "throughput"} == expected
     assert row(found, "lora", "accuracy").seeds == (0, 1, 2)
 
 

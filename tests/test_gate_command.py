@@ -25,7 +25,7 @@ def scored(run, values, strategy="lora"):
 
 def test_an_unchanged_run_is_green_and_says_how_much_was_held(ftbench, head, base):
     done = ftbench("gate", head, "--baseline", base, "--strict", check=0)
-    assert done.stdout.splitlines()[-1] == f"{head} against {base}: 16 checks: 16 ok"
+    assert done.stdout.splitlines()[-1] == f"{head} against {base}: 20 checks: 20 ok"
     assert "accuracy, lora" in ftbench("gate", head, "--baseline", base, "--all", check=0).stdout
 
 
