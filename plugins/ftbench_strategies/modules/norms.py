@@ -24,5 +24,9 @@ def normalisations(learner: Learner, *, front: bool = False) -> list[nn.Module]:
 
 
 def is_layer_norm(module: nn.Module) -> bool:
-    """Tell whether a module is a layer norm, with or without the mean taken off; several networks bring their own."""
-    return isinstance(module, nn.LayerNorm | nn.RMSNorm) or type(module).__name__.endswith(("LayerNorm", "RMSNorm"))
+    """Tell whether a module is a layer norm, with or without the mean taken off; several networks bring their own.
+
+    A module that holds others is none: whole encoders are called `EncoderStableLayerNorm`.
+    """
+    named = type(module).__name__.endswith(("LayerNorm", "RMSNorm")) and next(module.children(), None) is None
+    return isinstance(module, nn.LayerNorm | nn.RMSNorm) or named

@@ -1,5 +1,7 @@
 """Parameter counts: the published and hand-derived figures, head and backbone apart."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 
@@ -106,6 +108,19 @@ def test_the_tiny_models_have_as_many_biases_and_norms_as_counted_by_hand(kind, 
 def test_a_frozen_front_end_keeps_its_biases_and_its_norm(catalog):
     assert opened(catalog, "wav2vec2", build("wav2vec2"), "bitfit")[0] == 704 - 16
     assert opened(catalog, "wav2vec2", build("wav2vec2"), "layernorm")[0] == 384 - 32
+
+
+def test_an_encoder_named_after_its_norms_is_none(catalog):
+    """Where the norms come first, transformers calls blocks and encoder `…StableLayerNorm`: four blocks of two norms, and two more."""
+    learner = catalog.build("backbones", "tiny-wav2vec2", {}).load(2)
+    norms = 2 * 128 + 2 * 160 + 4 * 2 * (2 * 160)
+    catalog.build("strategies", "layernorm", {}).prepare(learner, None)
+    assert trained_outside_the_head(learner) == norms
+    learner = catalog.build("backbones", "tiny-wav2vec2", {}).load(2)
+    catalog.build("strategies", "adapter", {}).prepare(learner, SimpleNamespace(device=torch.device("cpu")))
+    names = {name for name, parameter in learner.trainable() if "adapter" not in name.lower() and not name.startswith(learner.roles.head)}
+    assert names
+    assert all("norm" in name for name in names), sorted(names)
 
 
 # What each strategy trains outside the head, at base size: the published or hand-derived figures, architecture by architecture.
