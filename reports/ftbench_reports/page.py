@@ -17,6 +17,7 @@ from .board import STATUS, Board
 from .charts import curves, pareto, swatch
 from .columns import cell, flagged, spent, uncertain, unmeasured, whole
 from .embedded import embedded
+from .errors import calibration, class_table, mistakes, slice_table
 from .heat import heat_map
 from .palette import Look, definitions, looks, style
 from .rows import forest, rank_chart
@@ -99,7 +100,8 @@ class Page:
             "measurements": self.measurements, "lower": _lower, "paretos": self.paretos, "heat": heat_map(self.summary),
             "forests": [found for target in self.summary.targets if (found := forest(target, self.looks))],
             "ranks": rank_chart(self.summary.ranking, self.looks), "learning": self.learning,
-            "confused": [t for t in self.summary.targets if any(c.confusion for c in t.contenders)],
+            "analysed": [(target, errors) for target in self.summary.targets for errors in target.errors],
+            "most_matrices": 12, "calibration": calibration, "mistakes": mistakes, "slice_table": slice_table, "class_table": class_table,
             "sequences": [t for t in self.summary.targets if t.is_sequence],
             "task_cell": self.task_cell, "phase_names": self.phase_names, "seconds": self.seconds,
         }  # fmt: skip
@@ -157,7 +159,7 @@ def _sections(found: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("verdict", "Verdict", True), ("leaderboard", "Leaderboard", True), ("cost", "Quality against cost", found["paretos"]),
         ("heat", "Tasks and strategies", found["heat"]), ("differences", "Differences", found["forests"]),
         ("ranks", "Over tasks", found["ranks"] or found["summary"].ranking.reason), ("curves", "Learning curves", found["learning"]),
-        ("errors", "Errors", found["confused"]), ("retention", "Retention", found["sequences"]), ("trials", "Trials", True),
+        ("errors", "Errors", found["analysed"]), ("retention", "Retention", found["sequences"]), ("trials", "Trials", True),
         ("provenance", "Provenance", True),
     ]  # fmt: skip
     return [(name, heading) for name, heading, shown in there if shown]
