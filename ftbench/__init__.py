@@ -16,6 +16,7 @@ from .data_check import Flaw, Inspectable, Inspected, Severity, check_data
 from .device import DeviceProbe, DeviceProcess, DeviceState
 from .effects import Effect, effect
 from .encoded import Encoded, Ragged
+from .error_analysis import ClassScores, Errors
 from .errors import (
     Diverged,
     ExitCode,
@@ -30,6 +31,7 @@ from .errors import (
     TrialError,
     UserError,
 )
+from .exhibits import Exhibit, Exhibits
 from .fingerprint import digest, file_sha256, read_sha256, remembered
 from .finished import Finished, Step
 from .formatting import count, quantity
@@ -76,6 +78,7 @@ __all__ = [
     "Backbone",
     "Bench",
     "Card",
+    "ClassScores",
     "ClassificationTask",
     "Comparison",
     "Contender",
@@ -89,8 +92,11 @@ __all__ = [
     "DrawnClassificationTask",
     "Effect",
     "Encoded",
+    "Errors",
     "Estimate",
     "Example",
+    "Exhibit",
+    "Exhibits",
     "ExitCode",
     "Failure",
     "FeatureAugmentation",

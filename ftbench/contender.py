@@ -94,6 +94,8 @@ class Contender:
     """Name → any other measurement that can be better or worse, against the baseline."""
     fronts: frozenset[str] = frozenset()
     """Costs on whose Pareto front it stands."""
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """Dotted name → value as JSON: of its backbone, its strategy and its training; of a sequence, the last stage's."""
     use: str = ""
     """Name of the plugin's strategy, whatever the suite labels it."""
     front_chances: Mapping[str, float] = field(default_factory=dict)

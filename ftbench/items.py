@@ -53,6 +53,17 @@ def items_of(run: Path) -> Callable[[Record], Items | str]:
     return lambda record: read_items(run / "trials" / record.id / record.environment / PREDICTIONS, record)
 
 
+def read_predictions(path: Path) -> list[dict[str, Any]] | str:
+    """Read a trial's predictions, a mapping an item; a sentence where they cannot be."""
+    try:
+        with gzip.open(path, "rb") as stream:
+            return [json.loads(line) for line in stream]
+    except FileNotFoundError:
+        return "the predictions are not kept"
+    except (OSError, EOFError, ValueError):
+        return "the predictions cannot be read"
+
+
 def read_items(path: Path, record: Record) -> Items | str:
     """Read what each test item adds to the primary score of a trial; a sentence why not where that is not known.
 
@@ -63,13 +74,9 @@ def read_items(path: Path, record: Record) -> Items | str:
         path: the predictions, a JSON line each.
         record: of the trial.
     """
-    try:
-        with gzip.open(path, "rb") as stream:
-            lines = [json.loads(line) for line in stream]
-    except FileNotFoundError:
-        return "the predictions are not kept"
-    except (OSError, EOFError, ValueError):
-        return "the predictions cannot be read"
+    lines = read_predictions(path)
+    if isinstance(lines, str):
+        return lines
     by_task: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
     for line in lines:
         by_task[str(line.get("task", ""))].append(line)

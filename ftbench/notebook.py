@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from .catalog import Catalog
     from .record import Record
     from .summary import Summary
 
@@ -47,8 +49,13 @@ def read_run(folder: str | Path) -> list[Record]:
     return [read_record(path) for path in record_files(Path(folder))]
 
 
-def read_summary(folder: str | Path, baseline: str | None = None) -> Summary:
+def read_summary(folder: str | Path, baseline: str | None = None, catalog: Catalog | None = None) -> Summary:
     """Sum a run directory up, in the order of its suite.
+
+    Args:
+        folder: the run directory.
+        baseline: label of the strategy the others are compared with; `full` where there is one.
+        catalog: what builds tasks; with it the test items that were mistaken are read again, to be shown.
 
     Raises:
         RunError: it is no run directory, is empty, or holds a file that is no record.
@@ -56,6 +63,7 @@ def read_summary(folder: str | Path, baseline: str | None = None) -> Summary:
     import tomllib
 
     from .errors import RunError
+    from .inspection import inspected
     from .items import items_of
     from .suite import Statistics
     from .summary import summarise
@@ -71,7 +79,10 @@ def read_summary(folder: str | Path, baseline: str | None = None) -> Summary:
         table = tomllib.loads(lock.read_text(encoding="utf-8"))
         order = [entry["label"] for key in ("tasks", "sequences", "strategies") for entry in table.get(key, ())]
         statistics = Statistics(**table.get("statistics", {}))
-    return summarise(records, order, baseline, statistics, items_of(Path(folder)))
+    summary = summarise(records, order, baseline, statistics, items_of(Path(folder)))
+    by_target = {target.label: [r for r in records if r.trial["target"] == target.label] for target in summary.targets}
+    targets = (inspected(target, by_target[target.label], Path(folder), catalog) for target in summary.targets)
+    return replace(summary, targets=tuple(targets))
 
 
 def load_records(folder: str | Path) -> pd.DataFrame:

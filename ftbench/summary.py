@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,20 @@ if TYPE_CHECKING:
 
 SPENT = ("energy", "train_energy", "cost", "emissions")
 """Measurements that add up over trials: what a strategy took of the world, whether its trials succeeded or not."""
+
+
+@dataclass(frozen=True)
+class TrialLine:
+    """How one trial went."""
+
+    target: str
+    contender: str
+    seed: int
+    id: str
+    status: str
+    attempts: int
+    seconds: float | None
+    """From its start to its end; None where that was not measured."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +62,8 @@ class Summary:
     """The margins of equivalence that hold."""
     remarks: tuple[str, ...] = ()
     """What a reader of the whole must know, such as a margin for a score that nothing measured."""
+    trials: tuple[TrialLine, ...] = ()
+    """Every trial that left a record."""
 
 
 def summarise(
@@ -87,6 +104,7 @@ def summarise(
         ranking=rank_over_tasks(targets),
         statistics=statistics,
         remarks=_remarks(statistics, targets),
+        trials=_trials(records),
     )
 
 
@@ -136,6 +154,7 @@ def _contender(label: str, records: Sequence[Record], read: Callable[[Record], I
         label=label,
         strategy=trial["strategy"]["label"],
         use=trial["strategy"]["use"],
+        settings=_settings(trial),
         backbone=trial["backbone"]["label"],
         statuses=dict(Counter(record.status for record in records)),
         quantities=_over_items(quantities, records[0].primary, known, unknown),
@@ -147,6 +166,29 @@ def _contender(label: str, records: Sequence[Record], read: Callable[[Record], I
         items=known,
         unknown_items=unknown,
     )
+
+
+def _settings(trial: Mapping[str, Any]) -> dict[str, str]:
+    """List what a contender is made of, as it is written in a suite."""
+    parts = {name: {"use": trial[name]["use"], **trial[name]["options"]} for name in ("strategy", "backbone")}
+    training = trial["stages"][-1]["training"]
+    return {
+        f"{part}.{name}": json.dumps(value, sort_keys=True, ensure_ascii=False)
+        for part, values in {**parts, "training": training}.items()
+        for name, value in values.items()
+    }
+
+
+def _trials(records: Sequence[Record]) -> tuple[TrialLine, ...]:
+    found = []
+    for target in dict.fromkeys(record.trial["target"] for record in records):
+        groups = grouped([record for record in records if record.trial["target"] == target])
+        for label, group in groups.items():
+            for record in sorted(group, key=lambda r: r.trial["seed"]):
+                spent = record.measurement("wall_time")
+                seconds = spent.value if spent else None
+                found.append(TrialLine(target, label, record.trial["seed"], record.id, record.status, record.attempts, seconds))
+    return tuple(found)
 
 
 def _over_items(quantities: dict[str, Quantity], primary: str, items: Mapping[int, Items], unknown: str) -> dict[str, Quantity]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from .contender import Contender, Quantity
+    from .error_analysis import Errors
+    from .exhibits import Exhibits
     from .record import Record
     from .statistics import Difference
     from .suite import Statistics
@@ -79,6 +81,10 @@ class Target:
     """Groups within which nothing is told apart on this test set, best first; empty under three seeds."""
     noise: Noise | None
     """How far differences to the baseline scatter over seeds; None where nothing is known of it."""
+    errors: tuple[Errors, ...] = ()
+    """What goes wrong, task by task; for tasks with classes."""
+    exhibits: Mapping[str, Exhibits] = field(default_factory=dict)
+    """Task → test items to look at, where they were asked for."""
 
 
 @dataclass(frozen=True)

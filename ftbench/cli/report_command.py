@@ -22,24 +22,31 @@ if TYPE_CHECKING:
 @click.option("-f", "--format", "formats", multiple=True, metavar="NAME", help="html, markdown, csv …; all by default.")
 @click.option("-o", "--output", type=click.Path(file_okay=False), help="Folder to write to; the run directory by default.")
 @click.option("--baseline", metavar="LABEL", help="The strategy the others are compared with; `full` by default.")
+@click.option("--examples/--no-examples", default=True, help="Show test items that were mistaken, or name them only.")
 @click.pass_context
-def command(ctx: click.Context, run: str, formats: Sequence[str], output: str | None, baseline: str | None) -> None:
+def command(ctx: click.Context, run: str, formats: Sequence[str], output: str | None, baseline: str | None, *, examples: bool) -> None:
     """Write the reports of the run directory RUN."""
     catalog = Setting.of(ctx).catalog
     names = formats or tuple(sorted(catalog.offers["reports"]))
-    _, paths = write_reports(catalog, Path(run), names, Path(output) if output else None, baseline)
+    _, paths = write_reports(catalog, Path(run), names, Path(output) if output else None, baseline, examples=examples)
     for path in paths:
         click.echo(str(path))
 
 
 def write_reports(
-    catalog: Catalog, run: Path, formats: Sequence[str], output: Path | None = None, baseline: str | None = None
+    catalog: Catalog,
+    run: Path,
+    formats: Sequence[str],
+    output: Path | None = None,
+    baseline: str | None = None,
+    *,
+    examples: bool = True,
 ) -> tuple[Summary, list[Path]]:
-    """Sum a run up and write it in every format."""
+    """Sum a run up and write it in every format, with the test items that were mistaken unless `examples` says no."""
     from ..notebook import read_summary
 
     reports: list[Report] = [catalog.build("reports", name, {}) for name in formats]
-    summary = read_summary(run, baseline)
+    summary = read_summary(run, baseline, catalog if examples else None)
     folder = output or run
     folder.mkdir(parents=True, exist_ok=True)
     return summary, [report.write(summary, folder) for report in reports]

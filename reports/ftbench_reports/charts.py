@@ -139,14 +139,14 @@ def curves(target: Target, task: str, looks: Mapping[str, Look]) -> Figure | Non
     drawn = [c for c in target.contenders if c.learning.get(task)]
     if not drawn:
         return None
-    taken = {c.label: _thinned(c.learning[task], _POINTS if len(drawn) <= 20 else 20) for c in drawn}
+    taken = {c.label: _thinned(c.learning[task], _POINTS if len(drawn) <= 20 else 12) for c in drawn}
     across = Scale(0, max(c.learning[task][-1].step for c in drawn), LEFT, WIDTH - RIGHT)
     up = Scale.over([value for points in taken.values() for p in points for value in (p.least, p.most)], HEIGHT - BOTTOM, TOP)
     parts = [frame(across, up, "steps", "optimizer steps", "")]
     for c in drawn:
         look, points = looks[c.label], taken[c.label]
         places = [(across.place(p.step), up.place(p.most), up.place(p.least), up.place(p.mean)) for p in points]
-        around = " ".join([*(f"{x:.1f},{y:.1f}" for x, y, _, _ in places), *(f"{x:.1f},{y:.1f}" for x, _, y, _ in reversed(places))])
+        around = " ".join([*(f"{x:.0f},{y:.0f}" for x, y, _, _ in places), *(f"{x:.0f},{y:.0f}" for x, _, y, _ in reversed(places))])
         middle = " ".join(f"{x:.1f},{y:.1f}" for x, _, _, y in places)
         parts.append(
             f'<g><polygon points="{around}" class="range a{look.colour}"/><polyline points="{middle}" class="curve l{look.colour}"/>'

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import ftbench
-from ftbench import percent, quantity, share_interval
+from ftbench import percent, share_interval
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
@@ -17,9 +17,11 @@ from .board import STATUS, Board
 from .charts import curves, pareto, swatch
 from .columns import cell, flagged, methods, spent, uncertain, unmeasured, whole
 from .embedded import embedded
+from .errors import calibration, class_table, mistakes, slice_table
 from .heat import heat_map
 from .palette import Look, definitions, looks, style
 from .rows import forest, rank_chart
+from .trials import COMPARED, phases, settings_table, trial_table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -92,6 +94,7 @@ class Page:
 
     def values(self) -> dict[str, Any]:
         """Give what stands in the template under its name."""
+        order = list(dict.fromkeys(name for target in self.summary.targets for c in target.contenders for name in c.phases))
         found = {
             "summary": self.summary, "looks": self.looks, "board": Board(self.summary, self.looks), "legend": self.legend,
             "statuses": sorted(self.summary.statuses.items(), key=lambda found: (found[0] != "ok", found[0])),
@@ -100,9 +103,12 @@ class Page:
             "measurements": self.measurements, "lower": _lower, "paretos": self.paretos, "heat": heat_map(self.summary),
             "forests": [found for target in self.summary.targets if (found := forest(target, self.looks))],
             "ranks": rank_chart(self.summary.ranking, self.looks), "learning": self.learning,
-            "confused": [t for t in self.summary.targets if any(c.confusion for c in t.contenders)],
+            "analysed": [(target, errors) for target in self.summary.targets for errors in target.errors],
+            "most_matrices": 12, "calibration": calibration, "mistakes": mistakes, "slice_table": slice_table, "class_table": class_table,
             "sequences": [t for t in self.summary.targets if t.is_sequence],
-            "task_cell": self.task_cell, "phase_names": self.phase_names, "seconds": self.seconds,
+            "timed": [found for target in self.summary.targets if (found := phases(target, order))],
+            "different": [(target, table) for target in self.summary.targets if (table := settings_table(target))[1]],
+            "compared": COMPARED, "trial_table": trial_table, "task_cell": self.task_cell,
         }  # fmt: skip
         return {**found, "sections": _sections(found)}
 
@@ -135,14 +141,6 @@ class Page:
         found = contender.by_task.get(task, {}).get(name)
         return share_interval(found.estimate) if found and found.estimate else ""
 
-    def phase_names(self, target: Target) -> list[str]:
-        """List the phases of a target's trials, in their order."""
-        return list(dict.fromkeys(name for c in target.contenders for name in c.phases))
-
-    def seconds(self, contender: Contender, name: str) -> str:
-        """Write how long a phase took."""
-        return quantity(contender.phases[name].mean, "s") if name in contender.phases else ""
-
 
 def _family(label: str, target: Target) -> str:
     """Give the plugin whose strategy it is: `lora` of `lora-r16`."""
@@ -158,7 +156,7 @@ def _sections(found: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("verdict", "Verdict", True), ("leaderboard", "Leaderboard", True), ("cost", "Quality against cost", found["paretos"]),
         ("heat", "Tasks and strategies", found["heat"]), ("differences", "Differences", found["forests"]),
         ("ranks", "Over tasks", found["ranks"] or found["summary"].ranking.reason), ("curves", "Learning curves", found["learning"]),
-        ("errors", "Errors", found["confused"]), ("retention", "Retention", found["sequences"]), ("trials", "Trials", True),
+        ("errors", "Errors", found["analysed"]), ("retention", "Retention", found["sequences"]), ("settings", "What differs", found["different"]), ("trials", "Trials", True),
         ("provenance", "Provenance", True),
     ]  # fmt: skip
     return [(name, heading) for name, heading, shown in there if shown]

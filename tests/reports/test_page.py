@@ -25,7 +25,7 @@ def record(strategy, seed, accuracy, *, status="ok", target="digits", backbone="
     part = {"use": strategy, "label": strategy, "options": {}, "fingerprint": {}}
     trial = {
         "suite": "page", "target": target, "modality": "vision", "profile": "normal", "seed": seed,
-        "backbone": {**part, "label": backbone}, "strategy": part,
+        "backbone": {**part, "use": backbone, "label": backbone}, "strategy": part,
         "stages": [{"task": {**part, "label": target}, "training": {"lr": 0.001, "batch_size": 16}}],
     }  # fmt: skip
     readings = (
@@ -139,14 +139,14 @@ def test_the_same_records_give_the_same_bytes():
 
 def test_every_chart_has_a_description():
     charts = [a for tag, a in shape(render(summarise(RECORDS))) if tag == "svg" and "chart" in a.get("class", "")]
-    assert len(charts) == 3
+    assert len(charts) == 4
     assert all(a["role"] == "img" and a["aria-label"] for a in charts)
 
 
 def test_every_figure_has_a_title_a_sentence_and_its_numbers_as_a_table():
     page = render(summarise(RECORDS))
     figures = re.findall(r"<figure(?: class=.wide.)?>.*?</figure>", page, re.DOTALL)
-    assert len(figures) == 3
+    assert len(figures) == 4
     assert all(re.search(r"<figcaption><b>[^<]+</b> [^<]+\.</figcaption>", found) for found in figures)
     assert all(re.search(r"<details><summary>The numbers</summary>.*<th scope=\"row\">", found, re.DOTALL) for found in figures)
 
@@ -165,8 +165,8 @@ def test_a_hostile_name_is_shown_and_not_obeyed(name):
     if name in ("full", "bad"):
         return
     page = render(summarise([replace(r, classes={"digits": (name, "b")}) for r in hostile]))
-    assert [tag for tag, _ in shape(page) if tag not in ("span", "polyline", "circle", "use", "path", "g", "tr", "th", "td")] == [
-        tag for tag, _ in plain if tag not in ("span", "polyline", "circle", "use", "path", "g", "tr", "th", "td")
+    assert [tag for tag, _ in shape(page) if tag not in ("span", "polyline", "circle", "rect", "use", "path", "g", "tr", "th", "td")] == [
+        tag for tag, _ in plain if tag not in ("span", "polyline", "circle", "rect", "use", "path", "g", "tr", "th", "td")
     ]
     assert page.count("<script") == page.count("</script") == 2
     assert name in embedded_data(page)["targets"][0]["labels"]

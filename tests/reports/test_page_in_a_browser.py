@@ -168,3 +168,11 @@ def test_who_ran_out_of_memory_stands_behind_a_wall(tmp_path):
         page.locator("#p-cost").select_option(label="peak device memory")
         assert panel(page).get_attribute("aria-label").endswith("Out of memory: bad.")
         assert panel(page).locator("rect.wall").count() == 1
+
+
+def test_two_picked_strategies_show_only_what_differs_between_them(tmp_path):
+    with opened(tmp_path) as page:
+        page.locator("details.settings summary").click()
+        page.locator("[data-side='1']").select_option("lora")
+        shown = page.locator("details.settings tr:visible")
+        assert [row.split() for row in shown.all_inner_texts()] == [["setting", "full", "lora"], ["strategy.use", '"full"', '"lora"']]

@@ -172,6 +172,20 @@
     say(`Copied as ${button.textContent}`);
   }));
 
+  // Only what differs between two.
+  $$("details.settings").forEach((details) => {
+    const [one, other] = $$("[data-side]", details);
+    const rows = $$("tr", details);
+    const pick = () => {
+      const sides = other.value === "" ? [] : [one, other].map((side) => [...one.options].findIndex((option) => option.value === side.value) + 1);
+      rows.forEach((row, place) => {
+        [...row.cells].forEach((cell, column) => { cell.hidden = sides.length > 0 && column > 0 && !sides.includes(column); });
+        row.hidden = place > 0 && sides.length > 0 && row.cells[sides[0]].textContent === row.cells[sides[1]].textContent;
+      });
+    };
+    [one, other].forEach((side) => side.addEventListener("input", pick));
+  });
+
   // The Pareto panel: any cost, linear or logarithmic, the front of who is shown.
   const panel = $("#panel");
   if (!panel) return;

@@ -1,0 +1,59 @@
+"""The errors of a run's tasks, read from its predictions; with the test items themselves where the data can be read again."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from .error_analysis import errors_of
+from .exhibits import Exhibits, exhibits_of
+from .items import PREDICTIONS, read_predictions
+from .target import grouped
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from .catalog import Catalog
+    from .error_analysis import Errors
+    from .record import Record
+    from .target import Target
+
+
+def inspected(target: Target, records: Sequence[Record], run: Path, catalog: Catalog | None = None) -> Target:
+    """Give a target with what goes wrong on its tasks.
+
+    Args:
+        target: as it was summed up.
+        records: of the target.
+        run: the run directory, where the predictions are.
+        catalog: what builds the tasks, so that test items can be shown; without it they are named only.
+    """
+    lines = _lines(records, run)
+    found: list[Errors] = []
+    exhibits: dict[str, Exhibits] = {}
+    for place, task in enumerate(target.tasks):
+        confusion = {c.label: c.confusion[task] for c in target.contenders if task in c.confusion}
+        if not confusion:
+            continue
+        ordered = {c.label: lines[c.label][task] for c in target.contenders if task in lines.get(c.label, {})}
+        errors = errors_of(task, confusion, target.classes.get(task, ()), ordered)
+        if catalog is not None and errors.leader:
+            trial = records[0].trial
+            shown = exhibits_of(catalog, trial["stages"][place]["task"], trial["split_seed"], [one.id for one in errors.mistakes])
+            exhibits[task] = shown
+            errors = errors_of(task, confusion, target.classes.get(task, ()), ordered, shown.lengths)
+        found.append(errors)
+    return replace(target, errors=tuple(found), exhibits=exhibits)
+
+
+def _lines(records: Sequence[Record], run: Path) -> dict[str, dict[str, dict[int, list[Mapping[str, Any]]]]]:
+    """Give contender → task → seed → predictions."""
+    found: dict[str, dict[str, dict[int, list[Mapping[str, Any]]]]] = defaultdict(lambda: defaultdict(dict))
+    for label, group in grouped(records).items():
+        for record in group:
+            read = read_predictions(run / "trials" / record.id / record.environment / PREDICTIONS) if record.status == "ok" else ""
+            for line in read if isinstance(read, list) else ():
+                found[label][str(line.get("task", ""))].setdefault(record.trial["seed"], []).append(line)
+    return found

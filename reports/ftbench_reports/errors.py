@@ -1,0 +1,116 @@
+"""What goes wrong: classes, calibration, mistakes and kinds of items, as tables and charts."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING, NamedTuple
+
+from ftbench import percent, share_interval
+from markupsafe import Markup
+
+from .axes import Scale
+from .columns import whole
+from .figure import Figure, drawing
+from .palette import Look, marker
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ftbench import ClassScores, Errors, Exhibit, Target
+
+_SIDE, _LEFT, _BOTTOM, _TOP = 300, 44, 42, 14
+
+
+class Shown(NamedTuple):
+    """A mistake in words, and what was mistaken."""
+
+    exhibit: Exhibit | None
+    id: str
+    label: str
+    prediction: str
+    confidence: str
+    wrong: str
+
+
+def class_table(errors: Errors) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Give F1 with precision and recall, a row a class, a column a contender."""
+    labels = list(errors.classes)
+    rows = [
+        (one.name, str(one.support), *(_cell(errors.classes[label][place]) for label in labels))
+        for place, one in enumerate(errors.classes[labels[0]])
+    ]
+    return ("class", "test items × seeds", *labels), rows
+
+
+def _cell(one: ClassScores) -> str:
+    f1, precision, recall = ("–" if value is None else f"{100 * value:.1f}" for value in (one.f1, one.precision, one.recall))
+    return f"{f1} ({precision}, {recall})"
+
+
+def mistakes(target: Target, errors: Errors) -> list[Shown]:
+    """Give the mistakes with the items themselves, where those can be shown."""
+    names = target.classes.get(errors.task, ())
+    shown = target.exhibits[errors.task].shown if errors.task in target.exhibits else {}
+    return [
+        Shown(
+            shown.get(one.id), one.id, _name(names, one.label), _name(names, one.prediction), percent(one.confidence),
+            f"{one.wrong} of {one.of} seeds" if one.of > 1 else "",
+        )
+        for one in errors.mistakes
+    ]  # fmt: skip
+
+
+def _name(names: tuple[str, ...], place: int) -> str:
+    return names[place] if 0 <= place < len(names) else str(place)
+
+
+def slice_table(errors: Errors) -> tuple[tuple[str, ...], list[tuple[str, ...]]] | None:
+    """Give the accuracy on kinds of items, a row a kind; None where there are none."""
+    if not errors.slices:
+        return None
+    labels = list(dict.fromkeys(label for one in errors.slices for label in one.scores))
+    rows = [
+        (f"{one.by} {one.name}", str(one.items), *(share_interval(one.scores[label]) if label in one.scores else "" for label in labels))
+        for one in errors.slices
+    ]
+    return ("test items", "items", *labels), rows
+
+
+def calibration(target: Target, errors: Errors, looks: Mapping[str, Look]) -> Figure | None:
+    """Draw how often answers are right against how sure they were; None where no probabilities are known."""
+    drawn = {label: bins for label, bins in errors.calibration.items() if bins}
+    if not drawn:
+        return None
+    across, up = Scale(0, 1, _LEFT, _SIDE - 12), Scale(0, 1, _SIDE - _BOTTOM, _TOP)
+    parts = []
+    for tick in (0.0, 0.25, 0.5, 0.75, 1.0):
+        x, y = across.place(tick), up.place(tick)
+        parts.append(
+            f'<path d="M{_LEFT} {y:.1f}H{_SIDE - 12}M{x:.1f} {_TOP}V{_SIDE - _BOTTOM}" class="grid"/>'
+            f'<text x="{_LEFT - 6}" y="{y + 3.5:.1f}" class="e">{100 * tick:g}</text>'
+            f'<text x="{x:.1f}" y="{_SIDE - _BOTTOM + 14}" class="m">{100 * tick:g}</text>'
+        )
+    parts.append(f'<path d="M{_LEFT} {_SIDE - _BOTTOM}L{_SIDE - 12} {_TOP}" class="front"/>')
+    parts.append(f'<text x="{(_LEFT + _SIDE) / 2}" y="{_SIDE - 8}" class="label m">probability of the answer, %</text>')
+    parts.append(f'<text x="{_LEFT + 6}" y="{_TOP + 10}" class="label halo">right answers, %</text>')
+    for label, bins in drawn.items():
+        look = looks[label]
+        places = [(across.place(one.confidence), up.place(one.right)) for one in bins]
+        points = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
+        marks = "".join(marker(look, x, y) for x, y in places)
+        parts.append(f'<g><polyline points="{points}" class="curve l{look.colour}"/>{marks}<title>{escape(label)}</title></g>')
+    about = "On the dashed line answers are right as often as they are sure; below it they are too sure. All seeds together, ten bins."
+    error = {c.label: c.quantities["calibration_error"] for c in target.contenders if "calibration_error" in c.quantities}
+    most = max(len(bins) for bins in drawn.values())
+    rows = tuple(
+        (
+            label,
+            whole(error[label]) if label in error and not target.is_sequence else "–",
+            *(f"{100 * one.confidence:.0f} → {100 * one.right:.0f} ({one.count})" for one in bins),
+            *([""] * (most - len(bins))),
+        )
+        for label, bins in drawn.items()
+    )
+    headings = ("strategy", "calibration error", *(f"bin {number + 1}: sure → right, % (answers)" for number in range(most)))
+    chart = drawing("".join(parts), _SIDE, _SIDE, f"{errors.task}: {about}")
+    return Figure(f"{errors.task}: calibration", about, (("", Markup(chart)),), headings, rows)  # noqa: S704 - drawn from numbers

@@ -1,0 +1,41 @@
+"""How trials went, and in what they differ."""
+
+from dataclasses import replace
+
+from ftbench import summarise
+
+from ftbench_reports.trials import phases, settings_table, trial_table
+from tests.reports.test_page import RECORDS
+
+SUMMARY = summarise(RECORDS)
+TARGET = SUMMARY.targets[0]
+
+
+def test_every_trial_is_listed_with_how_it_ended():
+    headings, rows = trial_table(SUMMARY, TARGET)
+    assert headings == ("strategy", "seed", "status", "attempts", "wall time", "trial")
+    assert len(rows) == len(RECORDS)
+    assert ("bad", "0", "out of memory", "1", "–", "bad0") in rows
+
+
+def with_options(r, **options):
+    strategy = {**r.trial["strategy"], "options": options}
+    return replace(r, trial={**r.trial, "strategy": strategy})
+
+
+def test_only_settings_that_differ_are_listed():
+    records = [with_options(r, rank=8 if r.trial["strategy"]["use"] == "lora" else 4, shared=True) for r in RECORDS]
+    headings, rows = settings_table(summarise(records).targets[0])
+    assert headings == ("setting", "full", "lora", "bad")
+    assert rows == [("strategy.use", '"full"', '"lora"', '"bad"'), ("strategy.rank", "4", "8", "4")]
+
+
+def test_a_setting_that_one_does_not_have_is_empty():
+    records = [with_options(r, rank=8) if r.trial["strategy"]["use"] == "lora" else r for r in RECORDS]
+    assert ("strategy.rank", "", "8", "") in settings_table(summarise(records).targets[0])[1]
+
+
+def test_a_phase_has_one_colour_on_every_task():
+    first = phases(TARGET, ["load", "train"]).drawings[0][1]
+    assert first.count('class="a1 bar"') == 3
+    assert phases(TARGET, [f"p{n}" for n in range(8)] + ["train"]).drawings[0][1].count('class="a0 bar pale"') == 3
