@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from .error_analysis import errors_of
 from .exhibits import Exhibits, exhibits_of
-from .items import PREDICTIONS, read_predictions
+from .items import read_predictions
+from .predictions import PREDICTIONS
 from .target import grouped
 
 if TYPE_CHECKING:
