@@ -104,6 +104,8 @@ def hub_server(hub_cache, monkeypatch):
     server.close()
 
 
+QUICK = 'meters = ["parameters", "time", "memory", "energy"]'
+"""Those that take no time after scoring."""
 TINY = """
 name = "{name}"
 seeds = {seeds}
@@ -113,6 +115,8 @@ steps = {steps}
 batch_size = 8
 [machine]
 threads = 1
+[measure]
+{measure}
 [limits]
 trial = "{limit}"
 [[backbone]]
@@ -130,10 +134,10 @@ test_size = 60
 def tiny_suite(tmp_path):
     """Write a suite of a second a trial."""
 
-    def write(strategies=("full", "frozen"), *, name="tiny", seeds="[0]", steps=6, limit="2m", extra=""):
+    def write(strategies=("full", "frozen"), *, name="tiny", seeds="[0]", steps=6, limit="2m", extra="", measure=QUICK):
         text = "".join(f'[[strategy]]\nuse = "{s}"\n' if isinstance(s, str) else s[0] for s in strategies) + extra
         path = tmp_path / f"{name}.toml"
-        path.write_text(TINY.format(name=name, seeds=seeds, steps=steps, limit=limit, strategies=text), encoding="utf-8")
+        path.write_text(TINY.format(name=name, seeds=seeds, steps=steps, limit=limit, strategies=text, measure=measure), encoding="utf-8")
         return path
 
     return write
@@ -153,7 +157,7 @@ def three_seeds(tmp_path_factory):
             folder.mkdir(exist_ok=True)
             strategies = "".join(f'[[strategy]]\nuse = "{s}"\n' for s in ("full", "lora"))
             suite = folder / "tiny.toml"
-            suite.write_text(TINY.format(name="tiny", seeds="[0, 1, 2]", steps=12, limit="2m", strategies=strategies))
+            suite.write_text(TINY.format(measure="", name="tiny", seeds="[0, 1, 2]", steps=12, limit="2m", strategies=strategies))
             subprocess.run([FTBENCH, "run", suite, "--no-report"], cwd=folder, check=True, capture_output=True, timeout=200)
             (folder / "done").touch()
     return folder

@@ -16,7 +16,7 @@ from ftbench.suite import Training
 from ftbench.suite_file import parse_suite
 from ftbench.trial import plan
 
-from tests.conftest import TINY
+from tests.conftest import QUICK, TINY
 
 AUGMENT = 'augment = [{ use = "random-crop", kind = "padded" }, "horizontal-flip", "mixup"]\n'
 
@@ -40,7 +40,12 @@ def digits(catalog):
 def planned(catalog):
     def make(strategies=("full",), augment=AUGMENT, knobs="", extra=""):
         text = TINY.format(
-            name="x", seeds="[0]", steps=7, limit="1m", strategies="".join(f'[[strategy]]\nuse = "{s}"\n' for s in strategies) + extra
+            measure=QUICK,
+            name="x",
+            seeds="[0]",
+            steps=7,
+            limit="1m",
+            strategies="".join(f'[[strategy]]\nuse = "{s}"\n' for s in strategies) + extra,
         )
         text = text.replace("train_size", f"{augment}train_size", 1).replace("batch_size = 8", f"batch_size = 8\n{knobs}")
         return plan(parse_suite(tomllib.loads(text), catalog), catalog)
@@ -67,6 +72,8 @@ def equal(one, other):
 
 
 def carried(trial, catalog, tmp_path):
+    # Meters look at batches, too.
+    trial = replace(trial, meters=())
     outcome = carry_out(Spec(trial, "cpu", str(tmp_path / "cache")), catalog, tmp_path, lambda event: None)
     assert outcome["status"] == "ok", outcome["failure"]
     return outcome
@@ -92,11 +99,11 @@ def test_two_strategies_see_the_same_batches_to_the_last_bit_and_every_epoch_oth
 
 def test_validation_test_and_predictions_on_the_training_split_are_not_changed(planned, seen, catalog, tmp_path):
     (plain,), (changed,) = planned(augment=""), planned()
-    carried(replace(plain, meters=()), catalog, tmp_path)
+    carried(plain, catalog, tmp_path)
     clean, own = seen["evaluation"][:], seen["training"][:]
     seen["evaluation"].clear()
     seen["training"].clear()
-    carried(replace(changed, meters=()), catalog, tmp_path)
+    carried(changed, catalog, tmp_path)
     assert all(equal(one, other) for one, other in zip(clean, seen["evaluation"], strict=True))
     assert {len(batch["rows"]) if "rows" in batch else len(batch["labels"]) for batch in clean} == {20, 60}
     assert not any(torch.equal(one["pixel_values"], other["pixel_values"]) for one, other in zip(own, seen["training"], strict=True))

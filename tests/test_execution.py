@@ -12,7 +12,7 @@ from ftbench.spec import Spec
 from ftbench.suite_file import parse_suite
 from ftbench.trial import plan
 
-from tests.conftest import EXAMPLES, TINY
+from tests.conftest import EXAMPLES, QUICK, TINY
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def carried(catalog, tmp_path):
 
     def carry(strategies, catalog=catalog, knobs="", validation_size=20, steps=6, trial=None):
         if trial is None:
-            text = TINY.format(name="x", seeds="[0]", steps=steps, limit="1m", strategies=strategies)
+            text = TINY.format(measure=QUICK, name="x", seeds="[0]", steps=steps, limit="1m", strategies=strategies)
             text = text.replace("batch_size = 8", f"batch_size = 8\n{knobs}")
             text = text.replace("validation_size = 20", f"validation_size = {validation_size}")
             trial = plan(parse_suite(tomllib.loads(text), catalog), catalog)[0]
@@ -147,7 +147,7 @@ tasks = ["digits", "more"]
 def test_a_stage_that_stopped_early_leaves_its_steps_out_of_those_to_come(carried, catalog):
     # The first task stops in the probe of `lpft`, with the backbone frozen; the second trains it all the same.
     first = "train_size = 40\ntraining = { early_stopping = 1, validations = 6, min_delta = 9.0 }"
-    text = TINY.format(name="x", seeds="[0]", steps=6, limit="1m", strategies=SEQUENCE).replace("train_size = 40", first, 1)
+    text = TINY.format(measure=QUICK, name="x", seeds="[0]", steps=6, limit="1m", strategies=SEQUENCE).replace("train_size = 40", first, 1)
     trial = next(trial for trial in plan(parse_suite(tomllib.loads(text), catalog), catalog) if trial.is_sequence)
     _, outcome, events = carried('[[strategy]]\nuse = "full"\n', trial=trial)
     assert outcome["status"] == "ok", outcome["failure"]

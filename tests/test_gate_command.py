@@ -91,7 +91,7 @@ def test_one_seed_is_inconclusive_and_counts_where_strict(ftbench, head, base):
 
 @pytest.mark.slow
 def test_more_seeds_are_run_where_the_gate_cannot_tell_and_only_there(ftbench, tiny_suite, head, tmp_path):
-    suite = tiny_suite(("full", "lora"), seeds="[0, 1, 2]", steps=12)
+    suite = tiny_suite(("full", "lora"), seeds="[0, 1, 2]", steps=12, measure="")
     text = suite.read_text()
     suite.write_text(text.replace("[0, 1, 2]", "[0, 1, 2, 3, 4, 5]"))
     ftbench("run", suite, "--runs", "bases", "--no-report", check=0)
@@ -124,7 +124,7 @@ def test_margins_come_from_the_suite_and_change_without_a_run(ftbench, tiny_suit
     scored(base, (0.9, 0.91, 0.92))
     scored(head, (0.88, 0.8912, 0.9))
     ftbench("gate", head, "--baseline", base, check=3)
-    suite = tiny_suite(("full", "lora"), seeds="[0, 1, 2]", steps=12, extra="[gate]\nmargin = 0.05\n")
+    suite = tiny_suite(("full", "lora"), seeds="[0, 1, 2]", steps=12, measure="", extra="[gate]\nmargin = 0.05\n")
     ftbench("gate", head, "--baseline", base, "--run", suite, check=0)
     assert "nothing to do" not in ftbench("run", suite, check=0).stderr
     ftbench("gate", head, "--baseline", base, check=0)

@@ -28,12 +28,12 @@ def predictions(run):
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     """A finished run of four trials, and its suite."""
-    from tests.conftest import TINY
+    from tests.conftest import QUICK, TINY
 
     folder = tmp_path_factory.mktemp("finished")
     strategies = "".join(f'[[strategy]]\nuse = "{s}"\n' for s in ("full", "frozen"))
     suite = folder / "tiny.toml"
-    suite.write_text(TINY.format(name="tiny", seeds="[0, 1]", steps=6, limit="2m", strategies=strategies))
+    suite.write_text(TINY.format(measure=QUICK, name="tiny", seeds="[0, 1]", steps=6, limit="2m", strategies=strategies))
     done = subprocess.run([FTBENCH, "run", suite], cwd=folder, capture_output=True, text=True, timeout=200)
     assert done.returncode == 0, done.stdout + done.stderr
     return suite, folder / "runs" / "tiny", done
@@ -385,7 +385,7 @@ def ftbench_meters():
 @pytest.mark.parametrize(("meter", "message"), [("at-start", "no such instrument"), ("at-stop", "the instrument broke")])
 def test_a_meter_of_the_runner_that_raises_ends_its_trial_and_not_the_run(ftbench, tiny_suite, tmp_path, meter, message):
     (tmp_path / "raising.py").write_text(RAISING)
-    suite = tiny_suite(("frozen",), seeds="[0, 1]", steps=2, extra=f'[measure]\nmeters = ["{meter}"]\n')
+    suite = tiny_suite(("frozen",), seeds="[0, 1]", steps=2, measure=f'meters = ["{meter}"]')
     ftbench("-p", tmp_path / "raising.py", "run", suite, check=1)
     for record in read_run(tmp_path / "runs" / "tiny"):
         assert (record.status, record.failure.message) == ("error", f"a meter raised: {message}")

@@ -29,7 +29,8 @@ def findings(catalog, use, backbone="tiny-vit", task="digits", **options):
     )
 
 
-VISION = [("tiny-vit", "digits", use) for use in STRATEGIES]
+QUICK = {"full", "frozen", "lora", "adapter", "prefix", "bitfit", "distillation", "ewc"}
+VISION = [pytest.param("tiny-vit", "digits", use, marks=[] if use in QUICK else pytest.mark.thorough) for use in STRATEGIES]
 SPEECH = [("tiny-wav2vec2", "spoken-commands", use) for use in ("full", "adapter", "prefix")]
 
 

@@ -45,7 +45,7 @@ class LastBatch(Frozen):
     def fit(self, learner: Learner, bench: Bench) -> None:
         """Make the loader one batch shorter."""
         loader = bench.loader()
-        if "loader" in MADE:
+        if "loader" in MADE and loader.per_epoch > 1:
             loader.per_epoch -= 1
             loader.steps = loader.per_epoch * (loader.training.epochs or 1)
         bench.train(learner, self, loader=loader)

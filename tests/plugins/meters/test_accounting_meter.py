@@ -36,7 +36,9 @@ tasks = ["digits", "more"]
 
 
 def trials(catalog, *strategies, seeds="[0]", extra="", knobs="", augment=""):
-    text = TINY.format(name="x", seeds=seeds, steps=3, limit="1m", strategies="".join(f'[[strategy]]\nuse = "{s}"\n' for s in strategies))
+    text = TINY.format(
+        measure="", name="x", seeds=seeds, steps=3, limit="1m", strategies="".join(f'[[strategy]]\nuse = "{s}"\n' for s in strategies)
+    )
     text = text.replace("test_size = 60", f"test_size = 60\n{augment}")
     return plan(parse_suite(tomllib.loads(text.replace("batch_size = 8", f"batch_size = 8\n{knobs}") + extra), catalog), catalog)
 
@@ -187,7 +189,7 @@ def test_a_trial_that_failed_has_readings_that_say_so():
 
 @pytest.mark.slow
 def test_a_run_puts_it_into_every_record_by_default(ftbench, tiny_suite, tmp_path):
-    tiny_suite(["full", "lora"], seeds="[0, 1]")
+    tiny_suite(["full", "lora"], seeds="[0, 1]", measure="")
     ftbench("run", "tiny.toml", check=0, env={"FTBENCH_CACHE": str(tmp_path / "cache")})
     records = [json.loads(path.read_text()) for path in (tmp_path / "runs" / "tiny").glob("trials/*/*/record.json")]
     assert len(records) == 4
@@ -197,5 +199,5 @@ def test_a_run_puts_it_into_every_record_by_default(ftbench, tiny_suite, tmp_pat
     assert all(one == other for one, other in by_strategy.values())
     assert by_strategy["lora"][0]["peak_tensor_bytes"]["value"] < by_strategy["full"][0]["peak_tensor_bytes"]["value"]
     page = (tmp_path / "runs" / "tiny" / "report.html").read_text()
-    for shown in ("operations a step", "MFLOP", "peak of live tensors", "by torch&#39;s formulas"):
+    for shown in ("FLOPs a step", "MFLOP", "peak tensor bytes", "by torch&#39;s formulas"):
         assert shown in page
