@@ -43,7 +43,7 @@ def trained(ready, catalog, names):
     learner, backbone, ground = ready
     learner = copy.deepcopy(learner)
     strategy = catalog.build("strategies", "full", {})
-    watch = Watch("cpu", os.getpid(), profile="smoke", probe=ScriptedProbe(Clock(), processes=[(os.getpid(), 500 * MIB)]))
+    watch = Watch("cpu", os.getsid(0), profile="smoke", probe=ScriptedProbe(Clock(), processes=[(os.getpid(), 500 * MIB)]))
     watch.learner = learner
     meters = [catalog.build("meters", name, {}) for name in names]
     phases = Phases(watch, [meter for meter in meters if meter.where == "trial"], lambda: None)
