@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from .fingerprint import digest, remembered
 from .own_data import OwnData
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -26,6 +27,11 @@ class OwnClassification(OwnData, ClassificationTask):
 
     labels: tuple[str, ...] = ()
     """Names of the classes, in order; by default all that the data hold, sorted."""
+
+    @classmethod
+    def without_data(cls, classes: int | None = None) -> Mapping[str, Any]:
+        """Name the classes by their numbers, two by default."""
+        return {**super().without_data(), "labels": [str(number) for number in range(classes or 2)]}
 
     @property
     def classes(self) -> tuple[str, ...]:

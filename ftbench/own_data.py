@@ -117,6 +117,12 @@ class OwnData(Task, Remote):
 
     # -- what a plugin says ------------------------------------------------------------------------------------------------
 
+    @classmethod
+    def without_data(cls, classes: int | None = None) -> Mapping[str, Any]:
+        """Name no data."""
+        del classes
+        return {"data": "none"}
+
     @abstractmethod
     def inputs(self) -> tuple[str, ...]:
         """Name the columns that are the input."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from typing import TYPE_CHECKING, Any
 
+from .answers import ANSWERS
 from .catalog import option_names
 from .cell import Cell, account_cell, cell_of
 from .errors import NotApplicable, UserError
@@ -20,9 +21,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from .accounting import Accounting, Kernels
+    from .backbone import Card
     from .catalog import Catalog
     from .strategy import Strategy
     from .suite import Suite
+    from .task import Task
 
 
 @dataclass(frozen=True)
@@ -111,7 +114,14 @@ def cells_of_suite(suite: Suite, catalog: Catalog, device: str) -> tuple[list[Ce
 
 
 def cells_of_model(
-    catalog: Catalog, backbone: str, options: Mapping[str, Any], task: str, *, batch_size: int, classes: int, strategies: Iterable[str]
+    catalog: Catalog,
+    backbone: str,
+    options: Mapping[str, Any],
+    task: str,
+    *,
+    batch_size: int,
+    classes: int | None = None,
+    strategies: Iterable[str] = (),
 ) -> list[Cell]:
     """List the cells of one backbone and one kind of task, without data.
 
@@ -121,17 +131,16 @@ def cells_of_model(
         options: its options.
         task: a plugin's name; where it takes data it is given none.
         batch_size: examples of an optimizer step.
-        classes: how many there are, where the task does not know them.
+        classes: how many there are, where the task does not know them; None for what is usual of it.
         strategies: plugins' names; none for all that need no options.
 
     Raises:
         PluginError: a name is unknown.
+        UserError: the backbone cannot serve the task.
     """
-    cls = catalog.find("tasks", task)
-    told: dict[str, Any] = {"data": "none"} if "data" in option_names(cls) else {}
-    if "labels" in option_names(cls):
-        # As token classification names them where a tag may stand outside of all names.
-        told["labels"] = ["O", *(f"B-{number}" for number in range(1, classes))]
+    cls: type[Task] = catalog.find("tasks", task)
+    _check_serves(catalog, catalog.build("backbones", backbone, options).outline_card(), cls, task)
+    told = cls.without_data(classes)
     training = {"batch_size": batch_size, "lr": 1e-5, "steps": 100}
     chosen = list(strategies) or [
         name for name in sorted(catalog.offers["strategies"]) if not catalog.mistakes(catalog.find("strategies", name), {})
@@ -144,6 +153,23 @@ def cells_of_model(
             Cell(task, str(options.get("path", backbone)), name, {"backbone": (backbone, options), "strategy": (name, {})}, stages)
         )
     return found
+
+
+def _check_serves(catalog: Catalog, card: Card, cls: type[Task], task: str) -> None:
+    """See that a network reads what a task gives, and has a head for what it asks.
+
+    Raises:
+        UserError: it does not; the line names the tasks it could serve.
+    """
+    if _serves(card, cls):
+        return
+    lacks = f"reads {card.modality}" if cls.modality != card.modality else f"has no head that answers with {ANSWERS[cls.answer]}"
+    kinds = [name for name, other in sorted(catalog.offers["tasks"].items()) if "data" in option_names(other) and _serves(card, other)]
+    raise UserError(f"--task: {task!r} is not for {card.architecture}, which {lacks}; it can serve {', '.join(kinds) or 'no task on data'}")
+
+
+def _serves(card: Card, cls: type[Task]) -> bool:
+    return cls.modality == card.modality and cls.answer in card.answers
 
 
 def predict_cells(cells: Sequence[Cell], catalog: Catalog, question: Question, processes: int | None = None) -> list[Prediction]:

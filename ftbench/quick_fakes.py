@@ -12,6 +12,8 @@ from torch.utils._pytree import tree_leaves
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from torch import Tensor
+
     Saw = Callable[[Any, tuple[Any, ...], Mapping[str, Any], Any], None]
 
 _DEVICE = torch.ops.prim.device.default
@@ -88,6 +90,8 @@ class QuickFakes(FakeTensorMode):  # type: ignore[no-untyped-call]  # torch leav
         return made
 
     def _made(self, func: Any, types: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+        if func in _TRANSCRIPTS:
+            return _TRANSCRIPTS[func](*args)
         parts: list[Any] = [func, torch.is_inference_mode_enabled()]
         if not (_describe(args, parts) and _describe(kwargs.items(), parts)):
             return self.dispatch(func, types, args, kwargs)
@@ -112,6 +116,28 @@ class QuickFakes(FakeTensorMode):  # type: ignore[no-untyped-call]  # torch leav
             if storage is not None:
                 tensor.set_(storage, one.offset, one.shape, one.stride)
         return FakeTensor(self, tensor, one.device)
+
+
+def _ctc_loss(log_probability: Tensor, targets: Tensor, *_: Any) -> tuple[Tensor, Tensor]:
+    """Give each transcript's loss, and what its gradient needs, as kernels do: [examples, frames, 2 · characters of the longest + 1].
+
+    How long transcripts are is in values; all are taken to be as long as there is room for in `targets`, which are one after another
+    or a row each. Torch's own fakes refuse: the shape depends on the lengths.
+    """
+    frames, examples, _outputs = log_probability.shape
+    characters = targets.shape[1] if targets.ndim == 2 else targets.shape[0] // examples
+    return log_probability.new_empty(examples), log_probability.new_empty(examples, frames, 2 * characters + 1)
+
+
+def _ctc_loss_gradient(_gradient: Tensor, log_probability: Tensor, *_: Any) -> Tensor:
+    return torch.empty_like(log_probability)
+
+
+_TRANSCRIPTS: Mapping[Any, Callable[..., Any]] = {
+    torch.ops.aten._ctc_loss.Tensor: _ctc_loss,  # noqa: SLF001 - the operations behind ctc_loss have no other names
+    torch.ops.aten._ctc_loss_backward.Tensor: _ctc_loss_gradient,  # noqa: SLF001
+}
+"""Operations whose outputs are known though torch cannot tell them."""
 
 
 def _describe(values: Iterable[Any], parts: list[Any]) -> bool:

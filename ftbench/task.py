@@ -80,6 +80,16 @@ class Task(ABC):
     answer: ClassVar[Answer] = "class"
     """What the model is asked for; see `ftbench.ANSWERS`."""
 
+    @classmethod
+    def without_data(cls, classes: int | None = None) -> Mapping[str, Any]:
+        """Give the options under which it can be outlined though there are no data; none by default.
+
+        Args:
+            classes: how many are told apart, where data would say; None for what is usual.
+        """
+        del classes
+        return {}
+
     def options_at(self, place: int) -> Mapping[str, Any]:
         """Give the options that differ from seed to seed, for the suite's seed at `place`, from 0; none by default.
 

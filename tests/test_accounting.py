@@ -222,6 +222,15 @@ def test_fake_tensors_come_to_what_real_ones_do(kind, use, catalog, model_folder
     assert fake.peak.extra == pytest.approx(real.peak.extra, abs=64)
 
 
+def test_transcripts_take_what_real_ones_do_though_a_kernel_asks_how_long_they_are(catalog, model_folder):
+    backbone = catalog.build("backbones", "transformers", {"path": str(model_folder("wav2vec2"))})
+    task = catalog.build("tasks", "speech-recognition", {"data": "nowhere", "characters": "abc "})
+    strategy = catalog.build("strategies", "full", {})
+    fake, real = (account(backbone, strategy, grounds(backbone, task, strategy, length=1.0), catalog, fake=fake) for fake in (True, False))
+    assert fake.peak.total == pytest.approx(real.peak.total, rel=0.005)
+    assert (fake.flops, fake.trainable_parameters, fake.peak.optimizer) == (real.flops, real.trainable_parameters, real.peak.optimizer)
+
+
 def padded(count=8, length=24):
     """Texts of which one is shorter: where none is, a real mask is left out, and a fake one cannot be looked at."""
     rows = [np.arange(5, 5 + length - (row == 1)) % 50 for row in range(count)]

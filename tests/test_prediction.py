@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import shutil
 
 import pytest
 from ftbench import UserError
@@ -11,6 +12,7 @@ from ftbench.suite_file import read_suite
 
 from tests.small_data import TEXT_TASKS
 from tests.test_cli import modules_after
+from tests.tiny_models import KINDS, SPEECH, TEXT, VISION
 
 GIB = 2**30
 
@@ -138,6 +140,51 @@ def test_a_model_in_the_hubs_cache_is_found_by_its_id_though_its_weights_are_not
     assert "'owner/other' is not in the hub cache" in lost.stderr
 
 
+KINDS_OF_TASKS = {
+    "text-classification": (TEXT, 2),
+    "multi-label-text-classification": (TEXT, 2),
+    "text-regression": (TEXT, 1),
+    "token-classification": (set(TEXT) - {"t5", "bart"}, 2),
+    "question-answering": (set(TEXT) - {"t5", "llama"}, 2),
+    "multiple-choice": (("bert", "roberta", "distilbert", "modernbert"), 1),
+    "image-classification": (VISION, 2),
+    "audio-classification": (SPEECH, 2),
+    "speech-recognition": (("wav2vec2", "hubert"), 29),
+}
+"""Task → the architectures that can serve it, and how many outputs it has without data: of transcripts a blank and English."""
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_architecture_is_predicted_from_its_directory_on_all_it_can_serve(kind, catalog, tmp_path, model_folder):
+    shutil.copy(model_folder(kind) / "config.json", tmp_path)
+    backbone = "transformers", {"path": str(tmp_path)}
+    for task, (served, outputs) in KINDS_OF_TASKS.items():
+        if kind not in served:
+            with pytest.raises(
+                UserError, match=rf"^--task: '{task}' is not for {kind}, which (reads|has no head) .*; it can serve \w"
+            ) as caught:
+                cells_of_model(catalog, *backbone, task, batch_size=2, strategies=["frozen"])
+            named = str(caught.value).rpartition("can serve ")[2].split(", ")
+            assert set(named) == {other for other, (able, _) in KINDS_OF_TASKS.items() if kind in able}
+            continue
+        (cell,) = cells_of_model(catalog, *backbone, task, batch_size=2, strategies=["frozen"])
+        found = predict_cell(cell, catalog, Question(length=16 if kind in TEXT else None))
+        assert found.reason is None, (task, found.reason)
+        assert found.accounting.peak.total > found.accounting.stored_bytes > 0, task
+        learner = catalog.build("backbones", *backbone).outline(outputs, catalog.find("tasks", task).answer)
+        assert found.accounting.trainable_parameters == sum(parameter.numel() for parameter in learner.head_parameters()), task
+
+
+def test_classes_are_characters_where_the_answer_is_a_transcript(catalog):
+    found = {}
+    for classes in (None, 28, 40):
+        (cell,) = cells_of_model(catalog, "tiny-wav2vec2", {}, "speech-recognition", batch_size=2, classes=classes, strategies=["frozen"])
+        found[classes] = predict_cell(cell, catalog, Question()).accounting.trainable_parameters
+    width = catalog.build("backbones", "tiny-wav2vec2", {}).outline(2, "transcript").model.config.hidden_size
+    assert found[None] == found[28] == (width + 1) * 29
+    assert found[40] == (width + 1) * 41
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -148,7 +195,11 @@ def test_a_model_in_the_hubs_cache_is_found_by_its_id_though_its_weights_are_not
         (("--model", "minilm", "--task", "text-classifcation"), "did you mean 'text-classification'?"),
         (("--model", "minilm", "--length", "1000", "--strategy", "full"), "length: bert reads 512 tokens at most, not 1000"),
         (("--model", "tiny-vit", "--task", "image-classification", "--length", "99", "--strategy", "full"), "reads images of 28 pixels"),
-        (("--model", "tiny-wav2vec2", "--task", "speech-recognition", "--strategy", "full"), "depends on its data; give a suite"),
+        (
+            ("--model", "tiny-vit", "--task", "speech-recognition"),
+            "'speech-recognition' is not for vit, which reads vision; it can serve image-",
+        ),
+        (("--model", "minilm", "--task", "speech-recognition"), "is not for bert, which reads text"),
         (("--model", "nowhere", "--strategy", "full"), "'nowhere' is not in the hub cache"),
     ],
 )

@@ -36,7 +36,11 @@ if TYPE_CHECKING:
 )
 @click.option("--task", default="text-classification", show_default=True, help="With --model: the kind of task.")
 @click.option("--batch", type=click.IntRange(min=1), default=16, show_default=True, help="With --model: examples of a step.")
-@click.option("--classes", type=click.IntRange(min=2), default=2, show_default=True, help="With --model: classes of the task.")
+@click.option(
+    "--classes",
+    type=click.IntRange(min=2),
+    help="With --model: classes of the task, 2 by default; characters where it is a transcript, by default those of English.",
+)
 @click.option("--strategy", "strategies", multiple=True, help="With --model: may be repeated; by default all that need no options.")
 @click.pass_context
 def command(ctx: click.Context, /, suite: str | None, **options: Any) -> None:
@@ -131,7 +135,7 @@ def _cells_of_suite(setting: Setting, suite: str) -> tuple[Sequence[Cell], str]:
 
 
 def _cells_of_model(
-    setting: Setting, *, model: str, task: str, batch: int, classes: int, strategies: Sequence[str], **_: Any
+    setting: Setting, *, model: str, task: str, batch: int, classes: int | None, strategies: Sequence[str], **_: Any
 ) -> list[Cell]:
     from ..prediction import cells_of_model
 

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 IGNORED = -100
 SPACE = "|"
 """What the space between words is called among the classes."""
+ENGLISH = "abcdefghijklmnopqrstuvwxyz' "
+UNIFIED = 0x4E00
+"""Where the characters of Chinese begin in Unicode: enough letters without capitals to stand for any alphabet."""
 
 
 @dataclass
@@ -38,10 +41,34 @@ class SpeechRecognition(OwnSounds):
     """Whether capitals count; where not, all letters are small."""
     punctuation: bool = False
     """Whether punctuation counts; where not, it is left out, but for apostrophes."""
+    characters: str = ""
+    """All characters that are told apart, in order, the space among them; by default all that the transcripts hold."""
     max_seconds: Annotated[float, Gt(0)] = 20.0
     """Longest sound; what is longer is cut off at its end, and its last words can then not be right."""
     beams: Annotated[int, Ge(1)] = 1
     """Transcripts followed at a time where frames are read; 1 takes the likeliest output of each. More needs flashlight-text."""
+
+    def __post_init__(self) -> None:
+        """Check what can be checked without the data.
+
+        Raises:
+            UserError: what `OwnData` refuses, or characters that stand in no transcript.
+        """
+        super().__post_init__()
+        twice = [sign for place, sign in enumerate(self.characters) if sign in self.characters[:place]]
+        if twice:
+            raise UserError(f"characters: {twice[0]!r} stands there twice")
+        strange = [sign for sign in self.characters if sign != " " and self._plain(sign) != sign]
+        if strange:
+            raise UserError(
+                f"characters: {strange[0]!r} is in no transcript as it is read; leave it out, or set case or punctuation, which keep it"
+            )
+
+    @classmethod
+    def without_data(cls, classes: int | None = None) -> Mapping[str, Any]:
+        """Name as many characters, by default those of English: 26 letters, apostrophe and space."""
+        signs = ENGLISH if classes is None else "".join(chr(UNIFIED + number) for number in range(classes))
+        return {**super().without_data(), "characters": signs}
 
     def longest(self) -> float:
         """Give the length of the longest sound."""
@@ -52,7 +79,9 @@ class SpeechRecognition(OwnSounds):
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """The blank, and the characters of all transcripts."""
+        """The blank, and the characters: those given, or those of all transcripts."""
+        if self.characters:
+            return self._outputs(self.characters)
         key = digest([self.reading(), self.case, self.punctuation])
         return tuple(remembered("classes", key, self._found_characters))
 
@@ -63,7 +92,11 @@ class SpeechRecognition(OwnSounds):
                 known.update(self._plain(cell))
         if not known - {" "}:
             raise UserError(f"data: {self.name}: column {self.target!r} holds no character that is kept")
-        return ["<blank>", *(SPACE if sign == " " else sign for sign in sorted(known))]
+        return [*self._outputs(sorted(known))]
+
+    @staticmethod
+    def _outputs(signs: Iterable[str]) -> tuple[str, ...]:
+        return ("<blank>", *(SPACE if sign == " " else sign for sign in signs))
 
     def _characters(self) -> list[str]:
         return ["", *(" " if name == SPACE else name for name in self.classes[1:])]
@@ -75,14 +108,25 @@ class SpeechRecognition(OwnSounds):
         return replace(super().outline(reads, count), columns={reads.name: sounds}, labels=spoken)
 
     def encode_inputs(self, inputs: Iterable[Sound], examples: Sequence[Example[tuple[str, int]]], processor: Any) -> Encoded:
-        """Normalise sounds of unequal length; labels are the outputs of the transcript's characters."""
+        """Normalise sounds of unequal length; labels are the outputs of the transcript's characters.
+
+        Raises:
+            UserError: a transcript has a character that is not among `characters`.
+        """
         rate = int(processor.sampling_rate)
         longest = round(self.max_seconds * rate)
         places = {sign: place for place, sign in enumerate(self._characters())}
         clips, labels = [], []
-        for whole, row in zip(inputs, self.cells(examples, (self.target,)), strict=True):
+        for whole, example, row in zip(inputs, examples, self.cells(examples, (self.target,)), strict=True):
             clips.append(np.asarray(processor(whole.samples[:longest], sampling_rate=rate)["input_values"][0], np.float32))
-            labels.append([places[sign] for sign in self._plain(row[self.target])])
+            said = self._plain(row[self.target])
+            lost = next((sign for sign in said if sign not in places), None)
+            if lost is not None:
+                key, number = example.value
+                raise UserError(
+                    f"{self.name}: {key} row {number + 1}: holds {lost!r}, which is not among the characters {self.characters!r}"
+                )
+            labels.append([places[sign] for sign in said])
         return Encoded(
             columns={"input_values": Ragged.of(clips, np.float32)},
             labels=Ragged.of(labels, padding=IGNORED),

@@ -12,7 +12,7 @@ from .texts import as_list
 from .whole_texts import WholeTexts
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from ftbench import Example, Table
     from numpy.typing import NDArray
@@ -28,6 +28,11 @@ class MultiLabelTextClassification(WholeTexts, MultiLabelTask):
     """What stands between the names where they are a text."""
     labels: tuple[str, ...] = ()
     """Names of the classes, in order; by default all that the data hold, sorted."""
+
+    @classmethod
+    def without_data(cls, classes: int | None = None) -> Mapping[str, Any]:
+        """Name the classes by their numbers, two by default."""
+        return {**super().without_data(), "labels": [str(number) for number in range(classes or 2)]}
 
     def kinds(self, table: Table) -> NDArray[np.int64]:
         """Divide all rows alike; those whose cell is absent, not empty, are left out."""

@@ -42,6 +42,11 @@ class TokenClassification(OwnTexts):
     scheme: Literal["IOB1", "IOB2", "IOE1", "IOE2", "IOBES", "BILOU", "words"] = "IOB2"
     """How tags mark where a name begins and ends; `words` where they do not and each word is judged by itself."""
 
+    @classmethod
+    def without_data(cls, classes: int | None = None) -> Mapping[str, Any]:
+        """Name as many tags, two by default: one for what stands outside, and beginnings."""
+        return {**super().without_data(), "labels": [OUTSIDE, *(f"B-{number}" for number in range(1, classes or 2))]}
+
     def inputs(self) -> tuple[str, ...]:
         """The words."""
         return (self.tokens,)

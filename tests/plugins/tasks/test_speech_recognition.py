@@ -148,6 +148,25 @@ def test_transcripts_without_a_character_are_refused(tmp_path):
         _ = task.classes
 
 
+def test_the_characters_may_be_given_and_hold_for_all_transcripts(tmp_path, learner):
+    data = str(manifest(tmp_path, [(tone(tmp_path / "a.wav"), "Ab"), (tone(tmp_path / "b.wav"), "b c")]))
+    task = SpeechRecognition(data, characters="bca ")
+    assert task.classes == ("<blank>", "b", "c", "a", "|")
+    assert task.encode(task.named(["data-0", "data-1"]), learner.processor).labels.take([0, 1])[0].tolist() == [[3, 1, -100], [1, 4, 2]]
+    with pytest.raises(UserError, match=r"data\.csv: data row 2: holds 'c', which is not among the characters 'ba '"):
+        SpeechRecognition(data, characters="ba ").encode(task.named(["data-0", "data-1"]), learner.processor)
+
+
+@pytest.mark.parametrize(
+    ("characters", "said"), [("aba", "'a' stands there twice"), ("aB", "'B' is in no transcript"), ("a,", "',' is in no")]
+)
+def test_characters_no_transcript_can_hold_are_refused(characters, said):
+    with pytest.raises(UserError, match=said):
+        SpeechRecognition("d.csv", characters=characters)
+    if "twice" not in said:
+        assert SpeechRecognition("d.csv", characters=characters, case=True, punctuation=True).characters == characters
+
+
 def eight_words(folder, catalog):
     """Give eight real recordings of digits where they are at hand, else eight of the words that the package ships."""
     if DATA.exists():
