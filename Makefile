@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
-.PHONY: demo test test-thorough setup setup-test benchmarks calibrate schemas docs provenance clean
+.PHONY: demo test test-thorough soak setup setup-test benchmarks calibrate schemas docs provenance clean
 
 demo: setup
 	$(BIN)/ftbench run suites/quickstart.toml
@@ -19,6 +19,10 @@ test: setup-test
 # Half a minute and more of real trials each, beside what `make test` runs.
 test-thorough: setup-test
 	$(BIN)/python -m pytest -m thorough --numprocesses 2 --dist loadfile
+
+# Two hundred SIGKILLs at random times over runs of 24 trials: about a quarter of an hour.
+soak: setup-test
+	$(BIN)/python -m pytest -n0 -s -m thorough tests/faults/test_kills.py
 
 setup: .venv/.demo
 setup-test: .venv/.test

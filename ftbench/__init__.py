@@ -51,14 +51,14 @@ from .own_data import OwnData
 from .plugins import Plugins, Selection
 from .power import detectable, power_of, seeds_for
 from .ranking import Ranking
-from .record import Curve, Failure, Record, Retention
+from .record import Attempt, Curve, Failure, Record, Retention
 from .regression import RegressionTask
 from .report import Report
 from .splits import Example, Splits, draw
 from .statistics import Difference, Estimate, Verdict, estimate, lower_bound, paired, upper_bound
 from .strategy import About, Strategy
 from .suite import Suite, Training
-from .summary import Summary, rows, summarise
+from .summary import Summary, TrialLine, rows, summarise
 from .tables import ListedTable, Table, as_text, list_files
 from .target import Target
 from .task import Provenance, Scored, Task
@@ -73,6 +73,7 @@ __all__ = [
     "About",
     "Accounting",
     "Answer",
+    "Attempt",
     "Augmentable",
     "Augmentation",
     "Backbone",
@@ -157,6 +158,7 @@ __all__ = [
     "Training",
     "Trial",
     "TrialError",
+    "TrialLine",
     "UserError",
     "Verdict",
     "Watch",

@@ -5,11 +5,13 @@ FtbenchError
 │   ├── SuiteError            in a suite file; carries all mistakes of the file
 │   ├── PluginError           in the choice or the code of a plugin
 │   ├── RunError              in a run directory: not one, another suite's, in use
+│   │   └── RunStopped        it can no longer be written: the trials that are missing are; exit code 1
 │   ├── NotComparable         two sets of records that must not be compared, with what differs; exit code 5
 │   └── NotCached             on the hub perhaps, but not on this machine
 ├── TrialError                ends one trial and becomes its record
 │   ├── NotApplicable         the strategy cannot serve this backbone or task, with the reason
-│   └── Diverged              the loss is no longer a number
+│   ├── Diverged              the loss is no longer a number
+│   └── Changed               data or weights are not those that were planned with
 └── NotMeasured               a device does not tell what it is asked, with the reason
 """
 
@@ -58,6 +60,12 @@ class RunError(UserError):
     """A run directory that cannot be used."""
 
 
+class RunStopped(RunError):  # noqa: N818 - names what happened
+    """A run directory that could be written and no longer can: the disk is full, or has failed."""
+
+    exit_code = ExitCode.TRIALS_FAILED
+
+
 class NotComparable(UserError):  # noqa: N818 - names what is the case
     """Two sets of records that differ in what must be equal; a line for each difference."""
 
@@ -83,6 +91,10 @@ class NotApplicable(TrialError):  # noqa: N818 - a fact about the cell, not a fa
 
 class Diverged(TrialError):  # noqa: N818 - names what happened
     """The loss or a gradient is infinite or not a number."""
+
+
+class Changed(TrialError):  # noqa: N818 - names what happened
+    """Data or weights are not those the trial was planned with."""
 
 
 class NotMeasured(FtbenchError):  # noqa: N818 - names what is the case

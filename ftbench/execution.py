@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .accounted import account_once
+from .as_planned import verify
 from .augmentable import Augmentable, prepare_augmentations
 from .augmented import Augmented
 from .bench import Bench, Ground
@@ -23,7 +24,8 @@ from .computing import compute_as
 from .curves import curve_of
 from .edges import EdgeTeller
 from .encoding import Prepared, prepare_data
-from .errors import Diverged, NotApplicable
+from .endings import of_exception
+from .errors import NotApplicable
 from .fingerprint import environment
 from .finished import Finished
 from .measurement import Measurement
@@ -71,15 +73,14 @@ def carry_out(
         execution = Execution(spec, catalog, emit, began)
         found = execution.run(folder)
         status, failure = "ok", None
-    except NotApplicable as error:
-        found, status, failure = {}, "not-applicable", Failure("NotApplicable", str(error))
-    except Diverged as error:
-        found, status, failure = {}, "diverged", Failure("Diverged", str(error))
     except Exception as error:  # noqa: BLE001 - the one place around a trial: its failure is a record
-        kind = type(error).__name__
-        first_line = (str(error).splitlines() or [kind])[0]
-        found, status = {}, "oom" if _is_out_of_memory(error) else "error"
-        failure = Failure(kind, first_line, traceback.format_exc())
+        ending = of_exception(error)
+        found, status = {}, ending.status
+        if status == "oom":
+            # What the frames hold is what took the memory, and the rest of this needs some.
+            traceback.clear_frames(error.__traceback__)
+        told = None if status in ("not-applicable", "diverged") else traceback.format_exc()
+        failure = Failure(ending.kind, ending.message, told)
     if execution is not None:
         if status not in ("ok", "not-applicable"):
             found["measurements"] = [asdict(m) for m in execution.last_readings()]
@@ -96,12 +97,6 @@ def carry_out(
         [asdict(phase) for phase in execution.phases.list(ended)] if execution else [{"name": "start", "seconds": ended - began}]
     )
     return {"status": status, "failure": asdict(failure) if failure else None, "began": began, "ended": ended, **found}
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    import torch
-
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
 class Execution:
@@ -157,6 +152,9 @@ class Execution:
     def _load(self) -> tuple[Learner, dict[str, Encoded], Bench]:
         backbone: Backbone = self.catalog.build("backbones", self.trial.backbone.use, self.trial.backbone.options)
         tasks = [self.catalog.build("tasks", s.task.use, s.task.options) for s in self.trial.stages]
+        verify(self.trial.backbone, backbone)
+        for stage, task in zip(self.trial.stages, tasks, strict=True):
+            verify(stage.task, task)
         learner, grounds, tests = None, [], {}
         for number, (stage, task) in enumerate(zip(self.trial.stages, tasks, strict=True)):
             seed_all(self.trial.seed, number)
@@ -392,12 +390,10 @@ def _primary(scored: Scored, name: str) -> Measurement:
 
 def perform(folder: Path, began: float | None = None) -> None:
     """Carry out the trial described in `folder/spec.json`, under way since `began`, and leave `folder/outcome.json`."""
-    from pydantic import TypeAdapter
-
     from .plugins import Plugins, Selection
-    from .spec import Spec
+    from .spec import OUTCOME, spec_adapter
 
-    spec = TypeAdapter(Spec).validate_json((folder / "spec.json").read_text(encoding="utf-8"))
+    spec = spec_adapter().validate_json((folder / "spec.json").read_text(encoding="utf-8"))
     with (folder / "events.jsonl").open("a", encoding="utf-8", buffering=1) as events:
 
         def emit(event: Mapping[str, Any]) -> None:
@@ -407,6 +403,6 @@ def perform(folder: Path, began: float | None = None) -> None:
         emit({"event": "started"})
         catalog = Plugins.discover(Selection(spec.files, spec.without)).catalog()
         outcome = carry_out(spec, catalog, folder, emit, began)
-    temporary = folder / "outcome.json.tmp"
+    temporary = folder / f"{OUTCOME}.tmp"
     temporary.write_text(json.dumps(outcome, ensure_ascii=False, allow_nan=False), encoding="utf-8")
-    temporary.replace(folder / "outcome.json")
+    temporary.replace(folder / OUTCOME)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .augmentation import Augmentation
     from .backbone import Backbone
     from .meter import Meter
-    from .record import Record
+    from .record import Attempt, Record
     from .report import Report
     from .strategy import Strategy
     from .suite import Suite
@@ -85,6 +85,11 @@ def ftbench_trial_started(trial: Trial) -> None:
 @hookspec
 def ftbench_step_finished(trial: Trial, step: int, steps: int, loss: float) -> None:
     """Called now and then while `trial` trains: `step` of `steps` optimizer steps are done, `loss` is the task's."""
+
+
+@hookspec
+def ftbench_trial_retried(trial: Trial, attempt: Attempt) -> None:
+    """Called when an attempt at `trial` was ended by the machine, and another will be made."""
 
 
 @hookspec

@@ -1,17 +1,20 @@
 """One trial in one fresh process of its own session and process group.
 
-On Linux the process is forked from a server that has already imported what trials need. Nothing is pickled but the name
-of a folder: a spec file goes in, an outcome file comes out. The runner itself never imports torch.
+On Linux the process is forked from a server that has already imported what trials need; a server that was killed is started
+anew for the next trial. Nothing is pickled but the name of a folder and the end of a pipe: a spec file goes in, an outcome
+file and what is printed come out. The runner itself never imports torch.
 """
 
 from __future__ import annotations
 
+import errno
 import multiprocessing
 import os
 import signal
 import sys
 import threading
 import time
+import traceback
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing import connection
@@ -19,8 +22,16 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+import psutil
+
+from .control_group import out_of_memory_kills
+from .descendants import adopt_orphans, children, descendants, kill
+from .endings import CANNOT_WRITE, Exit, of_exception
+from .output import PRINTED, Output, end_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from multiprocessing.connection import Connection
     from multiprocessing.process import BaseProcess
 
 GRACE = 5.0
@@ -30,18 +41,38 @@ GRACE = 5.0
 class Isolation:
     """Starts trials; made once per run."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, whole: bool = True) -> None:
+        """Make it.
+
+        Args:
+            whole: whether all installed plugins may be imported: none is left out.
+        """
         methods = multiprocessing.get_all_start_methods()
         self._context = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
         if "forkserver" in methods:
-            self._context.set_forkserver_preload(["ftbench.preload"])
+            self._context.set_forkserver_preload(["ftbench.preload", *(["ftbench.preload_plugins"] if whole else [])])
 
     def start(self, folder: Path, variables: Mapping[str, str]) -> Child:
-        """Start the trial described in `folder/spec.json`, with extra environment variables."""
-        process = self._context.Process(target=_enter, args=(str(folder), dict(variables)), daemon=False)  # type: ignore[attr-defined]  # every start method has one
-        with _quiet_environment(), _without_main():
-            process.start()
-        return Child(process, folder)
+        """Start the trial described in `folder/spec.json`, with extra environment variables.
+
+        Raises:
+            OSError: there are no processes left, or the server was killed this very moment.
+        """
+        printed, prints = self._context.Pipe(duplex=False)
+        arguments = (str(folder), dict(variables), prints)
+        process = self._context.Process(target=_enter, args=arguments, daemon=False)  # type: ignore[attr-defined]  # every start method has one
+        try:
+            with _quiet_environment(), _without_main():
+                process.start()
+        except EOFError:
+            raise OSError(errno.ECHILD, "the process that trials are forked from was killed") from None
+        finally:
+            prints.close()
+        return Child(process, folder, Output(printed, folder / PRINTED))
+
+
+_LIVING: set[int] = set()
+"""The trials of this process, whatever run they belong to."""
 
 
 @dataclass
@@ -50,9 +81,15 @@ class Child:
 
     process: BaseProcess
     folder: Path
+    output: Output
 
     def __post_init__(self) -> None:
         self.started = time.monotonic()
+        self._before = out_of_memory_kills()
+        self._own = _process(self.pid)
+        self._server = _server(self._own)
+        self._asked: float | None = None
+        _LIVING.add(self.pid)
 
     @property
     def pid(self) -> int:
@@ -66,15 +103,27 @@ class Child:
         return self.process.is_alive()
 
     def stop(self) -> None:
-        """End it and its group: SIGTERM, then SIGKILL after `GRACE` seconds."""
-        self.signal_group(signal.SIGTERM)
-        self.process.join(GRACE)
-        self.sweep()
+        """Ask it and its group to end, SIGTERM; asked again `GRACE` seconds later, kill them. Does not wait."""
+        now = time.monotonic()
+        if self._asked is None:
+            self._asked = now
+            self.signal_group(signal.SIGTERM)
+        elif now - self._asked > GRACE:
+            self._kill()
 
     def sweep(self) -> None:
-        """Kill what is left of its group, and collect it."""
-        self.signal_group(signal.SIGKILL)
+        """Kill what is left of it, in its group or out of it, and collect it and what it printed."""
+        self._kill()
         self.process.join(GRACE)
+        _LIVING.discard(self.pid)
+        kill(self._strays())
+        self.output.close()
+
+    def exit(self) -> Exit:
+        """Tell how the process ended, for one that left no outcome."""
+        # Where the server ends first, what it would have told of its children is lost, and 255 stands for that.
+        gone = self._server is not None and self.process.exitcode == 255 and not _runs(self._server)
+        return Exit(self.process.exitcode, gone, self._before, out_of_memory_kills(), end_of(self.folder / PRINTED))
 
     def signal_group(self, number: signal.Signals) -> None:
         """Send a signal to the whole group; quiet where it is gone."""
@@ -85,12 +134,40 @@ class Child:
             with suppress(ProcessLookupError, PermissionError):
                 os.kill(self.pid, number)
 
-    def ending(self) -> str:
-        """Say in words how the process ended."""
-        code = self.process.exitcode
-        if code is not None and code < 0:
-            return f"killed by {signal.Signals(-code).name}"
-        return f"exited with code {code} and left no outcome"
+    def _kill(self) -> None:
+        beyond = descendants(self._own) if self._own is not None else []
+        self.signal_group(signal.SIGKILL)
+        kill(beyond)
+
+    def _strays(self) -> list[psutil.Process]:
+        """List what trials that died have left to the server: its children that are nobody's."""
+        left = children(self._server) if self._server is not None else []
+        if not left:
+            return []
+        known = _LIVING | {one.pid for one in multiprocessing.active_children()}
+        return [one for one in left if one.pid not in known]
+
+
+def _process(pid: int) -> psutil.Process | None:
+    with suppress(psutil.Error):
+        return psutil.Process(pid)
+    return None
+
+
+def _server(trial: psutil.Process | None) -> psutil.Process | None:
+    """Give the process a trial was forked from; None where this process made it by itself, or it has gone already."""
+    try:
+        parent = trial.parent() if trial is not None else None
+        return parent if parent is not None and parent.pid != os.getpid() and parent.ppid() == os.getpid() else None
+    except psutil.Error:
+        return None
+
+
+def _runs(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
 
 
 def wait_for_any(children: list[Child], seconds: float) -> None:
@@ -122,23 +199,31 @@ def _quiet_environment() -> Iterator[None]:
             del os.environ[name]
 
 
-def _enter(folder: str, variables: dict[str, str]) -> None:
+def _enter(folder: str, variables: dict[str, str], prints: Connection) -> None:
     """Run in the child: cut every tie to the terminal, keep one to the runner's life, carry the trial out."""
     began = time.monotonic()
     os.setsid()
+    adopt_orphans()
     os.environ.update(variables)
     threading.Thread(target=_die_with_parent, daemon=True).start()
-    log = os.open(Path(folder) / "output.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
-    os.dup2(log, 1)
-    os.dup2(log, 2)
+    os.dup2(prints.fileno(), 1)
+    os.dup2(prints.fileno(), 2)
+    prints.close()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     from . import preload  # noqa: F401 - done already where a fork server did it
     from .execution import perform
 
-    perform(Path(folder), began)
+    try:
+        perform(Path(folder), began)
+    except OSError as error:
+        # A disk that is full holds no outcome, and perhaps not what is printed either.
+        traceback.print_exc()
+        _flush()
+        os._exit(CANNOT_WRITE if of_exception(error).status == "infra" else 1)
     _flush()
+    kill(descendants(psutil.Process()))
     # No interpreter shutdown: threads a plugin left behind must not keep a finished trial alive.
     os._exit(0)
 
@@ -150,8 +235,9 @@ def _flush() -> None:
 
 
 def _die_with_parent() -> None:
-    """Kill this process group once the runner is gone."""
+    """Kill this process group, and who left it, once the runner is gone."""
     parent: Any = multiprocessing.parent_process()
     if parent is not None:
         connection.wait([parent.sentinel])
+        kill(descendants(psutil.Process()))
         os.killpg(0, signal.SIGKILL)

@@ -8,6 +8,7 @@ import logging
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,14 +17,14 @@ import pluggy
 
 from . import hookspecs
 from .catalog import KINDS, Catalog
-from .errors import PluginError
+from .errors import PluginError, UserError
 from .fingerprint import forget_modules
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from types import ModuleType
 
-    from .record import Record
+    from .record import Attempt, Record
     from .suite import Suite
     from .trial import Trial
 
@@ -59,7 +60,7 @@ class Plugins:
             PluginError: a file cannot be loaded, a name left out is unknown, or a hook is misspelt.
         """
         plugins = cls()
-        points = {point.name: point for point in metadata.entry_points(group="ftbench")}
+        points = {point.name: point for point in _entry_points(tuple(sys.path))}
         unknown = sorted(set(selection.without) - set(points))
         if unknown:
             raise PluginError(f"--without {unknown[0]}: no plugin has that name; known: {', '.join(sorted(points))}")
@@ -111,7 +112,11 @@ class Plugins:
         hook = getattr(self._manager.hook, f"ftbench_{kind}")
         for implementation in hook.get_hookimpls():
             plugin = implementation.plugin_name
-            offered = implementation.function()
+            try:
+                offered = implementation.function()
+            except Exception as error:  # noqa: BLE001 - like its import: it is named where it is needed
+                self.broken[plugin] = f"ftbench_{kind} raised {type(error).__name__}: {error}"
+                continue
             if not isinstance(offered, Mapping) or not all(isinstance(cls, type) for cls in offered.values()):
                 raise PluginError(f"plugin {plugin!r}: ftbench_{kind} must return a mapping from names to classes")
             yield from ((name, cls, plugin) for name, cls in offered.items())
@@ -119,8 +124,20 @@ class Plugins:
     # -- shaping ---------------------------------------------------------------------------------------------------------
 
     def trials_planned(self, suite: Suite, trials: list[Trial]) -> None:
-        """Let plugins filter, shard or reorder the trials in place."""
-        self._manager.hook.ftbench_trials_planned(suite=suite, trials=trials)
+        """Let plugins filter, shard or reorder the trials in place.
+
+        Raises:
+            PluginError: a plugin raised; nothing is run then.
+        """
+        for implementation in reversed(self._manager.hook.ftbench_trials_planned.get_hookimpls()):
+            wanted = {key: value for key, value in (("suite", suite), ("trials", trials)) if key in implementation.argnames}
+            try:
+                implementation.function(**wanted)
+            except UserError:
+                raise
+            except Exception as error:
+                told = f"{type(error).__name__}: {error}"
+                raise PluginError(f"plugin {implementation.plugin_name!r} raised in ftbench_trials_planned: {told}") from error
 
     # -- observing -------------------------------------------------------------------------------------------------------
 
@@ -135,6 +152,10 @@ class Plugins:
     def step_finished(self, trial: Trial, step: int, steps: int, loss: float) -> None:
         """Tell how far a trial has come."""
         self._observe("ftbench_step_finished", trial=trial, step=step, steps=steps, loss=loss)
+
+    def trial_retried(self, trial: Trial, attempt: Attempt) -> None:
+        """Tell that a trial is tried again."""
+        self._observe("ftbench_trial_retried", trial=trial, attempt=attempt)
 
     def trial_finished(self, trial: Trial, record: Record) -> None:
         """Tell that a record stands."""
@@ -151,6 +172,13 @@ class Plugins:
                 implementation.function(**wanted)
             except Exception:
                 log.exception("plugin %r raised in %s; the run goes on", implementation.plugin_name, name)
+
+
+@cache
+def _entry_points(path: tuple[str, ...]) -> metadata.EntryPoints:
+    """Look through what is installed on a search path, once: trials inherit it from the process they are forked from."""
+    del path
+    return metadata.entry_points(group="ftbench")
 
 
 def _load_file(path: Path) -> ModuleType:

@@ -1,5 +1,6 @@
 """Imported once by the process that trials are forked from: the slow imports, and nothing that starts a thread."""
 
+import gc
 import os
 
 os.environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")
@@ -25,5 +26,18 @@ from transformers.models.vit import modeling_vit  # noqa: E402, F401
 from transformers.models.wav2vec2 import modeling_wav2vec2  # noqa: E402, F401
 
 from . import execution, training  # noqa: E402, F401
+from .descendants import adopt_orphans  # noqa: E402
+from .fingerprint import software  # noqa: E402
+from .spec import spec_adapter  # noqa: E402
+
+# What a trial that died has left behind comes here, where the runner finds it.
+adopt_orphans()
 
 transformers.logging.disable_progress_bar()
+
+spec_adapter()
+software()
+
+# What is there by now stays: a collection in a child would only copy the pages it lies on.
+gc.collect()
+gc.freeze()

@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from .hookspecs import hookimpl
 
 if TYPE_CHECKING:
-    from .record import Record
+    from .record import Attempt, Record
     from .suite import Suite
     from .trial import Trial
 
@@ -52,6 +52,14 @@ class ConsoleProgress:
     def ftbench_step_finished(self, trial: Trial, step: int, steps: int, loss: float) -> None:
         """Move a bar."""
         self._bars.update(self._running[trial.id], completed=step, total=steps, note=f"loss {loss:.3f}")
+
+    @hookimpl
+    def ftbench_trial_retried(self, trial: Trial, attempt: Attempt) -> None:
+        """Say what was in the way."""
+        if trial.id in self._running:
+            self._bars.remove_task(self._running.pop(trial.id))
+        why = attempt.message[:100].replace("[", r"\[")
+        self._bars.console.print(f"[yellow]tried again[/] {trial.name} [bold]{why}[/]", highlight=False, soft_wrap=True)
 
     @hookimpl
     def ftbench_trial_finished(self, trial: Trial, record: Record) -> None:

@@ -24,11 +24,27 @@ class Failure:
     """Why a trial has no scores."""
 
     kind: str
-    """The exception's name, the signal, or the limit."""
+    """The exception's name, the signal, the limit, or whose memory ran out."""
     message: str
     """One line."""
     traceback: str | None = None
     """The Python traceback, where there was one."""
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A try at a trial that was not the last one, and how it ended."""
+
+    number: int
+    """From 1."""
+    status: Status
+    """`infra` where it was tried again by itself, `cancelled` where somebody stopped it, else what `ftbench retry` found."""
+    kind: str
+    """The exception's name, the signal, or the limit."""
+    message: str
+    """One line."""
+    seconds: float | None = None
+    """From the start of its process to its end; None where the runner ended before it."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +104,9 @@ class Record:
     """For sequences."""
     failure: Failure | None = None
     attempts: int = 1
+    """The number of the attempt that ended so; 0 where none was needed."""
+    earlier: tuple[Attempt, ...] = ()
+    """The attempts before it."""
     provenance: dict[str, Any] = field(default_factory=dict)
     """Environment, split and order hashes, licences, notes."""
     schema: Literal["ftbench.record/1"] = SCHEMA

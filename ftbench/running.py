@@ -4,38 +4,38 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
-import signal
-import threading
 import time
-import traceback
-from collections import deque
+from collections import Counter, deque
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .cost import cost_measurements
-from .edges import note_edge, phases_of
+from .edges import phases_of
+from .endings import Ending, of_exception, of_exit
 from .errors import UserError
 from .fetching import fetch, pins
 from .fingerprint import cache_folder, digest, environment
 from .gpu import visible_gpus
-from .isolation import Child, Isolation, wait_for_any
+from .interruption import Interruption
+from .isolation import Isolation, wait_for_any
 from .measurement import Measurement, disturbed
 from .meter import Watch
+from .output import PRINTED, end_of
 from .predictions import PREDICTIONS
-from .record import Failure, Record
+from .record import FAILED, Attempt, Failure, Record
 from .slots import open_slots
-from .spec import Spec
+from .spec import OUTCOME, Spec
 from .store import Store
-from .suite import seconds
 from .trial import foresee, plan
+from .under_way import UnderWay
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from .catalog import Catalog
+    from .chosen import Chosen
     from .device import DeviceState
     from .meter import Meter
     from .plugins import Plugins, Selection
@@ -54,28 +54,12 @@ class Outcome:
     folder: Path
     """The run directory."""
     statuses: dict[str, str]
-    """Trial id → status, for every planned trial that has a record."""
+    """Trial id → status, for every trial that was meant and has a record."""
     planned: int
-    """How many trials the suite has."""
+    """How many trials were meant."""
     ran: int
     """How many were run just now."""
     interrupted: bool = False
-
-
-@dataclass
-class _Running:
-    """A trial under way."""
-
-    trial: Trial
-    child: Child
-    slot: Slot
-    meters: list[Meter]
-    watch: Watch
-    broken: Failure | None = None
-    """A meter that raised."""
-    last_sign: float = field(default_factory=time.monotonic)
-    read: int = 0
-    stopped_because: str | None = None
 
 
 def choose_device(wanted: str) -> str:
@@ -106,7 +90,10 @@ def foresee_here(suite: Suite, plugins: Plugins, catalog: Catalog) -> Foreseen:
     return foreseen
 
 
-def run_suite(suite: Suite, plugins: Plugins, selection: Selection, runs: Path, say: Callable[[str], None] = lambda _: None) -> Outcome:
+def run_suite(
+    suite: Suite, plugins: Plugins, selection: Selection, runs: Path, say: Callable[[str], None] = lambda _: None, *,
+    chosen: Chosen | None = None, again: bool = False,
+) -> Outcome:  # fmt: skip
     """Run what is not done yet of a suite.
 
     Args:
@@ -115,6 +102,8 @@ def run_suite(suite: Suite, plugins: Plugins, selection: Selection, runs: Path, 
         selection: how trial processes find the same plugins.
         runs: the folder of run directories.
         say: is told what is downloaded, where the suite allows that.
+        chosen: which trials are meant; all by default. The others stay in the plan, and in the reports where they are done.
+        again: whether those that failed are run once more, and nothing else.
 
     Raises:
         SuiteError: the suite cannot be planned, or what it names on the hub cannot be downloaded.
@@ -126,28 +115,33 @@ def run_suite(suite: Suite, plugins: Plugins, selection: Selection, runs: Path, 
     store = Store(runs / suite.name)
     device = choose_device(suite.machine.device)
     fingerprint = digest(environment(f"{device}:0" if device == "cuda" else device))
-    found = {trial.id: store.status(trial.id, fingerprint) for trial in trials}
-    to_do = [trial for trial in trials if found[trial.id] is None]
+    wanted = chosen.among(trials) if chosen else trials
+    found = {trial.id: store.status(trial.id, fingerprint) for trial in wanted}
+    to_do = [trial for trial in wanted if (found[trial.id] in FAILED if again else found[trial.id] is None)]
     statuses = {key: status for key, status in found.items() if status is not None}
     lock = _without_none({**dataclasses.asdict(suite), "hub": pins(suite, catalog)})
     places = {trial.id: trial.place for trial in trials}
     if not to_do and store.is_locked(lock, places, fingerprint):
-        return Outcome(store.folder, statuses, len(trials), 0)
+        return Outcome(store.folder, statuses, len(wanted), 0)
     store.claim()
     try:
         store.lock_suite(lock, places, fingerprint)
+        if again:
+            for trial in to_do:
+                store.reopen(trial.id, fingerprint)
+                del statuses[trial.id]
         if not to_do:
             # What is done is done, but the suite may ask for fewer trials now, or hold them to something else.
-            return Outcome(store.folder, statuses, len(trials), 0)
+            return Outcome(store.folder, statuses, len(wanted), 0)
         plugins.suite_started(suite, to_do)
         with open_slots(device) as slots:
             run = _Run(suite, plugins, catalog, selection, store=store, fingerprint=fingerprint, slots=slots)
             statuses.update(run.work(to_do))
-        done = [store.record(trial.id, fingerprint) for trial in trials if trial.id in statuses]
+        done = [store.record(t.id, fingerprint) for t in trials if t.id in statuses or store.status(t.id, fingerprint) is not None]
         plugins.suite_finished(suite, done)
     finally:
         store.release()
-    return Outcome(store.folder, statuses, len(trials), run.ran, run.interrupted)
+    return Outcome(store.folder, statuses, len(wanted), run.ran, run.interrupted)
 
 
 @dataclass(frozen=True)
@@ -201,54 +195,72 @@ class _Run:
         self.suite, self.plugins, self.catalog, self.selection = suite, plugins, catalog, selection
         self.store, self.fingerprint = store, fingerprint
         self.slots = slots
-        self.isolation = Isolation()
-        self.interrupted = False
+        self.isolation = Isolation(whole=not selection.without)
+        self.interruption = Interruption()
         self.ran = 0
-        self._hurry = False
+        self._retried = Counter[str]()
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether nothing more is to be started."""
+        return self.interruption.asked
 
     def work(self, trials: list[Trial]) -> dict[str, str]:
-        waiting, running = deque(trials), list[_Running]()
+        waiting, running = deque(trials), list[UnderWay]()
         statuses: dict[str, str] = {}
-        with self._interruptible():
-            while running or (waiting and not self.interrupted):
-                while waiting and self.slots and not self.interrupted:
-                    if waiting[0].not_applicable is not None:
-                        trial = waiting.popleft()
-                        statuses[trial.id] = self._commit(trial, self._not_applicable(trial)).status
-                        continue
-                    free = self._free_slot()
-                    if free is None:
-                        break
-                    running.append(self._start(waiting.popleft(), *free))
-                if running:
-                    wait_for_any([one.child for one in running], POLL)
-                elif waiting:
-                    time.sleep(POLL)
-                for one in list(running):
-                    self._read_events(one)
-                    self._check_limits(one)
-                    if not one.child.alive:
-                        running.remove(one)
-                        self.slots.append(one.slot)
-                        statuses[one.trial.id] = self._finish(one).status
-        return {key: status for key, status in statuses.items() if status != "cancelled"}
-
-    @contextmanager
-    def _interruptible(self) -> Iterator[None]:
-        """Let Ctrl-C once finish the running trials, twice stop them."""
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-
-        def interrupt(*_: object) -> None:
-            self._hurry = self.interrupted
-            self.interrupted = True
-
-        before = signal.signal(signal.SIGINT, interrupt)
         try:
-            yield
+            with self.interruption.listening():
+                while running or (waiting and not self.interrupted):
+                    self._start_some(waiting, running, statuses)
+                    if running:
+                        wait_for_any([one.child for one in running], POLL)
+                    elif waiting:
+                        time.sleep(POLL)
+                    for one in list(running):
+                        one.read_events(self.plugins.step_finished)
+                        one.check(self.suite.limits, hurry=self.interruption.hurry)
+                        if not one.child.alive:
+                            running.remove(one)
+                            self.slots.append(one.slot)
+                            self._settle(one.trial, self._finish(one), one.child.folder, waiting, statuses)
         finally:
-            signal.signal(signal.SIGINT, before)
+            # Whatever has stopped this, such as a disk that is full: no trial goes on without its runner.
+            for one in running:
+                one.child.sweep()
+        return statuses
+
+    def _start_some(self, waiting: deque[Trial], running: list[UnderWay], statuses: dict[str, str]) -> None:
+        """Start trials where there is room for them."""
+        while waiting and self.slots and not self.interrupted:
+            if waiting[0].not_applicable is not None:
+                trial = waiting.popleft()
+                statuses[trial.id] = self._commit(trial, self._not_applicable(trial)).status
+                continue
+            free = self._free_slot()
+            if free is None:
+                return
+            trial = waiting.popleft()
+            folder = self._open_attempt(trial, free[0])
+            try:
+                running.append(self._start(trial, folder, *free))
+            except OSError as error:
+                self.slots.append(free[0])
+                ending = of_exception(error)
+                record = self._record(trial, _failed(dataclasses.replace(ending, status="infra"), folder))
+                self._settle(trial, record, folder, waiting, statuses)
+
+    def _settle(self, trial: Trial, record: Record, folder: Path, waiting: deque[Trial], statuses: dict[str, str]) -> None:
+        """Commit how a trial ended; or, where the machine or a user ended it, leave it to be done: now or by the next run."""
+        again = record.status == "infra" and (self.interrupted or self._retried[trial.id] < self.suite.limits.retries)
+        if not again and record.status != "cancelled":
+            statuses[trial.id] = self._commit(trial, record, folder / PREDICTIONS).status
+            return
+        attempt = _as_attempt(record)
+        self.store.note_attempt(trial.id, self.fingerprint, attempt)
+        if again and not self.interrupted:
+            self._retried[trial.id] += 1
+            waiting.append(trial)
+            self.plugins.trial_retried(trial, attempt)
 
     def _free_slot(self) -> tuple[Slot, DeviceState] | None:
         """Take the first slot whose device is as it was; None where all must be waited for."""
@@ -261,59 +273,33 @@ class _Run:
 
     # -- one trial ---------------------------------------------------------------------------------------------------------
 
-    def _start(self, trial: Trial, slot: Slot, before: DeviceState) -> _Running:
+    def _open_attempt(self, trial: Trial, slot: Slot) -> Path:
         folder = self.store.new_attempt(trial.id, self.fingerprint)
         spec = Spec(trial, slot.device, str(cache_folder()), self.selection.files, self.selection.without)
-        (folder / "spec.json").write_text(json.dumps(dataclasses.asdict(spec), indent=1), encoding="utf-8")
+        self.store.write(folder / "spec.json", json.dumps(dataclasses.asdict(spec), indent=1))
+        return folder
+
+    def _start(self, trial: Trial, folder: Path, slot: Slot, before: DeviceState) -> UnderWay:
         variables = {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUBLAS_WORKSPACE_CONFIG": ":4096:8", **slot.variables}
         self.plugins.trial_started(trial)
         child = self.isolation.start(folder, variables)
         built: list[Meter] = [self.catalog.build("meters", name, {}) for name in trial.meters]
         meters = [meter for meter in built if meter.where == "runner"]
-        one = _Running(trial, child, slot, meters, Watch(slot.name, child.pid, probe=slot.probe, before=before))
-        with _noted(one):
+        one = UnderWay(trial, child, slot, meters, Watch(slot.name, child.pid, probe=slot.probe, before=before))
+        with one.metering():
             for meter in meters:
                 meter.start(one.watch)
         self.ran += 1
         return one
 
-    def _read_events(self, one: _Running) -> None:
-        """Read whole new lines; a torn last line is read next time."""
-        try:
-            with (one.child.folder / "events.jsonl").open("rb") as stream:
-                stream.seek(one.read)
-                fresh = stream.read()
-        except FileNotFoundError:
-            return
-        whole = fresh[: fresh.rfind(b"\n") + 1]
-        one.read += len(whole)
-        for line in whole.splitlines():
-            one.last_sign = time.monotonic()
-            event = json.loads(line)
-            note_edge(one.watch.spans, event)
-            if event.get("event") == "step":
-                self.plugins.step_finished(one.trial, event["step"], event["steps"], event["loss"])
-
-    def _check_limits(self, one: _Running) -> None:
-        now = time.monotonic()
-        limits = self.suite.limits
-        if self._hurry:
-            one.stopped_because = "cancelled"
-        elif now - one.child.started > seconds(limits.trial):
-            one.stopped_because = f"longer than limits.trial = {limits.trial}"
-        elif now - one.last_sign > seconds(limits.no_progress):
-            one.stopped_because = f"no sign of life for limits.no_progress = {limits.no_progress}"
-        if one.stopped_because and one.child.alive:
-            one.child.stop()
-
-    def _finish(self, one: _Running) -> Record:
+    def _finish(self, one: UnderWay) -> Record:
         one.child.sweep()
         now = time.monotonic()
         seconds_taken = now - one.child.started
-        self._read_events(one)
+        one.read_events(self.plugins.step_finished)
         measurements: list[Measurement] = []
         disturbances: list[str] = []
-        with _noted(one):
+        with one.metering():
             for meter in one.meters if one.broken is None else ():
                 measurements += meter.stop()
                 disturbances += meter.disturbances()
@@ -325,28 +311,24 @@ class _Run:
         outcome["measurements"] = [dataclasses.asdict(disturbed(m, disturbances)) for m in known]
         if one.broken is not None and outcome["status"] == "ok":
             outcome |= {"status": "error", "failure": dataclasses.asdict(one.broken)}
-        record = self._record(one.trial, outcome, self.store.attempts(one.trial.id, self.fingerprint))
-        if record.status == "cancelled":
-            return record
-        return self._commit(one.trial, record, one.child.folder / PREDICTIONS)
+        return self._record(one.trial, outcome)
 
-    def _outcome(self, one: _Running) -> dict[str, Any]:
+    def _outcome(self, one: UnderWay) -> dict[str, Any]:
         """Read what the child left, or classify how it died."""
-        if one.stopped_because == "cancelled":
-            return {"status": "cancelled"}
-        if one.stopped_because:
-            return _died("timeout", "Timeout", one.stopped_because, one.child.folder)
+        folder = one.child.folder
+        if one.stopped is not None:
+            return _failed(one.stopped, folder)
         try:
-            outcome: dict[str, Any] = json.loads((one.child.folder / "outcome.json").read_text(encoding="utf-8"))
+            outcome: dict[str, Any] = json.loads((folder / OUTCOME).read_text(encoding="utf-8"))
         except (FileNotFoundError, ValueError):
-            return _died("error", "ProcessDied", one.child.ending(), one.child.folder)
+            return _failed(of_exit(one.child.exit()), folder)
         return outcome
 
     def _not_applicable(self, trial: Trial) -> Record:
         failure = dataclasses.asdict(Failure("NotApplicable", trial.not_applicable or ""))
-        return self._record(trial, {"status": "not-applicable", "failure": failure}, 0)
+        return self._record(trial, {"status": "not-applicable", "failure": failure})
 
-    def _record(self, trial: Trial, outcome: dict[str, Any], attempts: int) -> Record:
+    def _record(self, trial: Trial, outcome: dict[str, Any]) -> Record:
         table = {
             "schema": "ftbench.record/1",
             "id": trial.id,
@@ -354,7 +336,8 @@ class _Run:
             "environment": self.fingerprint,
             "trial": dataclasses.asdict(trial),
             "primary": self.catalog.find("tasks", trial.stages[0].task.use).primary,  # type: ignore[attr-defined]  # every task has one
-            "attempts": attempts,
+            "attempts": self.store.attempts(trial.id, self.fingerprint),
+            "earlier": [dataclasses.asdict(one) for one in self.store.earlier(trial.id, self.fingerprint)],
             **outcome,
         }
         return Record.from_json(json.dumps(table))
@@ -365,7 +348,7 @@ class _Run:
         return record
 
 
-def _complete_phases(outcome: dict[str, Any], one: _Running, now: float) -> None:
+def _complete_phases(outcome: dict[str, Any], one: UnderWay, now: float) -> None:
     """Add what the trial could not see of itself: its process being made and taken down; or, where it died, everything."""
     phases = outcome.setdefault("phases", [])
     if "ended" not in outcome:
@@ -375,29 +358,14 @@ def _complete_phases(outcome: dict[str, Any], one: _Running, now: float) -> None
     phases.append({"name": "exit", "seconds": now - outcome.pop("ended")})
 
 
-@contextmanager
-def _noted(one: _Running) -> Iterator[None]:
-    """Let a meter that raises end its trial, not the run."""
-    try:
-        yield
-    except Exception as error:  # noqa: BLE001 - whatever a plugin raises is its trial's failure
-        one.broken = Failure(type(error).__name__, f"a meter raised: {error}", traceback.format_exc())
+def _failed(ending: Ending, folder: Path) -> dict[str, Any]:
+    tail = end_of(folder / PRINTED)
+    return {"status": ending.status, "failure": dataclasses.asdict(Failure(ending.kind, ending.message, tail or None))}
 
 
-def _died(status: str, kind: str, message: str, folder: Path) -> dict[str, Any]:
-    tail = _tail(folder / "output.log")
-    return {"status": status, "failure": dataclasses.asdict(Failure(kind, message, tail or None))}
-
-
-def _tail(path: Path, size: int = 4000) -> str:
-    """Give the end of a log, however long the log is."""
-    try:
-        with path.open("rb") as stream:
-            stream.seek(0, os.SEEK_END)
-            stream.seek(max(0, stream.tell() - size))
-            return stream.read().decode("utf-8", "replace")
-    except FileNotFoundError:
-        return ""
+def _as_attempt(record: Record) -> Attempt:
+    failure, wall = record.failure or Failure("", ""), record.measurement("wall_time")
+    return Attempt(record.attempts, record.status, failure.kind, failure.message, wall.value if wall else None)
 
 
 def _without_none(value: Any) -> Any:

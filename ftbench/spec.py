@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
 
 from .trial import Trial  # noqa: TC001 - pydantic resolves the field types at run time
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+OUTCOME = "outcome.json"
+"""The file a trial leaves beside its spec."""
 
 
 @dataclass(frozen=True)
@@ -20,3 +28,11 @@ class Spec:
     """Plugins of one file."""
     without: tuple[str, ...] = ()
     """Plugins left out."""
+
+
+@cache
+def spec_adapter() -> TypeAdapter[Spec]:
+    """Give pydantic's reading of a spec; made once, because making it is slow."""
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(Spec)

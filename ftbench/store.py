@@ -5,28 +5,33 @@ runs/<suite>/
   plan.json                                      ids and places of its trials, as of the last run
   trials/<id>/<environment>/record.json          the commit mark
                            /predictions.jsonl.gz
-                           /attempts/<n>/        spec.json, events.jsonl, output.log
+                           /attempts/<n>/        spec.json, events.jsonl, output.log; ended.json where it was not the last,
+                                                 or the record it had left where it was tried again on demand
 """
 
 from __future__ import annotations
 
 import json
 import os
-from contextlib import suppress
+import re
+import shutil
+from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .errors import RunError
+from .claim import Claim
+from .errors import RunError, RunStopped
 from .predictions import PREDICTIONS
-from .record import Record
+from .record import Attempt, Record
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-try:
-    import fcntl
-except ImportError:  # not a POSIX system: two runners on one folder are not told apart there
-    fcntl = None  # type: ignore[assignment]
+RECORD, ENDED = "record.json", "ended.json"
+GONE = ("RunnerGone", "the runner ended before it")
+_HALF_WRITTEN = re.compile(r"\..+\.(\d+)|.+\.tmp")
+"""Names of what is renamed when it is whole."""
 
 
 class Store:
@@ -34,35 +39,24 @@ class Store:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._lock: int | None = None
+        self._claim: Claim | None = None
 
     # -- claiming --------------------------------------------------------------------------------------------------------
 
     def claim(self) -> None:
-        """Make the folder this process's until it ends.
+        """Make the folder this process's until it ends; see `Claim`.
 
         Raises:
             RunError: another process is writing to it, or it cannot be written.
         """
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            self._lock = os.open(self.folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
-        except OSError as error:
-            raise RunError(f"{self.folder}: cannot be written: {error.strerror}") from None
-        if fcntl is not None:
-            try:
-                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                self.release()
-                raise RunError(
-                    f"{self.folder}: another `ftbench run` is writing here; wait for it, or give --runs another folder"
-                ) from None
+        self._claim = Claim(self.folder)
+        remove_leftovers(self.folder)
 
     def release(self) -> None:
         """Give the folder up."""
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
+        if self._claim is not None:
+            self._claim.release()
+            self._claim = None
 
     # -- reading ---------------------------------------------------------------------------------------------------------
 
@@ -72,7 +66,7 @@ class Store:
 
     def status(self, trial: str, environment: str) -> str | None:
         """Give the status of a finished trial; None where there is no record."""
-        path = self.trial_folder(trial, environment) / "record.json"
+        path = self.trial_folder(trial, environment) / RECORD
         try:
             found = json.loads(path.read_bytes())["status"]
         except FileNotFoundError:
@@ -83,28 +77,79 @@ class Store:
 
     def record(self, trial: str, environment: str) -> Record:
         """Read one record."""
-        return read_record(self.trial_folder(trial, environment) / "record.json")
+        return read_record(self.trial_folder(trial, environment) / RECORD)
 
     def attempts(self, trial: str, environment: str) -> int:
-        """Count the attempts made so far."""
+        """Give the number of the last attempt made so far; 0 where there was none."""
         folder = self.trial_folder(trial, environment) / "attempts"
-        return len(list(folder.iterdir())) if folder.is_dir() else 0
+        return max((int(path.name) for path in folder.iterdir() if path.name.isdecimal()), default=0) if folder.is_dir() else 0
+
+    def earlier(self, trial: str, environment: str) -> tuple[Attempt, ...]:
+        """Tell how the attempts before the last ended."""
+        folder = self.trial_folder(trial, environment) / "attempts"
+        numbers = range(1, self.attempts(trial, environment))
+        return tuple(_attempt(folder / str(number), number) for number in numbers if (folder / str(number)).is_dir())
 
     # -- writing ---------------------------------------------------------------------------------------------------------
 
     def new_attempt(self, trial: str, environment: str) -> Path:
-        """Make the folder of the next attempt."""
-        folder = self.trial_folder(trial, environment) / "attempts" / str(self.attempts(trial, environment) + 1)
-        folder.mkdir(parents=True)
-        return folder
+        """Make the folder of the next attempt, and take away what a runner that was killed has left half-written."""
+        folder = self.trial_folder(trial, environment)
+        number = self.attempts(trial, environment)
+        for place in (folder, folder / "attempts" / str(number)):
+            remove_leftovers(place)
+        attempt = folder / "attempts" / str(number + 1)
+        with self._writing():
+            attempt.mkdir(parents=True)
+        return attempt
+
+    def write(self, path: Path, text: str) -> None:
+        """Write a file that nothing but this run needs."""
+        with self._writing():
+            path.write_text(text, encoding="utf-8")
+
+    def note_attempt(self, trial: str, environment: str, ended: Attempt) -> None:
+        """Write down how an attempt ended that is not the trial's last."""
+        folder = self.trial_folder(trial, environment) / "attempts" / str(ended.number)
+        with self._writing():
+            write_whole(folder / ENDED, json.dumps(asdict(ended), ensure_ascii=False))
 
     def commit(self, record: Record, predictions: Path | None = None) -> None:
         """Write a record for good; `predictions` is moved beside it first."""
         folder = self.trial_folder(record.id, record.environment)
-        folder.mkdir(parents=True, exist_ok=True)
-        if predictions is not None and predictions.exists():
-            predictions.replace(folder / PREDICTIONS)
-        write_whole(folder / "record.json", record.to_json())
+        with self._writing():
+            folder.mkdir(parents=True, exist_ok=True)
+            if predictions is not None and predictions.exists():
+                sync(predictions)
+                predictions.replace(folder / PREDICTIONS)
+            else:
+                (folder / PREDICTIONS).unlink(missing_ok=True)
+            write_whole(folder / RECORD, record.to_json())
+
+    def reopen(self, trial: str, environment: str) -> None:
+        """Put a record where its attempt is kept, so that the trial is to do again."""
+        folder = self.trial_folder(trial, environment)
+        place = folder / "attempts" / str(max(1, self.attempts(trial, environment)))
+        with self._writing():
+            place.mkdir(parents=True, exist_ok=True)
+            # The record last: until it is gone the trial is not to do.
+            for name in (PREDICTIONS, RECORD):
+                with suppress(FileNotFoundError):
+                    (folder / name).replace(place / name)
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Turn what a disk says into a line.
+
+        Raises:
+            RunStopped: the disk is full, or has failed.
+        """
+        try:
+            yield
+        except OSError as error:
+            raise RunStopped(
+                f"{self.folder}: cannot be written any more: {error.strerror}; what is done is kept, run again to go on"
+            ) from error
 
     def lock_suite(self, table: dict[str, Any], trials: Mapping[str, Sequence[str | int]], environment: str) -> None:
         """Write `suite.lock.toml`, and `plan.json`: which of the records in the folder are the suite's as it stands.
@@ -114,8 +159,9 @@ class Store:
             trials: id → target, backbone, strategy and seed, so that a trial without a record has a name.
             environment: where they run.
         """
-        for name, text in _locks(table, trials, environment).items():
-            write_whole(self.folder / name, text)
+        with self._writing():
+            for name, text in _locks(table, trials, environment).items():
+                write_whole(self.folder / name, text)
 
     def is_locked(self, table: dict[str, Any], trials: Mapping[str, Sequence[str | int]], environment: str) -> bool:
         """Tell whether `lock_suite` would write what is there already."""
@@ -134,18 +180,64 @@ def _locks(table: dict[str, Any], trials: Mapping[str, Sequence[str | int]], env
     return {"suite.lock.toml": tomli_w.dumps(table), "plan.json": json.dumps(plan, indent=1, ensure_ascii=False)}
 
 
+def _attempt(folder: Path, number: int) -> Attempt:
+    """Read how an attempt ended: as the runner noted, as its record says, or not at all where the runner was killed."""
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        noted = json.loads((folder / ENDED).read_text(encoding="utf-8"))
+        return Attempt(number, noted["status"], noted["kind"], noted["message"], noted["seconds"])
+    with suppress(RunError):
+        record = read_record(folder / RECORD)
+        wall = record.measurement("wall_time")
+        failure = record.failure
+        known = (failure.kind, failure.message) if failure else ("", "")
+        return Attempt(number, record.status, *known, wall.value if wall else None)
+    return Attempt(number, "infra", *GONE)
+
+
 def write_whole(path: Path, text: str) -> None:
     """Write a file so that it is there whole or not at all, also after a power cut."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with temporary.open("w", encoding="utf-8") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
-    temporary.replace(path)
+    try:
+        with temporary.open("w", encoding="utf-8") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    sync(path.parent)
+
+
+def sync(path: Path) -> None:
+    """Let a file or a folder survive a power cut, where the file system can."""
     with suppress(OSError):
-        folder = os.open(path.parent, os.O_RDONLY)
-        os.fsync(folder)
-        os.close(folder)
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def leftovers(folder: Path) -> list[Path]:
+    """List the files of a folder that somebody who was killed has left half-written."""
+    if not folder.is_dir():
+        return []
+    return [path for path in folder.iterdir() if (found := _HALF_WRITTEN.fullmatch(path.name)) and not _lives(found[1])]
+
+
+def _lives(process: str | None) -> bool:
+    """Tell whether the process a name ends in may still be writing: a report can be written while a runner runs."""
+    import psutil
+
+    return process is not None and int(process) != os.getpid() and psutil.pid_exists(int(process))
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove them; nobody else may be writing there."""
+    for path in leftovers(folder):
+        with suppress(OSError):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def read_record(path: Path) -> Record:
@@ -168,17 +260,34 @@ def record_files(run: Path) -> list[Path]:
     Raises:
         RunError: the folder is no run directory, or its plan is broken.
     """
+    plan = _read_plan(run)
+    if plan is None:
+        return sorted(run.glob("trials/*/*/record.json"))
+    trials, environment = plan
+    paths = [run / "trials" / trial / environment / RECORD for trial in trials]
+    return [path for path in paths if path.exists()]
+
+
+def planned_trials(run: Path) -> list[str] | None:
+    """List the ids of the last plan of a run directory; None where there is none.
+
+    Raises:
+        RunError: the folder is no run directory, or its plan is broken.
+    """
+    plan = _read_plan(run)
+    return None if plan is None else plan[0]
+
+
+def _read_plan(run: Path) -> tuple[list[str], str] | None:
     if not (run / "trials").is_dir():
         raise RunError(f"{run}: not a run directory: it has no folder `trials`")
     try:
         planned = json.loads((run / "plan.json").read_text(encoding="utf-8"))
-        environment = _id(planned["environment"])
-        paths = [run / "trials" / _id(trial) / environment / "record.json" for trial in planned["trials"]]
+        return [_id(trial) for trial in planned["trials"]], _id(planned["environment"])
     except FileNotFoundError:
-        return sorted(run.glob("trials/*/*/record.json"))
+        return None
     except (ValueError, KeyError, TypeError) as error:
         raise RunError(f"{run / 'plan.json'}: not a plan: {error}; take it away to read every record") from None
-    return [path for path in paths if path.exists()]
 
 
 def _id(name: Any) -> str:

@@ -103,6 +103,9 @@ class Limits:
     """Longest wall time, such as `30m`."""
     no_progress: str = "15m"
     """Longest time without a sign of life."""
+    retries: Annotated[int, Ge(0), Le(10)] = 2
+    """How often a trial is tried again that the machine ended (`infra`): a full disk, a lost card, a process killed from outside.
+    Nothing else is tried again; every attempt is kept and shown."""
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 import tomllib
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from .catalog import Catalog, option_names, suggestion
@@ -169,9 +169,9 @@ class _Reader:
             self.mistakes.append(f"{place}.validations: {what} needs {needed} or more to change anything, got {training.validations}")
 
     def _check_limits(self, limits: Limits) -> None:
-        for item in fields(limits):
-            if not seconds(getattr(limits, item.name)) > 0:
-                self.mistakes.append(f"limits.{item.name}: must be a duration such as '90s', '30m' or '2h'")
+        for name in ("trial", "no_progress"):
+            if not seconds(getattr(limits, name)) > 0:
+                self.mistakes.append(f"limits.{name}: must be a duration such as '90s', '30m' or '2h'")
 
     def _check_meters(self, measure: Measure) -> None:
         for number, name in enumerate(measure.meters, 1):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from .measurement import Measurement
-    from .record import Curve, Record
+    from .record import Attempt, Curve, Record
 
 SPENT = ("energy", "train_energy", "cost", "emissions")
 """Measurements that add up over trials: what a strategy took of the world, whether its trials succeeded or not."""
@@ -37,6 +37,8 @@ class TrialLine:
     attempts: int
     seconds: float | None
     """From its start to its end; None where that was not measured."""
+    earlier: tuple[Attempt, ...] = ()
+    """How the attempts before the last ended."""
 
 
 @dataclass(frozen=True)
@@ -187,7 +189,8 @@ def _trials(records: Sequence[Record]) -> tuple[TrialLine, ...]:
             for record in sorted(group, key=lambda r: r.trial["seed"]):
                 spent = record.measurement("wall_time")
                 seconds = spent.value if spent else None
-                found.append(TrialLine(target, label, record.trial["seed"], record.id, record.status, record.attempts, seconds))
+                line = (record.trial["seed"], record.id, record.status, record.attempts, seconds, record.earlier)
+                found.append(TrialLine(target, label, *line))
     return tuple(found)
 
 

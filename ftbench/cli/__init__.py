@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 COMMANDS = {
     "run": "Run a suite; what is done already is not done again.",
+    "retry": "Run the failed trials of a run once more.",
+    "logs": "Show what a trial prints, while it runs too.",
+    "gc": "Remove what a run directory holds and nothing needs.",
     "plan": "Show the trials of a suite, and which are done.",
     "validate": "Check a suite without running it.",
     "data": "Look for what is wrong with the data of a suite.",

@@ -49,4 +49,23 @@ def write_reports(
     summary = read_summary(run, baseline, catalog if examples else None)
     folder = output or run
     folder.mkdir(parents=True, exist_ok=True)
-    return summary, [report.write(summary, folder) for report in reports]
+    return summary, [_whole(report, summary, folder) for report in reports]
+
+
+def _whole(report: Report, summary: Summary, folder: Path) -> Path:
+    """Let a report be there as it was or as it will be, and never half of it."""
+    import os
+    import shutil
+
+    beside = folder / f".report.{os.getpid()}"
+    beside.mkdir()
+    try:
+        written = report.write(summary, beside)
+        for made in beside.iterdir():
+            place = folder / made.name
+            if place.is_dir():
+                shutil.rmtree(place)
+            made.replace(place)
+        return folder / written.relative_to(beside)
+    finally:
+        shutil.rmtree(beside)

@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..errors import ExitCode, SuiteError
+from ..errors import SuiteError
 from ..record import FAILED
+from .choice import chosen, exclude_option, only_option
+from .ending import end, is_current
 from .setting import Setting, runs_option, suite_argument
 
 if TYPE_CHECKING:
-    from ..running import Outcome
+    from collections.abc import Sequence
+
     from ..suite import Suite
 
 
@@ -22,8 +25,13 @@ if TYPE_CHECKING:
 @runs_option
 @click.option("--report/--no-report", default=True, help="Write the reports afterwards.")
 @click.option("--strict", is_flag=True, help="Run nothing where the data have an error or a warning; see `ftbench data check`.")
+@only_option
+@exclude_option
+@click.option("--shard", metavar="I/N", help="Only the I-th of N shares of the trials, the same on every machine.")
 @click.pass_context
-def command(ctx: click.Context, suite: str, runs: str, report: bool, strict: bool) -> None:
+def command(
+    ctx: click.Context, /, suite: str, runs: str, *, report: bool, strict: bool, only: Sequence[str], exclude: Sequence[str], shard: str | None
+) -> None:  # fmt: skip
     """Run SUITE, a TOML file; what is done already is not done again.
 
     Each trial runs in a process of its own and leaves a record. A trial that fails is a record too, and the others go
@@ -37,21 +45,13 @@ def command(ctx: click.Context, suite: str, runs: str, report: bool, strict: boo
     from ..progress import ConsoleProgress
 
     setting.plugins.register(ConsoleProgress(), "console-progress")
-    outcome = run_suite(parsed, setting.plugins, setting.selection, Path(runs))
-    page = outcome.folder / "report.html"
-    if outcome.ran == 0 and page.exists():
+    outcome = run_suite(parsed, setting.plugins, setting.selection, Path(runs), chosen=chosen(only, exclude, shard))
+    if outcome.ran == 0 and not outcome.interrupted and is_current(outcome):
         failed = sum(status in FAILED for status in outcome.statuses.values())
         note = f", {failed} of them failed" if failed else ""
         click.echo(f"nothing to do: {len(outcome.statuses)} of {outcome.planned} trials are done{note}")
-    elif report and outcome.statuses:
-        from .report_command import write_reports
-        from .verdict_table import print_verdicts
-
-        summary, _ = write_reports(setting.catalog, outcome.folder, ("html", "markdown", "csv"))
-        print_verdicts(summary)
-    if page.exists():
-        click.echo(f"report: {page}")
-    ctx.exit(_exit_code(outcome))
+        report = False
+    end(ctx, setting.catalog, outcome, report=report)
 
 
 def _check_data(setting: Setting, suite: Suite, *, strict: bool) -> None:
@@ -70,11 +70,3 @@ def _check_data(setting: Setting, suite: Suite, *, strict: bool) -> None:
         raise SuiteError(*(f"{suite.source}: {click.unstyle(line)}" for line in found))
     for line in found:
         click.echo(f"data: {line}", err=True)
-
-
-def _exit_code(outcome: Outcome) -> int:
-    if outcome.interrupted:
-        return ExitCode.INTERRUPTED
-    missing = len(outcome.statuses) < outcome.planned
-    failed = any(status in FAILED for status in outcome.statuses.values())
-    return ExitCode.TRIALS_FAILED if missing or failed else ExitCode.OK

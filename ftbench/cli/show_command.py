@@ -32,6 +32,8 @@ def _print(record: Record, path: Path) -> None:
     click.secho(f"{trial['target']} · {trial['backbone']['label']} · {trial['strategy']['label']} · seed {trial['seed']}", bold=True)
     click.echo(f"id {record.id}  cell {record.cell}  environment {record.environment}")
     click.echo(f"status {record.status}, attempts {record.attempts}")
+    for one in record.earlier:
+        click.echo(f"  attempt {one.number}: {one.status}, {one.kind}: {one.message}")
     if record.failure:
         click.secho(f"{record.failure.kind}: {record.failure.message}", fg="red")
         if record.failure.traceback:

@@ -14,7 +14,7 @@ from .palette import LIGHT
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ftbench import Summary, Target
+    from ftbench import Summary, Target, TrialLine
 
 _WIDTH, _ROW = 340, 30
 COMPARED = 24
@@ -73,13 +73,19 @@ def trial_table(summary: Summary, target: Target) -> tuple[tuple[str, ...], list
     """List the trials of a target: how they ended, after how many attempts, how long they took."""
     rows: list[tuple[str, ...]] = [
         (
-            one.contender, str(one.seed), STATUS.get(one.status, one.status), str(one.attempts),
+            one.contender, str(one.seed), STATUS.get(one.status, one.status), _attempts(one),
             quantity(one.seconds, "s") if one.seconds is not None else "–", one.id,
         )
         for one in summary.trials
         if one.target == target.label
     ]  # fmt: skip
     return ("strategy", "seed", "status", "attempts", "wall time", "trial"), rows
+
+
+def _attempts(one: TrialLine) -> str:
+    """Count the attempts, and tell how those before the last ended."""
+    told = "; ".join(f"{a.number} {STATUS.get(a.status, a.status)}: {a.message or a.kind}" for a in one.earlier)
+    return f"{one.attempts} ({told})" if told else str(one.attempts)
 
 
 def settings_table(target: Target) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:

@@ -1,0 +1,114 @@
+"""Killing a run's processes at any time, and looking at what it leaves."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import random
+import subprocess
+import time
+from collections import Counter
+
+import psutil
+
+from tests.faults.quick_suite import call, start
+
+MARK = "FTBENCH_TEST_RUN"
+"""A variable all processes of a run inherit."""
+KINDS = ("runner", "server", "trial")
+
+
+def running(mark):
+    """List the living processes that inherited a mark."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get(MARK) == mark and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found
+
+
+def victim(runner, kind):
+    """Give a runner, the process its trials are forked from, or a trial; None where there is none at the moment."""
+    try:
+        whole = psutil.Process(runner.pid)
+        if kind == "runner":
+            return whole
+        server = next((p for p in whole.children() if "forkserver" in " ".join(p.cmdline())), None)
+        if kind == "server" or server is None:
+            return server
+        return next((p for p in server.children() if os.getsid(p.pid) == p.pid), None)
+    except (psutil.Error, ProcessLookupError):
+        return None
+
+
+def until(true, seconds=60):
+    """Wait until something is true, and give it."""
+    deadline = time.monotonic() + seconds
+    while not (found := true()):
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)
+    return found
+
+
+def comparable(run):
+    """Give all that a run's records and predictions hold but times and attempts, by place."""
+    found = {}
+    for path in sorted(run.glob("trials/*/*/record.json")):
+        record = json.loads(path.read_text())
+        for name in ("phases", "attempts", "earlier"):
+            record.pop(name, None)
+        for name in ("started", "finished"):
+            record["provenance"].pop(name)
+        for curve in record["curves"]:
+            for point in curve["points"]:
+                point.pop("seconds")
+        record["measurements"] = [m for m in record["measurements"] if m["unit"] != "s"]
+        found[record["id"]] = record, gzip.decompress((path.parent / "predictions.jsonl.gz").read_bytes())
+    return found
+
+
+def half_written(run):
+    """List the files that are renamed when they are whole."""
+    return [path for path in run.rglob("*") if path.name.endswith(".tmp") or (path.name.startswith(".") and path.name != ".lock")]
+
+
+def soak(folder, kills, seed, mark, longest=14.0):
+    """Run the suite of a folder again and again, in new run directories, under so many SIGKILLs.
+
+    Args:
+        folder: where `quick.toml` is.
+        kills: how many.
+        seed: of what is killed and when.
+        mark: of the processes.
+        longest: seconds between two kills at most; half of them follow at once.
+
+    Yields:
+        Each run directory once it is finished, and how many of each kind were killed on the way.
+    """
+    draw, left, number = random.Random(seed), kills, 0
+    while left > 0:
+        number += 1
+        counts, arguments = Counter(), ("run", "quick.toml", "--runs", f"runs-{number}", "--no-report")
+        runner = start(folder, *arguments, env={**os.environ, MARK: mark})
+        while True:
+            wait = draw.uniform(0, 1.5) if draw.random() < 0.5 else draw.uniform(0, longest)
+            try:
+                code = runner.wait(wait if left > 0 else None)
+            except subprocess.TimeoutExpired:
+                kind = draw.choice(KINDS)
+                if (found := victim(runner, kind)) is not None:
+                    found.kill()
+                    counts[kind] += 1
+                    left -= 1
+                continue
+            if code == 0:
+                break
+            # Killed, or out of retries: that the machine failed so often is for the user to try again.
+            if code == 1:
+                call(folder, "retry", f"runs-{number}/quick", "--no-report")
+            runner = start(folder, *arguments, env={**os.environ, MARK: mark})
+        yield folder / f"runs-{number}" / "quick", counts

@@ -1,0 +1,62 @@
+"""A disk that fills up, and one that cannot be written: what is committed stays, a line says what is the case, and the run goes on later."""
+
+import os
+import subprocess
+
+import pytest
+
+from tests.faults.quick_suite import call, write
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small file system")
+
+
+@pytest.fixture
+def disk(tmp_path):
+    """A file system of 4 MiB of its own."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", place], capture_output=True).returncode:
+        pytest.skip("this machine lets nobody mount")
+    yield place
+    subprocess.run(["umount", "-l", place], check=True)
+
+
+def records(disk):
+    return {path.parts[-3]: path.read_bytes() for path in disk.glob("quick/trials/*/*/record.json")}
+
+
+def fill(disk, leave):
+    """Fill the disk but for so many bytes."""
+    with (disk / "filler").open("wb", buffering=0) as stream:
+        free = os.statvfs(disk).f_bavail * os.statvfs(disk).f_frsize
+        stream.write(b"x" * (free - leave))
+
+
+def test_a_full_disk_loses_no_result_and_a_read_only_one_is_read(tmp_path, disk):
+    suite = write(tmp_path, variants=3)
+    arguments = ("run", suite, "--runs", disk)
+    call(tmp_path, *arguments, "--only", "v0", check=0)
+    before = records(disk)
+    assert len(before) == 1
+
+    # Enough to start a trial, too little for what it leaves.
+    fill(disk, 16384)
+    full = call(tmp_path, *arguments)
+    assert full.returncode == 1, full.stderr
+    assert "Traceback" not in full.stdout + full.stderr
+    assert [line for line in full.stderr.splitlines() if line.startswith("error:")] == [
+        f"error: {disk / 'quick'}: cannot be written any more: No space left on device; what is done is kept, run again to go on"
+    ]
+    assert before.items() <= records(disk).items()
+
+    (disk / "filler").unlink()
+    call(tmp_path, *arguments, check=0)
+    assert len(records(disk)) == 3
+    assert before.items() <= records(disk).items()
+    assert not [path for path in disk.rglob("*") if path.name.endswith(".tmp") or path.name.startswith(".record")]
+
+    subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+    assert "nothing to do: 3 of 3" in call(tmp_path, *arguments, check=0).stdout
+    write(tmp_path, variants=4)
+    refused = call(tmp_path, *arguments, check=2)
+    assert refused.stderr.splitlines()[-1] == f"error: {disk / 'quick'}: cannot be written: Read-only file system"

@@ -1,0 +1,26 @@
+"""What the README promises is held by the tests it names."""
+
+import ast
+import re
+
+import pytest
+
+from tests.conftest import ROOT
+
+TABLE = (ROOT / "README.md").read_text(encoding="utf-8").partition("## What is promised")[2].partition("\n## ")[0]
+ROWS = [[cell.strip() for cell in line.split("|")[1:-1]] for line in TABLE.splitlines() if line.startswith("| ")][1:]
+
+
+def test_there_are_promises_and_each_names_a_test():
+    assert len(ROWS) > 10
+    for promise, tests in ROWS:
+        assert promise
+        assert re.fullmatch(r"`[\w/]+\.py::\w+`(, `[\w/]+\.py::\w+`)*", tests), promise
+
+
+@pytest.mark.parametrize("named", re.findall(r"`([\w/]+\.py::\w+)`", TABLE))
+def test_every_test_that_is_named_is_there(named):
+    file, _, name = named.partition("::")
+    tree = ast.parse((ROOT / "tests" / file).read_text(encoding="utf-8"))
+    assert name.startswith("test_")
+    assert name in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
