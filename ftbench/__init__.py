@@ -55,7 +55,7 @@ from .record import Attempt, Curve, Failure, Record, Retention
 from .regression import RegressionTask
 from .report import Report
 from .splits import Example, Splits, draw
-from .statistics import Difference, Estimate, Verdict, estimate, lower_bound, paired, upper_bound
+from .statistics import Difference, Estimate, Interval, Verdict, estimate, lower_bound, paired, upper_bound
 from .strategy import About, Strategy
 from .suite import Suite, Training
 from .summary import Summary, TrialLine, rows, summarise
@@ -63,7 +63,7 @@ from .tables import ListedTable, Table, as_text, list_files
 from .target import Target
 from .task import Provenance, Scored, Task
 from .trial import Trial
-from .wording import against, percent, point_interval, share_interval, share_range
+from .wording import against, percent, point_interval, score_text, share_interval, share_range, step_range, step_text, step_unit
 
 __version__ = "0.1.0"
 
@@ -108,6 +108,7 @@ __all__ = [
     "InputAugmentation",
     "Inspectable",
     "Inspected",
+    "Interval",
     "Item",
     "Learner",
     "ListedTable",
@@ -200,9 +201,13 @@ __all__ = [
     "remembered",
     "rows",
     "run",
+    "score_text",
     "seeds_for",
     "share_interval",
     "share_range",
+    "step_range",
+    "step_text",
+    "step_unit",
     "suggestion",
     "summarise",
     "upper_bound",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -233,6 +234,7 @@ def sign_flip(differences: Sequence[float], seed: int = 0) -> float | None:
     return float((np.count_nonzero(np.abs(signs @ values) >= observed) + 1) / (_DRAWS + 1))
 
 
+@cache
 def t_quantile(df: float, probability: float) -> float:
     """Give the quantile of Student's t."""
     from scipy.special import stdtrit

@@ -78,9 +78,11 @@ class Target:
     comparisons: tuple[Comparison, ...]
     """All pairs on the primary score, better less worse mean, Holm-corrected over all of them."""
     ties: tuple[tuple[str, ...], ...]
-    """Groups within which nothing is told apart on this test set, best first; empty under three seeds."""
+    """Groups within which nothing is told apart on this test set, best first; without those who have too few seeds for that."""
     noise: Noise | None
     """How far differences to the baseline scatter over seeds; None where nothing is known of it."""
+    unit: str = "1"
+    """Of the primary score."""
     errors: tuple[Errors, ...] = ()
     """What goes wrong, task by task; for tasks with classes."""
     exhibits: Mapping[str, Exhibits] = field(default_factory=dict)
@@ -128,8 +130,8 @@ def target_of(label: str, records: Sequence[Record], contenders: Sequence[Conten
     ordered = _against(ordered, baseline, primary, margin)
     ordered = _explored(ordered, baseline, primary, partial(margin_of, view.statistics, label))
     comparisons = _all_pairs(ordered, primary, margin)
-    known = [c.label for c in ordered if score(c, primary) is not None]
-    compared = all(comparison.difference.verdict != "too few seeds" for comparison in comparisons)
+    few = _short(comparisons, ordered, primary)
+    known = [c.label for c in ordered if score(c, primary) is not None and c.label not in few]
     return Target(
         label=label,
         modality=first.trial["modality"],
@@ -146,9 +148,18 @@ def target_of(label: str, records: Sequence[Record], contenders: Sequence[Conten
         verdict=verdict(ordered, primary, comparisons, is_sequence=is_sequence),
         margin=margin,
         comparisons=tuple(comparisons),
-        ties=tie_groups(known, [(c.first, c.second) for c in comparisons if c.apart]) if compared else (),
+        ties=tie_groups(known, [(c.first, c.second) for c in comparisons if c.apart]),
+        unit=unit,
         noise=typical(c.against_baseline for c in ordered if c.against_baseline is not None),
     )
+
+
+def _short(comparisons: Sequence[Comparison], contenders: Sequence[Contender], primary: str) -> set[str]:
+    """Name those with too few seeds to be told apart; of two with enough seeds and too few in common, both."""
+    enough = {c.label for c in contenders if primary in c.quantities and len(c.quantities[primary].by_seed) >= CLAIM}
+    short = {c.label for c in contenders} - enough
+    pairs = [{c.first, c.second} for c in comparisons if c.difference.verdict == "too few seeds"]
+    return short.union(*(pair for pair in pairs if not pair & short))
 
 
 def _beside(contenders: Sequence[Contender], primary: str) -> str:
@@ -224,10 +235,10 @@ def _explored(contenders: Sequence[Contender], baseline: str | None, primary: st
             if one is not None and one.estimate.n >= CLAIM:
                 found[contender.label, name] = one
     q = adjusted({key: one.p for key, one in found.items()}, benjamini_hochberg)
-    return [
-        replace(c, explored={name: Explored(one, q[label, name]) for (label, name), one in found.items() if label == c.label})
-        for c in contenders
-    ]
+    explored: dict[str, dict[str, Explored]] = defaultdict(dict)
+    for (label, name), one in found.items():
+        explored[label][name] = Explored(one, q[label, name])
+    return [replace(c, explored=explored[c.label]) for c in contenders]
 
 
 # ---- against their price -------------------------------------------------------------------------------------------------

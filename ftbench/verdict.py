@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from .contender import score
 from .statistics import CLAIM
-from .wording import joined, percent, point_interval, share_interval
+from .wording import joined, lead, point_interval, score_text, share_interval, step_unit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,28 +30,32 @@ def verdict(contenders: Sequence[Contender], primary: str, comparisons: Sequence
     leader = scored[0]
     quantity = leader.quantities[primary]
     assert quantity.estimate is not None
-    n = quantity.estimate.n
+    n, unit = quantity.estimate.n, quantity.unit
     named = f"{'lowest' if quantity.direction == 'lower' else 'highest'} mean {primary.replace('_', ' ')}"
     if n < CLAIM:
         seeds = "one seed" if n == 1 else f"{n} seeds"
-        first = f"{leader.label} has the {named}, {percent(quantity.estimate.mean)}; {seeds} cannot say who is better."
+        first = f"{leader.label} has the {named}, {score_text(quantity.estimate.mean, unit)}; {seeds} cannot say who is better."
         return (first, *(_forgetting(scored) if is_sequence else ()))
-    sentences = [f"{leader.label} has the {named}, {share_interval(quantity.estimate)}, over {n} seeds."]
+    sentences = [f"{leader.label} has the {named}, {share_interval(quantity.estimate, unit)}, over {n} seeds."]
     others = {c.first: c for c in comparisons if c.second == leader.label}
     beaten = [others[c.label] for c in scored[1:] if c.label in others and others[c.label].apart]
     same = [label for label, c in others.items() if c.difference.verdict == "equivalent"]
-    tied = [c.label for c in scored[1:] if c.label not in {b.first for b in beaten} | set(same)]
+    few = [c.label for c in scored[1:] if c.label not in others or others[c.label].difference.verdict == "too few seeds"]
+    tied = [c.label for c in scored[1:] if c.label not in {b.first for b in beaten} | {*same, *few}]
     if tied:
         sentences.append(f"It cannot be told apart from {joined(tied)} on this test set.")
     if same:
-        margin = f"{100 * others[same[0]].difference.margin:g} points"
-        sentences.append(f"It is equivalent to {joined(same)} on this test set, within ± {margin}.")
+        margin = others[same[0]].difference.margin
+        within = f"{100 * margin if unit == '1' else margin:g} {step_unit(unit)}"
+        sentences.append(f"It is equivalent to {joined(same)} on this test set, within ± {within}.")
     if beaten:
         nearest = min(beaten, key=lambda c: abs(c.difference.estimate.mean))
-        span = point_interval(nearest.difference.estimate)
+        span = lead(nearest.difference.estimate, unit)
         sentences.append(
             f"It beats {joined([c.first for c in beaten])} on this test set; nearest of them {nearest.first}, by {span}. {_beyond(beaten)}"
         )
+    if few:
+        sentences.append(f"Too few seeds are shared with {joined(few)} to say more.")
     if is_sequence:
         sentences.extend(_forgetting(scored))
     return tuple(sentences)
@@ -71,9 +75,9 @@ def _beyond(beaten: Sequence[Comparison]) -> str:
 
 
 def _forgetting(scored: Sequence[Contender]) -> list[str]:
-    found = [(c, c.quantities["forgetting"].estimate) for c in scored if "forgetting" in c.quantities]
-    ordered = sorted(((c, e) for c, e in found if e is not None), key=lambda pair: pair[1].mean)
+    found = [(c, c.quantities["forgetting"]) for c in scored if "forgetting" in c.quantities]
+    ordered = sorted(((c.label, q.estimate, q.unit) for c, q in found if q.estimate is not None), key=lambda one: one[1].mean)
     if len(ordered) < 2:
         return []
-    parts = [f"{c.label} {point_interval(e)}" for c, e in ordered]
+    parts = [f"{label} {point_interval(value, unit)}" for label, value, unit in ordered]
     return [f"Forgetting of the earlier tasks, least first: {joined(parts)}."]

@@ -113,7 +113,7 @@ def test_sentences_tell_what_holds_on_new_items():
     rng = np.random.default_rng(0)
     records = run(full=0.0, good=0.1, bad=-0.2, noise=0.003)
     few = with_items(records, {name: rng.integers(0, 2, 20).astype(float) for name in ("full", "good", "bad")})
-    assert few.verdict[1].startswith("It beats full and bad on this test set; nearest of them full, by +")
+    assert few.verdict[1].startswith("It beats full and bad on this test set; nearest of them full, by ")
     assert "On new test items that is undecided." in few.verdict[1]
     same = rng.integers(0, 2, 2000).astype(float)
     many = with_items(records, dict.fromkeys(("full", "good", "bad"), same))

@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ftbench import percent, quantity, share_interval, share_range
+from ftbench import Interval, quantity, score_text, share_interval, share_range, step_range, step_text
 
 from .axes import Scale
 from .charts import span
@@ -116,13 +116,14 @@ class Board:
         beside = contender.quantities.get(target.beside)
         sub = f"{target.beside.replace('_', ' ').replace(' f1', ' F1')} {_written(beside)}" if beside and beside.estimate else ""
         against = contender.against_baseline
+        unit = target.unit
         beyond = against.new_items if against and against.verdict != "too few seeds" else None
         done = contender.statuses.get("ok", 0)
         return Row(
             label=contender.label,
             stars=fronts(contender),
             letters=letters,
-            score=_score(found),
+            score=score_text(found.estimate.mean, unit),
             range=_range(found),
             value=f"{found.estimate.mean:.6g}",
             sub=sub,
@@ -130,7 +131,7 @@ class Board:
             difference=_points(contender, target),
             difference_value="0" if contender.label == target.baseline else f"{against.estimate.mean:.6g}" if against else "",
             word="baseline" if contender.label == target.baseline else against.verdict if against else "",
-            beyond=f"new items {_signed(beyond.interval.low, beyond.interval.high)} {beyond.verdict}" if beyond else "",
+            beyond=f"new items {step_range(beyond.interval.low, beyond.interval.high, unit)} {beyond.verdict}" if beyond else "",
             seeds=f"{done} of {sum(contender.statuses.values())}" if len(contender.statuses) > 1 else str(done),
             statuses=", ".join(f"{n} {STATUS.get(s, s)}" for s, n in sorted(contender.statuses.items()) if s != "ok"),
             costs=tuple(_cell(contender.quantities.get(column.name)) for column in self.columns),
@@ -149,7 +150,7 @@ def _scale(target: Target, scored: list[Contender]) -> Scale:
     best, middle = (scored[place].quantities[target.primary].estimate for place in (0, (len(scored) - 1) // 2))
     assert best is not None
     assert middle is not None
-    reach = max(_REACH * abs(best.mean - middle.mean), _LEAST)
+    reach = max(_REACH * abs(best.mean - middle.mean), _LEAST if target.unit == "1" else 0.0) or abs(best.mean)
     ends = [span(c, target.primary, 1.0 if _is_share(c, target) else None) for c in scored]
     return Scale.over([value for found in ends if abs(best.mean - found[0]) <= reach for value in found], 8, 132)
 
@@ -168,11 +169,6 @@ def _is_share(contender: Contender, target: Target) -> bool:
     return found.unit == "1" and found.direction == "higher"
 
 
-def _score(found: Quantity) -> str:
-    assert found.estimate is not None
-    return percent(found.estimate.mean) if found.unit == "1" else quantity(found.estimate.mean, found.unit)
-
-
 def _range(found: Quantity) -> str:
     known = found.estimate
     assert known is not None
@@ -180,12 +176,12 @@ def _range(found: Quantity) -> str:
         return ""
     if known.deviation == 0:
         return "each seed"
-    return f"[{100 * known.low:.1f}, {100 * known.high:.1f}]" if found.unit == "1" else f"[{known.low:.3g}, {known.high:.3g}]"
+    return share_range(Interval(known.low, known.high), found.unit)
 
 
 def _written(found: Quantity) -> str:
     assert found.estimate is not None
-    return share_interval(found.estimate) if found.unit == "1" else quantity(found.estimate.mean, found.unit)
+    return share_interval(found.estimate, found.unit)
 
 
 def _points(contender: Contender, target: Target) -> str:
@@ -194,14 +190,10 @@ def _points(contender: Contender, target: Target) -> str:
         return ""
     known = against.estimate
     if known.low is None or known.high is None:
-        return f"{100 * known.mean:+.1f}"
+        return step_text(known.mean, target.unit)
     if known.deviation == 0:
-        return f"{100 * known.mean:+.1f} (each seed)"
-    return f"{100 * known.mean:+.1f} {_signed(known.low, known.high)}"
-
-
-def _signed(low: float, high: float) -> str:
-    return f"[{100 * low:+.1f}, {100 * high:+.1f}]"
+        return f"{step_text(known.mean, target.unit)} (each seed)"
+    return f"{step_text(known.mean, target.unit)} {step_range(known.low, known.high, target.unit)}"
 
 
 def _cell(found: Quantity | None) -> Cell:
@@ -221,7 +213,8 @@ def _bar(contender: Contender, target: Target, scale: Scale, look: Look) -> Mark
     whisker = f'<path d="M{a:.1f} 7H{b:.1f}M{a:.1f} 4v6M{b:.1f} 4v6" class="l{look.colour}"/>' if len(ends) > 1 else ""
     drawn = marker(look, x, 7) if scale.low <= ends[0] <= scale.high else _beyond(x, scale, look)
     found = contender.quantities[target.primary]
-    name = f"{_score(found)} {_range(found)}; on new items {share_range(found.new_items)}"
+    assert found.estimate is not None
+    name = f"{score_text(found.estimate.mean, found.unit)} {_range(found)}; on new items {share_range(found.new_items, found.unit)}"
     return drawing(f'<path d="M0 7H140" class="rule"/>{whisker}{drawn}', 140, 14, name.strip(), "bar")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
-from ftbench import count, percent, quantity
+from ftbench import count, quantity, score_text
 from markupsafe import Markup
 
 from .axes import Scale
@@ -47,8 +47,8 @@ def mean(contender: Contender, name: str) -> float | None:
     return found.estimate.mean if found and found.estimate else None
 
 
-def frame(across: Scale, up: Scale, unit: str, label: str, share: str) -> str:
-    """Draw grid, ticks and labels; `share` names what the upright axis counts in per cent, if it does."""
+def frame(across: Scale, up: Scale, unit: str, label: str, upright: str = "", *, share: bool = False) -> str:
+    """Draw grid, ticks and labels; `upright` names the upright axis, which counts in per cent where it is a `share`."""
     parts = []
     for tick in up.ticks():
         y = up.place(tick)
@@ -66,8 +66,8 @@ def frame(across: Scale, up: Scale, unit: str, label: str, share: str) -> str:
             f'<path d="M{x:.1f} {TOP}V{HEIGHT - BOTTOM}" class="grid"/>'
             f'<text x="{at:.1f}" y="{HEIGHT - BOTTOM + 14}" class="{near}">{escape(text)}</text>'
         )
-    if share:
-        parts.append(f'<text x="{LEFT}" y="{TOP - 7}" class="label">{escape(share.replace("_", " "))}, %</text>')
+    if upright:
+        parts.append(f'<text x="{LEFT}" y="{TOP - 7}" class="label">{escape(upright.replace("_", " "))}</text>')
     parts.append(f'<text x="{(LEFT + WIDTH - RIGHT) / 2:.1f}" y="{HEIGHT - 6}" class="label m">{escape(label)}</text>')
     return "".join(parts)
 
@@ -87,19 +87,20 @@ def pareto_chart(target: Target, cost: str, looks: Mapping[str, Look]) -> Markup
     lost = lost_to_memory(target) if cost in MEMORY else []
     end = WIDTH - RIGHT - (_WALL + 8 if lost else 0)
     across = Scale.over([value for c in drawn for value in span(c, cost)], LEFT, end, log=cost in LOG)
-    up = Scale.over([value for c in drawn for value in span(c, target.primary, 1.0)], HEIGHT - BOTTOM, TOP)
-    found = drawn[0].quantities[cost]
+    up = Scale.over([value for c in drawn for value in span(c, target.primary, _widest(target))], HEIGHT - BOTTOM, TOP)
+    found, share = drawn[0].quantities[cost], target.unit == "1"
+    upright = f"{target.primary}, {'%' if share else target.unit}"
     better = "more is better" if found.direction == "higher" else "less is better"
-    parts = [frame(across, up, found.unit, f"{cost.replace('_', ' ')} ({better})", target.primary), _wall(lost, looks)]
+    parts = [frame(across, up, found.unit, f"{cost.replace('_', ' ')} ({better})", upright, share=share), _wall(lost, looks)]
     front = sorted((c for c in drawn if cost in c.fronts), key=lambda c: mean(c, cost) or 0)
     places = [(across.place(mean(c, cost) or 0), up.place(mean(c, target.primary) or 0)) for c in front]
     parts.append(_stairs(places, rising=found.direction != "higher"))
     for c in drawn:
-        look = looks[c.label]
+        look, ends = looks[c.label], span(c, target.primary, _widest(target))
         x, y = across.place(mean(c, cost) or 0), up.place(mean(c, target.primary) or 0)
         a, b = (across.place(v) for v in (min(span(c, cost)), max(span(c, cost))))
-        low, high = (up.place(v) for v in (min(span(c, target.primary, 1.0)), max(span(c, target.primary, 1.0))))
-        title = f"{c.label}: {percent(mean(c, target.primary) or 0)}, {quantity(mean(c, cost) or 0, found.unit)}"
+        low, high = (up.place(v) for v in (min(ends), max(ends)))
+        title = f"{c.label}: {score_text(mean(c, target.primary) or 0, target.unit)}, {quantity(mean(c, cost) or 0, found.unit)}"
         parts.append(
             f'<g><path d="M{a:.1f} {y:.1f}H{b:.1f}M{x:.1f} {low:.1f}V{high:.1f}" class="whisker l{look.colour}"/>'
             f"{marker(look, x, y)}<title>{escape(title)}</title></g>"
@@ -108,6 +109,11 @@ def pareto_chart(target: Target, cost: str, looks: Mapping[str, Look]) -> Markup
     if lost:
         about += f" Out of memory: {', '.join(lost)}."
     return drawing("".join(parts), WIDTH, HEIGHT, about)
+
+
+def _widest(target: Target) -> float | None:
+    """Give what no score of a target can exceed; None where there is no such bound."""
+    return 1.0 if target.unit == "1" else None
 
 
 def _stairs(places: Sequence[tuple[float, float]], *, rising: bool) -> str:
@@ -142,7 +148,7 @@ def curves(target: Target, task: str, looks: Mapping[str, Look]) -> Figure | Non
     taken = {c.label: _thinned(c.learning[task], _POINTS if len(drawn) <= 20 else 12) for c in drawn}
     across = Scale(0, max(c.learning[task][-1].step for c in drawn), LEFT, WIDTH - RIGHT)
     up = Scale.over([value for points in taken.values() for p in points for value in (p.least, p.most)], HEIGHT - BOTTOM, TOP)
-    parts = [frame(across, up, "steps", "optimizer steps", "")]
+    parts = [frame(across, up, "steps", "optimizer steps")]
     for c in drawn:
         look, points = looks[c.label], taken[c.label]
         places = [(across.place(p.step), up.place(p.most), up.place(p.least), up.place(p.mean)) for p in points]

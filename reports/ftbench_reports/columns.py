@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ftbench import quantity, share_interval
+from ftbench import quantity, share_interval, step_unit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -71,8 +71,9 @@ def uncertain(target: Target) -> list[str]:
     found = [f"on new test items: not known: {reason}" for reason in dict.fromkeys(q.unknown for q in readings if q.unknown)]
     seeds = max((q.estimate.n for q in readings if q.estimate), default=0)
     smallest = target.noise.detectable(seeds) if target.noise else None
-    if smallest is not None and readings[0].unit == "1":
-        found.append(f"{seeds} seeds find a difference of {100 * smallest:.1f} points to {target.baseline} four times in five")
+    if smallest is not None:
+        size = f"{100 * smallest:.1f}" if target.unit == "1" else f"{smallest:.3g}"
+        found.append(f"{seeds} seeds find a difference of {size} {step_unit(target.unit)} to {target.baseline} four times in five")
     return found
 
 
@@ -123,13 +124,13 @@ def flagged(target: Target) -> list[str]:
 
 
 def cell(contender: Contender, name: str) -> str:
-    """Write one cell; a share carries its interval."""
+    """Write one cell; a score carries its interval."""
     found = contender.quantities.get(name)
     if found is None:
         return ""
     if found.estimate is None:
         return "–"
-    return share_interval(found.estimate) if found.unit == "1" else quantity(found.estimate.mean, found.unit)
+    return share_interval(found.estimate, found.unit) if _is_score(found) else quantity(found.estimate.mean, found.unit)
 
 
 def reason(contender: Contender, name: str) -> str:
@@ -155,8 +156,8 @@ def whole(found: Quantity) -> str:
     """Write a measurement with its interval, or a dash."""
     if found.estimate is None:
         return "–"
-    if found.unit == "1":
-        return share_interval(found.estimate)
+    if _is_score(found):
+        return share_interval(found.estimate, found.unit)
     text = quantity(found.estimate.mean, found.unit)
     known = found.estimate
     if known.low is None or known.high is None or known.deviation == 0:
@@ -167,3 +168,7 @@ def whole(found: Quantity) -> str:
 
 def _has(contender: Contender, name: str) -> bool:
     return name in contender.quantities and contender.quantities[name].estimate is not None
+
+
+def _is_score(found: Quantity) -> bool:
+    return found.unit == "1" or found.scope == "test"

@@ -50,12 +50,13 @@ def _target(target: Target, columns: Sequence[Column]) -> dict[str, Any]:
         "label": target.label,
         "labels": labels,
         "score": target.primary.replace("_", " "),
-        "share": found is not None and found.unit == "1",
+        "share": target.unit == "1",
+        "unit": target.unit,
         "lower": found is not None and found.direction == "lower",
         "units": [next((c.quantities[one.name].unit for c in scored if one.name in c.quantities), "") for one in columns],
         "lost": lost_to_memory(target),
         "points": [_point(contender, target, columns) for contender in scored],
-        "pairs": {f"{labels.index(one.first)},{labels.index(one.second)}": _pair(one) for one in target.comparisons},
+        "pairs": {f"{labels.index(one.first)},{labels.index(one.second)}": _pair(one, target.unit) for one in target.comparisons},
     }
 
 
@@ -71,8 +72,12 @@ def _rounded(values: Sequence[float]) -> list[float]:
     return [float(f"{value:.5g}") for value in (values[:1] if len(set(values)) == 1 else values)]
 
 
-def _pair(one: Comparison) -> list[float | None]:
-    """Give a difference with its interval in points, and its word."""
+def _pair(one: Comparison, unit: str) -> list[float | None]:
+    """Give a difference with its interval, of shares in points, and its word."""
     found = one.difference.estimate
-    ends = [None if end is None else round(100 * end, 3) for end in (found.low, found.high)]
-    return [round(100 * found.mean, 3), *ends, WORDS.index(one.difference.verdict)]
+    numbers = [None if value is None else _counted(value, unit) for value in (found.mean, found.low, found.high)]
+    return [*numbers, WORDS.index(one.difference.verdict)]
+
+
+def _counted(value: float, unit: str) -> float:
+    return round(100 * value, 3) if unit == "1" else float(f"{value:.5g}")

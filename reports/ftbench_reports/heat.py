@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ftbench import step_text
+
 if TYPE_CHECKING:
     from ftbench import Contender, Summary, Target
 
 STEPS = (0.01, 0.03, 0.1)
-"""Where the colour deepens, in the unit of the scores."""
+"""Where the colour deepens: in shares, and of other scores as shares of the baseline's."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,17 @@ def _shade(contender: Contender, target: Target) -> Shade | None:
     if found is None:
         return None
     gain = -found.estimate.mean if contender.quantities[target.primary].direction == "lower" else found.estimate.mean
-    depth = sum(abs(gain) >= step for step in STEPS)
+    depth = sum(abs(gain) >= least * _whole(target) for least in STEPS)
     way = f"{'up' if gain > 0 else 'down'}{depth}" if gain else "base"
     unsure = "" if found.verdict in ("better", "worse") else " unsure"
-    return Shade(f"{100 * found.estimate.mean:+.1f}", way + unsure, f"{contender.label}, {target.label}: {found.verdict}", found.verdict)
+    return Shade(
+        step_text(found.estimate.mean, target.unit), way + unsure, f"{contender.label}, {target.label}: {found.verdict}", found.verdict
+    )
+
+
+def _whole(target: Target) -> float:
+    """Give what differences are held against: 1 for shares, else the baseline's score."""
+    if target.unit == "1":
+        return 1.0
+    found = next(c.quantities[target.primary].estimate for c in target.contenders if c.label == target.baseline)
+    return abs(found.mean) if found else 1.0

@@ -49,7 +49,7 @@ def _target(target: Target) -> Iterator[str]:
     for contender in target.contenders:
         cells = [_escaped(cell(contender, column.name)) for column in shown]
         score = contender.quantities.get(target.primary)
-        cells.insert(1, _escaped(share_range(score.new_items)) if score else "")
+        cells.insert(1, _escaped(share_range(score.new_items, target.unit)) if score else "")
         yield f"| {_escaped(contender.label)} | " + " | ".join(cells) + f" | {_against(contender, target)} |"
     yield ""
     yield from (f"* {_escaped(reason)}" for reason in (*uncertain(target), *unmeasured(target), *spent(target), *flagged(target)))
@@ -62,7 +62,7 @@ def _against(contender: Contender, target: Target) -> str:
     if contender.label == target.baseline:
         return "baseline"
     difference = contender.against_baseline
-    return ", ".join(sorted(contender.statuses)) if difference is None else against(difference)
+    return ", ".join(sorted(contender.statuses)) if difference is None else against(difference, target.unit)
 
 
 def _ranking(summary: Summary) -> Iterator[str]:

@@ -139,7 +139,7 @@ class Page:
     def task_cell(self, contender: Contender, task: str, name: str) -> str:
         """Write what is left of a task of a sequence."""
         found = contender.by_task.get(task, {}).get(name)
-        return share_interval(found.estimate) if found and found.estimate else ""
+        return share_interval(found.estimate, found.unit) if found and found.estimate else ""
 
 
 def _family(label: str, target: Target) -> str:

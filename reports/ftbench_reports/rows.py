@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import TYPE_CHECKING
 
-from ftbench import share_range
+from ftbench import step_range, step_text, step_unit
 
 from .axes import Scale
 from .figure import Figure, drawing, shortened
@@ -63,31 +63,44 @@ def forest(target: Target, looks: Mapping[str, Look]) -> Figure | None:
     compared = [c for c in target.contenders if c.against_baseline is not None]
     if not compared:
         return None
-    rows = [_difference(c, looks[c.label]) for c in compared]
+    rows = [_difference(c, looks[c.label], target.unit) for c in compared]
     # Who is far away, such as the untrained model, stands at the edge, so that the others have room.
     typical = sorted(abs(row.mean) for row in rows)[len(rows) // 2]
-    reach = max(_REACH * typical, _LEAST, 2 * target.margin)
+    unit = target.unit
+    reach = max(_REACH * typical, _LEAST if unit == "1" else 0.0, 2 * target.margin) or 1.0
     ends = [value for row in rows if abs(row.mean) <= reach for value in (row.mean, row.low, row.high, *row.dots, *(row.wider or ()))]
     known = [value for value in ends if value is not None and abs(value) <= 2 * reach]
     scale = Scale.over([*known, -2 * target.margin, 2 * target.margin], _LEFT, WIDTH - _RIGHT)
     name = target.primary.replace("_", " ")
     axis = Axis(
-        scale, f"difference of {name} to {target.baseline}, points", lambda v: f"{100 * v:+g}" if v else "0", 0.0,
-        (-target.margin, target.margin), scale.ticks(5),
+        scale, f"difference of {name} to {target.baseline}, {step_unit(unit)}", lambda v: _tick(v, unit), 0.0,
+        (-target.margin, target.margin) if target.margin else None, scale.ticks(5),
     )  # fmt: skip
-    about = (
-        f"Small dots are seeds, the marker their mean with its 95 % interval, the thin line the interval on new test items too; "
-        f"the band is what counts as equal, ± {100 * target.margin:g} points."
+    margin = f"{100 * target.margin if unit == '1' else target.margin:g} {step_unit(unit)}"
+    about = "Small dots are seeds, the marker their mean with its 95 % interval, the thin line the interval on new test items too; " + (
+        f"the band is what counts as equal, ± {margin}." if target.margin else "the suite does not say what counts as equal."
     )
     chart = _draw(rows, axis, f"{target.label}: {about}")
     seeds = sorted({seed for c in compared for seed in c.against_by_seed})
-    headings = ("strategy", "difference, points", "interval", "on new items", "verdict", "p, Holm", *(f"seed {seed}" for seed in seeds))
+    headings = (
+        "strategy",
+        f"difference, {step_unit(unit)}",
+        "interval",
+        "on new items",
+        "verdict",
+        "p, Holm",
+        *(f"seed {seed}" for seed in seeds),
+    )
     return Figure(
-        f"{target.label}: against {target.baseline}", about, (("", chart),), headings, tuple(_numbers(c, seeds) for c in compared)
+        f"{target.label}: against {target.baseline}", about, (("", chart),), headings, tuple(_numbers(c, seeds, unit) for c in compared)
     )
 
 
-def _difference(contender: Contender, look: Look) -> Row:
+def _tick(value: float, unit: str) -> str:
+    return f"{100 * value if unit == '1' else value:+.4g}" if value else "0"
+
+
+def _difference(contender: Contender, look: Look, unit: str) -> Row:
     found = contender.against_baseline
     assert found is not None
     known, beyond = found.estimate, found.new_items
@@ -95,24 +108,32 @@ def _difference(contender: Contender, look: Look) -> Row:
     dots = tuple(contender.against_by_seed.values()) if len(contender.against_by_seed) > 1 else ()
     low, high = (known.low, known.high) if known.n > 2 else (None, None)
     return Row(
-        contender.label, f"{100 * known.mean:+.1f} · {found.verdict}", look, known.mean, low, high, dots, wider if known.n > 2 else None
+        contender.label,
+        f"{step_text(known.mean, unit)} · {found.verdict}",
+        look,
+        known.mean,
+        low,
+        high,
+        dots,
+        wider if known.n > 2 else None,
     )
 
 
-def _numbers(contender: Contender, seeds: Sequence[int]) -> tuple[str, ...]:
+def _numbers(contender: Contender, seeds: Sequence[int], unit: str) -> tuple[str, ...]:
     found = contender.against_baseline
     assert found is not None
     known = found.estimate
-    interval = f"[{100 * known.low:+.1f}, {100 * known.high:+.1f}]" if known.low is not None and known.high is not None else "–"
+    interval = step_range(known.low, known.high, unit) if known.low is not None and known.high is not None else "–"
+    beyond = found.new_items.interval if found.new_items else None
     p = contender.p_adjusted
     return (
         contender.label,
-        f"{100 * known.mean:+.2f}",
+        step_text(known.mean, unit),
         interval,
-        share_range(found.new_items.interval) if found.new_items else "–",
+        step_range(beyond.low, beyond.high, unit) if beyond else "–",
         found.verdict,
         "–" if p is None else f"{p:.3f}" if p >= 0.001 else "< 0.001",
-        *(f"{100 * contender.against_by_seed[seed]:+.1f}" if seed in contender.against_by_seed else "–" for seed in seeds),
+        *(step_text(contender.against_by_seed[seed], unit) if seed in contender.against_by_seed else "–" for seed in seeds),
     )
 
 

@@ -42,7 +42,7 @@ def test_the_numbers_of_a_forest_plot_are_the_summarys_seed_by_seed():
     (row,) = forest(target, LOOKS).rows
     lora = next(c for c in target.contenders if c.label == "lora")
     known = lora.against_baseline.estimate
-    assert row[:3] == ("lora", f"{100 * known.mean:+.2f}", f"[{100 * known.low:+.1f}, {100 * known.high:+.1f}]")
+    assert row[:3] == ("lora", f"{100 * known.mean:+.1f}", f"[{100 * known.low:+.1f}, {100 * known.high:+.1f}]")
     assert row[6:] == ("-20.0", "-19.0", "-18.0")
     assert list(lora.against_by_seed.values()) == pytest.approx([-0.2, -0.19, -0.18])
     assert sum(lora.against_by_seed.values()) / 3 == pytest.approx(known.mean)

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from contextlib import contextmanager
 
 import pytest
 from ftbench import summarise
@@ -14,30 +13,15 @@ pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(shutil.which("chromium") is None, reason="chromium is not installed"),
 ]
-OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-component-update"]
 SEVERAL = [
     *RECORDS,
     *(record(name, seed, score + seed / 100, target="sounds") for name, score in (("full", 0.5), ("lora", 0.8)) for seed in range(3)),
 ]
 
 
-@contextmanager
-def opened(folder, records=RECORDS, **context):
-    sync_api = pytest.importorskip("playwright.sync_api")
-    file = folder / "report.html"
-    file.write_text(render(summarise(records)), encoding="utf-8")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=OPTIONS)
-        page = browser.new_context(**context).new_page()
-        requests, errors = [], []
-        page.on("request", lambda r: requests.append(r.url))
-        page.on("console", lambda m: errors.append(m.text) if m.type in ("error", "warning") else None)
-        page.on("pageerror", lambda e: errors.append(str(e)))
-        page.goto(file.as_uri())
-        yield page
-        browser.close()
-    assert [r for r in requests if not r.startswith(("file:", "data:"))] == []
-    assert errors == []
+@pytest.fixture
+def opened(shown):
+    return lambda records=RECORDS, **context: shown(render(summarise(records)), **context)
 
 
 def names(page, body=0):
@@ -48,8 +32,8 @@ def names(page, body=0):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_it_shows_without_a_request_or_an_error(tmp_path, scheme):
-    with opened(tmp_path, color_scheme=scheme, viewport={"width": 390, "height": 900}) as page:
+def test_it_shows_without_a_request_or_an_error(opened, scheme):
+    with opened(color_scheme=scheme, viewport={"width": 390, "height": 900}) as page:
         assert page.locator("table").first.is_visible()
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
         assert page.locator(".verdict p").first.inner_text().startswith("full has the highest")
@@ -58,21 +42,21 @@ def test_it_shows_without_a_request_or_an_error(tmp_path, scheme):
         )
 
 
-def test_the_leaderboard_fits_a_page_of_1200_pixels(tmp_path):
-    with opened(tmp_path, SEVERAL, viewport={"width": 1200, "height": 900}) as page:
+def test_the_leaderboard_fits_a_page_of_1200_pixels(opened):
+    with opened(SEVERAL, viewport={"width": 1200, "height": 900}) as page:
         assert page.evaluate("document.querySelector('.board').scrollWidth <= document.querySelector('.board').clientWidth")
 
 
-def test_without_scripting_everything_is_there_but_the_tools(tmp_path):
-    with opened(tmp_path, java_script_enabled=False) as page:
+def test_without_scripting_everything_is_there_but_the_tools(opened):
+    with opened(java_script_enabled=False) as page:
         assert page.locator("#board tbody tr").count() == 4
         assert page.locator("#board", has_text="does not fit").is_visible()
         assert not page.locator(".tools").first.is_visible()
         assert page.locator("svg.chart").first.is_visible()
 
 
-def test_a_click_or_a_key_sorts_each_task_and_says_so(tmp_path):
-    with opened(tmp_path, SEVERAL) as page:
+def test_a_click_or_a_key_sorts_each_task_and_says_so(opened):
+    with opened(SEVERAL) as page:
         assert names(page) == ["full", "lora", "bad"]
         button = page.locator("#board thead button", has_text="trainable")
         button.focus()
@@ -84,8 +68,8 @@ def test_a_click_or_a_key_sorts_each_task_and_says_so(tmp_path):
         assert page.locator("#said").inner_text() == "Sorted by trainable, ascending"
 
 
-def test_a_filter_leaves_what_it_says(tmp_path):
-    with opened(tmp_path, SEVERAL) as page:
+def test_a_filter_leaves_what_it_says(opened):
+    with opened(SEVERAL) as page:
         page.locator("#f-text").fill("LoRA")
         assert names(page) == names(page, 1) == ["lora"]
         page.locator("#f-task").select_option("t1")
@@ -96,8 +80,8 @@ def test_a_filter_leaves_what_it_says(tmp_path):
         assert names(page) == ["bad"]
 
 
-def test_a_pinned_baseline_shows_the_difference_the_other_way_round(tmp_path):
-    with opened(tmp_path) as page:
+def test_a_pinned_baseline_shows_the_difference_the_other_way_round(opened):
+    with opened() as page:
         difference = page.locator("#board tr[data-f=full] td").nth(1)
         assert difference.inner_text() == "baseline"
         page.locator("#f-pin").select_option("lora")
@@ -106,8 +90,8 @@ def test_a_pinned_baseline_shows_the_difference_the_other_way_round(tmp_path):
         assert difference.inner_text() == "baseline"
 
 
-def test_what_is_shown_is_copied(tmp_path):
-    with opened(tmp_path, permissions=["clipboard-read", "clipboard-write"]) as page:
+def test_what_is_shown_is_copied(opened):
+    with opened(permissions=["clipboard-read", "clipboard-write"]) as page:
         copied = {}
         for form in ("csv", "markdown", "latex"):
             page.locator(f"[data-copy={form}]").click()
@@ -122,10 +106,10 @@ def test_what_is_shown_is_copied(tmp_path):
 @pytest.mark.parametrize(
     "name", ["</script><script>alert(1)</script>", "\u202e\u2028'\"`${1}", "🦆" * 20, "x" * 10_000, "NaN", "__proto__"]
 )
-def test_a_hostile_name_breaks_nothing_that_runs(tmp_path, name):
+def test_a_hostile_name_breaks_nothing_that_runs(opened, name):
     text = json.dumps(name)[1:-1]
     hostile = [type(r).from_json(r.to_json().replace('"lora"', f'"{text}"')) for r in RECORDS]
-    with opened(tmp_path, hostile, viewport={"width": 390, "height": 900}) as page:
+    with opened(hostile, viewport={"width": 390, "height": 900}) as page:
         assert name in names(page)
         page.locator("#f-pin").select_option("full")
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
@@ -135,16 +119,16 @@ def panel(page):
     return page.locator("#panel svg")
 
 
-def test_the_panel_draws_the_front_of_who_is_shown(tmp_path):
+def test_the_panel_draws_the_front_of_who_is_shown(opened):
     more = [record("tiny", seed, 0.6 + seed / 100, params=10.0) for seed in range(3)]
-    with opened(tmp_path, [*RECORDS, *more]) as page:
+    with opened([*RECORDS, *more]) as page:
         assert panel(page).get_attribute("aria-label").endswith("On the front: tiny, lora, full.")
         page.locator("#f-text").fill("-lora")
         assert panel(page).get_attribute("aria-label").endswith("On the front: tiny, full.")
         assert panel(page).locator("use").count() == 2
 
 
-def test_the_panel_switches_its_axis_between_linear_and_logarithmic(tmp_path):
+def test_the_panel_switches_its_axis_between_linear_and_logarithmic(opened):
     def distances(page):
         first, second, third = sorted(
             float(x) for x in panel(page).locator("use").evaluate_all("all => all.map((one) => one.getAttribute('x'))")
@@ -156,22 +140,22 @@ def test_the_panel_switches_its_axis_between_linear_and_logarithmic(tmp_path):
         for name, params in (("a", 10.0), ("b", 100.0), ("c", 1000.0))
         for seed in range(3)
     ]
-    with opened(tmp_path, records) as page:
+    with opened(records) as page:
         assert distances(page) == pytest.approx(0.5)
         page.locator("#p-log").uncheck()
         assert distances(page) == pytest.approx(90 / 990)
 
 
-def test_who_ran_out_of_memory_stands_behind_a_wall(tmp_path):
+def test_who_ran_out_of_memory_stands_behind_a_wall(opened):
     measured = [with_memory(r) for r in RECORDS]
-    with opened(tmp_path, measured) as page:
+    with opened(measured) as page:
         page.locator("#p-cost").select_option(label="peak device memory")
         assert panel(page).get_attribute("aria-label").endswith("Out of memory: bad.")
         assert panel(page).locator("rect.wall").count() == 1
 
 
-def test_two_picked_strategies_show_only_what_differs_between_them(tmp_path):
-    with opened(tmp_path) as page:
+def test_two_picked_strategies_show_only_what_differs_between_them(opened):
+    with opened() as page:
         page.locator("details.settings summary").click()
         page.locator("[data-side='1']").select_option("lora")
         shown = page.locator("details.settings tr:visible")

@@ -88,7 +88,7 @@
   // Pinning: the paired differences of all pairs were computed before; here they are only read.
   const words = ["better", "worse", "equivalent", "undecided", "too few seeds"];
   const turned = [1, 0, 2, 3, 4];
-  const points = (value) => `${value < 0 ? "-" : "+"}${Math.abs(value).toFixed(1)}`;
+  const stepOf = (share) => (value) => `${value < 0 ? "-" : "+"}${share ? Math.abs(value).toFixed(1) : Number(Math.abs(value).toPrecision(3))}`;
   const before = bodies.map((body) => ({
     title: $(".group span", body).textContent,
     cells: new Map(rowsOf(body).filter((row) => row.className !== "missing").map((row) => [row, row.cells[2].cloneNode(true)])),
@@ -96,6 +96,7 @@
   const pinned = (body, place, label) => {
     const found = data.targets[place].pairs;
     const names = data.targets[place].labels;
+    const points = stepOf(data.targets[place].share);
     const mine = names.indexOf(label);
     const known = before[place];
     const against = (label) => {
@@ -256,7 +257,7 @@
       chart.append(svg("path", { d: `M${x} ${T}V${H - B}`, class: "grid" }));
       text(x, H - B + 16, written(tick, unit), x > W - R - 24 ? "e" : "m");
     });
-    text(L, T - 9, `${target.score}${target.share ? ", %" : ""}`, "label");
+    text(L, T - 9, `${target.score}, ${target.share ? "%" : target.unit}`, "label");
     text((L + W - R - wall) / 2, H - 8, `${cost.name} (${cost.more ? "more" : "less"} is better)`, "label m");
     const better = (a, b) => target.lower ? a < b : a > b;
     const sorted = [...points].sort((a, b) => (cost.more ? -1 : 1) * (a[2][column][0] - b[2][column][0]) || (target.lower ? 1 : -1) * (a[1][0] - b[1][0]));
@@ -271,7 +272,7 @@
       chart.append(svg("g", {},
         svg("path", { d: `M${a} ${y}H${b}M${x} ${c}V${d}`, class: `whisker l${colour}` }),
         svg("use", { href: `#m${mark}`, x, y, class: `k${colour}` }),
-        svg("title", {}, `${label}: ${target.share ? `${(100 * score[0]).toFixed(1)} %` : score[0]}, ${written(costs[column][0], unit)}`)));
+        svg("title", {}, `${label}: ${target.share ? `${(100 * score[0]).toFixed(1)} %` : `${score[0]} ${target.unit}`}, ${written(costs[column][0], unit)}`)));
       if (front.some(([name]) => name === label)) text(x + 8, y - 7, label.length > 24 ? `${label.slice(0, 23)}…` : label, `halo label${x > W - R - wall - 70 ? " e" : ""}`);
     }
     if (lost.length) {

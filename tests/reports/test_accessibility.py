@@ -1,0 +1,58 @@
+"""The page under axe-core, in every way it is looked at; and at the sizes it is made for."""
+
+import re
+import shutil
+from functools import cache
+
+import pytest
+from ftbench import summarise
+
+from ftbench_reports.page import render
+from tests.reports.synthetic import sequence, trials
+
+pytestmark = [pytest.mark.browser, pytest.mark.skipif(shutil.which("chromium") is None, reason="chromium is not installed")]
+
+WAYS = {
+    "light": {"color_scheme": "light", "viewport": {"width": 1280, "height": 900}},
+    "dark": {"color_scheme": "dark", "viewport": {"width": 1280, "height": 900}},
+    "phone": {"color_scheme": "light", "viewport": {"width": 360, "height": 780}},
+    "dark phone": {"color_scheme": "dark", "viewport": {"width": 360, "height": 780}},
+    "print": {"color_scheme": "dark", "viewport": {"width": 794, "height": 1123}},
+    "scripting off": {"color_scheme": "light", "viewport": {"width": 1280, "height": 900}},
+}
+DAILY = ("light", "dark phone", "print")
+"""What every test run looks at; the others wait for `make test-thorough`."""
+SIZES = [
+    pytest.param((8, 1, 1), id="10 trials"),
+    pytest.param((10, 5, 2), id="100 trials", marks=pytest.mark.thorough),
+    pytest.param((50, 5, 4), id="1000 trials", marks=[pytest.mark.thorough, pytest.mark.timeout(900)]),
+]
+
+
+@cache
+def page_of(strategies, seeds, tasks):
+    several = [sequence(strategy, seed) for strategy in range(2) for seed in range(seeds)]
+    return render(summarise([*trials(strategies, seeds, tasks), *several]))
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("way", [way if way in DAILY else pytest.param(way, marks=pytest.mark.thorough) for way in WAYS])
+def test_axe_finds_nothing_and_the_page_is_not_wider_than_the_window(shown, axe, way, size):
+    text = page_of(*size)
+    if way == "scripting off":
+        # The engine is a script itself, so what a browser without scripting shows is looked at with one that has no page's script.
+        text = re.sub(r"<script.*?</script>", "", text, flags=re.DOTALL)
+    with shown(text, **WAYS[way]) as page:
+        if way == "print":
+            page.emulate_media(media="print", color_scheme="light")
+        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+        assert axe(page) == []
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_every_figure_has_its_numbers_as_a_table(shown, size):
+    with shown(page_of(*size), java_script_enabled=False) as page:
+        figures = page.locator("figure:not([hidden])")
+        assert figures.count() > 5
+        without = figures.evaluate_all("all => all.filter((one) => !one.querySelector('table th[scope=row]')).map((one) => one.innerText)")
+        assert without == []
