@@ -44,6 +44,8 @@ class LossPoint:
     mean: float
     least: float
     most: float
+    seconds: float | None = None
+    """Seconds of training until then, the mean over those seeds; None where they were not taken."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,8 @@ class Contender:
     """Task → counts, summed over seeds."""
     phases: Mapping[str, Estimate]
     """Phase → seconds."""
+    retention: tuple[tuple[Estimate | None, ...], ...] = ()
+    """Of a sequence: row i holds the primary score of each task after learning task i; None where it was not yet learnt."""
     items: Mapping[int, Items] = field(default_factory=dict, repr=False)
     """Seed → what each test item adds to the primary score; seeds for which that is known."""
     unknown_items: str = ""

@@ -57,4 +57,4 @@ def _unbeaten(place: int, x: NDArray[np.float64], y: NDArray[np.float64], order:
             c, d = x[other][left], y[other][left]
             beaten = (c >= a) & (d >= b) & ((c > a) | (d > b))
             left, a, b = left[~beaten], a[~beaten], b[~beaten]
-    return left.size / x.shape[1]
+    return float(left.size / x.shape[1])

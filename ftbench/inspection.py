@@ -13,7 +13,7 @@ from .predictions import PREDICTIONS
 from .target import grouped
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from .catalog import Catalog
@@ -22,19 +22,19 @@ if TYPE_CHECKING:
     from .target import Target
 
 
-def inspected(target: Target, records: Sequence[Record], run: Path, catalog: Catalog | None = None) -> Target:
+def inspected(target: Target, records: Sequence[Record], place: Callable[[Record], Path], catalog: Catalog | None = None) -> Target:
     """Give a target with what goes wrong on its tasks.
 
     Args:
         target: as it was summed up.
         records: of the target.
-        run: the run directory, where the predictions are.
+        place: gives the folder of a trial, where its predictions are.
         catalog: what builds the tasks, so that test items can be shown; without it they are named only.
     """
-    lines = _lines(records, run)
+    lines = _lines(records, place)
     found: list[Errors] = []
     exhibits: dict[str, Exhibits] = {}
-    for place, task in enumerate(target.tasks):
+    for number, task in enumerate(target.tasks):
         confusion = {c.label: c.confusion[task] for c in target.contenders if task in c.confusion}
         if not confusion:
             continue
@@ -42,19 +42,19 @@ def inspected(target: Target, records: Sequence[Record], run: Path, catalog: Cat
         errors = errors_of(task, confusion, target.classes.get(task, ()), ordered)
         if catalog is not None and errors.leader:
             trial = records[0].trial
-            shown = exhibits_of(catalog, trial["stages"][place]["task"], trial["split_seed"], [one.id for one in errors.mistakes])
+            shown = exhibits_of(catalog, trial["stages"][number]["task"], trial["split_seed"], [one.id for one in errors.mistakes])
             exhibits[task] = shown
             errors = errors_of(task, confusion, target.classes.get(task, ()), ordered, shown.lengths)
         found.append(errors)
     return replace(target, errors=tuple(found), exhibits=exhibits)
 
 
-def _lines(records: Sequence[Record], run: Path) -> dict[str, dict[str, dict[int, list[Mapping[str, Any]]]]]:
+def _lines(records: Sequence[Record], place: Callable[[Record], Path]) -> dict[str, dict[str, dict[int, list[Mapping[str, Any]]]]]:
     """Give contender → task → seed → predictions."""
     found: dict[str, dict[str, dict[int, list[Mapping[str, Any]]]]] = defaultdict(lambda: defaultdict(dict))
     for label, group in grouped(records).items():
         for record in group:
-            read = read_predictions(run / "trials" / record.id / record.environment / PREDICTIONS) if record.status == "ok" else ""
+            read = read_predictions(place(record) / PREDICTIONS) if record.status == "ok" else ""
             for line in read if isinstance(read, list) else ():
                 found[label][str(line.get("task", ""))].setdefault(record.trial["seed"], []).append(line)
     return found

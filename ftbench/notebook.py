@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,39 +49,10 @@ def read_run(folder: str | Path) -> list[Record]:
 
 
 def read_summary(folder: str | Path, baseline: str | None = None, catalog: Catalog | None = None) -> Summary:
-    """Sum a run directory up, in the order of its suite.
+    """Sum a run directory or a bundle up, in the order of its suite; see `ftbench.summed_runs.summarise_runs`."""
+    from .summed_runs import summarise_runs
 
-    Args:
-        folder: the run directory.
-        baseline: label of the strategy the others are compared with; `full` where there is one.
-        catalog: what builds tasks; with it the test items that were mistaken are read again, to be shown.
-
-    Raises:
-        RunError: it is no run directory, is empty, or holds a file that is no record.
-    """
-    import tomllib
-
-    from .errors import RunError
-    from .inspection import inspected
-    from .items import items_of
-    from .suite import Statistics
-    from .summary import summarise
-
-    records = read_run(folder)
-    if not records:
-        message = f"{folder}: no trial has finished yet"
-        raise RunError(message)
-    order: list[str] = []
-    statistics = Statistics()
-    lock = Path(folder) / "suite.lock.toml"
-    if lock.exists():
-        table = tomllib.loads(lock.read_text(encoding="utf-8"))
-        order = [entry["label"] for key in ("tasks", "sequences", "strategies") for entry in table.get(key, ())]
-        statistics = Statistics(**table.get("statistics", {}))
-    summary = summarise(records, order, baseline, statistics, items_of(Path(folder)))
-    by_target = {target.label: [r for r in records if r.trial["target"] == target.label] for target in summary.targets}
-    targets = (inspected(target, by_target[target.label], Path(folder), catalog) for target in summary.targets)
-    return replace(summary, targets=tuple(targets))
+    return summarise_runs([Path(folder)], baseline, catalog)
 
 
 def load_records(folder: str | Path) -> pd.DataFrame:

@@ -53,14 +53,16 @@ def estimate(values: Sequence[float]) -> Estimate:
     Raises:
         ValueError: there are no values, or one is not finite.
     """
-    array = np.asarray(values, float)
-    if array.size == 0 or not np.isfinite(array).all():
+    numbers = [float(value) for value in values]
+    n = len(numbers)
+    if not numbers or not all(map(math.isfinite, numbers)):
         message = "an estimate needs at least one finite value"
         raise ValueError(message)
-    mean, n = float(array.mean()), int(array.size)
+    # Equal values are their own mean, to the last bit: rounding must not look like noise.
+    mean = numbers[0] if min(numbers) == max(numbers) else math.fsum(numbers) / n
     if n == 1:
         return Estimate(mean, 1, None, None, None)
-    deviation = float(array.std(ddof=1))
+    deviation = math.sqrt(math.fsum((number - mean) ** 2 for number in numbers) / (n - 1))
     half = t_quantile(n - 1, (1 + CONFIDENCE) / 2) * deviation / math.sqrt(n)
     return Estimate(mean, n, mean - half, mean + half, deviation)
 
@@ -152,8 +154,7 @@ def paired(first: Sequence[float], second: Sequence[float], margin: float = MARG
     Raises:
         ValueError: the two are not of one length, or empty, or one is not finite.
     """
-    differences = paired_differences(first, second)
-    found = estimate(differences.tolist())
+    found = estimate(_differences(first, second))
     p = p_value(found)
     if found.n < CLAIM:
         return Difference(found, p, "too few seeds", margin)
@@ -168,17 +169,20 @@ def paired_differences(first: Sequence[float], second: Sequence[float]) -> NDArr
     Raises:
         ValueError: the two are not of one length.
     """
+    return np.asarray(_differences(first, second), float)
+
+
+def _differences(first: Sequence[float], second: Sequence[float]) -> list[float]:
     if len(first) != len(second):
         message = f"paired scores need the same seeds: {len(first)} and {len(second)}"
         raise ValueError(message)
-    one, other = np.asarray(first, float), np.asarray(second, float)
-    differences: NDArray[np.float64] = other - one
-    scale = float(max(np.abs(one).max(initial=0), np.abs(other).max(initial=0)))
-    if differences.size and np.ptp(differences) <= _ROUNDING * scale:
-        mean = float(differences.mean())
+    found = [float(other) - float(one) for one, other in zip(first, second, strict=True)]
+    scale = max((abs(float(value)) for values in (first, second) for value in values), default=0.0)
+    if found and max(found) - min(found) <= _ROUNDING * scale:
+        mean = math.fsum(found) / len(found)
         # 0.9 − 0.8 and 0.7 − 0.6 are the same difference; their last bits are no noise of seeds.
-        return np.full_like(differences, 0.0 if abs(mean) <= _ROUNDING * scale else mean)
-    return differences
+        return [0.0 if abs(mean) <= _ROUNDING * scale else mean] * len(found)
+    return found
 
 
 def p_value(found: Estimate) -> float | None:

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 from .contender import Contender, LossPoint, Quantity
 from .items import Items, interval_over_items
 from .ranking import Ranking, rank_over_tasks
-from .statistics import Interval, estimate
+from .record import FAILED
+from .statistics import Estimate, Interval, estimate
 from .suite import Statistics
-from .target import Target, View, grouped, target_of
+from .target import UNFINISHED, Target, View, grouped, target_of, with_unfinished
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -39,6 +40,8 @@ class TrialLine:
     """From its start to its end; None where that was not measured."""
     earlier: tuple[Attempt, ...] = ()
     """How the attempts before the last ended."""
+    log: str = ""
+    """The end of what a failed trial wrote, where that is kept."""
 
 
 @dataclass(frozen=True)
@@ -66,11 +69,14 @@ class Summary:
     """What a reader of the whole must know, such as a margin for a score that nothing measured."""
     trials: tuple[TrialLine, ...] = ()
     """Every trial that left a record."""
+    suites: tuple[str, ...] = ()
+    """Names of the suites, where several runs are summed up as one; else of the one."""
 
 
 def summarise(
     records: Sequence[Record], order: Sequence[str] = (), baseline: str | None = None, statistics: Statistics | None = None,
-    read: Callable[[Record], Items | str] | None = None,
+    read: Callable[[Record], Items | str] | None = None, *, unfinished: Sequence[tuple[str, str, str, int]] = (),
+    log: Callable[[Record], str] | None = None,
 ) -> Summary:  # fmt: skip
     """Sum records up.
 
@@ -81,32 +87,41 @@ def summarise(
         statistics: the suite's margins of equivalence; half a point by default.
         read: gives what each test item adds to a trial's score, or why that is not known; see `ftbench.items.read_items`. Without it
             nothing is said about other test items.
+        unfinished: target, backbone, strategy and seed of the trials that were planned and have no record.
+        log: gives the end of what a trial wrote; asked for trials that failed.
     """
     statistics = statistics or Statistics()
     rank = {label: number for number, label in enumerate(order)}
     by_target: dict[str, list[Record]] = defaultdict(list)
     for record in records:
         by_target[record.trial["target"]].append(record)
+    still: dict[str, list[tuple[str, str, int]]] = defaultdict(list)
+    for label, backbone, strategy, seed in unfinished:
+        still[label].append((strategy, backbone, seed))
     targets = [
-        target_of(label, by_target[label], contenders_of(by_target[label], read), View(rank, baseline, statistics))
+        with_unfinished(
+            target_of(label, by_target[label], contenders_of(by_target[label], read), View(rank, baseline, statistics)), still[label]
+        )
         for label in sorted(by_target, key=lambda label: (rank.get(label, len(rank)), label))
     ]
     names = {contender.label for target in targets for contender in target.contenders}
+    names |= {missing.contender for target in targets for missing in target.missing}
     first = records[0].trial if records else {}
     return Summary(
         suite=first.get("suite", ""),
         seeds=tuple(sorted({record.trial["seed"] for record in records})),
         profile=first.get("profile", ""),
         targets=tuple(targets),
-        statuses=dict(Counter(record.status for record in records)),
+        statuses=dict(Counter([*(record.status for record in records), *([UNFINISHED] * len(unfinished))])),
         environments=_environments(records),
         provenance=_provenance(records),
         splits={task: h for record in records for task, h in record.provenance.get("splits", {}).items()},
         strategies=tuple(sorted(names, key=lambda label: (rank.get(label.split(" · ")[0], len(rank)), label))),
         ranking=rank_over_tasks(targets),
         statistics=statistics,
-        remarks=_remarks(statistics, targets),
-        trials=_trials(records),
+        remarks=(*_remarks(statistics, targets), *_untouched(still, by_target)),
+        trials=_trials(records, log or (lambda _: "")),
+        suites=tuple(dict.fromkeys(record.trial.get("suite", "") for record in records)),
     )
 
 
@@ -130,6 +145,10 @@ def _remarks(statistics: Statistics, targets: Sequence[Target]) -> tuple[str, ..
     labels = {target.label for target in targets}
     unused = [name for name in statistics.margins if name.rpartition("/")[2] not in measured | labels]
     return tuple(f"statistics.margins: {name!r}: nothing is measured that is called so" for name in unused)
+
+
+def _untouched(unfinished: Mapping[str, Sequence[object]], begun: Mapping[str, object]) -> list[str]:
+    return [f"{label}: none of its {len(places)} trials has a record yet" for label, places in unfinished.items() if label not in begun]
 
 
 # ---- one contender -------------------------------------------------------------------------------------------------------
@@ -165,6 +184,7 @@ def _contender(label: str, records: Sequence[Record], read: Callable[[Record], I
         learning=_learning(curve for record in done for curve in record.curves),
         confusion=confusion,
         phases={name: estimate(values) for name, values in phases.items()},
+        retention=_retention(done),
         items=known,
         unknown_items=unknown,
     )
@@ -181,7 +201,7 @@ def _settings(trial: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def _trials(records: Sequence[Record]) -> tuple[TrialLine, ...]:
+def _trials(records: Sequence[Record], log: Callable[[Record], str]) -> tuple[TrialLine, ...]:
     found = []
     for target in dict.fromkeys(record.trial["target"] for record in records):
         groups = grouped([record for record in records if record.trial["target"] == target])
@@ -189,7 +209,8 @@ def _trials(records: Sequence[Record]) -> tuple[TrialLine, ...]:
             for record in sorted(group, key=lambda r: r.trial["seed"]):
                 spent = record.measurement("wall_time")
                 seconds = spent.value if spent else None
-                line = (record.trial["seed"], record.id, record.status, record.attempts, seconds, record.earlier)
+                told = log(record) if record.status in FAILED else ""
+                line = (record.trial["seed"], record.id, record.status, record.attempts, seconds, record.earlier, told)
                 found.append(TrialLine(target, label, *line))
     return tuple(found)
 
@@ -208,14 +229,32 @@ def _over_items(quantities: dict[str, Quantity], primary: str, items: Mapping[in
 
 
 def _learning(curves: Iterable[Curve]) -> dict[str, tuple[LossPoint, ...]]:
-    losses: dict[str, dict[float, list[float]]] = defaultdict(lambda: defaultdict(list))
+    losses: dict[str, dict[float, list[tuple[float, float | None]]]] = defaultdict(lambda: defaultdict(list))
     for curve in curves:
         for point in curve.points:
-            losses[curve.task][point["step"]].append(point["task_loss"])
-    return {
-        task: tuple(LossPoint(step, sum(v) / len(v), min(v), max(v)) for step, v in sorted(by_step.items()))
-        for task, by_step in losses.items()
-    }
+            losses[curve.task][point["step"]].append((point["task_loss"], point.get("seconds")))
+    return {task: tuple(_point(step, found) for step, found in sorted(by_step.items())) for task, by_step in losses.items()}
+
+
+def _point(step: float, found: Sequence[tuple[float, float | None]]) -> LossPoint:
+    values = [loss for loss, _ in found]
+    times = [seconds for _, seconds in found if seconds is not None]
+    pace = sum(times) / len(times) if len(times) == len(found) else None
+    return LossPoint(step, sum(values) / len(values), min(values), max(values), pace)
+
+
+def _retention(records: Sequence[Record]) -> tuple[tuple[Estimate | None, ...], ...]:
+    """Give what each stage of a sequence left of each task, over the seeds that have all of it."""
+    matrices = [record.retention.matrix for record in records if record.retention is not None]
+    if not matrices or len({tuple(map(len, matrix)) for matrix in matrices}) > 1:
+        return ()
+    cells = [[[matrix[i][j] for matrix in matrices] for j in range(len(row))] for i, row in enumerate(matrices[0])]
+    return tuple(tuple(_known(values) for values in row) for row in cells)
+
+
+def _known(values: Sequence[float | None]) -> Estimate | None:
+    there = [value for value in values if value is not None]
+    return estimate(there) if there and len(there) == len(values) else None
 
 
 def _added(one: tuple[tuple[int, ...], ...], other: tuple[tuple[int, ...], ...]) -> tuple[tuple[int, ...], ...]:

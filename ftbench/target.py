@@ -39,6 +39,10 @@ BESIDE = ("forgetting", "macro_f1", "exact_match", "spearman", "character_error_
 """Scores that may stand beside a primary one, the most telling first."""
 
 
+UNFINISHED = "missing"
+"""The status of a trial that was planned and has no record."""
+
+
 @dataclass(frozen=True)
 class Missing:
     """A trial without scores: a row of its own."""
@@ -295,6 +299,21 @@ def _missing(groups: Mapping[str, Sequence[Record]]) -> tuple[Missing, ...]:
         for record in sorted(group, key=lambda r: r.trial["seed"])
         if record.status != "ok"
     )
+
+
+def with_unfinished(target: Target, places: Sequence[tuple[str, str, int]]) -> Target:
+    """Add rows for trials that were planned and have no record.
+
+    Args:
+        target: as its records make it.
+        places: strategy, backbone and seed of each.
+    """
+    several = len({c.backbone for c in target.contenders} | {backbone for _, backbone, _ in places}) > 1
+    more = tuple(
+        Missing(f"{strategy} · {backbone}" if several else strategy, seed, UNFINISHED, "", "it has no record yet", None)
+        for strategy, backbone, seed in places
+    )
+    return replace(target, missing=(*target.missing, *more)) if more else target
 
 
 def _majority(records: Iterable[Record]) -> dict[str, float]:

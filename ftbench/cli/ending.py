@@ -13,15 +13,18 @@ if TYPE_CHECKING:
     from ..catalog import Catalog
     from ..running import Outcome
 
+REPORTS = ("html", "markdown", "csv", "latex")
+"""Written after a run."""
+
 
 def end(ctx: click.Context, catalog: Catalog, outcome: Outcome, *, report: bool) -> None:
     """Write the reports where they are wanted, say where the page is, and exit."""
     page = outcome.folder / "report.html"
     if report and any((outcome.folder / "trials").glob("*/*/record.json")):
-        from .report_command import write_reports
+        from .report_command import Asked, write_reports
         from .verdict_table import print_verdicts
 
-        summary, _ = write_reports(catalog, outcome.folder, ("html", "markdown", "csv"))
+        summary, _ = write_reports(catalog, REPORTS, Asked((outcome.folder,), outcome.folder))
         print_verdicts(summary)
     if page.exists():
         click.echo(f"report: {page}")

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from ftbench import Report, hookimpl
 
 from .html import HtmlReport
+from .latex import LatexReport
 from .markdown import MarkdownReport
 from .table import CsvReport
 
@@ -12,4 +13,4 @@ from .table import CsvReport
 @hookimpl
 def ftbench_reports() -> Mapping[str, type[Report]]:
     """Offer what this package has."""
-    return {"html": HtmlReport, "markdown": MarkdownReport, "csv": CsvReport}
+    return {"html": HtmlReport, "markdown": MarkdownReport, "csv": CsvReport, "latex": LatexReport}

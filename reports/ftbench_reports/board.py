@@ -28,6 +28,7 @@ STATUS = {
     "infra": "machine failed",
     "not-applicable": "not applicable",
     "error": "failed",
+    "missing": "missing",
 }
 """How a trial ended, in words; others are words already."""
 _REACH, _LEAST = 4.0, 0.02
@@ -83,6 +84,11 @@ class Lost:
     message: str
     kind: str
 
+    @property
+    def told(self) -> str:
+        """Its seeds in words."""
+        return f"seed{'s' if len(self.seeds) > 1 else ''} {', '.join(map(str, self.seeds))}"
+
 
 class Board:
     """All rows of all tasks, under the same columns."""
@@ -119,6 +125,9 @@ class Board:
         unit = target.unit
         beyond = against.new_items if against and against.verdict != "too few seeds" else None
         done = contender.statuses.get("ok", 0)
+        ends = dict(contender.statuses)
+        if waiting := sum(m.contender == contender.label and m.status == "missing" for m in target.missing):
+            ends["missing"] = waiting
         return Row(
             label=contender.label,
             stars=fronts(contender),
@@ -132,8 +141,8 @@ class Board:
             difference_value="0" if contender.label == target.baseline else f"{against.estimate.mean:.6g}" if against else "",
             word="baseline" if contender.label == target.baseline else against.verdict if against else "",
             beyond=f"new items {step_range(beyond.interval.low, beyond.interval.high, unit)} {beyond.verdict}" if beyond else "",
-            seeds=f"{done} of {sum(contender.statuses.values())}" if len(contender.statuses) > 1 else str(done),
-            statuses=", ".join(f"{n} {STATUS.get(s, s)}" for s, n in sorted(contender.statuses.items()) if s != "ok"),
+            seeds=f"{done} of {sum(ends.values())}" if len(ends) > 1 else str(done),
+            statuses=", ".join(f"{n} {STATUS.get(s, s)}" for s, n in sorted(ends.items()) if s != "ok"),
             costs=tuple(_cell(contender.quantities.get(column.name)) for column in self.columns),
             lr=f"{contender.lr:g}" if contender.lr else "",
         )

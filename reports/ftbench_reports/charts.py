@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from html import escape
 from typing import TYPE_CHECKING
 
-from ftbench import count, quantity, score_text
+from ftbench import count, quantity
 from markupsafe import Markup
 
 from .axes import Scale
@@ -24,7 +25,9 @@ LOG = ("trainable_parameters", "stored_bytes", "flops_per_step")
 """Costs that span orders of magnitude."""
 MEMORY = ("peak_allocated_memory", "peak_device_memory", "peak_tensor_bytes", "peak_host_memory")
 """Costs whose axis ends where memory does."""
-_POINTS, _ROWS, _WALL = 40, 12, 24
+SHORT = ("1", "B", "s", "FLOP", "Hz", "J", "W")
+"""Units that ticks have room for."""
+_POINTS, _ROWS, _WALL = 28, 7, 24
 
 
 def span(contender: Contender, name: str, widest: float | None = None) -> Sequence[float]:
@@ -56,20 +59,32 @@ def frame(across: Scale, up: Scale, unit: str, label: str, upright: str = "", *,
         parts.append(
             f'<path d="M{LEFT} {y:.1f}H{WIDTH - RIGHT}" class="grid"/><text x="{LEFT - 6}" y="{y + 3.5:.1f}" class="e">{text}</text>'
         )
+    free = -math.inf
     for tick in across.ticks(step_unit=2**20 if unit == "B" else 1):
-        x = across.place(tick)
-        text = count(tick) if unit in ("parameters", "steps") else quantity(tick, unit)
-        # A label near an edge would be cut there.
-        near = "e" if x > WIDTH - RIGHT - 3.2 * len(text) else "m"
-        at = min(x, WIDTH - 2) if near == "m" else WIDTH - 2
-        parts.append(
-            f'<path d="M{x:.1f} {TOP}V{HEIGHT - BOTTOM}" class="grid"/>'
-            f'<text x="{at:.1f}" y="{HEIGHT - BOTTOM + 14}" class="{near}">{escape(text)}</text>'
-        )
+        x, text = across.place(tick), tick_text(tick, unit)
+        half = 2.9 * len(text)
+        # A label near an edge is moved inside; one that would touch the last is left out, its line stays.
+        at = min(x, WIDTH - 2 - half)
+        parts.append(f'<path d="M{x:.1f} {TOP}V{HEIGHT - BOTTOM}" class="grid"/>')
+        if at - half > free:
+            parts.append(f'<text x="{at:.1f}" y="{HEIGHT - BOTTOM + 14}" class="m">{escape(text)}</text>')
+            free = at + half + 3
     if upright:
         parts.append(f'<text x="{LEFT}" y="{TOP - 7}" class="label">{escape(upright.replace("_", " "))}</text>')
     parts.append(f'<text x="{(LEFT + WIDTH - RIGHT) / 2:.1f}" y="{HEIGHT - 6}" class="label m">{escape(label)}</text>')
     return "".join(parts)
+
+
+def tick_text(value: float, unit: str) -> str:
+    """Write a tick; a unit without a short form stands beside the axis."""
+    if unit in ("parameters", "steps"):
+        return count(value)
+    return quantity(value, unit) if unit in SHORT else f"{value:,.4g}" if value < 1e4 else count(value)
+
+
+def beside_axis(unit: str) -> str:
+    """Give the unit as it stands beside an axis; nothing where the ticks have it."""
+    return "" if unit in SHORT or unit in ("parameters", "steps", "1") else f", {unit}"
 
 
 def lost_to_memory(target: Target) -> list[str]:
@@ -91,7 +106,10 @@ def pareto_chart(target: Target, cost: str, looks: Mapping[str, Look]) -> Markup
     found, share = drawn[0].quantities[cost], target.unit == "1"
     upright = f"{target.primary}, {'%' if share else target.unit}"
     better = "more is better" if found.direction == "higher" else "less is better"
-    parts = [frame(across, up, found.unit, f"{cost.replace('_', ' ')} ({better})", upright, share=share), _wall(lost, looks)]
+    parts = [
+        frame(across, up, found.unit, f"{cost.replace('_', ' ')}{beside_axis(found.unit)} ({better})", upright, share=share),
+        _wall(lost, looks),
+    ]
     front = sorted((c for c in drawn if cost in c.fronts), key=lambda c: mean(c, cost) or 0)
     places = [(across.place(mean(c, cost) or 0), up.place(mean(c, target.primary) or 0)) for c in front]
     parts.append(_stairs(places, rising=found.direction != "higher"))
@@ -100,10 +118,9 @@ def pareto_chart(target: Target, cost: str, looks: Mapping[str, Look]) -> Markup
         x, y = across.place(mean(c, cost) or 0), up.place(mean(c, target.primary) or 0)
         a, b = (across.place(v) for v in (min(span(c, cost)), max(span(c, cost))))
         low, high = (up.place(v) for v in (min(ends), max(ends)))
-        title = f"{c.label}: {score_text(mean(c, target.primary) or 0, target.unit)}, {quantity(mean(c, cost) or 0, found.unit)}"
         parts.append(
             f'<g><path d="M{a:.1f} {y:.1f}H{b:.1f}M{x:.1f} {low:.1f}V{high:.1f}" class="whisker l{look.colour}"/>'
-            f"{marker(look, x, y)}<title>{escape(title)}</title></g>"
+            f"{marker(look, x, y)}<title>{escape(c.label)}</title></g>"
         )
     about = f"{target.label}: {target.primary} against {cost.replace('_', ' ')}. On the front: {', '.join(c.label for c in front)}."
     if lost:
@@ -145,29 +162,44 @@ def curves(target: Target, task: str, looks: Mapping[str, Look]) -> Figure | Non
     drawn = [c for c in target.contenders if c.learning.get(task)]
     if not drawn:
         return None
-    taken = {c.label: _thinned(c.learning[task], _POINTS if len(drawn) <= 20 else 12) for c in drawn}
-    across = Scale(0, max(c.learning[task][-1].step for c in drawn), LEFT, WIDTH - RIGHT)
+    taken = {c.label: _thinned(c.learning[task], _POINTS if len(drawn) <= 10 else 18 if len(drawn) <= 20 else 12) for c in drawn}
     up = Scale.over([value for points in taken.values() for p in points for value in (p.least, p.most)], HEIGHT - BOTTOM, TOP)
-    parts = [frame(across, up, "steps", "optimizer steps")]
-    for c in drawn:
-        look, points = looks[c.label], taken[c.label]
-        places = [(across.place(p.step), up.place(p.most), up.place(p.least), up.place(p.mean)) for p in points]
-        around = " ".join([*(f"{x:.0f},{y:.0f}" for x, y, _, _ in places), *(f"{x:.0f},{y:.0f}" for x, _, y, _ in reversed(places))])
-        middle = " ".join(f"{x:.1f},{y:.1f}" for x, _, _, y in places)
-        parts.append(
-            f'<g><polygon points="{around}" class="range a{look.colour}"/><polyline points="{middle}" class="curve l{look.colour}"/>'
-            f"{marker(look, places[-1][0], places[-1][3])}<title>{escape(c.label)}</title></g>"
-        )
     unit = _loss_unit(target, task)
-    about = f"Training loss of {task} ({unit}) over the optimizer steps: the mean over seeds, shaded from the least to the most."
+    about = f"Training loss of {task} ({unit}): the mean over seeds, shaded from the least to the most."
+    steps_axis = Scale(0, max(c.learning[task][-1].step for c in drawn), LEFT, WIDTH - RIGHT)
+    parts = [frame(steps_axis, up, "steps", "optimizer steps")]
+    for c in drawn:
+        places = [(steps_axis.place(p.step), up.place(p.most), up.place(p.least)) for p in taken[c.label]]
+        around = " ".join([*(f"{x:.0f},{y:.0f}" for x, y, _ in places), *(f"{x:.0f},{y:.0f}" for x, _, y in reversed(places))])
+        parts.append(f'<polygon points="{around}" class="range a{looks[c.label].colour}"/>')
+    parts += [_line([(steps_axis.place(p.step), up.place(p.mean)) for p in taken[c.label]], looks[c.label], c.label) for c in drawn]
     steps = sorted({p.step for c in drawn for p in _thinned(c.learning[task], _ROWS)})
     by_step = {c.label: {p.step: p for p in c.learning[task]} for c in drawn}
     rows = tuple(
         (f"{step:g}", *(f"{p.mean:.3f} ({p.least:.3f} to {p.most:.3f})" if (p := by_step[c.label].get(step)) else "" for c in drawn))
         for step in steps
     )
-    chart = drawing("".join(parts), WIDTH, HEIGHT, about)
-    return Figure(f"{task}: training loss", about, (("", chart),), ("step", *(c.label for c in drawn)), rows)
+    by_steps = drawing("".join(parts), WIDTH, HEIGHT, f"{about} By optimizer steps.")
+    by_seconds = _by_seconds(taken, up, looks, about)
+    charts = [("by steps", by_steps), ("by seconds", by_seconds)] if by_seconds else [("", by_steps)]
+    return Figure(f"{task}: training loss", about, tuple(charts), ("step", *(c.label for c in drawn)), rows)
+
+
+def _by_seconds(taken: Mapping[str, Sequence[LossPoint]], up: Scale, looks: Mapping[str, Look], about: str) -> Markup | None:
+    """Draw the same means against the seconds of training; None where those were not taken."""
+    timed = {label: [(p.seconds, p.mean) for p in points if p.seconds is not None] for label, points in taken.items()}
+    timed = {label: points for label, points in timed.items() if points}
+    if not timed:
+        return None
+    across = Scale(0, max(points[-1][0] for points in timed.values()), LEFT, WIDTH - RIGHT)
+    parts = [frame(across, up, "s", "seconds of training")]
+    parts += [_line([(across.place(x), up.place(y)) for x, y in points], looks[label], label) for label, points in timed.items()]
+    return drawing("".join(parts), WIDTH, HEIGHT, f"{about} By seconds of training.")
+
+
+def _line(places: Sequence[tuple[float, float]], look: Look, label: str) -> str:
+    points = " ".join(f"{x:.0f},{y:.1f}" for x, y in places)
+    return f'<g><polyline points="{points}" class="curve l{look.colour}"/>{marker(look, *places[-1])}<title>{escape(label)}</title></g>'
 
 
 def pareto(target: Target, costs: Mapping[str, str], looks: Mapping[str, Look]) -> Figure | None:

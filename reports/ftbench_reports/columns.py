@@ -26,9 +26,9 @@ class Column:
 COSTS = (
     Column("trainable_parameters", "trainable"),
     Column("stored_bytes", "stored"),
-    Column("peak_host_memory", "peak host memory"),
-    Column("peak_allocated_memory", "peak device memory"),
-    Column("peak_tensor_bytes", "peak tensor bytes"),
+    Column("peak_host_memory", "peak memory, host"),
+    Column("peak_allocated_memory", "peak memory, device"),
+    Column("peak_tensor_bytes", "peak memory, tensors"),
     Column("throughput", "throughput"),
     Column("flops_per_step", "FLOPs a step"),
     Column("latency_batch_1_p50", "latency, 1 example"),
@@ -39,7 +39,12 @@ COSTS = (
     Column("cost", "cost"),
     Column("emissions", "emissions"),
 )
-_MEMORY = ("peak_allocated_memory", "peak_tensor_bytes", "peak_host_memory")
+MEMORY = {
+    "peak_allocated_memory": "the device allocator’s peak",
+    "peak_tensor_bytes": "live tensors of a training step at their peak",
+    "peak_host_memory": "the process’s peak, libraries included",
+}
+"""Measurements of memory, the most telling first, and what they are of."""
 _FIRST = ("trainable_parameters", "throughput", "train_time", "flops_per_step", "latency_batch_1_p50")
 FITTING = 5
 """Costs a page of 1,200 px has room for."""
@@ -61,7 +66,7 @@ def measured(targets: Iterable[Target]) -> list[Column]:
 def shown(there: Sequence[Column]) -> frozenset[str]:
     """Choose the costs that a table shows until more are asked for: one of memory, and the most telling of the others."""
     names = [column.name for column in there]
-    memory = [name for name in _MEMORY if name in names][:1]
+    memory = [name for name in MEMORY if name in names][:1]
     return frozenset([*memory, *(name for name in _FIRST if name in names)][:FITTING])
 
 

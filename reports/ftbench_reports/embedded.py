@@ -35,7 +35,7 @@ def embedded(summary: Summary, looks: Mapping[str, Look]) -> str:
 def _cost(column: Column, summary: Summary) -> dict[str, Any]:
     found = next(c.quantities[column.name] for t in summary.targets for c in t.contenders if mean(c, column.name) is not None)
     return {
-        "name": column.heading,
+        "name": {"trainable": "trained parameters", "stored": "stored bytes"}.get(column.heading, column.heading),
         "more": found.direction == "higher",
         "log": column.name in LOG,
         "memory": column.name in MEMORY,

@@ -51,12 +51,15 @@ def mistakes(target: Target, errors: Errors) -> list[Shown]:
     """Give the mistakes with the items themselves, where those can be shown."""
     names = target.classes.get(errors.task, ())
     shown = target.exhibits[errors.task].shown if errors.task in target.exhibits else {}
+    # Of images and sounds there are a few; the names of the others tell nobody anything.
+    few = any(one.kind != "text" for one in shown.values())
     return [
         Shown(
             shown.get(one.id), one.id, _name(names, one.label), _name(names, one.prediction), percent(one.confidence),
             f"{one.wrong} of {one.of} seeds" if one.of > 1 else "",
         )
         for one in errors.mistakes
+        if one.id in shown or not few
     ]  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ftbench import Report
@@ -12,13 +13,17 @@ if TYPE_CHECKING:
     from ftbench import Summary
 
 
+@dataclass(frozen=True)
 class HtmlReport(Report):
     """Verdicts, tables, charts, confusion matrices, failures and provenance."""
+
+    live: bool = False
+    """Whether the page reads itself again every few seconds, for a run that goes on."""
 
     def write(self, summary: Summary, folder: Path) -> Path:
         """Write `report.html`; the same summary gives the same bytes."""
         from .page import render
 
         path = folder / "report.html"
-        path.write_text(render(summary), encoding="utf-8")
+        path.write_text(render(summary, live=self.live), encoding="utf-8")
         return path

@@ -9,17 +9,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import ftbench
-from ftbench import percent, share_interval
+from ftbench import percent, point_interval, share_interval
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from .board import STATUS, Board
+from .cards import cheapest, price, unscored
 from .charts import curves, pareto, swatch
 from .columns import cell, flagged, methods, spent, uncertain, unmeasured, whole
 from .embedded import embedded
 from .errors import calibration, class_table, mistakes, slice_table
 from .heat import heat_map
 from .palette import Look, definitions, looks, style
+from .prose import left_out, protocol, statistics
 from .rows import forest, rank_chart
 from .trials import COMPARED, phases, settings_table, trial_table
 
@@ -42,8 +44,12 @@ _COSTS = {
 }
 
 
-def render(summary: Summary) -> str:
-    """Give the page as text."""
+REFRESH = 5
+"""Seconds after which a page of a run that goes on reads itself again."""
+
+
+def render(summary: Summary, *, live: bool = False) -> str:
+    """Give the page as text; where `live`, it reads itself again every few seconds."""
     sheet = style() + (_TEMPLATES / "page.css").read_text(encoding="utf-8")
     script = (_TEMPLATES / "page.js").read_text(encoding="utf-8")
     page = Page(summary)
@@ -53,6 +59,7 @@ def render(summary: Summary) -> str:
         .render(
             **page.values(),
             version=ftbench.__version__,
+            refresh=REFRESH if live else 0,
             definitions=Markup(definitions()),  # noqa: S704 - our own
             style=Markup(sheet),  # noqa: S704 - our own file
             style_hash=_hash(sheet),
@@ -67,6 +74,7 @@ def render(summary: Summary) -> str:
             flagged=flagged,
             methods=methods,
             percent=percent,
+            share=share_interval,
             swatch=swatch,
         )
     )
@@ -94,9 +102,10 @@ class Page:
 
     def values(self) -> dict[str, Any]:
         """Give what stands in the template under its name."""
+        board = Board(self.summary, self.looks)
         order = list(dict.fromkeys(name for target in self.summary.targets for c in target.contenders for name in c.phases))
         found = {
-            "summary": self.summary, "looks": self.looks, "board": Board(self.summary, self.looks), "legend": self.legend,
+            "summary": self.summary, "looks": self.looks, "board": board, "legend": self.legend, "unscored": unscored(self.summary, board),
             "statuses": sorted(self.summary.statuses.items(), key=lambda found: (found[0] != "ok", found[0])),
             "modalities": list(dict.fromkeys(target.modality for target in self.summary.targets)),
             "families": sorted({_family(c.label, t) for t in self.summary.targets for c in t.contenders}), "family": _family,
@@ -106,9 +115,10 @@ class Page:
             "analysed": [(target, errors) for target in self.summary.targets for errors in target.errors],
             "most_matrices": 12, "calibration": calibration, "mistakes": mistakes, "slice_table": slice_table, "class_table": class_table,
             "sequences": [t for t in self.summary.targets if t.is_sequence],
+            "price": price, "cheapest": cheapest, "prose": [protocol(self.summary), statistics(self.summary), left_out(self.summary)],
             "timed": [found for target in self.summary.targets if (found := phases(target, order))],
             "different": [(target, table) for target in self.summary.targets if (table := settings_table(target))[1]],
-            "compared": COMPARED, "trial_table": trial_table, "task_cell": self.task_cell,
+            "compared": COMPARED, "trial_table": trial_table, "task_cell": self.task_cell, "moved": _moved,
         }  # fmt: skip
         return {**found, "sections": _sections(found)}
 
@@ -142,6 +152,12 @@ class Page:
         return share_interval(found.estimate, found.unit) if found and found.estimate else ""
 
 
+def _moved(contender: Contender, name: str) -> str:
+    """Write how far scores moved, in points of shares."""
+    found = contender.quantities.get(name)
+    return point_interval(found.estimate, found.unit) if found and found.estimate else "–"
+
+
 def _family(label: str, target: Target) -> str:
     """Give the plugin whose strategy it is: `lora` of `lora-r16`."""
     return next((c.use for c in target.contenders if c.label == label), "")
@@ -153,10 +169,10 @@ def _lower(target: Target) -> bool:
 
 def _sections(found: Mapping[str, Any]) -> list[tuple[str, str]]:
     there = [
-        ("verdict", "Verdict", True), ("leaderboard", "Leaderboard", True), ("cost", "Quality against cost", found["paretos"]),
-        ("heat", "Tasks and strategies", found["heat"]), ("differences", "Differences", found["forests"]),
-        ("ranks", "Over tasks", found["ranks"] or found["summary"].ranking.reason), ("curves", "Learning curves", found["learning"]),
-        ("errors", "Errors", found["analysed"]), ("retention", "Retention", found["sequences"]), ("settings", "What differs", found["different"]), ("trials", "Trials", True),
-        ("provenance", "Provenance", True),
+        ("verdict", "Verdict", True), ("leaderboard", "Leaderboard", True), ("cost", "Cost", found["paretos"]),
+        ("heat", "Tasks", found["heat"]), ("differences", "Differences", found["forests"]),
+        ("ranks", "Ranks", found["ranks"] or found["summary"].ranking.reason), ("curves", "Curves", found["learning"]),
+        ("errors", "Errors", found["analysed"]), ("retention", "Retention", found["sequences"]), ("settings", "Settings", found["different"]),
+        ("trials", "Trials", True), ("provenance", "Methods", True), ("reproduce", "Reproduce", True),
     ]  # fmt: skip
     return [(name, heading) for name, heading, shown in there if shown]

@@ -40,10 +40,7 @@ def phases(target: Target, order: Sequence[str]) -> Figure | None:
         for name, found in c.phases.items():
             wide = found.mean / longest * _WIDTH if longest else 0.0
             if wide >= 0.5:
-                title = escape(f"{c.label}, {name}: {quantity(found.mean, 's')}")
-                parts.append(
-                    f'<rect x="{x:.1f}" y="{top + 15}" width="{wide:.1f}" height="9" class="{_paint(name, order)}"><title>{title}</title></rect>'
-                )
+                parts.append(f'<path d="M{x:.0f} {top + 20}h{max(1.0, wide):.0f}" class="{_paint(name, order)}"/>')
             x += wide
     legend = _legend(names, order, len(timed) * _ROW + 8)
     height = len(timed) * _ROW + 14 + 14 * ((len(names) + 2) // 3)
@@ -58,7 +55,7 @@ def _legend(names: Sequence[str], order: Sequence[str], top: float) -> str:
     for number, name in enumerate(names):
         x, y = number % 3 * (_WIDTH / 3), top + number // 3 * 14
         parts.append(
-            f'<rect x="{x:.1f}" y="{y}" width="9" height="9" class="{_paint(name, order)}"/>'
+            f'<path d="M{x:.0f} {y + 4.5}h9" class="{_paint(name, order)}"/>'
             f'<text x="{x + 13:.1f}" y="{y + 8.5}">{escape(shortened(name, 18))}</text>'
         )
     return "".join(parts)
@@ -66,7 +63,7 @@ def _legend(names: Sequence[str], order: Sequence[str], top: float) -> str:
 
 def _paint(name: str, order: Sequence[str]) -> str:
     place = order.index(name)
-    return f"a{place % len(LIGHT)} bar" + (" pale" if place >= len(LIGHT) else "")
+    return f"l{place % len(LIGHT)} bar" + (" pale" if place >= len(LIGHT) else "")
 
 
 def trial_table(summary: Summary, target: Target) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:

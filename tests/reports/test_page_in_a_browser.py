@@ -149,7 +149,7 @@ def test_the_panel_switches_its_axis_between_linear_and_logarithmic(opened):
 def test_who_ran_out_of_memory_stands_behind_a_wall(opened):
     measured = [with_memory(r) for r in RECORDS]
     with opened(measured) as page:
-        page.locator("#p-cost").select_option(label="peak device memory")
+        page.locator("#p-cost").select_option(label="peak memory, device")
         assert panel(page).get_attribute("aria-label").endswith("Out of memory: bad.")
         assert panel(page).locator("rect.wall").count() == 1
 
@@ -160,3 +160,106 @@ def test_two_picked_strategies_show_only_what_differs_between_them(opened):
         page.locator("[data-side='1']").select_option("lora")
         shown = page.locator("details.settings tr:visible")
         assert [row.split() for row in shown.all_inner_texts()] == [["setting", "full", "lora"], ["strategy.use", '"full"', '"lora"']]
+
+
+def test_everything_can_be_done_by_keys_alone(opened):
+    measured = [with_memory(r) for r in SEVERAL]
+    with opened(measured) as page:
+        page.locator("#f-text").focus()
+        page.keyboard.type("lora")
+        assert names(page) == names(page, 1) == ["lora"]
+        page.keyboard.press("Control+A")
+        page.keyboard.press("Delete")
+        page.locator("#f-pin").focus()
+        page.keyboard.press("ArrowDown")
+        pinned = page.locator("#f-pin").input_value()
+        assert pinned
+        assert page.locator("#said").inner_text() == f"Differences to {pinned}"
+        page.locator("#p-cost").focus()
+        before = panel(page).get_attribute("aria-label")
+        page.keyboard.press("ArrowDown")
+        assert panel(page).get_attribute("aria-label") != before
+        page.locator("#p-log").focus()
+        ticked = page.locator("#p-log").is_checked()
+        page.keyboard.press("Space")
+        assert page.locator("#p-log").is_checked() != ticked
+        page.locator("details.menu summary").focus()
+        page.keyboard.press("Enter")
+        column = page.locator("#columns input").nth(1)
+        column.focus()
+        page.keyboard.press("Space")
+        assert not page.locator("#board thead th").nth(2).is_visible()
+
+
+def test_every_control_has_a_visible_focus(opened):
+    with opened(SEVERAL) as page:
+        page.keyboard.press("Tab")
+        for _ in range(30):
+            outline = page.evaluate(
+                "(() => { const s = getComputedStyle(document.activeElement); return [s.outlineStyle, s.outlineWidth]; })()"
+            )
+            assert outline[0] != "none"
+            assert outline[1] != "0px"
+            page.keyboard.press("Tab")
+
+
+def test_names_of_points_in_the_panel_stand_on_nothing_else(opened):
+    close = [record(f"strategy-{k}", seed, 0.8 + seed / 1000, params=1000.0 * 1.5**k) for k in range(12) for seed in range(3)]
+    with opened(close) as page:
+        boxes = panel(page).locator("text.label.halo").evaluate_all("all => all.map((one) => one.getBoundingClientRect().toJSON())")
+        assert boxes
+        for place, one in enumerate(boxes):
+            for other in boxes[:place]:
+                assert (
+                    one["right"] < other["left"]
+                    or one["left"] > other["right"]
+                    or one["bottom"] - 3 < other["top"]
+                    or one["top"] > other["bottom"] - 3
+                )
+
+
+def test_curves_are_drawn_against_steps_or_seconds(opened):
+    timed = [
+        type(r).from_json(
+            r.to_json().replace('"step": 1.0,', '"step": 1.0, "seconds": 0.5,').replace('"step": 2.0,', '"step": 2.0, "seconds": 1.0,')
+        )
+        for r in RECORDS
+    ]
+    with opened(timed) as page:
+        drawn = page.locator("#curves .charts svg:visible")
+        assert [one.split(". By ")[-1] for one in drawn.evaluate_all("all => all.map((one) => one.ariaLabel)")] == ["optimizer steps."]
+        page.locator("#c-axis").select_option("by seconds")
+        assert [one.split(". By ")[-1] for one in drawn.evaluate_all("all => all.map((one) => one.ariaLabel)")] == ["seconds of training."]
+
+
+HOSTILE = [
+    "</script><script>alert(1)</script>", "\u202e\u2028'\"`${1}", "🦆" * 20, "x" * 10_000, "NaN", "__proto__",
+    '"><img src=x onerror=alert(1)>', "{{ 7*7 }}", "a\u0000b\tc\nd",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_a_text_that_is_hostile_everywhere_runs_nothing_and_breaks_nothing(shown, text):
+    """Suite, task, strategy, class, message, log, licence and answers at once."""
+    inside = json.dumps(text)[1:-1]
+    records = []
+    for r in SEVERAL:
+        written = r.to_json()
+        for word in ("page", "digits", "lora", "why", "MIT", "Traceback <b>", "vision"):
+            written = written.replace(f'"{word}"', f'"{inside}{word}"')
+        records.append(type(r).from_json(written.replace('"a",\n', f'"{inside}",\n')))
+    summary = summarise(records, log=lambda _: f"{text} log")
+    with shown(render(summary), viewport={"width": 390, "height": 900}) as page:
+        dialogs = []
+        page.on("dialog", lambda one: dialogs.append(one.message))
+        page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+        page.locator("#f-pin").select_option(index=1)
+        page.locator("#board thead button").first.dispatch_event("click")
+        page.wait_for_timeout(50)
+        assert dialogs == []
+        assert (
+            page.locator("script, style, iframe, object, embed, img, link").count()
+            == page.locator("head style, head link, body > script").count()
+        )
+        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+        assert page.evaluate("({}).polluted === undefined && Object.prototype.constructor === Object")

@@ -37,5 +37,5 @@ def test_a_setting_that_one_does_not_have_is_empty():
 
 def test_a_phase_has_one_colour_on_every_task():
     first = phases(TARGET, ["load", "train"]).drawings[0][1]
-    assert first.count('class="a1 bar"') == 3
-    assert phases(TARGET, [f"p{n}" for n in range(8)] + ["train"]).drawings[0][1].count('class="a0 bar pale"') == 3
+    assert first.count('class="l1 bar"') == 3
+    assert phases(TARGET, [f"p{n}" for n in range(8)] + ["train"]).drawings[0][1].count('class="l0 bar pale"') == 3

@@ -187,6 +187,37 @@
     [one, other].forEach((side) => side.addEventListener("input", pick));
   });
 
+  // Learning curves: one of the two drawings of each; both are printed.
+  const axis = $("#c-axis");
+  const turn = () => $$("#curves .charts > div").forEach((drawn) => { drawn.hidden = $(".caption", drawn).textContent !== axis.value; });
+  if (axis) {
+    axis.addEventListener("input", turn);
+    addEventListener("beforeprint", () => $$("#curves .charts > div").forEach((drawn) => { drawn.hidden = false; }));
+    addEventListener("afterprint", turn);
+    turn();
+  }
+
+  // A run that goes on: what was filtered, sorted and opened stays when the page reads itself again.
+  if ($("meta[http-equiv=refresh]")) {
+    const key = `ftbench ${location.pathname}`;
+    const fields = $$(".tools input, .tools select"), folds = $$("details");
+    try {
+      const kept = JSON.parse(sessionStorage.getItem(key) || "null");
+      if (kept) {
+        fields.forEach((field, place) => { if (kept.fields[place] !== undefined) field.value = kept.fields[place]; });
+        folds.forEach((fold, place) => { fold.open = Boolean(kept.folds[place]); });
+        if (kept.sorted) sort(...kept.sorted);
+        $("#f-pin").dispatchEvent(new Event("input"));
+        filter();
+      }
+    } catch { /* storage may be shut off; then the page just begins anew */ }
+    addEventListener("pagehide", () => {
+      const column = heads.findIndex((head) => head.hasAttribute("aria-sort"));
+      const sorted = column < 0 ? null : [column, heads[column].getAttribute("aria-sort") === "ascending"];
+      try { sessionStorage.setItem(key, JSON.stringify({ fields: fields.map((field) => field.value), folds: folds.map((fold) => fold.open), sorted })); } catch { /* as above */ }
+    });
+  }
+
   // The Pareto panel: any cost, linear or logarithmic, the front of who is shown.
   const panel = $("#panel");
   if (!panel) return;
@@ -212,6 +243,8 @@
     if (unit === "1") return `${Number((100 * value).toPrecision(3))} %`;
     return `${Number(value.toPrecision(3)).toLocaleString("en")} ${unit}`;
   };
+  const short = new Set(["1", "B", "s", "FLOP", "J", "W", "parameters"]);
+  const ticked = (value, unit) => short.has(unit) ? written(value, unit) : Number(value.toPrecision(4)).toLocaleString("en");
   const scaleOf = (values, start, end, log, whole = 1, apart = 0) => {
     const turn = log ? Math.log10 : (value) => value;
     let low = Math.min(...values.map(turn)), high = Math.max(...values.map(turn));
@@ -243,7 +276,7 @@
     if (!points.length) { frame.replaceChildren(make("p", { className: "soft" }, "Nobody who is shown has both.")); return; }
     const wall = lost.length ? 34 : 0;
     const unit = target.units[column];
-    const across = scaleOf(points.flatMap(([, , costs]) => costs[column]), L, W - R - wall, log, unit === "B" ? 2 ** 20 : 1, 22 + 6 * unit.length);
+    const across = scaleOf(points.flatMap(([, , costs]) => costs[column]), L, W - R - wall, log, unit === "B" ? 2 ** 20 : 1, 64);
     const up = scaleOf(points.flatMap(([, score]) => score), H - B, T, false);
     const chart = svg("svg", { class: "full", viewBox: `0 0 ${W} ${H}`, role: "img" });
     const text = (x, y, content, kind) => chart.append(svg("text", { x, y, class: kind }, content));
@@ -255,10 +288,10 @@
     across.ticks.forEach((tick) => {
       const x = across.place(tick);
       chart.append(svg("path", { d: `M${x} ${T}V${H - B}`, class: "grid" }));
-      text(x, H - B + 16, written(tick, unit), x > W - R - 24 ? "e" : "m");
+      text(x, H - B + 16, ticked(tick, unit), x > W - R - 24 ? "e" : "m");
     });
     text(L, T - 9, `${target.score}, ${target.share ? "%" : target.unit}`, "label");
-    text((L + W - R - wall) / 2, H - 8, `${cost.name} (${cost.more ? "more" : "less"} is better)`, "label m");
+    text((L + W - R - wall) / 2, H - 8, `${cost.name}${short.has(unit) ? "" : `, ${unit}`} (${cost.more ? "more" : "less"} is better)`, "label m");
     const better = (a, b) => target.lower ? a < b : a > b;
     const sorted = [...points].sort((a, b) => (cost.more ? -1 : 1) * (a[2][column][0] - b[2][column][0]) || (target.lower ? 1 : -1) * (a[1][0] - b[1][0]));
     const front = sorted.filter((point, rank) => sorted.slice(0, rank).every((other) => better(point[1][0], other[1][0])));
@@ -273,7 +306,21 @@
         svg("path", { d: `M${a} ${y}H${b}M${x} ${c}V${d}`, class: `whisker l${colour}` }),
         svg("use", { href: `#m${mark}`, x, y, class: `k${colour}` }),
         svg("title", {}, `${label}: ${target.share ? `${(100 * score[0]).toFixed(1)} %` : `${score[0]} ${target.unit}`}, ${written(costs[column][0], unit)}`)));
-      if (front.some(([name]) => name === label)) text(x + 8, y - 7, label.length > 24 ? `${label.slice(0, 23)}…` : label, `halo label${x > W - R - wall - 70 ? " e" : ""}`);
+    }
+    // Names: of all where few are shown, else of those on the front; beside the marker, where nothing stands yet.
+    const taken = points.map(([, score, costs]) => [across.place(costs[column][0]), up.place(score[0])]).map(([x, y]) => [x - 6, y - 6, x + 6, y + 6]);
+    const named = points.length <= (W < 500 ? 8 : 16) ? points : front;
+    for (const [label, score, costs] of [...named].sort((one, other) => front.includes(other) - front.includes(one))) {
+      const x = across.place(costs[column][0]), y = up.place(score[0]);
+      const short = label.length > 24 ? `${label.slice(0, 23)}…` : label;
+      const wide = 6.4 * short.length;
+      const spots = [[x + 9, y + 4, ""], [x - 9, y + 4, "e"], [x + 4, y - 10, ""], [x - 4, y - 10, "e"], [x + 4, y + 19, ""], [x - 4, y + 19, "e"], [x + 4, y - 24, ""], [x + 4, y + 33, ""]];
+      const box = ([a, b, side]) => side ? [a - wide, b - 10, a, b + 3] : [a, b - 10, a + wide, b + 3];
+      const free = ([a, b, c, d]) => a > L && c < W - R - wall && b > 4 && d < H - B && taken.every(([e, f, g, h]) => c < e || a > g || d < f || b > h);
+      const spot = spots.find((one) => free(box(one)));
+      if (!spot) continue;
+      taken.push(box(spot));
+      text(spot[0], spot[1], short, `halo label ${spot[2]}`);
     }
     if (lost.length) {
       chart.append(svg("rect", { x: W - R - 28, y: T, width: 28, height: H - T - B, class: "wall" }));

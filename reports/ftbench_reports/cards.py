@@ -1,0 +1,71 @@
+"""What stands under a verdict: what the leader costs, who among its equals costs less, and what left no score."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from ftbench import quantity
+
+from .charts import mean
+from .columns import MEMORY
+
+if TYPE_CHECKING:
+    from ftbench import Contender, Summary, Target
+
+    from .board import Board
+
+_TOLD = (
+    ("trainable_parameters", "{} trained parameters"),
+    ("throughput", "{} in training"),
+    ("train_time", "{} of training"),
+    ("energy", "{} of energy"),
+    ("cost", "{} spent"),
+)
+
+
+def price(target: Target) -> str:
+    """Say what the one with the best mean costs; empty where nothing was measured."""
+    leader = _leader(target)
+    if leader is None:
+        return ""
+    memory = _memory(target)
+    told = [f"{_written(leader, memory)} of memory ({MEMORY[memory]})"] if memory and mean(leader, memory) is not None else []
+    told += [text.format(_written(leader, name)) for name, text in _TOLD if mean(leader, name) is not None]
+    return f"{leader.label}: {', '.join(told)}." if told else ""
+
+
+def cheapest(target: Target) -> str:
+    """Name who takes the least memory of those that are not told apart from the leader; empty where it is the leader itself."""
+    leader, memory = _leader(target), _memory(target)
+    if leader is None or memory is None:
+        return ""
+    tied = {label for group in target.ties if leader.label in group for label in group}
+    taken = [c for c in target.contenders if c.label in tied and mean(c, memory) is not None]
+    least = min(taken, key=lambda c: mean(c, memory) or 0.0, default=leader)
+    if least is leader or mean(leader, memory) is None:
+        return ""
+    return f"Of those not told apart from it {least.label} takes the least memory: {_written(least, memory)}."
+
+
+def unscored(summary: Summary, board: Board) -> list[tuple[str, str, str, str]]:
+    """List what left no score: how it ended, of whom, which seeds, and why; what ended alike on a task together."""
+    found: dict[tuple[str, str, str, str], list[str]] = defaultdict(list)
+    for target in summary.targets:
+        for lost in board.lost(target):
+            found[target.label, lost.status, lost.told, lost.message].append(lost.label)
+    return [(status, f"{', '.join(labels)} on {target}", told, message) for (target, status, told, message), labels in found.items()]
+
+
+def _leader(target: Target) -> Contender | None:
+    return next((c for c in target.contenders if mean(c, target.primary) is not None), None)
+
+
+def _memory(target: Target) -> str | None:
+    return next((name for name in MEMORY if any(mean(c, name) is not None for c in target.contenders)), None)
+
+
+def _written(contender: Contender, name: str) -> str:
+    found = contender.quantities[name]
+    assert found.estimate is not None
+    return quantity(found.estimate.mean, found.unit)

@@ -1,0 +1,82 @@
+"""How the numbers of a page came about, in sentences that are true of its records."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ftbench import Contender, Summary
+
+
+def protocol(summary: Summary) -> list[str]:
+    """Say what was the same for everyone, and which weights were scored."""
+    everyone = [c for target in summary.targets for c in target.contenders]
+    said = ["Every strategy saw the same training examples in the same batches, and for a seed in the same order."]
+    said += filter(None, (_items(everyone), _weights(everyone), _rates(everyone)))
+    return said
+
+
+def statistics(summary: Summary) -> list[str]:
+    """Say how differences were judged."""
+    margin = f"± {100 * summary.statistics.margin:g} points" + (" where the suite says nothing else" if summary.statistics.margins else "")
+    said = [
+        "A difference is the mean over shared seeds of the paired differences, with its Student t interval: on this test set.",
+        "“On new items” is the same over seeds and test items together, items of one speaker or document counted as one.",
+        (
+            "In the verdicts all pairs of a task are compared, in the leaderboard everyone with the baseline, both by paired t-tests with "
+            "Holm’s correction; “cannot be told apart” and “undecided” mean no difference was shown, not that there is none."
+        ),
+        f"“Equivalent” means the 90 % interval lies within the margin, {margin} of a share; other scores have one where the suite gives it.",
+        "Under three seeds nothing is claimed.",
+    ]
+    return said + [f"{remark[0].upper()}{remark[1:]}." for remark in summary.remarks if remark]
+
+
+def left_out(summary: Summary) -> list[str]:
+    """Say what is in no mean, and what was tried again."""
+    total, done = sum(summary.statuses.values()), summary.statuses.get("ok", 0)
+    again = sum(trial.attempts > 1 for trial in summary.trials)
+    said = ["All trials left a score; none was left out."]
+    if done < total:
+        said = [f"{total - done} of {total} trials left no score: they are in no mean, and each is a row of the leaderboard."]
+    said.append(f"{again} trials took more than one attempt." if again else "No trial was tried more than once.")
+    return said
+
+
+def _items(everyone: Iterable[Contender]) -> str:
+    keys = [{found.key for found in c.items.values()} for c in everyone if len(c.items) > 1]
+    if not keys:
+        return ""
+    if all(len(found) == 1 for found in keys):
+        return "Test items are the same for all seeds."
+    return "Each seed was tested on items of its own, where the suite divides a task into folds."
+
+
+def _weights(everyone: Iterable[Contender]) -> str:
+    kept = _values(everyone, "keep")
+    if kept == {"last"}:
+        return "The weights scored are the last ones."
+    if kept == {"best"}:
+        return f"The weights scored are those that were best on the validation split, by {_listed(_values(everyone, 'watch')) or 'loss'}."
+    return "The weights scored are the last ones, or those that were best on the validation split: see “What differs”." if kept else ""
+
+
+def _rates(everyone: Iterable[Contender]) -> str:
+    rates = sorted(float(rate) for rate in _values(everyone, "lr"))
+    if not rates:
+        return ""
+    if len(rates) == 1:
+        return f"Everyone’s learning rate is {rates[0]:g}."
+    return f"Learning rates are each strategy’s own, from {rates[0]:g} to {rates[-1]:g}: a column of the leaderboard has them."
+
+
+def _values(everyone: Iterable[Contender], name: str) -> set[str]:
+    """Give the values of a field of the training protocol among contenders that have scores."""
+    return {str(json.loads(c.settings[f"training.{name}"])) for c in everyone if c.statuses.get("ok") and f"training.{name}" in c.settings}
+
+
+def _listed(values: Iterable[str]) -> str:
+    return " or ".join(sorted(values)).replace("_", " ")
