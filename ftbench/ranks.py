@@ -58,7 +58,9 @@ def resampled(scores: NDArray[np.float64], draws: int, rng: np.random.Generator)
     if seeds == 1:
         return np.repeat(scores, draws, axis=0)
     times = rng.multinomial(seeds, np.full(seeds, 1 / seeds), size=draws)
-    found: NDArray[np.float64] = mean + math.sqrt(seeds / (seeds - 1)) * (times @ scores / seeds - mean)
+    stretch = math.sqrt(seeds / (seeds - 1))
+    found: NDArray[np.float64] = times @ ((scores - mean) * (stretch / seeds))
+    found += mean
     return found
 
 

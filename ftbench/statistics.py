@@ -177,7 +177,7 @@ def _differences(first: Sequence[float], second: Sequence[float]) -> list[float]
         message = f"paired scores need the same seeds: {len(first)} and {len(second)}"
         raise ValueError(message)
     found = [float(other) - float(one) for one, other in zip(first, second, strict=True)]
-    scale = max((abs(float(value)) for values in (first, second) for value in values), default=0.0)
+    scale = max(max(map(abs, first), default=0.0), max(map(abs, second), default=0.0))
     if found and max(found) - min(found) <= _ROUNDING * scale:
         mean = math.fsum(found) / len(found)
         # 0.9 − 0.8 and 0.7 − 0.6 are the same difference; their last bits are no noise of seeds.
