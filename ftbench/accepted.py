@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Literal
 
+from .documents import check_version, parse_json, read_text
 from .errors import RunError
 from .store import write_whole
 
@@ -53,14 +54,10 @@ def read_steps(folder: Path) -> tuple[Step, ...]:
 
     path = folder / FILE
     try:
-        table = json.loads(path.read_text(encoding="utf-8"))
+        table = parse_json(read_text(path), str(path))
     except FileNotFoundError:
         return ()
-    except (ValueError, RecursionError) as error:
-        raise RunError(f"{path}: not JSON: {error}") from None
-    found = table.get("schema") if isinstance(table, dict) else None
-    if found != SCHEMA:
-        raise RunError(f"{path}: schema {found!r} is not {SCHEMA!r}, which this version of ftbench reads")
+    check_version(table.get("schema") if isinstance(table, dict) else None, SCHEMA, str(path))
     try:
         return tuple(TypeAdapter(list[Step]).validate_python(table.get("steps")))
     except ValidationError as error:

@@ -11,6 +11,7 @@ import numpy as np
 
 from .computing import compute_as
 from .loading import Loader
+from .resumption import Keeper
 from .seeding import seed_all
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from .augmented import Augmented
     from .backbone import Backbone, Learner
     from .catalog import Catalog
+    from .checkpoints import Checkpoints
     from .encoded import Encoded
     from .measurement import Measurement
     from .meter import Trace, Watch
@@ -67,6 +69,7 @@ class Bench:
         seed: int,
         device: torch.device,
         after_step: Callable[[Bench, Learner, Loader, int, Trace], Sequence[Measurement] | None],
+        checkpoints: Checkpoints | None = None,
     ) -> None:
         self.stage = 0
         """Number of the stage at hand, from 0."""
@@ -76,6 +79,8 @@ class Bench:
         """Where learners live."""
         self._grounds, self._backbone, self._catalog = grounds, backbone, catalog
         self._phases, self._watch, self._after_step = phases, watch, after_step
+        self._checkpoints = checkpoints
+        self._keepers: list[Keeper] = []
         self._main: Learner | None = None
         self._encoded: WeakKeyDictionary[Learner, Mapping[str, Encoded]] = WeakKeyDictionary()
 
@@ -179,14 +184,28 @@ class Bench:
                 warm_up.enter_context(self._phases.phase("warm-up"))
 
             def after_step(step: int, trace: Trace) -> Sequence[Measurement] | None:
-                if step == WARM_UP:
+                if step >= WARM_UP:
                     warm_up.close()
                 return self._after_step(self, learner, loader, step, trace)
 
-            trace = fit(learner, loader, strategy, after_step, self._grounds[self.stage].label)
+            keeper = self._keeper(strategy) if main else None
+            trace = fit(learner, loader, strategy, after_step, self._grounds[self.stage].label, keeper=keeper)
         if main:
             self._watch.traces.append(trace)
         return trace
+
+    def _keeper(self, strategy: Strategy) -> Keeper | None:
+        """Give what keeps the next training of the main learner in checkpoints; None where there are none to be."""
+        if self._checkpoints is None:
+            return None
+        if not strategy.resumable():
+            print(f"no checkpoints: {type(strategy).__name__} cannot go on from one, and begins anew where it is killed")  # noqa: T201 - the log
+            return None
+        # On a card the same steps may come to other bits: what was reached after a training that is made again is then not believed.
+        believe = self.device.type == "cpu" or all(keeper.whole for keeper in self._keepers)
+        keeper = Keeper(self._checkpoints, len(self._keepers), lambda: self._phases.phase("checkpoint"), believe=believe)
+        self._keepers.append(keeper)
+        return keeper
 
     def predict(self, learner: Learner, split: OpenSplit = "train") -> NDArray[np.float32]:
         """Give a learner's logits on a split of the stage at hand in evaluation mode, shape [examples, outputs].

@@ -15,6 +15,8 @@ import zipfile
 import zlib
 from typing import TYPE_CHECKING, Any
 
+from .documents import LARGEST as DOCUMENT
+from .documents import MIB, check_version, parse_json
 from .errors import RunError
 from .fingerprint import read_sha256
 from .predictions import PREDICTIONS
@@ -28,13 +30,14 @@ SCHEMA = "ftbench.bundle/1"
 MANIFEST = "manifest.json"
 BESIDE = ("suite.lock.toml", "plan.json", "accepted.json", "calibration.json")
 """Files of a run directory that travel with its records."""
-MIB = 2**20
-LARGEST: Mapping[str, int] = {"record.json": 16 * MIB, PREDICTIONS: 256 * MIB, MANIFEST: 64 * MIB}
-"""Bytes a file may have, by its name; others 16 MiB."""
+LARGEST: Mapping[str, int] = {PREDICTIONS: 256 * MIB, MANIFEST: 64 * MIB}
+"""Bytes a file may have, by its name; others what they may have in a run directory."""
 TOTAL = 2048 * MIB
 """Bytes all files may have."""
-MEMBERS = 100_000
-"""How many files there may be."""
+MEMBERS = 60_000
+"""How many files there may be: 30,000 trials."""
+RATIO = 200
+"""How many times its packed size a file of a MiB or more may have; records pack to a tenth."""
 _CHUNK = MIB
 _NAME = re.compile(
     r"(?:suite\.lock\.toml|(?:plan|accepted|calibration)\.json|trials/[\w-]{1,64}/[\w-]{1,64}/(?:record\.json|predictions\.jsonl\.gz))",
@@ -54,6 +57,8 @@ def pack(run: Path, output: Path) -> list[str]:
         raise RunError(f"{run}: no trial has finished yet")
     beside = [path.with_name(PREDICTIONS) for path in records]
     files = [run / name for name in BESIDE] + records + beside
+    if len(files) >= MEMBERS:
+        raise RunError(f"{run}: has more than {MEMBERS // 2:,} records, which is more than a bundle holds")
     named = {path.relative_to(run).as_posix(): path for path in files if path.is_file()}
     unknown = sorted(name for name in named if not _NAME.fullmatch(name))
     if unknown:
@@ -87,6 +92,7 @@ def unpack(bundle: Path, folder: Path) -> None:
         RunError: it is no bundle, or one whose names, kinds, sizes or hashes are not those of a run.
     """
     try:
+        _refuse_long_directory(bundle)
         with zipfile.ZipFile(bundle) as archive:
             entries = _entries(archive, bundle)
             listed = _manifest(archive, entries, bundle)
@@ -119,6 +125,8 @@ def _entries(archive: zipfile.ZipFile, bundle: Path) -> dict[str, zipfile.ZipInf
             raise RunError(f"{bundle}: {name} is encrypted")
         if entry.file_size > _limit(name):
             raise RunError(f"{bundle}: {name} is larger than {_limit(name) // MIB} MiB")
+        if entry.file_size > max(MIB, RATIO * entry.compress_size):
+            raise RunError(f"{bundle}: {name} unpacks to more than {RATIO} times its size")
         total += entry.file_size
         found[name] = entry
     if total > TOTAL:
@@ -126,8 +134,26 @@ def _entries(archive: zipfile.ZipFile, bundle: Path) -> dict[str, zipfile.ZipInf
     return found
 
 
+def _refuse_long_directory(bundle: Path) -> None:
+    """Refuse more entries than there may be before the table of them is read: it is held in memory whole.
+
+    The table's size stands at the very end of a bundle, which has no comment and, of so many files, no second end with 64-bit numbers.
+    """
+    if not stat.S_ISREG(bundle.stat().st_mode):
+        raise RunError(f"{bundle}: is no file")
+    with bundle.open("rb") as stream:
+        stream.seek(0, os.SEEK_END)
+        stream.seek(max(0, stream.tell() - 42))
+        tail = stream.read()
+    locator, end = tail[-42:-22], tail[-22:]
+    if not end.startswith(b"PK\x05\x06") or end[20:] != b"\0\0":
+        raise RunError(f"{bundle}: not a bundle: a zip file without a comment is expected")
+    if locator.startswith(b"PK\x06\x07") or int.from_bytes(end[12:16], "little") > 256 * MEMBERS:
+        raise RunError(f"{bundle}: holds more than {MEMBERS:,} files")
+
+
 def _limit(name: str) -> int:
-    return LARGEST.get(name.rpartition("/")[2], 16 * MIB)
+    return LARGEST.get(name.rpartition("/")[2], DOCUMENT)
 
 
 def _manifest(archive: zipfile.ZipFile, entries: Mapping[str, zipfile.ZipInfo], bundle: Path) -> dict[str, str]:
@@ -135,12 +161,11 @@ def _manifest(archive: zipfile.ZipFile, entries: Mapping[str, zipfile.ZipInfo], 
     if MANIFEST not in entries:
         raise RunError(f"{bundle}: not a bundle: it has no {MANIFEST}; `ftbench bundle` writes one")
     try:
-        table: Any = json.loads(archive.read(MANIFEST))
+        table: Any = parse_json(archive.read(MANIFEST), str(bundle))
         schema = table.get("schema")
-    except (ValueError, RecursionError, AttributeError):
+    except (RunError, AttributeError):
         raise RunError(f"{bundle}: {MANIFEST} is no manifest") from None
-    if schema != SCHEMA:
-        raise RunError(f"{bundle}: schema {schema!r} is not {SCHEMA!r}, which this version of ftbench reads")
+    check_version(schema, SCHEMA, str(bundle))
     try:
         listed = {str(name): str(about["sha256"]) for name, about in table["files"].items()}
     except (KeyError, TypeError, AttributeError):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from .errors import RunError
 from .gate import hold
+from .noise import CALIBRATION, SCHEMA
 from .statistics import estimate
 from .store import write_whole
 
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
     from .record_set import RecordSet
     from .suite import Gate
 
-FILE = "calibration.json"
-"""In the run directory: target → metric → `Noise`."""
+FILE = CALIBRATION
+"""In the run directory: under `noise`, target → metric → `Noise`."""
 PAIRING = "re-seeded: seed i with seed i + {n}"
 
 
@@ -92,7 +93,7 @@ def calibrate(run: RecordSet, gate: Gate) -> Calibration:
 def write_calibration(found: Calibration, folder: Path) -> Path:
     """Write `calibration.json` into a run directory."""
     table = {target: {metric: asdict(noise) for metric, noise in metrics.items()} for target, metrics in found.noise.items()}
-    write_whole(folder / FILE, json.dumps(table, indent=1, ensure_ascii=False) + "\n")
+    write_whole(folder / FILE, json.dumps({"schema": SCHEMA, "noise": table}, indent=1, ensure_ascii=False) + "\n")
     return folder / FILE
 
 

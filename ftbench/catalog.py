@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import re
 import sys
 from dataclasses import dataclass, field
 from functools import cache
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
 
 NESTED: Mapping[type, str] = {Strategy: "strategies", Backbone: "backbones", Augmentation: "augmentations"}
 """Contracts an option may ask for. Its value is then a name, or a table with `use` and options; the plugin gets an instance."""
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+"""What is offered, an entry of a suite, and the suite itself are called so: names stand in paths and on pages."""
+NAMES = "1 to 64 letters, digits, '.', '_' or '-', the first a letter or digit"
 
 KINDS = ("backbones", "tasks", "augmentations", "strategies", "meters", "reports")
 

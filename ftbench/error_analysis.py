@@ -142,9 +142,15 @@ def errors_of(
 
 
 def _is_usable(found: Sequence[Mapping[str, Any]]) -> bool:
-    return bool(found) and all(
-        isinstance(line.get("label"), int) and isinstance(line.get("prediction"), int) and line.get("probabilities") for line in found
-    )
+    return bool(found) and all(_has_probabilities(line) for line in found)
+
+
+def _has_probabilities(line: Mapping[str, Any]) -> bool:
+    """Tell whether a line names classes and how likely each is; it may come from anywhere."""
+    shares = line.get("probabilities")
+    if not isinstance(shares, list) or not shares or not all(isinstance(share, int | float) and 0 <= share <= 1 for share in shares):
+        return False
+    return all(isinstance(line.get(name), int) and 0 <= line[name] < len(shares) for name in ("label", "prediction"))
 
 
 def _is_wrong(line: Mapping[str, Any]) -> bool:

@@ -20,6 +20,8 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import ClassVar
 
+from .visible import visible
+
 
 class ExitCode(IntEnum):
     """What the shell sees; where several hold, the first of 2, 5, 1, 3, 4."""
@@ -44,8 +46,9 @@ class UserError(FtbenchError):
     exit_code: ClassVar[ExitCode] = ExitCode.USAGE
 
     def __init__(self, *mistakes: str) -> None:
-        super().__init__("\n".join(mistakes))
-        self.mistakes = mistakes
+        # A name in it may come from anywhere, and a line each is what is promised.
+        self.mistakes = tuple(visible(mistake) for mistake in mistakes)
+        super().__init__("\n".join(self.mistakes))
 
 
 class SuiteError(UserError):

@@ -12,26 +12,24 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from .accounted import account_once
 from .as_planned import verify
 from .augmentable import Augmentable, prepare_augmentations
 from .augmented import Augmented
 from .bench import Bench, Ground
-from .classification import ClassificationTask
+from .checkpoints import Checkpoints
 from .computing import compute_as
 from .curves import curve_of
 from .edges import EdgeTeller
 from .encoding import Prepared, prepare_data
 from .endings import of_exception
-from .errors import NotApplicable
 from .fingerprint import environment
 from .finished import Finished
 from .measurement import Measurement
 from .meter import Trace, Watch
 from .phases import Phases
 from .predictions import PREDICTIONS, write_predictions
+from .protocol import follow
 from .record import Failure, Retention
 from .seeding import seed_all
 from .sequence import sequence_measurements
@@ -85,6 +83,7 @@ def carry_out(
         if status not in ("ok", "not-applicable"):
             found["measurements"] = [asdict(m) for m in execution.last_readings()]
         found = {**execution.partial(), **found}
+        found["disturbances"] = execution.disturbances()
     found["provenance"] = {
         **(execution.provenance() if execution else {}),
         **environment(spec.device),
@@ -115,6 +114,8 @@ class Execution:
         built: list[Meter] = [catalog.build("meters", name, {}) for name in self.trial.meters]
         self.meters = [meter for meter in built if meter.where == "trial"]
         self.phases = Phases(self.watch, [*self.meters, EdgeTeller(emit)], self._synchronise, began)
+        kept = spec.checkpoint is not None and spec.checkpoints
+        self.checkpoints = Checkpoints(Path(spec.checkpoints), spec.checkpoint or 0.0, self.trial.id) if kept else None
         self.split_hashes: dict[str, str] = {}
         self.last_event = 0.0
 
@@ -166,7 +167,7 @@ class Execution:
             data = self._prepare_data(task, backbone, learner.processor)
             self.split_hashes[stage.task.label] = data.split_hash
             encode = partial(self._encode, task)
-            _adapt(task, training, data.encoded)
+            follow(task, training, data.encoded)
             augmented = self._augmented(task, data, learner.processor)
             grounds.append(Ground(stage.task.label, task, training, _visible(data), encode, augmented))
             tests[stage.task.label] = data.encoded["test"]
@@ -180,7 +181,7 @@ class Execution:
         self.grounds = grounds
         bench = Bench(
             grounds, backbone, self.catalog, self.phases, self.watch, seed=self.trial.seed, device=self.device,
-            after_step=self._after_step,
+            after_step=self._after_step, checkpoints=self.checkpoints,
         )  # fmt: skip
         bench.adopt(learner)
         self.stage_steps = [bench.loader(stage=number).steps for number in range(bench.stages)]
@@ -343,6 +344,10 @@ class Execution:
             "classes": {ground.label: ground.task.classes for ground in grounds},
         }
 
+    def disturbances(self) -> list[str]:
+        """Say where a training went on from a checkpoint: what was measured of time, rate and energy is of the last stretch, or a sum."""
+        return [f"resumed after step {trace.resumed[-1]} of {trace.task}" for trace in self.watch.traces if trace.resumed]
+
     def last_readings(self) -> list[Measurement]:
         """Give what the meters of a trial that failed can still tell: such as the peak at which memory ran out."""
         found: list[Measurement] = []
@@ -358,25 +363,12 @@ class Execution:
         card = self.watch.learner.card if self.watch.learner else None
         return {
             "splits": self.split_hashes,
+            "resumed": {trace.task: trace.resumed for trace in self.watch.traces if trace.resumed},
             "orders": {trace.task: trace.order_hash for trace in self.watch.traces},
             "backbone": {"licence": card.licence, "source": card.source, "note": card.note} if card else None,
             "data": {ground.label: asdict(ground.task.provenance()) for ground in grounds},
             "threads": self.trial.threads,
         }
-
-
-def _adapt(task: Task, training: Training, data: Mapping[str, Encoded]) -> None:
-    """Let the task's loss follow the protocol.
-
-    Raises:
-        NotApplicable: the protocol asks for what only a classification has, or for a validation split where there is none.
-    """
-    if goes_by_validation(training) and "validation" not in data:
-        raise NotApplicable("plateau, early stopping and the best weights go by a validation split, and the task has none")
-    if isinstance(task, ClassificationTask):
-        task.train_as(training, np.asarray(data["train"].labels))
-    elif training.label_smoothing or training.class_weights != "none":
-        raise NotApplicable("label smoothing and class weights are for classifications")
 
 
 def _visible(data: Prepared) -> dict[str, Encoded]:

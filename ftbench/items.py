@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import json
 import math
+import zlib
 from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .crossed import Crossed, clustered, crossed
+from .documents import MIB, parse_json
+from .errors import RunError
 from .predictions import PREDICTIONS
 from .statistics import ALPHA, CLAIM, Interval, NewItems, half_width, judged
 
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from .record import Record
     from .statistics import Difference, Estimate
 
+LONGEST, LARGEST = 4 * MIB, 512 * MIB
+"""Bytes of a line of predictions, and of all of them, unpacked."""
 COUNTED = ("accuracy", "exact_match")
 """Scores that are the share of examples whose prediction is their label, where an example says nothing else of them."""
 
@@ -55,13 +59,20 @@ def items_of(run: Path) -> Callable[[Record], Items | str]:
 
 def read_predictions(path: Path) -> list[dict[str, Any]] | str:
     """Read a trial's predictions, a mapping an item; a sentence where they cannot be."""
+    found, left = [], LARGEST
     try:
+        if not path.is_file():
+            return "the predictions are not kept"
         with gzip.open(path, "rb") as stream:
-            return [json.loads(line) for line in stream]
-    except FileNotFoundError:
-        return "the predictions are not kept"
-    except (OSError, EOFError, ValueError):
+            # No line is held whole before it is known to be short: a small file may unpack to any size.
+            while line := stream.readline(min(LONGEST, left) + 1):
+                left -= len(line)
+                if len(line) > LONGEST or left < 0:
+                    return "the predictions are larger than any test split's"
+                found.append(parse_json(line, str(path)))
+    except (OSError, EOFError, zlib.error, RunError):
         return "the predictions cannot be read"
+    return found if all(isinstance(one, dict) and isinstance(one.get("id"), str) for one in found) else "the predictions cannot be read"
 
 
 def read_items(path: Path, record: Record) -> Items | str:

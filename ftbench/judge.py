@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .errors import UserError
 from .suite import goes_by_validation
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from .measurement import Measurement
     from .suite import Training
@@ -36,6 +36,14 @@ class Patience:
             return False
         self.waited = 0
         return True
+
+    def state(self) -> tuple[float, int]:
+        """Give what it has counted."""
+        return self.best, self.waited
+
+    def load_state(self, state: tuple[float, int]) -> None:
+        """Go on from what `state` gave."""
+        self.best, self.waited = state
 
 
 class Judge:
@@ -68,6 +76,17 @@ class Judge:
         best = value > self._best
         self._best = value if best else self._best
         return best and self.training.keep == "best"
+
+    def state(self) -> dict[str, Any]:
+        """Give what all validations so far have come to."""
+        counts = (self._plateau.state(), self._stopping.state())
+        return {"factor": self.factor, "stops": self.stops, "best": self._best, "counts": counts}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state` gave."""
+        self.factor, self.stops, self._best = state["factor"], state["stops"], state["best"]
+        for patience, counted in zip((self._plateau, self._stopping), state["counts"], strict=True):
+            patience.load_state(counted)
 
 
 def watched(scores: Sequence[Measurement], name: str) -> float:

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .store import ENDED, RECORD, leftovers, planned_trials
+from .store import CHECKPOINTS, ENDED, RECORD, leftovers, planned_trials
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,7 +32,8 @@ def find_leftovers(run: Path, *, attempts: bool = False, unplanned: bool = False
 
     Args:
         run: the run directory.
-        attempts: whether the earlier attempts of trials that have a record may go too: how they ended stays in the record.
+        attempts: whether the earlier attempts of trials that have a record may go too, and what they could go on from were they tried
+            again: how they ended stays in the record.
         unplanned: whether trials that the suite no longer plans may go too, records and all.
 
     Raises:
@@ -60,6 +61,8 @@ def remove(found: Leftover) -> None:
 def _of_trial(folder: Path, *, attempts: bool) -> Iterator[Leftover]:
     yield from (Leftover(path, "half-written", _size(path)) for path in leftovers(folder))
     last = _last_attempt(folder / RECORD)
+    if attempts and last is not None and (folder / CHECKPOINTS).is_dir():
+        yield Leftover(folder / CHECKPOINTS, "checkpoints of a trial that has a record", _size(folder / CHECKPOINTS))
     for attempt in sorted((folder / "attempts").glob("*")):
         if last is not None and attempt.name.isdecimal() and int(attempt.name) < last:
             noted = any((attempt / name).exists() for name in (ENDED, RECORD))

@@ -58,8 +58,12 @@ class Loader:
         return self.steps
 
     def __iter__(self) -> Iterator[list[Portion]]:
-        order = self.order(0)
-        for step in range(self.steps):
+        return self.after(0)
+
+    def after(self, made: int) -> Iterator[list[Portion]]:
+        """Go through the steps after so many that are made."""
+        order = self.order(made // self.per_epoch)
+        for step in range(made, self.steps):
             epoch, place = divmod(step, self.per_epoch)
             if place == 0 and epoch:
                 order = self.order(epoch)

@@ -42,6 +42,8 @@ class Trace:
     """The step whose weights were put back at the end; None where the last are kept."""
     skipped: int = 0
     """Steps left out because a gradient overflowed fp16."""
+    resumed: list[int] = field(default_factory=list)
+    """Numbers of the steps after which it went on from a checkpoint, in another process; the values of those before come from there."""
     order_hash: str = ""
     """Hash of the order in which examples were seen."""
     trained: dict[str, int] = field(default_factory=dict)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING
 
+from .documents import check_version, parse_json, read_text
 from .errors import RunError
 from .power import detectable
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from .statistics import Difference
 
 CALIBRATION = "calibration.json"
+SCHEMA = "ftbench.calibration/1"
+"""Files without it were written before there was one: they are what `noise` holds now."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ def typical(differences: Iterable[Difference]) -> Noise | None:
 
 
 def read_calibration(run: Path) -> dict[tuple[str, str], Noise]:
-    """Read what a calibration of the run has found: `{"target": {"metric": {"s_d": 0.008, "n": 10}}}`; nothing where there is none.
+    """Read what a calibration of the run has found: target → metric → `s_d` and `n`; nothing where there is none.
 
     Its pairs are of different seeds, so that they scatter at least as far as strategies on the same seeds. What did not scatter at
     all is left out.
@@ -67,17 +69,21 @@ def read_calibration(run: Path) -> dict[tuple[str, str], Noise]:
     """
     path = run / CALIBRATION
     try:
-        table = json.loads(path.read_text(encoding="utf-8"))
+        table = parse_json(read_text(path), str(path))
+    except FileNotFoundError:
+        return {}
+    if isinstance(table, dict) and isinstance(table.get("schema"), str):
+        check_version(table["schema"], SCHEMA, str(path))
+        table = table.get("noise")
+    try:
         return {
             (target, metric): Noise(_positive(found["s_d"]), int(found["n"]), f"calibration over {found['n']} re-seeded pairs")
             for target, metrics in table.items()
             for metric, found in metrics.items()
             if found["s_d"] != 0
         }
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        shape = '{"target": {"metric": {"s_d": 0.008, "n": 10}}}'
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        shape = '{"schema": "ftbench.calibration/1", "noise": {"target": {"metric": {"s_d": 0.008, "n": 10}}}}'
         raise RunError(f"{path}: not a calibration, {shape}: {type(error).__name__} {error}; take it away to do without") from None
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 
 from . import hookspecs
-from .catalog import KINDS, Catalog
+from .catalog import KINDS, NAME, NAMES, Catalog
 from .errors import PluginError, UserError
 from .fingerprint import forget_modules
 
@@ -119,7 +119,10 @@ class Plugins:
                 continue
             if not isinstance(offered, Mapping) or not all(isinstance(cls, type) for cls in offered.values()):
                 raise PluginError(f"plugin {plugin!r}: ftbench_{kind} must return a mapping from names to classes")
-            yield from ((name, cls, plugin) for name, cls in offered.items())
+            for name, cls in offered.items():
+                if not isinstance(name, str) or not NAME.fullmatch(name):
+                    raise PluginError(f"plugin {plugin!r}: ftbench_{kind} offers {name!r:.80}, which is no name: {NAMES}")
+                yield name, cls, plugin
 
     # -- shaping ---------------------------------------------------------------------------------------------------------
 

@@ -7,8 +7,10 @@ from dataclasses import asdict, dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
+from .documents import check_version, parse_json
 from .errors import RunError
 from .measurement import Measurement, Phase  # noqa: TC001 - pydantic resolves the field types at run time
+from .record_shape import shape_adapter
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -128,14 +130,10 @@ class Record:
         """
         from pydantic import ValidationError
 
+        table = parse_json(text, source)
+        check_version(table.get("schema") if isinstance(table, dict) else None, SCHEMA, source)
         try:
-            table = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise RunError(f"{source}: not JSON: {error}") from None
-        found = table.get("schema") if isinstance(table, dict) else None
-        if found != SCHEMA:
-            raise RunError(f"{source}: schema {found!r} is not {SCHEMA!r}, which this version of ftbench reads")
-        try:
+            shape_adapter().validate_python(table)
             return record_adapter().validate_python(table)
         except ValidationError as error:
             first = error.errors(include_url=False)[0]

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import math
-import tomllib
 from collections import defaultdict
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .accepted import Step, read_steps
 from .bundle import unpack
 from .errors import NotComparable, RunError
+from .run_notes import PLAN, read_lock, read_plan
 from .store import read_record, record_files
 from .suite import Gate
 
@@ -109,10 +108,10 @@ def collect(found: Sequence[Record], source: str, folder: Path) -> RecordSet:
             raise RunError(f"{source}: {place}, seed {seed}: {odd[0]} is no finite number")
         records[place][seed] = record
     unfinished = tuple(_unfinished(folder, {record.id for record in found}))
-    lock = _lock(folder)
-    order = {seed: number for number, seed in enumerate(lock.get("seeds", ()))}
+    lock = read_lock(folder)
+    order = {seed: number for number, seed in enumerate(lock.seeds)}
     seeds = tuple(sorted({record.trial["seed"] for record in found}, key=lambda seed: (order.get(seed, len(order)), seed)))
-    return RecordSet(source, suites[0], dict(records), unfinished, _gate(lock, folder), seeds, read_steps(folder))
+    return RecordSet(source, suites[0], dict(records), unfinished, lock.gate, seeds, read_steps(folder))
 
 
 def place_of(record: Record) -> Place:
@@ -122,36 +121,11 @@ def place_of(record: Record) -> Place:
 
 
 def _unfinished(folder: Path, done: set[str]) -> Iterator[tuple[Place, int]]:
-    path = folder / "plan.json"
-    try:
-        plan: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        for trial, (target, backbone, strategy, seed) in zip(plan["trials"], plan["places"], strict=True):
-            if trial not in done:
-                yield Place(str(target), str(backbone), str(strategy)), int(seed)
-    except FileNotFoundError:
+    plan = read_plan(folder)
+    if plan is None:
         return
-    except (ValueError, KeyError, TypeError) as error:
-        raise RunError(f"{path}: not a plan: {error!r}; run the suite again, what is done is not done again") from None
-
-
-def _lock(folder: Path) -> dict[str, Any]:
-    """Read a resolved suite; empty where there is none."""
-    path = folder / "suite.lock.toml"
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise RunError(f"{path}: not TOML: {error}") from None
-
-
-def _gate(lock: Mapping[str, Any], folder: Path) -> Gate:
-    """Read the table `[gate]` of a resolved suite; the defaults where there is none."""
-    from pydantic import TypeAdapter, ValidationError
-
-    try:
-        return TypeAdapter(Gate).validate_python(lock.get("gate", {}))
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = ".".join(map(str, ("gate", *first["loc"])))
-        raise RunError(f"{folder / 'suite.lock.toml'}: {place}: {first['msg']}") from None
+    if len(plan.places) != len(plan.trials):
+        raise RunError(f"{folder / PLAN}: not a plan: places of {len(plan.places)} trials for {len(plan.trials)}; run the suite again")
+    for trial, (target, backbone, strategy, seed) in zip(plan.trials, plan.places, strict=True):
+        if trial not in done:
+            yield Place(target, backbone, strategy), seed

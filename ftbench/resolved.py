@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import tomllib
 from typing import TYPE_CHECKING
 
 from .errors import RunError
+from .run_notes import LOCK, read_lock_table
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,17 +23,14 @@ def resolved_suite(run: Path) -> Suite:
 
     from .suite import Suite
 
-    path = run / "suite.lock.toml"
+    path = run / LOCK
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-        suite = TypeAdapter(Suite).validate_python(table)
+        suite = TypeAdapter(Suite).validate_python(read_lock_table(run))
     except FileNotFoundError:
         raise RunError(f"{run}: not a run directory: it has no suite.lock.toml") from None
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         raise RunError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise RunError(f"{path}: cannot be read: {error}") from None
     if suite.name != run.resolve().name:
         raise RunError(f"{run}: holds the suite {suite.name!r}; call the folder so again to go on in it")
     return suite

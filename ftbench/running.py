@@ -27,6 +27,7 @@ from .record import FAILED, Attempt, Failure, Record
 from .slots import open_slots
 from .spec import OUTCOME, Spec
 from .store import Store
+from .suite import checkpoint_seconds
 from .trial import foresee, plan
 from .under_way import UnderWay
 
@@ -275,7 +276,10 @@ class _Run:
 
     def _open_attempt(self, trial: Trial, slot: Slot) -> Path:
         folder = self.store.new_attempt(trial.id, self.fingerprint)
-        spec = Spec(trial, slot.device, str(cache_folder()), self.selection.files, self.selection.without)
+        spec = Spec(
+            trial, slot.device, str(cache_folder()), self.selection.files, self.selection.without,
+            str(self.store.checkpoints(trial.id, self.fingerprint)), checkpoint_seconds(self.suite.machine),
+        )  # fmt: skip
         self.store.write(folder / "spec.json", json.dumps(dataclasses.asdict(spec), indent=1))
         return folder
 
@@ -304,6 +308,7 @@ class _Run:
                 measurements += meter.stop()
                 disturbances += meter.disturbances()
         outcome = self._outcome(one)
+        disturbances += outcome.pop("disturbances", ())
         _complete_phases(outcome, one, now)
         known = [*(Measurement(**m) for m in outcome.get("measurements", ())), *measurements]
         known.append(Measurement("wall_time", seconds_taken, "s", "lower", method=WALL, scope="whole trial"))

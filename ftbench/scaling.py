@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .errors import Diverged
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import torch
     from torch import Tensor
@@ -30,6 +30,15 @@ class Scaling:
         self.skipped = 0
         """Steps left out so far."""
         self._in_a_row = 0
+
+    def state(self) -> dict[str, Any]:
+        """Give the scale and the counts."""
+        return {"scaler": self._scaler.state_dict(), "skipped": self.skipped, "in_a_row": self._in_a_row}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state` gave."""
+        self._scaler.load_state_dict(state["scaler"])
+        self.skipped, self._in_a_row = state["skipped"], state["in_a_row"]
 
     def scaled(self, loss: Tensor) -> Tensor:
         """Give the loss whose gradient is to be taken."""

@@ -28,6 +28,7 @@ def suite_schema(catalog: Catalog) -> dict[str, Any]:
     from .catalog import options_model
     from .descriptions import option_descriptions
     from .suite import Cost, Gate, Limits, Machine, Measure, Statistics, Training
+    from .suite_text import SCHEMA
 
     parts = (Training, Machine, Limits, Measure, Cost, Statistics, Gate)
     tables = {part.__name__.lower(): part for part in parts}
@@ -54,6 +55,7 @@ def suite_schema(catalog: Catalog) -> dict[str, Any]:
         "additionalProperties": False,
         "required": ["name", "backbone", "task", "strategy"],
         "properties": {
+            "schema": {"const": SCHEMA},
             "name": label,
             "seeds": {"type": "array", "items": {"type": "integer", "minimum": 0}, "minItems": 1, "uniqueItems": True},
             "split_seed": {"type": "integer", "minimum": 0},

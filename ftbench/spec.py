@@ -28,6 +28,10 @@ class Spec:
     """Plugins of one file."""
     without: tuple[str, ...] = ()
     """Plugins left out."""
+    checkpoints: str = ""
+    """Folder of the trial's checkpoints."""
+    checkpoint: float | None = None
+    """Seconds between two of them; None for none."""
 
 
 @cache

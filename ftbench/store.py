@@ -7,6 +7,7 @@ runs/<suite>/
                            /predictions.jsonl.gz
                            /attempts/<n>/        spec.json, events.jsonl, output.log; ended.json where it was not the last,
                                                  or the record it had left where it was tried again on demand
+                           /checkpoints/         of a trial that was killed, to go on from
 """
 
 from __future__ import annotations
@@ -17,21 +18,31 @@ import re
 import shutil
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from .claim import Claim
+from .discretion import discreet, without_home
+from .documents import parse_json, read_text
 from .errors import RunError, RunStopped
 from .predictions import PREDICTIONS
-from .record import Attempt, Record
+from .record import Attempt, Record, Status
+from .run_notes import LOCK, LOCK_SCHEMA, PLAN, PLAN_SCHEMA, read_plan
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from .run_notes import RunPlan
 
 RECORD, ENDED = "record.json", "ended.json"
 GONE = ("RunnerGone", "the runner ended before it")
 _HALF_WRITTEN = re.compile(r"\..+\.(\d+)|.+\.tmp")
 """Names of what is renamed when it is whole."""
+
+
+CHECKPOINTS = "checkpoints"
+_OVER = ("ok", "not-applicable", "diverged")
+"""How trials end that have nothing left to go on from."""
 
 
 class Store:
@@ -68,12 +79,15 @@ class Store:
         """Give the status of a finished trial; None where there is no record."""
         path = self.trial_folder(trial, environment) / RECORD
         try:
-            found = json.loads(path.read_bytes())["status"]
+            found = parse_json(read_text(path), str(path))
         except FileNotFoundError:
             return None
-        except (ValueError, KeyError, TypeError):
-            raise RunError(f"{path}: not a record; move it away to run the trial again") from None
-        return str(found)
+        except RunError as error:
+            raise RunError(f"{error}; move it away to run the trial again") from None
+        status = found.get("status") if isinstance(found, dict) else None
+        if status not in get_args(Status):
+            raise RunError(f"{path}: not a record; move it away to run the trial again")
+        return str(status)
 
     def record(self, trial: str, environment: str) -> Record:
         """Read one record."""
@@ -89,6 +103,10 @@ class Store:
         folder = self.trial_folder(trial, environment) / "attempts"
         numbers = range(1, self.attempts(trial, environment))
         return tuple(_attempt(folder / str(number), number) for number in numbers if (folder / str(number)).is_dir())
+
+    def checkpoints(self, trial: str, environment: str) -> Path:
+        """Give the folder of a trial's checkpoints."""
+        return self.trial_folder(trial, environment).absolute() / CHECKPOINTS
 
     # -- writing ---------------------------------------------------------------------------------------------------------
 
@@ -124,7 +142,9 @@ class Store:
                 predictions.replace(folder / PREDICTIONS)
             else:
                 (folder / PREDICTIONS).unlink(missing_ok=True)
-            write_whole(folder / RECORD, record.to_json())
+            write_whole(folder / RECORD, discreet(record).to_json())
+        if record.status in _OVER:
+            shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
 
     def reopen(self, trial: str, environment: str) -> None:
         """Put a record where its attempt is kept, so that the trial is to do again."""
@@ -176,8 +196,8 @@ class Store:
 def _locks(table: dict[str, Any], trials: Mapping[str, Sequence[str | int]], environment: str) -> dict[str, str]:
     import tomli_w
 
-    plan = {"environment": environment, "trials": list(trials), "places": [list(place) for place in trials.values()]}
-    return {"suite.lock.toml": tomli_w.dumps(table), "plan.json": json.dumps(plan, indent=1, ensure_ascii=False)}
+    plan = {"schema": PLAN_SCHEMA, "environment": environment, "trials": list(trials), "places": [list(place) for place in trials.values()]}
+    return {LOCK: tomli_w.dumps({"schema": LOCK_SCHEMA, **without_home(table)}), PLAN: json.dumps(plan, indent=1, ensure_ascii=False)}
 
 
 def _attempt(folder: Path, number: int) -> Attempt:
@@ -247,11 +267,9 @@ def read_record(path: Path) -> Record:
         RunError: it is not there, or is no record.
     """
     try:
-        return Record.from_json(path.read_text(encoding="utf-8"), str(path))
+        return Record.from_json(read_text(path), str(path))
     except FileNotFoundError:
         raise RunError(f"{path}: no such record") from None
-    except UnicodeDecodeError:
-        raise RunError(f"{path}: not a record: not UTF-8") from None
 
 
 def record_files(run: Path) -> list[Path]:
@@ -263,8 +281,7 @@ def record_files(run: Path) -> list[Path]:
     plan = _read_plan(run)
     if plan is None:
         return sorted(run.glob("trials/*/*/record.json"))
-    trials, environment = plan
-    paths = [run / "trials" / trial / environment / RECORD for trial in trials]
+    paths = (run / "trials" / trial / plan.environment / RECORD for trial in plan.trials)
     return [path for path in paths if path.exists()]
 
 
@@ -275,27 +292,13 @@ def planned_trials(run: Path) -> list[str] | None:
         RunError: the folder is no run directory, or its plan is broken.
     """
     plan = _read_plan(run)
-    return None if plan is None else plan[0]
+    return None if plan is None else list(plan.trials)
 
 
-def _read_plan(run: Path) -> tuple[list[str], str] | None:
+def _read_plan(run: Path) -> RunPlan | None:
     if not (run / "trials").is_dir():
         raise RunError(f"{run}: not a run directory: it has no folder `trials`")
-    try:
-        planned = json.loads((run / "plan.json").read_text(encoding="utf-8"))
-        return [_id(trial) for trial in planned["trials"]], _id(planned["environment"])
-    except FileNotFoundError:
-        return None
-    except (ValueError, KeyError, TypeError) as error:
-        raise RunError(f"{run / 'plan.json'}: not a plan: {error}; take it away to read every record") from None
-
-
-def _id(name: Any) -> str:
-    """Let through what is the name of a folder and no way out of one."""
-    if not isinstance(name, str) or Path(name).name != name:
-        message = f"{name!r} is no id"
-        raise ValueError(message)
-    return name
+    return read_plan(run)
 
 
 def find_records(run: Path, trial: str) -> list[Path]:

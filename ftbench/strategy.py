@@ -4,7 +4,7 @@ Options are the dataclass fields of a strategy, each with a docstring; state is 
 instance for each trial and trains every stage of a sequence, for every strategy. The moments, in order:
 
     prepare → for each stage: [param_groups → optimizer → for each step: before_step → loss → after_backward
-            → state (when the weights are the best so far) → load_state (when they are put back)]
+            → state (when the weights are the best so far, and for checkpoints) → load_state (when they are put back)]
             → end_stage (when another stage follows) → finish
 """
 
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
     from .backbone import Card, Learner
     from .bench import Bench
+
+_IN_TRAINING = ("optimizer", "loss", "before_step", "after_backward", "state", "fit")
+"""The moments at which a strategy could keep something of its own."""
 
 
 @dataclass(frozen=True)
@@ -122,6 +125,15 @@ class Strategy(ABC):
 
     def load_state(self, state: Any) -> None:
         """Put back what `state` gave, after the weights of that step."""
+
+    def resumable(self) -> bool:
+        """Tell whether a training that was killed may go on from a checkpoint, in another process, after `prepare` there.
+
+        It may where nothing moves in training but what the optimizer trains, buffers, what `state` gives, and what `before_step` does
+        of the step's number alone: all of it is put back. By default where no moment of the training is the strategy's own; where one
+        is, it is for the strategy to say. A training that may not begins anew.
+        """
+        return all(getattr(type(self), moment) is getattr(Strategy, moment) for moment in _IN_TRAINING)
 
     def end_stage(self, learner: Learner, bench: Bench) -> None:
         """Look back on the stage just learnt; called when another stage follows."""

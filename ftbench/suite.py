@@ -93,6 +93,9 @@ class Machine:
     """`auto` takes a GPU where there is one."""
     threads: Annotated[int, Ge(1)] = 2
     """CPU threads of each trial; part of a trial's identity, because sums differ with it."""
+    checkpoint: str = "10m"
+    """How often a trial under way is written down, so that one that is killed goes on from there: a duration, or `never`. Nothing is
+    written of shorter trials; what is measured of time, rate and energy of a trial that went on so is flagged."""
 
 
 @dataclass(frozen=True)
@@ -252,6 +255,11 @@ class Suite:
     gate: Gate = field(default_factory=Gate)
     source: str = "suite"
     """The file it was read from, for messages."""
+
+
+def checkpoint_seconds(machine: Machine) -> float | None:
+    """Give the seconds between two checkpoints; None for none."""
+    return None if machine.checkpoint == "never" else seconds(machine.checkpoint)
 
 
 def seconds(duration: str) -> float:

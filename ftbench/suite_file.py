@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import math
 import re
-import tomllib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from .catalog import Catalog, option_names, suggestion
+from .catalog import NAME, NAMES, Catalog, option_names, suggestion
 from .errors import PluginError, SuiteError
 from .suite import (
     OF_THE_LEARNER,
@@ -27,14 +27,16 @@ from .suite import (
     seconds,
     task_training,
 )
+from .suite_text import check_suite_version, read_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-LARGEST = 1_000_000
 _METRIC = re.compile(r"[a-z][a-z0-9_]*")
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+MOST_ENTRIES, MOST = 200, 1000
+"""Entries of a kind; seeds, points of a sweep, and strategies with their sweeps a suite may have."""
+_UNNAMED = re.compile(r"[^A-Za-z0-9._-]+")
 
 _ENTRY_KEYS = {
     "backbone": ("use", "label", "options", "strategies"),
@@ -43,7 +45,7 @@ _ENTRY_KEYS = {
     "sequence": ("label", "tasks", "backbone", "strategies"),
 }
 _TABLES = {table.__name__.lower(): table for table in (Training, Machine, Limits, Measure, Cost, Statistics, Gate)}
-_TOP = ("name", "seeds", "split_seed", "online", "profile", *_TABLES, *_ENTRY_KEYS)
+_TOP = ("schema", "name", "seeds", "split_seed", "online", "profile", *_TABLES, *_ENTRY_KEYS)
 
 
 def read_suite(path: Path, catalog: Catalog) -> Suite:
@@ -52,25 +54,12 @@ def read_suite(path: Path, catalog: Catalog) -> Suite:
     Raises:
         SuiteError: with one line for every mistake, each naming the file and the key.
     """
-    try:
-        if path.stat().st_size > LARGEST:
-            raise SuiteError(f"{path}: larger than 1 MB; a suite names data, it does not hold them")
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise SuiteError(f"{path}: no such file; `ftbench new suite quickstart` writes one to start from") from None
-    except OSError as error:
-        raise SuiteError(f"{path}: cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise SuiteError(f"{path}: not UTF-8 at byte {error.start}") from None
-    except tomllib.TOMLDecodeError as error:
-        raise SuiteError(f"{path}: not TOML: {error}") from None
-    except RecursionError:
-        raise SuiteError(f"{path}: nested too deeply to be a suite") from None
-    return parse_suite(table, catalog, str(path))
+    return parse_suite(read_table(path), catalog, str(path))
 
 
 def parse_suite(table: Mapping[str, Any], catalog: Catalog, source: str = "suite") -> Suite:
     """Check a parsed TOML table against the catalog; see `read_suite`."""
+    check_suite_version(table, source)
     reader = _Reader(catalog)
     try:
         suite = reader.suite(dict(table))
@@ -96,13 +85,14 @@ class _Reader:
             if key not in _TOP:
                 self.mistakes.append(f"{_key(key)}: unknown key{suggestion(key, _TOP)}")
         name = table.get("name")
-        if not isinstance(name, str) or not _NAME.fullmatch(name):
-            self.mistakes.append("name: must be 1 to 64 letters, digits, '.', '_' or '-', the first a letter or digit")
+        if not isinstance(name, str) or not NAME.fullmatch(name):
+            self.mistakes.append(f"name: must be {NAMES}")
         parts = {key: self._table(key, cls, table.get(key, {})) for key, cls in _TABLES.items()}
         if parts["training"] is not None:
             self._check_training(parts["training"], "training")
         if parts["limits"] is not None:
             self._check_limits(parts["limits"])
+        self._check_checkpoint(parts["machine"])
         if parts["measure"] is not None:
             self._check_meters(parts["measure"])
         self._check_gate(parts["gate"])
@@ -173,6 +163,10 @@ class _Reader:
             if not seconds(getattr(limits, name)) > 0:
                 self.mistakes.append(f"limits.{name}: must be a duration such as '90s', '30m' or '2h'")
 
+    def _check_checkpoint(self, machine: Machine | None) -> None:
+        if machine is not None and machine.checkpoint != "never" and not seconds(machine.checkpoint) >= 0:
+            self.mistakes.append("machine.checkpoint: must be a duration such as '10m', or 'never'")
+
     def _check_meters(self, measure: Measure) -> None:
         for number, name in enumerate(measure.meters, 1):
             try:
@@ -205,6 +199,9 @@ class _Reader:
         if not whole or not seeds:
             self.mistakes.append("seeds: must be a list of whole numbers from 0, such as [0, 1, 2]")
             return ()
+        if len(seeds) > MOST:
+            self.mistakes.append(f"seeds: {len(seeds):,} are more than {MOST:,}")
+            return ()
         repeated = sorted({seed for seed in seeds if seeds.count(seed) > 1})
         if repeated:
             self.mistakes.append(f"seeds: {repeated[0]} stands twice; a repeated seed is the same trial")
@@ -219,6 +216,9 @@ class _Reader:
         if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
             self.mistakes.append(f"{key}: must be tables, each begun with [[{key}]]")
             return
+        if len(entries) > MOST_ENTRIES:
+            self.mistakes.append(f"{key}: {len(entries):,} entries are more than {MOST_ENTRIES}")
+            return
         if needed and not entries:
             self.mistakes.append(f"{key}: at least one [[{key}]] is needed")
         for number, entry in enumerate(entries, 1):
@@ -231,8 +231,8 @@ class _Reader:
         if not isinstance(use, str):
             self.mistakes.append(f"{place}.use: {'is missing' if use is None else 'must be a name'}")
             return None
-        if not isinstance(label, str) or not _NAME.fullmatch(label):
-            self.mistakes.append(f"{place}.label: must be 1 to 64 letters, digits, '.', '_' or '-'")
+        if not isinstance(label, str) or not NAME.fullmatch(label):
+            self.mistakes.append(f"{place}.label: must be {NAMES}")
             return None
         try:
             cls = self.catalog.find(kind, use)
@@ -310,6 +310,9 @@ class _Reader:
                 self.mistakes.append(f"{place}.lr: must be a number above 0 and below 10, got {lr!r}")
             elif choice:
                 found.extend(self._swept(place, entry, StrategyChoice(**choice, lr=lr)))
+            if len(found) > MOST:
+                self.mistakes.append(f"{place}.sweep: makes more than {MOST:,} strategies of the suite")
+                return ()
         self._unique("strategy", [choice.label for choice in found])
         return tuple(found)
 
@@ -321,6 +324,9 @@ class _Reader:
         if not sweep:
             yield choice
             return
+        if math.prod(len(values) for values in sweep.values()) > MOST:
+            self.mistakes.append(f"{place}.sweep: has more than {MOST:,} points")
+            return
         cls = self.catalog.find("strategies", choice.use)
         for values in itertools.product(*sweep.values()):
             point = dict(zip(sweep, values, strict=True))
@@ -328,7 +334,11 @@ class _Reader:
             swept = [mistake for mistake in self.catalog.mistakes(cls, {**choice.options, **point}) if mistake[0] in point]
             self.mistakes.extend(f"{place}.sweep.{where}: {mistake}" for where, mistake in swept)
             suffix = "".join(f"-{name}{value}" for name, value in point.items())
-            yield replace(choice, label=choice.label + suffix, options={**choice.options, **point})
+            label = choice.label + _UNNAMED.sub("_", suffix)
+            if not NAME.fullmatch(label):
+                self.mistakes.append(f"{place}.sweep: {label[:80]!r} is too long; list the points as entries with labels of their own")
+                return
+            yield replace(choice, label=label, options={**choice.options, **point})
 
     def _sequences(self, table: Mapping[str, Any]) -> tuple[SequenceChoice, ...]:
         found = []
@@ -337,8 +347,8 @@ class _Reader:
                 if key not in _ENTRY_KEYS["sequence"]:
                     self.mistakes.append(f"{place}.{_key(key)}: unknown key{suggestion(key, _ENTRY_KEYS['sequence'])}")
             label = entry.get("label")
-            if not isinstance(label, str) or not _NAME.fullmatch(label):
-                self.mistakes.append(f"{place}.label: must be 1 to 64 letters, digits, '.', '_' or '-'")
+            if not isinstance(label, str) or not NAME.fullmatch(label):
+                self.mistakes.append(f"{place}.label: must be {NAMES}")
                 continue
             tasks = self._names(place, entry, "tasks")
             if tasks is None or len(tasks) < 2:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from .contender import Contender, LossPoint, Quantity
+from .errors import RunError
 from .items import Items, interval_over_items
 from .ranking import Ranking, rank_over_tasks
 from .record import FAILED
@@ -258,6 +259,13 @@ def _known(values: Sequence[float | None]) -> Estimate | None:
 
 
 def _added(one: tuple[tuple[int, ...], ...], other: tuple[tuple[int, ...], ...]) -> tuple[tuple[int, ...], ...]:
+    """Add two matrices.
+
+    Raises:
+        RunError: they are not of the same classes.
+    """
+    if len(one) != len(other):
+        raise RunError(f"records of one strategy on one task are of {len(one)} and of {len(other)} classes")
     return tuple(tuple(a + b for a, b in zip(row, more, strict=True)) for row, more in zip(one, other, strict=True))
 
 

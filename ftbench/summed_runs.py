@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections import defaultdict
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from .comparability import configuration, differences, without
+from .discretion import discreet_text
 from .errors import NotComparable, RunError
 from .inspection import inspected
 from .items import read_items
+from .output import end_of
 from .predictions import PREDICTIONS
 from .record_set import collect, opened
+from .run_notes import read_lock
 from .store import read_record, record_files
-from .suite import Statistics
 from .summary import summarise
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from .comparability import Difference, Part
     from .record import Record
     from .record_set import Place, RecordSet
+    from .run_notes import Lock
     from .summary import Summary
 
 _MACHINES: tuple[Part, ...] = ("software", "hardware")
@@ -40,7 +42,7 @@ class _Run:
     """What tells it from the others."""
     folder: Path
     found: RecordSet
-    lock: Mapping[str, Any]
+    lock: Lock
     """The resolved suite."""
 
 
@@ -68,12 +70,11 @@ def summarise_runs(
         together = _Together(runs)
         records = together.records
         order = list(dict.fromkeys(label for run in runs for label in together.order(run)))
-        statistics = Statistics(**runs[0].lock.get("statistics", {}))
         summary = summarise(
             records,
             order,
             baseline,
-            statistics,
+            runs[0].lock.statistics,
             lambda r: read_items(together.place(r) / PREDICTIONS, r),
             unfinished=together.unfinished,
             log=together.log,
@@ -99,8 +100,7 @@ def _read(path: Path, folder: Path, name: str) -> _Run:
     except RunError as error:
         # A bundle is read from a folder that nobody has heard of.
         raise RunError(*(line.replace(str(folder), str(path)) for line in error.mistakes)) from None
-    lock = folder / "suite.lock.toml"
-    return _Run(name, folder, found, tomllib.loads(lock.read_text(encoding="utf-8")) if lock.exists() else {})
+    return _Run(name, folder, found, read_lock(folder))
 
 
 # ---- held against each other --------------------------------------------------------------------------------------------
@@ -180,14 +180,13 @@ class _Together:
         """Give the end of what a trial's last attempt wrote; nothing where that is not kept, as in a bundle."""
         path = self.place(record) / "attempts" / str(record.attempts) / "output.log"
         try:
-            return path.read_bytes()[-_LOG:].decode("utf-8", "replace")
+            return discreet_text(end_of(path, _LOG)) if path.is_file() else ""
         except OSError:
             return ""
 
     def order(self, run: _Run) -> list[str]:
         """Give labels of targets and strategies in the order of the run's suite."""
-        labels = [entry["label"] for key in ("tasks", "sequences", "strategies") for entry in run.lock.get(key, ())]
-        return [name for label in labels for name in (label, f"{label} ({run.name})")]
+        return [name for label in run.lock.labels for name in (label, f"{label} ({run.name})")]
 
     def _label(self, run: _Run, place: Place) -> str:
         return f"{place.strategy} ({run.name})" if place in self._ambiguous else place.strategy

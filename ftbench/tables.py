@@ -104,8 +104,14 @@ class StoredTable(Table):
         return tuple(getattr(getattr(feature, "feature", feature), "names", None) or ())
 
     def _distinct(self, column: str) -> Iterator[tuple[NDArray[np.int64], Sequence[Any]]]:
+        import pyarrow as pa
+
         for batch in self.data.select_columns([column]).with_format("arrow").iter(batch_size=CHUNK):
-            coded = batch[column].combine_chunks().dictionary_encode()
+            try:
+                coded = batch[column].combine_chunks().dictionary_encode()
+            except pa.ArrowNotImplementedError:  # lists, tables, or both in one column
+                yield from super()._distinct(column)
+                return
             yield coded.indices.fill_null(-1).to_numpy(zero_copy_only=False), coded.dictionary.to_pylist()
 
     def rows(self, numbers: Sequence[int], columns: Sequence[str]) -> list[dict[str, Any]]:

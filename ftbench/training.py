@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .encoded import Encoded
     from .loading import Loader, Portion
     from .measurement import Measurement
+    from .resumption import Keeper
     from .strategy import Strategy
     from .suite import Training
     from .task import Task
@@ -38,7 +39,7 @@ WINDOW = 20
 """Steps between two looks at a GPU: each look waits for it."""
 
 
-def fit(learner: Learner, loader: Loader, strategy: Strategy, after_step: AfterStep, label: str) -> Trace:
+def fit(learner: Learner, loader: Loader, strategy: Strategy, after_step: AfterStep, label: str, *, keeper: Keeper | None = None) -> Trace:
     """Train `learner` on `loader` as `strategy` wants it.
 
     Args:
@@ -48,12 +49,13 @@ def fit(learner: Learner, loader: Loader, strategy: Strategy, after_step: AfterS
         after_step: called with the number of steps done and the trace so far; gives the scores on the validation split where
             it is time for them.
         label: the task's label, for the trace.
+        keeper: keeps it in checkpoints, and lets it go on from one.
 
     Raises:
         Diverged: the loss is infinite or not a number.
         UserError: the task does not give the metric that is watched, or the machine has no compiler where one is needed.
     """
-    return Loop(learner, loader, strategy, label).run(after_step)
+    return Loop(learner, loader, strategy, label).run(after_step, keeper)
 
 
 class Loop:
@@ -81,29 +83,35 @@ class Loop:
         self.forward = training_pass(self.training, learner)
         self.scaling = Scaling(self.optimizer, self.parameters, learner.device) if self.training.precision == "fp16" else None
 
-    def run(self, after_step: AfterStep) -> Trace:
-        """Make all steps."""
+    def run(self, after_step: AfterStep, keeper: Keeper | None = None) -> Trace:
+        """Make all steps that are not made yet."""
         trace, steps = self.trace, self.loader.steps
         self.learner.train()
-        portions = iter(self.loader)
-        for step in range(steps):
+        made = keeper.restore(self) if keeper else 0
+        portions = self.loader.after(made)
+        for step in range(made, steps):
+            if self.judge.stops:
+                break
             started = time.perf_counter()
             step_portions = next(portions)
             waited = time.perf_counter() - started
             self.step(step, step_portions)
             if not self.on_gpu or step + 1 == steps or (step + 1) % WINDOW == 0:
-                _settle(trace, self.pending, step)
+                self.settle(step)
             trace.units.append(sum(portion.units for portion in step_portions))
             trace.padded.append(sum(portion.padded for portion in step_portions))
             trace.waiting.append(waited)
             trace.seconds.append(time.perf_counter() - started)
             scores = after_step(step + 1, trace)
             if scores and self.judge.see(scores):
-                self.kept = Kept(self.learner, self.strategy, self.parameters, step + 1)
+                self.kept = Kept.take(self.learner, self.strategy, self.parameters, step + 1)
             if self.judge.stops:
-                _settle(trace, self.pending, step)
-                break
+                self.settle(step)
+            if keeper:
+                keeper.keep(self, step + 1)
         self._end()
+        if keeper:
+            keeper.keep(self, len(trace.losses), ended=True)
         return trace
 
     def step(self, step: int, portions: list[Portion]) -> None:
@@ -136,16 +144,20 @@ class Loop:
         if self.training.clip is not None:
             norm = torch.nn.utils.clip_grad_norm_(self.parameters, self.training.clip)
             if not self.on_gpu and not math.isfinite(norm):
-                _settle(self.trace, self.pending, step)
+                self.settle(step)
                 raise Diverged(_broken_gradient(self.parameters, self.names, self.trace, step))
         self.optimizer.step()
+
+    def settle(self, step: int) -> None:
+        """Read the losses of the steps since the last look, `step` being the last; on a GPU this waits for it."""
+        _settle(self.trace, self.pending, step)
 
     def _end(self) -> None:
         if self.scaling is not None:
             self.trace.skipped = self.scaling.skipped
         if self.kept is not None:
-            self.kept.put_back(self.learner, self.strategy)
-            self.trace.kept = self.kept.step
+            self.kept.put_back(self.learner, self.strategy, self.parameters)
+            self.trace.kept, self.kept = self.kept.step, None
 
 
 def _settle(trace: Trace, pending: list[tuple[Tensor, Tensor]], step: int) -> None:

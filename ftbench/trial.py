@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections import defaultdict
 from collections.abc import Mapping  # noqa: TC003 - pydantic resolves the field types at run time
 from dataclasses import dataclass, field
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from .suite import BackboneChoice, StrategyChoice, Suite, TaskChoice
     from .task import Task
 
+MOST = 100_000
+"""Trials a suite may have."""
 TRAINING_VERSION = 1
 """Raised when a change of the core changes a result; a test holds a trace and fails when it moves and this does not."""
 
@@ -184,7 +187,10 @@ class _Planner:
     def trials(self) -> list[Trial]:
         self._describe()
         self._stop_at_mistakes()
-        cells = list(self._cells())
+        cells = list(itertools.islice(self._cells(), MOST + 1))
+        if len(cells) * len(self.suite.seeds) > MOST:
+            self.mistakes.append(f"asks for more than {MOST:,} trials; leave strategies, tasks or seeds out")
+        self._stop_at_mistakes()
         self._check_cells(cells)
         self._stop_at_mistakes()
         return [self._trial(*cell, place) for place in range(len(self.suite.seeds)) for cell in cells]

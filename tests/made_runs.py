@@ -5,6 +5,13 @@ from __future__ import annotations
 import json
 import shutil
 
+_PART = {"use": "x", "label": "x", "options": {}, "fingerprint": {}}
+TRIAL = {
+    "suite": "s", "target": "t", "modality": "vision", "backbone": _PART, "stages": [{"task": _PART, "training": {}}], "strategy": _PART,
+    "seed": 0, "split_seed": 0, "device": "cpu", "threads": 1, "code": "c",
+}  # fmt: skip
+"""A trial as far as every record has one."""
+
 
 def copied(run, folder):
     """Copy a run directory."""

@@ -5,16 +5,21 @@ import json
 import os
 import shutil
 import stat
+import tempfile
+import tracemalloc
 import zipfile
+import zlib
 
 import pytest
 from ftbench import RunError
 from ftbench.bundle import MANIFEST, pack, unpack
+from ftbench.items import read_predictions
 from ftbench.record_set import read_record_set
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.made_runs import copied, record_paths
+from tests.in_process import refused as call_refused
+from tests.made_runs import copied, record_paths, rewrite
 
 
 @pytest.fixture
@@ -139,7 +144,9 @@ def test_what_the_manifest_does_not_say_is_refused(bundle, tmp_path):
     assert "has no manifest.json" in refused(forged(path, good, manifest=False), to)
     for content in ("{", "[]", '"x"', '{"schema": "ftbench.bundle/1"}', '{"schema": "ftbench.bundle/1", "files": {"plan.json": 3}}'):
         assert "is no manifest" in refused(forged(path, good, manifest=content), to)
-    assert "'ftbench.bundle/9' is not 'ftbench.bundle/1'" in refused(forged(path, good, manifest='{"schema": "ftbench.bundle/9"}'), to)
+    assert "made by a newer ftbench (ftbench.bundle/9; this one reads ftbench.bundle/1)" in refused(
+        forged(path, good, manifest='{"schema": "ftbench.bundle/9"}'), to
+    )
     assert "'plan.json' is not in the manifest" in refused(forged(path, good, manifest='{"schema": "ftbench.bundle/1", "files": {}}'), to)
     other = json.dumps({"schema": "ftbench.bundle/1", "files": {"suite.lock.toml": {"sha256": "0"}, "plan.json": {"sha256": "0"}}})
     assert "'suite.lock.toml' is missing" in refused(forged(path, good, manifest=other), to)
@@ -183,14 +190,14 @@ def test_a_broken_record_in_a_bundle_is_named_by_the_bundle(run, tmp_path):
     with pytest.raises(RunError) as caught:
         read_record_set(tmp_path / "run.zip")
     assert str(caught.value).startswith(f"{tmp_path / 'run.zip'}/trials/")
-    assert "schema 'ftbench.record/9' is not 'ftbench.record/1'" in str(caught.value)
+    assert "made by a newer ftbench (ftbench.record/9; this one reads ftbench.record/1)" in str(caught.value)
 
 
 def test_a_plan_cannot_lead_out_of_its_folder(run):
     plan = json.loads((run / "plan.json").read_text())
-    for trial in ("../../x", "/etc", 3):
-        (run / "plan.json").write_text(json.dumps({**plan, "trials": [trial]}))
-        with pytest.raises(RunError, match="is no id"):
+    for change in ({"trials": ["../../x"]}, {"trials": ["/etc"]}, {"trials": [".."]}, {"trials": [3]}, {"environment": ".."}):
+        (run / "plan.json").write_text(json.dumps({**plan, **change}))
+        with pytest.raises(RunError, match=r"not a plan: (trials|environment)"):
             read_record_set(run)
 
 
@@ -204,3 +211,82 @@ def test_the_command_says_what_it_wrote(ftbench, run, tmp_path):
         assert mistake in done.stderr
     assert "cannot be written" in ftbench("bundle", run, "-o", tmp_path / "no" / "where.zip").stderr
     assert not (tmp_path / "c.zip").exists()
+
+
+def test_what_packs_too_well_is_refused_before_it_is_unpacked(tmp_path):
+    path = forged(tmp_path / "f.zip", {"trials/a/b/record.json": b"0" * (15 * 2**20)})
+    assert "unpacks to more than 200 times its size" in refused(path, tmp_path / "to")
+    assert not (tmp_path / "to").exists()
+
+
+def test_a_table_of_entries_without_end_is_refused_before_it_is_read(tmp_path):
+    path = forged(tmp_path / "f.zip", {"plan.json": b"{}"})
+    whole = path.read_bytes()
+    end = bytearray(whole[-22:])
+    end[12:16] = (2**31).to_bytes(4, "little")
+    path.write_bytes(whole[:-22] + end)
+    assert "holds more than 60,000 files" in refused(path, tmp_path / "to")
+    path.write_bytes(whole[:-22] + b"PK\x06\x07" + bytes(16) + whole[-22:])
+    assert "holds more than 60,000 files" in refused(path, tmp_path / "to")
+    path.write_bytes(whole[:-2] + b"\x05\x00" + b"hello")
+    assert "without a comment" in refused(path, tmp_path / "to")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "entry"),
+    [
+        ("../../../tmp/evil", b"x", None),
+        ("trials/a/b/model.pkl", b"\x80\x04\x95", None),
+        ("trials/a/b/record.json", b"/etc/passwd", stat.S_IFLNK | 0o777),
+        ("trials/a/b/record.json", b"0" * 2**24, None),
+        ("trials/a/b/record.json", b"\x80\x04\x95pickle", None),
+    ],
+)
+@pytest.mark.parametrize("command", ["compare", "gate"])
+def test_the_commands_refuse_it_in_a_line_and_leave_nothing(command, name, content, entry, run, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    path = forged(tmp_path / "f.zip", {name: content}, entry=entry)
+    before = sorted(tmp_path.rglob("*"))
+    call_refused(*(("compare", run, path) if command == "compare" else ("gate", run, "--baseline", path)))
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_line_of_a_gigabyte_is_never_held(run, tmp_path):
+    record = record_paths(run)[0]
+    predictions = record.with_name("predictions.jsonl.gz")
+    piece = zlib.compressobj(9, zlib.DEFLATED, 31)
+    with predictions.open("wb") as stream:
+        stream.write(piece.compress(b'{"id": "'))
+        for _ in range(64):
+            stream.write(piece.compress(b"x" * 2**24))
+        stream.write(piece.flush())
+    assert predictions.stat().st_size < 2 * 2**20
+    tracemalloc.start()
+    found = read_predictions(predictions)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert found == "the predictions are larger than any test split's"
+    assert peak < 32 * 2**20
+    with record.open("r+b") as stream:
+        stream.truncate(2**30)
+    with pytest.raises(RunError, match="is larger than 16 MiB"):
+        read_record_set(run)
+
+
+@pytest.mark.parametrize("change", [{"id": "../../x"}, {"environment": "../.."}, {"cell": ""}])
+def test_the_name_in_a_record_cannot_lead_out_of_its_run(change, run):
+    rewrite(run, lambda record: record.update(change))
+    with pytest.raises(RunError, match=r"not a record: (id|environment|cell)"):
+        read_record_set(run)
+
+
+def test_what_is_no_regular_file_is_not_waited_for(run, tmp_path):
+    path = record_paths(run)[0]
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(RunError, match="is no file"):
+        read_record_set(run)
+    os.mkfifo(tmp_path / "pipe.zip")
+    with pytest.raises(RunError, match=r"no such run directory or bundle|is no file"):
+        read_record_set(tmp_path / "pipe.zip")
+    assert "is no file" in refused(tmp_path / "pipe.zip", tmp_path / "to")

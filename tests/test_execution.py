@@ -1,5 +1,6 @@
 """One trial in this process: what the outcome holds, and what becomes of an exception."""
 
+import dataclasses
 import gzip
 import json
 import tomllib
@@ -39,7 +40,7 @@ def test_an_outcome_makes_a_record(carried, tmp_path):
         "id": trial.id,
         "cell": trial.cell,
         "environment": "e",
-        "trial": {},
+        "trial": dataclasses.asdict(trial),
         "primary": "accuracy",
         **outcome,
     }

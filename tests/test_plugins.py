@@ -9,6 +9,7 @@ import pytest
 from ftbench import PluginError, Plugins, Selection, Strategy, hookimpl
 
 from tests.conftest import EXAMPLES
+from tests.in_process import refused
 
 
 class Nothing(Strategy):
@@ -38,6 +39,22 @@ def test_a_name_offered_twice_names_both_plugins():
     plugins.register(offering(x=Nothing), "two")
     with pytest.raises(PluginError, match=r"'x' is offered by both '(one|two)' and '(one|two)'"):
         plugins.catalog()
+
+
+@pytest.mark.parametrize("name", ["../../evil", "", "a/b", ".hidden", "a b", "x\x1b[2J", "x" * 65, "a\nb", "é"])
+def test_a_name_that_is_none_is_refused_in_a_line(name):
+    plugins = Plugins()
+    plugins.register(offering(**{name: Nothing}), "hostile")
+    with pytest.raises(PluginError, match=r"plugin 'hostile': ftbench_strategies offers .* which is no name: 1 to 64 letters") as caught:
+        plugins.catalog()
+    assert len(caught.value.mistakes) == len(str(caught.value).splitlines()) == 1
+
+
+def test_a_file_of_a_hostile_name_is_a_line_and_nothing_is_written(tmp_path):
+    before = sorted(tmp_path.rglob("*"))
+    for name in ("../x.py", "a\nb.py", "\x1b[2J.py", "no/such.py", "\udcff.py"):
+        assert "no such file" in refused("-p", tmp_path / name, "list", "strategies")
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_an_offer_that_is_no_mapping_of_classes_is_named():

@@ -8,7 +8,9 @@ import pytest
 from ftbench import Record, RunError
 from ftbench.store import Store, read_record, record_files, write_whole
 
-RECORD = Record("a1", "c1", "e1", {"target": "t"}, "ok", "accuracy")
+from tests.made_runs import TRIAL
+
+RECORD = Record("a1", "c1", "e1", TRIAL, "ok", "accuracy")
 
 
 def test_a_result_exists_when_its_record_does(tmp_path):
@@ -41,7 +43,7 @@ def test_a_failed_write_leaves_the_old_file_whole(tmp_path, monkeypatch):
 def test_only_records_of_the_last_plan_are_read(tmp_path):
     store = Store(tmp_path)
     for name in ("a1", "b2", "c3"):
-        store.commit(Record(name, "c", "e1", {}, "ok", "x"))
+        store.commit(Record(name, "c", "e1", TRIAL, "ok", "x"))
     assert len(record_files(tmp_path)) == 3
     store.lock_suite({"name": "x"}, {name: ("t", "b", name, 0) for name in ("c3", "a1", "z9")}, "e1")
     assert [path.parts[-3] for path in record_files(tmp_path)] == ["c3", "a1"]
@@ -93,8 +95,13 @@ def test_the_lock_file_is_toml(tmp_path):
 
     store = Store(tmp_path)
     store.lock_suite({"name": "x", "seeds": [0]}, {"a": ("t", "b", "s", 0)}, "e")
-    assert tomllib.loads((tmp_path / "suite.lock.toml").read_text()) == {"name": "x", "seeds": [0]}
+    assert tomllib.loads((tmp_path / "suite.lock.toml").read_text()) == {
+        "schema": "ftbench.lock/1",
+        "name": "x",
+        "seeds": [0],
+    }
     assert json.loads((tmp_path / "plan.json").read_text()) == {
+        "schema": "ftbench.plan/1",
         "environment": "e",
         "trials": ["a"],
         "places": [["t", "b", "s", 0]],

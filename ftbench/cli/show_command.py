@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ..documents import read_text
 from ..formatting import quantity
 from ..store import find_records, read_record
+from ..visible import visible
 
 if TYPE_CHECKING:
     from ..record import Record
@@ -22,7 +24,7 @@ def command(run: str, trial: str, as_json: bool) -> None:
     """Show the record of TRIAL, the beginning of an id, in the run directory RUN."""
     for path in find_records(Path(run), trial):
         if as_json:
-            click.echo(path.read_text(encoding="utf-8"), nl=False)
+            click.echo(visible(read_text(path), "\n"), nl=False)
         else:
             _print(read_record(path), path)
 
@@ -35,13 +37,13 @@ def _print(record: Record, path: Path) -> None:
     for one in record.earlier:
         click.echo(f"  attempt {one.number}: {one.status}, {one.kind}: {one.message}")
     if record.failure:
-        click.secho(f"{record.failure.kind}: {record.failure.message}", fg="red")
+        click.secho(visible(f"{record.failure.kind}: {record.failure.message}"), fg="red")
         if record.failure.traceback:
-            click.echo(record.failure.traceback)
+            click.echo(visible(record.failure.traceback, "\n\t"))
     for m in record.measurements:
         value = quantity(m.value, m.unit) if m.value is not None else f"not measured: {m.reason}"
         about = f"{m.task}/{m.name}" if m.task else m.name
         flags = f"  ({', '.join(m.flags)})" if m.flags else ""
-        click.echo(f"  {about:<34} {value:>18}{flags}  {m.method}")
-    click.echo("phases " + ", ".join(f"{phase.name} {phase.seconds:.2f} s" for phase in record.phases))
+        click.echo(visible(f"  {about:<34} {value:>18}{flags}  {m.method}"))
+    click.echo(visible("phases " + ", ".join(f"{phase.name} {phase.seconds:.2f} s" for phase in record.phases)))
     click.echo(f"file {path}")

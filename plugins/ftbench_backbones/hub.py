@@ -71,7 +71,7 @@ class Transformers(Backbone, Remote):
         Raises:
             UserError: a revision is asked of a directory.
         """
-        if not Path(self.path).is_dir() and is_hub_id(self.path):
+        if not Path(self.path).expanduser().is_dir() and is_hub_id(self.path):
             return Repository("model", self.path, self.revision)
         if self.revision != "main":
             raise UserError(f"revision: goes with an id on the hub, and {self.path!r} is a directory")
@@ -118,11 +118,11 @@ class Transformers(Backbone, Remote):
         return ""
 
     def _folder(self) -> Path:
-        return Path(self.path) if self.repository() is None else self.snapshot().folder
+        return Path(self.path).expanduser() if self.repository() is None else self.snapshot().folder
 
     def _config_folder(self) -> Path:
         """Find the directory that holds the configuration at least."""
-        return Path(self.path) if self.repository() is None else self.held().folder
+        return Path(self.path).expanduser() if self.repository() is None else self.held().folder
 
     # -- what it is --------------------------------------------------------------------------------------------------------
 

@@ -75,6 +75,9 @@ class TimeMeter(Meter):
         if not self._watch.traces and "warm-up" not in self._seconds:
             return Measurement("train_time", None, "s", LOWER, scope="train", reason=NOTHING)
         method = "phases warm-up and train: no loading, evaluation, teacher or Fisher"
+        before = sum(sum(trace.seconds[: trace.resumed[-1]]) for trace in self._watch.traces if trace.resumed)
+        if before:
+            seconds, method = seconds + before, f"{method}; {before:.4g} s of it the steps before it went on from a checkpoint"
         return Measurement("train_time", seconds, "s", LOWER, method=method, scope="train")
 
     def _probe(self, steps: Iterator[Step], synchronise: Callable[[], None]) -> None:

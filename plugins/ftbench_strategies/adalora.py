@@ -106,6 +106,10 @@ class AdaLoRA(Injected):
         for name, values in zip(_IMPORTANCE, importance, strict=True):
             setattr(self._tuner.rankallocator, name, values)
 
+    def resumable(self) -> bool:
+        """Tell that all that moves beside the weights is in its state."""
+        return True
+
     def end_stage(self, learner: Learner, bench: Bench) -> None:
         """Hold the ranks as they were shared out: the last update may have moved what was put to zero."""
         self._hold_ranks(learner)

@@ -138,6 +138,10 @@ class Combine(Strategy):
         for part, own in zip(self.parts, state, strict=True):
             part.load_state(own)
 
+    def resumable(self) -> bool:
+        """Tell whether every part can go on."""
+        return all(part.resumable() for part in self.parts)
+
     def end_stage(self, learner: Learner, bench: Bench) -> None:
         """Let each part look back."""
         for part in self.parts:

@@ -119,6 +119,10 @@ class Distillation(Strategy):
             return None
         return torch.from_numpy(bench.predict(self._teacher)).to(bench.device)
 
+    def resumable(self) -> bool:
+        """Tell that its teacher is trained anew, and the same."""
+        return True
+
     def before_step(self, learner: Learner, step: int) -> None:
         """Note the epoch: a teacher that reads by itself must see the examples as they are in it."""
         if self._reader is not None:

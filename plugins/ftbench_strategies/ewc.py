@@ -88,6 +88,10 @@ class EWC(Strategy):
             for name, parameter in learner.trainable() if id(parameter) not in head
         })  # fmt: skip
 
+    def resumable(self) -> bool:
+        """Tell that information and anchors are gathered anew from the weights at the end of each stage."""
+        return True
+
     def loss(self, learner: Learner, batch: Mapping[str, Tensor], outputs: Any, task_loss: Tensor) -> Tensor:
         """Add the penalty, from the second stage on."""
         if not self._anchors or self.strength == 0:

@@ -51,6 +51,10 @@ class Gradual(Strategy):
         depth = len(learner.blocks()) + 1
         return scaled_groups(learner, [self.decay ** (place - depth) for place in range(depth)] + [1.0])
 
+    def resumable(self) -> bool:
+        """Tell that what it freezes and opens is a matter of the step."""
+        return True
+
     def before_step(self, learner: Learner, step: int) -> None:
         """Freeze all but the head at first, and open the next group when its time has come.
 

@@ -56,6 +56,10 @@ class L2SP(Strategy):
         """Take the usual groups without weight decay: the penalty takes its place."""
         return [{**group, "weight_decay": 0.0} for group in super().param_groups(learner)]
 
+    def resumable(self) -> bool:
+        """Tell that it holds on to the weights it began with alone."""
+        return True
+
     def loss(self, learner: Learner, batch: Mapping[str, Tensor], outputs: Any, task_loss: Tensor) -> Tensor:
         """Add both pulls."""
         from .modules.fisher import quadratic_penalty

@@ -89,6 +89,10 @@ class LoRA(Injected):
                     split.append({**group, "params": chosen, "lr_scale": scale})
         return split
 
+    def resumable(self) -> bool:
+        """Tell that an optimizer of its own keeps nothing that another would not."""
+        return True
+
     def optimizer(self, learner: Learner, groups: list[dict[str, Any]]) -> Optimizer | None:
         """Take the suite's; in `lora-fa` peft's, which corrects the gradient of B for the fixed A."""
         if self.variant != "lora-fa":

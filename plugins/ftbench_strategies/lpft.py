@@ -52,6 +52,10 @@ class LinearProbeThenFull(Strategy):
         self._head_groups = [group for group in groups if group["lr_scale"] == self.probe_rate]
         return groups
 
+    def resumable(self) -> bool:
+        """Tell that what it freezes and opens is a matter of the step."""
+        return True
+
     def before_step(self, learner: Learner, step: int) -> None:
         """Freeze the backbone at the first step, and open it at the switch."""
         from .full import train_everything

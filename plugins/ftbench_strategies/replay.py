@@ -89,6 +89,18 @@ class Replay(Strategy):
         places = choose(_classes(old.encoded)[list(old.rows)], share, self.sampling, self._generator)
         return tuple(old.rows[place] for place in places)
 
+    def resumable(self) -> bool:
+        """Tell that what it draws goes on from its state, and its memory is filled anew at the end of each stage."""
+        return True
+
+    def state(self) -> Any:
+        """Give where its generator is."""
+        return self._generator.bit_generator.state
+
+    def load_state(self, state: Any) -> None:
+        """Draw on from there."""
+        self._generator.bit_generator.state = state
+
     def loss(self, learner: Learner, batch: Mapping[str, Tensor], outputs: Any, task_loss: Tensor) -> Tensor:
         """Add a batch of one earlier task, drawn anew for each step, answered by that task's own head."""
         if not self._memory:

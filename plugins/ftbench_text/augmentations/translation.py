@@ -24,8 +24,11 @@ class Translator:
 
         try:
             with torch.random.fork_rng(devices=[]):
-                self._tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-                self._model: Any = AutoModelForSeq2SeqLM.from_pretrained(folder, local_files_only=True).eval()
+                self._tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+                model: Any = AutoModelForSeq2SeqLM.from_pretrained(
+                    folder, local_files_only=True, trust_remote_code=False, use_safetensors=True
+                )
+            self._model = model.eval()
         except (OSError, ValueError, KeyError, ImportError) as error:
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise UserError(f"{folder}: cannot be loaded as a translator: {reason}") from None

@@ -1,0 +1,107 @@
+"""Files that ftbench wrote, read again without trusting them: regular files of a bounded size, in UTF-8, of a version that is known."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import stat
+import tomllib
+from typing import TYPE_CHECKING, Any
+
+from .errors import RunError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MIB = 2**20
+LARGEST = 16 * MIB
+"""Bytes a record, a plan or a note beside them may have."""
+DEEPEST = 64
+"""Parts a dotted key of TOML may have: Python's reader takes time by their square."""
+_KEY = r"""(?:"[^"\n]*"|'[^'\n]*'|[\w-]+)[ \t]*\.[ \t]*"""
+_DOTTED = re.compile(rf"(?<![\w.-])(?:{_KEY}){{{DEEPEST}}}")
+_HALF = re.compile(r"\\u[dD][89a-fA-F]")
+"""How JSON may name half of a character, which nothing can write."""
+_VERSION = re.compile(r"(ftbench\.[a-z-]+)/(\d{1,6})")
+
+
+def read_text(path: Path, largest: int = LARGEST) -> str:
+    """Read a file.
+
+    Raises:
+        FileNotFoundError: there is none.
+        RunError: it is no regular file, is larger than `largest` bytes, or is not UTF-8.
+    """
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise RunError(f"{path}: is no file")
+        with path.open("rb") as stream:
+            content = stream.read(largest + 1)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise RunError(f"{path}: cannot be read: {error.strerror}") from None
+    if len(content) > largest:
+        raise RunError(f"{path}: is larger than {largest // MIB} MiB")
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise RunError(f"{path}: not UTF-8 at byte {error.start}") from None
+
+
+def parse_json(text: str | bytes, source: str) -> Any:
+    """Parse JSON whose numbers are finite.
+
+    Raises:
+        RunError: it is not JSON, or nested too deeply.
+    """
+    try:
+        found = json.loads(text, parse_constant=_refuse, parse_float=_finite)
+        if _HALF.search(text if isinstance(text, str) else text.decode("utf-8")):
+            json.dumps(found, ensure_ascii=False).encode("utf-8")
+    except RecursionError:
+        raise RunError(f"{source}: not JSON: nested too deeply") from None
+    except ValueError as error:
+        raise RunError(f"{source}: not JSON: {error}") from None
+    return found
+
+
+def _refuse(name: str) -> float:
+    raise ValueError(f"{name} is no finite number")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    return value if math.isfinite(value) else _refuse(text[:20])
+
+
+def parse_toml(text: str) -> dict[str, Any]:
+    """Parse TOML in a time that grows with its length.
+
+    Raises:
+        ValueError: it is not TOML, or nested too deeply.
+    """
+    found = _DOTTED.search(text)
+    if found:
+        line = text.count("\n", 0, found.start()) + 1
+        raise ValueError(f"a key of more than {DEEPEST} parts in line {line}")
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def check_version(found: Any, known: str, source: str) -> None:
+    """Let through what has the schema `known`, such as `ftbench.record/1`.
+
+    Raises:
+        RunError: it is of a newer version, or something else.
+    """
+    if found == known:
+        return
+    match = _VERSION.fullmatch(found) if isinstance(found, str) else None
+    name, _, version = known.partition("/")
+    if match and match[1] == name and int(match[2]) > int(version):
+        raise RunError(f"{source}: made by a newer ftbench ({found}; this one reads {known}); update ftbench to read it")
+    raise RunError(f"{source}: schema {str(found)[:80]!r} is not {known!r}, which this version of ftbench reads")

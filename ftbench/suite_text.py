@@ -1,0 +1,51 @@
+"""The text of a suite: a TOML file of a bounded size, of a version this ftbench reads."""
+
+from __future__ import annotations
+
+import stat
+from typing import TYPE_CHECKING, Any
+
+from .documents import check_version, parse_toml
+from .errors import RunError, SuiteError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+SCHEMA = "ftbench.suite/1"
+LARGEST = 1_000_000
+"""Bytes of a suite file."""
+
+
+def read_table(path: Path) -> dict[str, Any]:
+    """Read the table of a suite file.
+
+    Raises:
+        SuiteError: it is no file, too large, not UTF-8 or not TOML.
+    """
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise SuiteError(f"{path}: is no file")
+        if path.stat().st_size > LARGEST:
+            raise SuiteError(f"{path}: larger than 1 MB; a suite names data, it does not hold them")
+        return parse_toml(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SuiteError(f"{path}: no such file; `ftbench new suite quickstart` writes one to start from") from None
+    except OSError as error:
+        raise SuiteError(f"{path}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise SuiteError(f"{path}: not UTF-8 at byte {error.start}") from None
+    except ValueError as error:
+        raise SuiteError(f"{path}: not TOML: {error}") from None
+
+
+def check_suite_version(table: Mapping[str, Any], source: str) -> None:
+    """Let through a suite of a version this ftbench reads; one that does not say is taken for that.
+
+    Raises:
+        SuiteError: it is of another.
+    """
+    try:
+        check_version(table.get("schema", SCHEMA), SCHEMA, f"{source}: schema")
+    except RunError as error:
+        raise SuiteError(*error.mistakes) from None

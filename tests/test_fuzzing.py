@@ -1,0 +1,283 @@
+"""Whatever a file holds: never a traceback, never a hang, never a write outside the run directory.
+
+Every example goes through the command line. A few of each kind run by default; `make fuzz` runs more than ten thousand.
+"""
+
+import csv
+import gzip
+import io
+import json
+import os
+import random
+import shutil
+import signal
+import sys
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from ftbench.bundle import unpack
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.conftest import ROOT
+from tests.in_process import call
+from tests.made_runs import record_paths
+from tests.mutations import change_bytes, change_json, change_toml
+from tests.test_bundle import forged
+from tests.test_versions import GOLDEN
+
+LONGEST = 60
+"""Seconds a command may take before it is taken to hang; a machine that does other things takes some."""
+WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+
+
+class Watchman:
+    """Notes what is written where nothing may be: it hears of every file that is opened, made, moved or removed."""
+
+    def __init__(self):
+        self.allowed, self.noted = (), []
+        sys.addaudithook(self.hear)
+
+    def hear(self, event, arguments):
+        if not self.allowed:
+            return
+        if event == "open":
+            path, _, flags = arguments
+            paths = [path] if isinstance(flags, int) and flags & WRITING else []
+        elif event in ("os.mkdir", "os.remove", "os.rmdir", "os.truncate", "os.symlink", "os.link"):
+            # Removing a tree goes from folder to folder: what is in one that was heard of has no place of its own.
+            paths = [arguments[0]] if arguments[-1] == -1 else []
+        elif event == "os.rename":
+            paths = arguments[:2]
+        else:
+            return
+        for path in paths:
+            if isinstance(path, int):
+                continue
+            place = os.path.abspath(os.fsdecode(path))  # noqa: PTH100 - a path is not to be followed
+            if not place.startswith(self.allowed) and not place.endswith((".pyc", "/dev/null")) and ".pyc." not in place:
+                self.noted.append((event, place))
+
+
+@pytest.fixture(scope="module")
+def watchman():
+    return Watchman()
+
+
+@pytest.fixture(autouse=True)
+def temporary(tmp_path, monkeypatch):
+    """A folder for temporary files that nobody else writes to."""
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    return tmp_path / "temporary"
+
+
+@contextmanager
+def watched(watchman, run, temporary):
+    """Let a command write to its run directory, the cache, and a temporary folder of ftbench's alone, and not for ever."""
+
+    def hangs(*_):
+        raise TimeoutError("it hangs")
+
+    watchman.noted.clear()
+    before = signal.signal(signal.SIGALRM, hangs)
+    signal.alarm(LONGEST)
+    watchman.allowed = (str(run), os.environ["FTBENCH_CACHE"], f"{temporary}/ftbench-")
+    try:
+        yield
+    finally:
+        watchman.allowed = ()
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+    assert not watchman.noted
+    assert not list(temporary.iterdir())
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("fuzz")
+    unpack(GOLDEN / "run-notes-1.zip", folder / "golden")
+    unpack(GOLDEN / "run-notes-1.zip", folder / "other")
+    for number, path in enumerate(record_paths(folder / "golden")):
+        # A few records are enough to look at, and quicker.
+        record = json.loads(path.read_text())
+        if number > 6 and record["trial"]["target"] == "digits":
+            record["curves"] = []
+            path.write_text(json.dumps(record))
+    with (folder / "rows.csv").open("w", newline="") as stream:
+        csv.writer(stream).writerows([("text", "label"), *((f"row {n} is {'good' if n % 2 else 'bad'}", n % 2) for n in range(40))])
+    rows = [{"text": f"row {n}", "label": ["a", "b"][n % 2]} for n in range(40)]
+    (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (folder / "rows.json").write_text(json.dumps(rows))
+    import pandas as pd
+
+    pd.DataFrame(rows).to_parquet(folder / "rows.parquet")
+    return folder
+
+
+def survives(watchman, run, *arguments):
+    with watched(watchman, run, Path(tempfile.gettempdir())):
+        done = call(*arguments)
+    assert done.code in (0, 1, 2, 3, 4, 5), done.err
+    assert "Traceback" not in done.err
+    if done.code == 2:
+        assert all(line.startswith("error: ") for line in done.err.splitlines() if not line.startswith(("data: ", "warning")) and line), (
+            done.err
+        )
+    return done
+
+
+SUITES = [GOLDEN / "suite-0.toml", GOLDEN / "suite-1.toml", ROOT / "suites" / "quickstart.toml"]
+
+
+def fuzz_suite(rnd, place, watchman):
+    path = place / "suite.toml"
+    path.write_bytes(change_toml(rnd, rnd.choice(SUITES).read_text()))
+    survives(watchman, place / "runs", rnd.choice(["validate", "plan"]), path)
+
+
+def commands(rnd, run, place):
+    trial = record_paths(place / "other")[0].parts[-3]
+    return rnd.choice([
+        ("show", run, trial),
+        ("show", run, ""),
+        ("compare", run, place / "other"),
+        ("compare", place / "other", run),
+        ("compare", run, "--baseline", "full"),
+        ("gate", run, "--baseline", place / "other"),
+        ("gate", place / "other", "--baseline", run),
+        ("report", run, "-f", rnd.choice(["csv", "markdown", "html"])),
+        ("recommend", run),
+    ])  # fmt: skip
+
+
+def fuzz_record(rnd, place, watchman):
+    """Change records, notes and predictions of a run directory."""
+    run = place / "run"
+    shutil.rmtree(run, ignore_errors=True)
+    shutil.copytree(place / "golden", run)
+    for _ in range(rnd.randint(1, 2)):
+        kind = rnd.randrange(8)
+        if kind < 5:
+            path = rnd.choice(record_paths(run))
+            path.write_bytes(change_json(rnd, path.read_text("utf-8", "replace")))
+        elif kind == 5:
+            path = run / rnd.choice(["plan.json", "accepted.json", "calibration.json"])
+            path.write_bytes(change_json(rnd, path.read_text("utf-8", "replace")))
+        elif kind == 6:
+            (run / "suite.lock.toml").write_bytes(change_toml(rnd, (run / "suite.lock.toml").read_text("utf-8", "replace")))
+        else:
+            path = rnd.choice(sorted(run.rglob("predictions.jsonl.gz")))
+            path.write_bytes(changed_predictions(rnd, path.read_bytes()))
+    survives(watchman, run, *commands(rnd, run, place))
+
+
+def changed_predictions(rnd, content):
+    if rnd.random() < 0.3:
+        return change_bytes(rnd, content)
+    try:
+        lines = gzip.decompress(content).splitlines()
+    except (OSError, EOFError):
+        return content
+    place = rnd.randrange(len(lines))
+    lines[place] = change_json(rnd, lines[place].decode("utf-8", "replace"))
+    return gzip.compress(b"\n".join(lines), mtime=0)
+
+
+def fuzz_bundle(rnd, place, watchman):
+    """Change the bytes of a bundle, or what is in it, with a manifest that says so."""
+    path = place / "bundle.zip"
+    if rnd.random() < 0.4:
+        path.write_bytes(change_bytes(rnd, (GOLDEN / "run-notes-1.zip").read_bytes()))
+    else:
+        files = {
+            str(file.relative_to(place / "other")): file.read_bytes() for file in sorted((place / "other").rglob("*")) if file.is_file()
+        }
+        name = rnd.choice(sorted(files))
+        content = files.pop(name)
+        if name.endswith(".gz"):
+            content = changed_predictions(rnd, content)
+        else:
+            content = (change_toml if name.endswith(".toml") else change_json)(rnd, content.decode())
+        renamed = rnd.choice(["../x", "/x", "trials/a/b/x.pkl", "trials/../../y/record.json"]) if rnd.random() < 0.1 else name
+        forged(path, {**files, renamed: content})
+    arguments = [("compare", place / "other", path), ("compare", path, path), ("gate", place / "other", "--baseline", path)]
+    survives(watchman, place / "nowhere", *rnd.choice(arguments))
+
+
+DATA = """
+name = "data"
+seeds = [0]
+[training]
+steps = 1
+[[backbone]]
+use = "minilm"
+[[task]]
+use = "{task}"
+data = "{data}"
+{more}
+[[strategy]]
+use = "frozen"
+"""
+
+
+def fuzz_data(rnd, place, watchman):
+    """Change a file of data, and ask what is wrong with it."""
+    kind = rnd.choice(["csv", "jsonl", "json", "parquet", "csv", "jsonl"])
+    data = place / f"changed.{kind}"
+    content = (place / f"rows.{kind}").read_bytes()
+    if kind in ("jsonl", "json") and rnd.random() < 0.5:
+        lines = content.decode().splitlines() if kind == "jsonl" else [content.decode()]
+        where = rnd.randrange(len(lines))
+        lines[where] = change_json(rnd, lines[where]).decode("utf-8", "replace")
+        content = "\n".join(lines).encode("utf-8", "replace")
+    else:
+        content = change_bytes(rnd, content)
+    data.write_bytes(content)
+    task = rnd.choice(
+        ["text-classification", "text-classification", "text-regression", "token-classification", "multi-label-classification"]
+    )
+    suite = place / "data.toml"
+    suite.write_text(
+        DATA.format(task=task, data=data, more=rnd.choice(["", "folds = 2", "shots = 1", 'labels = ["a", "b"]', "train_size = 7"]))
+    )
+    survives(watchman, place / "runs", *rnd.choice([("plan", suite), ("data", "check", suite)]))
+
+
+KINDS = {"suite": fuzz_suite, "record": fuzz_record, "bundle": fuzz_bundle, "data": fuzz_data}
+FEW, MANY = 12, {"suite": 3500, "record": 3500, "bundle": 2000, "data": 2000}
+SHARE = float(os.environ.get("FTBENCH_FUZZ", "1"))
+"""Of them: less for a quick look, more for a long night."""
+
+
+def fuzz(kind, examples, place, watchman):
+    @settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck), database=None, print_blob=False)
+    @given(st.integers(0, 2**48))
+    def go(seed):
+        KINDS[kind](random.Random(seed), place, watchman)
+
+    go()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_changed_file_is_read_or_refused(kind, place, watchman):
+    fuzz(kind, FEW, place, watchman)
+
+
+@pytest.mark.thorough
+@pytest.mark.timeout(7200)
+@pytest.mark.parametrize("kind", KINDS)
+def test_more_than_ten_thousand_changed_files_are_read_or_refused(kind, place, watchman):
+    fuzz(kind, round(SHARE * MANY[kind]), place, watchman)
+
+
+def test_the_watchman_hears_what_is_written(watchman, temporary, tmp_path):
+    with pytest.raises(AssertionError), watched(watchman, tmp_path / "run", temporary):
+        (tmp_path / "x").write_text("x")
+    with watched(watchman, tmp_path / "run", temporary):
+        (tmp_path / "run").mkdir()
+        (tmp_path / "run" / "x").write_text("x")
+        assert (tmp_path / "x").read_text() == "x"
+    assert io.StringIO("not a file").read() == "not a file"
