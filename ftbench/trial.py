@@ -183,6 +183,7 @@ class _Planner:
         self.tasks: dict[str, tuple[Task, Part]] = {}
         self.strategies: dict[str, tuple[Strategy, Part]] = {}
         self.codes: dict[tuple[type, ...], str] = {}
+        self.protocols: dict[str, dict[str, Any]] = {}
 
     def trials(self) -> list[Trial]:
         self._describe()
@@ -353,7 +354,9 @@ class _Planner:
         )
 
     def _stage(self, task: TaskChoice, choice: StrategyChoice, strategy: Strategy, card: Card, place: int) -> Stage:
-        training = dataclasses.asdict(task_training(self.suite.training, task))
+        if task.label not in self.protocols:
+            self.protocols[task.label] = dataclasses.asdict(task_training(self.suite.training, task))
+        training = dict(self.protocols[task.label])
         if choice.lr is not None:
             training["lr"] = choice.lr
         elif training["lr"] == "auto":
