@@ -16,7 +16,6 @@ from tests.faults.quick_suite import call, start
 
 MARK = "FTBENCH_TEST_RUN"
 """A variable all processes of a run inherit."""
-KINDS = ("runner", "server", "trial")
 
 
 def running(mark):
@@ -76,15 +75,17 @@ def half_written(run):
     return [path for path in run.rglob("*") if path.name.endswith(".tmp") or (path.name.startswith(".") and path.name != ".lock")]
 
 
-def soak(folder, kills, seed, mark, longest=14.0):
+def soak(folder, kills, seed, mark):
     """Run the suite of a folder again and again, in new run directories, under so many SIGKILLs.
+
+    A third of them come at once, wherever a start is at that moment; the others wait for a trial that has begun since, so that
+    there is something to lose and the run goes on at all.
 
     Args:
         folder: where `quick.toml` is.
         kills: how many.
         seed: of what is killed and when.
         mark: of the processes.
-        longest: seconds between two kills at most; half of them follow at once.
 
     Yields:
         Each run directory once it is finished, and how many of each kind were killed on the way.
@@ -93,22 +94,44 @@ def soak(folder, kills, seed, mark, longest=14.0):
     while left > 0:
         number += 1
         counts, arguments = Counter(), ("run", "quick.toml", "--runs", f"runs-{number}", "--no-report")
+        run = folder / f"runs-{number}" / "quick"
         runner = start(folder, *arguments, env={**os.environ, MARK: mark})
         while True:
-            wait = draw.uniform(0, 1.5) if draw.random() < 0.5 else draw.uniform(0, longest)
-            try:
-                code = runner.wait(wait if left > 0 else None)
-            except subprocess.TimeoutExpired:
-                kind = draw.choice(KINDS)
+            if left > 0 and _at_a_moment(draw, run, runner):
+                kind = draw.choices(("trial", "server", "runner"), (2, 1, 1))[0]
                 if (found := victim(runner, kind)) is not None:
                     found.kill()
                     counts[kind] += 1
                     left -= 1
                 continue
+            code = runner.wait()
             if code == 0:
                 break
             # Killed, or out of retries: that the machine failed so often is for the user to try again.
             if code == 1:
-                call(folder, "retry", f"runs-{number}/quick", "--no-report")
+                call(folder, "retry", run, "--no-report")
             runner = start(folder, *arguments, env={**os.environ, MARK: mark})
-        yield folder / f"runs-{number}" / "quick", counts
+        yield run, counts
+
+
+def _at_a_moment(draw, run, runner):
+    """Wait for a moment to kill at; False where the runner ends before."""
+    if draw.random() < 2 / 3:
+        begun = _begun(run)
+        while _begun(run) == begun:
+            if runner.poll() is not None:
+                return False
+            time.sleep(0.02)
+        pause = draw.uniform(0, 0.7)
+    else:
+        pause = draw.uniform(0, 2)
+    try:
+        runner.wait(pause)
+    except subprocess.TimeoutExpired:
+        return True
+    return False
+
+
+def _begun(run):
+    """Count the attempts that have told something."""
+    return sum(1 for _ in run.glob("trials/*/*/attempts/*/events.jsonl"))

@@ -47,6 +47,9 @@ def test_a_trial_its_server_and_the_runner_are_killed_and_all_ends_as_if_nothing
         assert f"machine failed: {why}" in page
 
 
+KILLS = int(os.environ.get("FTBENCH_KILLS", "200"))
+
+
 @pytest.mark.thorough
 @pytest.mark.timeout(3000)
 def test_two_hundred_kills_at_random_times_change_nothing(tmp_path):
@@ -55,14 +58,14 @@ def test_two_hundred_kills_at_random_times_change_nothing(tmp_path):
     expected = comparable(tmp_path / "undisturbed" / "quick")
     assert len(expected) == 24
     kills, attempts, rounds = Counter(), 0, 0
-    for run, counts in soak(tmp_path, 200, 0, str(tmp_path)):
+    for run, counts in soak(tmp_path, KILLS, 0, str(tmp_path)):
         rounds += 1
         kills += counts
         attempts += sum(record.attempts for record in read_run(run))
         assert comparable(run) == expected
         assert not half_written(run)
         until(lambda: not running(str(tmp_path)), 15)
-        print(f"\nround {rounds}: {dict(counts)}")
+        print(f"\nrun {rounds}: {dict(counts)}", flush=True)
     print(f"{sum(kills.values())} kills ({dict(kills)}) in {rounds} runs of 24 trials: {attempts} attempts, every record as it should be")
-    assert sum(kills.values()) == 200
-    assert min(kills.values()) > 20
+    assert sum(kills.values()) == KILLS
+    assert min(kills.values()) > KILLS / 10
