@@ -117,9 +117,7 @@ def run_suite(
     device = choose_device(suite.machine.device)
     fingerprint = digest(environment(f"{device}:0" if device == "cuda" else device))
     wanted = chosen.among(trials) if chosen else trials
-    found = {trial.id: store.status(trial.id, fingerprint) for trial in wanted}
-    to_do = [trial for trial in wanted if (found[trial.id] in FAILED if again else found[trial.id] is None)]
-    statuses = {key: status for key, status in found.items() if status is not None}
+    to_do, statuses = _standing(store, wanted, fingerprint, again=again)
     lock = _without_none({**dataclasses.asdict(suite), "hub": pins(suite, catalog)})
     places = {trial.id: trial.place for trial in trials}
     if not to_do and store.is_locked(lock, places, fingerprint):
@@ -127,6 +125,8 @@ def run_suite(
     store.claim()
     try:
         store.lock_suite(lock, places, fingerprint)
+        # Another runner may have been at work until just now.
+        to_do, statuses = _standing(store, wanted, fingerprint, again=again)
         if again:
             for trial in to_do:
                 store.reopen(trial.id, fingerprint)
@@ -143,6 +143,13 @@ def run_suite(
     finally:
         store.release()
     return Outcome(store.folder, statuses, len(wanted), run.ran, run.interrupted)
+
+
+def _standing(store: Store, wanted: list[Trial], fingerprint: str, *, again: bool) -> tuple[list[Trial], dict[str, str]]:
+    """Give the trials to do, and the statuses of those that are done."""
+    found = {trial.id: store.status(trial.id, fingerprint) for trial in wanted}
+    to_do = [trial for trial in wanted if (found[trial.id] in FAILED if again else found[trial.id] is None)]
+    return to_do, {key: status for key, status in found.items() if status is not None}
 
 
 @dataclass(frozen=True)

@@ -56,7 +56,10 @@ class UnderWay:
         self._read += len(whole)
         for line in whole.splitlines():
             self._last_sign = time.monotonic()
-            event: dict[str, Any] = json.loads(line)
+            try:
+                event: dict[str, Any] = json.loads(line)
+            except ValueError:  # torn by a disk that was full
+                continue
             note_edge(self.watch.spans, event)
             if event.get("event") == "step":
                 step(self.trial, event["step"], event["steps"], event["loss"])

@@ -101,6 +101,27 @@ def test_a_failed_trial_is_run_once_more_on_demand_alone_and_what_was_is_kept(in
     assert next(r for r in read_run(run) if r.status == "error").earlier == failed.earlier
 
 
+def test_what_another_runner_did_before_the_claim_is_not_done_again(tmp_path, monkeypatch):
+    from ftbench import Plugins, Selection
+    from ftbench.running import run_suite
+    from ftbench.suite_file import read_suite
+
+    selection = Selection((str(PLUGIN),))
+    plugins = Plugins.discover(selection)
+    suite = read_suite(write(tmp_path), plugins.catalog())
+    claim, outcomes = Store.claim, []
+
+    def late(store):
+        monkeypatch.setattr(Store, "claim", claim)
+        outcomes.append(run_suite(suite, plugins, selection, tmp_path / "runs"))
+        claim(store)
+
+    monkeypatch.setattr(Store, "claim", late)
+    outcomes.append(run_suite(suite, plugins, selection, tmp_path / "runs"))
+    assert [one.ran for one in outcomes] == [1, 0]
+    assert outcomes[0].statuses == outcomes[1].statuses
+
+
 def test_what_is_no_run_or_has_another_name_is_one_line(inside, tmp_path):
     for command in ("retry", "gc"):
         with pytest.raises(RunError, match="not a run directory"):

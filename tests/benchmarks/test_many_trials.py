@@ -1,6 +1,7 @@
 """A thousand trials that do nothing: what the runner itself takes, in time and in memory."""
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -11,7 +12,7 @@ import pytest
 from tests.faults.killing import until, victim
 from tests.faults.quick_suite import call, command, start, write
 
-TRIALS = 1000
+TRIALS = int(os.environ.get("FTBENCH_TRIALS", "1000"))
 
 
 def seconds(*arguments, cwd):
