@@ -78,7 +78,7 @@ def half_written(run):
 def soak(folder, kills, seed, mark):
     """Run the suite of a folder again and again, in new run directories, under so many SIGKILLs.
 
-    A third of them come at once, wherever a start is at that moment; the others wait for a trial that has begun since, so that
+    A third of them come at once, wherever a start is at that moment; the others wait for a few trials to have begun since, so that
     there is something to lose and the run goes on at all.
 
     Args:
@@ -117,8 +117,8 @@ def soak(folder, kills, seed, mark):
 def _at_a_moment(draw, run, runner):
     """Wait for a moment to kill at; False where the runner ends before."""
     if draw.random() < 2 / 3:
-        begun = _begun(run)
-        while _begun(run) == begun:
+        wanted = _begun(run) + draw.randint(1, 5)
+        while _begun(run) < wanted:
             if runner.poll() is not None:
                 return False
             time.sleep(0.02)
