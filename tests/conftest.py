@@ -83,6 +83,27 @@ def ftbench(tmp_path):
 
 
 @pytest.fixture
+def inside(tmp_path, monkeypatch, capfd):
+    """Run the command line in a folder of its own, in this process: the server that trials are forked from stays for the next."""
+    from types import SimpleNamespace
+
+    from ftbench.cli import main
+
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments, check=None):
+        monkeypatch.setattr(sys, "argv", ["ftbench", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        out, err = capfd.readouterr()
+        if check is not None:
+            assert ended.value.code == check, out + err
+        return SimpleNamespace(returncode=ended.value.code, stdout=out, stderr=err)
+
+    return call
+
+
+@pytest.fixture
 def hub_cache(tmp_path, monkeypatch):
     """An empty hub cache, here and for the commands that are run."""
     place = tmp_path / "hub-cache"

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from tests.faults.quick_suite import call, write
+from tests.faults.quick_suite import PLUGIN, write
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small file system")
 
@@ -32,16 +32,16 @@ def fill(disk, leave):
         stream.write(b"x" * (free - leave))
 
 
-def test_a_full_disk_loses_no_result_and_a_read_only_one_is_read(tmp_path, disk):
+def test_a_full_disk_loses_no_result_and_a_read_only_one_is_read(tmp_path, disk, inside):
     suite = write(tmp_path, variants=3)
-    arguments = ("run", suite, "--runs", disk)
-    call(tmp_path, *arguments, "--only", "v0", check=0)
+    arguments = ("-p", PLUGIN, "run", suite, "--runs", disk)
+    inside(*arguments, "--only", "v0", check=0)
     before = records(disk)
     assert len(before) == 1
 
     # Enough to start a trial, too little for what it leaves.
     fill(disk, 16384)
-    full = call(tmp_path, *arguments)
+    full = inside(*arguments)
     assert full.returncode == 1, full.stderr
     assert "Traceback" not in full.stdout + full.stderr
     assert [line for line in full.stderr.splitlines() if line.startswith("error:")] == [
@@ -50,13 +50,13 @@ def test_a_full_disk_loses_no_result_and_a_read_only_one_is_read(tmp_path, disk)
     assert before.items() <= records(disk).items()
 
     (disk / "filler").unlink()
-    call(tmp_path, *arguments, check=0)
+    inside(*arguments, check=0)
     assert len(records(disk)) == 3
     assert before.items() <= records(disk).items()
     assert not [path for path in disk.rglob("*") if path.name.endswith(".tmp") or path.name.startswith(".record")]
 
     subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
-    assert "nothing to do: 3 of 3" in call(tmp_path, *arguments, check=0).stdout
+    assert "nothing to do: 3 of 3" in inside(*arguments, check=0).stdout
     write(tmp_path, variants=4)
-    refused = call(tmp_path, *arguments, check=2)
+    refused = inside(*arguments, check=2)
     assert refused.stderr.splitlines()[-1] == f"error: {disk / 'quick'}: cannot be written: Read-only file system"

@@ -7,7 +7,7 @@ from ftbench import hookspecs
 from ftbench.notebook import read_run
 
 from tests.conftest import EXAMPLES
-from tests.faults.quick_suite import call, write
+from tests.faults.quick_suite import PLUGIN, write
 
 HOOKS = {name: inspect.signature(function) for name, function in vars(hookspecs).items() if name.startswith("ftbench_")}
 OFFERS = [name for name, signature in HOOKS.items() if not signature.parameters]
@@ -21,18 +21,18 @@ def raising(folder, names):
     return folder / "raising.py"
 
 
-def test_who_only_watches_is_named_and_the_run_goes_on(tmp_path):
+def test_who_only_watches_is_named_and_the_run_goes_on(tmp_path, inside, caplog):
     suite = write(tmp_path)
     suite.write_text(suite.read_text() + '[[strategy]]\nuse = "misbehaving"\nhow = "killed"\n')
     plugin = raising(tmp_path, OBSERVERS)
-    done = call(tmp_path, "-p", EXAMPLES / "misbehaving.py", "-p", plugin, "run", suite, check=1)
+    inside("-p", PLUGIN, "-p", EXAMPLES / "misbehaving.py", "-p", plugin, "run", suite, check=1)
     assert [record.status for record in read_run(tmp_path / "runs" / "quick")] == ["ok", "infra"]
     for name in OBSERVERS:
-        assert f"plugin 'raising.py' raised in {name}; the run goes on" in done.stderr
+        assert f"plugin 'raising.py' raised in {name}; the run goes on" in caplog.messages
 
 
-def test_who_shapes_the_plan_ends_the_command_with_a_line(tmp_path):
-    done = call(tmp_path, "-p", raising(tmp_path, ["ftbench_trials_planned"]), "run", write(tmp_path), check=2)
+def test_who_shapes_the_plan_ends_the_command_with_a_line(tmp_path, inside):
+    done = inside("-p", PLUGIN, "-p", raising(tmp_path, ["ftbench_trials_planned"]), "run", write(tmp_path), check=2)
     assert done.stderr == "error: plugin 'raising.py' raised in ftbench_trials_planned: KeyError: 'in ftbench_trials_planned'\n"
     assert not (tmp_path / "runs").exists()
 

@@ -38,7 +38,7 @@ def group():
         place.rmdir()
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_a_trial_that_the_kernel_kills_at_the_groups_limit_ran_out_of_memory(tmp_path, group):
     suite = write(tmp_path)
     suite.write_text(suite.read_text() + '[[strategy]]\nuse = "misbehaving"\nhow = "balloon"\n[[strategy]]\nuse = "full"\n')
