@@ -23,7 +23,7 @@ class Misbehaving(Strategy):
 
     how: Literal[
         "raise", "hang", "exit", "exit-zero", "sys-exit-zero", "nan", "segfault", "killed", "abort", "memory", "address-space",
-        "tensors", "pieces", "balloon", "leak", "escape", "escape-and-die", "flood", "deaf", "slow", "disk", "clock",
+        "tensors", "pieces", "balloon", "leak", "escape", "escape-and-die", "flood", "deaf", "disk", "clock",
     ] = "raise"  # fmt: skip
     """The way to fail."""
 
@@ -42,8 +42,6 @@ class Misbehaving(Strategy):
 
     def before_step(self, learner: Learner, step: int) -> None:
         """Fail."""
-        if self.how == "slow":
-            time.sleep(4)
         if self.how == "flood":
             self._print(2**30 // 6)
         if self.how == "clock":
