@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
-.PHONY: demo test test-thorough soak setup setup-test benchmarks calibrate schemas docs provenance clean
+.PHONY: demo test test-thorough soak fuzz setup setup-test benchmarks calibrate schemas docs provenance clean
 
 demo: setup
 	$(BIN)/ftbench run suites/quickstart.toml
@@ -18,11 +18,15 @@ test: setup-test
 
 # Half a minute and more of real trials each, beside what `make test` runs.
 test-thorough: setup-test
-	$(BIN)/python -m pytest -m thorough --numprocesses 2 --dist loadfile
+	$(BIN)/python -m pytest -m thorough --numprocesses 2 --dist loadfile --ignore tests/test_fuzzing.py
 
 # Two hundred SIGKILLs at random times over runs of 24 trials: about a quarter of an hour.
 soak: setup-test
 	$(BIN)/python -m pytest -n0 -s -m thorough tests/faults/test_kills.py
+
+# Eleven thousand changed suites, runs, bundles and data files: about half an hour; FTBENCH_FUZZ=0.1 takes a tenth.
+fuzz: setup-test
+	$(BIN)/python -m pytest -m thorough --numprocesses 2 --dist load tests/test_fuzzing.py
 
 setup: .venv/.demo
 setup-test: .venv/.test

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from .documents import parse_json, read_text
+from .errors import RunError
 from .store import CHECKPOINTS, ENDED, RECORD, leftovers, planned_trials
 
 if TYPE_CHECKING:
@@ -75,8 +76,8 @@ def _of_trial(folder: Path, *, attempts: bool) -> Iterator[Leftover]:
 
 def _last_attempt(record: Path) -> int | None:
     """Give the number of the attempt that left a record; None where there is no record."""
-    with suppress(OSError, ValueError, KeyError, TypeError):
-        return int(json.loads(record.read_text(encoding="utf-8"))["attempts"])
+    with suppress(OSError, ValueError, KeyError, TypeError, RunError):
+        return int(parse_json(read_text(record), str(record))["attempts"])
     return None
 
 

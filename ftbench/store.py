@@ -202,8 +202,8 @@ def _locks(table: dict[str, Any], trials: Mapping[str, Sequence[str | int]], env
 
 def _attempt(folder: Path, number: int) -> Attempt:
     """Read how an attempt ended: as the runner noted, as its record says, or not at all where the runner was killed."""
-    with suppress(OSError, ValueError, KeyError, TypeError):
-        noted = json.loads((folder / ENDED).read_text(encoding="utf-8"))
+    with suppress(OSError, KeyError, TypeError, RunError):
+        noted = parse_json(read_text(folder / ENDED), str(folder / ENDED))
         return Attempt(number, noted["status"], noted["kind"], noted["message"], noted["seconds"])
     with suppress(RunError):
         record = read_record(folder / RECORD)

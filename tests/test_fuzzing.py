@@ -150,6 +150,9 @@ def commands(rnd, run, place):
         ("gate", place / "other", "--baseline", run),
         ("report", run, "-f", rnd.choice(["csv", "markdown", "html"])),
         ("recommend", run),
+        ("gc", run, "--dry-run"),
+        ("logs", run, trial),
+        ("report", run, place / "other", "-f", "markdown", "-o", run),
     ])  # fmt: skip
 
 
