@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from .answers import Answer
+    from .encoded import Encoded
+    from .features import Features
     from .task import Task
 
 ASIDE = ("labels", "rows", "owners")
@@ -167,6 +170,9 @@ class Learner:
         """Gives the frames the network makes of so many samples, both of shape [batch]; None where it does not hear."""
         self.masked = True
         """Whether the network is told which inputs are real."""
+        self.features: Features | None = None
+        """What stands in for the frozen part below the head; None where all is computed."""
+        self._source: Encoded | None = None
         self._call: Callable[..., Any] = model
         self._still: list[nn.Module] = []
         self._frozen_statistics = False
@@ -274,7 +280,19 @@ class Learner:
 
         Where the network hears sounds of unequal length, `.frames` tells how many frames of each row are real.
         """
-        return self._through(self._call, batch)
+        if self.features is None or self._source is None:
+            return self._through(self._call, batch)
+        with self.features.of(self._source, batch):
+            return self._through(self._call, batch)
+
+    @contextmanager
+    def reading(self, encoded: Encoded | None) -> Iterator[None]:
+        """Let the `rows` of the batches answered inside be known as those of `encoded`; None where examples are not as they lie there."""
+        before, self._source = self._source, encoded
+        try:
+            yield
+        finally:
+            self._source = before
 
     def _through(self, call: Callable[..., Any], batch: Mapping[str, Tensor]) -> Any:
         left_out = ASIDE if self.masked else (*ASIDE, "attention_mask")
@@ -298,6 +316,11 @@ class Learner:
         torch.compiler.reset()
         call = torch.compile(self._call, backend=backend)
         return lambda batch: self._through(call, batch)
+
+    @property
+    def precision(self) -> str:
+        """What forward passes compute in."""
+        return self._precision
 
     def compute_in(self, precision: str) -> None:
         """Let forward passes compute in `fp32`, `bf16` or `fp16`; weights stay what they are."""

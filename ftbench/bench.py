@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from .catalog import nested
 from .computing import compute_as
+from .errors import NotApplicable
+from .fingerprint import code_hash
 from .loading import Loader
+from .meter import Trace
+from .moved import TRACE, as_tensor, from_tensor, moved, put_back
 from .resumption import Keeper
-from .seeding import seed_all
+from .seeding import seed_all, seeds_kept
+from .sharing import tensors_hash
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     import torch
     from numpy.typing import NDArray
+    from torch import Tensor
 
     from .augmented import Augmented
     from .backbone import Backbone, Learner
@@ -26,8 +33,9 @@ if TYPE_CHECKING:
     from .checkpoints import Checkpoints
     from .encoded import Encoded
     from .measurement import Measurement
-    from .meter import Trace, Watch
+    from .meter import Watch
     from .phases import Phases
+    from .sharing import Sharing
     from .strategy import Strategy
     from .suite import Training
     from .task import Task
@@ -70,6 +78,7 @@ class Bench:
         device: torch.device,
         after_step: Callable[[Bench, Learner, Loader, int, Trace], Sequence[Measurement] | None],
         checkpoints: Checkpoints | None = None,
+        sharing: Sharing | None = None,
     ) -> None:
         self.stage = 0
         """Number of the stage at hand, from 0."""
@@ -78,10 +87,13 @@ class Bench:
         self.device = device
         """Where learners live."""
         self._grounds, self._backbone, self._catalog = grounds, backbone, catalog
-        self._phases, self._watch, self._after_step = phases, watch, after_step
+        self._phases, self._watch, self._after_step, self._sharing = phases, watch, after_step, sharing
         self._checkpoints = checkpoints
         self._keepers: list[Keeper] = []
         self._main: Learner | None = None
+        self._spared = 0.0
+        self.computes_because = ""
+        """Why what a frozen part gives is computed at every step; empty where it is read, or nothing is frozen."""
         self._encoded: WeakKeyDictionary[Learner, Mapping[str, Encoded]] = WeakKeyDictionary()
 
     @property
@@ -173,11 +185,23 @@ class Bench:
         training on the stage's own task; another lesson has nothing to go by: it makes all its steps and keeps the last weights.
         Dropout draws from a generator seeded here, so that work done before does not change it.
         """
+        main = learner is self._main
+        own = loader is None
+        if loader is None:
+            loader = self.loader() if main else self.loader(learner=learner, lr=strategy.lr(learner.card))
+        if not main or self._sharing is None:
+            return self._trained(learner, strategy, loader)
+        if strategy.features_stay:
+            self._read_features(learner, loader)
+        first = strategy.begins_as(self) if own and self.stage == 0 and self.stages > 1 else None
+        if first is None:
+            return self._trained(learner, strategy, loader)
+        return self._begun(learner, strategy, first, loader)
+
+    def _trained(self, learner: Learner, strategy: Strategy, loader: Loader) -> Trace:
         from .training import fit
 
         main = learner is self._main
-        if loader is None:
-            loader = self.loader() if main else self.loader(learner=learner, lr=strategy.lr(learner.card))
         seed_all(self.seed, self.stage, 2)
         with ExitStack() as warm_up:
             if main:
@@ -191,6 +215,7 @@ class Bench:
             keeper = self._keeper(strategy) if main else None
             trace = fit(learner, loader, strategy, after_step, self._grounds[self.stage].label, keeper=keeper)
         if main:
+            trace.spared = self._spared
             self._watch.traces.append(trace)
         return trace
 
@@ -206,6 +231,122 @@ class Bench:
         keeper = Keeper(self._checkpoints, len(self._keepers), lambda: self._phases.phase("checkpoint"), believe=believe)
         self._keepers.append(keeper)
         return keeper
+
+    # -- what trials share -------------------------------------------------------------------------------------------------
+
+    def cached(self, name: str, key: Any, make: Callable[[], Mapping[str, Tensor]], of: Learner | None = None) -> Mapping[str, Tensor]:
+        """Give tensors that other trials need as well: made by whoever needs them first, read from disk by the others.
+
+        What making took is charged to every trial that uses them. Where nothing can be kept they are made each time. Random numbers
+        that `make` draws from the global generators move nothing for what comes after.
+
+        Args:
+            name: what they are, such as `fisher`.
+            key: a JSON value: all that decides them beside the trial's backbone, tasks, seeds and code, its threads, and the environment,
+                which always count. Neither the protocol nor the strategy's options do.
+            make: gives them; on the CPU they are when they come from here.
+            of: a learner whose weights decide them, as they are.
+        """
+        if self._sharing is None:
+            return make()
+        weights = None if of is None else [tensors_hash([*of.named_parameters(), *of.named_buffers()]), of.precision]
+        whole = {**self._sharing.content(self.stage + 1), "stage": self.stage, "weights": weights, "asked": key}
+        with seeds_kept():
+            found = self._sharing.get(name, whole, make)
+        # Sums depend on where in memory numbers begin: what is mapped lies elsewhere than what is made.
+        return {name: tensor.clone() for name, tensor in found.items()}
+
+    def lesson(self, strategy: Strategy, backbone: Backbone | None = None) -> dict[str, Any]:
+        """Give all that decides what a second learner becomes when `strategy` trains it on the stage at hand, for use in a key."""
+        card = (backbone or self._backbone).card()
+        training = asdict(replace(self.training, lr=strategy.lr(card)))
+        described: dict[str, Any] = {"training": training, "strategy": self._described(strategy)}
+        if backbone is not None:
+            described["backbone"] = {**self._described(backbone), "fingerprint": dict(backbone.fingerprint())}
+        return described
+
+    def _described(self, part: Any) -> dict[str, Any]:
+        cls = type(part)
+        return {"class": f"{cls.__module__}.{cls.__qualname__}", "options": self._catalog.options(part), "code": _code(part)}
+
+    def teach(self, strategy: Strategy, backbone: Backbone | None = None) -> Learner:
+        """Load a second learner and let `strategy` train it on the stage at hand, or take over what it became in another trial."""
+        learner = self.load(backbone)
+        strategy.prepare(learner, self)
+
+        trained = False
+
+        def make() -> Mapping[str, Tensor]:
+            nonlocal trained
+            self.train(learner, strategy)
+            trained = True
+            return moved(learner)
+
+        found = self.cached("teacher", self.lesson(strategy, backbone), make)
+        if not trained:
+            put_back(learner, found)
+        return learner
+
+    def _begun(self, learner: Learner, strategy: Strategy, first: Strategy, loader: Loader) -> Trace:
+        """Train the first of several tasks as `first` does, or take over what became of it in another trial."""
+        assert self._sharing is not None
+        names = {id(parameter): name for name, parameter in learner.named_parameters()}
+        groups = [
+            {**{name: value for name, value in group.items() if name != "params"}, "names": [names[id(p)] for p in group["params"]]}
+            for group in strategy.param_groups(learner)
+        ]
+        key = {
+            **self._sharing.content(1),
+            "training": asdict(self.training),
+            "strategy": self._described(first),
+            "groups": groups,
+            "weights": tensors_hash([*learner.named_parameters(), *learner.named_buffers()]),
+        }
+        made: list[Trace] = []
+
+        def make() -> Mapping[str, Tensor]:
+            made.append(self._trained(learner, strategy, loader))
+            return {**moved(learner), TRACE: as_tensor(asdict(made[0]))}
+
+        found = self._sharing.get("source", key, make, code=_code(first, self._backbone, self.task))
+        if made:
+            return made[0]
+        put_back(learner, {name: tensor for name, tensor in found.items() if name != TRACE})
+        trace = Trace(**{**from_tensor(found[TRACE]), "task": self._grounds[0].label, "resumed": []})
+        keeper = self._keeper(strategy)
+        if keeper is not None:
+            # The trainings after it keep their numbers, and what it came to is what it was, bit by bit.
+            keeper.whole = True
+        self._watch.traces.append(trace)
+        return trace
+
+    def _read_features(self, learner: Learner, loader: Loader) -> None:
+        """Let what the frozen part of the learner gives be read from disk, where that is the same."""
+        training = loader.training
+        self._spared = 0.0
+        if learner.features is not None:
+            learner.features.step_aside()
+        if loader.augmented is not None or training.compile or training.gradient_checkpointing:
+            self.computes_because = "examples are augmented, or the protocol compiles or computes blocks again"
+            return
+        from .features import LOOKS, Features
+
+        assert self._sharing is not None
+        sharing = self._sharing
+
+        def get(key: Any, make: Callable[[], Mapping[str, Tensor]]) -> Mapping[str, Tensor]:
+            with self._phases.phase("features"):
+                return sharing.get("features", key, make)
+
+        size, order = training.batch_size, loader.order(0)
+        looks = [order[begin : begin + size].tolist() for begin in range(0, min(LOOKS * size, len(order)), size)]
+        try:
+            with seeds_kept(), self._phases.phase("features"):
+                self._spared = Features(learner, get, training.eval_batch_size).stand_in(self.task, loader.encoded, looks)
+        except NotApplicable as error:
+            self.computes_because = str(error)
+
+    # ----------------------------------------------------------------------------------------------------------------------
 
     def predict(self, learner: Learner, split: OpenSplit = "train") -> NDArray[np.float32]:
         """Give a learner's logits on a split of the stage at hand in evaluation mode, shape [examples, outputs].
@@ -232,3 +373,8 @@ class Bench:
     def adopt(self, learner: Learner) -> None:
         """Make `learner` the one that is scored; the core does this for the learner it prepares."""
         self._main = learner
+
+
+def _code(*parts: Any) -> str:
+    """Hash the code of parts, and of those nested in their options."""
+    return code_hash([type(found) for part in parts for found in (part, *(inner for _, inner in nested(part)))])

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections import OrderedDict
-from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
-from zipfile import BadZipFile
 
 import numpy as np
 
@@ -18,6 +15,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
+
+    from .cache import Cache
 
 CHUNK = 256
 """Examples encoded together."""
@@ -33,12 +32,15 @@ class ChunkedEncoded(Encoded):
     the rows were divided by, 0 where there are none; what a task asks for is in the chunks.
     """
 
-    def __init__(self, folder: Path, labels: NDArray[np.int64], ids: tuple[str, ...], encode: Callable[[int, int], Encoded]) -> None:
-        """Keep chunks in `folder`; `encode` encodes the examples from one place up to another."""
-        for name, value in {"folder": folder, "labels": labels, "ids": ids, "encode": encode, "held": OrderedDict()}.items():
+    def __init__(
+        self, cache: Cache, key: Mapping[str, Any], labels: NDArray[np.int64], ids: tuple[str, ...], encode: Callable[[int, int], Encoded]
+    ) -> None:
+        """Keep chunks in `cache`, where the split is known by `key`; `encode` encodes the examples from one place up to another."""
+        for name, value in {"cache": cache, "key": key, "labels": labels, "ids": ids, "encode": encode, "held": OrderedDict()}.items():
             object.__setattr__(self, name, value)
 
-    folder: Path
+    cache: Cache
+    key: Mapping[str, Any]
     encode: Callable[[int, int], Encoded]
     held: OrderedDict[int, Encoded]
 
@@ -59,6 +61,11 @@ class ChunkedEncoded(Encoded):
             rows = [part[row] for part in found for row in range(len(part))]
             return Ragged.of(rows, found[0].values.dtype.type, found[0].padding)
         return np.concatenate(found)
+
+    def lengths(self) -> NDArray[np.int64] | None:
+        """Encode all chunks, and give how long the inputs of each example are."""
+        found = [self._chunk(number).lengths() for number in range(-(-len(self) // CHUNK))]
+        return None if found[0] is None else np.concatenate([part for part in found if part is not None])
 
     def at(self, indices: Sequence[int]) -> tuple[Encoded, Sequence[int]]:
         """Give an encoding of just the examples at `indices`, and their places in it."""
@@ -85,11 +92,8 @@ class ChunkedEncoded(Encoded):
             self.held.move_to_end(number)
             return self.held[number]
         begin, end = number * CHUNK, min((number + 1) * CHUNK, len(self))
-        path = self.folder / f"{number}.npz"
-        found = _read(path, self.ids[begin:end])
-        if found is None:
-            found = self.encode(begin, end)
-            _write(path, found)
+        key, form = {**self.key, "chunk": [int(begin), int(end)]}, _Chunk(self.ids[begin:end])
+        found = self.cache.get("chunks", key, lambda: self.encode(begin, end), form).value
         self.held[number] = found
         if len(self.held) > KEPT:
             self.held.popitem(last=False)
@@ -100,34 +104,31 @@ def _all_columns(chunk: Encoded) -> dict[str, Any]:
     return {**chunk.columns, LABELS: chunk.labels}
 
 
-def _write(path: Path, chunk: Encoded) -> None:
-    """Write a chunk and rename it into place: of two encoders either may win; a full disk costs only time."""
-    arrays: dict[str, Any] = {"units": chunk.units}
-    for name, column in _all_columns(chunk).items():
-        if isinstance(column, Ragged):
-            arrays |= {f"values.{name}": column.values, f"offsets.{name}": column.offsets, f"padding.{name}": np.array(column.padding)}
-        else:
-            arrays[f"dense.{name}"] = column
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.{uuid4().hex[:8]}")
-    with suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as stream:
-            np.savez(stream, **arrays)
-        temporary.replace(path)
+@dataclass(frozen=True)
+class _Chunk:
+    """How a chunk lies in the cache: one file."""
 
+    ids: tuple[str, ...]
+    """Of its examples."""
 
-def _read(path: Path, ids: tuple[str, ...]) -> Encoded | None:
-    """Read a chunk; None where it is missing or torn."""
-    try:
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
-            columns: dict[str, Any] = {}
+    def write(self, value: Encoded, folder: Path) -> None:
+        arrays: dict[str, Any] = {"units": value.units}
+        for name, column in _all_columns(value).items():
+            if isinstance(column, Ragged):
+                arrays |= {
+                    f"values.{name}": column.values, f"offsets.{name}": column.offsets, f"padding.{name}": np.array(column.padding)
+                }  # fmt: skip
+            else:
+                arrays[f"dense.{name}"] = column
+        np.savez(folder / "chunk.npz", **arrays)
+
+    def read(self, folder: Path) -> Encoded:
+        columns: dict[str, Any] = {}
+        with np.load(folder / "chunk.npz", allow_pickle=False) as stored:
             for key in stored.files:
                 kind, _, name = key.partition(".")
                 if kind == "dense":
                     columns[name] = stored[key]
                 elif kind == "values":
                     columns[name] = Ragged(stored[key], stored[f"offsets.{name}"], stored[f"padding.{name}"].item())
-            found = Encoded(columns, columns.pop(LABELS), ids, stored["units"])
-    except (OSError, ValueError, KeyError, BadZipFile, EOFError):
-        return None
-    return found if len(found.units) == len(ids) else None
+            return Encoded(columns, columns.pop(LABELS), self.ids, stored["units"])

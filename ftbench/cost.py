@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from .measurement import Measurement
@@ -9,9 +10,26 @@ from .measurement import Measurement
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from .measurement import Shared
     from .suite import Cost
 
 JOULES_PER_KWH = 3.6e6
+
+
+def charged_time(seconds: float, shared: Iterable[Shared]) -> Measurement:
+    """Give what a trial would have taken alone: its own time, and that of work it only read the outcome of."""
+    elsewhere = [one for one in shared if one.elsewhere]
+    named = ", ".join(f"{one.name} {one.elsewhere:.1f} s" for one in elsewhere)
+    method = "wall time" + (f", and what others spent on work this trial uses too: {named}" if named else "")
+    return Measurement("charged_time", seconds + sum(one.elsewhere for one in elsewhere), "s", "lower", method=method, scope="whole trial")
+
+
+def without_shared(measurement: Measurement, shared: Iterable[Shared]) -> Measurement:
+    """Flag an energy or a peak of memory that leaves out work whose outcome was only read."""
+    named = [one.name for one in shared if one.elsewhere]
+    if not named or not (measurement.unit == "J" or measurement.name.endswith("_memory")):
+        return measurement
+    return replace(measurement, flags=(*measurement.flags, f"without shared work: {', '.join(dict.fromkeys(named))}"))
 
 
 def cost_measurements(cost: Cost, seconds: float, measured: Iterable[Measurement]) -> list[Measurement]:
@@ -19,7 +37,7 @@ def cost_measurements(cost: Cost, seconds: float, measured: Iterable[Measurement
 
     Args:
         cost: the suite's prices.
-        seconds: from the start of the trial's process to its end.
+        seconds: the charged time.
         measured: the trial's other measurements; the one called `energy`, in joules, decides the emissions.
     """
     energy = next((m for m in measured if m.name == "energy" and not m.task), None)
@@ -31,7 +49,7 @@ def _money(cost: Cost, seconds: float) -> Measurement:
     if cost.price_per_hour is None:
         return Measurement(name, None, cost.currency, "lower", scope=scope, reason="the suite gives no cost.price_per_hour")
     value = cost.price_per_hour * seconds / 3600
-    method = f"wall time of the trial's process, {seconds:.1f} s, at {cost.price_per_hour:g} {cost.currency} an hour"
+    method = f"charged time, {seconds:.1f} s, at {cost.price_per_hour:g} {cost.currency} an hour"
     return Measurement(name, value, cost.currency, "lower", method=method, scope=scope)
 
 

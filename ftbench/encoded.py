@@ -87,6 +87,11 @@ class Encoded:
         found: NDArray[np.float64] = self.units[np.asarray(indices)]
         return found
 
+    def lengths(self) -> NDArray[np.int64] | None:
+        """Give how long the inputs of each example are, shape [examples]; None where all are of one length."""
+        found = [np.diff(column.offsets) for column in self.columns.values() if isinstance(column, Ragged)]
+        return np.max(found, axis=0) if found else None
+
     def take(self, indices: Sequence[int]) -> Encoded:
         """Give the examples at `indices`, in their order."""
         rows = list(indices)

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 import numpy as np
 
 from .augmentable import clean_options
+from .cache import Arrays, Cache
 from .chunked import CHUNK, ChunkedEncoded
 from .encoded import Encoded, Ragged
 from .fingerprint import code_hash, digest, software
@@ -23,6 +20,8 @@ from .trial import TRAINING_VERSION
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
     from .backbone import Backbone
     from .splits import Example, Splits
@@ -52,8 +51,9 @@ class Prepared:
 
 
 def prepare_data(
-    task: Task, backbone: Backbone, processor: Any, *, split_seed: int, cache: Path, options: Callable[[Any], Mapping[str, Any]]
-) -> Prepared:
+    task: Task, backbone: Backbone, processor: Any, *, split_seed: int, cache: Path, options: Callable[[Any], Mapping[str, Any]],
+    waiting: Callable[[], None] = lambda: None,
+) -> Prepared:  # fmt: skip
     """Give the encoded splits of a task, from `cache` where they are there and whole.
 
     Args:
@@ -63,6 +63,7 @@ def prepare_data(
         split_seed: decides the splits.
         cache: the folder of what can be computed again.
         options: gives the options of the task and of the backbone as JSON values.
+        waiting: called now and then while another process encodes them.
     """
     identity = {
         "parts": [[type(part).__qualname__, clean_options(part, options(part)), dict(part.fingerprint())] for part in (task, backbone)],
@@ -70,19 +71,24 @@ def prepare_data(
         "code": [code_hash([type(task), type(backbone)]), TRAINING_VERSION],
         "software": software(),
     }
-    folder = cache / "encoded" / digest(identity)
-    source = _Source(task, processor, split_seed)
-    found = _read(folder, source)
-    if found is not None:
-        return found
-    splits = source.splits
-    check_filled(splits)
-    if _is_large(source):
-        return _outline(folder, source)
-    made = {name: task.encode(splits[name], processor) for name in SPLITS if splits[name]}
-    found = Prepared(made, splits.hash(), source.training)
-    _write(found, folder)
-    return found
+    store, source = Cache(cache), _Source(task, processor, split_seed)
+
+    def make() -> _Outline | _Whole:
+        splits = source.splits
+        check_filled(splits)
+        if _is_large(source):
+            return _outline(source)
+        return _Whole(splits.hash(), {name: task.encode(splits[name], processor) for name in SPLITS if splits[name]})
+
+    found = store.get("encoded", identity, make, _Splits(), waiting=waiting).value
+    if isinstance(found, _Whole):
+        return Prepared(found.encoded, found.split_hash, source.training)
+    key = digest(identity)
+    chunked = {
+        name: ChunkedEncoded(store, {"of": key, "split": name}, labels, found.ids[name], partial(source.encode, name))
+        for name, labels in found.labels.items()
+    }
+    return Prepared(chunked, found.split_hash, source.training)
 
 
 @dataclass
@@ -114,98 +120,69 @@ def _is_large(source: _Source) -> bool:
     return sum(array.nbytes for array in arrays) / len(few) * total > LARGE_BYTES
 
 
-def _outline(folder: Path, source: _Source) -> Prepared:
+def _outline(source: _Source) -> _Outline:
     """Note which examples a large data set has; they are encoded chunk by chunk when they are asked for."""
     splits = source.splits
-    temporary = folder.with_name(f"{folder.name}.{os.getpid()}.{uuid4().hex[:8]}")
-    index: dict[str, Any] = {"split_hash": splits.hash(), "chunked": {}}
     outlines = {name: outline(splits[name]) for name in SPLITS if splits[name]}
-    labels = {name: np.array(found) for name, (_, found) in outlines.items()}
-    ids = {name: tuple(found) for name, (found, _) in outlines.items()}
-    try:
-        temporary.mkdir(parents=True)
-        for name, column in labels.items():
-            np.save(temporary / f"{name}.labels.npy", column, allow_pickle=False)
-            (temporary / f"{name}.ids.txt").write_text("\n".join(ids[name]), encoding="utf-8")
-            index["chunked"][name] = len(column)
-        (temporary / "index.json").write_text(json.dumps(index), encoding="utf-8")
-        temporary.rename(folder)
-    except OSError:
-        shutil.rmtree(temporary, ignore_errors=True)
-    return Prepared(
-        {name: _chunked(folder, name, labels[name], ids[name], source) for name in labels}, index["split_hash"], source.training
-    )
+    return _Outline(splits.hash(), {name: np.array(labels) for name, (_, labels) in outlines.items()},
+                    {name: tuple(ids) for name, (ids, _) in outlines.items()})  # fmt: skip
 
 
-def _chunked(folder: Path, split: str, labels: Any, ids: tuple[str, ...], source: _Source) -> Encoded:
-    return ChunkedEncoded(folder / "chunks" / split, labels, ids, partial(source.encode, split))
+@dataclass(frozen=True)
+class _Outline:
+    """What is known of a data set before it is encoded."""
+
+    split_hash: str
+    labels: Mapping[str, NDArray[np.int64]]
+    """Split → class of each example."""
+    ids: Mapping[str, tuple[str, ...]]
+    """Split → name of each example."""
 
 
-def _write(prepared: Prepared, folder: Path) -> None:
-    """Write into a temporary folder and rename: of two builders the first wins; a full disk costs only time."""
-    temporary = folder.with_name(f"{folder.name}.{os.getpid()}.{uuid4().hex[:8]}")
-    try:
-        temporary.mkdir(parents=True)
-        index: dict[str, Any] = {"split_hash": prepared.split_hash, "splits": {}}
-        for split, encoded in prepared.encoded.items():
-            columns: dict[str, Any] = {}
-            arrays: dict[str, np.ndarray[Any, Any]] = {"units": encoded.units}
-            for name, column in {**encoded.columns, "labels": encoded.labels}.items():
-                if isinstance(column, Ragged):
-                    columns[name] = {"padding": column.padding}
-                    arrays[f"column.{name}"], arrays[f"offsets.{name}"] = column.values, column.offsets
-                else:
-                    columns[name] = None
-                    arrays[f"column.{name}"] = column
-            for name, array in arrays.items():
-                np.save(temporary / f"{split}.{name}.npy", array, allow_pickle=False)
-            index["splits"][split] = {"columns": columns, "ids": list(encoded.ids), "sizes": _sizes(temporary, split)}
-        (temporary / "index.json").write_text(json.dumps(index), encoding="utf-8")
-        temporary.rename(folder)
-    except OSError:
-        shutil.rmtree(temporary, ignore_errors=True)
+@dataclass(frozen=True)
+class _Whole:
+    """A data set, encoded."""
+
+    split_hash: str
+    encoded: Mapping[str, Encoded]
 
 
-def _sizes(folder: Path, split: str) -> dict[str, int]:
-    return {path.name: path.stat().st_size for path in sorted(folder.glob(f"{split}.*.npy"))}
+class _Splits:
+    """How a data set lies in the cache: an index, and an array a file."""
+
+    def write(self, value: _Outline | _Whole, folder: Path) -> None:
+        index: dict[str, Any] = {"split_hash": value.split_hash}
+        if isinstance(value, _Outline):
+            index["ids"] = {name: list(ids) for name, ids in value.ids.items()}
+            Arrays().write(value.labels, folder)
+        else:
+            index["splits"] = {name: self._write_split(name, encoded, folder) for name, encoded in value.encoded.items()}
+        (folder / "index.json").write_text(json.dumps(index), encoding="utf-8")
+
+    def _write_split(self, split: str, encoded: Encoded, folder: Path) -> dict[str, Any]:
+        columns: dict[str, Any] = {}
+        arrays: dict[str, NDArray[Any]] = {"units": encoded.units}
+        for name, column in {**encoded.columns, "labels": encoded.labels}.items():
+            if isinstance(column, Ragged):
+                columns[name] = {"padding": column.padding}
+                arrays[f"column.{name}"], arrays[f"offsets.{name}"] = column.values, column.offsets
+            else:
+                columns[name] = None
+                arrays[f"column.{name}"] = column
+        Arrays().write({f"{split}.{name}": array for name, array in arrays.items()}, folder)
+        return {"columns": columns, "ids": list(encoded.ids)}
+
+    def read(self, folder: Path) -> _Outline | _Whole:
+        index, arrays = json.loads((folder / "index.json").read_text(encoding="utf-8")), Arrays().read(folder)
+        if "ids" in index:
+            return _Outline(index["split_hash"], arrays, {name: tuple(ids) for name, ids in index["ids"].items()})
+        return _Whole(index["split_hash"], {split: _read_split(arrays, split, entry) for split, entry in index["splits"].items()})
 
 
-def _read(folder: Path, source: _Source) -> Prepared | None:
-    """Read what was written; None, and the folder gone, where anything is missing or torn."""
-    try:
-        index = json.loads((folder / "index.json").read_text(encoding="utf-8"))
-        if "chunked" in index:
-            made = {name: _read_outline(folder, name, size, source) for name, size in index["chunked"].items()}
-            return Prepared(made, index["split_hash"], source.training)
-        encoded = {split: _read_split(folder, split, entry) for split, entry in index["splits"].items()}
-        return Prepared(encoded, index["split_hash"], source.training)
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, KeyError, TypeError):
-        with suppress(OSError):
-            folder.rename(folder.with_name(f"{folder.name}.broken.{uuid4().hex[:8]}"))
-        return None
+def _read_split(arrays: Mapping[str, Any], split: str, entry: Mapping[str, Any]) -> Encoded:
+    def column(name: str, ragged: Mapping[str, Any] | None) -> Any:
+        values = arrays[f"{split}.column.{name}"]
+        return values if ragged is None else Ragged(values, arrays[f"{split}.offsets.{name}"], ragged["padding"])
 
-
-def _read_outline(folder: Path, split: str, size: int, source: _Source) -> Encoded:
-    labels = np.load(folder / f"{split}.labels.npy", mmap_mode="r", allow_pickle=False)
-    ids = tuple((folder / f"{split}.ids.txt").read_text(encoding="utf-8").split("\n"))
-    if len(labels) != size or len(ids) != size:
-        message = "a file is not as long as it was written"
-        raise ValueError(message)
-    return _chunked(folder, split, labels, ids, source)
-
-
-def _read_split(folder: Path, split: str, entry: Mapping[str, Any]) -> Encoded:
-    if _sizes(folder, split) != entry["sizes"]:
-        message = "a file is not as long as it was written"
-        raise ValueError(message)
-
-    def load(name: str) -> Any:
-        return np.load(folder / f"{split}.{name}.npy", mmap_mode="c", allow_pickle=False)
-
-    columns = {
-        name: load(f"column.{name}") if ragged is None else Ragged(load(f"column.{name}"), load(f"offsets.{name}"), ragged["padding"])
-        for name, ragged in entry["columns"].items()
-    }
-    return Encoded(columns, columns.pop("labels"), tuple(entry["ids"]), np.asarray(load("units")))
+    columns = {name: column(name, ragged) for name, ragged in entry["columns"].items()}
+    return Encoded(columns, columns.pop("labels"), tuple(entry["ids"]), np.asarray(arrays[f"{split}.units"]))

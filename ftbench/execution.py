@@ -17,6 +17,7 @@ from .as_planned import verify
 from .augmentable import Augmentable, prepare_augmentations
 from .augmented import Augmented
 from .bench import Bench, Ground
+from .cache import Cache
 from .checkpoints import Checkpoints
 from .computing import compute_as
 from .curves import curve_of
@@ -33,6 +34,7 @@ from .protocol import follow
 from .record import Failure, Retention
 from .seeding import seed_all
 from .sequence import sequence_measurements
+from .sharing import Sharing
 from .suite import Training, goes_by_validation
 
 if TYPE_CHECKING:
@@ -135,6 +137,8 @@ class Execution:
             learner, tests, bench = self._load()
         strategy: Strategy = self.catalog.build("strategies", self.trial.strategy.use, self.trial.strategy.options)
         matrix, scored = self._stages(strategy, learner, tests, bench)
+        if learner.features is not None:
+            learner.features.step_aside()
         with self.phases.phase("save"):
             write_predictions(folder / PREDICTIONS, scored, {g.label: g.task for g in self.grounds})
         with self.phases.phase("probe"):
@@ -179,9 +183,13 @@ class Execution:
         learner.activate(grounds[0].label, grounds[0].task)
         self.watch.learner = learner
         self.grounds = grounds
-        bench = Bench(
+        sharing = Sharing(
+            self.trial, self.spec.device, Cache(Path(self.spec.cache)),
+            phases=self.phases, used=self.watch.shared, sign=self._give_a_sign,
+        )  # fmt: skip
+        self.bench = bench = Bench(
             grounds, backbone, self.catalog, self.phases, self.watch, seed=self.trial.seed, device=self.device,
-            after_step=self._after_step, checkpoints=self.checkpoints,
+            after_step=self._after_step, checkpoints=self.checkpoints, sharing=sharing,
         )  # fmt: skip
         bench.adopt(learner)
         self.stage_steps = [bench.loader(stage=number).steps for number in range(bench.stages)]
@@ -189,7 +197,9 @@ class Execution:
 
     def _prepare_data(self, task: Task, backbone: Backbone, processor: Any) -> Prepared:
         cache, seed = Path(self.spec.cache), self.trial.split_seed
-        return prepare_data(task, backbone, processor, split_seed=seed, cache=cache, options=self.catalog.options)
+        return prepare_data(
+            task, backbone, processor, split_seed=seed, cache=cache, options=self.catalog.options, waiting=self._give_a_sign
+        )
 
     def _augmented(self, task: Task, data: Prepared, processor: Any) -> Callable[[Encoded, Any], Augmented] | None:
         """Let the augmentations prepare, and give what changes the training split; None where a task has none."""
@@ -340,6 +350,7 @@ class Execution:
         """Give what is known even of a trial that failed."""
         grounds = getattr(self, "grounds", [])
         return {
+            "shared": [asdict(shared) for shared in self.watch.shared],
             "curves": [asdict(curve_of(trace, self.trial)) for trace in self.watch.traces],
             "classes": {ground.label: ground.task.classes for ground in grounds},
         }
@@ -368,6 +379,7 @@ class Execution:
             "backbone": {"licence": card.licence, "source": card.source, "note": card.note} if card else None,
             "data": {ground.label: asdict(ground.task.provenance()) for ground in grounds},
             "threads": self.trial.threads,
+            **({"features": self.bench.computes_because} if grounds and self.bench.computes_because else {}),
         }
 
 

@@ -53,15 +53,19 @@ def remembered(kind: str, key: str, make: Callable[[], Any], cache: Path | None 
     note = (cache or cache_folder()) / kind / hashlib.sha256(key.encode()).hexdigest()[:32]
     with suppress(OSError, ValueError, KeyError, TypeError):
         known = json.loads(note.read_text(encoding="utf-8"))
-        if known["key"] == key:
+        if known["key"] == key and known["check"] == _check(known["found"]):
             return known["found"]
     found = make()
     with suppress(OSError):
         note.parent.mkdir(parents=True, exist_ok=True)
         temporary = note.with_suffix(f".{os.getpid()}")
-        temporary.write_text(json.dumps({"key": key, "found": found}), encoding="utf-8")
+        temporary.write_text(json.dumps({"key": key, "found": found, "check": _check(found)}), encoding="utf-8")
         temporary.replace(note)
     return found
+
+
+def _check(found: Any) -> str:
+    return hashlib.sha256(json.dumps(found, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def folder_sha256(folder: Path, suffixes: Sequence[str]) -> str:

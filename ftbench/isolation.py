@@ -30,7 +30,7 @@ from .endings import CANNOT_WRITE, Exit, of_exception
 from .output import PRINTED, Output, end_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from multiprocessing.connection import Connection
     from multiprocessing.process import BaseProcess
 
@@ -52,14 +52,14 @@ class Isolation:
         if "forkserver" in methods:
             self._context.set_forkserver_preload(["ftbench.preload", *(["ftbench.preload_plugins"] if whole else [])])
 
-    def start(self, folder: Path, variables: Mapping[str, str]) -> Child:
-        """Start the trial described in `folder/spec.json`, with extra environment variables.
+    def start(self, folder: Path, variables: Mapping[str, str], cores: Sequence[int] = ()) -> Child:
+        """Start the trial described in `folder/spec.json`, with extra environment variables; on `cores` alone, where there are some.
 
         Raises:
             OSError: there are no processes left, or the server was killed this very moment.
         """
         printed, prints = self._context.Pipe(duplex=False)
-        arguments = (str(folder), dict(variables), prints)
+        arguments = (str(folder), dict(variables), tuple(cores), prints)
         process = self._context.Process(target=_enter, args=arguments, daemon=False)  # type: ignore[attr-defined]  # every start method has one
         try:
             with _quiet_environment(), _without_main():
@@ -199,12 +199,14 @@ def _quiet_environment() -> Iterator[None]:
             del os.environ[name]
 
 
-def _enter(folder: str, variables: dict[str, str], prints: Connection) -> None:
+def _enter(folder: str, variables: dict[str, str], cores: tuple[int, ...], prints: Connection) -> None:
     """Run in the child: cut every tie to the terminal, keep one to the runner's life, carry the trial out."""
     began = time.monotonic()
     os.setsid()
     adopt_orphans()
     os.environ.update(variables)
+    if cores:
+        os.sched_setaffinity(0, cores)
     threading.Thread(target=_die_with_parent, daemon=True).start()
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -35,6 +36,25 @@ class Portion:
     """Units of the padded batch, by the attention mask; as `units` where there is none."""
 
 
+POOL = 50
+"""Batches whose examples are sorted together where they are grouped by length: enough to pad little, few enough to stay drawn."""
+
+
+def grouped(drawn: NDArray[np.int64], lengths: NDArray[np.int64], batch_size: int, generator: np.random.Generator) -> NDArray[np.int64]:
+    """Order examples so that those of a batch are of like length.
+
+    Args:
+        drawn: examples in the order drawn, shape [examples].
+        lengths: of each example, by its row, shape [examples].
+        batch_size: examples of a batch; what is over makes a batch of its own, the last.
+        generator: draws the order of the batches.
+    """
+    whole = len(drawn) // batch_size * batch_size
+    pools = np.split(drawn[:whole], range(POOL * batch_size, whole, POOL * batch_size))
+    batches = np.concatenate([pool[np.argsort(lengths[pool], kind="stable")].reshape(-1, batch_size) for pool in pools])
+    return np.concatenate([batches[generator.permutation(len(batches))].reshape(-1), drawn[whole:]])
+
+
 class Loader:
     """Batches of one split of one task, epoch after epoch; iterating anew gives the same batches.
 
@@ -52,7 +72,13 @@ class Loader:
 
     def order(self, epoch: int) -> NDArray[np.int64]:
         """Give the order of the examples in an epoch, shape [examples]."""
-        return np.random.default_rng([self.seed, epoch]).permutation(len(self.encoded))
+        generator = np.random.default_rng([self.seed, epoch])
+        drawn = generator.permutation(len(self.encoded))
+        return drawn if self._lengths is None else grouped(drawn, self._lengths, self.training.batch_size, generator)
+
+    @cached_property
+    def _lengths(self) -> NDArray[np.int64] | None:
+        return self.encoded.lengths() if self.training.group_by_length else None
 
     def __len__(self) -> int:
         return self.steps

@@ -51,6 +51,18 @@ def disturbed(measurement: Measurement, by: Iterable[str]) -> Measurement:
     return replace(measurement, flags=(*measurement.flags, *(f"{DISTURBED}{cause}" for cause in dict.fromkeys(by))))
 
 
+BESIDE_SCORES = {"waiting_share", "cost", "emissions", "cgroup_peak_memory", "sm_utilisation", "sm_clock"}
+"""What others on the machine move, though its unit does not tell."""
+
+
+def scores_only(measurement: Measurement) -> Measurement:
+    """Leave out what trials side by side move of each other: times, rates, power, energy, money."""
+    timed = measurement.unit in {"s", "J", "W"} or measurement.unit.endswith("/s")
+    if not timed and measurement.name not in BESIDE_SCORES:
+        return measurement
+    return replace(measurement, value=None, reason="trials ran side by side: the suite is after quality only", flags=())
+
+
 def disturbances(*readings: Measurement) -> tuple[str, ...]:
     """Name what disturbed any of some readings."""
     flags = (flag.removeprefix(DISTURBED) for reading in readings for flag in reading.flags if flag.startswith(DISTURBED))
@@ -77,3 +89,22 @@ class Phase:
     """`load`, `prepare`, `train`, `evaluate`, `save`, or the strategy's own."""
     seconds: float
     """Wall time."""
+
+
+@dataclass(frozen=True)
+class Shared:
+    """Work whose outcome other trials use too: done once, by whoever needed it first."""
+
+    name: str
+    """`features`, `teacher`, `answers`, `fisher`, `source`, or a strategy's own."""
+    phase: str
+    """The phase it is done in."""
+    seconds: float
+    """What it took when it was done."""
+    here: float
+    """How much of that was done in this trial: 0 where the outcome was only read."""
+
+    @property
+    def elsewhere(self) -> float:
+        """Seconds of it that are in no phase of this trial."""
+        return max(0.0, self.seconds - self.here)

@@ -11,7 +11,7 @@ from .device import DeviceProbe, DeviceState
 if TYPE_CHECKING:
     from .backbone import Learner
     from .finished import Finished
-    from .measurement import Measurement, Span
+    from .measurement import Measurement, Shared, Span
 
 
 @dataclass
@@ -46,6 +46,8 @@ class Trace:
     """Numbers of the steps after which it went on from a checkpoint, in another process; the values of those before come from there."""
     order_hash: str = ""
     """Hash of the order in which examples were seen."""
+    spared: float = 0.0
+    """Seconds by which a step was shorter because what the network gives below the head was read, not computed."""
     trained: dict[str, int] = field(default_factory=dict)
     """Name → number of elements of every parameter the optimizer was given."""
 
@@ -62,6 +64,8 @@ class Watch:
     """The learner, once loaded; always None for a meter of the runner."""
     traces: list[Trace] = field(default_factory=list)
     """One per training loop, the main ones only."""
+    shared: list[Shared] = field(default_factory=list)
+    """Work that other trials use too, done here or read."""
     profile: str = "normal"
     """The measuring profile: `smoke`, `normal` or `publish`."""
     probing: bool = True

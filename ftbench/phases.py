@@ -41,7 +41,7 @@ class Phases:
     def _cut(self, entering: str | None) -> None:
         self.synchronise()
         now = time.monotonic()
-        leaving = self._current()
+        leaving = self.current
         self._seconds[leaving] = self._seconds.get(leaving, 0.0) + now - self._edge
         if self._open:
             for meter in self.meters:
@@ -52,13 +52,15 @@ class Phases:
         # The meters' own time is charged to the phase that begins.
         self._edge = now
 
-    def _current(self) -> str:
+    @property
+    def current(self) -> str:
+        """The phase at hand."""
         if self._open:
             return self._open[-1]
         return "other" if self._seconds else "start"
 
     def list(self, until: float) -> tuple[Phase, ...]:
         """Give name and seconds of every phase up to a moment of `time.monotonic()`, in the order of their first beginning."""
-        current = self._current()
+        current = self.current
         seconds = {**self._seconds, current: self._seconds.get(current, 0.0) + until - self._edge}
         return tuple(Phase(name, spent) for name, spent in seconds.items())

@@ -2,6 +2,7 @@
 
 import gc
 import os
+from contextlib import suppress
 
 os.environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -37,6 +38,11 @@ transformers.logging.disable_progress_bar()
 
 spec_adapter()
 software()
+with suppress(ImportError, AttributeError):
+    # A thousand patterns of names of weights, compiled at a process's first model.
+    from transformers.conversion_mapping import get_checkpoint_conversion_mapping
+
+    get_checkpoint_conversion_mapping("bert")
 
 # What is there by now stays: a collection in a child would only copy the pages it lies on.
 gc.collect()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from .documents import check_version, parse_json
 from .errors import RunError
-from .measurement import Measurement, Phase  # noqa: TC001 - pydantic resolves the field types at run time
+from .measurement import Measurement, Phase, Shared  # noqa: TC001 - pydantic resolves the field types at run time
 from .record_shape import shape_adapter
 
 if TYPE_CHECKING:
@@ -97,6 +97,8 @@ class Record:
     """Name of the metric that ranks."""
     measurements: tuple[Measurement, ...] = ()
     phases: tuple[Phase, ...] = ()
+    shared: tuple[Shared, ...] = ()
+    """Work that other trials use too, done here or read; what it took is charged to all of them."""
     curves: tuple[Curve, ...] = ()
     confusion: dict[str, tuple[tuple[int, ...], ...]] = field(default_factory=dict)
     """Task label → counts on the test split, row = true class, column = predicted."""

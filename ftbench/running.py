@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .cost import cost_measurements
+from .cost import charged_time, cost_measurements, without_shared
 from .edges import phases_of
 from .endings import Ending, of_exception, of_exit
 from .errors import UserError
@@ -19,7 +19,7 @@ from .fingerprint import cache_folder, digest, environment
 from .gpu import visible_gpus
 from .interruption import Interruption
 from .isolation import Isolation, wait_for_any
-from .measurement import Measurement, disturbed
+from .measurement import Measurement, Shared, disturbed, scores_only
 from .meter import Watch
 from .output import PRINTED, end_of
 from .predictions import PREDICTIONS
@@ -135,7 +135,7 @@ def run_suite(
             # What is done is done, but the suite may ask for fewer trials now, or hold them to something else.
             return Outcome(store.folder, statuses, len(wanted), 0)
         plugins.suite_started(suite, to_do)
-        with open_slots(device) as slots:
+        with open_slots(device, suite.machine) as slots:
             run = _Run(suite, plugins, catalog, selection, store=store, fingerprint=fingerprint, slots=slots)
             statuses.update(run.work(to_do))
         done = [store.record(t.id, fingerprint) for t in trials if t.id in statuses or store.status(t.id, fingerprint) is not None]
@@ -293,7 +293,7 @@ class _Run:
     def _start(self, trial: Trial, folder: Path, slot: Slot, before: DeviceState) -> UnderWay:
         variables = {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUBLAS_WORKSPACE_CONFIG": ":4096:8", **slot.variables}
         self.plugins.trial_started(trial)
-        child = self.isolation.start(folder, variables)
+        child = self.isolation.start(folder, variables, slot.cores)
         built: list[Meter] = [self.catalog.build("meters", name, {}) for name in trial.meters]
         meters = [meter for meter in built if meter.where == "runner"]
         one = UnderWay(trial, child, slot, meters, Watch(slot.name, child.pid, probe=slot.probe, before=before))
@@ -319,7 +319,13 @@ class _Run:
         _complete_phases(outcome, one, now)
         known = [*(Measurement(**m) for m in outcome.get("measurements", ())), *measurements]
         known.append(Measurement("wall_time", seconds_taken, "s", "lower", method=WALL, scope="whole trial"))
-        known += cost_measurements(self.suite.cost, seconds_taken, known)
+        shared = [Shared(**one) for one in outcome.get("shared", ())]
+        known = [without_shared(m, shared) for m in known]
+        charged = charged_time(seconds_taken, shared)
+        assert charged.value is not None
+        known += [charged, *cost_measurements(self.suite.cost, charged.value, known)]
+        if self.suite.measure.quality_only:
+            known = [scores_only(m) for m in known]
         outcome["measurements"] = [dataclasses.asdict(disturbed(m, disturbances)) for m in known]
         if one.broken is not None and outcome["status"] == "ok":
             outcome |= {"status": "error", "failure": dataclasses.asdict(one.broken)}

@@ -64,6 +64,9 @@ class Strategy(ABC):
 
     starts_within: ClassVar[float | None] = None
     """How far the prepared model's logits may be from the backbone's, where the strategy promises to begin there."""
+    features_stay: ClassVar[bool] = False
+    """Whether the network below the head is, from `prepare` on, what it was, and computes without chance: what it gives of an example
+    may then be computed once, for all steps and trials. The loss may look at the head's outputs only."""
     moves_statistics: ClassVar[bool] = False
     """Whether the running statistics of batch normalisations move while it trains."""
 
@@ -134,6 +137,14 @@ class Strategy(ABC):
         is, it is for the strategy to say. A training that may not begins anew.
         """
         return all(getattr(type(self), moment) is getattr(Strategy, moment) for moment in _IN_TRAINING)
+
+    def begins_as(self, bench: Bench) -> Strategy | None:
+        """Name a strategy whose training of the first of several tasks is this one's, bit by bit: it need not be done twice.
+
+        What trains, its groups, the optimizer and every loss must be equal; `ftbench check` looks. By default there is none.
+        """
+        del bench
+        return None
 
     def end_stage(self, learner: Learner, bench: Bench) -> None:
         """Look back on the stage just learnt; called when another stage follows."""

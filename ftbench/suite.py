@@ -30,6 +30,9 @@ class Training:
     """Examples per optimizer step."""
     accumulation: Annotated[int, Ge(1)] = 1
     """Micro-batches an optimizer step is computed in; changes memory, not the result."""
+    group_by_length: bool = False
+    """Put examples of like length into the same batch, so that less is padded: a long stretch of the drawn order is sorted, cut into
+    batches, and the batches are drawn. The same order for every strategy. Nothing changes where inputs are of one length."""
     eval_batch_size: Annotated[int, Ge(1)] = 128
     """Examples per batch of an evaluation."""
     lr: Annotated[float, Gt(0)] | Literal["auto"] = "auto"
@@ -81,6 +84,10 @@ class Training:
     """Which weights are scored: the last, or those of the first of the best validations; they are held in memory meanwhile."""
 
 
+ADDED_LATER: Mapping[str, Any] = {"group_by_length": False}
+"""What a protocol says where it says nothing: so that trials are those they were before it could be said."""
+
+
 OF_THE_LEARNER = ("dropout", "precision", "gradient_checkpointing")
 """What of a protocol holds for a learner as long as it is there, from task to task of a sequence."""
 
@@ -96,6 +103,8 @@ class Machine:
     checkpoint: str = "10m"
     """How often a trial under way is written down, so that one that is killed goes on from there: a duration, or `never`. Nothing is
     written of shorter trials; what is measured of time, rate and energy of a trial that went on so is flagged."""
+    workers: Annotated[int, Ge(1)] = 1
+    """Trials side by side on a CPU, each on cores of its own; only with `measure.quality_only`. No part of a trial's identity."""
 
 
 @dataclass(frozen=True)
@@ -117,6 +126,8 @@ class Measure:
 
     meters: tuple[str, ...] = ("parameters", "time", "latency", "memory", "energy", "accounting")
     """Names of meters."""
+    quality_only: bool = False
+    """Whether only scores are wanted: trials may run side by side then, and no time, rate, energy or money is told of them."""
     probe: bool = True
     """Whether the throughput of a training that was too short to settle is measured once more after scoring, on a discarded copy:
     a quarter of a minute or more a trial; never in the profile `smoke`."""

@@ -95,6 +95,7 @@ class _Reader:
         self._check_checkpoint(parts["machine"])
         if parts["measure"] is not None:
             self._check_meters(parts["measure"])
+        self._check_workers(parts["machine"], parts["measure"])
         self._check_gate(parts["gate"])
         backbones, tasks = self._backbones(table), self._tasks(table, parts["training"])
         strategies, sequences = self._strategies(table), self._sequences(table)
@@ -173,6 +174,15 @@ class _Reader:
                 self.catalog.find("meters", name)
             except PluginError as error:
                 self.mistakes.append(f"measure.meters[{number}]: {error}")
+
+    def _check_workers(self, machine: Machine | None, measure: Measure | None) -> None:
+        if machine is None or measure is None or machine.workers == 1:
+            return
+        if not measure.quality_only:
+            what = f"{machine.workers} trials side by side disturb what is measured of each other"
+            self.mistakes.append(f"machine.workers: {what}; say measure.quality_only = true, or leave it at 1")
+        if machine.device == "cuda":
+            self.mistakes.append("machine.workers: trials run side by side on a CPU; with GPUs there is one on each")
 
     def _check_margins(self, statistics: Statistics | None, targets: Sequence[str]) -> None:
         """Refuse margins for what cannot be there; which scores there are is known when they are measured."""

@@ -66,6 +66,7 @@ class _Check:
         yield self._finishing_changes_no_answer()
         yield self._what_trained_is_enough_to_keep()
         yield self._two_runs_are_equal()
+        yield self._begins_as_it_says()
         yield self._accumulation_changes_nothing()
         yield self._padding_changes_nothing()
         yield self._four_examples_are_learnt()
@@ -180,6 +181,21 @@ class _Check:
         one, other = _state(self._trained()[1]), _state(self._trained()[1])
         unequal = sorted(name for name in one if not _same(one[name], other[name]))
         return Finding("two runs are equal to the last bit", not unequal, float(len(unequal)), 0.0, _few(unequal))
+
+    def _begins_as_it_says(self) -> Finding:
+        """Where the first of several tasks need not be learnt twice, learning it must come to the same."""
+        name = "it learns a first task as the strategy it names"
+        if type(self.make()).begins_as is Strategy.begins_as or self.catalog is None:
+            return Finding(name, passed=True, detail="it names none" if self.catalog else "there is no catalog to find it in")
+        strategy, learner, bench = self._ready()
+        first = strategy.begins_as(bench)
+        strategy.fit(learner, bench)
+        if first is None or first is strategy:
+            return Finding(name, passed=True, detail="it names itself" if first else "it names none")
+        _, other, _ = _Check(lambda: first, self.backbone, self.task, self.catalog)._trained()  # noqa: SLF001 - one of its own
+        one, same = _state(learner), _state(other)
+        unequal = sorted(name for name in {*one, *same} if name not in one or name not in same or not _same(one[name], same[name]))
+        return Finding(name, not unequal, float(len(unequal)), 0.0, _few(unequal))
 
     def _accumulation_changes_nothing(self) -> Finding:
         quiet: dict[str, Any] = {"lr": 1e-4, "steps": 2}

@@ -85,6 +85,10 @@ class Loop:
 
     def run(self, after_step: AfterStep, keeper: Keeper | None = None) -> Trace:
         """Make all steps that are not made yet."""
+        with self.learner.reading(self.loader.encoded if self.loader.augmented is None else None):
+            return self._steps(after_step, keeper)
+
+    def _steps(self, after_step: AfterStep, keeper: Keeper | None) -> Trace:
         trace, steps = self.trace, self.loader.steps
         self.learner.train()
         made = keeper.restore(self) if keeper else 0
@@ -227,14 +231,15 @@ def predict(learner: Learner, task: Task, encoded: Encoded, batch_size: int) -> 
     learner.eval()
     found: list[NDArray[Any]] = []
     total, terms = torch.zeros((), device=learner.device), 0
-    for begin in range(0, len(encoded), batch_size):
-        rows = range(begin, min(begin + batch_size, len(encoded)))
-        batch = {**task.collate(encoded, rows), "rows": torch.arange(rows.start, rows.stop)}
-        batch = {name: tensor.to(learner.device) for name, tensor in batch.items()}
-        outputs = learner.forward(batch)
-        found += task.answers(outputs, batch)
-        own = task.terms(batch)
-        total, terms = total + task.loss(outputs, batch) * own, terms + own
+    with learner.reading(encoded):
+        for begin in range(0, len(encoded), batch_size):
+            rows = range(begin, min(begin + batch_size, len(encoded)))
+            batch = {**task.collate(encoded, rows), "rows": torch.arange(rows.start, rows.stop)}
+            batch = {name: tensor.to(learner.device) for name, tensor in batch.items()}
+            outputs = learner.forward(batch)
+            found += task.answers(outputs, batch)
+            own = task.terms(batch)
+            total, terms = total + task.loss(outputs, batch) * own, terms + own
     if not all(np.isfinite(one).all() for one in found):
         message = "the trained model's outputs are not finite"
         raise Diverged(message)

@@ -16,7 +16,7 @@ from .backbone import Backbone
 from .catalog import nested
 from .errors import NotApplicable, NotCached, SuiteError, UserError
 from .fingerprint import code_hash, digest
-from .suite import task_training
+from .suite import ADDED_LATER, task_training
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -97,7 +97,7 @@ class Trial:
         """What is compared, whatever the seed."""
         return {
             "backbone": _content(self.backbone),
-            "stages": [{"task": _content(s.task), "training": dict(s.training)} for s in self.stages],
+            "stages": [{"task": _content(s.task), "training": _said(s.training)} for s in self.stages],
             "strategy": _content(self.strategy),
             "split_seed": self.split_seed,
             "device": self.device,
@@ -123,6 +123,10 @@ class Trial:
     def name(self) -> str:
         """A short name for people."""
         return f"{self.target} · {self.backbone.label} · {self.strategy.label} · seed {self.seed}"
+
+
+def _said(training: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in training.items() if name not in ADDED_LATER or value != ADDED_LATER[name]}
 
 
 def _content(part: Part) -> dict[str, Any]:
@@ -348,7 +352,7 @@ class _Planner:
             threads=self.suite.machine.threads,
             profile=self.suite.profile,
             meters=self.suite.measure.meters,
-            probe=self.suite.measure.probe,
+            probe=self.suite.measure.probe and not self.suite.measure.quality_only,
             code=self.codes[classes],
             not_applicable=self._reason(target, backbone, strategy),
         )

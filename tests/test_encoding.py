@@ -43,12 +43,13 @@ def test_a_split_is_encoded_once_and_read_back_equal(counted, tmp_path):
 
 
 def test_a_torn_or_missing_file_is_noticed_and_the_entry_built_anew(counted, tmp_path):
-    first = prepared(counted, tmp_path)
+    first = prepared(counted, tmp_path / "apart")
+    prepared(counted, tmp_path)
     for spoil in (lambda p: p.write_bytes(p.read_bytes()[:-1]), lambda p: p.unlink(), lambda p: p.write_bytes(b"x" * p.stat().st_size)):
-        (folder,) = [f for f in (tmp_path / "encoded").iterdir() if "." not in f.name]
+        (folder,) = [f for f in (tmp_path / "entries" / "encoded").iterdir() if "." not in f.name]
         spoil(folder / "train.column.pixel_values.npy")
         assert equal(prepared(counted, tmp_path), first)
-    assert len(counted[3]) == 12
+    assert len(counted[3]) == 15
 
 
 def test_a_cache_that_cannot_be_written_costs_only_time(counted, tmp_path):
@@ -101,7 +102,7 @@ def test_a_torn_chunk_is_encoded_anew(counted, tmp_path, monkeypatch):
     monkeypatch.setattr("ftbench.encoding.LARGE", 100)
     task, _, _, calls, _ = counted
     task.collate(prepared(counted, tmp_path).encoded["train"], [0])
-    (chunk,) = tmp_path.rglob("0.npz")
+    (chunk,) = tmp_path.rglob("chunk.npz")
     for spoil in (lambda p: p.write_bytes(p.read_bytes()[:100]), lambda p: p.write_bytes(b""), lambda p: p.unlink()):
         spoil(chunk)
         before = len(calls)

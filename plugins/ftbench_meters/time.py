@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -66,11 +66,12 @@ class TimeMeter(Meter):
             self._refusal = f"probe failed: {type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
 
     def stop(self) -> list[Measurement]:
-        """Give training time and throughput."""
-        return [self._train_time(), *self._throughput().measurements()]
+        """Give training time and throughput, also as it was with what a frozen part gives read from disk."""
+        return [self._train_time(), *self._throughput().measurements(), *self._effective()]
 
     def _train_time(self) -> Measurement:
         seconds = sum(self._seconds.get(phase, 0.0) for phase in _TRAINING)
+        elsewhere = sum(one.elsewhere for one in self._watch.shared if one.phase in _TRAINING)
         # A training that was cut short is timed, too, and has left no trace.
         if not self._watch.traces and "warm-up" not in self._seconds:
             return Measurement("train_time", None, "s", LOWER, scope="train", reason=NOTHING)
@@ -78,7 +79,9 @@ class TimeMeter(Meter):
         before = sum(sum(trace.seconds[: trace.resumed[-1]]) for trace in self._watch.traces if trace.resumed)
         if before:
             seconds, method = seconds + before, f"{method}; {before:.4g} s of it the steps before it went on from a checkpoint"
-        return Measurement("train_time", seconds, "s", LOWER, method=method, scope="train")
+        if elsewhere:
+            method += f"; {elsewhere:.1f} s of it another trial's, whose first task was learnt the same"
+        return Measurement("train_time", seconds + elsewhere, "s", LOWER, method=method, scope="train")
 
     def _probe(self, steps: Iterator[Step], synchronise: Callable[[], None]) -> None:
         state, count = SteadyState(), WARM_UP_STEPS
@@ -99,6 +102,15 @@ class TimeMeter(Meter):
     @property
     def _on_gpu(self) -> bool:
         return self._watch.device.startswith("cuda")
+
+    def _effective(self) -> list[Measurement]:
+        """Give the rate with features that were read; none where all was computed."""
+        if not self._watch.traces or not self._watch.traces[-1].spared:
+            return []
+        trace = replace(self._watch.traces[-1], spared=0.0)
+        found = Throughput.of_steps(trace, on_gpu=self._on_gpu).measurements()[0]
+        method = f"{found.method}; what the frozen part gives was read, not computed" if found.method else ""
+        return [replace(found, name="effective_throughput", method=method)]
 
     def _throughput(self) -> Throughput:
         if not self._watch.traces:
@@ -136,7 +148,9 @@ class Throughput:
         kept = tuple(stretches[1:] if on_gpu else stretches[WARM_UP_STEPS:])
         if not kept:
             return cls(reason=f"only {len(trace.seconds)} steps: all of them are warm-up")
+        spared = f"; {trace.spared * 1000:.1f} ms added to each step for the frozen part, as timed alone" if trace.spared else ""
         which = f"the stretches of {GPU_STEPS} steps after the first" if on_gpu else f"the steps after the {WARM_UP_STEPS}th"
+        which += spared
         return cls(kept, trace.unit, f"over {which}", (SHORT, *([refusal] if refusal else [])))
 
     def measurements(self) -> list[Measurement]:
@@ -174,7 +188,8 @@ def _stretches(trace: Trace, *, on_gpu: bool) -> Iterator[Stretch]:
     size = GPU_STEPS if on_gpu else 1
     for begin in range(0, len(trace.seconds) - size + 1, size):
         part = slice(begin, begin + size)
-        yield _stretch(sum(trace.seconds[part]), zip(trace.units[part], trace.padded[part], trace.waiting[part], strict=True))
+        seconds = sum(trace.seconds[part]) + size * trace.spared
+        yield _stretch(seconds, zip(trace.units[part], trace.padded[part], trace.waiting[part], strict=True))
 
 
 def _stretch(seconds: float, steps: Iterable[tuple[float, float, float]]) -> Stretch:

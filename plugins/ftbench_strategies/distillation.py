@@ -45,7 +45,7 @@ class Distillation(Strategy):
     hidden: Annotated[float, Ge(0)] = 0.0
     """Weight of 1 − cosine between the hidden states of student and teacher, block by block (Sanh et al., section 3)."""
 
-    _teacher: Learner = field(init=False, repr=False)
+    _teacher: Learner | None = field(init=False, repr=False, default=None)
     _answers: Any = field(init=False, repr=False, default=None)
     _reader: Loader | None = field(init=False, repr=False, default=None)
     _epoch: int = field(init=False, repr=False, default=0)
@@ -86,38 +86,44 @@ class Distillation(Strategy):
         from .modules.hidden_states import HiddenStates, reads_the_same
 
         with bench.phase("teacher"):
-            self._teacher = self._trained_teacher(bench)
-            if _size(self._teacher) < _size(learner):
-                message = f"the teacher's {_size(self._teacher):,} parameters are fewer than the student's {_size(learner):,}"
+            self._teacher = None
+            if self._answers_once(bench):
+                kept = bench.cached("answers", bench.lesson(bench.strategy("full"), self.teacher), lambda: self._answered(bench))
+                self._answers, size = kept["answers"].to(bench.device), int(kept["parameters"])
+            else:
+                self._answers, self._teacher = None, self._trained_teacher(bench)
+                size = _size(self._teacher)
+            if size < _size(learner):
+                message = f"the teacher's {size:,} parameters are fewer than the student's {_size(learner):,}"
                 raise NotApplicable(message)
-            self._answers = self._answered(bench)
         self._reader = None
-        if self._answers is None and not reads_the_same(self._teacher, bench):
+        if self._teacher is not None and not reads_the_same(self._teacher, bench):
             if self.hidden or not bench.augmented or bench.task.answer not in POOLED:
                 raise NotApplicable("the teacher must read along, and reads other tokens than the student")
             self._reader = bench.loader(learner=self._teacher)
         if self.hidden:
+            assert self._teacher is not None
             self._states = HiddenStates(learner, self._teacher)
         bench.train(learner, self)
         if self.hidden:
             self._states.close()
 
     def _trained_teacher(self, bench: Bench) -> Learner:
-        teacher = bench.load(self.teacher)
-        full = bench.strategy("full")
-        full.prepare(teacher, bench)
-        bench.train(teacher, full)
+        teacher = bench.teach(bench.strategy("full"), self.teacher)
         teacher.model.requires_grad_(requires_grad=False)
         teacher.eval()
         return teacher
 
-    def _answered(self, bench: Bench) -> Any:
-        """Give the teacher's logits on all training examples, [examples, classes]; None where it must read along."""
+    def _answers_once(self, bench: Bench) -> bool:
+        """Tell whether what the teacher says of each example is all that is needed of it, and does not change."""
+        return not (self.alpha == 1 or self.hidden or bench.augmented) and bench.task.answer in (*POOLED, "choice")
+
+    def _answered(self, bench: Bench) -> dict[str, Tensor]:
+        """Give the teacher's logits on all training examples, [examples, classes], and how large it is; it is not needed after that."""
         import torch
 
-        if self.alpha == 1 or self.hidden or bench.augmented or bench.task.answer not in (*POOLED, "choice"):
-            return None
-        return torch.from_numpy(bench.predict(self._teacher)).to(bench.device)
+        teacher = self._trained_teacher(bench)
+        return {"answers": torch.from_numpy(bench.predict(teacher)), "parameters": torch.tensor(_size(teacher))}
 
     def resumable(self) -> bool:
         """Tell that its teacher is trained anew, and the same."""
@@ -154,6 +160,7 @@ class Distillation(Strategy):
             return kept
         if self._reader is not None:
             batch, *_ = self._reader.batch(batch["rows"].cpu().numpy(), self._epoch)
+        assert self._teacher is not None
         logits: Tensor = self._teacher.forward(batch).logits
         return logits
 

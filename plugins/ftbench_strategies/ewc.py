@@ -58,21 +58,32 @@ class EWC(Strategy):
 
         train_everything(learner, freeze_feature_encoder=True)
 
+    def begins_as(self, bench: Bench) -> Strategy:
+        """Begin as full fine-tuning: there is nothing to hold on to yet."""
+        return bench.strategy("full")
+
     def end_stage(self, learner: Learner, bench: Bench) -> None:
         """Add the information of the stage just learnt, and anchor the weights as they stand."""
-        from .modules.fisher import anchor, diagonal_fisher
+        from .modules.fisher import anchor
 
         with bench.phase("fisher"):
-            rows = bench.generator("fisher").permutation(len(bench.encoded()))[: self.samples]
-            batches = (
-                {name: tensor.to(bench.device) for name, tensor in bench.task.collate(bench.encoded(), [int(row)]).items()} for row in rows
-            )
-            found = diagonal_fisher(learner, batches, form=self.fisher, generator=bench.generator("answers"))
+            key = {"form": self.fisher, "samples": self.samples}
+            kept = bench.cached("fisher", key, lambda: self._information(learner, bench), of=learner)
+            found = {name: tensor.to(bench.device) for name, tensor in kept.items()}
         if self.online:
             found = {name: self.decay * self._fisher[name] + new if name in self._fisher else new for name, new in found.items()}
             self._fisher, self._anchors = found, []
         parameters = dict(learner.trainable())
         self._anchors.append({name: anchor(parameters[name], information) for name, information in found.items()})
+
+    def _information(self, learner: Learner, bench: Bench) -> dict[str, Tensor]:
+        from .modules.fisher import diagonal_fisher
+
+        rows = bench.generator("fisher").permutation(len(bench.encoded()))[: self.samples]
+        batches = (
+            {name: tensor.to(bench.device) for name, tensor in bench.task.collate(bench.encoded(), [int(row)]).items()} for row in rows
+        )
+        return diagonal_fisher(learner, batches, form=self.fisher, generator=bench.generator("answers"))
 
     def foresee_end_stage(self, learner: Learner, bench: Bench) -> None:
         """Hold every weight outside the heads with an information of its own, embeddings whole."""

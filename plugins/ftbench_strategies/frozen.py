@@ -35,6 +35,11 @@ class Frozen(Strategy):
         """The features of the last layer are the backbone's own."""
         return 0.0 if self.layers == "last" else None
 
+    @property
+    def features_stay(self) -> bool:  # type: ignore[override]  # a matter of the options here
+        """Nothing below the head trains, unless blocks were opened or layers are mixed."""
+        return self.last_k == 0 and self.layers != "mix"
+
     def check(self, card: Card) -> None:
         """Refuse features from within a network whose layers differ in shape, and more blocks than there are."""
         if self.layers != "last" and card.class_tokens is None:

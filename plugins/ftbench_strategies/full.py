@@ -32,6 +32,10 @@ class Full(Strategy):
         """Let everything train but a pretrained convolutional front end."""
         train_everything(learner, freeze_feature_encoder=self.freeze_feature_encoder)
 
+    def begins_as(self, bench: Bench) -> Strategy:
+        """Begin as itself: the first of several tasks is learnt the same whatever follows."""
+        return self
+
 
 def train_everything(learner: Learner, *, freeze_feature_encoder: bool) -> None:
     """Let every parameter train, the convolutional front end of a pretrained speech model apart where asked."""

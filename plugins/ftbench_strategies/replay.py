@@ -73,6 +73,10 @@ class Replay(Strategy):
             groups.append({"params": vectors, "weight_decay": 0.0})
         return groups
 
+    def begins_as(self, bench: Bench) -> Strategy:
+        """Begin as full fine-tuning: there is nothing to hold on to yet."""
+        return bench.strategy("full")
+
     def end_stage(self, learner: Learner, bench: Bench) -> None:
         """Keep some of the stage just learnt, and fewer of those before, so that the memory holds its size."""
         share = self.memory // (len(self._memory) + 1)

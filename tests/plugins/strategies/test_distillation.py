@@ -49,13 +49,19 @@ def distilled(catalog, model_folder):
 
 
 def test_the_student_has_every_second_block_and_the_teacher_all(distilled):
-    strategy, learner, _ = distilled()
+    strategy, learner, _ = distilled(hidden=1.0)
     assert len(learner.blocks()) == 1
     assert len(strategy._teacher.blocks()) == 2
 
 
+def test_a_teacher_that_has_answered_every_example_takes_no_memory_while_the_student_trains(distilled):
+    strategy, _, _ = distilled()
+    assert strategy._teacher is None
+    assert strategy._answers.shape == (16, 2)
+
+
 def test_the_teacher_is_still_and_out_of_the_optimizer(distilled):
-    strategy, _, watch = distilled()
+    strategy, _, watch = distilled(hidden=1.0)
     teacher = strategy._teacher.model
     assert not teacher.training
     assert all(p.grad is None and not p.requires_grad for p in teacher.parameters())
@@ -76,7 +82,7 @@ def test_training_the_student_changes_nothing_of_the_teacher_and_its_dropout_is_
         return train(self, learner, strategy, **options)
 
     monkeypatch.setattr(Bench, "train", watched)
-    strategy, _, _ = distilled()
+    strategy, _, _ = distilled(hidden=1.0)
     assert fingerprints(strategy._teacher) == seen["before"]
     assert any(isinstance(module, torch.nn.Dropout) and module.p > 0 for module in strategy._teacher.model.modules())
     ids = torch.randint(5, 50, (2, 6))
@@ -120,8 +126,8 @@ def test_the_teacher_answers_every_example_once(distilled, monkeypatch):
     calls = []
     original = Learner.forward
     monkeypatch.setattr(Learner, "forward", lambda self, batch: calls.append(self) or original(self, batch))
-    strategy, learner, _ = distilled()
-    of_teacher = [call for call in calls if call is strategy._teacher]
+    _, learner, _ = distilled()
+    of_teacher = [call for call in calls if call is not learner]
     # Four steps of training, then one pass over sixteen examples: a batch.
     assert len(of_teacher) == 4 + 1
     assert len([call for call in calls if call is learner]) == 4
@@ -172,12 +178,17 @@ def test_the_pull_of_hidden_states_brings_them_together(distilled):
     assert apart(50.0) < apart(1e-9)
 
 
-def test_a_larger_teacher_may_be_another_network_with_words_of_its_own(distilled, model_folder):
+def test_a_larger_teacher_may_be_another_network_with_words_of_its_own(distilled, model_folder, monkeypatch):
+    from ftbench import Bench
+
     folder = str(model_folder("gpt2"))
-    strategy, learner, _ = distilled(teacher={"use": "transformers", "path": folder})
-    assert type(strategy._teacher.model).__name__ == "GPT2ForSequenceClassification"
+    networks = []
+    predict = Bench.predict
+    monkeypatch.setattr(Bench, "predict", lambda self, learner: networks.append(type(learner.model).__name__) or predict(self, learner))
+    _, learner, _ = distilled(teacher={"use": "transformers", "path": folder})
+    assert networks == ["GPT2ForSequenceClassification"]
     assert len(learner.blocks()) == 2
-    strategy, learner, _ = distilled(teacher={"use": "transformers", "path": folder}, student=2)
+    _, learner, _ = distilled(teacher={"use": "transformers", "path": folder}, student=2)
     assert len(learner.blocks()) == 1
 
 
