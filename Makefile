@@ -2,6 +2,8 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+# Two workers, a file at a time, in the order of tests/conftest.py: the longest first.
+SHARED := --numprocesses 2 --dist loadfile --no-loadscope-reorder
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
 .PHONY: demo test test-thorough soak fuzz setup setup-test benchmarks calibrate schemas docs provenance clean
@@ -14,11 +16,11 @@ test: setup-test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -m "not thorough" --numprocesses 2 --dist loadfile --cov --cov-report term
+	$(BIN)/python -m pytest -m "not thorough" $(SHARED) --cov --cov-report term
 
 # Half a minute and more of real trials each, beside what `make test` runs.
 test-thorough: setup-test
-	$(BIN)/python -m pytest -m thorough --numprocesses 2 --dist loadfile --ignore tests/test_fuzzing.py
+	$(BIN)/python -m pytest -m thorough $(SHARED) --ignore tests/test_fuzzing.py
 
 # Two hundred SIGKILLs at random times over runs of 24 trials: about a quarter of an hour.
 soak: setup-test

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,8 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
 
 from ftbench import Plugins
+
+from tests.command_line import call
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = Path(__file__).parent / "examples"
@@ -41,6 +44,9 @@ def pytest_collection_modifyitems(config, items):
             item.add_marker(pytest.mark.thorough)
         if "benchmarks" in item.path.parts and not config.getoption("--benchmarks"):
             item.add_marker(pytest.mark.skip(reason="a benchmark: `make benchmarks`"))
+    # Workers take file after file; a long one taken last would keep all others waiting.
+    slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
+    items.sort(key=lambda item: -slow[item.path])
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -66,20 +72,33 @@ def catalog(plugins):
     return plugins.catalog()
 
 
-@pytest.fixture
-def ftbench(tmp_path):
-    """Run the command line in a folder of its own."""
+def _variables():
+    """Give the environment, without what pytest and torch put there themselves."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "TORCH", "TRITON_", "KMP_"))}
 
-    def call(*arguments, check=None, cwd=None, timeout=280, env=None):
+
+@pytest.fixture(scope="session")
+def _usual_variables(_cache):
+    return _variables()
+
+
+@pytest.fixture
+def ftbench(tmp_path, _usual_variables):
+    """Run the command line in a folder of its own: in this process, or in one of its own where a test set environment variables."""
+
+    def run(*arguments, check=None, cwd=None, timeout=280, env=None):
+        variables = {**_variables(), **(env or {})}
+        if variables == _usual_variables:
+            return call(*arguments, cwd=cwd or tmp_path, check=check)
         done = subprocess.run(
             [FTBENCH, *map(str, arguments)], cwd=cwd or tmp_path, capture_output=True, text=True, timeout=timeout,
-            env={**os.environ, **(env or {})},
+            env={**os.environ, **variables},
         )  # fmt: skip
         if check is not None:
             assert done.returncode == check, done.stdout + done.stderr
         return done
 
-    return call
+    return run
 
 
 @pytest.fixture
@@ -165,7 +184,7 @@ def tiny_suite(tmp_path):
 
 
 @pytest.fixture(scope="session")
-def three_seeds(tmp_path_factory):
+def three_seeds(tmp_path_factory, _cache):
     """A finished run of two strategies over three seeds, made once for all workers; to be copied, not changed."""
     import fcntl
 
@@ -179,7 +198,7 @@ def three_seeds(tmp_path_factory):
             strategies = "".join(f'[[strategy]]\nuse = "{s}"\n' for s in ("full", "lora"))
             suite = folder / "tiny.toml"
             suite.write_text(TINY.format(measure="", name="tiny", seeds="[0, 1, 2]", steps=12, limit="2m", strategies=strategies))
-            subprocess.run([FTBENCH, "run", suite, "--no-report"], cwd=folder, check=True, capture_output=True, timeout=200)
+            call("run", suite, "--no-report", cwd=folder, check=0)
             (folder / "done").touch()
     return folder
 

@@ -3,14 +3,13 @@
 import gzip
 import json
 import shutil
-import subprocess
 
 import numpy as np
 import pytest
 import torch
 from ftbench.export import export
 
-from tests.conftest import FTBENCH
+from tests.command_line import call
 
 KINDS = {
     "bert": "text", "roberta": "text", "distilbert": "text", "modernbert": "text", "gpt2": "text", "llama": "text", "t5": "text", "bart": "text",
@@ -31,6 +30,8 @@ batch_size = 8
 lr = 1e-3
 [machine]
 threads = 1
+[measure]
+meters = ["parameters"]
 """
 ADAPTERS = {
     "lora": 'use = "lora"', "dora": 'use = "lora"\nvariant = "dora"', "ia3": 'use = "ia3"',
@@ -51,8 +52,7 @@ def trained(tmp_path_factory, model_folder):
         text += f'[[task]]\nuse = "{task}"\ntrain_size = 40\nvalidation_size = 0\ntest_size = 20\n'
     text += "".join(f'[[strategy]]\nlabel = "{label}"\n{strategy}\n' for label, strategy in STRATEGIES.items())
     (folder / "s.toml").write_text(text)
-    done = subprocess.run([FTBENCH, "run", "s.toml", "--no-report"], cwd=folder, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
+    call("run", "s.toml", "--no-report", cwd=folder, check=0)
     found = {}
     for path in folder.glob("runs/exported/trials/*/*/record.json"):
         trial = json.loads(path.read_text())["trial"]

@@ -19,6 +19,8 @@ epochs = {epochs}
 batch_size = 16
 [machine]
 threads = 1
+[measure]
+meters = ["parameters", "time"]
 [[backbone]]
 use = "tiny-vit"
 [[task]]

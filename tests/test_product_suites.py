@@ -9,7 +9,7 @@ import pytest
 import soundfile
 import yaml
 
-from tests.conftest import ROOT
+from tests.conftest import QUICK, ROOT
 from tests.hub_server import put_in_cache
 from tests.small_data import WORDS
 from tests.tiny_models import save
@@ -118,7 +118,7 @@ def test_it_runs_on_a_stand_in(name, tmp_path, hub_cache, ftbench):
         r"^epochs = .*", "steps = 8", re.sub(r"^seeds = .*", "seeds = [0]\nprofile = 'smoke'", text, flags=re.MULTILINE), flags=re.MULTILINE
     )
     text = re.sub(r"^batch_size = .*", "batch_size = 8", text, flags=re.MULTILINE)
-    (tmp_path / "s.toml").write_text(text + "\n[machine]\nthreads = 1\n")
+    (tmp_path / "s.toml").write_text(f"{text}\n[machine]\nthreads = 1\n[measure]\n{QUICK}\n")
     done = ftbench("run", "s.toml", check=0)
     expected = text.count("[[strategy]]")
     assert f"{expected} trials: {expected} ok" in done.stdout + done.stderr

@@ -2,7 +2,6 @@
 
 import gzip
 import json
-import subprocess
 
 import numpy as np
 import pytest
@@ -11,7 +10,8 @@ from ftbench.export import export
 from ftbench.items import PREDICTIONS, read_items
 from ftbench.store import read_record
 
-from tests.conftest import FTBENCH
+from tests.command_line import call
+from tests.conftest import QUICK
 from tests.small_data import TEXT_TASKS
 
 LEARNT = {
@@ -28,13 +28,13 @@ def learnt(tmp_path_factory, model_folder):
     """Run one suite of full fine-tuning on all of them; gives where a task's record lies."""
     folder = tmp_path_factory.mktemp("answers")
     text = 'name = "answers"\nseeds = [0]\nprofile = "smoke"\n[training]\nsteps = 120\nbatch_size = 16\nlr = 5e-3\n[machine]\nthreads = 1\n'
+    text += f"[measure]\n{QUICK}\n"
     text += f'[[backbone]]\nuse = "transformers"\npath = "{model_folder("bert")}"\n[[strategy]]\nuse = "full"\n'
     for use, (write, options) in TEXT_TASKS.items():
         lines = "".join(f"{name} = {json.dumps(value)}\n" for name, value in options.items())
         text += f'[[task]]\nuse = "{use}"\ndata = "{write(folder)}"\n{lines}'
     (folder / "s.toml").write_text(text)
-    done = subprocess.run([FTBENCH, "run", "s.toml"], cwd=folder, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
+    call("run", "s.toml", cwd=folder, check=0)
     return {json.loads(path.read_text())["trial"]["target"]: path for path in folder.glob("runs/answers/trials/*/*/record.json")}
 
 
