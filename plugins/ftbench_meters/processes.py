@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import threading
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -28,8 +31,26 @@ def peak_of_tree() -> int:
 
     Pages that several of them share count several times, as they do in every sum of resident sets.
     """
-    children = psutil.Process().children(recursive=True)
-    return (_status("self", "VmHWM") or 0) + sum(_status(str(child.pid), "VmHWM") or 0 for child in children)
+    return (_status("self", "VmHWM") or 0) + sum(_status(str(child), "VmHWM") or 0 for child in children_of(os.getpid()))
+
+
+def children_of(process: int) -> list[int]:
+    """List a process's living children, and theirs.
+
+    The kernel keeps them by thread, which is a hundred times quicker than to look through all processes; psutil does that where the
+    kernel does not.
+    """
+    if not Path(f"/proc/self/task/{threading.get_native_id()}/children").exists():
+        return [child.pid for child in psutil.Process(process).children(recursive=True)]
+    found: list[int] = []
+    waiting = [process]
+    while waiting:
+        for listed in Path(f"/proc/{waiting.pop()}/task").glob("*/children"):
+            # A thread or process may end meanwhile, and has no children then.
+            with suppress(OSError):
+                waiting += map(int, listed.read_bytes().split())
+        found += [child for child in waiting if child not in found]
+    return found
 
 
 def _status(process: str, field: str) -> int | None:
