@@ -16,7 +16,7 @@ os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
 
 from ftbench import Plugins
 
-from tests.command_line import call
+from tests.in_process import run_in
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = Path(__file__).parent / "examples"
@@ -89,7 +89,7 @@ def ftbench(tmp_path, _usual_variables):
     def run(*arguments, check=None, cwd=None, timeout=280, env=None):
         variables = {**_variables(), **(env or {})}
         if variables == _usual_variables:
-            return call(*arguments, cwd=cwd or tmp_path, check=check)
+            return run_in(cwd or tmp_path, *arguments, check=check)
         done = subprocess.run(
             [FTBENCH, *map(str, arguments)], cwd=cwd or tmp_path, capture_output=True, text=True, timeout=timeout,
             env={**os.environ, **variables},
@@ -198,7 +198,7 @@ def three_seeds(tmp_path_factory, _cache):
             strategies = "".join(f'[[strategy]]\nuse = "{s}"\n' for s in ("full", "lora"))
             suite = folder / "tiny.toml"
             suite.write_text(TINY.format(measure="", name="tiny", seeds="[0, 1, 2]", steps=12, limit="2m", strategies=strategies))
-            call("run", suite, "--no-report", cwd=folder, check=0)
+            run_in(folder, "run", suite, "--no-report", check=0)
             (folder / "done").touch()
     return folder
 

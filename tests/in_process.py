@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import io
+import os
+import subprocess
 import sys
-from contextlib import redirect_stderr, redirect_stdout
+import warnings
+from contextlib import chdir, redirect_stderr, redirect_stdout
 from typing import NamedTuple
 from unittest.mock import patch
 
@@ -28,6 +31,20 @@ def call(*arguments):
         except SystemExit as ended:
             return Done(int(ended.code or 0), out.getvalue(), err.getvalue())
     raise AssertionError("the command line ends by exiting")
+
+
+def run_in(folder, *arguments, check=None):
+    """Run the command line in a folder, as in a process of its own; `check` is the exit code it must have.
+
+    Trials are forked from a server that is warm from the second run on.
+    """
+    with chdir(folder), patch.dict(os.environ), warnings.catch_warnings():
+        # What an interpreter of its own would do.
+        warnings.simplefilter("ignore")
+        done = call(*arguments)
+    if check is not None:
+        assert done.code == check, done.out + done.err
+    return subprocess.CompletedProcess(arguments, *done)
 
 
 def refused(*arguments, lines=1):

@@ -10,8 +10,8 @@ import subprocess
 import pytest
 import yaml
 
-from tests.command_line import call
 from tests.conftest import FTBENCH, ROOT
+from tests.in_process import run_in
 from tests.made_runs import copied, of, rewrite, set_value
 
 ACTION = yaml.safe_load((ROOT / ".github" / "actions" / "ftbench-gate" / "action.yml").read_text(encoding="utf-8"))
@@ -88,7 +88,7 @@ def project(three_seeds, tmp_path):
     (folder / "quickstart.toml").write_text((three_seeds / "tiny.toml").read_text().replace('name = "tiny"', 'name = "quickstart"'))
     copied(three_seeds / "runs" / "tiny", folder / "runs" / "quickstart")
     rewrite(folder / "runs" / "quickstart", lambda record: record["trial"].update(suite="quickstart"))
-    call("bundle", "runs/quickstart", "-o", "baseline.zip", cwd=folder, check=0)
+    run_in(folder, "bundle", "runs/quickstart", "-o", "baseline.zip", check=0)
     return folder
 
 

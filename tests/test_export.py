@@ -9,7 +9,7 @@ import pytest
 import torch
 from ftbench.export import export
 
-from tests.command_line import call
+from tests.in_process import run_in
 
 KINDS = {
     "bert": "text", "roberta": "text", "distilbert": "text", "modernbert": "text", "gpt2": "text", "llama": "text", "t5": "text", "bart": "text",
@@ -52,7 +52,7 @@ def trained(tmp_path_factory, model_folder):
         text += f'[[task]]\nuse = "{task}"\ntrain_size = 40\nvalidation_size = 0\ntest_size = 20\n'
     text += "".join(f'[[strategy]]\nlabel = "{label}"\n{strategy}\n' for label, strategy in STRATEGIES.items())
     (folder / "s.toml").write_text(text)
-    call("run", "s.toml", "--no-report", cwd=folder, check=0)
+    run_in(folder, "run", "s.toml", "--no-report", check=0)
     found = {}
     for path in folder.glob("runs/exported/trials/*/*/record.json"):
         trial = json.loads(path.read_text())["trial"]

@@ -13,8 +13,8 @@ import pytest
 from ftbench import load_records
 from ftbench.notebook import read_run
 
-from tests.command_line import call
 from tests.conftest import EXAMPLES, FTBENCH
+from tests.in_process import run_in
 
 
 def records(run):
@@ -34,7 +34,7 @@ def finished(tmp_path_factory):
     strategies = "".join(f'[[strategy]]\nuse = "{s}"\n' for s in ("full", "frozen"))
     suite = folder / "tiny.toml"
     suite.write_text(TINY.format(measure=QUICK, name="tiny", seeds="[0, 1]", steps=6, limit="2m", strategies=strategies))
-    done = call("run", suite, cwd=folder, check=0)
+    done = run_in(folder, "run", suite, check=0)
     return suite, folder / "runs" / "tiny", done
 
 
@@ -107,7 +107,7 @@ def test_a_suite_that_grew_runs_only_what_is_new(finished, tmp_path):
     before = {p.parts[-3]: p.stat().st_mtime_ns for p in (tmp_path / "runs").rglob("record.json")}
     grown = tmp_path / "tiny.toml"
     grown.write_text(suite.read_text() + '[[strategy]]\nuse = "bitfit"\n')
-    call("run", grown, cwd=tmp_path, check=0)
+    run_in(tmp_path, "run", grown, check=0)
     after = {p.parts[-3]: p.stat().st_mtime_ns for p in (tmp_path / "runs").rglob("record.json")}
     assert len(after) == 6
     assert {key: after[key] for key in before} == before

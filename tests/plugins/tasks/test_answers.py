@@ -10,8 +10,8 @@ from ftbench.export import export
 from ftbench.items import PREDICTIONS, read_items
 from ftbench.store import read_record
 
-from tests.command_line import call
 from tests.conftest import QUICK
+from tests.in_process import run_in
 from tests.small_data import TEXT_TASKS
 
 LEARNT = {
@@ -34,7 +34,7 @@ def learnt(tmp_path_factory, model_folder):
         lines = "".join(f"{name} = {json.dumps(value)}\n" for name, value in options.items())
         text += f'[[task]]\nuse = "{use}"\ndata = "{write(folder)}"\n{lines}'
     (folder / "s.toml").write_text(text)
-    call("run", "s.toml", cwd=folder, check=0)
+    run_in(folder, "run", "s.toml", check=0)
     return {json.loads(path.read_text())["trial"]["target"]: path for path in folder.glob("runs/answers/trials/*/*/record.json")}
 
 
