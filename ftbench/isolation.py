@@ -64,11 +64,12 @@ class Isolation:
         try:
             with _quiet_environment(), _without_main():
                 process.start()
+            started = time.monotonic()
         except EOFError:
             raise OSError(errno.ECHILD, "the process that trials are forked from was killed") from None
         finally:
             prints.close()
-        return Child(process, folder, Output(printed, folder / PRINTED))
+        return Child(process, folder, Output(printed, folder / PRINTED), started)
 
 
 _LIVING: set[int] = set()
@@ -82,9 +83,10 @@ class Child:
     process: BaseProcess
     folder: Path
     output: Output
+    started: float
+    """When it did, by `time.monotonic()`."""
 
     def __post_init__(self) -> None:
-        self.started = time.monotonic()
         self._before = out_of_memory_kills()
         self._own = _process(self.pid)
         self._server = _server(self._own)

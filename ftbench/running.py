@@ -306,7 +306,6 @@ class _Run:
     def _finish(self, one: UnderWay) -> Record:
         one.child.sweep()
         now = time.monotonic()
-        seconds_taken = now - one.child.started
         one.read_events(self.plugins.step_finished)
         measurements: list[Measurement] = []
         disturbances: list[str] = []
@@ -316,6 +315,8 @@ class _Run:
                 disturbances += meter.disturbances()
         outcome = self._outcome(one)
         disturbances += outcome.pop("disturbances", ())
+        # A process may be ahead of whoever asked for it.
+        seconds_taken = now - min(one.child.started, outcome.get("began", one.child.started))
         _complete_phases(outcome, one, now)
         known = [*(Measurement(**m) for m in outcome.get("measurements", ())), *measurements]
         known.append(Measurement("wall_time", seconds_taken, "s", "lower", method=WALL, scope="whole trial"))
