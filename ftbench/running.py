@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from .cost import charged_time, cost_measurements, without_shared
 from .edges import phases_of
-from .endings import Ending, of_exception, of_exit
+from .endings import Ending, of_exit
 from .errors import UserError
 from .fetching import fetch, pins
 from .fingerprint import cache_folder, digest, environment
@@ -253,8 +253,8 @@ class _Run:
                 running.append(self._start(trial, folder, *free))
             except OSError as error:
                 self.slots.append(free[0])
-                ending = of_exception(error)
-                record = self._record(trial, _failed(dataclasses.replace(ending, status="infra"), folder))
+                ending = Ending("infra", "NotStarted", f"its process could not be started: {error.strerror or error}")
+                record = self._record(trial, _failed(ending, folder))
                 self._settle(trial, record, folder, waiting, statuses)
 
     def _settle(self, trial: Trial, record: Record, folder: Path, waiting: deque[Trial], statuses: dict[str, str]) -> None:
