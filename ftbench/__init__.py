@@ -40,7 +40,7 @@ from .hookspecs import hookimpl
 from .hub import Remote, Repository, Snapshot, is_hub_id
 from .jackknife import f1, macro_f1, pseudo_values, ratio
 from .loading import Loader
-from .measurement import Direction, Measurement, Phase, Span
+from .measurement import Direction, Measurement, Phase, Samples, Span
 from .meter import Meter, Trace, Watch
 from .metrics import calibration_error, metric
 from .multi_label import MultiLabelTask
@@ -140,6 +140,7 @@ __all__ = [
     "Retention",
     "Roles",
     "RunError",
+    "Samples",
     "Scored",
     "Selection",
     "Severity",

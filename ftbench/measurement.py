@@ -108,3 +108,17 @@ class Shared:
     def elsewhere(self) -> float:
         """Seconds of it that are in no phase of this trial."""
         return max(0.0, self.seconds - self.here)
+
+
+@dataclass(frozen=True)
+class Samples:
+    """How a reading went over the time of a trial, for people to look at."""
+
+    name: str
+    """What was read, such as `device memory`."""
+    unit: str
+    """SI or counted unit."""
+    points: tuple[tuple[float, float], ...]
+    """Seconds since the first sample, and the highest reading since the point before; a hundred or so."""
+    scope: str = ""
+    """What it covers: the trial's processes, the whole device."""

@@ -11,7 +11,7 @@ from .device import DeviceProbe, DeviceState
 if TYPE_CHECKING:
     from .backbone import Learner
     from .finished import Finished
-    from .measurement import Measurement, Shared, Span
+    from .measurement import Measurement, Samples, Shared, Span
 
 
 @dataclass
@@ -100,6 +100,10 @@ class Meter(ABC):
     def disturbances(self) -> tuple[str, ...]:
         """Name what disturbed the trial as a whole, after `stop`, such as `throttled`: a flag of every reading of time, rate and energy."""
         return ()
+
+    def samples(self) -> list[Samples]:
+        """Give how readings went over time, after `stop`; of a meter of the runner."""
+        return []
 
     @abstractmethod
     def stop(self) -> list[Measurement]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from .documents import check_version, parse_json
 from .errors import RunError
-from .measurement import Measurement, Phase, Shared  # noqa: TC001 - pydantic resolves the field types at run time
+from .measurement import Measurement, Phase, Samples, Shared  # noqa: TC001 - pydantic resolves the field types at run time
 from .record_shape import shape_adapter
 
 if TYPE_CHECKING:
@@ -106,6 +106,8 @@ class Record:
     """Task label → names of the classes."""
     retention: Retention | None = None
     """For sequences."""
+    samples: tuple[Samples, ...] = ()
+    """What was sampled from outside while it ran."""
     failure: Failure | None = None
     attempts: int = 1
     """The number of the attempt that ended so; 0 where none was needed."""

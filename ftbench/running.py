@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from .catalog import Catalog
     from .chosen import Chosen
     from .device import DeviceState
+    from .measurement import Samples
     from .meter import Meter
     from .plugins import Plugins, Selection
     from .slots import Slot
@@ -309,10 +310,12 @@ class _Run:
         one.read_events(self.plugins.step_finished)
         measurements: list[Measurement] = []
         disturbances: list[str] = []
+        samples: list[Samples] = []
         with one.metering():
             for meter in one.meters if one.broken is None else ():
                 measurements += meter.stop()
                 disturbances += meter.disturbances()
+                samples += meter.samples()
         outcome = self._outcome(one)
         disturbances += outcome.pop("disturbances", ())
         # A process may be ahead of whoever asked for it.
@@ -327,6 +330,7 @@ class _Run:
         known += [charged, *cost_measurements(self.suite.cost, charged.value, known)]
         if self.suite.measure.quality_only:
             known = [scores_only(m) for m in known]
+        outcome["samples"] = [dataclasses.asdict(series) for series in samples]
         outcome["measurements"] = [dataclasses.asdict(disturbed(m, disturbances)) for m in known]
         if one.broken is not None and outcome["status"] == "ok":
             outcome |= {"status": "error", "failure": dataclasses.asdict(one.broken)}

@@ -20,7 +20,7 @@ from .target import UNFINISHED, Target, View, grouped, target_of, with_unfinishe
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from .measurement import Measurement
+    from .measurement import Measurement, Samples
     from .record import Attempt, Curve, Record
 
 SPENT = ("energy", "train_energy", "cost", "emissions")
@@ -43,6 +43,8 @@ class TrialLine:
     """How the attempts before the last ended."""
     log: str = ""
     """The end of what a failed trial wrote, where that is kept."""
+    samples: tuple[Samples, ...] = ()
+    """What was sampled from outside while it ran."""
 
 
 @dataclass(frozen=True)
@@ -211,7 +213,7 @@ def _trials(records: Sequence[Record], log: Callable[[Record], str]) -> tuple[Tr
                 spent = record.measurement("wall_time")
                 seconds = spent.value if spent else None
                 told = log(record) if record.status in FAILED else ""
-                line = (record.trial["seed"], record.id, record.status, record.attempts, seconds, record.earlier, told)
+                line = (record.trial["seed"], record.id, record.status, record.attempts, seconds, record.earlier, told, record.samples)
                 found.append(TrialLine(target, label, *line))
     return tuple(found)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
-from ftbench import Measurement, Meter, NotMeasured, Watch
+from ftbench import Measurement, Meter, NotMeasured, Samples, Watch
 
 from .device_memory import NAME, PARTITIONED, device_memory
-from .sampler import PERIOD, Sampler, of_session
+from .sampler import PERIOD, Sampler, of_session, thinned
 from .window import Window, training, whole
 
 if TYPE_CHECKING:
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from .sampler import Clock, Series
 
+POINTS = 120
+"""Points of memory and power that are kept of a trial."""
 SHORTEST_ENERGY = 10.0
 """Seconds below which the counter's own steps show in the result."""
 DISAGREEMENT = 0.10
@@ -56,6 +58,21 @@ class DeviceMeter(Meter):
             self._throttled(),
             *self._of_itself(),
         ]
+
+    def samples(self) -> list[Samples]:
+        """Give memory and power over the whole trial: the trial's own memory where the driver tells it, else the device's."""
+        sampler = self._sampler
+        own = bool(sampler.own.values) and max(sampler.own.values) > 0
+        found = [
+            (
+                "device memory",
+                "B",
+                sampler.own if own else sampler.series["memory"],
+                "the trial's processes" if own else "the whole device",
+            ),
+            ("device power", "W", sampler.series["power"], "the whole device"),
+        ]
+        return [Samples(name, unit, points, scope) for name, unit, series, scope in found if len(points := thinned(series, POINTS)) > 1]
 
     def disturbances(self) -> tuple[str, ...]:
         """Tell of clocks held down, and of others on the device."""

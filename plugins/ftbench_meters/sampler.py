@@ -6,6 +6,7 @@ import os
 import threading
 import time
 from array import array
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from ftbench import NotMeasured
@@ -51,6 +52,17 @@ class Series:
 
     def __len__(self) -> int:
         return len(self.times)
+
+
+def thinned(series: Series, most: int) -> tuple[tuple[float, float], ...]:
+    """Give the highest reading of each of `most` stretches of equal length, and when it was taken, in seconds since the first."""
+    count = len(series)
+    edges = sorted({count * place // most for place in range(most + 1)})
+    found = []
+    for begin, end in pairwise(edges):
+        place = max(range(begin, end), key=lambda number: series.values[number])
+        found.append((round(series.times[place] - series.times[0], 3), round(series.values[place], 3)))
+    return tuple(found)
 
 
 class Sampler:

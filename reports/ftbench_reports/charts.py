@@ -172,7 +172,7 @@ def curves(target: Target, task: str, looks: Mapping[str, Look]) -> Figure | Non
         places = [(steps_axis.place(p.step), up.place(p.most), up.place(p.least)) for p in taken[c.label]]
         around = " ".join([*(f"{x:.0f},{y:.0f}" for x, y, _ in places), *(f"{x:.0f},{y:.0f}" for x, _, y in reversed(places))])
         parts.append(f'<polygon points="{around}" class="range a{looks[c.label].colour}"/>')
-    parts += [_line([(steps_axis.place(p.step), up.place(p.mean)) for p in taken[c.label]], looks[c.label], c.label) for c in drawn]
+    parts += [line([(steps_axis.place(p.step), up.place(p.mean)) for p in taken[c.label]], looks[c.label], c.label) for c in drawn]
     steps = sorted({p.step for c in drawn for p in _thinned(c.learning[task], _ROWS)})
     by_step = {c.label: {p.step: p for p in c.learning[task]} for c in drawn}
     rows = tuple(
@@ -193,11 +193,12 @@ def _by_seconds(taken: Mapping[str, Sequence[LossPoint]], up: Scale, looks: Mapp
         return None
     across = Scale(0, max(points[-1][0] for points in timed.values()), LEFT, WIDTH - RIGHT)
     parts = [frame(across, up, "s", "seconds of training")]
-    parts += [_line([(across.place(x), up.place(y)) for x, y in points], looks[label], label) for label, points in timed.items()]
+    parts += [line([(across.place(x), up.place(y)) for x, y in points], looks[label], label) for label, points in timed.items()]
     return drawing("".join(parts), WIDTH, HEIGHT, f"{about} By seconds of training.")
 
 
-def _line(places: Sequence[tuple[float, float]], look: Look, label: str) -> str:
+def line(places: Sequence[tuple[float, float]], look: Look, label: str) -> str:
+    """Draw a line through places, with the marker of its look at the end."""
     points = " ".join(f"{x:.0f},{y:.1f}" for x, y in places)
     return f'<g><polyline points="{points}" class="curve l{look.colour}"/>{marker(look, *places[-1])}<title>{escape(label)}</title></g>'
 

@@ -23,7 +23,7 @@ from .heat import heat_map
 from .palette import Look, definitions, looks, style
 from .prose import left_out, protocol, statistics
 from .rows import forest, rank_chart
-from .trials import COMPARED, phases, settings_table, trial_table
+from .trials import COMPARED, over_time, phases, settings_table, trial_table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -117,6 +117,7 @@ class Page:
             "sequences": [t for t in self.summary.targets if t.is_sequence],
             "price": price, "cheapest": cheapest, "prose": [protocol(self.summary), statistics(self.summary), left_out(self.summary)],
             "timed": [found for target in self.summary.targets if (found := phases(target, order))],
+            "sampled": [found for target in self.summary.targets for found in over_time(self.summary, target, self.looks)],
             "different": [(target, table) for target in self.summary.targets if (table := settings_table(target))[1]],
             "compared": COMPARED, "trial_table": trial_table, "task_cell": self.task_cell, "moved": _moved,
         }  # fmt: skip

@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING
 
 from ftbench import quantity
 
+from .axes import Scale
 from .board import STATUS
+from .charts import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, frame, line
 from .figure import Figure, drawing, shortened
-from .palette import LIGHT
+from .palette import LIGHT, Look
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from ftbench import Summary, Target, TrialLine
+    from ftbench import Samples, Summary, Target, TrialLine
 
 _WIDTH, _ROW = 340, 30
 COMPARED = 24
@@ -64,6 +66,34 @@ def _legend(names: Sequence[str], order: Sequence[str], top: float) -> str:
 def _paint(name: str, order: Sequence[str]) -> str:
     place = order.index(name)
     return f"l{place % len(LIGHT)} bar" + (" pale" if place >= len(LIGHT) else "")
+
+
+def over_time(summary: Summary, target: Target, looks: Mapping[str, Look]) -> list[Figure]:
+    """Draw what was sampled while trials ran, a figure a reading: of everyone the first trial that has samples."""
+    first: dict[str, dict[str, Samples]] = {}
+    for trial in summary.trials:
+        for found in trial.samples if trial.target == target.label else ():
+            first.setdefault(found.name, {}).setdefault(trial.contender, found)
+    return [_sampled(target, name, by_label, looks) for name, by_label in first.items()]
+
+
+def _sampled(target: Target, name: str, found: Mapping[str, Samples], looks: Mapping[str, Look]) -> Figure:
+    unit = next(iter(found.values())).unit
+    size, written = (2**20, "MiB") if unit == "B" else (1, unit)
+    drawn = {label: [(seconds, value / size) for seconds, value in one.points] for label, one in found.items()}
+    everything = [point for points in drawn.values() for point in points]
+    across = Scale(0, max(1e-3, *(seconds for seconds, _ in everything)), LEFT, WIDTH - RIGHT)
+    up = Scale.over([0.0, *(value for _, value in everything)], HEIGHT - BOTTOM, TOP)
+    parts = [frame(across, up, "s", "seconds of the trial", f"{name}, {written}")]
+    parts += [line([(across.place(x), up.place(y)) for x, y in points], looks[label], label) for label, points in drawn.items()]
+    scopes = ", ".join(dict.fromkeys(one.scope for one in found.values()))
+    about = f"{name.capitalize()} of one trial each, {scopes}: the highest reading of each of a hundred stretches or so."
+    rows = tuple(
+        (label, quantity(max(v for _, v in one.points), unit), quantity(sum(v for _, v in one.points) / len(one.points), unit), quantity(one.points[-1][0], "s"))
+        for label, one in found.items()
+    )  # fmt: skip
+    chart = drawing("".join(parts), WIDTH, HEIGHT, f"{target.label}: {about}")
+    return Figure(f"{target.label}: {name}", about, (("", chart),), ("strategy", "highest", "mean of the points", "until"), rows)
 
 
 def trial_table(summary: Summary, target: Target) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:

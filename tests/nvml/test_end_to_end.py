@@ -91,6 +91,10 @@ def test_two_cards_run_two_trials_side_by_side_each_metered_on_its_own(trials, c
         assert reading(record, "throttled_share").value == 0
         assert reading(record, "sampling_interval").value < 0.3
         assert 0 < reading(record, "sampling_cost").value < 0.5
+        over_time = {one.name: max(value for _, value in one.points) for one in record.samples}
+        assert over_time.keys() == {"device memory", "device power"}
+        assert over_time["device memory"] >= memory.value
+        assert over_time["device power"] == power
 
 
 def wall(record):

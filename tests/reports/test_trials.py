@@ -2,9 +2,10 @@
 
 from dataclasses import replace
 
-from ftbench import summarise
+from ftbench import Samples, summarise
 
-from ftbench_reports.trials import phases, settings_table, trial_table
+from ftbench_reports.palette import looks
+from ftbench_reports.trials import over_time, phases, settings_table, trial_table
 from tests.reports.test_page import RECORDS
 
 SUMMARY = summarise(RECORDS)
@@ -39,3 +40,15 @@ def test_a_phase_has_one_colour_on_every_task():
     first = phases(TARGET, ["load", "train"]).drawings[0][1]
     assert first.count('class="l1 bar"') == 3
     assert phases(TARGET, [f"p{n}" for n in range(8)] + ["train"]).drawings[0][1].count('class="l0 bar pale"') == 3
+
+
+def test_what_was_sampled_is_drawn_of_one_trial_each_with_its_numbers():
+    points = tuple((n / 10, 2.0**20 * (n % 7 + 1)) for n in range(100))
+    records = [replace(r, samples=(Samples("device memory", "B", points, "the trial's processes"),)) for r in RECORDS]
+    summary = summarise(records)
+    (found,) = over_time(summary, summary.targets[0], looks(summary.strategies))
+    assert found.title == "digits: device memory"
+    assert [row[:2] for row in found.rows] == [("full", "7.0 MiB"), ("lora", "7.0 MiB"), ("bad", "7.0 MiB")]
+    assert found.drawings[0][1].count("<polyline") == 3
+    assert "device memory, MiB" in found.drawings[0][1]
+    assert over_time(SUMMARY, TARGET, looks(SUMMARY.strategies)) == []

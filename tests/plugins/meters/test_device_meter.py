@@ -23,8 +23,13 @@ def belongs(pid):
     return {TRIAL: True, OTHER: False}.get(pid)
 
 
-def readings(seconds=20.0, before=None, spans=None, overslept=None, **script):
-    """Run a whole trial of so many seconds on a fake clock."""
+def readings(*arguments, **script):
+    """Give what a whole trial measures, by name."""
+    return {m.name: m for m in metered(*arguments, **script).measured}
+
+
+def metered(seconds=20.0, before=None, spans=None, overslept=None, **script):
+    """Run a whole trial of so many seconds on a fake clock; gives its meter, stopped."""
     clock = FakeClock(seconds, overslept)
     meter = DeviceMeter()
     spans = [Span("load", 100.0, 105.0), Span("train", 105.0, 117.0), Span("evaluate", 117.0, 120.0)] if spans is None else spans
@@ -34,7 +39,8 @@ def readings(seconds=20.0, before=None, spans=None, overslept=None, **script):
     sampler.began = clock.now()
     sampler.tick()
     sampler.run()
-    return {m.name: m for m in meter.stop()}
+    meter.measured = meter.stop()
+    return meter
 
 
 def training_memory(t):
@@ -45,6 +51,29 @@ def test_memory_of_the_process_is_its_peak_during_training():
     found = readings(processes=training_memory)["peak_device_memory"]
     assert (found.value, found.scope, found.unit) == (3000 * MIB, "process", "B")
     assert "during training" in found.method
+
+
+def test_memory_and_power_over_time_keep_their_peaks_in_a_hundred_points_or_so():
+    memory, power = metered(processes=training_memory, power=lambda t: 300.0 if 6 < t < 6.08 else 100.0).samples()
+    assert (memory.name, memory.unit, memory.scope) == ("device memory", "B", "the trial's processes")
+    assert (power.name, power.unit, power.scope) == ("device power", "W", "the whole device")
+    for one in (memory, power):
+        assert 100 <= len(one.points) <= 120
+        assert [at for at, _ in one.points] == sorted(at for at, _ in one.points)
+        assert one.points[0][0] == 0.0
+    assert {value for at, value in memory.points if at < 4.9} == {1000 * MIB}
+    assert max(value for _, value in memory.points) == 9000 * MIB
+    assert [round(at) for at, value in power.points if value == 300.0] == [6]
+
+
+def test_memory_over_time_is_the_devices_where_the_driver_tells_of_no_process():
+    memory = metered(memory=lambda t: (500 + t) * MIB).samples()[0]
+    assert memory.scope == "the whole device"
+    assert memory.points[-1][1] == pytest.approx(520 * MIB, rel=1e-3)
+
+
+def test_a_device_that_tells_nothing_has_nothing_over_time():
+    assert metered(memory="no", power="no", processes="no").samples() == []
 
 
 def test_memory_of_several_processes_of_the_trial_is_their_sum_and_a_strangers_is_not_in_it():
