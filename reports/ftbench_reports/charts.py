@@ -182,7 +182,8 @@ def curves(target: Target, task: str, looks: Mapping[str, Look]) -> Figure | Non
     by_steps = drawing("".join(parts), WIDTH, HEIGHT, f"{about} By optimizer steps.")
     by_seconds = _by_seconds(taken, up, looks, about)
     charts = [("by steps", by_steps), ("by seconds", by_seconds)] if by_seconds else [("", by_steps)]
-    return Figure(f"{task}: training loss", about, tuple(charts), ("step", *(c.label for c in drawn)), rows)
+    title = f"{task}, in {target.label}: training loss" if target.is_sequence else f"{task}: training loss"
+    return Figure(title, about, tuple(charts), ("step", *(c.label for c in drawn)), rows)
 
 
 def _by_seconds(taken: Mapping[str, Sequence[LossPoint]], up: Scale, looks: Mapping[str, Look], about: str) -> Markup | None:
@@ -200,7 +201,7 @@ def _by_seconds(taken: Mapping[str, Sequence[LossPoint]], up: Scale, looks: Mapp
 def line(places: Sequence[tuple[float, float]], look: Look, label: str) -> str:
     """Draw a line through places, with the marker of its look at the end."""
     points = " ".join(f"{x:.0f},{y:.1f}" for x, y in places)
-    return f'<g><polyline points="{points}" class="curve l{look.colour}"/>{marker(look, *places[-1])}<title>{escape(label)}</title></g>'
+    return f'<g><polyline points="{points}" class="curve {look.line}"/>{marker(look, *places[-1])}<title>{escape(label)}</title></g>'
 
 
 def pareto(target: Target, costs: Mapping[str, str], looks: Mapping[str, Look]) -> Figure | None:

@@ -101,7 +101,7 @@ def calibration(target: Target, errors: Errors, looks: Mapping[str, Look]) -> Fi
         places = [(across.place(one.confidence), up.place(one.right)) for one in bins]
         points = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
         marks = "".join(marker(look, x, y) for x, y in places)
-        parts.append(f'<g><polyline points="{points}" class="curve l{look.colour}"/>{marks}<title>{escape(label)}</title></g>')
+        parts.append(f'<g><polyline points="{points}" class="curve {look.line}"/>{marks}<title>{escape(label)}</title></g>')
     about = "On the dashed line answers are right as often as they are sure; below it they are too sure. All seeds together, ten bins."
     error = {c.label: c.quantities["calibration_error"] for c in target.contenders if "calibration_error" in c.quantities}
     most = max(len(bins) for bins in drawn.values())

@@ -34,11 +34,18 @@ class Look:
     """Place in the palette."""
     marker: int
     """Place in `MARKERS`."""
+    dash: int = 0
+    """How its lines are dashed: not at all for the first eight, whose colours are their own."""
+
+    @property
+    def line(self) -> str:
+        """The class of its lines."""
+        return f"l{self.colour} t{min(self.dash, 3)}" if self.dash else f"l{self.colour}"
 
 
 def looks(labels: Sequence[str]) -> dict[str, Look]:
     """Give each label its look; beyond 56, looks repeat."""
-    return {label: Look(number % len(LIGHT), number % len(MARKERS)) for number, label in enumerate(labels)}
+    return {label: Look(number % len(LIGHT), number % len(MARKERS), number // len(LIGHT)) for number, label in enumerate(labels)}
 
 
 def marker(look: Look, x: float, y: float) -> str:
