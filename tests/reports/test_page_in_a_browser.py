@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 from ftbench import summarise
+from ftbench.record import record_adapter
 
 from ftbench_reports.page import render
 from tests.reports.test_page import RECORDS, record, with_memory
@@ -22,6 +23,11 @@ SEVERAL = [
 @pytest.fixture
 def opened(shown):
     return lambda records=RECORDS, **context: shown(render(summarise(records)), **context)
+
+
+def unchecked(text):
+    """Read a record whose labels no file would be let through with: a page must not rely on that."""
+    return record_adapter().validate_python(json.loads(text))
 
 
 def names(page, body=0):
@@ -108,7 +114,7 @@ def test_what_is_shown_is_copied(opened):
 )
 def test_a_hostile_name_breaks_nothing_that_runs(opened, name):
     text = json.dumps(name)[1:-1]
-    hostile = [type(r).from_json(r.to_json().replace('"lora"', f'"{text}"')) for r in RECORDS]
+    hostile = [unchecked(r.to_json().replace('"lora"', f'"{text}"')) for r in RECORDS]
     with opened(hostile, viewport={"width": 390, "height": 900}) as page:
         assert name in names(page)
         page.locator("#f-pin").select_option("full")
@@ -220,7 +226,7 @@ def test_names_of_points_in_the_panel_stand_on_nothing_else(opened):
 
 def test_curves_are_drawn_against_steps_or_seconds(opened):
     timed = [
-        type(r).from_json(
+        unchecked(
             r.to_json().replace('"step": 1.0,', '"step": 1.0, "seconds": 0.5,').replace('"step": 2.0,', '"step": 2.0, "seconds": 1.0,')
         )
         for r in RECORDS
@@ -247,7 +253,7 @@ def test_a_text_that_is_hostile_everywhere_runs_nothing_and_breaks_nothing(shown
         written = r.to_json()
         for word in ("page", "digits", "lora", "why", "MIT", "Traceback <b>", "vision"):
             written = written.replace(f'"{word}"', f'"{inside}{word}"')
-        records.append(type(r).from_json(written.replace('"a",\n', f'"{inside}",\n')))
+        records.append(unchecked(written.replace('"a",\n', f'"{inside}",\n')))
     summary = summarise(records, log=lambda _: f"{text} log")
     with shown(render(summary), viewport={"width": 390, "height": 900}) as page:
         dialogs = []
