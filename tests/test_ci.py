@@ -213,7 +213,7 @@ def test_the_methods_workflow_runs_a_plugin_next_to_its_base(tmp_path, tiny_suit
     git(folder, "commit", "-q", "-m", "first")
     git(folder, "update-ref", "refs/remotes/origin/main", "HEAD")
     (folder / "my_method.py").write_text(planted("head"))
-    shutil.copy(tiny_suite(("planted-head",)), folder / "suite.toml")
+    shutil.copy(tiny_suite(("planted-head",), measure='meters = ["parameters"]'), folder / "suite.toml")
     runner = Runner(folder, **{"github.base_ref": "main"})
     (gate,) = gates(WORKFLOWS[1])
     done = runner.action(gate["with"])
