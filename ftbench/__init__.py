@@ -54,6 +54,7 @@ from .ranking import Ranking
 from .record import Attempt, Curve, Failure, Record, Retention
 from .regression import RegressionTask
 from .report import Report
+from .roles import valued
 from .splits import Example, Splits, draw
 from .statistics import Difference, Estimate, Interval, Verdict, estimate, lower_bound, paired, upper_bound
 from .strategy import About, Strategy
@@ -63,6 +64,8 @@ from .tables import ListedTable, Table, as_text, list_files
 from .target import Target
 from .task import Provenance, Scored, Task
 from .trial import Trial
+from .tunable import RateRange, Tunable
+from .tuned import Spent, Try, Tuned, tuning_cost, tuning_verdict
 from .wording import against, percent, point_interval, score_text, share_interval, share_range, step_range, step_text, step_unit
 
 __version__ = "0.1.0"
@@ -131,6 +134,7 @@ __all__ = [
     "Quantity",
     "Ragged",
     "Ranking",
+    "RateRange",
     "Reads",
     "Record",
     "RegressionTask",
@@ -147,6 +151,7 @@ __all__ = [
     "Snapshot",
     "Sound",
     "Span",
+    "Spent",
     "Splits",
     "Step",
     "Strategy",
@@ -161,6 +166,9 @@ __all__ = [
     "Trial",
     "TrialError",
     "TrialLine",
+    "Try",
+    "Tunable",
+    "Tuned",
     "UserError",
     "Verdict",
     "Watch",
@@ -211,6 +219,9 @@ __all__ = [
     "step_unit",
     "suggestion",
     "summarise",
+    "tuning_cost",
+    "tuning_verdict",
     "upper_bound",
+    "valued",
     "visible_gpus",
 ]

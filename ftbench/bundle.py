@@ -55,6 +55,7 @@ def pack(run: Path, output: Path) -> list[str]:
     records = record_files(run)
     if not records:
         raise RunError(f"{run}: no trial has finished yet")
+    records += record_files(run, tuning=True)
     beside = [path.with_name(PREDICTIONS) for path in records]
     files = [run / name for name in BESIDE] + records + beside
     if len(files) >= MEMBERS:

@@ -158,7 +158,7 @@ def nested_options(cls: type) -> Mapping[str, str]:
     """Give the options that ask for another plugin: option → its kind."""
     found = {}
     for option in option_names(cls):
-        for part in _parts(_type_of(cls, option)):
+        for part in _parts(option_type(cls, option)):
             if part in NESTED:
                 found[option] = NESTED[part]
     return found
@@ -218,13 +218,13 @@ def options_model(cls: type) -> type[BaseModel]:
             default = Field(default=option.default)
         else:
             default = Field()
-        annotation = _type_of(cls, option.name)
+        annotation = option_type(cls, option.name)
         fields[option.name] = (_as_data(annotation) if option.name in nested_options(cls) else annotation, default)
     return create_model(f"{cls.__name__}Options", __config__=ConfigDict(extra="forbid", strict=True), **fields)
 
 
-def _type_of(cls: type, name: str) -> Any:
-    """Resolve one annotation where it was written: other annotations of the class may need torch."""
+def option_type(cls: type, name: str) -> Any:
+    """Give the type of an option, resolved alone where it was written: other annotations of the class may need torch."""
     for owner in cls.__mro__:
         annotations = vars(owner).get("__annotations__", {})
         if name in annotations:

@@ -105,6 +105,11 @@ class Contender:
     front_chances: Mapping[str, float] = field(default_factory=dict)
     """Cost → probability of standing on its front with other seeds, by paired bootstrap; none under three shared seeds."""
 
+    budget: str = ""
+    """What it was tuned with, in words; empty where it was not, or has nothing to tune."""
+    apart: str = ""
+    """Why it is not compared with the others; empty where it is."""
+
     @property
     def name(self) -> str:
         """The label."""
@@ -112,7 +117,7 @@ class Contender:
 
 
 def difference(first: Contender, second: Contender, name: str, margin: float = MARGIN) -> Difference | None:
-    """Compare two contenders on the seeds they share; None where they share none.
+    """Compare two contenders on the seeds they share; None where they share none, or were tuned with unequal budgets.
 
     Of the score whose items are known it says what holds on new test items too. Where the seeds all differ by the same, the items
     alone tell how sure that is, and their p-value and verdict stand for both. Counts that are the same for every seed differ for sure.
@@ -123,7 +128,7 @@ def difference(first: Contender, second: Contender, name: str, margin: float = M
         name: of the measurement.
         margin: the largest difference that does not matter, in its unit.
     """
-    if name not in first.quantities or name not in second.quantities:
+    if name not in first.quantities or name not in second.quantities or _unequal(first, second):
         return None
     one, other = first.quantities[name].by_seed, second.quantities[name].by_seed
     shared = sorted(set(one) & set(other))
@@ -142,6 +147,11 @@ def difference(first: Contender, second: Contender, name: str, margin: float = M
     if found.estimate.deviation == 0 and any((a.values != b.values).any() for a, b in zip(mine, theirs, strict=True)):
         found = replace(found, p=beyond.p, verdict=beyond.verdict)
     return replace(found, new_items=beyond)
+
+
+def _unequal(first: Contender, second: Contender) -> bool:
+    """Tell whether both were tuned, and not alike."""
+    return bool(first.budget and second.budget) and first.budget != second.budget
 
 
 def _is_exact(quantity: Quantity) -> bool:

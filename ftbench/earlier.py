@@ -14,10 +14,12 @@ from .summary import contenders_of
 from .target import differences_to_baseline
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
     from pathlib import Path
 
     from .record import Record
+    from .suite import Cost
+    from .tuner import Course
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,78 @@ class Sight:
     def in_deviations(self) -> float | None:
         """The same in standard deviations of a paired difference; None under two seeds."""
         return detectable(self.seeds)
+
+
+@dataclass(frozen=True)
+class Toll:
+    """What trials take, by what their like took in earlier runs."""
+
+    trials: int
+    """How many they are."""
+    seconds: float
+    """Wall time of those whose like has been run."""
+    unknown: int
+    """Those of which nothing is known."""
+    money: float | None
+    """At the suite's price; None where it gives none."""
+
+
+@dataclass(frozen=True)
+class TuningToll:
+    """What the tuning of a suite takes, and what follows it."""
+
+    strategies: int
+    """Strategies that are tuned, counted on each backbone and target."""
+    made: Toll
+    """Tries that have a record: what they did take."""
+    tries: Toll
+    """Tries that are to come."""
+    finals: Toll
+    """Trials with chosen or untuned values that are to come."""
+
+
+def foresee_tuning(course: Course, run: Path, done: Collection[str], cost: Cost) -> TuningToll:
+    """Count the tries of a suite and what they take.
+
+    Args:
+        course: its trials.
+        run: the run directory; need not be there.
+        done: ids of trials that have a record.
+        cost: the suite's prices.
+    """
+    spent, by_id = _spent(run)
+    tries = [trial for trial in course.trials if trial.role == "try"]
+    later = [trial for trial in course.trials if trial.role != "try" and trial.id not in done]
+    coming = [trial.place[:3] for trial in tries if trial.id not in done]
+    coming += [one.place for one in course.untold for _ in range(one.tries)]
+    after = [trial.place[:3] for trial in later] + [one.place for one in course.untold for _ in range(one.finals)]
+    made = [by_id.get(trial.id) for trial in tries if trial.id in done]
+    return TuningToll(
+        len({trial.place[:3] for trial in tries}),
+        _toll(made, cost),
+        _toll([spent.get(("try", place)) for place in coming], cost),
+        _toll([spent.get(("final", place)) for place in after], cost),
+    )
+
+
+def _toll(seconds: Sequence[float | None], cost: Cost) -> Toll:
+    known = [one for one in seconds if one is not None]
+    money = None if cost.price_per_hour is None else sum(known) * cost.price_per_hour / 3600
+    return Toll(len(seconds), sum(known), len(seconds) - len(known), money)
+
+
+def _spent(run: Path) -> tuple[dict[tuple[str, tuple[str, str, str]], float], dict[str, float]]:
+    """Give the mean wall time of tries and of other trials, by role and place, and that of every trial, by its id."""
+    found: dict[tuple[str, tuple[str, str, str]], list[float]] = defaultdict(list)
+    by_id: dict[str, float] = {}
+    for path in [*record_files(run), *record_files(run, tuning=True)] if (run / "trials").is_dir() else []:
+        record = read_record(path)
+        taken, trial = record.measurement("wall_time"), record.trial
+        if taken is not None and taken.value is not None:
+            place = (trial["target"], trial["backbone"]["label"], trial["strategy"]["label"])
+            found["try" if trial.get("role") == "try" else "final", place].append(taken.value)
+            by_id[record.id] = taken.value
+    return {key: sum(values) / len(values) for key, values in found.items()}, by_id
 
 
 def foresee_sight(run: Path, planned: Iterable[tuple[str, int]]) -> list[Sight]:

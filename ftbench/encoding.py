@@ -53,6 +53,7 @@ class Prepared:
 def prepare_data(
     task: Task, backbone: Backbone, processor: Any, *, split_seed: int, cache: Path, options: Callable[[Any], Mapping[str, Any]],
     waiting: Callable[[], None] = lambda: None,
+    names: Sequence[str] = SPLITS,
 ) -> Prepared:  # fmt: skip
     """Give the encoded splits of a task, from `cache` where they are there and whole.
 
@@ -64,21 +65,23 @@ def prepare_data(
         cache: the folder of what can be computed again.
         options: gives the options of the task and of the backbone as JSON values.
         waiting: called now and then while another process encodes them.
+        names: the splits that are wanted; no example of another is looked at.
     """
     identity = {
         "parts": [[type(part).__qualname__, clean_options(part, options(part)), dict(part.fingerprint())] for part in (task, backbone)],
         "split_seed": split_seed,
         "code": [code_hash([type(task), type(backbone)]), TRAINING_VERSION],
         "software": software(),
+        **({} if tuple(names) == SPLITS else {"splits": list(names)}),
     }
-    store, source = Cache(cache), _Source(task, processor, split_seed)
+    store, source = Cache(cache), _Source(task, processor, split_seed, tuple(names))
 
     def make() -> _Outline | _Whole:
         splits = source.splits
-        check_filled(splits)
+        check_filled(splits, names)
         if _is_large(source):
             return _outline(source)
-        return _Whole(splits.hash(), {name: task.encode(splits[name], processor) for name in SPLITS if splits[name]})
+        return _Whole(splits.hash(names), {name: task.encode(splits[name], processor) for name in names if splits[name]})
 
     found = store.get("encoded", identity, make, _Splits(), waiting=waiting).value
     if isinstance(found, _Whole):
@@ -98,6 +101,7 @@ class _Source:
     task: Task
     processor: Any
     split_seed: int
+    names: tuple[str, ...]
 
     @cached_property
     def splits(self) -> Splits[Any]:
@@ -112,7 +116,7 @@ class _Source:
 
 def _is_large(source: _Source) -> bool:
     """Tell whether a data set has too many examples to be encoded at once, or too large ones by a few of them."""
-    total = sum(len(source.splits[name]) for name in SPLITS)
+    total = sum(len(source.splits[name]) for name in source.names)
     if total > LARGE or total <= CHUNK:
         return total > LARGE
     few = source.encode("train", 0, SAMPLE)
@@ -123,8 +127,8 @@ def _is_large(source: _Source) -> bool:
 def _outline(source: _Source) -> _Outline:
     """Note which examples a large data set has; they are encoded chunk by chunk when they are asked for."""
     splits = source.splits
-    outlines = {name: outline(splits[name]) for name in SPLITS if splits[name]}
-    return _Outline(splits.hash(), {name: np.array(labels) for name, (_, labels) in outlines.items()},
+    outlines = {name: outline(splits[name]) for name in source.names if splits[name]}
+    return _Outline(splits.hash(source.names), {name: np.array(labels) for name, (_, labels) in outlines.items()},
                     {name: tuple(ids) for name, (ids, _) in outlines.items()})  # fmt: skip
 
 

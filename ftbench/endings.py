@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .errors import Diverged, NotApplicable
+from .errors import Diverged, Hopeless, NotApplicable
 
 if TYPE_CHECKING:
     from .control_group import OutOfMemoryKills
@@ -70,6 +70,8 @@ def of_exception(error: BaseException) -> Ending:
         return Ending("not-applicable", "NotApplicable", str(error))
     if isinstance(error, Diverged):
         return Ending("diverged", "Diverged", str(error))
+    if isinstance(error, Hopeless):
+        return Ending("skipped", "Hopeless", str(error))
     memory = _out_of_memory(error)
     if memory is not None:
         return Ending("oom", memory, message)

@@ -11,7 +11,8 @@ FtbenchError
 ├── TrialError                ends one trial and becomes its record
 │   ├── NotApplicable         the strategy cannot serve this backbone or task, with the reason
 │   ├── Diverged              the loss is no longer a number
-│   └── Changed               data or weights are not those that were planned with
+│   ├── Changed               data or weights are not those that were planned with
+│   └── Hopeless              a try of tuning that earlier ones have left behind
 └── NotMeasured               a device does not tell what it is asked, with the reason
 """
 
@@ -98,6 +99,10 @@ class Diverged(TrialError):  # noqa: N818 - names what happened
 
 class Changed(TrialError):  # noqa: N818 - names what happened
     """Data or weights are not those the trial was planned with."""
+
+
+class Hopeless(TrialError):  # noqa: N818 - names what happened
+    """A try of tuning that is not worth going on with; the message says where it stood, and where it should have."""
 
 
 class NotMeasured(FtbenchError):  # noqa: N818 - names what is the case

@@ -24,8 +24,10 @@ from .curves import curve_of
 from .edges import EdgeTeller
 from .encoding import Prepared, prepare_data
 from .endings import of_exception
+from .errors import Hopeless
 from .fingerprint import environment
 from .finished import Finished
+from .judge import stays_behind
 from .measurement import Measurement
 from .meter import Trace, Watch
 from .phases import Phases
@@ -79,7 +81,7 @@ def carry_out(
         if status == "oom":
             # What the frames hold is what took the memory, and the rest of this needs some.
             traceback.clear_frames(error.__traceback__)
-        told = None if status in ("not-applicable", "diverged") else traceback.format_exc()
+        told = None if status in ("not-applicable", "diverged", "skipped") else traceback.format_exc()
         failure = Failure(ending.kind, ending.message, told)
     if execution is not None:
         if status not in ("ok", "not-applicable"):
@@ -119,6 +121,7 @@ class Execution:
         kept = spec.checkpoint is not None and spec.checkpoints
         self.checkpoints = Checkpoints(Path(spec.checkpoints), spec.checkpoint or 0.0, self.trial.id) if kept else None
         self.split_hashes: dict[str, str] = {}
+        self.scored = "validation" if self.trial.role == "try" else "test"  # a try never reads the other
         self.last_event = 0.0
 
     def _synchronise(self) -> None:
@@ -149,7 +152,7 @@ class Execution:
         for meter in self.meters:
             measurements.extend(meter.stop())
         return {
-            "measurements": [asdict(m) for m in measurements],
+            "measurements": [asdict(replace(m, scope=self.scored) if m.scope == "test" else m) for m in measurements],
             "confusion": {label: s.confusion for label, s in scored.items() if s.confusion is not None},
             "retention": self._retention(matrix),
         }
@@ -171,10 +174,10 @@ class Execution:
             data = self._prepare_data(task, backbone, learner.processor)
             self.split_hashes[stage.task.label] = data.split_hash
             encode = partial(self._encode, task)
-            follow(task, training, data.encoded)
+            follow(task, training, data.encoded, self.scored)
             augmented = self._augmented(task, data, learner.processor)
             grounds.append(Ground(stage.task.label, task, training, _visible(data), encode, augmented))
-            tests[stage.task.label] = data.encoded["test"]
+            tests[stage.task.label] = data.encoded[self.scored]
         assert learner is not None
         for modules in learner.heads.values():
             for module in modules.values():
@@ -197,8 +200,9 @@ class Execution:
 
     def _prepare_data(self, task: Task, backbone: Backbone, processor: Any) -> Prepared:
         cache, seed = Path(self.spec.cache), self.trial.split_seed
+        names = ("train", "validation", "test") if self.scored == "test" else ("train", "validation")
         return prepare_data(
-            task, backbone, processor, split_seed=seed, cache=cache, options=self.catalog.options, waiting=self._give_a_sign
+            task, backbone, processor, split_seed=seed, cache=cache, options=self.catalog.options, waiting=self._give_a_sign, names=names
         )
 
     def _augmented(self, task: Task, data: Prepared, processor: Any) -> Callable[[Encoded, Any], Augmented] | None:
@@ -277,6 +281,9 @@ class Execution:
         learner.train()
         point = {m.name: m.value for m in scored.measurements if m.value is not None}
         trace.validation.append({"step": float(step), **point})
+        if learner is self.watch.learner and (behind := stays_behind(self.trial.bars, ground.task.primary, trace.validation)):
+            self.watch.traces.append(trace)
+            raise Hopeless(behind)
         return scored.measurements
 
     def _tell_step(self, stage: int, step: int, trace: Trace) -> None:
@@ -380,6 +387,7 @@ class Execution:
             "data": {ground.label: asdict(ground.task.provenance()) for ground in grounds},
             "threads": self.trial.threads,
             **({"features": self.bench.computes_because} if grounds and self.bench.computes_because else {}),
+            **({"tuning": dict(self.trial.choice)} if self.trial.choice else {}),
         }
 
 

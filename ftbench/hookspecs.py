@@ -78,6 +78,11 @@ def ftbench_suite_started(suite: Suite, trials: list[Trial]) -> None:
 
 
 @hookspec
+def ftbench_trials_added(suite: Suite, trials: list[Trial]) -> None:
+    """Called when more is to do than was known at first: tries of a tuning are done, and tell what follows."""
+
+
+@hookspec
 def ftbench_trial_started(trial: Trial) -> None:
     """Called when the process of `trial` has been asked for."""
 

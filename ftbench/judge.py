@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from .measurement import Measurement
+    from .roles import Bars
     from .suite import Training
 
 
@@ -101,3 +102,14 @@ def watched(scores: Sequence[Measurement], name: str) -> float:
         raise UserError(f"training.watch: {name!r} is no metric that could be watched; this task gives {', '.join(known)}")
     value = math.nan if found.value is None else found.value
     return value if found.direction == "higher" else -value
+
+
+def stays_behind(bars: Bars | None, primary: str, validations: Sequence[Mapping[str, float]]) -> str:
+    """Hold a try to what earlier ones had at its last validation; gives why it is not worth going on with, or nothing."""
+    if bars is None:
+        return ""
+    name, number = bars.metric or primary, len(validations)
+    least, found = dict(bars.at).get(number), validations[-1].get(name)
+    if least is None or found is None or (found <= least if bars.lower else found >= least):
+        return ""
+    return f"{name} {found:.4g} at validation {number}: earlier tries that went on had {least:.4g} or {'less' if bars.lower else 'more'}"

@@ -148,6 +148,10 @@ class Plugins:
         """Tell that the first trial is about to start."""
         self._observe("ftbench_suite_started", suite=suite, trials=trials)
 
+    def trials_added(self, suite: Suite, trials: list[Trial]) -> None:
+        """Tell that more is to do."""
+        self._observe("ftbench_trials_added", suite=suite, trials=trials)
+
     def trial_started(self, trial: Trial) -> None:
         """Tell that a trial starts."""
         self._observe("ftbench_trial_started", trial=trial)

@@ -43,6 +43,12 @@ class ConsoleProgress:
         self._bars.start()
 
     @hookimpl
+    def ftbench_trials_added(self, trials: list[Trial]) -> None:
+        """Count them in."""
+        self._all += len(trials)
+        self._bars.update(self._whole, total=self._all)
+
+    @hookimpl
     def ftbench_trial_started(self, trial: Trial) -> None:
         """Add a bar."""
         self._began[trial.id] = time.monotonic()
@@ -69,7 +75,9 @@ class ConsoleProgress:
         if trial.id in self._running:
             self._bars.remove_task(self._running.pop(trial.id))
         seconds = time.monotonic() - self._began.get(trial.id, time.monotonic())
-        mark = {"ok": "[green]ok[/]", "not-applicable": "[dim]not applicable[/]"}.get(record.status, f"[red]{record.status}[/]")
+        mark = {"ok": "[green]ok[/]", "not-applicable": "[dim]not applicable[/]", "skipped": "[dim]given up[/]"}.get(
+            record.status, f"[red]{record.status}[/]"
+        )
         score = record.measurement(record.primary)
         value = f"{record.primary} {score.value:.3f}" if score and score.value is not None else ""
         if record.failure is not None:

@@ -18,12 +18,14 @@ if TYPE_CHECKING:
     from .task import Task
 
 
-def follow(task: Task, training: Training, data: Mapping[str, Encoded]) -> None:
+def follow(task: Task, training: Training, data: Mapping[str, Encoded], scored: str = "test") -> None:
     """Let the task's loss follow the protocol.
 
     Raises:
         NotApplicable: the protocol asks for what only a classification has, or for a validation split where there is none.
     """
+    if scored not in data:
+        raise NotApplicable(f"values are chosen on a {scored} split, and the task has none")
     if goes_by_validation(training) and "validation" not in data:
         raise NotApplicable("plateau, early stopping and the best weights go by a validation split, and the task has none")
     if isinstance(task, ClassificationTask):

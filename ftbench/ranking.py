@@ -69,6 +69,8 @@ class Ranking:
     """Why so many tasks cannot tell these strategies apart."""
     unprofiled: str = ""
     """Why there are no interquartile means and profiles."""
+    apart: tuple[str, ...] = ()
+    """Strategies that are not ranked because they were tuned with another budget."""
 
     @property
     def remarks(self) -> tuple[str, ...]:
@@ -86,6 +88,8 @@ class Ranking:
         if self.left_out:
             named = ", ".join(f"{label} ({scored} of {self.of})" for label, scored in self.left_out.items())
             found.append(f"Not ranked, for want of scores on the others' tasks: {named}.")
+        if self.apart:
+            found.append(f"Not ranked, for they were tuned with another budget than the others: {', '.join(self.apart)}.")
         if min(self.seeds.values()) == 1:
             found.append("One task or more has one seed alone: rank intervals leave the noise of seeds out there.")
         return (*found, *filter(None, (self.undiagrammed, self.unprofiled)))
@@ -111,13 +115,14 @@ def rank_over_tasks(targets: Sequence[Target]) -> Ranking:
         return Ranking(reason=f"No ranking over tasks: it needs two {what} that have scores in common.", of=len(tasks))
     scored = {name: sum(name in runs for runs in cells.values()) for name in strategies}
     shares = {target.label for target in tasks if _is_share(target)}
-    return _ranking(blocks, names, scored, of=len(tasks), one_scale=shares >= set(blocks))
+    ranking = _ranking(blocks, names, scored, of=len(tasks), one_scale=shares >= set(blocks))
+    return replace(ranking, apart=tuple(dict.fromkeys(c.strategy for target in tasks for c in target.contenders if c.apart)))
 
 
 def _runs(target: Target) -> dict[str, Runs]:
     found: dict[str, Runs] = defaultdict(dict)
     for contender in target.contenders:
-        quantity = contender.quantities.get(target.primary)
+        quantity = None if contender.apart else contender.quantities.get(target.primary)
         for seed, value in quantity.by_seed.items() if quantity else ():
             assert quantity is not None
             found[contender.strategy][contender.backbone, seed] = -value if quantity.direction == "lower" else value

@@ -6,6 +6,7 @@ import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from .budgets import apart_sentences
 from .contender import difference, gain
 from .multiplicity import corrected
 from .statistics import CLAIM, Interval
@@ -111,7 +112,7 @@ def judging(quantity: Quantity) -> Interval | None:
 
 
 def _recommended(target: Target, limits: Sequence[Limit], prefer: str, statistics: Statistics) -> Recommendation:
-    scored = [c for c in target.contenders if c.statuses.get("ok")]
+    scored = [c for c in target.contenders if c.statuses.get("ok") and not c.apart]
     candidates = [Candidate(c, tuple(_judged(c, limit, target) for limit in limits)) for c in scored]
     order = {"met": 0, "undecided": 1, "not measured": 2, "not met": 3}
     candidates.sort(key=lambda c: (order[c.standing], gain(c.contender, prefer) is None, -(gain(c.contender, prefer) or 0)))
@@ -124,7 +125,7 @@ def _recommended(target: Target, limits: Sequence[Limit], prefer: str, statistic
         flags = sorted({flag for c in fitting if c.label in recommended and _taken(c, prefer) for flag in c.quantities[prefer].flags})
         why += [f"Of {prefer.replace('_', ' ')} must be known: {joined(flags)}."] if flags else []
         why += [f"Whether {joined(unsure)} would do is undecided: an interval lies on both sides of a limit."] if unsure else []
-    return Recommendation(target.label, prefer, tuple(recommended), tuple(why), tuple(candidates))
+    return Recommendation(target.label, prefer, tuple(recommended), (*why, *apart_sentences(target.contenders)), tuple(candidates))
 
 
 def _judged(contender: Contender, limit: Limit, target: Target) -> Judged:

@@ -22,6 +22,16 @@ PLAN_SCHEMA, LOCK_SCHEMA = "ftbench.plan/1", "ftbench.lock/1"
 
 
 @dataclass(frozen=True)
+class PlannedTuning:
+    """What a plan notes of the suite's tuning."""
+
+    trials: tuple[Name, ...] = ()
+    """Ids of the trials that serve it alone, and are never compared."""
+    searches: tuple[dict[str, Any], ...] = ()
+    """What is searched for each strategy on a backbone and target, and with which budget."""
+
+
+@dataclass(frozen=True)
 class RunPlan:
     """Which of the records in a run directory are the suite's as it stands."""
 
@@ -31,6 +41,7 @@ class RunPlan:
     """Their ids."""
     places: tuple[tuple[str, str, str, int], ...] = ()
     """Target, backbone, strategy and seed of each, so that a trial without a record has a name."""
+    tuning: PlannedTuning = field(default_factory=PlannedTuning)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from .agenda import Agenda
 from .cost import charged_time, cost_measurements, without_shared
 from .edges import phases_of
 from .endings import Ending, of_exit
@@ -23,12 +24,13 @@ from .measurement import Measurement, Shared, disturbed, scores_only
 from .meter import Watch
 from .output import PRINTED, end_of
 from .predictions import PREDICTIONS
-from .record import FAILED, Attempt, Failure, Record
+from .record import Attempt, Failure, Record
 from .slots import open_slots
 from .spec import OUTCOME, Spec
 from .store import Store
 from .suite import checkpoint_seconds
 from .trial import foresee, plan
+from .tuner import Tuner
 from .under_way import UnderWay
 
 if TYPE_CHECKING:
@@ -113,44 +115,36 @@ def run_suite(
     """
     catalog = plugins.catalog()
     fetch(suite, catalog, say)
-    trials = plan_here(suite, plugins, catalog)
+    tuner = Tuner(suite, plan_here(suite, plugins, catalog), catalog)
     store = Store(runs / suite.name)
     device = choose_device(suite.machine.device)
     fingerprint = digest(environment(f"{device}:0" if device == "cuda" else device))
-    wanted = chosen.among(trials) if chosen else trials
-    to_do, statuses = _standing(store, wanted, fingerprint, again=again)
     lock = _without_none({**dataclasses.asdict(suite), "hub": pins(suite, catalog)})
-    places = {trial.id: trial.place for trial in trials}
-    if not to_do and store.is_locked(lock, places, fingerprint):
-        return Outcome(store.folder, statuses, len(wanted), 0)
+    agenda = Agenda(tuner, store, fingerprint, lock, chosen, again=again)
+    to_do = agenda.further()
+    if not to_do and agenda.is_noted():
+        return Outcome(store.folder, agenda.statuses, agenda.planned, 0)
     store.claim()
     try:
-        store.lock_suite(lock, places, fingerprint)
         # Another runner may have been at work until just now.
-        to_do, statuses = _standing(store, wanted, fingerprint, again=again)
-        if again:
-            for trial in to_do:
-                store.reopen(trial.id, fingerprint)
-                del statuses[trial.id]
+        to_do = agenda.again_from_the_start()
+        agenda.note()
+        agenda.reopen(to_do)
         if not to_do:
             # What is done is done, but the suite may ask for fewer trials now, or hold them to something else.
-            return Outcome(store.folder, statuses, len(wanted), 0)
+            return Outcome(store.folder, agenda.statuses, agenda.planned, 0)
         plugins.suite_started(suite, to_do)
         with open_slots(device, suite.machine) as slots:
             run = _Run(suite, plugins, catalog, selection, store=store, fingerprint=fingerprint, slots=slots)
-            statuses.update(run.work(to_do))
-        done = [store.record(t.id, fingerprint) for t in trials if t.id in statuses or store.status(t.id, fingerprint) is not None]
-        plugins.suite_finished(suite, done)
+            run.work(to_do)
+            while not run.interrupted and (more := agenda.advance()):
+                plugins.trials_added(suite, more)
+                run.work(more)
+        agenda.look()
+        plugins.suite_finished(suite, agenda.records())
     finally:
         store.release()
-    return Outcome(store.folder, statuses, len(wanted), run.ran, run.interrupted)
-
-
-def _standing(store: Store, wanted: list[Trial], fingerprint: str, *, again: bool) -> tuple[list[Trial], dict[str, str]]:
-    """Give the trials to do, and the statuses of those that are done."""
-    found = {trial.id: store.status(trial.id, fingerprint) for trial in wanted}
-    to_do = [trial for trial in wanted if (found[trial.id] in FAILED if again else found[trial.id] is None)]
-    return to_do, {key: status for key, status in found.items() if status is not None}
+    return Outcome(store.folder, agenda.statuses, agenda.planned, run.ran, run.interrupted)
 
 
 @dataclass(frozen=True)
@@ -166,6 +160,8 @@ class OpenRun:
 @contextmanager
 def open_run(suite: Suite, plugins: Plugins, selection: Selection, runs: Path, slots: list[Slot]) -> Iterator[OpenRun]:
     """Plan a suite and let its trials be run one by one, in any order and in turn with those of another run; see `run_suite`."""
+    if suite.tuning is not None:
+        raise UserError(f"{suite.source}: tuning: two versions are compared at the same values; write the chosen ones into the suite")
     catalog = plugins.catalog()
     trials = plan_here(suite, plugins, catalog)
     store = Store(runs / suite.name)

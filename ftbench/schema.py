@@ -27,10 +27,10 @@ def suite_schema(catalog: Catalog) -> dict[str, Any]:
 
     from .catalog import options_model
     from .descriptions import option_descriptions
-    from .suite import Cost, Gate, Limits, Machine, Measure, Statistics, Training
+    from .suite import Cost, Gate, Limits, Machine, Measure, Statistics, Training, Tuning
     from .suite_text import SCHEMA
 
-    parts = (Training, Machine, Limits, Measure, Cost, Statistics, Gate)
+    parts = (Training, Tuning, Machine, Limits, Measure, Cost, Statistics, Gate)
     tables = {part.__name__.lower(): part for part in parts}
     label = {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"}
     labels = {"anyOf": [label, {"type": "array", "items": label, "minItems": 1}]}
@@ -64,7 +64,7 @@ def suite_schema(catalog: Catalog) -> dict[str, Any]:
             **{key: {**TypeAdapter(cls).json_schema(), "additionalProperties": False} for key, cls in tables.items()},
             "backbone": entries("backbones", {"strategies": labels}),
             "task": entries("tasks", {"backbone": labels, "strategies": labels, "training": training, "alone": {"type": "boolean"}}),
-            "strategy": entries("strategies", {"lr": {"type": "number", "exclusiveMinimum": 0}, "sweep": {"type": "object"}}),
+            "strategy": entries("strategies", _of_a_strategy()),
             "sequence": {
                 "type": "array",
                 "items": {
@@ -80,6 +80,21 @@ def suite_schema(catalog: Catalog) -> dict[str, Any]:
                 },
             },
         },
+    }
+
+
+def _of_a_strategy() -> dict[str, Any]:
+    """Describe the keys of a `[[strategy]]` beside its options."""
+    number = {"type": "number"}
+    ends = {"low": number, "high": number, "log": {"type": "boolean"}}
+    span = {"type": "object", "properties": ends, "required": ["low", "high"], "additionalProperties": False}
+    domain = {"anyOf": [{"type": "array", "minItems": 1}, span]}
+    return {
+        "lr": {"type": "number", "exclusiveMinimum": 0},
+        "sweep": {"type": "object"},
+        "space": {"type": "object", "additionalProperties": domain},
+        "tries": {"type": "integer", "minimum": 1},
+        "seconds": {"type": "number", "exclusiveMinimum": 0},
     }
 
 

@@ -2,7 +2,7 @@
 
 runs/<suite>/
   suite.lock.toml                                the resolved suite
-  plan.json                                      ids and places of its trials, as of the last run
+  plan.json                                      ids and places of its trials, and ids of its tries, as of the last run
   trials/<id>/<environment>/record.json          the commit mark
                            /predictions.jsonl.gz
                            /attempts/<n>/        spec.json, events.jsonl, output.log; ended.json where it was not the last,
@@ -29,10 +29,11 @@ from .record import Attempt, Record, Status
 from .run_notes import LOCK, LOCK_SCHEMA, PLAN, PLAN_SCHEMA, read_plan
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from .run_notes import RunPlan
+    from .trial import Trial
 
 RECORD, ENDED = "record.json", "ended.json"
 GONE = ("RunnerGone", "the runner ended before it")
@@ -92,6 +93,19 @@ class Store:
     def record(self, trial: str, environment: str) -> Record:
         """Read one record."""
         return read_record(self.trial_folder(trial, environment) / RECORD)
+
+    def reader(self, environment: str) -> Callable[[Trial], Record | None]:
+        """Give what reads the record of a trial, each once; None where there is none."""
+        known: dict[str, Record] = {}
+
+        def read(trial: Trial) -> Record | None:
+            if trial.id not in known:
+                if self.status(trial.id, environment) is None:
+                    return None
+                known[trial.id] = self.record(trial.id, environment)
+            return known[trial.id]
+
+        return read
 
     def attempts(self, trial: str, environment: str) -> int:
         """Give the number of the last attempt made so far; 0 where there was none."""
@@ -171,32 +185,46 @@ class Store:
                 f"{self.folder}: cannot be written any more: {error.strerror}; what is done is kept, run again to go on"
             ) from error
 
-    def lock_suite(self, table: dict[str, Any], trials: Mapping[str, Sequence[str | int]], environment: str) -> None:
+    def lock_suite(
+        self, table: dict[str, Any], trials: Mapping[str, Sequence[str | int]], environment: str, tuning: Mapping[str, Any] | None = None
+    ) -> None:
         """Write `suite.lock.toml`, and `plan.json`: which of the records in the folder are the suite's as it stands.
 
         Args:
             table: the resolved suite.
             trials: id → target, backbone, strategy and seed, so that a trial without a record has a name.
             environment: where they run.
+            tuning: `trials`, ids of those that serve the tuning alone and are never compared, and `searches`, what was searched.
         """
         with self._writing():
-            for name, text in _locks(table, trials, environment).items():
+            for name, text in _locks(table, trials, environment, tuning).items():
                 write_whole(self.folder / name, text)
 
-    def is_locked(self, table: dict[str, Any], trials: Mapping[str, Sequence[str | int]], environment: str) -> bool:
+    def is_locked(
+        self, table: dict[str, Any], trials: Mapping[str, Sequence[str | int]], environment: str, tuning: Mapping[str, Any] | None = None
+    ) -> bool:
         """Tell whether `lock_suite` would write what is there already."""
         try:
             return all(
-                (self.folder / name).read_text(encoding="utf-8") == text for name, text in _locks(table, trials, environment).items()
+                (self.folder / name).read_text(encoding="utf-8") == text
+                for name, text in _locks(table, trials, environment, tuning).items()
             )
         except (OSError, UnicodeDecodeError):
             return False
 
 
-def _locks(table: dict[str, Any], trials: Mapping[str, Sequence[str | int]], environment: str) -> dict[str, str]:
+def _locks(
+    table: dict[str, Any], trials: Mapping[str, Sequence[str | int]], environment: str, tuning: Mapping[str, Any] | None
+) -> dict[str, str]:
     import tomli_w
 
-    plan = {"schema": PLAN_SCHEMA, "environment": environment, "trials": list(trials), "places": [list(place) for place in trials.values()]}
+    plan: dict[str, Any] = {
+        "schema": PLAN_SCHEMA,
+        "environment": environment,
+        "trials": list(trials),
+        "places": [list(place) for place in trials.values()],
+    }
+    plan |= {"tuning": tuning} if tuning else {}
     return {LOCK: tomli_w.dumps({"schema": LOCK_SCHEMA, **without_home(table)}), PLAN: json.dumps(plan, indent=1, ensure_ascii=False)}
 
 
@@ -272,27 +300,31 @@ def read_record(path: Path) -> Record:
         raise RunError(f"{path}: no such record") from None
 
 
-def record_files(run: Path) -> list[Path]:
+def record_files(run: Path, *, tuning: bool = False) -> list[Path]:
     """List the record files of a run directory: those of the last plan where there is one, else all, sorted.
+
+    Args:
+        run: the folder.
+        tuning: gives those that serve the tuning instead of those that are compared.
 
     Raises:
         RunError: the folder is no run directory, or its plan is broken.
     """
     plan = _read_plan(run)
     if plan is None:
-        return sorted(run.glob("trials/*/*/record.json"))
-    paths = (run / "trials" / trial / plan.environment / RECORD for trial in plan.trials)
+        return [path for path in sorted(run.glob("trials/*/*/record.json")) if _is_of_tuning(path) == tuning]
+    paths = (run / "trials" / trial / plan.environment / RECORD for trial in (plan.tuning.trials if tuning else plan.trials))
     return [path for path in paths if path.exists()]
 
 
 def planned_trials(run: Path) -> list[str] | None:
-    """List the ids of the last plan of a run directory; None where there is none.
+    """List the ids of the last plan of a run directory, those that serve a tuning too; None where there is none.
 
     Raises:
         RunError: the folder is no run directory, or its plan is broken.
     """
     plan = _read_plan(run)
-    return None if plan is None else list(plan.trials)
+    return None if plan is None else [*plan.trials, *plan.tuning.trials]
 
 
 def _read_plan(run: Path) -> RunPlan | None:
@@ -301,13 +333,21 @@ def _read_plan(run: Path) -> RunPlan | None:
     return read_plan(run)
 
 
+def _is_of_tuning(path: Path) -> bool:
+    """Tell whether a record serves the tuning; one that cannot be read is left to whoever reads it."""
+    with suppress(OSError, ValueError, KeyError, TypeError, AttributeError, RunError):
+        return str(parse_json(read_text(path), str(path))["trial"].get("role", "final")) != "final"
+    return False
+
+
 def find_records(run: Path, trial: str) -> list[Path]:
     """Find the records of the one trial whose id begins so: one for each environment it ran in.
 
     Raises:
         RunError: there is none, or there are several.
     """
-    found = [path for path in record_files(run) if path.parts[-3].startswith(trial)]
+    every = [*record_files(run), *record_files(run, tuning=True)]
+    found = [path for path in every if path.parts[-3].startswith(trial)]
     if not found:
         raise RunError(f"{run}: no record's id begins with {trial!r}; `ftbench plan` lists them")
     if len({path.parts[-3] for path in found}) > 1:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from .answers import ANSWERS, Answer
+from .tunable import DECADE, RateRange
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,6 +55,9 @@ class Strategy(ABC):
     lr_ratio: ClassVar[float] = 1.0
     """The strategy's published learning rate over that of full fine-tuning; `lr = "auto"` multiplies the backbone's
     published rate by it."""
+    lr_range: ClassVar[RateRange | None] = DECADE
+    """Where its best learning rate plausibly lies, in multiples of the rate that `lr` gives, and who says so; what `[tuning]` searches.
+    None where nothing is trained, and so nothing can be tuned."""
     needs_sequence: ClassVar[bool] = False
     """Whether the strategy has a meaning only where tasks are learnt one after another."""
     needs_roles: ClassVar[frozenset[str]] = frozenset()

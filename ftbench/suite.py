@@ -184,6 +184,38 @@ class Gate:
 
 
 @dataclass(frozen=True)
+class Tuning:
+    """How values are searched for every strategy before the seeds that count are run; scored on the validation split alone."""
+
+    search: Literal["grid", "random", "tpe"] = "grid"
+    """How values are chosen: all of a grid; at random; or by optuna's tree-structured Parzen estimator (Bergstra et al. 2011)."""
+    tries: Annotated[int, Ge(1)] | None = None
+    """How many sets of values are tried for each strategy on each backbone and target; give this or `seconds`."""
+    seconds: Annotated[float, Gt(0)] | None = None
+    """Seconds of training instead, of a GPU where there is one: no try begins when they are spent."""
+    options: bool = False
+    """Whether what a strategy offers beside its learning rate is tuned too, such as a rank."""
+    metric: str = ""
+    """The score of the validation split that decides; by default each target's primary one."""
+    seeds: Annotated[tuple[Annotated[int, Ge(0)], ...], MinLen(1)] = (1000,)
+    """Trial seeds of every try, the mean over which counts; none of them among the suite's `seeds`."""
+    search_seed: Annotated[int, Ge(0)] = 0
+    """Seed of what is drawn in the search."""
+    pruning: Literal["none", "halving"] = "none"
+    """`halving`: a try stops at a validation at which it is not among the best of the earlier tries (optuna's successive halving; Li et
+    al. 2020)."""
+    reduction: Annotated[int, Ge(2)] = 3
+    """In `halving`, one of so many goes on."""
+    extend: bool = False
+    """Whether a search that finds its best learning rate at an end of the range goes on beyond it, at most twice; all others of the
+    same backbone and target then get as many further tries within their range."""
+    defaults: bool = True
+    """Whether the untuned values are run with the suite's seeds too, so that what tuning changed is seen on the test split."""
+    unequal: bool = False
+    """Whether strategies may have budgets of their own; they are not compared with each other then."""
+
+
+@dataclass(frozen=True)
 class Choice:
     """A plugin's name with options, under a label."""
 
@@ -237,6 +269,12 @@ class StrategyChoice(Choice):
 
     lr: Annotated[float, Gt(0)] | None = None
     """Learning rate instead of the suite's."""
+    space: Mapping[str, Any] = field(default_factory=dict)
+    """What `[tuning]` searches: `lr` or an option → a list of values, or `low`, `high` and perhaps `log`."""
+    tries: int | None = None
+    """A number of tries of its own."""
+    seconds: float | None = None
+    """Seconds of training of its own."""
 
 
 @dataclass(frozen=True)
@@ -264,6 +302,8 @@ class Suite:
     cost: Cost = field(default_factory=Cost)
     statistics: Statistics = field(default_factory=Statistics)
     gate: Gate = field(default_factory=Gate)
+    tuning: Tuning | None = None
+    """How strategies are tuned; None where they run as the suite says."""
     source: str = "suite"
     """The file it was read from, for messages."""
 

@@ -24,10 +24,12 @@ from .suite import (
     Suite,
     TaskChoice,
     Training,
+    Tuning,
     seconds,
     task_training,
 )
 from .suite_text import check_suite_version, read_table
+from .tuning_table import read_own_tuning, tuning_mistakes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -41,11 +43,11 @@ _UNNAMED = re.compile(r"[^A-Za-z0-9._-]+")
 _ENTRY_KEYS = {
     "backbone": ("use", "label", "options", "strategies"),
     "task": ("use", "label", "options", "backbone", "strategies", "training", "alone"),
-    "strategy": ("use", "label", "options", "lr", "sweep"),
+    "strategy": ("use", "label", "options", "lr", "sweep", "space", "tries", "seconds"),
     "sequence": ("label", "tasks", "backbone", "strategies"),
 }
 _TABLES = {table.__name__.lower(): table for table in (Training, Machine, Limits, Measure, Cost, Statistics, Gate)}
-_TOP = ("schema", "name", "seeds", "split_seed", "online", "profile", *_TABLES, *_ENTRY_KEYS)
+_TOP = ("schema", "name", "seeds", "split_seed", "online", "profile", "tuning", *_TABLES, *_ENTRY_KEYS)
 
 
 def read_suite(path: Path, catalog: Catalog) -> Suite:
@@ -107,11 +109,13 @@ class _Reader:
         if profile not in ("smoke", "normal", "publish"):
             self.mistakes.append(f"profile: must be 'smoke', 'normal' or 'publish', got {profile!r}")
         online = self._online(table)
+        tuning = self._table("tuning", Tuning, table["tuning"]) if "tuning" in table else None
+        self.mistakes.extend(tuning_mistakes(tuning, strategies, seeds, parts["training"], asked="tuning" in table))
         if self.mistakes:
             return None
         return Suite(
             str(name), seeds, backbones, tasks, strategies, sequences, split_seed=table.get("split_seed", 0),
-            online=online, profile=profile, **parts,
+            online=online, profile=profile, tuning=tuning, **parts,
         )  # fmt: skip
 
     # -- tables ----------------------------------------------------------------------------------------------------------
@@ -319,7 +323,10 @@ class _Reader:
             if lr is not None and (isinstance(lr, bool) or not isinstance(lr, int | float) or not 0 < lr < 10):
                 self.mistakes.append(f"{place}.lr: must be a number above 0 and below 10, got {lr!r}")
             elif choice:
-                found.extend(self._swept(place, entry, StrategyChoice(**choice, lr=lr)))
+                cls = self.catalog.find("strategies", choice["use"])
+                own, mistakes = read_own_tuning(entry, cls, choice["options"], self.catalog)
+                self.mistakes.extend(f"{place}.{mistake}" for mistake in mistakes)
+                found.extend(self._swept(place, entry, StrategyChoice(**choice, lr=lr, **own)))
             if len(found) > MOST:
                 self.mistakes.append(f"{place}.sweep: makes more than {MOST:,} strategies of the suite")
                 return ()

@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from .budgets import with_budgets
 from .contender import Contender, LossPoint, Quantity
 from .errors import RunError
 from .items import Items, interval_over_items
@@ -16,12 +17,14 @@ from .record import FAILED
 from .statistics import Estimate, Interval, estimate
 from .suite import Statistics
 from .target import UNFINISHED, Target, View, grouped, target_of, with_unfinished
+from .tuned import tuning_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from .measurement import Measurement, Samples
     from .record import Attempt, Curve, Record
+    from .tuned import Tuned
 
 SPENT = ("energy", "train_energy", "cost", "emissions")
 """Measurements that add up over trials: what a strategy took of the world, whether its trials succeeded or not."""
@@ -74,12 +77,15 @@ class Summary:
     """Every trial that left a record."""
     suites: tuple[str, ...] = ()
     """Names of the suites, where several runs are summed up as one; else of the one."""
+    tuning: tuple[Tuned, ...] = ()
+    """What was tuned, target by target, in the order of the strategies; see `ftbench.tuning_summary`."""
 
 
 def summarise(
     records: Sequence[Record], order: Sequence[str] = (), baseline: str | None = None, statistics: Statistics | None = None,
     read: Callable[[Record], Items | str] | None = None, *, unfinished: Sequence[tuple[str, str, str, int]] = (),
     log: Callable[[Record], str] | None = None,
+    budgets: Mapping[tuple[str, str, str], str] | None = None,
 ) -> Summary:  # fmt: skip
     """Sum records up.
 
@@ -92,6 +98,7 @@ def summarise(
             nothing is said about other test items.
         unfinished: target, backbone, strategy and seed of the trials that were planned and have no record.
         log: gives the end of what a trial wrote; asked for trials that failed.
+        budgets: target, backbone and strategy → what it was tuned with, in words: only equal ones are compared.
     """
     statistics = statistics or Statistics()
     rank = {label: number for number, label in enumerate(order)}
@@ -101,9 +108,13 @@ def summarise(
     still: dict[str, list[tuple[str, str, int]]] = defaultdict(list)
     for label, backbone, strategy, seed in unfinished:
         still[label].append((strategy, backbone, seed))
+    given: dict[str, dict[tuple[str, str], str]] = defaultdict(dict)
+    for (label, *who), budget in (budgets or {}).items():
+        given[label][who[0], who[1]] = budget
+    view = View(rank, baseline, statistics)
     targets = [
         with_unfinished(
-            target_of(label, by_target[label], contenders_of(by_target[label], read), View(rank, baseline, statistics)), still[label]
+            target_of(label, by_target[label], with_budgets(contenders_of(by_target[label], read), given[label]), view), still[label]
         )
         for label in sorted(by_target, key=lambda label: (rank.get(label, len(rank)), label))
     ]
@@ -326,8 +337,8 @@ def _provenance(records: Sequence[Record]) -> dict[str, Mapping[str, Any]]:
 
 
 def rows(summary: Summary) -> list[dict[str, Any]]:
-    """Give one flat row per target, contender and measurement, for CSV and data frames."""
-    return [
+    """Give one flat row per target, contender and measurement, for CSV and data frames; then those of the tuning."""
+    found = [
         {
             "target": target.label,
             "task": task,
@@ -354,3 +365,4 @@ def rows(summary: Summary) -> list[dict[str, Any]]:
         for task, quantities in itertools.chain([("", contender.quantities)], contender.by_task.items())
         for quantity in quantities.values()
     ]
+    return found + [{**dict.fromkeys(found[0]), **row} for row in tuning_rows(summary.tuning)]

@@ -14,10 +14,11 @@ from .inspection import inspected
 from .items import read_items
 from .output import end_of
 from .predictions import PREDICTIONS
-from .record_set import collect, opened
-from .run_notes import read_lock
+from .record_set import Place, collect, opened
+from .run_notes import read_lock, read_plan
 from .store import read_record, record_files
 from .summary import summarise
+from .tuning_summary import budgets_of, searches_of, with_tuning
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,8 +26,9 @@ if TYPE_CHECKING:
 
     from .catalog import Catalog
     from .comparability import Difference, Part
+    from .items import Items
     from .record import Record
-    from .record_set import Place, RecordSet
+    from .record_set import RecordSet
     from .run_notes import Lock
     from .summary import Summary
 
@@ -44,6 +46,10 @@ class _Run:
     found: RecordSet
     lock: Lock
     """The resolved suite."""
+    tuning: tuple[Record, ...] = ()
+    """What serves a tuning alone."""
+    searches: tuple[Mapping[str, Any], ...] = ()
+    """What was searched, as the run's plan notes it."""
 
 
 def summarise_runs(
@@ -70,15 +76,15 @@ def summarise_runs(
         together = _Together(runs)
         records = together.records
         order = list(dict.fromkeys(label for run in runs for label in together.order(run)))
+
+        def read(record: Record) -> Items | str:
+            return read_items(together.place(record) / PREDICTIONS, record)
+
+        budgets = budgets_of(together.searches)
         summary = summarise(
-            records,
-            order,
-            baseline,
-            runs[0].lock.statistics,
-            lambda r: read_items(together.place(r) / PREDICTIONS, r),
-            unfinished=together.unfinished,
-            log=together.log,
-        )
+            records, order, baseline, runs[0].lock.statistics, read, unfinished=together.unfinished, log=together.log, budgets=budgets
+        )  # fmt: skip
+        summary = with_tuning(summary, together.tuning, together.searches, read)
         of_target: dict[str, list[Record]] = defaultdict(list)
         for record in records:
             of_target[record.trial["target"]].append(record)
@@ -97,10 +103,12 @@ def _names(paths: Sequence[Path]) -> list[str]:
 def _read(path: Path, folder: Path, name: str) -> _Run:
     try:
         found = collect([read_record(file) for file in record_files(folder)], str(path), folder)
+        tuning = tuple(read_record(file) for file in record_files(folder, tuning=True))
     except RunError as error:
         # A bundle is read from a folder that nobody has heard of.
         raise RunError(*(line.replace(str(folder), str(path)) for line in error.mistakes)) from None
-    return _Run(name, folder, found, read_lock(folder))
+    plan = read_plan(folder)
+    return _Run(name, folder, found, read_lock(folder), tuning, plan.tuning.searches if plan else ())
 
 
 # ---- held against each other --------------------------------------------------------------------------------------------
@@ -163,6 +171,7 @@ class _Together:
                         by_place[key] = _relabelled(record, label)
                         self._folders[record.id, record.environment] = run.folder
         self.records = list(by_place.values())
+        self._tune(runs)
         self.unfinished = [
             key
             for run in runs
@@ -171,6 +180,22 @@ class _Together:
         ]
         if repeated:
             self.remarks.append(f"{repeated} trials stand in several of the runs; those of the first are shown")
+
+    def _tune(self, runs: Sequence[_Run]) -> None:
+        """Take what serves a tuning, of each place from the first run that has any."""
+        self.tuning: list[Record] = []
+        self.searches: dict[tuple[str, str, str], Mapping[str, Any]] = {}
+        for run in runs:
+            mine = {place: self._label(run, Place(*place)) for place in searches_of(run.tuning, run.searches)}
+            fresh = {place: label for place, label in mine.items() if (place[0], place[1], label) not in self.searches}
+            for place, one in searches_of(run.tuning, run.searches).items():
+                if place in fresh:
+                    self.searches[place[0], place[1], fresh[place]] = one
+            for record in run.tuning:
+                place = (record.trial["target"], record.trial["backbone"]["label"], record.trial["strategy"]["label"])
+                if place in fresh:
+                    self.tuning.append(_relabelled(record, fresh[place]))
+                    self._folders[record.id, record.environment] = run.folder
 
     def place(self, record: Record) -> Path:
         """Give the folder of a trial."""

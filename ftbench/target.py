@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .budgets import apart_sentences
 from .contender import Explored, difference, gain, score
 from .fronts import front_chances, pareto
 from .multiplicity import Comparison, adjusted, benjamini_hochberg, corrected
@@ -128,14 +129,18 @@ def target_of(label: str, records: Sequence[Record], contenders: Sequence[Conten
     primary, is_sequence = first.primary, len(first.trial["stages"]) > 1
     unit = next((c.quantities[primary].unit for c in contenders if primary in c.quantities), "1")
     margin = margin_of(view.statistics, label, primary, unit)
-    ordered = sorted(contenders, key=lambda c: (score(c, primary) is None, -(gain(c, primary) or 0), view.rank.get(c.strategy, 0), c.label))
+    ordered = sorted(
+        contenders,
+        key=lambda c: (score(c, primary) is None, bool(c.apart), -(gain(c, primary) or 0), view.rank.get(c.strategy, 0), c.label),
+    )
     ordered = _with_fronts(ordered, primary)
     baseline = _baseline(ordered, view.baseline, view.rank)
     ordered = _against(ordered, baseline, primary, margin)
     ordered = _explored(ordered, baseline, primary, partial(margin_of, view.statistics, label))
     comparisons = _all_pairs(ordered, primary, margin)
     few = _short(comparisons, ordered, primary)
-    known = [c.label for c in ordered if score(c, primary) is not None and c.label not in few]
+    equal = [c for c in ordered if not c.apart]
+    known = [c.label for c in equal if score(c, primary) is not None and c.label not in few]
     return Target(
         label=label,
         modality=first.trial["modality"],
@@ -149,7 +154,7 @@ def target_of(label: str, records: Sequence[Record], contenders: Sequence[Conten
         missing=_missing(grouped(records)),
         majority=_majority(records),
         notes=tuple(dict.fromkeys(d["note"] for r in records for d in r.provenance.get("data", {}).values() if d["note"])),
-        verdict=verdict(ordered, primary, comparisons, is_sequence=is_sequence),
+        verdict=(*verdict(equal, primary, comparisons, is_sequence=is_sequence), *apart_sentences(ordered)),
         margin=margin,
         comparisons=tuple(comparisons),
         ties=tie_groups(known, [(c.first, c.second) for c in comparisons if c.apart]),
@@ -176,7 +181,7 @@ def _beside(contenders: Sequence[Contender], primary: str) -> str:
 
 
 def _baseline(contenders: Sequence[Contender], wanted: str | None, rank: Mapping[str, int]) -> str | None:
-    scored = [c for c in contenders if c.statuses.get("ok")]
+    scored = [c for c in contenders if c.statuses.get("ok") and not c.apart]
     for name in (wanted, "full"):
         for contender in scored:
             if name in (contender.label, contender.strategy):
@@ -252,7 +257,7 @@ def _with_fronts(contenders: Sequence[Contender], primary: str) -> list[Contende
     fronts: dict[str, set[str]] = defaultdict(set)
     chances: dict[str, dict[str, float]] = defaultdict(dict)
     for cost in COSTS:
-        there = [c for c in contenders if score(c, primary) is not None and score(c, cost) is not None]
+        there = [c for c in contenders if not c.apart and score(c, primary) is not None and score(c, cost) is not None]
         points = [(gain(c, primary) or 0.0, _worth(c, cost) * (score(c, cost) or 0.0)) for c in there]
         for contender, on_front in zip(there, pareto(points), strict=True):
             if on_front:

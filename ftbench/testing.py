@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from .bench import Bench, Ground
 from .encoded import Encoded, Ragged
-from .errors import NotApplicable
+from .errors import Diverged, NotApplicable
 from .finding import Finding
 from .meter import Watch
 from .meter_check import check_meter
@@ -70,6 +70,8 @@ class _Check:
         yield self._accumulation_changes_nothing()
         yield self._padding_changes_nothing()
         yield self._four_examples_are_learnt()
+        yield self._its_range_holds_its_rate_and_has_a_source()
+        yield self._it_trains_at_both_ends_of_its_range()
         yield self._memory_is_of_examples_not_batches()
         yield self._temperature_does_not_dim_the_teacher()
         yield self._an_impossible_backbone_is_refused()
@@ -228,6 +230,30 @@ class _Check:
         losses = traces[-1].task_losses
         ratio = min(losses[-5:]) / losses[0]
         return Finding("the loss falls on four examples", ratio < 0.9, ratio, 0.9)
+
+    def _its_range_holds_its_rate_and_has_a_source(self) -> Finding:
+        name = "its range of learning rates holds the published one and says who searched it"
+        found = self.make().lr_range
+        if found is None:
+            return Finding(name, passed=True, detail="it trains nothing, and has none")
+        holds = 0 < found.low <= 1 <= found.high and found.low < found.high
+        detail = f"{found.low:g} to {found.high:g} times the published rate: {found.source or 'no source'}"
+        return Finding(name, holds and bool(found.source.strip()), detail=detail)
+
+    def _it_trains_at_both_ends_of_its_range(self) -> Finding:
+        """A range at whose ends nothing but noise comes out is no range a search should spend tries on."""
+        name = "the loss stays finite at both ends of its range of learning rates"
+        found = self.make().lr_range
+        if found is None:
+            return Finding(name, passed=True, detail="it trains nothing, and has none")
+        published = self.make().lr(self.backbone.card())
+        broken = []
+        for rate in (published * found.low, published * found.high):
+            try:
+                self._trained(lr=rate)
+            except Diverged as error:
+                broken.append(f"at {rate:g} {error}")
+        return Finding(name, not broken, float(len(broken)), 0.0, "; ".join(broken))
 
     def _memory_is_of_examples_not_batches(self) -> Finding:
         """What a strategy keeps of a stage must not depend on the batch size: a squared mean gradient, for one, would."""

@@ -16,6 +16,7 @@ from .backbone import Backbone
 from .catalog import nested
 from .errors import NotApplicable, NotCached, SuiteError, UserError
 from .fingerprint import code_hash, digest
+from .roles import Bars, Role, valued
 from .suite import ADDED_LATER, task_training
 
 if TYPE_CHECKING:
@@ -86,6 +87,16 @@ class Trial:
     """Why the strategy cannot serve this cell; None where it can."""
     probe: bool = True
     """Whether meters may measure once more after scoring what the training was too short for."""
+    role: Role = "final"
+    """What it is for: a `try` is scored on the validation split alone, and what is `final` or untuned, `default`, on the test split."""
+    values: Mapping[str, Any] = field(default_factory=dict)
+    """What tuning gave it: `lr` and options, which stand in their places too."""
+    bars: Bars | None = None
+    """Of a try that may be stopped: what it must reach to go on."""
+    twin: str = ""
+    """Its strategy's label where tuning gave another one of the suite the very same values; the two would be one trial else."""
+    choice: Mapping[str, Any] = field(default_factory=dict)
+    """How `values` were chosen; no part of its identity: chosen by hand they give the same training."""
 
     @cached_property
     def cell(self) -> str:
@@ -95,7 +106,12 @@ class Trial:
     @property
     def content(self) -> dict[str, Any]:
         """What is compared, whatever the seed."""
+        own: dict[str, Any] = {"twin": self.twin} if self.twin else {}
+        if self.role == "try":
+            # Each place makes its own tries: what one took from another would look cheaper than it is.
+            own |= {"role": self.role, "for": list(self.place[:3]), "bars": dataclasses.asdict(self.bars) if self.bars else None}
         return {
+            **own,
             "backbone": _content(self.backbone),
             "stages": [{"task": _content(s.task), "training": _said(s.training)} for s in self.stages],
             "strategy": _content(self.strategy),
@@ -122,7 +138,9 @@ class Trial:
     @property
     def name(self) -> str:
         """A short name for people."""
-        return f"{self.target} · {self.backbone.label} · {self.strategy.label} · seed {self.seed}"
+        who = f"{self.target} · {self.backbone.label} · {self.strategy.label}"
+        what = {"try": f" · try {valued(self.values)}", "default": " · untuned", "final": ""}[self.role]
+        return f"{who}{what} · seed {self.seed}"
 
 
 def _said(training: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ftbench import NotApplicable, Plugins, quantity
 from ftbench.descriptions import option_descriptions
+from ftbench.space import what_is_tuned
 from ftbench.support import refusals, support_matrix
 
 from tests.base_size import Countable, base_size_learner, trained_outside_the_head
@@ -65,6 +66,7 @@ def _section(catalog, name: str, cls: type, reasons) -> str:
         f"* **When to use it:** {about.when}",
         f"* **What it cannot do:** {about.limits}" + "".join(f" Not applicable to {line}." for line in refusals(reasons)),
     ]
+    lines.append(f"* **Tuned:** {what_is_tuned(cls)}")
     counts = BY_OTHERS.get(name) or "; ".join(f"{label} {trained(catalog, name, kind)}" for kind, label in SHOWN.items())
     lines.append(f"* **Trained:** {counts}")
     return "\n".join([*lines, *_options(cls)])

@@ -9,7 +9,7 @@ from types import ModuleType
 
 import pytest
 from ftbench import Plugins, hookspecs
-from ftbench.suite import Cost, Gate, Limits, Machine, Measure, Training
+from ftbench.suite import Cost, Gate, Limits, Machine, Measure, Training, Tuning
 from ftbench.suite_file import parse_suite
 
 from tests.conftest import ROOT
@@ -118,6 +118,7 @@ def test_every_field_of_a_suite_is_in_its_tables_with_its_default():
         ("measure.", Measure),
         ("cost.", Cost),
         ("gate.", Gate),
+        ("tuning.", Tuning),
     ):
         for option in dataclasses.fields(cls):
             assert f"`{prefix}{option.name}`" in text, option.name

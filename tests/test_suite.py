@@ -25,6 +25,7 @@ use = "full"
 use = "lora"
 options = { rank = 4 }
 """
+TUNED = GOOD.replace("[training]", "[tuning]\ntries = 3\n[training]")
 
 BROKEN = {
     "unknown key at the top": (GOOD.replace("name", 'nome = "x"\nname'), ["nome: unknown key; did you mean 'name'?"]),
@@ -79,6 +80,32 @@ BROKEN = {
     "one part": (GOOD.replace('use = "lora"\noptions = { rank = 4 }', 'use = "combine"\nparts = ["lora"]'), ["strategy[2].parts: needs at least 2 items"]),
     "needed option missing": (GOOD.replace('use = "lora"\noptions = { rank = 4 }', 'use = "peft"'), ["strategy[2].method: is missing"]),
     "swept option out of range": (GOOD.replace("options = { rank = 4 }", "sweep = { rank = [2, 0] }"), ["strategy[2].sweep.rank: must be greater than or equal to 1, got 0"]),
+    "no tries": (TUNED.replace("tries = 3", "tries = 0"), ["tuning.tries: must be greater than or equal to 1, got 0"]),
+    "tries and seconds": (TUNED.replace("tries = 3", 'search = "random"\ntries = 3\nseconds = 9'), ["tuning: give either tries or seconds, the same for every strategy"]),
+    "neither tries nor seconds": (TUNED.replace("tries = 3", ""), ["tuning: give either tries or seconds, the same for every strategy"]),
+    "unknown search": (TUNED.replace("tries = 3", 'tries = 3\nsearch = "best"'), ["tuning.search: must be 'grid', 'random' or 'tpe', got 'best'"]),
+    "unknown key of tuning": (TUNED.replace("tries = 3", "trys = 3"), ["tuning.trys: unknown key; did you mean 'tries'?"]),
+    "a grid in seconds": (TUNED.replace("tries = 3", "seconds = 9"), ["tuning.seconds: a grid that is cut short is no grid; give tries, or search 'random' or 'tpe'"]),
+    "extended seconds": (TUNED.replace("tries = 3", 'seconds = 9\nsearch = "random"\nextend = true'), ["tuning.extend: goes with tries"]),
+    "tuned on the seeds that count": (TUNED.replace("tries = 3", "tries = 3\nseeds = [7, 1]"), ["tuning.seeds: 1 is one of the suite's seeds; values are chosen on others than those that count"]),
+    "pruned without validations": (TUNED.replace("tries = 3", 'tries = 3\npruning = "halving"'), ["training.validations: 'halving' needs 2 or more to stop a try before its end, got 1"]),
+    "pruned on two seeds": (TUNED.replace("tries = 3", 'tries = 3\npruning = "halving"\nseeds = [7, 8]').replace("epochs = 2", "epochs = 2\nvalidations = 3"), ["tuning.pruning: stops a try at its own score; give one seed in tuning.seeds"]),
+    "one strategy with more tries": (TUNED + "tries = 9", ["strategy[2].tries: 9 where the others have 3: a comparison of unequal tuning; give all the same, or set tuning.unequal = true"]),
+    "tries under seconds": (TUNED.replace("tries = 3", 'seconds = 9\nsearch = "random"') + "tries = 9", ["strategy[2].tries: the suite's budget is in seconds; give that"]),
+    "no whole tries": (TUNED.replace("tries = 3", "tries = 3\nunequal = true") + "tries = 0.5", ["strategy[2].tries: must be a whole number of 1 or more, got 0.5"]),
+    "space without tuning": (GOOD + "space = { rank = [4] }", ["strategy[2].space: the suite has no table [tuning] that would use it"]),
+    "space of an unknown option": (TUNED + "space = { ranc = [4, 8] }", ["strategy[2].space.ranc: is nothing that can be tuned; did you mean 'rank'?"]),
+    "empty space": (TUNED + "space = { rank = [] }", ["strategy[2].space.rank: is empty; give values, or leave it out"]),
+    "space of a strategy that has none": (TUNED.replace('use = "full"', 'use = "none"\nspace = { lr = [0.1] }'), ["strategy[1].space: 'none' trains nothing, and has nothing to tune"]),
+    "space out of range": (TUNED + "space = { rank = [4, 0] }", ["strategy[2].space.rank: must be greater than or equal to 1, got 0"]),
+    "space of one value twice": (TUNED + "space = { rank = [4, 4] }", ["strategy[2].space.rank: a value stands twice; it would be the same try"]),
+    "space that is a number": (TUNED + "space = { rank = 4 }", ["strategy[2].space.rank: must be a list of values, or a table of low, high and perhaps log"]),
+    "space that is no table": (TUNED + "space = 4", ["strategy[2].space: must be a table of value = [values], or of value = { low = …, high = … }"]),
+    "space upside down": (TUNED + "space = { lr = { low = 0.1, high = 0.01 } }", ["strategy[2].space.lr: low must be below high, got 0.1 and 0.01"]),
+    "space from nothing": (TUNED + "space = { dropout = { low = 0, high = 0.5, log = true } }", ["strategy[2].space.dropout: low must be above 0 where the range is logarithmic, got 0"]),
+    "range of words": (TUNED + "space = { variant = { low = 1, high = 2 } }", ["strategy[2].space.variant: is no number, and has no range; list its values"]),
+    "learning rate of 0": (TUNED + "space = { lr = [0.0, 0.1] }", ["strategy[2].space.lr: must hold numbers above 0 and below 10, got 0.0"]),
+    "swept and tuned": (TUNED.replace("options = { rank = 4 }", "sweep = { rank = [2, 4] }\nspace = { rank = [4, 8] }"), ["strategy[2].space.rank: stands in sweep too"]),
     "empty": ("", ["is empty; `ftbench new suite quickstart` writes one to start from"]),
 }  # fmt: skip
 
@@ -200,3 +227,23 @@ def test_no_table_gives_anything_but_a_suite_or_mistakes(catalog, table):
             parse_suite(candidate, catalog)
         except SuiteError as error:
             assert error.mistakes
+
+
+def test_a_search_that_needs_optuna_says_what_to_install(catalog, monkeypatch):
+    monkeypatch.setattr("ftbench.tuning_table.find_spec", lambda name: None)
+    text = TUNED.replace("tries = 3", 'tries = 3\nsearch = "tpe"\npruning = "halving"').replace("epochs = 2", "epochs = 2\nvalidations = 3")
+    with pytest.raises(SuiteError) as caught:
+        parse_suite(tomllib.loads(text), catalog)
+    assert caught.value.mistakes == (
+        "suite: tuning.search: 'tpe' needs optuna, which is not installed; `pip install 'ftbench[tuning]'` installs it",
+        "suite: tuning.pruning: 'halving' needs optuna, which is not installed; `pip install 'ftbench[tuning]'` installs it",
+    )
+
+
+def test_unequal_budgets_are_read_where_the_suite_says_so(catalog):
+    text = (
+        TUNED.replace("tries = 3", "tries = 3\nunequal = true") + "tries = 9\nspace = { lr = { low = 1e-4, high = 1e-2 }, rank = [2, 4] }"
+    )
+    suite = parse_suite(tomllib.loads(text), catalog)
+    assert [choice.tries for choice in suite.strategies] == [None, 9]
+    assert suite.strategies[1].space == {"lr": {"low": 1e-4, "high": 1e-2}, "rank": [2, 4]}

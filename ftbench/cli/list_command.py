@@ -9,6 +9,7 @@ import click
 
 from ..catalog import KINDS, option_names
 from ..errors import UserError
+from ..space import what_is_tuned
 from .setting import Setting
 
 if TYPE_CHECKING:
@@ -56,7 +57,9 @@ def _print_support(catalog: Catalog) -> None:
 
 
 def _origin(catalog: Catalog, kind: str, name: str) -> list[str]:
-    """Give licence and source where the offer has them without options."""
+    """Give licence and source where the offer has them without options; of a strategy what is worth tuning."""
+    if kind == "strategies":
+        return [f"tunes: {what_is_tuned(catalog.find(kind, name))}"]
     if kind not in ("backbones", "tasks"):
         return []
     try:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ..accounting import Kernels
     from ..cell import Cell
     from ..earlier import Sight
+    from ..trial import Trial
 
 
 @click.command(name="plan")
@@ -58,38 +59,46 @@ def command(ctx: click.Context, /, suite: str | None, **options: Any) -> None:
 
 
 def _show(setting: Setting, suite: str, runs: str, *, as_json: bool) -> None:
-    from ..earlier import foresee_sight
+    from ..earlier import foresee_sight, foresee_tuning
     from ..fingerprint import digest, environment
     from ..running import choose_device, foresee_here
     from ..store import Store
+    from ..tuner import Tuner
 
     parsed = setting.suite(suite)
     foreseen = foresee_here(parsed, setting.plugins, setting.catalog)
-    trials = foreseen.trials
     store = Store(Path(runs) / parsed.name)
     device = choose_device(parsed.machine.device)
     here = digest(environment(f"{device}:0" if device == "cuda" else device))
-    done = 0
-    sight = {found.target: found for found in foresee_sight(store.folder, ((trial.target, trial.seed) for trial in trials))}
-    for trial in trials:
-        status = store.status(trial.id, here)
-        done += status is not None
-        shown = status or ("not-applicable" if trial.not_applicable else "planned")
-        training = trial.stages[-1].training
-        seen = sight[trial.target]
-        if as_json:
-            row = {"id": trial.id, "cell": trial.cell, "status": shown, "target": trial.target, "seed": trial.seed}
-            row |= {"backbone": trial.backbone.label, "strategy": trial.strategy.label, "lr": training["lr"]}
-            row |= {"s_d": seen.noise.s_d if seen.noise else None, "detectable": seen.detectable}
-            click.echo(json.dumps(row))
-        else:
-            click.echo(f"{trial.id}  {shown:<14}  {trial.name}  lr {training['lr']:g}")
+    course = Tuner(parsed, foreseen.trials, setting.catalog).course(store.reader(here))
+    statuses = {trial.id: store.status(trial.id, here) for trial in course.trials}
+    done = {key for key, status in statuses.items() if status is not None}
+    sight = {found.target: found for found in foresee_sight(store.folder, ((trial.target, trial.seed) for trial in foreseen.trials))}
+    for trial in course.trials:
+        shown = statuses[trial.id] or ("not-applicable" if trial.not_applicable else "planned")
+        click.echo(_row(trial, shown, sight[trial.target], as_json=as_json))
     for line in foreseen.unknown:
         click.echo(f"note: {line}; its trials are known when `ftbench run` has downloaded it", err=True)
     if not as_json:
         for found in sight.values():
             click.echo(_told(found))
-        click.echo(f"{len(trials)} trials, {done} done, on {device} with {parsed.machine.threads} threads each")
+        if parsed.tuning is not None:
+            from .tuning_text import toll_lines
+
+            for line in toll_lines(foresee_tuning(course, store.folder, done, parsed.cost), parsed.cost.currency):
+                click.echo(line)
+        click.echo(f"{course.size} trials, {len(done)} done, on {device} with {parsed.machine.threads} threads each")
+
+
+def _row(trial: Trial, status: str, seen: Sight, *, as_json: bool) -> str:
+    training = trial.stages[-1].training
+    if not as_json:
+        return f"{trial.id}  {status:<14}  {trial.name}  lr {training['lr']:g}"
+    row = {"id": trial.id, "cell": trial.cell, "status": status, "target": trial.target, "seed": trial.seed}
+    row |= {"backbone": trial.backbone.label, "strategy": trial.strategy.label, "lr": training["lr"]}
+    row |= {"s_d": seen.noise.s_d if seen.noise else None, "detectable": seen.detectable}
+    row |= {"role": trial.role, "values": dict(trial.values)}
+    return json.dumps(row)
 
 
 def _told(seen: Sight) -> str:

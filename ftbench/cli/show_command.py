@@ -9,6 +9,7 @@ import click
 
 from ..documents import read_text
 from ..formatting import quantity
+from ..roles import valued
 from ..store import find_records, read_record
 from ..visible import visible
 
@@ -33,6 +34,8 @@ def _print(record: Record, path: Path) -> None:
     trial = record.trial
     click.secho(f"{trial['target']} · {trial['backbone']['label']} · {trial['strategy']['label']} · seed {trial['seed']}", bold=True)
     click.echo(f"id {record.id}  cell {record.cell}  environment {record.environment}")
+    if trial.get("values"):
+        click.echo(f"{'try' if trial['role'] == 'try' else 'tuned'}: {valued(trial['values'])}")
     click.echo(f"status {record.status}, attempts {record.attempts}")
     for one in record.earlier:
         click.echo(f"  attempt {one.number}: {one.status}, {one.kind}: {one.message}")

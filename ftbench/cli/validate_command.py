@@ -13,10 +13,15 @@ from .setting import Setting, suite_argument
 def command(ctx: click.Context, suite: str) -> None:
     """Check SUITE: every mistake at once, a line each, exit code 2; nothing is written, and nothing downloaded."""
     from ..running import foresee_here
+    from ..tuner import Tuner
 
     setting = Setting.of(ctx)
-    foreseen = foresee_here(setting.suite(suite), setting.plugins, setting.catalog)
+    parsed = setting.suite(suite)
+    foreseen = foresee_here(parsed, setting.plugins, setting.catalog)
+    course = Tuner(parsed, foreseen.trials, setting.catalog).course(lambda _: None)
     for line in foreseen.unknown:
         click.echo(f"note: {line}; `ftbench run` downloads it, and checks it then", err=True)
-    known = f"{len(foreseen.trials)} trials"
+    known = f"{course.size} trials"
+    tries = sum(trial.role == "try" for trial in course.trials) + sum(one.tries for one in course.untold)
+    known += f", {tries} of them tries" if tries else ""
     click.echo(f"{suite}: valid, {known if not foreseen.unknown else f'as far as can be told here; {known} are known, and more will be'}")

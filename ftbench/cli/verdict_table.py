@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ..formatting import quantity
+from ..tuned import tuning_cost, tuning_verdict
 from ..wording import share_interval
 
 if TYPE_CHECKING:
@@ -33,6 +34,9 @@ def print_verdicts(summary: Summary) -> None:
                 style="red",
                 soft_wrap=True,
             )
+        tuned = [one for one in summary.tuning if one.target == target.label]
+        for sentence in (*tuning_verdict(tuned), tuning_cost(tuned)) if tuned else ():
+            console.print(f"  {sentence}", style="dim", markup=False, soft_wrap=True)
     counts = ", ".join(f"{count} {status}" for status, count in sorted(summary.statuses.items()))
     console.print(f"\n{sum(summary.statuses.values())} trials: {counts}")
 

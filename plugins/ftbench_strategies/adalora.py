@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from annotated_types import Ge, Gt, Lt
-from ftbench import About, NotApplicable
+from ftbench import About, NotApplicable, Tunable
 
 from .injected import Injected
 from .targets import Role, named, refuse_without
@@ -35,7 +35,7 @@ class AdaLoRA(Injected):
     lr_ratio: ClassVar[float] = 10.0
     starts_within: ClassVar[float | None] = 0.0
 
-    target_rank: Annotated[int, Ge(1)] = 8
+    target_rank: Annotated[int, Ge(1), Tunable((4, 8))] = 8
     """Mean rank at the end."""
     initial_rank: Annotated[int, Ge(1)] = 12
     """Rank of every update at the beginning."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from annotated_types import Ge, Gt
-from ftbench import About, NotApplicable, Strategy
+from ftbench import About, NotApplicable, RateRange, Strategy, Tunable
 
 if TYPE_CHECKING:
     from ftbench import Bench, Card, Learner
@@ -24,12 +24,13 @@ class Adapter(Strategy):
     )
 
     lr_ratio: ClassVar[float] = 10.0
+    lr_range: ClassVar[RateRange | None] = RateRange(0.1, 10.0, "adapter-bert takes 3e-4: a decade each way")
     starts_within: ClassVar[float | None] = 1e-2
 
     kind: Literal["houlsby", "pfeiffer", "parallel"] = "houlsby"
     """`houlsby`: after attention and after the feed-forward part. `pfeiffer`: after the feed-forward part only.
     `parallel`: beside the feed-forward part, scaled (He et al. 2022, section 4.6)."""
-    bottleneck: Annotated[int, Ge(1)] = 64
+    bottleneck: Annotated[int, Ge(1), Tunable((8, 64, 256))] = 64
     """Width m of the bottleneck."""
     activation: Literal["gelu", "relu"] = "gelu"
     """The nonlinearity σ."""

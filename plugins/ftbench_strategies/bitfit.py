@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from ftbench import About, NotApplicable, Strategy
+from ftbench import About, NotApplicable, RateRange, Strategy
 
 if TYPE_CHECKING:
     from ftbench import Bench, Card, Learner
@@ -26,6 +26,7 @@ class BitFit(Strategy):
     )
 
     lr_ratio: ClassVar[float] = 10.0
+    lr_range: ClassVar[RateRange | None] = RateRange(0.1, 10.0, "Ben Zaken et al. 2022: 1e-4 to 1e-3")
     starts_within: ClassVar[float | None] = 0.0
 
     which: tuple[Which, ...] = ("all",)

@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from annotated_types import Ge, Gt, Le
-from ftbench import POOLED, About, Backbone, NotApplicable, Strategy, UserError
+from ftbench import POOLED, About, Backbone, NotApplicable, RateRange, Strategy, Tunable, UserError
+
+from .full import WHOLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,9 +34,10 @@ class Distillation(Strategy):
         limits="The teacher's training is part of its price; with hidden states both must read the same tokens.",
     )
 
+    lr_range: ClassVar[RateRange | None] = WHOLE
     moves_statistics: ClassVar[bool] = True
 
-    temperature: Annotated[float, Gt(0)] = 2.0
+    temperature: Annotated[float, Gt(0), Tunable((1.0, 2.0, 4.0))] = 2.0
     """T: how soft the two distributions are made."""
     alpha: Annotated[float, Ge(0), Le(1)] = 0.5
     """Weight of the true labels; the teacher's has 1 − alpha."""

@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from annotated_types import Ge, Le
-from ftbench import About, Strategy
+from ftbench import About, RateRange, Strategy, Tunable
+
+from .full import WHOLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,11 +34,12 @@ class EWC(Strategy):
         limits="It means something in sequences only; a network sure of its answers has little information, and λ must grow with it.",
     )
 
+    lr_range: ClassVar[RateRange | None] = WHOLE
     needs_sequence: ClassVar[bool] = True
     starts_within: ClassVar[float | None] = 0.0
     moves_statistics: ClassVar[bool] = True
 
-    strength: Annotated[float, Ge(0)] = 1000.0
+    strength: Annotated[float, Ge(0), Tunable((10.0, 1000.0, 100000.0))] = 1000.0
     """λ: how much the earlier tasks weigh."""
     fisher: Literal["exact", "sampled", "empirical"] = "exact"
     """`exact`: the expectation over the model's own answers. `sampled`: at one answer drawn from them for each example.

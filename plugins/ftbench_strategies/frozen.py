@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from annotated_types import Ge
-from ftbench import About, NotApplicable, Strategy, UserError
+from ftbench import About, NotApplicable, RateRange, Strategy, UserError
 
 if TYPE_CHECKING:
     from ftbench import Bench, Card, Learner
@@ -24,6 +24,7 @@ class Frozen(Strategy):
     )
 
     lr_ratio: ClassVar[float] = 20.0
+    lr_range: ClassVar[RateRange | None] = RateRange(0.1, 10.0, "Yang et al. 2021: the learning rate is all that is searched, over decades")
 
     last_k: Annotated[int, Ge(0)] = 0
     """How many of the topmost blocks train too."""

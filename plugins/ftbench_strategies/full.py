@@ -5,10 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from ftbench import About, Strategy
+from ftbench import About, RateRange, Strategy
 
 if TYPE_CHECKING:
     from ftbench import Bench, Learner
+
+
+WHOLE = RateRange(0.1, 10.0, "Devlin et al. 2019: 2e-5 to 5e-5; Baevski et al. 2020: 3e-5 to 1e-4")
+"""Of strategies that train the whole backbone."""
 
 
 @dataclass
@@ -22,6 +26,7 @@ class Full(Strategy):
         limits="It takes gradients and optimizer state for every parameter, forgets what it knew most, and stores a whole model per task.",
     )
 
+    lr_range: ClassVar[RateRange | None] = WHOLE
     starts_within: ClassVar[float | None] = 0.0
     moves_statistics: ClassVar[bool] = True
 

@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from annotated_types import Ge, Gt
-from ftbench import About, Strategy
+from ftbench import About, RateRange, Strategy
+
+from .full import WHOLE
 
 if TYPE_CHECKING:
     from ftbench import Bench, Learner
@@ -23,6 +25,7 @@ class Gradual(Strategy):
         limits="With fewer epochs than groups the lowest are never reached; it saves no optimizer memory at its end.",
     )
 
+    lr_range: ClassVar[RateRange | None] = WHOLE
     starts_within: ClassVar[float | None] = 0.0
     moves_statistics: ClassVar[bool] = True
 

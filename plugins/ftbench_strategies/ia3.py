@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from ftbench import About
+from ftbench import About, RateRange
 
 from .injected import Injected
 from .targets import named, refuse_without
@@ -26,6 +26,7 @@ class IA3(Injected):
     )
 
     lr_ratio: ClassVar[float] = 50.0
+    lr_range: ClassVar[RateRange | None] = RateRange(0.1, 10.0, "peft's method_comparison: best at 5e-3 of 1e-4, 1e-3 and 5e-3")
     starts_within: ClassVar[float | None] = 0.0
 
     def check(self, card: Card) -> None:

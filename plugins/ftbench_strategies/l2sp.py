@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from annotated_types import Ge
-from ftbench import About, Strategy
+from ftbench import About, RateRange, Strategy, Tunable
+
+from .full import WHOLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,10 +30,11 @@ class L2SP(Strategy):
         limits="It holds a second copy of the weights.",
     )
 
+    lr_range: ClassVar[RateRange | None] = WHOLE
     starts_within: ClassVar[float | None] = 0.0
     moves_statistics: ClassVar[bool] = True
 
-    alpha: Annotated[float, Ge(0)] = 0.1
+    alpha: Annotated[float, Ge(0), Tunable((0.001, 0.01, 0.1, 1.0))] = 0.1
     """Pull of the backbone towards its pretrained weights; the paper searches 0.001 to 1."""
     beta: Annotated[float, Ge(0)] = 0.01
     """Pull of the head towards zero."""

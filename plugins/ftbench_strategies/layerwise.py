@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from annotated_types import Gt, Le
-from ftbench import About, Strategy
+from ftbench import About, RateRange, Strategy, Tunable
+
+from .full import WHOLE
 
 if TYPE_CHECKING:
     from ftbench import Bench, Learner
@@ -23,10 +25,11 @@ class Layerwise(Strategy):
         limits="It saves neither memory nor time over full fine-tuning.",
     )
 
+    lr_range: ClassVar[RateRange | None] = WHOLE
     starts_within: ClassVar[float | None] = 0.0
     moves_statistics: ClassVar[bool] = True
 
-    decay: Annotated[float, Gt(0), Le(1)] = 0.8
+    decay: Annotated[float, Gt(0), Le(1), Tunable((0.65, 0.8, 0.9))] = 0.8
     """Rate of a block over that of the block above; ELECTRA uses 0.8 for base and 0.9 for large models."""
 
     def prepare(self, learner: Learner, bench: Bench) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from annotated_types import Ge, Gt, Lt
-from ftbench import About
+from ftbench import About, RateRange, Tunable
 
 from .injected import Injected
 from .targets import Role, named, refuse_without
@@ -28,9 +28,12 @@ class LoRA(Injected):
     )
 
     lr_ratio: ClassVar[float] = 10.0
+    lr_range: ClassVar[RateRange | None] = RateRange(
+        0.1, 10.0, "arXiv:2602.04998: the best rate differs from variant to variant; loralib takes 5e-4 for RoBERTa"
+    )
     starts_within: ClassVar[float | None] = 0.0
 
-    rank: Annotated[int, Ge(1)] = 8
+    rank: Annotated[int, Ge(1), Tunable((4, 8, 16, 32))] = 8
     """Rank r of the update."""
     alpha: Annotated[float, Gt(0)] = 16.0
     """The update is scaled by alpha / rank, in `rslora` by alpha / √rank."""

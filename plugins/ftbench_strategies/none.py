@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from ftbench import About, Strategy
+from ftbench import About, RateRange, Strategy
 
 if TYPE_CHECKING:
     from ftbench import Bench, Learner
@@ -22,6 +22,7 @@ class Untrained(Strategy):
         limits="It learns nothing.",
     )
 
+    lr_range: ClassVar[RateRange | None] = None
     starts_within: ClassVar[float | None] = 0.0
 
     def prepare(self, learner: Learner, bench: Bench) -> None:

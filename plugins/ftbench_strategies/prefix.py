@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from annotated_types import Ge
-from ftbench import About, NotApplicable, Strategy, UserError
+from ftbench import About, NotApplicable, RateRange, Strategy, Tunable, UserError
 
 if TYPE_CHECKING:
     from ftbench import Bench, Card, Learner
@@ -27,9 +27,10 @@ class Prefix(Strategy):
     )
 
     lr_ratio: ClassVar[float] = 50.0
+    lr_range: ClassVar[RateRange | None] = RateRange(0.1, 10.0, "speech-adapters takes 2e-3: a decade each way")
     needs_roles: ClassVar[frozenset[str]] = frozenset({"attention"})
 
-    length: Annotated[int, Ge(1)] = 20
+    length: Annotated[int, Ge(1), Tunable((5, 20, 50))] = 20
     """Vectors P in front of each layer."""
     projection: bool = False
     """Train through a network of one hidden layer that makes all prefixes and is dropped at the end (Li and Liang)."""

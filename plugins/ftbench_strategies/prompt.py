@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from annotated_types import Ge, Lt
-from ftbench import About, NotApplicable, Strategy
+from ftbench import About, NotApplicable, RateRange, Strategy, Tunable
 
 if TYPE_CHECKING:
     from ftbench import Bench, Card, Learner
@@ -27,8 +27,9 @@ class Prompt(Strategy):
     )
 
     lr_ratio: ClassVar[float] = 50.0
+    lr_range: ClassVar[RateRange | None] = RateRange(0.1, 30.0, "Lester et al. 2021: up to 0.3, with Adafactor")
 
-    length: Annotated[int, Ge(1)] = 20
+    length: Annotated[int, Ge(1), Tunable((5, 20, 50))] = 20
     """Tokens P. Lester et al. settle on 100 for T5; Jia et al. search 1 to 200."""
     depth: Literal["shallow", "deep"] = "shallow"
     """`shallow`: they enter the first block and go through all. `deep`: every block is given its own (VPT-deep)."""

@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from annotated_types import Ge
-from ftbench import About, Strategy
+from ftbench import About, RateRange, Strategy
+
+from .full import WHOLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,6 +42,7 @@ class Replay(Strategy):
         limits="It means something in sequences only, and doubles the price of a step.",
     )
 
+    lr_range: ClassVar[RateRange | None] = WHOLE
     needs_sequence: ClassVar[bool] = True
     starts_within: ClassVar[float | None] = 0.0
     moves_statistics: ClassVar[bool] = True

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from annotated_types import Ge
-from ftbench import About
+from ftbench import About, Tunable
 
 from .injected import Injected
 from .targets import Role, named, refuse_without
@@ -29,7 +29,7 @@ class VeRA(Injected):
     lr_ratio: ClassVar[float] = 50.0
     starts_within: ClassVar[float | None] = 0.0
 
-    rank: Annotated[int, Ge(1)] = 256
+    rank: Annotated[int, Ge(1), Tunable((64, 256, 1024))] = 256
     """Rank r of the shared matrices."""
     initial: float = 0.1
     """What Λ_d begins as; Λ_b begins at zero."""

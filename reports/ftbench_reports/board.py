@@ -139,13 +139,23 @@ class Board:
             bar=_bar(contender, target, scale, self._looks[contender.label]),
             difference=_points(contender, target),
             difference_value="0" if contender.label == target.baseline else f"{against.estimate.mean:.6g}" if against else "",
-            word="baseline" if contender.label == target.baseline else against.verdict if against else "",
-            beyond=f"new items {step_range(beyond.interval.low, beyond.interval.high, unit)} {beyond.verdict}" if beyond else "",
+            word=_word(contender, target),
+            beyond=contender.apart
+            or (f"new items {step_range(beyond.interval.low, beyond.interval.high, unit)} {beyond.verdict}" if beyond else ""),
             seeds=f"{done} of {sum(ends.values())}" if len(ends) > 1 else str(done),
             statuses=", ".join(f"{n} {STATUS.get(s, s)}" for s, n in sorted(ends.items()) if s != "ok"),
             costs=tuple(_cell(contender.quantities.get(column.name)) for column in self.columns),
             lr=f"{contender.lr:g}" if contender.lr else "",
         )
+
+
+def _word(contender: Contender, target: Target) -> str:
+    """Say how it came out against the baseline, or that it must not be held against it."""
+    if contender.label == target.baseline:
+        return "baseline"
+    if contender.against_baseline is None:
+        return "not comparable" if contender.apart else ""
+    return contender.against_baseline.verdict
 
 
 def fronts(contender: Contender) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ftbench import Report, against, share_range
 
 from .columns import cell, columns, flagged, spent, uncertain, unmeasured
+from .tuning import change_table, choice_table, sentences, tuned_targets, tuning_notes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +29,8 @@ class MarkdownReport(Report):
     def write(self, summary: Summary, folder: Path) -> Path:
         """Write `report.md`."""
         path = folder / "report.md"
-        lines = [f"# {_escaped(summary.suite)}", "", *(line for target in summary.targets for line in _target(target)), *_ranking(summary)]
+        lines = [f"# {_escaped(summary.suite)}", "", *(line for target in summary.targets for line in _target(target))]
+        lines += [*_tuning(summary), *_ranking(summary)]
         counts = ", ".join(f"{count} {status}" for status, count in sorted(summary.statuses.items()))
         lines += [*(f"* {_escaped(remark)}" for remark in summary.remarks)]
         lines += [f"{sum(summary.statuses.values())} trials: {counts}. {INTERVALS}"]
@@ -62,7 +64,24 @@ def _against(contender: Contender, target: Target) -> str:
     if contender.label == target.baseline:
         return "baseline"
     difference = contender.against_baseline
-    return ", ".join(sorted(contender.statuses)) if difference is None else against(difference, target.unit)
+    if difference is None:
+        return _escaped(f"not comparable: {contender.apart}") if contender.apart else ", ".join(sorted(contender.statuses))
+    return against(difference, target.unit)
+
+
+def _tuning(summary: Summary) -> Iterator[str]:
+    for label, found in tuned_targets(summary):
+        yield f"## Tuning on {_escaped(label)}"
+        yield ""
+        yield from (_escaped(sentence) for sentence in sentences(found))
+        for headings, rows in (change_table(found), choice_table(found)):
+            yield ""
+            yield "| " + " | ".join(headings) + " |"
+            yield "|---|" + "---|" * (len(headings) - 1)
+            yield from ("| " + " | ".join(_escaped(cell) for cell in row) + " |" for row in rows)
+        yield ""
+        yield from (f"* {_escaped(note)}" for note in tuning_notes(found))
+        yield ""
 
 
 def _ranking(summary: Summary) -> Iterator[str]:

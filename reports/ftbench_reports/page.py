@@ -24,6 +24,7 @@ from .palette import Look, definitions, looks, style
 from .prose import left_out, protocol, statistics
 from .rows import forest, rank_chart
 from .trials import COMPARED, over_time, phases, settings_table, trial_table
+from .tuning import change_table, choice_table, rate_curves, sentences, tuned_targets, tuning_notes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -119,6 +120,8 @@ class Page:
             "timed": [found for target in self.summary.targets if (found := phases(target, order))],
             "sampled": [found for target in self.summary.targets for found in over_time(self.summary, target, self.looks)],
             "different": [(target, table) for target in self.summary.targets if (table := settings_table(target))[1]],
+            "tuned": tuned_targets(self.summary), "tuning_sentences": sentences, "change_table": change_table, "choice_table": choice_table,
+            "tuning_notes": tuning_notes, "rate_curves": rate_curves,
             "compared": COMPARED, "trial_table": trial_table, "task_cell": self.task_cell, "moved": _moved,
         }  # fmt: skip
         return {**found, "sections": _sections(found)}
@@ -172,6 +175,7 @@ def _sections(found: Mapping[str, Any]) -> list[tuple[str, str]]:
     there = [
         ("verdict", "Verdict", True), ("leaderboard", "Leaderboard", True), ("cost", "Cost", found["paretos"]),
         ("heat", "Tasks", found["heat"]), ("differences", "Differences", found["forests"]),
+        ("tuning", "Tuning", found["tuned"]),
         ("ranks", "Ranks", found["ranks"] or found["summary"].ranking.reason), ("curves", "Curves", found["learning"]),
         ("errors", "Errors", found["analysed"]), ("retention", "Retention", found["sequences"]), ("settings", "Settings", found["different"]),
         ("trials", "Trials", True), ("provenance", "Methods", True), ("reproduce", "Reproduce", True),

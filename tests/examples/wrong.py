@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
-from ftbench import Strategy, hookimpl
+from ftbench import RateRange, Strategy, hookimpl
 
 
 @dataclass
@@ -85,6 +85,30 @@ class Unseeded(Strategy):
 
 
 @dataclass
+class Sourceless(Strategy):
+    """Publishes a range that leaves its own rate out, and names nobody."""
+
+    lr_range: ClassVar[RateRange | None] = RateRange(2.0, 10.0, "")
+
+    def prepare(self, learner, bench):
+        learner.freeze_backbone()
+
+
+@dataclass
+class Exploding(Strategy):
+    """Publishes a range whose upper end cannot be trained at."""
+
+    lr_range: ClassVar[RateRange | None] = RateRange(0.1, 1e3, "nobody who tried")
+
+    def prepare(self, learner, bench):
+        learner.freeze_backbone()
+        self._too_fast = bench.training.lr > 1
+
+    def loss(self, learner, batch, outputs, task_loss):
+        return task_loss * float("inf") if self._too_fast else task_loss
+
+
+@dataclass
 class Picky(Strategy):
     """Fails with a traceback where it should say why not."""
 
@@ -151,5 +175,6 @@ class ForgottenTemperature(Strategy):
 def ftbench_strategies():
     found = (
         LeakedEmbedding, MovingNorm, LostHead, WrongMerge, NoIdentity, Unseeded, Picky, SquaredBatches, ForgottenTemperature,
+        Sourceless, Exploding,
     )  # fmt: skip
     return {cls.__name__: cls for cls in found}

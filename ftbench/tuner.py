@@ -1,0 +1,399 @@
+"""Tuning a suite: which tries come next, as far as the records tell, and which values the trials that count are given."""
+
+from __future__ import annotations
+
+import itertools
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .errors import SuiteError, UserError
+from .meter import Meter
+from .roles import Bars
+from .search import SEARCHES, Tried, bars, best_of, beyond, edge
+from .space import RATE, Listed, Point, Space, Span, is_whole, offered, read_domain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from .catalog import Catalog
+    from .record import Record
+    from .space import Domain
+    from .suite import StrategyChoice, Suite, Tuning
+    from .trial import Trial
+
+    Read = Callable[[Trial], Record | None]
+
+EXTENSIONS = 2
+"""How often a search goes on beyond the ends of its range, at most."""
+MOST = 1000
+"""Tries a budget in seconds may be made of."""
+NO_TRAINING = frozenset({"start", "load", "other", "validate", "evaluate", "save", "probe", "accounting", "exit"})
+"""Phases of a trial that are no training: what remains is what a budget in seconds counts, a teacher's training included."""
+
+
+@dataclass(frozen=True)
+class Untold:
+    """Trials of one strategy on a backbone and target whose values are not known yet."""
+
+    place: tuple[str, str, str]
+    """Target, backbone and strategy."""
+    tries: int
+    """Tries that depend on those before, extensions left out; 0 where a budget in seconds decides."""
+    finals: int
+    """Trials that follow the tuning, at most."""
+
+
+@dataclass(frozen=True)
+class Course:
+    """How far a suite is: the trials it comes to, as far as the records tell."""
+
+    trials: tuple[Trial, ...]
+    """Tries first; those that count last, once their values are chosen."""
+    untold: tuple[Untold, ...] = ()
+    """What comes of searches that are not over."""
+    searches: tuple[Mapping[str, Any], ...] = ()
+    """What is searched, and with which budget, for each strategy on a backbone and target; as JSON values."""
+
+    @property
+    def size(self) -> int:
+        """How many trials it comes to, as far as can be said."""
+        return len(self.trials) + sum(one.tries + one.finals for one in self.untold)
+
+    @property
+    def places(self) -> dict[str, tuple[str, str, str, int]]:
+        """Id → place of what is compared."""
+        return {trial.id: trial.place for trial in self.trials if trial.role == "final"}
+
+    @property
+    def tuning(self) -> dict[str, Any]:
+        """What `plan.json` notes of the tuning: ids of what serves it alone, and what is searched; nothing where there is none."""
+        ids = [trial.id for trial in self.trials if trial.role != "final"]
+        return {"trials": ids, "searches": [dict(one) for one in self.searches]} if self.searches else {}
+
+
+class Tuner:
+    """Follows the tuning of one suite."""
+
+    def __init__(self, suite: Suite, trials: Sequence[Trial], catalog: Catalog) -> None:
+        """Prepare the searches.
+
+        Args:
+            suite: whose table `[tuning]` says how; without one every trial runs as it is planned.
+            trials: those that count, as they are planned, untuned.
+            catalog: what builds strategies and backbones.
+
+        Raises:
+            SuiteError: a space cannot be searched so; a line for each.
+        """
+        self.suite, self.trials = suite, tuple(trials)
+        self._groups: list[list[Searched]] = []
+        self._of: dict[tuple[str, str, str], Searched] = {}
+        if suite.tuning is not None:
+            self._prepare(suite.tuning, catalog)
+
+    def _prepare(self, tuning: Tuning, catalog: Catalog) -> None:
+        mistakes: list[str] = []
+        places: dict[tuple[str, str, str], list[Trial]] = defaultdict(list)
+        for trial in self.trials:
+            places[trial.place[:3]].append(trial)
+        choices = {choice.label: (number, choice) for number, choice in enumerate(self.suite.strategies, 1)}
+        meters = tuple(name for name in self.suite.measure.meters if _is_cheap(catalog.find("meters", name)))
+        for place, own in places.items():
+            number, choice = choices[own[0].strategy.label]
+            if own[0].not_applicable is not None or catalog.find("strategies", choice.use).lr_range is None:  # type: ignore[attr-defined]
+                continue
+            try:
+                _refuse_moving_splits(own)
+                self._of[place] = Searched(tuning, choice, tuple(own), space_of(own[0], choice, tuning, catalog), meters)
+            except UserError as error:
+                mistakes.extend(f"{self.suite.source}: strategy[{number}] on {own[0].target}: {line}" for line in error.mistakes)
+        if mistakes:
+            raise SuiteError(*dict.fromkeys(mistakes))
+        groups: dict[tuple[str, str], list[Searched]] = defaultdict(list)
+        for (target, backbone, _), searched in self._of.items():
+            groups[target, backbone].append(searched)
+        self._groups = list(groups.values())
+
+    def course(self, read: Read) -> Course:
+        """Give all trials that are known, with those that come next.
+
+        Args:
+            read: gives the record of a trial; None where it has none yet.
+        """
+        if not self._of:
+            return Course(self.trials)
+        tries: list[Trial] = []
+        untold: list[Untold] = []
+        for group in self._groups:
+            _follow(group, read)
+            for searched in group:
+                tries += searched.trials
+                if not searched.over:
+                    untold.append(Untold(searched.place, max(0, searched.expected - len(searched.trials)), searched.finals_count))
+        later = list(_told_apart([found for trial in self.trials for found in self._tuned(trial)]))
+        finals = [trial for trial in later if trial.role == "final"]
+        unique: dict[str, Trial] = {}
+        # A choice may come to what was there untuned: nothing is done twice.
+        for trial in (*tries, *finals, *later):
+            unique.setdefault(trial.id, trial)
+        return Course(tuple(unique.values()), tuple(untold), tuple(searched.told for searched in self._of.values()))
+
+    def _tuned(self, trial: Trial) -> Iterator[Trial]:
+        searched = self._of.get(trial.place[:3])
+        if searched is None:
+            yield trial
+        elif searched.over:
+            yield searched.final(trial)
+            if searched.tuning.defaults:
+                yield replace(trial, role="default")
+
+
+def _told_apart(trials: Sequence[Trial]) -> Iterator[Trial]:
+    """Make trials of their own of those that tuning has made equal to another strategy's."""
+    owners: dict[str, tuple[str, str, str, int]] = {}
+    for trial in trials:
+        if trial.role == "final" and owners.setdefault(trial.id, trial.place) != trial.place and trial.values:
+            yield replace(trial, twin=trial.strategy.label)
+        else:
+            yield trial
+
+
+class Searched:
+    """The search for one strategy on one backbone and target, and how far it is."""
+
+    def __init__(self, tuning: Tuning, choice: StrategyChoice, own: tuple[Trial, ...], space: Space, meters: tuple[str, ...]) -> None:
+        self.tuning, self.space, self.own = tuning, space, own
+        self.place = own[0].place[:3]
+        self.tries = choice.tries or tuning.tries
+        self.seconds = choice.seconds or tuning.seconds
+        self.search = SEARCHES[tuning.search](space, _seed_of(tuning.search_seed, self.place), self.tries)
+        if self.tries is not None and space.size < self.tries:
+            raise UserError(f"its space holds {space.size:g} points, fewer than {self.tries} tries; give it more values")
+        self.told: dict[str, Any] = {"place": list(self.place), "search": tuning.search, "budget": self.budget, "metric": tuning.metric}
+        self.told |= {"space": space.as_json(), "untuned": dict(space.default)}
+        self._template = replace(own[0], role="try", meters=meters, probe=False, choice=self.told)
+        self._halves = tuning.pruning == "halving" and not own[0].is_sequence
+        self._lower = False
+        self._made: list[tuple[Point, list[Trial]]] = []
+        self.trials: list[Trial] = []
+        """Those of its tries that are known."""
+        self.done: list[Tried] = []
+        """Its finished tries."""
+        self.over = False
+        """Whether no try is to come."""
+
+    @property
+    def expected(self) -> int:
+        """How many trials its tries are, extensions left out; 0 where a budget in seconds decides."""
+        return (self.tries or 0) * len(self.tuning.seeds)
+
+    @property
+    def finals_count(self) -> int:
+        """How many trials follow, at most."""
+        return len(self.own) * (2 if self.tuning.defaults else 1)
+
+    @property
+    def budget(self) -> str:
+        """What it was given, in words: only equal ones are compared."""
+        return f"{self.seconds:g} s of training" if self.tries is None else f"{self.tries} {'try' if self.tries == 1 else 'tries'}"
+
+    def follow(self, read: Read) -> None:
+        """Find out how far the search is, extensions left out."""
+        one_by_one = self.search.looks_back or self._halves or self.seconds is not None
+        self.trials, self.done, self.over = [], [], True
+        points: list[Tried] = []
+        while len(points) < (self.tries or MOST):
+            if self.tries is None and sum(one.seconds for one in self.done) >= (self.seconds or 0.0):
+                break
+            if len(points) == len(self._made):
+                point = self.search.point(points)
+                if point is None:
+                    break
+                self._made.append((point, self._trials(point)))
+            point, trials = self._made[len(points)]
+            found = self._note(point, trials, read)
+            if found is None and one_by_one:
+                break
+            points.append(found or Tried(point, None))
+
+    def go_beyond(self, read: Read) -> None:
+        """Make one try more: past the end of the range where the best is there."""
+        point = beyond(self.done, self.space)
+        self._note(point, self._trials(point, barred=False), read)
+
+    def _trials(self, point: Point, *, barred: bool = True) -> list[Trial]:
+        """Give the trials of one point, one a tuning seed."""
+        template = replace(self._template, bars=self._bars() if barred else None)
+        return [with_values(replace(template, seed=seed), point) for seed in self.tuning.seeds]
+
+    def _bars(self) -> Bars | None:
+        """Give what the next try must reach to go on; None where it need not."""
+        if not self._halves:
+            return None
+        needed = bars(self.done, self._template.stages[0].training["validations"], self.tuning.reduction)
+        sign = -1 if self._lower else 1
+        return Bars(self.tuning.metric, tuple((number, sign * least) for number, least in needed), self._lower) if needed else None
+
+    def _note(self, point: Point, trials: list[Trial], read: Read) -> Tried | None:
+        """Note what became of a point; None, and the search is not over, where a record is missing."""
+        self.trials += trials
+        records = [record for trial in trials if (record := read(trial)) is not None]
+        if len(records) < len(trials):
+            self.over = False
+            return None
+        found = tried_of(point, records, self.tuning.metric)
+        self._lower = self._lower or any(_is_lower(record, self.tuning.metric) for record in records)
+        self.done.append(found)
+        return found
+
+    def final(self, trial: Trial) -> Trial:
+        """Give a trial that counts its values, and say how they were chosen."""
+        best = best_of(self.done)
+        choice = {
+            "search": self.tuning.search, "budget": self.budget, "tries": len(self.done), "seeds": list(self.tuning.seeds),
+            "metric": self.tuning.metric, "score": best.score if best else None, "edge": edge(self.done, self.space),
+            "untuned": dict(self.space.default),
+        }  # fmt: skip
+        if best is None:
+            return replace(trial, choice={**choice, "reason": "no try gave a score; the values are the untuned ones"})
+        return with_values(replace(trial, choice=choice), best.point)
+
+
+def _follow(group: Sequence[Searched], read: Read) -> None:
+    """Find out how far everyone on a backbone and target is.
+
+    Where the best rate of any lies at an end, all get a further try: it beyond that end, the others within their range.
+    """
+    for searched in group:
+        searched.follow(read)
+    for _ in range(EXTENSIONS if group[0].tuning.extend else 0):
+        if not all(searched.over for searched in group):
+            break
+        if not any(edge(searched.done, searched.space) for searched in group):
+            return
+        for searched in group:
+            searched.go_beyond(read)
+    if group[0].tuning.extend and not all(searched.over for searched in group):
+        # Whether anyone gets a further try is open while others search.
+        for searched in group:
+            searched.over = False
+
+
+# ---- the space of a trial ------------------------------------------------------------------------------------------------
+
+
+def space_of(trial: Trial, choice: StrategyChoice, tuning: Tuning, catalog: Catalog) -> Space:
+    """Give what is searched for a trial's strategy: what the suite says, else the range and the values the strategy publishes.
+
+    Raises:
+        UserError: a value cannot be given to it on this backbone.
+    """
+    cls = catalog.find("strategies", choice.use)
+    domains: dict[str, Domain] = {RATE: _rate_domain(trial, choice.space.get(RATE), catalog)}
+    if tuning.options:
+        domains |= {name: Listed(values) for name, values in offered(cls).items() if name not in choice.space}
+    for name, given in choice.space.items():
+        if name != RATE:
+            domains[name] = read_domain({**given, "whole": bool(is_whole(cls, name))} if isinstance(given, dict) else given)
+    default = {RATE: trial.stages[-1].training["lr"]} | {name: trial.strategy.options[name] for name in domains if name != RATE}
+    space = Space(domains, default)
+    _check_values(trial, space, catalog)
+    return space
+
+
+def _rate_domain(trial: Trial, given: Any, catalog: Catalog) -> Domain:
+    if given is not None:
+        return read_domain({"log": True, **given} if isinstance(given, dict) else given)
+    strategy = catalog.build("strategies", trial.strategy.use, trial.strategy.options)
+    published = strategy.lr(catalog.build("backbones", trial.backbone.use, trial.backbone.options).card())
+    return Span(published * strategy.lr_range.low, published * strategy.lr_range.high, log=True)
+
+
+def _check_values(trial: Trial, space: Space, catalog: Catalog) -> None:
+    """Refuse a value that the strategy refuses on the backbone, such as more blocks than it has."""
+    card = catalog.build("backbones", trial.backbone.use, trial.backbone.options).card()
+    for name, domain in space.domains.items():
+        values: Sequence[Any] = domain.values if isinstance(domain, Listed) else (domain.typed(domain.low), domain.typed(domain.high))
+        for value in values if name != RATE else ():
+            try:
+                catalog.build("strategies", trial.strategy.use, {**trial.strategy.options, name: value}).check(card)
+            except UserError as error:
+                raise UserError(*(f"space.{name}: {value!r}: {line}" for line in error.mistakes)) from None
+
+
+def _refuse_moving_splits(own: Sequence[Trial]) -> None:
+    """Refuse splits that differ from seed to seed: what one seed's tries train on is what another's test is made of."""
+    for one, other in itertools.pairwise(own):
+        if [stage.task for stage in one.stages] != [stage.task for stage in other.stages]:
+            raise UserError("its splits differ from seed to seed, as with folds: the tries of one would see the test items of another")
+
+
+def with_values(trial: Trial, values: Mapping[str, Any]) -> Trial:
+    """Give a trial its tuned values: what was written by hand in their places would make the same trial."""
+    options = {**trial.strategy.options, **{name: value for name, value in values.items() if name != RATE}}
+    stages = tuple(replace(stage, training={**stage.training, "lr": values[RATE]}) for stage in trial.stages)
+    return replace(trial, strategy=replace(trial.strategy, options=options), stages=stages, values=dict(values))
+
+
+# ---- what became of a try --------------------------------------------------------------------------------------------------
+
+
+def tried_of(point: Point, records: Sequence[Record], metric: str) -> Tried:
+    """Sum up the records of one point, one a tuning seed: it has a score where all of them do.
+
+    Raises:
+        UserError: the metric is none that the target gives.
+    """
+    name = metric or records[0].primary
+    scores = [_reading(record, name) for record in records]
+    losses = [found.value for record in records if (found := record.measurement("loss")) and found.value is not None]
+    known = [score for score in scores if score is not None]
+    return Tried(
+        point,
+        float(np.mean(known)) if len(known) == len(records) else None,
+        float(np.mean(losses)) if losses else None,
+        _way(records[0], name),
+        sum(training_seconds(record) for record in records),
+        stopped=any(record.status == "skipped" for record in records),
+    )
+
+
+def _reading(record: Record, name: str) -> float | None:
+    if record.status != "ok":
+        return None
+    found = record.measurement(name)
+    if found is None or found.direction == "none":
+        known = ", ".join(sorted({m.name for m in record.measurements if m.scope == "validation" and m.direction != "none"}))
+        raise UserError(f"tuning.metric: {name!r} is no score of {record.trial['target']}; it gives {known}")
+    return None if found.value is None else -found.value if found.direction == "lower" else found.value
+
+
+def _way(record: Record, name: str) -> tuple[float, ...]:
+    """Give a score at each validation of a trial that ended well, or was not worth going on with."""
+    if record.status not in ("ok", "skipped"):
+        return ()
+    sign = -1 if _is_lower(record, name) else 1
+    return tuple(sign * entry[name] for curve in record.curves[:1] for entry in curve.validation if name in entry)
+
+
+def _is_lower(record: Record, metric: str) -> bool:
+    """Tell whether a lower score is better, by its reading, or by what a trial was held to that was stopped."""
+    found = record.measurement(metric or record.primary)
+    return found.direction == "lower" if found else bool((record.trial.get("bars") or {}).get("lower"))
+
+
+def training_seconds(record: Record) -> float:
+    """Give what a trial trained for: all its phases but loading, scoring and keeping."""
+    return sum(phase.seconds for phase in record.phases if phase.name not in NO_TRAINING)
+
+
+def _is_cheap(meter: type) -> bool:
+    """Tell whether a meter only watches: what measures once more after scoring is left out of tries."""
+    return meter.examine is Meter.examine  # type: ignore[attr-defined]
+
+
+def _seed_of(seed: int, place: tuple[str, str, str]) -> int:
+    return int(np.random.SeedSequence([seed, *"\0".join(place).encode()]).generate_state(1)[0])
