@@ -109,18 +109,6 @@ def test_what_is_shown_is_copied(opened):
         assert copied["latex"].rstrip().endswith(r"\end{tabular}")
 
 
-@pytest.mark.parametrize(
-    "name", ["</script><script>alert(1)</script>", "\u202e\u2028'\"`${1}", "🦆" * 20, "x" * 10_000, "NaN", "__proto__"]
-)
-def test_a_hostile_name_breaks_nothing_that_runs(opened, name):
-    text = json.dumps(name)[1:-1]
-    hostile = [unchecked(r.to_json().replace('"lora"', f'"{text}"')) for r in RECORDS]
-    with opened(hostile, viewport={"width": 390, "height": 900}) as page:
-        assert name in names(page)
-        page.locator("#f-pin").select_option("full")
-        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-
-
 def panel(page):
     return page.locator("#panel svg")
 
@@ -256,6 +244,7 @@ def test_a_text_that_is_hostile_everywhere_runs_nothing_and_breaks_nothing(shown
         records.append(unchecked(written.replace('"a",\n', f'"{inside}",\n')))
     summary = summarise(records, log=lambda _: f"{text} log")
     with shown(render(summary), viewport={"width": 390, "height": 900}) as page:
+        assert f"{text}lora".replace("\0", "\ufffd") in names(page)
         dialogs = []
         page.on("dialog", lambda one: dialogs.append(one.message))
         page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
