@@ -123,9 +123,9 @@ def tuning_verdict(found: Sequence[Tuned]) -> tuple[str, ...]:
 
 
 def _led(found: Sequence[Tuned]) -> tuple[str, ...]:
-    """Say who had the best mean before and who has it after, among those run both ways."""
+    """Say who had the best mean before and who has it after, where all were run both ways."""
     both = [one for one in found if one.untuned_test and one.tuned_test]
-    if len(both) < 2:
+    if len(both) < max(2, len(found)):
         return ()
     sign = -1 if found[0].test_lower else 1
     before = max(both, key=lambda one: sign * one.untuned_test.mean if one.untuned_test else 0.0).contender

@@ -111,10 +111,10 @@ def rate_curves(label: str, found: Sequence[Tuned], looks: Mapping[str, Look]) -
     if not drawn:
         return None
     first = found[0]
-    share = first.metric if first.unit == "1" else ""
+    share, named = first.unit == "1", first.metric.replace("_", " ")
     across = Scale.over([rate for _, points in drawn for rate, _ in points], LEFT, WIDTH - RIGHT, log=True)
     up = Scale.over([score for _, points in drawn for _, score in points], HEIGHT - BOTTOM, TOP)
-    parts = [frame(across, up, "", "learning rate", share)]
+    parts = [frame(across, up, "", "learning rate", f"{named}, %" if share else named, share=share)]
     for one, points in drawn:
         look = looks[one.contender]
         places = [(across.place(rate), up.place(score)) for rate, score in points]
@@ -125,12 +125,10 @@ def rate_curves(label: str, found: Sequence[Tuned], looks: Mapping[str, Look]) -
             parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="8" class="dot l{look.colour}"/>')
         parts += [marker(look, x, y) for x, y in places]
         parts.append("</g>")
-    about = f"{first.metric.replace('_', ' ')} on the validation split over the learning rate, of each rate the best try; the chosen one stands in a ring."
+    about = f"{named} on the validation split over the learning rate, of each rate the best try; the chosen one stands in a ring."
     chart = drawing("".join(parts), WIDTH, HEIGHT, f"{label}: {about}")
-    headings = ("strategy", "values", first.metric.replace("_", " "), "ended")
-    return Figure(
-        f"{label}: {first.metric.replace('_', ' ')} over the learning rate", about, (("", chart),), headings, tuple(_tries(found))
-    )
+    headings = ("strategy", "values", named, "ended")
+    return Figure(f"{label}: {named} over the learning rate", about, (("", chart),), headings, tuple(_tries(found)))
 
 
 def _best_by_rate(one: Tuned) -> list[tuple[float, float]]:

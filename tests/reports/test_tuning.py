@@ -31,6 +31,7 @@ def test_the_curve_has_a_point_for_each_rate_with_a_score_and_a_ring_around_the_
     lines = re.findall(r'<polyline points="([^"]+)"', chart)
     assert [len(line.split()) for line in lines] == [2, 3]
     assert chart.count("<circle") == 2
+    assert ">accuracy, %<" in chart
     assert [row[2] for row in figure.rows] == ["50.0 %", "90.0 %", "–", "40.0 %", "60.0 %", "80.0 %"]
     assert figure.rows[2][3] == "error: too fast"
 
