@@ -4,7 +4,8 @@ import csv
 
 import pytest
 from ftbench import Measurement, summarise
-from ftbench.cost import cost_measurements
+from ftbench.cost import charged_time, cost_measurements, without_shared
+from ftbench.measurement import Shared, scores_only
 from ftbench.notebook import read_run
 from ftbench.suite import Cost
 from ftbench.suite_file import parse_suite
@@ -81,3 +82,28 @@ def test_a_run_has_its_price_in_records_reports_and_table_and_a_new_price_runs_n
     suite.write_text(suite.read_text().replace("36.0", "72.0"))
     again = ftbench("-p", EXAMPLES / "misbehaving.py", "run", suite)
     assert "nothing to do" in again.stdout
+
+
+def test_work_that_was_only_read_is_charged_as_long_as_it_took_when_it_was_done():
+    shared = [Shared("teacher", "teacher", 30.0, 0.0), Shared("fisher", "fisher", 4.0, 4.0), Shared("answers", "teacher", 12.0, 2.0)]
+    charged = charged_time(100.0, shared)
+    assert charged.value == 100 + 30 + 10
+    assert charged.method == "wall time, and what others spent on work this trial uses too: teacher 30.0 s, answers 10.0 s"
+    assert charged_time(100.0, [shared[1]]).value == 100
+
+
+def test_an_energy_or_a_peak_without_that_work_says_so_and_nothing_else_does():
+    shared = [Shared("teacher", "teacher", 30.0, 0.0)]
+    readings = [Measurement(name, 1.0, unit) for name, unit in (("energy", "J"), ("peak_host_memory", "B"), ("peak_tensor_bytes", "B"))]
+    flags = [without_shared(reading, shared).flags for reading in readings]
+    assert flags == [("without shared work: teacher",)] * 2 + [()]
+    assert all(without_shared(reading, [Shared("teacher", "teacher", 30.0, 30.0)]).flags == () for reading in readings)
+
+
+def test_where_only_scores_are_wanted_nothing_is_told_of_time_or_what_follows_from_it():
+    kept = [Measurement(name, 1.0, unit) for name, unit in (("accuracy", "1"), ("trainable_parameters", "parameters"), ("loss", "nat"))]
+    left_out = [Measurement(name, 1.0, unit) for name, unit in (("wall_time", "s"), ("throughput", "images/s"), ("cost", "EUR"))]
+    assert [scores_only(reading) for reading in kept] == kept
+    for reading in map(scores_only, left_out):
+        assert reading.value is None
+        assert reading.reason == "trials ran side by side: the suite is after quality only"
