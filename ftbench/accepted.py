@@ -39,6 +39,11 @@ class Step:
     """What the other run had; None where it had nothing."""
 
     @property
+    def has_values(self) -> bool:
+        """Whether it says what each seed had and has; one of something that was missing does not."""
+        return 0 < len(self.seeds) == len(self.before) == len(self.after)
+
+    @property
     def key(self) -> tuple[str, str, str, str, str]:
         """What it is about."""
         return self.target, self.backbone, self.strategy, self.metric, self.task

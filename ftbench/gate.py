@@ -220,7 +220,7 @@ class _Holding:
     def _expected(self, check: Check) -> tuple[tuple[Value, ...], str]:
         """Give what an exact figure must be on each seed, and why that is not what the baseline has, where it is not."""
         step = self.steps.get((*_names(check.place), check.metric, check.task))
-        if step is None:
+        if step is None or not step.has_values:
             return check.before, ""
         steps = dict(zip(step.seeds, zip(step.before, step.after, strict=True), strict=True))
         everywhere = set(steps.values())
@@ -282,7 +282,11 @@ class _Holding:
     def _shift(self, place: Place, name: str, base: dict[int, float]) -> tuple[float, str]:
         """Give how far an accepted step moves the baseline's mean, and why."""
         step = self.steps.get((*_names(place), name, ""))
-        if step is None or any(seed in base and base[seed] != before for seed, before in zip(step.seeds, step.before, strict=True)):
+        if (
+            step is None
+            or not step.has_values
+            or any(seed in base and base[seed] != before for seed, before in zip(step.seeds, step.before, strict=True))
+        ):
             return 0.0, ""
         steps = [
             after - before

@@ -5,10 +5,13 @@ import shutil
 import zipfile
 
 import pytest
+from ftbench.accepted import Step, write_steps
 from ftbench.bundle import pack, unpack
+from ftbench.gate import hold
 from ftbench.noise import read_calibration
 from ftbench.notebook import read_summary
 from ftbench.record_set import read_record_set
+from ftbench.suite import Gate
 from ftbench.suite_file import read_suite
 from ftbench.trial import plan
 
@@ -67,6 +70,15 @@ def test_suites_of_every_version_are_planned(name, catalog):
     suite = read_suite(GOLDEN / f"{name}.toml", catalog)
     assert len(plan(suite, catalog)) == {"suite-0": 10, "suite-1": 14}[name]
     assert suite.training.steps == 3
+
+
+@pytest.mark.parametrize("run", RUNS[1:], indirect=True)
+@pytest.mark.parametrize("metric", ["accuracy", "trainable_parameters"])
+@pytest.mark.parametrize(("seeds", "before", "after"), [((0, 1), (), ()), ((0,), (0.5, 0.6), (0.4,)), ((0, 1), (0.5, 0.5), ())])
+def test_an_accepted_step_whose_values_are_not_one_a_seed_moves_nothing(metric, seeds, before, after, run):
+    write_steps(run, [Step("r", "digits", "tiny-vit", "full", metric, seeds=seeds, before=before, after=after)])
+    checks = hold(read_record_set(GOLDEN / "run-notes-1.zip"), read_record_set(run), Gate())
+    assert "accepted" not in {check.verdict for check in checks}
 
 
 NEWER = {
