@@ -38,11 +38,18 @@ class Part:
 
 
 @dataclass(frozen=True)
+class Training:
+    """How a task was trained."""
+
+    lr: float
+
+
+@dataclass(frozen=True)
 class Stage:
     """A task with its protocol."""
 
     task: Part
-    training: Mapping[str, Any]
+    training: Training
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import shutil
 
 _PART = {"use": "x", "label": "x", "options": {}, "fingerprint": {}}
 TRIAL = {
-    "suite": "s", "target": "t", "modality": "vision", "backbone": _PART, "stages": [{"task": _PART, "training": {}}], "strategy": _PART,
+    "suite": "s", "target": "t", "modality": "vision", "backbone": _PART, "stages": [{"task": _PART, "training": {"lr": 0.001}}], "strategy": _PART,
     "seed": 0, "split_seed": 0, "device": "cpu", "threads": 1, "code": "c",
 }  # fmt: skip
 """A trial as far as every record has one."""
