@@ -6,7 +6,7 @@ BIN := .venv/bin
 SHARED := --numprocesses 2 --dist loadfile --no-loadscope-reorder
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
-.PHONY: demo test test-thorough soak fuzz setup setup-test benchmarks calibrate schemas docs provenance clean
+.PHONY: demo test test-thorough soak fuzz setup setup-test benchmarks calibrate example schemas docs provenance clean
 
 demo: setup
 	$(BIN)/ftbench run suites/quickstart.toml
@@ -49,6 +49,13 @@ benchmarks: setup-test
 # The quickstart at a small scale held against itself, seed against seed: how noisy its scores are, how often that is an alarm.
 calibrate: setup
 	$(BIN)/ftbench gate runs/calibration --calibrate --run tests/suites/calibration.toml --repetitions 10
+
+# The committed example: every strategy over five seeds, its page, its bundle, and the README's picture, which takes Debian's chromium.
+example: setup-test
+	$(BIN)/ftbench run suites/example.toml --no-report
+	$(BIN)/ftbench report runs/example -f html -f markdown -o reports/example
+	$(BIN)/ftbench bundle runs/example -o reports/example/example.zip
+	$(BIN)/python -m tests.page_picture reports/example/report.html docs/page.png
 
 # The JSON Schemas in the package, from the types; the README's support matrix and the page of strategies, from the plugins.
 schemas docs: setup

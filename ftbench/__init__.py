@@ -39,6 +39,7 @@ from .gpu import nvml, visible_gpus
 from .hookspecs import hookimpl
 from .hub import Remote, Repository, Snapshot, is_hub_id
 from .jackknife import f1, macro_f1, pseudo_values, ratio
+from .leaderboard import Fingerprint, Group, Leaderboard, Point, PublishedRun, Series
 from .loading import Loader
 from .measurement import Direction, Measurement, Phase, Samples, Span
 from .meter import Meter, Trace, Watch
@@ -104,15 +105,18 @@ __all__ = [
     "ExitCode",
     "Failure",
     "FeatureAugmentation",
+    "Fingerprint",
     "Finished",
     "Flaw",
     "FtbenchError",
     "Ground",
+    "Group",
     "InputAugmentation",
     "Inspectable",
     "Inspected",
     "Interval",
     "Item",
+    "Leaderboard",
     "Learner",
     "ListedTable",
     "Loader",
@@ -130,7 +134,9 @@ __all__ = [
     "Phase",
     "PluginError",
     "Plugins",
+    "Point",
     "Provenance",
+    "PublishedRun",
     "Quantity",
     "Ragged",
     "Ranking",
@@ -147,6 +153,7 @@ __all__ = [
     "Samples",
     "Scored",
     "Selection",
+    "Series",
     "Severity",
     "Snapshot",
     "Sound",

@@ -9,6 +9,7 @@ import traceback
 from contextlib import suppress
 from dataclasses import asdict, replace
 from functools import partial
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +29,7 @@ from .errors import Hopeless
 from .fingerprint import environment
 from .finished import Finished
 from .judge import stays_behind
-from .measurement import Measurement
+from .measurement import MEASURING_VERSION, Measurement
 from .meter import Trace, Watch
 from .phases import Phases
 from .predictions import PREDICTIONS, write_predictions
@@ -38,6 +39,7 @@ from .seeding import seed_all
 from .sequence import sequence_measurements
 from .sharing import Sharing
 from .suite import Training, goes_by_validation
+from .trial import TRAINING_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -91,6 +93,7 @@ def carry_out(
     found["provenance"] = {
         **(execution.provenance() if execution else {}),
         **environment(spec.device),
+        "harness": {"version": metadata.version("ftbench"), "training": TRAINING_VERSION, "measuring": MEASURING_VERSION},
         "started": started,
         "finished": time.time(),
     }

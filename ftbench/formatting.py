@@ -10,6 +10,12 @@ if TYPE_CHECKING:
 _GROWING = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
+def one_line(text: str, letters: int = 400) -> str:
+    """Write text that may hold anything in one line: what cannot be printed is escaped, and what is too long is cut."""
+    shown = "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)
+    return shown if len(shown) <= letters else f"{shown[: letters - 1]}…"
+
+
 def quantity(value: float, unit: str) -> str:
     """Write a number with its unit: shares as per cent, bytes as MiB or GiB, counts with k and M, short times in ms."""
     write = _WRITERS.get(unit)

@@ -33,6 +33,7 @@ COUNTED = ("accuracy", "exact_match")
 """Scores that are the share of examples whose prediction is their label, where an example says nothing else of them."""
 
 
+_CONTRADICTION = "does not come to the score"
 _NO_GROUPS = np.zeros(0, np.int64)
 
 
@@ -113,6 +114,19 @@ def read_items(path: Path, record: Record) -> Items | str:
     return Items(record.primary, hashlib.sha256(names.encode()).hexdigest()[:16], joined, numbered, largest)
 
 
+def contradiction(path: Path, record: Record) -> str:
+    """Say that a trial's predictions do not come to its primary score; empty where they do, or where that cannot be told.
+
+    It is told of shares of right answers alone, which predictions give to the last bit.
+
+    Args:
+        path: the predictions.
+        record: of the trial.
+    """
+    found = read_items(path, record) if record.primary in COUNTED else ""
+    return found if isinstance(found, str) and found.endswith(_CONTRADICTION) else ""
+
+
 def _group(line: Mapping[str, Any]) -> str:
     return f"group {line['group']}" if "group" in line else f"item {line['id']}"
 
@@ -131,7 +145,7 @@ def _values(examples: Sequence[Mapping[str, Any]], metric: str, score: float) ->
     # Jackknife pseudo-values have a bias far below one standard error; shares of right answers have none.
     tolerance = 0.0 if counted else float(values.std()) / math.sqrt(len(values))
     if not np.isfinite(values).all() or abs(float(values.mean()) - score) > 1e-6 + tolerance:
-        return f"what each example adds to {named} does not come to the score"
+        return f"what each example adds to {named} {_CONTRADICTION}"
     moved: NDArray[np.float64] = values + (score - values.mean())
     return moved
 

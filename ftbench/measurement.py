@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 Direction = Literal["higher", "lower", "none"]
+MEASURING_VERSION = 1
+"""To be raised when what a measurement of the same name covers changes: readings of two versions are never ranked together."""
 
 
 @dataclass(frozen=True)

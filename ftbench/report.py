@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from .leaderboard import Leaderboard
     from .summary import Summary
 
 
@@ -17,3 +18,9 @@ class Report(ABC):
     @abstractmethod
     def write(self, summary: Summary, folder: Path) -> Path:
         """Write the report into `folder` and give the path to open."""
+
+    def write_site(self, board: Leaderboard, folder: Path) -> None:
+        """Write the pages of a leaderboard into `folder`, the same bytes each time; by default there are none in this format.
+
+        `leaderboard.json` and the bundles are written there by others.
+        """

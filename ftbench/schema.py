@@ -1,4 +1,4 @@
-"""The published JSON Schemas of a record and of a suite, made from the types themselves."""
+"""The published JSON Schemas of a record, a leaderboard and a suite, made from the types themselves."""
 
 from __future__ import annotations
 
@@ -8,17 +8,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
     from .catalog import Catalog
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
-def schema(name: Literal["record"]) -> dict[str, Any]:
-    """Give the schema of a record."""
+def schema(name: Literal["record", "leaderboard"]) -> dict[str, Any]:
+    """Give the schema of a record, or of a leaderboard."""
+    from .published import published_adapter
     from .record import record_adapter
 
-    del name
-    return {"$schema": _DIALECT, "title": "ftbench record", **record_adapter().json_schema()}
+    adapter: TypeAdapter[Any] = record_adapter() if name == "record" else published_adapter()
+    return {"$schema": _DIALECT, "title": f"ftbench {name}", **adapter.json_schema()}
 
 
 def suite_schema(catalog: Catalog) -> dict[str, Any]:
@@ -99,10 +102,11 @@ def _of_a_strategy() -> dict[str, Any]:
 
 
 def write(folder: Path) -> None:
-    """Write `record.json` and `suite.json`."""
+    """Write `record.json`, `leaderboard.json` and `suite.json`."""
     from .plugins import Plugins
 
-    for name, table in (("record", schema("record")), ("suite", suite_schema(Plugins.discover().catalog()))):
+    schemas = {"record": schema("record"), "leaderboard": schema("leaderboard"), "suite": suite_schema(Plugins.discover().catalog())}
+    for name, table in schemas.items():
         (folder / f"{name}.json").write_text(json.dumps(table, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 

@@ -1,11 +1,27 @@
-"""Who cannot be told apart: the groups that a table of many comparisons leaves."""
+"""Who cannot be told apart: the groups, and the places, that a table of many comparisons leaves."""
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
+
+
+def places(names: Sequence[str], beaten: Collection[tuple[str, str]]) -> dict[str, tuple[int, int]]:
+    """Give the places each may hold, 1 the best: after all that are shown better, before all that are shown worse.
+
+    Args:
+        names: everyone who is ranked.
+        beaten: pairs that are told apart, the worse first.
+
+    Returns:
+        Name → the best and the worst place it may hold; equal where everyone else is told apart from it.
+    """
+    found = [pair for pair in beaten if set(pair) <= set(names)]
+    worse, better = Counter(one for one, _ in found), Counter(other for _, other in found)
+    return {name: (1 + worse[name], len(names) - better[name]) for name in names}
 
 
 def tie_groups(names: Sequence[str], apart: Collection[tuple[str, str]]) -> tuple[tuple[str, ...], ...]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 
+from ftbench import digest
+
 _PART = {"use": "x", "label": "x", "options": {}, "fingerprint": {}}
 TRIAL = {
     "suite": "s", "target": "t", "modality": "vision", "backbone": _PART, "stages": [{"task": _PART, "training": {"lr": 0.001}}], "strategy": _PART,
@@ -56,3 +58,71 @@ def set_value(record, name, value):
 
 def value(record, name):
     return next(m["value"] for m in record["measurements"] if m["name"] == name)
+
+
+def elsewhere(run, cpu="Another Processor", **software):
+    """Let all of a run have been done on another machine, or with other software."""
+    plan = json.loads((run / "plan.json").read_text())
+    for path in record_paths(run):
+        record = json.loads(path.read_text())
+        record["provenance"]["hardware"]["cpu"] = cpu
+        record["provenance"]["software"].update(software)
+        record["environment"] = digest({name: record["provenance"][name] for name in ("software", "hardware")})
+        path.write_text(json.dumps(record))
+        path.parent.rename(path.parent.parent / record["environment"])
+        plan["environment"] = record["environment"]
+    (run / "plan.json").write_text(json.dumps(plan))
+    return run
+
+
+def later(run, days=1.0, version=None):
+    """Let all of a run have been done so many days later, with a version of ftbench if one is given."""
+
+    def change(record):
+        for name in ("started", "finished"):
+            record["provenance"][name] += 86400 * days
+        if version is not None:
+            record["provenance"]["harness"]["version"] = version
+
+    return rewrite(run, change)
+
+
+def without_trials(run, **meant):
+    """Take the records of a strategy, of a seed, out of a run; its plan still has them."""
+    for path in record_paths(run):
+        if of(**meant)(json.loads(path.read_text())):
+            shutil.rmtree(path.parent.parent)
+    return run
+
+
+def reconfigured(run, strategy, **options):
+    """Let a strategy have had other options all along, its ids following from them."""
+    plan = json.loads((run / "plan.json").read_text())
+    for path in record_paths(run):
+        record = json.loads(path.read_text())
+        if of(strategy)(record):
+            old = record["id"]
+            record["trial"]["strategy"]["options"].update(options)
+            identify(record)
+            path.write_text(json.dumps(record))
+            path.parent.parent.rename(run / "trials" / record["id"])
+            plan["trials"][plan["trials"].index(old)] = record["id"]
+    (run / "plan.json").write_text(json.dumps(plan))
+    return run
+
+
+def identify(record):
+    """Give a record the cell and id that its trial has."""
+    trial = record["trial"]
+
+    def part(one):
+        return {name: one[name] for name in ("use", "options", "fingerprint")}
+
+    content = {
+        "backbone": part(trial["backbone"]),
+        "stages": [{"task": part(stage["task"]), "training": stage["training"]} for stage in trial["stages"]],
+        "strategy": part(trial["strategy"]),
+        **{name: trial[name] for name in ("split_seed", "device", "threads", "seed")},
+    }
+    record["cell"] = digest(content)
+    record["id"] = digest([record["cell"], trial["code"], record["provenance"]["harness"]["training"]])

@@ -2,6 +2,7 @@
 
 import pytest
 from ftbench import count, quantity
+from ftbench.formatting import one_line
 
 
 @pytest.mark.parametrize(
@@ -29,3 +30,9 @@ def test_a_quantity_is_written_in_the_unit_people_use(value, unit, written):
 
 def test_counts_go_up_to_tera():
     assert [count(value) for value in (999, 1e3, 1e6, 1e9, 1e12)] == ["999", "1.0 k", "1.0 M", "1.0 G", "1.0 T"]
+
+
+def test_text_that_may_hold_anything_is_one_line():
+    assert one_line("a\nb\x00\u202e\u2028c\ud800") == r"a\nb\x00\u202e\u2028c\ud800"
+    assert one_line("ä 🦆") == "ä 🦆"
+    assert one_line("x" * 500) == "x" * 399 + "…"

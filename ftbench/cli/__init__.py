@@ -29,6 +29,7 @@ COMMANDS = {
     "compare": "Compare two runs, or the strategies of one.",
     "gate": "Hold a run against a baseline; the exit code says how it came out.",
     "bundle": "Write a run to one file that can be sent and kept.",
+    "leaderboard": "Publish runs as a static site, and check what was published.",
     "export": "Write the model of a trial for transformers or peft.",
     "check": "Check a plugin against what its contract promises.",
     "doctor": "Tell what this machine can measure and run, and why not.",

@@ -10,7 +10,7 @@ from ftbench import Report
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ftbench import Summary
+    from ftbench import Leaderboard, Summary
 
 
 @dataclass(frozen=True)
@@ -27,3 +27,9 @@ class HtmlReport(Report):
         path = folder / "report.html"
         path.write_text(render(summary, live=self.live), encoding="utf-8")
         return path
+
+    def write_site(self, board: Leaderboard, folder: Path) -> None:
+        """Write an index, and a page a suite, a strategy and a run."""
+        from .site import write
+
+        write(board, folder)

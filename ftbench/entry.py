@@ -1,0 +1,309 @@
+"""An entry of a leaderboard: one run, read from its bundle without trusting it, and what keeps it from being published."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections import defaultdict
+from dataclasses import astuple, dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from .bundle import unpack
+from .comparability import ABSENT, differences
+from .errors import NotComparable, RunError
+from .fingerprint import digest, read_sha256
+from .formatting import one_line
+from .items import contradiction
+from .notebook import read_summary
+from .predictions import PREDICTIONS
+from .record_set import collect, place_of
+from .store import read_record
+from .suite import Statistics
+from .trial import TRAINING_VERSION
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from .record import Record
+    from .summary import Summary
+
+RECORDS = "trials/*/*/record.json"
+_LETTERS = 40
+_HASH = 12
+_LARGEST = 1e100
+"""Beyond it squares and sums are no numbers any more."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A run as it is published."""
+
+    name: str
+    """What its files are called: the suite, the day it ended, and the beginning of the bundle's hash."""
+    source: Path
+    """What people know it by: a run directory, or the bundle."""
+    bundle: Path
+    """The file it was read from."""
+    sha256: str
+    """Of that file."""
+    folder: Path
+    """Where it was unpacked."""
+    records: tuple[Record, ...]
+    """One a planned trial."""
+    order: tuple[str, ...]
+    """Labels of tasks, sequences and strategies, in the order of the suite."""
+    statistics: Statistics
+    """The suite's margins of equivalence."""
+
+    summary: Summary
+    """The run by itself."""
+    suite: str
+    """Hash of what everyone in it was held to: data, weights, protocol, splits, profile, scores and margins; not who took part."""
+    harness: Mapping[str, Any]
+    """Versions of ftbench, of its training and of its measuring; empty where no trial tells."""
+    hardware: Mapping[str, Any]
+    """The machine."""
+    software: Mapping[str, str]
+    """Versions that can change a number."""
+    finished: float
+    """When its last trial ended, in seconds since 1970; 0 where no trial tells."""
+
+    @property
+    def device(self) -> str:
+        """The model of what was trained on: the graphics card, or else the processor."""
+        card = self.hardware.get("gpu")
+        name = card.get("name") if isinstance(card, dict) else None
+        return str(name or self.hardware.get("cpu") or "unknown")
+
+
+def held_to(record: Record) -> dict[str, Any]:
+    """Give what all strategies of one target and backbone must have in common: what is learnt, from what, and how."""
+    trial = record.trial
+    stages = [
+        {"task": trial_part(stage["task"]), "training": {k: v for k, v in stage["training"].items() if k != "lr"}}
+        for stage in trial["stages"]
+    ]
+    shared = {name: trial[name] for name in ("split_seed", "device", "threads", "profile")}
+    return {"backbone": trial_part(trial["backbone"]), "stages": stages, "primary": record.primary, **shared}
+
+
+def trial_part(part: Mapping[str, Any]) -> dict[str, Any]:
+    """Give what a plugin's part of a trial is known by, whatever it is called."""
+    return {name: part[name] for name in ("use", "options", "fingerprint")}
+
+
+def read_entry(bundle: Path, folder: Path, source: Path | None = None) -> Entry:
+    """Unpack a bundle into `folder`, which must not be there, and read it.
+
+    Args:
+        bundle: the file.
+        folder: where to unpack it.
+        source: what people know it by; the file by default.
+
+    Raises:
+        RunError: it is no bundle, or not one that can be published; a line for each fault.
+    """
+    source = source or bundle
+    unpack(bundle, folder)
+    try:
+        return _read(bundle, folder, source)
+    except (RunError, NotComparable) as error:
+        # It is read from a folder that nobody has heard of.
+        raise RunError(*(one_line(line.replace(str(folder), str(source))) for line in error.mistakes)) from None
+    except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError, OSError) as error:
+        raise RunError(one_line(f"{source}: a record or the suite in it is not what ftbench writes: {error!r}")) from None
+
+
+def _read(bundle: Path, folder: Path, source: Path) -> Entry:
+    paths = sorted(folder.glob(RECORDS))
+    if not paths:
+        raise RunError(f"{source}: holds no record")
+    if not (folder / "plan.json").exists() or not (folder / "suite.lock.toml").exists():
+        raise RunError(f"{source}: has no plan.json or no suite.lock.toml: what is missing in it cannot be told")
+    records = [read_record(path) for path in paths]
+    _check_values(records)
+    faults = [*_misplaced(paths, records, folder), *_repeated(records), *_missing(records, folder)]
+    faults += [*_forged(records), *_mixed(records), *_contradicted(records, folder)]
+    if faults:
+        raise RunError(*(f"{source}: {fault}" for fault in faults))
+    collect(records, str(source), folder)
+    lock, sha256 = _lock(folder), read_sha256(bundle)
+    statistics = _statistics(lock)
+    summary = read_summary(folder)
+    return Entry(
+        name=_name(records, sha256),
+        source=source,
+        bundle=bundle,
+        sha256=sha256,
+        folder=folder,
+        records=tuple(records),
+        order=tuple(str(one["label"]) for key in ("tasks", "sequences", "strategies") for one in lock.get(key, ())),
+        statistics=statistics,
+        summary=summary,
+        suite=_suite(records, statistics),
+        harness=_first(records, "harness"),
+        hardware=_first(records, "hardware"),
+        software={str(name): str(version) for name, version in _first(records, "software").items()},
+        finished=_finished(records),
+    )
+
+
+def _statistics(lock: Mapping[str, Any]) -> Statistics:
+    """Read the margins of equivalence of a resolved suite; raises where they are none."""
+    from pydantic import TypeAdapter
+
+    found = TypeAdapter(Statistics).validate_python(lock.get("statistics", {}))
+    json.dumps([found.margin, dict(found.margins)], allow_nan=False)
+    return found
+
+
+def _check_values(records: Sequence[Record]) -> None:
+    """Raise where a name is no text, a seed no whole number, a time or a measurement none to reckon with: all else relies on that."""
+    for record in records:
+        record.to_json()  # raises where any number is not finite
+        place, trial, known = place_of(record), record.trial, record.provenance
+        names = (place.target, place.backbone, place.strategy, trial["suite"])
+        times = [known[name] for name in ("started", "finished") if name in known]
+        if not all(isinstance(name, str) for name in names) or type(trial["seed"]) is not int:
+            message = f"trial {record.id}: a label is no text, or the seed no whole number"
+            raise TypeError(message)
+        if not all(isinstance(time, int | float) for time in times):
+            message = f"trial {record.id}: it started or finished at no time"
+            raise TypeError(message)
+        tables = [known[name] for name in ("harness", "software", "hardware", "splits", "data") if name in known]
+        if not all(isinstance(table, dict) for table in tables):
+            message = f"trial {record.id}: a part of its provenance is no table"
+            raise TypeError(message)
+        origins = [*known.get("data", {}).values(), *([known["backbone"]] if known.get("backbone") else [])]
+        if not all(isinstance(origin[name], str) for origin in origins for name in ("source", "licence", "note")):
+            message = f"trial {record.id}: a source, a licence or a note is no text"
+            raise TypeError(message)
+        if any(abs(measurement.value or 0) > _LARGEST for measurement in record.measurements):
+            message = f"trial {record.id}: a measurement is larger than anything that can be measured"
+            raise ValueError(message)
+
+
+def _first(records: Sequence[Record], part: str) -> dict[str, Any]:
+    """Give a part of where records come from, by the first that tells; empty where none does."""
+    return next((dict(found) for record in records if (found := record.provenance.get(part))), {})
+
+
+def _suite(records: Sequence[Record], statistics: Statistics) -> str:
+    splits = {task: found for record in records for task, found in record.provenance.get("splits", {}).items()}
+    cells = {f"{place.target}\0{place.backbone}": digest(held_to(r)) for r in records for place in [place_of(r)]}
+    scores = {
+        record.trial["target"]: [record.primary, score.unit, score.direction]
+        for record in records
+        if (score := record.measurement(record.primary)) is not None
+    }
+    return digest({"cells": cells, "splits": splits, "scores": scores, "margins": [statistics.margin, dict(statistics.margins)]})
+
+
+def _name(records: Sequence[Record], sha256: str) -> str:
+    suite = "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in str(records[0].trial["suite"]))
+    ended = datetime.fromtimestamp(_finished(records), UTC)
+    return f"{suite[:_LETTERS].strip('-') or 'suite'}-{ended:%Y-%m-%d}-{sha256[:_HASH]}"
+
+
+def _finished(records: Sequence[Record]) -> float:
+    ended = max((float(record.provenance.get("finished", 0)) for record in records), default=0.0)
+    datetime.fromtimestamp(ended, UTC)  # raises where it is no time
+    return ended
+
+
+def _lock(folder: Path) -> dict[str, Any]:
+    return tomllib.loads((folder / "suite.lock.toml").read_text(encoding="utf-8"))
+
+
+# ---- what keeps it from being published ----------------------------------------------------------------------------------------
+
+
+def named(record: Record) -> str:
+    """Name a record as people know it."""
+    return f"seed {record.trial['seed']} of {place_of(record)}"
+
+
+def _misplaced(paths: Sequence[Path], records: Sequence[Record], folder: Path) -> Iterator[str]:
+    """Find records that are not where their trial and environment say, or that the plan does not know."""
+    plan = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
+    planned = {trial: tuple(place) for trial, place in zip(plan["trials"], plan["places"], strict=True)}
+    for path, record in zip(paths, records, strict=True):
+        place = path.relative_to(folder).as_posix()
+        if path.parts[-3:-1] != (record.id, record.environment):
+            yield f"{place}: holds {named(record)}, whose trial is {record.id}/{record.environment}"
+        elif record.environment != plan["environment"]:
+            yield f"{place}: {named(record)} is of environment {record.environment}, and the plan of {plan['environment']}: mixed fingerprints"
+        elif record.id not in planned:
+            yield f"{place}: {named(record)} is not in the plan"
+        elif planned[record.id] != (*astuple(place_of(record)), record.trial["seed"]):
+            yield f"{place}: {named(record)} was planned as {planned[record.id]}"
+
+
+def _repeated(records: Sequence[Record]) -> Iterator[str]:
+    found: dict[tuple[Any, Any], Record] = {}
+    for record in records:
+        first = found.setdefault((place_of(record), record.trial["seed"]), record)
+        if first is not record:
+            yield f"{named(record)} is there twice: trials {first.id}/{first.environment} and {record.id}/{record.environment}"
+
+
+def _missing(records: Sequence[Record], folder: Path) -> Iterator[str]:
+    """Find trials that the plan, or the suite it was made from, has and the run has not."""
+    plan, lock = json.loads((folder / "plan.json").read_text(encoding="utf-8")), _lock(folder)
+    done = {record.id for record in records}
+    planned: dict[tuple[str, ...], set[Any]] = defaultdict(set)
+    for trial, (target, backbone, strategy, seed) in zip(plan["trials"], plan["places"], strict=True):
+        planned[strategy, target, backbone].add(seed)
+        if trial not in done:
+            yield f"seed {seed} of {strategy} on {target} ({backbone}) is missing: planned as trial {trial}, and without a record"
+    for (strategy, target, backbone), seeds in planned.items():
+        for seed in lock["seeds"]:
+            if seed not in seeds:
+                yield f"seed {seed} of {strategy} on {target} ({backbone}) is missing: the suite has that seed, and the plan leaves it out"
+    for one in lock["strategies"]:
+        if one["label"] not in {strategy for strategy, _, _ in planned}:
+            yield f"strategy {one['label']} is missing: the suite has it, and the plan leaves it out"
+
+
+def _forged(records: Sequence[Record]) -> Iterator[str]:
+    """Find records whose trial is not the one that their cell and id stand for."""
+    for record in records:
+        trial = record.trial
+        content = {
+            "backbone": trial_part(trial["backbone"]),
+            "stages": [{"task": trial_part(stage["task"]), "training": stage["training"]} for stage in trial["stages"]],
+            "strategy": trial_part(trial["strategy"]),
+            **{name: trial[name] for name in ("split_seed", "device", "threads", "seed")},
+        }
+        version = record.provenance.get("harness", {}).get("training", TRAINING_VERSION)
+        if record.cell != digest(content) or record.id != digest([record.cell, trial["code"], version]):
+            yield f"{named(record)}: its trial was changed: it is not the one that the id {record.id} stands for"
+
+
+def _mixed(records: Sequence[Record]) -> Iterator[str]:
+    """Find records that were held to something else than their like, or that tell of another machine than they say."""
+    first: dict[tuple[str, str], Record] = {}
+    splits: dict[str, tuple[str, Record]] = {}
+    for record in records:
+        place, known = place_of(record), record.provenance
+        other = first.setdefault((place.target, place.backbone), record)
+        if digest(held_to(other)) != digest(held_to(record)):
+            found = [one for one in differences([(other, record)], ("data", "protocol")) if ABSENT not in (one.first, one.second)]
+            yield f"{named(record)}: mixed fingerprints: differs from {named(other)} in {', '.join(map(str, found)) or 'what it is held to'}"
+        if "hardware" in known and digest({name: known[name] for name in ("software", "hardware")}) != record.environment:
+            yield f"{named(record)}: mixed fingerprints: its software and hardware are not those of environment {record.environment}"
+        for task, split in known.get("splits", {}).items():
+            before, owner = splits.setdefault(task, (split, record))
+            if split != before:
+                yield f"{named(record)}: mixed fingerprints: splits of {task} are {split}, and of {named(owner)} {before}"
+
+
+def _contradicted(records: Sequence[Record], folder: Path) -> Iterator[str]:
+    """Find scores that are not what the predictions beside them come to."""
+    for record in records:
+        if record.status == "ok":
+            found = contradiction(folder / "trials" / record.id / record.environment / PREDICTIONS, record)
+            if found:
+                yield f"{named(record)}: {found}"

@@ -1,0 +1,333 @@
+"""A leaderboard: the runs that were published, ranked among their like and followed over time.
+
+Rows meet in one group where suite, measuring version, device model and software are equal; nothing is ranked across groups.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from .entry import named, trial_part
+from .errors import RunError
+from .fingerprint import digest
+from .formatting import one_line
+from .items import items_of
+from .record_set import place_of
+from .statistics import CLAIM
+from .summary import summarise
+from .ties import places
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from .contender import Quantity
+    from .entry import Entry
+    from .items import Items
+    from .record import Record
+    from .summary import Summary
+    from .target import Target
+
+
+BUNDLES = "bundles"
+"""The folder of a site that holds the bundles."""
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """What rows must have in common to be ranked."""
+
+    suite: str
+    """Hash of data, weights, protocol, splits, profile and margins of equivalence."""
+    measuring: int | None
+    """Version of the measurements; None where the run does not tell."""
+    device: str
+    """Model of what was trained on."""
+    software: Mapping[str, str] = field(default_factory=dict)
+    """Versions that can change a number, without those that are allowed to differ."""
+
+    @property
+    def key(self) -> str:
+        """One hash of all of it."""
+        return digest([self.suite, self.measuring, self.device, dict(self.software)])
+
+
+@dataclass(frozen=True)
+class PublishedRun:
+    """One run of a leaderboard."""
+
+    name: str
+    """What its page and its bundle are called."""
+    suite: str
+    """Name of the suite."""
+    sha256: str
+    """Of the bundle."""
+    size: int
+    """Bytes of the bundle."""
+    finished: float
+    """When its last trial ended, in seconds since 1970; 0 where no trial tells."""
+    harness: str
+    """Version of ftbench; empty where no trial tells."""
+    environment: str
+    """Hash of software and hardware."""
+    hardware: Mapping[str, Any]
+    software: Mapping[str, str]
+    fingerprint: Fingerprint
+    summary: Summary
+    """The run by itself."""
+
+    @property
+    def bundle(self) -> str:
+        """Where its bundle lies in a site."""
+        return bundle_path(self.name)
+
+
+@dataclass(frozen=True)
+class Group:
+    """Rows that may be ranked: of everyone the run with the most scores, and the newest of those with as many."""
+
+    fingerprint: Fingerprint
+    suite: str
+    """Name of the suite."""
+    runs: tuple[str, ...]
+    """Names of the runs of this fingerprint, newest first."""
+    summary: Summary
+    """Of all rows together."""
+    sources: Mapping[str, str]
+    """Label of a strategy → name of the run its rows are of."""
+    places: Mapping[str, Mapping[str, tuple[int, int]]]
+    """Target → contender → the places it may hold, 1 the best; nobody with fewer seeds than a claim needs."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """What a series came to in one run."""
+
+    run: str
+    """Name of the run."""
+    score: Quantity | None
+    """The primary score; None where it left none."""
+    statuses: Mapping[str, int]
+    """Status → number of seeds."""
+    current: bool
+    """Whether it is the row of its group."""
+
+
+@dataclass(frozen=True)
+class Series:
+    """One strategy on one target of one suite and device model, run after run; shown side by side, and not ranked."""
+
+    suite: str
+    """Hash of the suite."""
+    measuring: int | None
+    device: str
+    target: str
+    strategy: str
+    """Label of the strategy, as in its groups."""
+    contender: str
+    """The same with the backbone where the target has several."""
+    points: tuple[Point, ...]
+    """Oldest first."""
+
+
+@dataclass(frozen=True)
+class Leaderboard:
+    """Everything a site shows."""
+
+    harness: str
+    """The version of ftbench that computed it."""
+    drift: tuple[str, ...]
+    """Fields of the software that may differ within a group, such as `software.pillow`; `software` for all."""
+    runs: tuple[PublishedRun, ...]
+    """Newest first."""
+    groups: tuple[Group, ...]
+    """By suite, then the newest first."""
+    series: tuple[Series, ...]
+
+    @property
+    def statuses(self) -> dict[str, int]:
+        """Status → number of trials of all runs."""
+        return dict(sum((Counter(run.summary.statuses) for run in self.runs), Counter()))
+
+
+def bundle_path(run: str) -> str:
+    """Give where the bundle of a run lies in a site."""
+    return f"{BUNDLES}/{run}.zip"
+
+
+def leaderboard_of(entries: Sequence[Entry], harness: str, drift: Sequence[str] = ()) -> Leaderboard:
+    """Rank and follow what was published.
+
+    Args:
+        entries: the runs, in any order.
+        harness: the version of ftbench.
+        drift: see `Leaderboard`.
+
+    Raises:
+        RunError: two entries hold the same trials; a line for each pair.
+    """
+    ordered = sorted(entries, key=lambda entry: (-entry.finished, entry.name))
+    faults = shared_trials(ordered)
+    if faults:
+        raise RunError(*faults)
+    runs = {entry.name: _run(entry, drift) for entry in ordered}
+    by_suite: dict[str, list[Entry]] = defaultdict(list)
+    for entry in ordered:
+        by_suite[entry.suite].append(entry)
+    groups, series = [], []
+    for suite in sorted(by_suite.values(), key=lambda found: (found[0].records[0].trial["suite"], found[0].suite)):
+        labels = _labels(suite)
+        by_key: dict[str, list[Entry]] = defaultdict(list)
+        for entry in suite:
+            by_key[runs[entry.name].fingerprint.key].append(entry)
+        found = [_group(group, labels, runs[group[0].name].fingerprint) for group in by_key.values()]
+        groups += found
+        series += _series(suite, labels, runs, {(one.fingerprint.key, *pair) for one in found for pair in one.sources.items()})
+    return Leaderboard(harness, tuple(sorted({*drift})), tuple(runs.values()), tuple(groups), tuple(series))
+
+
+def shared_trials(entries: Sequence[Entry]) -> list[str]:
+    """Say which entries hold the same finished trials, so that a seed would count twice."""
+    owner: dict[tuple[Any, ...], Entry] = {}
+    shared: dict[tuple[str, str], list[Record]] = defaultdict(list)
+    for entry in sorted(entries, key=lambda entry: (entry.finished, entry.name)):
+        for record in sorted(entry.records, key=lambda record: (place_of(record), record.trial["seed"])):
+            if "started" in record.provenance:
+                first = owner.setdefault((record.id, record.environment, record.provenance["started"]), entry)
+                if first is not entry:
+                    shared[str(entry.source), str(first.source)].append(record)
+    return [
+        one_line(f"{later}: repeated seeds: {len(records)} of its trials stand in {first} too, {named(records[0])} the first; keep one")
+        for (later, first), records in shared.items()
+    ]
+
+
+def _run(entry: Entry, drift: Sequence[str]) -> PublishedRun:
+    kept = {name: version for name, version in entry.software.items() if not {"software", f"software.{name}"} & {*drift}}
+    first = entry.records[0]
+    measuring = entry.harness.get("measuring")
+    return PublishedRun(
+        name=entry.name,
+        suite=str(first.trial["suite"]),
+        sha256=entry.sha256,
+        size=entry.bundle.stat().st_size,
+        finished=entry.finished,
+        harness=str(entry.harness.get("version", "")),
+        environment=first.environment,
+        hardware=dict(entry.hardware),
+        software=dict(entry.software),
+        fingerprint=Fingerprint(entry.suite, measuring if isinstance(measuring, int) else None, entry.device, kept),
+        summary=entry.summary,
+    )
+
+
+# ---- who is who over runs ----------------------------------------------------------------------------------------------------------
+
+
+def _labels(entries: Sequence[Entry]) -> dict[tuple[str, str], str]:
+    """Say what everyone is called over all runs of a suite.
+
+    Where one label means several things, by its options or its learning rates, each is called by the beginning of its hash too.
+
+    Returns:
+        Name of an entry and label there → label here.
+    """
+    meant = {(entry.name, label): configuration for entry in entries for label, configuration in _configurations(entry).items()}
+    by_label: dict[str, set[str]] = defaultdict(set)
+    for (_, label), configuration in meant.items():
+        by_label[label].add(configuration)
+    return {
+        (name, label): label if len(by_label[label]) == 1 and " #" not in label else f"{label} #{configuration[:4]}"
+        for (name, label), configuration in meant.items()
+    }
+
+
+def _configurations(entry: Entry) -> dict[str, str]:
+    """Give label → hash of what a run means by it."""
+    found: dict[str, dict[str, Any]] = defaultdict(dict)
+    for record in entry.records:
+        place, trial = place_of(record), record.trial
+        rates = [stage["training"]["lr"] for stage in trial["stages"]]
+        found[place.strategy][f"{place.target}\0{place.backbone}"] = [trial_part(trial["strategy"]), rates]
+    return {label: digest(configured) for label, configured in found.items()}
+
+
+def _relabelled(record: Record, label: str) -> Record:
+    if record.trial["strategy"]["label"] == label:
+        return record
+    return replace(record, trial={**record.trial, "strategy": {**record.trial["strategy"], "label": label}})
+
+
+# ---- groups ------------------------------------------------------------------------------------------------------------------------
+
+
+def _group(entries: Sequence[Entry], labels: Mapping[tuple[str, str], str], fingerprint: Fingerprint) -> Group:
+    """Rank everyone by the run that has the most scores of them, by the newest of those that have as many.
+
+    Args:
+        entries: of one fingerprint, newest first.
+        labels: what everyone is called.
+        fingerprint: what they have in common.
+    """
+    chosen = _chosen(entries, labels)
+    records: list[Record] = []
+    homes: dict[tuple[str, str], Entry] = {}
+    for entry in entries:
+        for record in entry.records:
+            label = labels[entry.name, record.trial["strategy"]["label"]]
+            if chosen[label] is entry:
+                records.append(_relabelled(record, label))
+                homes[record.id, record.environment] = entry
+
+    def read(record: Record) -> Items | str:
+        return items_of(homes[record.id, record.environment].folder)(record)
+
+    order = [labels.get((entry.name, label), label) for entry in entries for label in entry.order]
+    summary = summarise(records, tuple(dict.fromkeys(order)), None, entries[0].statistics, read)
+    return Group(
+        fingerprint=fingerprint,
+        suite=str(entries[0].records[0].trial["suite"]),
+        runs=tuple(entry.name for entry in entries),
+        summary=summary,
+        sources={label: entry.name for label, entry in chosen.items()},
+        places={target.label: places_of(target) for target in summary.targets},
+    )
+
+
+def _chosen(entries: Sequence[Entry], labels: Mapping[tuple[str, str], str]) -> dict[str, Entry]:
+    """Choose the run whose rows are ranked, for each label; `entries` are newest first."""
+    scores: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    for entry in entries:
+        for record in entry.records:
+            scores[labels[entry.name, record.trial["strategy"]["label"]]][entry.name] += record.status == "ok"
+    return {label: max((e for e in entries if e.name in found), key=lambda e: found[e.name]) for label, found in scores.items()}
+
+
+def places_of(target: Target) -> dict[str, tuple[int, int]]:
+    """Give the places each contender may hold on a target; nobody with fewer seeds than a claim needs."""
+    scores = {c.label: q.estimate for c in target.contenders if (q := c.quantities.get(target.primary)) is not None}
+    claimed = [label for label, found in scores.items() if found is not None and found.n >= CLAIM]
+    return places(claimed, [(one.first, one.second) for one in target.comparisons if one.apart])
+
+
+# ---- over time ---------------------------------------------------------------------------------------------------------------------
+
+
+def _series(
+    entries: Sequence[Entry], labels: Mapping[tuple[str, str], str], runs: Mapping[str, PublishedRun], current: set[tuple[str, str, str]]
+) -> list[Series]:
+    """Follow every strategy of a suite over its runs, oldest first, each device model and measuring version by itself."""
+    found: dict[tuple[int | None, str, str, str, str], list[Point]] = defaultdict(list)
+    for entry in reversed(entries):
+        run = runs[entry.name]
+        found_by = run.fingerprint
+        for target in run.summary.targets:
+            for contender in target.contenders:
+                label = labels[entry.name, contender.strategy]
+                shown = label + contender.label.removeprefix(contender.strategy)
+                score = contender.quantities.get(target.primary)
+                point = Point(run.name, score, contender.statuses, (found_by.key, label, run.name) in current)
+                found[found_by.measuring, found_by.device, target.label, label, shown].append(point)
+    suite = entries[0].suite
+    return [Series(suite, *key, points=tuple(points)) for key, points in found.items()]

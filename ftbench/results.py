@@ -1,0 +1,105 @@
+"""A folder of results: bundles that people sent in, gathered for a leaderboard, and one more added."""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from .bundle import pack
+from .entry import read_entry
+from .errors import RunError
+from .leaderboard import shared_trials
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from .entry import Entry
+
+
+@contextmanager
+def gathered(places: Sequence[Path]) -> Iterator[list[Entry]]:
+    """Read every run that is meant, unpacked for the time being.
+
+    Args:
+        places: run directories, bundles, and folders of bundles, however deep.
+
+    Raises:
+        RunError: there is none, or one cannot be published; a line for each fault of all of them.
+    """
+    with ExitStack() as stack:
+        entries: list[Entry] = []
+        faults: list[str] = []
+        for place in _runs(places):
+            try:
+                entries.append(_read(place, stack))
+            except RunError as error:
+                faults += error.mistakes
+        if faults:
+            raise RunError(*faults)
+        yield entries
+
+
+def _read(run: Path, stack: ExitStack) -> Entry:
+    """Read a bundle, or a run directory by way of its bundle, which stays until the stack is closed."""
+    folder = Path(stack.enter_context(TemporaryDirectory(prefix="ftbench-")))
+    bundle = run
+    if run.is_dir():
+        bundle = folder / "run.zip"
+        try:
+            pack(run, bundle)
+        except OSError as error:
+            raise RunError(f"{run}: cannot be read: {error.strerror}") from None
+    return read_entry(bundle, folder / "run", run)
+
+
+def _runs(places: Sequence[Path]) -> list[Path]:
+    """List run directories and bundles, each once."""
+    found: dict[Path, None] = {}
+    for place in places:
+        if place.is_dir() and not (place / "trials").is_dir():
+            inside = bundles_in(place)
+            if not inside:
+                raise RunError(f"{place}: holds no bundle; `ftbench leaderboard add` puts one there")
+            found.update(dict.fromkeys(inside))
+        elif place.exists():
+            found[place] = None
+        else:
+            raise RunError(f"{place}: no such run directory, bundle, or folder of bundles")
+    return list(found)
+
+
+def bundles_in(folder: Path) -> list[Path]:
+    """List the bundles in a folder and the folders in it; links are not followed."""
+    return sorted(path for path in folder.rglob("*.zip") if path.is_file() and not path.is_symlink())
+
+
+def add(run: Path, results: Path) -> Path:
+    """Put a run into a folder of results, under a name that its content decides; gives the new file.
+
+    Raises:
+        RunError: it cannot be published, is there already, or shares trials with what is there.
+    """
+    with gathered([run]) as found, ExitStack() as stack:
+        if len(found) > 1:
+            raise RunError(f"{run}: holds {len(found)} bundles; add them one by one")
+        (entry,) = found
+        try:
+            results.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RunError(f"{results}: cannot be written: {error.strerror}") from None
+        there = [_read(bundle, stack) for bundle in bundles_in(results) if bundle.resolve() != entry.bundle.resolve()]
+        same = next((other for other in there if other.sha256 == entry.sha256), None)
+        path = results / f"{entry.name}.zip"
+        if same is not None or path.exists():
+            raise RunError(f"{run}: is there already, as {same.source if same else path}")
+        faults = shared_trials([*there, entry])
+        if faults:
+            raise RunError(*faults)
+        try:
+            shutil.copyfile(entry.bundle, path)
+        except OSError as error:
+            raise RunError(f"{path}: cannot be written: {error.strerror}") from None
+        return path

@@ -1,0 +1,246 @@
+"""A leaderboard as a folder for any static host: its numbers, its pages, the bundles they come from; built, and checked again."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from .entry import read_entry
+from .errors import RunError
+from .fingerprint import read_sha256
+from .formatting import one_line
+from .leaderboard import BUNDLES, bundle_path, leaderboard_of
+from .published import read_published, table_of, written
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from .entry import Entry
+    from .leaderboard import Leaderboard
+    from .report import Report
+
+INDEX = "leaderboard.json"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,127}", re.ASCII)
+_LARGEST = 256 * 2**20
+_ROUNDING = 1e-9
+
+
+def build(entries: Sequence[Entry], reports: Sequence[Report], site: Path, harness: str, drift: Sequence[str] = ()) -> Leaderboard:
+    """Write the site of some runs; the same runs give the same bytes. A site that was there is replaced, other files in it stay.
+
+    Args:
+        entries: the runs.
+        reports: what writes pages.
+        site: the folder.
+        harness: the version of ftbench.
+        drift: fields of the software that may differ within a group.
+
+    Raises:
+        RunError: the folder holds something else, or cannot be written; or runs share trials.
+    """
+    if site.exists() and not site.is_dir():
+        raise RunError(f"{site}: is a file; give a folder")
+    if site.is_dir() and any(site.iterdir()) and not (site / INDEX).exists():
+        raise RunError(f"{site}: holds something that is no leaderboard; give an empty or a new folder")
+    board = leaderboard_of(entries, harness, drift)
+    fresh = site.with_name(f".{site.name}.{os.getpid()}")
+    try:
+        fresh.mkdir(parents=True)
+        _write(board, reports, fresh)
+        (fresh / BUNDLES).mkdir()
+        for entry in entries:
+            shutil.copyfile(entry.bundle, fresh / bundle_path(entry.name))
+        site.mkdir(exist_ok=True)
+        for path in sorted(fresh.iterdir()):
+            _replace(path, site / path.name)
+    except OSError as error:
+        raise RunError(f"{site}: cannot be written: {error.strerror}") from None
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+    return board
+
+
+def _write(board: Leaderboard, reports: Sequence[Report], folder: Path) -> None:
+    (folder / INDEX).write_text(written(board), encoding="utf-8")
+    for report in reports:
+        report.write_site(board, folder)
+
+
+def _replace(path: Path, old: Path) -> None:
+    if old.is_dir() and not old.is_symlink():
+        shutil.rmtree(old)
+    else:
+        old.unlink(missing_ok=True)
+    path.rename(old)
+
+
+# ---- checked again ---------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Checked:
+    """How a site came out."""
+
+    faults: tuple[str, ...]
+    """A line each, the place first."""
+    runs: int = 0
+    numbers: int = 0
+    """Numbers in `leaderboard.json` that were computed again."""
+    pages: int = 0
+
+
+def verify(site: Path, reports: Sequence[Report], harness: str) -> Checked:
+    """Compute everything a site publishes again, from its bundles alone, and hold it against what is there.
+
+    Args:
+        site: the folder.
+        reports: what writes pages.
+        harness: the version of ftbench.
+
+    Raises:
+        RunError: the folder is no site.
+    """
+    index = site / INDEX
+    if not index.is_file():
+        raise RunError(f"{site}: not a leaderboard: it has no {INDEX}; `ftbench leaderboard build` makes one")
+    try:
+        table = read_published(_text(index), str(index))
+    except RunError as error:
+        return Checked(error.mistakes)
+    if table["harness"] != harness:
+        return Checked((f"{index}: was built by ftbench {table['harness']}, and this is {harness}: build it again, or check it with that",))
+    with TemporaryDirectory(prefix="ftbench-") as folder:
+        entries, faults = _entries(table["runs"], site, Path(folder))
+        if faults:
+            return Checked(tuple(map(one_line, faults)))
+        try:
+            board = leaderboard_of(entries, harness, table["drift"])
+        except RunError as error:
+            return Checked(error.mistakes)
+        again = Path(folder) / "site"
+        again.mkdir()
+        _write(board, reports, again)
+        computed = table_of(board)
+        faults = [one_line(f"{index}: {fault}") for fault in _differing(table, computed, "", computed)]
+        pages = [path.relative_to(again) for path in sorted(again.rglob("*")) if path.is_file() and path.name != INDEX]
+        faults += _pages(site, again, pages)
+    return Checked(tuple(faults), len(entries), _count(computed), len(pages))
+
+
+def _text(path: Path) -> str:
+    if path.stat().st_size > _LARGEST:
+        raise RunError(f"{path}: is larger than {_LARGEST // 2**20} MiB")
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise RunError(f"{path}: not UTF-8") from None
+
+
+def _entries(runs: Sequence[Mapping[str, Any]], site: Path, folder: Path) -> tuple[list[Entry], list[str]]:
+    """Read the bundles that are published, and say what is wrong with them."""
+    entries, faults = [], []
+    folder_of_bundles = site / BUNDLES
+    for number, run in enumerate(runs):
+        place, name = f"{site / INDEX}: runs[{number}]", run["name"]
+        if not _NAME.fullmatch(name) or run["bundle"] != bundle_path(name):
+            faults.append(f"{place}: {run['bundle'][:80]!r} is not where the bundle of a run called {name[:80]!r} lies")
+            continue
+        bundle = site / bundle_path(name)
+        if bundle.is_symlink() or not bundle.is_file():
+            faults.append(f"{bundle}: is published, and no file is there")
+        elif (found := read_sha256(bundle)) != run["sha256"]:
+            faults.append(f"{bundle}: changed: its SHA-256 is {found}, and {run['sha256']} is published")
+        else:
+            try:
+                entries.append(read_entry(bundle, folder / str(number)))
+            except RunError as error:
+                faults += error.mistakes
+    known = {run["bundle"] for run in runs}
+    there = sorted(folder_of_bundles.iterdir()) if folder_of_bundles.is_dir() else []
+    faults += [f"{path}: lies among the bundles, and is not published" for path in there if f"{BUNDLES}/{path.name}" not in known]
+    return entries, faults
+
+
+def _differing(published: Any, computed: Any, place: str, root: Any) -> Iterator[str]:
+    """Name every place where what is published is not what comes out."""
+    if isinstance(published, dict) and isinstance(computed, dict):
+        for key in dict.fromkeys([*computed, *published]):
+            where = f"{place}.{key}" if place else str(key)
+            if key not in published:
+                yield f"{where}{_about(place, root)}: is missing, and comes out of the bundles"
+            elif key not in computed:
+                yield f"{where}{_about(place, root)}: is published, and does not come out of the bundles"
+            else:
+                yield from _differing(published[key], computed[key], where, root)
+    elif isinstance(published, list) and isinstance(computed, list):
+        for number, (one, other) in enumerate(zip(published, computed, strict=False)):
+            yield from _differing(one, other, f"{place}[{number}]", root)
+        if len(published) != len(computed):
+            yield f"{place}{_about(place, root)}: {len(published)} are published, and {len(computed)} come out of the bundles"
+    elif not _same(published, computed):
+        yield f"{place}{_about(place, root)}: {_shown(published)} is published, and {_shown(computed)} comes out of the bundles"
+
+
+def _same(published: Any, computed: Any) -> bool:
+    if isinstance(published, float) and isinstance(computed, float):
+        # Another processor or library may round the last bits the other way.
+        return math.isclose(published, computed, rel_tol=_ROUNDING, abs_tol=_ROUNDING * 1e-3)
+    return type(published) is type(computed) and bool(published == computed)
+
+
+def _shown(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 80 else f"{text[:79]}…"
+
+
+def _about(place: str, root: Any) -> str:
+    """Say in words what a place is about: the strategy, target, run or device that its steps name."""
+    words, here = [], root
+    for step in re.findall(r"[^.\[\]]+", place):
+        try:
+            here = here[int(step)] if isinstance(here, list) else here[step]
+        except (KeyError, IndexError, ValueError, TypeError):
+            break
+        if isinstance(here, dict):
+            words += [
+                str(here[name]) for name in ("device", "target", "label", "contender", "strategy") if isinstance(here.get(name), str)
+            ][:1]
+    return f" ({', '.join(dict.fromkeys(words))})" if words else ""
+
+
+def _pages(site: Path, again: Path, pages: Sequence[Path]) -> Iterator[str]:
+    for page in pages:
+        path = site / page
+        if path.is_symlink() or not path.is_file():
+            yield f"{path}: is missing"
+        elif path.read_bytes() != (again / page).read_bytes():
+            yield f"{path}: {_first_change(path.read_bytes(), (again / page).read_bytes())}"
+    for path in sorted(site.rglob("*.html")):
+        if path.relative_to(site) not in pages:
+            yield f"{path}: is no page of this leaderboard"
+
+
+def _first_change(published: bytes, computed: bytes) -> str:
+    """Name the first line that is not what comes out, and the words around the change."""
+    ours, theirs = (text.decode(errors="replace").splitlines() for text in (published, computed))
+    for number, (one, other) in enumerate(zip(ours, theirs, strict=False), 1):
+        if one != other:
+            shared = next((place for place, pair in enumerate(zip(one, other, strict=False)) if pair[0] != pair[1]), 0)
+            start = max(0, shared - 12)
+            return f"line {number}: {_shown(one[start : start + 36])} is published, and {_shown(other[start : start + 36])} comes out of the bundles"
+    return f"has {len(ours)} lines, and {len(theirs)} come out of the bundles"
+
+
+def _count(value: Any) -> int:
+    if isinstance(value, dict):
+        return sum(_count(one) for one in value.values())
+    if isinstance(value, list):
+        return sum(_count(one) for one in value)
+    return int(isinstance(value, int | float) and not isinstance(value, bool))
