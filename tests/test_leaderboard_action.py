@@ -65,7 +65,7 @@ def test_results_become_a_site_and_what_does_not_verify_is_red(run, ftbench, tmp
     ftbench("leaderboard", "add", "tiny", "results", check=0)
     done = action(tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "1 runs, " in done.stdout
+    assert "runs: 1, numbers: " in done.stdout
     assert (tmp_path / "site" / "index.html").exists()
     (bundle,) = (tmp_path / "results").iterdir()
     rewrite(run, lambda record: record["trial"]["strategy"].update(label="x\n::error::forged"), where=of("lora"))

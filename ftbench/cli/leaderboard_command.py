@@ -46,7 +46,7 @@ def build(ctx: click.Context, results: Sequence[str], output: str, drift: Sequen
     reports = _reports(ctx)
     with gathered([Path(place) for place in results]) as entries:
         board = build_site(entries, reports, Path(output), __version__, drift)
-    click.echo(f"{len(board.runs)} runs in {len(board.groups)} groups", err=True)
+    click.echo(f"runs: {len(board.runs)}, groups that are ranked: {len(board.groups)}", err=True)
     click.echo(str(Path(output) / "index.html"))
 
 
@@ -67,7 +67,9 @@ def verify(ctx: click.Context, site: str) -> None:
     if len(checked.faults) > MOST:
         click.echo(f"{site}: and {len(checked.faults) - MOST} faults more")
     if not checked.faults:
-        click.echo(f"{site}: {checked.runs} runs, {checked.numbers:,} numbers and {checked.pages} pages are what the bundles give")
+        click.echo(
+            f"{site}: all of it comes out of the bundles; runs: {checked.runs}, numbers: {checked.numbers:,}, pages: {checked.pages}"
+        )
     ctx.exit(ExitCode.TRIALS_FAILED if checked.faults else ExitCode.OK)
 
 
