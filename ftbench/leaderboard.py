@@ -168,7 +168,7 @@ def leaderboard_of(entries: Sequence[Entry], harness: str, drift: Sequence[str] 
         RunError: two entries hold the same trials; a line for each pair.
     """
     ordered = sorted(entries, key=lambda entry: (-entry.finished, entry.name))
-    faults = shared_trials(ordered)
+    faults = shared_trials(ordered[::-1])
     if faults:
         raise RunError(*faults)
     runs = {entry.name: _run(entry, drift) for entry in ordered}
@@ -188,10 +188,10 @@ def leaderboard_of(entries: Sequence[Entry], harness: str, drift: Sequence[str] 
 
 
 def shared_trials(entries: Sequence[Entry]) -> list[str]:
-    """Say which entries hold the same finished trials, so that a seed would count twice."""
+    """Say which entries hold trials that an entry before them has already, so that a seed would count twice."""
     owner: dict[tuple[Any, ...], Entry] = {}
     shared: dict[tuple[str, str], list[Record]] = defaultdict(list)
-    for entry in sorted(entries, key=lambda entry: (entry.finished, entry.name)):
+    for entry in entries:
         for record in sorted(entry.records, key=lambda record: (place_of(record), record.trial["seed"])):
             if "started" in record.provenance:
                 first = owner.setdefault((record.id, record.environment, record.provenance["started"]), entry)

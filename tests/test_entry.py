@@ -5,9 +5,11 @@ import shutil
 import zipfile
 
 import pytest
-from ftbench import RunError, read_sha256
+from ftbench import RunError, __version__, read_sha256
 from ftbench.bundle import pack
 from ftbench.entry import read_entry
+from ftbench.measurement import MEASURING_VERSION
+from ftbench.trial import TRAINING_VERSION
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -37,7 +39,7 @@ def test_an_entry_is_named_by_suite_day_and_hash(run, tmp_path):
     assert found.sha256 == read_sha256(tmp_path / "run.zip")
     assert found.name == f"tiny-{found.name[5:15]}-{found.sha256[:12]}"
     assert len(found.records) == 6
-    assert found.harness == {"version": "0.1.0", "training": 1, "measuring": 1}
+    assert found.harness == {"version": __version__, "training": TRAINING_VERSION, "measuring": MEASURING_VERSION}
     assert found.device == found.hardware["cpu"]
 
 

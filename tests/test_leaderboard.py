@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from ftbench import Leaderboard, RunError, estimate
+from ftbench import Leaderboard, RunError, __version__, estimate
 from ftbench.leaderboard import leaderboard_of
 from ftbench.results import gathered
 
@@ -70,7 +70,7 @@ def test_of_everyone_the_newest_run_is_ranked_and_the_others_are_history(run):
     board = leaderboard(run("a"), newer)
     (group,) = board.groups
     assert {*group.sources.values()} == {board.runs[0].name}
-    assert [one.harness for one in board.runs] == ["0.2.0", "0.1.0"]
+    assert [one.harness for one in board.runs] == ["0.2.0", __version__]
     lora = next(c for c in group.summary.targets[0].contenders if c.label == "lora")
     assert lora.quantities["accuracy"].estimate.n == 3
     series = {one.strategy: one for one in board.series}
