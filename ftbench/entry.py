@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import tomllib
 from collections import defaultdict
 from dataclasses import astuple, dataclass
 from datetime import UTC, datetime
@@ -18,8 +16,8 @@ from .items import contradiction
 from .notebook import read_summary
 from .predictions import PREDICTIONS
 from .record_set import collect, place_of
+from .run_notes import read_lock, read_plan
 from .store import read_record
-from .suite import Statistics
 from .trial import TRAINING_VERSION
 
 if TYPE_CHECKING:
@@ -27,6 +25,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from .record import Record
+    from .run_notes import Lock, RunPlan
+    from .suite import Statistics
     from .summary import Summary
 
 RECORDS = "trials/*/*/record.json"
@@ -120,18 +120,17 @@ def _read(bundle: Path, folder: Path, source: Path) -> Entry:
     paths = sorted(folder.glob(RECORDS))
     if not paths:
         raise RunError(f"{source}: holds no record")
-    if not (folder / "plan.json").exists() or not (folder / "suite.lock.toml").exists():
+    plan, lock = read_plan(folder), read_lock(folder)
+    if plan is None or not plan.places or not lock.strategies:
         raise RunError(f"{source}: has no plan.json or no suite.lock.toml: what is missing in it cannot be told")
     records = [read_record(path) for path in paths]
-    _check_values(records)
-    faults = [*_misplaced(paths, records, folder), *_repeated(records), *_missing(records, folder)]
+    _check_sizes(records)
+    faults = [*_misplaced(paths, records, plan, folder), *_repeated(records), *_missing(records, plan, lock)]
     faults += [*_forged(records), *_mixed(records), *_contradicted(records, folder)]
     if faults:
         raise RunError(*(f"{source}: {fault}" for fault in faults))
     collect(records, str(source), folder)
-    lock, sha256 = _lock(folder), read_sha256(bundle)
-    statistics = _statistics(lock)
-    summary = read_summary(folder)
+    sha256 = read_sha256(bundle)
     return Entry(
         name=_name(records, sha256),
         source=source,
@@ -139,47 +138,20 @@ def _read(bundle: Path, folder: Path, source: Path) -> Entry:
         sha256=sha256,
         folder=folder,
         records=tuple(records),
-        order=tuple(str(one["label"]) for key in ("tasks", "sequences", "strategies") for one in lock.get(key, ())),
-        statistics=statistics,
-        summary=summary,
-        suite=_suite(records, statistics),
+        order=tuple(lock.labels),
+        statistics=lock.statistics,
+        summary=read_summary(folder),
+        suite=_suite(records, lock.statistics),
         harness=_first(records, "harness"),
         hardware=_first(records, "hardware"),
-        software={str(name): str(version) for name, version in _first(records, "software").items()},
+        software=_first(records, "software"),
         finished=_finished(records),
     )
 
 
-def _statistics(lock: Mapping[str, Any]) -> Statistics:
-    """Read the margins of equivalence of a resolved suite; raises where they are none."""
-    from pydantic import TypeAdapter
-
-    found = TypeAdapter(Statistics).validate_python(lock.get("statistics", {}))
-    json.dumps([found.margin, dict(found.margins)], allow_nan=False)
-    return found
-
-
-def _check_values(records: Sequence[Record]) -> None:
-    """Raise where a name is no text, a seed no whole number, a time or a measurement none to reckon with: all else relies on that."""
+def _check_sizes(records: Sequence[Record]) -> None:
+    """Raise where a measurement is nothing to reckon with."""
     for record in records:
-        record.to_json()  # raises where any number is not finite
-        place, trial, known = place_of(record), record.trial, record.provenance
-        names = (place.target, place.backbone, place.strategy, trial["suite"])
-        times = [known[name] for name in ("started", "finished") if name in known]
-        if not all(isinstance(name, str) for name in names) or type(trial["seed"]) is not int:
-            message = f"trial {record.id}: a label is no text, or the seed no whole number"
-            raise TypeError(message)
-        if not all(isinstance(time, int | float) for time in times):
-            message = f"trial {record.id}: it started or finished at no time"
-            raise TypeError(message)
-        tables = [known[name] for name in ("harness", "software", "hardware", "splits", "data") if name in known]
-        if not all(isinstance(table, dict) for table in tables):
-            message = f"trial {record.id}: a part of its provenance is no table"
-            raise TypeError(message)
-        origins = [*known.get("data", {}).values(), *([known["backbone"]] if known.get("backbone") else [])]
-        if not all(isinstance(origin[name], str) for origin in origins for name in ("source", "licence", "note")):
-            message = f"trial {record.id}: a source, a licence or a note is no text"
-            raise TypeError(message)
         if any(abs(measurement.value or 0) > _LARGEST for measurement in record.measurements):
             message = f"trial {record.id}: a measurement is larger than anything that can be measured"
             raise ValueError(message)
@@ -213,10 +185,6 @@ def _finished(records: Sequence[Record]) -> float:
     return ended
 
 
-def _lock(folder: Path) -> dict[str, Any]:
-    return tomllib.loads((folder / "suite.lock.toml").read_text(encoding="utf-8"))
-
-
 # ---- what keeps it from being published ----------------------------------------------------------------------------------------
 
 
@@ -225,16 +193,15 @@ def named(record: Record) -> str:
     return f"seed {record.trial['seed']} of {place_of(record)}"
 
 
-def _misplaced(paths: Sequence[Path], records: Sequence[Record], folder: Path) -> Iterator[str]:
+def _misplaced(paths: Sequence[Path], records: Sequence[Record], plan: RunPlan, folder: Path) -> Iterator[str]:
     """Find records that are not where their trial and environment say, or that the plan does not know."""
-    plan = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
-    planned = {trial: tuple(place) for trial, place in zip(plan["trials"], plan["places"], strict=True)}
+    planned = dict(zip(plan.trials, plan.places, strict=True))
     for path, record in zip(paths, records, strict=True):
         place = path.relative_to(folder).as_posix()
         if path.parts[-3:-1] != (record.id, record.environment):
             yield f"{place}: holds {named(record)}, whose trial is {record.id}/{record.environment}"
-        elif record.environment != plan["environment"]:
-            yield f"{place}: {named(record)} is of environment {record.environment}, and the plan of {plan['environment']}: mixed fingerprints"
+        elif record.environment != plan.environment:
+            yield f"{place}: {named(record)} is of environment {record.environment}, and the plan of {plan.environment}: mixed fingerprints"
         elif record.id not in planned:
             yield f"{place}: {named(record)} is not in the plan"
         elif planned[record.id] != (*astuple(place_of(record)), record.trial["seed"]):
@@ -249,22 +216,21 @@ def _repeated(records: Sequence[Record]) -> Iterator[str]:
             yield f"{named(record)} is there twice: trials {first.id}/{first.environment} and {record.id}/{record.environment}"
 
 
-def _missing(records: Sequence[Record], folder: Path) -> Iterator[str]:
+def _missing(records: Sequence[Record], plan: RunPlan, lock: Lock) -> Iterator[str]:
     """Find trials that the plan, or the suite it was made from, has and the run has not."""
-    plan, lock = json.loads((folder / "plan.json").read_text(encoding="utf-8")), _lock(folder)
     done = {record.id for record in records}
     planned: dict[tuple[str, ...], set[Any]] = defaultdict(set)
-    for trial, (target, backbone, strategy, seed) in zip(plan["trials"], plan["places"], strict=True):
+    for trial, (target, backbone, strategy, seed) in zip(plan.trials, plan.places, strict=True):
         planned[strategy, target, backbone].add(seed)
         if trial not in done:
             yield f"seed {seed} of {strategy} on {target} ({backbone}) is missing: planned as trial {trial}, and without a record"
     for (strategy, target, backbone), seeds in planned.items():
-        for seed in lock["seeds"]:
+        for seed in lock.seeds:
             if seed not in seeds:
                 yield f"seed {seed} of {strategy} on {target} ({backbone}) is missing: the suite has that seed, and the plan leaves it out"
-    for one in lock["strategies"]:
-        if one["label"] not in {strategy for strategy, _, _ in planned}:
-            yield f"strategy {one['label']} is missing: the suite has it, and the plan leaves it out"
+    for one in lock.strategies:
+        if one.label not in {strategy for strategy, _, _ in planned}:
+            yield f"strategy {one.label} is missing: the suite has it, and the plan leaves it out"
 
 
 def _forged(records: Sequence[Record]) -> Iterator[str]:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
+from .documents import check_version, parse_json
 from .errors import RunError
 from .statistics import Estimate, Interval, NewItems, Verdict  # noqa: TC001 - pydantic resolves the field types at run time
 
@@ -206,13 +207,8 @@ def read_published(text: str, source: str) -> dict[str, Any]:
     """
     from pydantic import ValidationError
 
-    try:
-        table = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise RunError(f"{source}: not JSON: {error}") from None
-    found = table.get("schema") if isinstance(table, dict) else None
-    if found != SCHEMA:
-        raise RunError(f"{source}: schema {found!r} is not {SCHEMA!r}, which this version of ftbench reads")
+    table = parse_json(text, source)
+    check_version(table.get("schema") if isinstance(table, dict) else None, SCHEMA, source)
     try:
         published_adapter().validate_python(table)
     except ValidationError as error:

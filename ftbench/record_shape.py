@@ -79,6 +79,15 @@ class Origin:
 
 
 @dataclass(frozen=True)
+class Harness:
+    """What a trial was run by."""
+
+    version: str
+    training: int
+    measuring: int
+
+
+@dataclass(frozen=True)
 class Provenance:
     """Where everything comes from, as far as the trial came."""
 
@@ -88,6 +97,9 @@ class Provenance:
     orders: Mapping[str, str] = field(default_factory=dict)
     data: Mapping[str, Origin] = field(default_factory=dict)
     backbone: Origin | None = None
+    harness: Harness | None = None
+    started: float | None = None
+    finished: float | None = None
 
 
 @dataclass(frozen=True)

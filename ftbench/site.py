@@ -12,6 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from .documents import read_text
 from .entry import read_entry
 from .errors import RunError
 from .fingerprint import read_sha256
@@ -111,7 +112,7 @@ def verify(site: Path, reports: Sequence[Report], harness: str) -> Checked:
     if not index.is_file():
         raise RunError(f"{site}: not a leaderboard: it has no {INDEX}; `ftbench leaderboard build` makes one")
     try:
-        table = read_published(_text(index), str(index))
+        table = read_published(read_text(index, _LARGEST), str(index))
     except RunError as error:
         return Checked(error.mistakes)
     if table["harness"] != harness:
@@ -132,15 +133,6 @@ def verify(site: Path, reports: Sequence[Report], harness: str) -> Checked:
         pages = [path.relative_to(again) for path in sorted(again.rglob("*")) if path.is_file() and path.name != INDEX]
         faults += _pages(site, again, pages)
     return Checked(tuple(faults), len(entries), _count(computed), len(pages))
-
-
-def _text(path: Path) -> str:
-    if path.stat().st_size > _LARGEST:
-        raise RunError(f"{path}: is larger than {_LARGEST // 2**20} MiB")
-    try:
-        return path.read_text(encoding="utf-8")
-    except UnicodeDecodeError:
-        raise RunError(f"{path}: not UTF-8") from None
 
 
 def _entries(runs: Sequence[Mapping[str, Any]], site: Path, folder: Path) -> tuple[list[Entry], list[str]]:

@@ -105,9 +105,9 @@ def test_a_trial_that_was_given_another_seed_is_not_the_one_of_its_id(run, tmp_p
 
 
 def test_a_trial_that_goes_by_another_name_is_not_the_one_that_was_planned(run, tmp_path):
-    rewrite(run, lambda record: record["trial"]["strategy"].update(label="wonder\nfull"), where=of("lora", 1))
+    rewrite(run, lambda record: record["trial"]["strategy"].update(label="wonder"), where=of("lora", 1))
     (line,) = faults(run, tmp_path)
-    assert r"seed 1 of wonder\nfull on digits (tiny-vit) was planned as ('digits', 'tiny-vit', 'lora', 1)" in line
+    assert r"seed 1 of wonder on digits (tiny-vit) was planned as ('digits', 'tiny-vit', 'lora', 1)" in line
 
 
 def test_records_of_another_machine_or_split_are_mixed_fingerprints(run, tmp_path):
