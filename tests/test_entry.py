@@ -30,8 +30,9 @@ def entry(run, folder):
 def faults(run, folder):
     with pytest.raises(RunError) as caught:
         entry(run, folder)
-    assert all(line.startswith(f"{folder / 'run.zip'}: ") for line in caught.value.mistakes)
-    return [line.removeprefix(f"{folder / 'run.zip'}: ") for line in caught.value.mistakes]
+    bundle = str(folder / "run.zip")
+    assert all(line.startswith((f"{bundle}: ", f"{bundle}/")) for line in caught.value.mistakes)
+    return [line.removeprefix(f"{bundle}: ") for line in caught.value.mistakes]
 
 
 def test_an_entry_is_named_by_suite_day_and_hash(run, tmp_path):
