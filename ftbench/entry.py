@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import astuple, dataclass
 from datetime import UTC, datetime
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from .bundle import unpack
@@ -18,11 +19,13 @@ from .predictions import PREDICTIONS
 from .record_set import collect, place_of
 from .run_notes import read_lock, read_plan
 from .store import read_record
-from .trial import TRAINING_VERSION
+from .trial import TRAINING_VERSION, Trial
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
+
+    from pydantic import TypeAdapter
 
     from .record import Record
     from .run_notes import Lock, RunPlan
@@ -80,13 +83,21 @@ class Entry:
 
 def held_to(record: Record) -> dict[str, Any]:
     """Give what all strategies of one target and backbone must have in common: what is learnt, from what, and how."""
-    trial = record.trial
-    stages = [
-        {"task": trial_part(stage["task"]), "training": {k: v for k, v in stage["training"].items() if k != "lr"}}
-        for stage in trial["stages"]
-    ]
-    shared = {name: trial[name] for name in ("split_seed", "device", "threads", "profile")}
-    return {"backbone": trial_part(trial["backbone"]), "stages": stages, "primary": record.primary, **shared}
+    content = {name: value for name, value in trial_of(record).content.items() if name != "strategy"}
+    stages = [{**stage, "training": {k: v for k, v in stage["training"].items() if k != "lr"}} for stage in content["stages"]]
+    return {**content, "stages": stages, "primary": record.primary, "profile": record.trial["profile"]}
+
+
+def trial_of(record: Record) -> Trial:
+    """Read the trial of a record; raises where it is none."""
+    return _trial_adapter().validate_python(record.trial)
+
+
+@cache
+def _trial_adapter() -> TypeAdapter[Trial]:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(Trial)
 
 
 def trial_part(part: Mapping[str, Any]) -> dict[str, Any]:
@@ -236,15 +247,8 @@ def _missing(records: Sequence[Record], plan: RunPlan, lock: Lock) -> Iterator[s
 def _forged(records: Sequence[Record]) -> Iterator[str]:
     """Find records whose trial is not the one that their cell and id stand for."""
     for record in records:
-        trial = record.trial
-        content = {
-            "backbone": trial_part(trial["backbone"]),
-            "stages": [{"task": trial_part(stage["task"]), "training": stage["training"]} for stage in trial["stages"]],
-            "strategy": trial_part(trial["strategy"]),
-            **{name: trial[name] for name in ("split_seed", "device", "threads", "seed")},
-        }
-        version = record.provenance.get("harness", {}).get("training", TRAINING_VERSION)
-        if record.cell != digest(content) or record.id != digest([record.cell, trial["code"], version]):
+        trial, version = trial_of(record), record.provenance.get("harness", {}).get("training", TRAINING_VERSION)
+        if record.cell != trial.cell or record.id != digest([record.cell, trial.code, version]):
             yield f"{named(record)}: its trial was changed: it is not the one that the id {record.id} stands for"
 
 

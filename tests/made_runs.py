@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 
-from ftbench import digest
+from ftbench import Trial, digest
+from pydantic import TypeAdapter
 
 _PART = {"use": "x", "label": "x", "options": {}, "fingerprint": {}}
 TRIAL = {
@@ -113,16 +114,6 @@ def reconfigured(run, strategy, **options):
 
 def identify(record):
     """Give a record the cell and id that its trial has."""
-    trial = record["trial"]
-
-    def part(one):
-        return {name: one[name] for name in ("use", "options", "fingerprint")}
-
-    content = {
-        "backbone": part(trial["backbone"]),
-        "stages": [{"task": part(stage["task"]), "training": stage["training"]} for stage in trial["stages"]],
-        "strategy": part(trial["strategy"]),
-        **{name: trial[name] for name in ("split_seed", "device", "threads", "seed")},
-    }
-    record["cell"] = digest(content)
-    record["id"] = digest([record["cell"], trial["code"], record["provenance"]["harness"]["training"]])
+    trial = TypeAdapter(Trial).validate_python(record["trial"])
+    record["cell"] = trial.cell
+    record["id"] = digest([trial.cell, trial.code, record["provenance"]["harness"]["training"]])
