@@ -17,7 +17,7 @@ from .items import contradiction
 from .notebook import read_summary
 from .predictions import PREDICTIONS
 from .record_set import collect, place_of
-from .run_notes import read_lock, read_plan
+from .run_notes import read_lock, read_lock_table, read_plan
 from .store import read_record
 from .trial import TRAINING_VERSION, Trial
 
@@ -83,7 +83,7 @@ class Entry:
 
 def held_to(record: Record) -> dict[str, Any]:
     """Give what all strategies of one target and backbone must have in common: what is learnt, from what, and how."""
-    content = {name: value for name, value in trial_of(record).content.items() if name != "strategy"}
+    content = {name: value for name, value in trial_of(record).content.items() if name not in ("strategy", "twin")}
     stages = [{**stage, "training": {k: v for k, v in stage["training"].items() if k != "lr"}} for stage in content["stages"]]
     return {**content, "stages": stages, "primary": record.primary, "profile": record.trial["profile"]}
 
@@ -128,12 +128,13 @@ def read_entry(bundle: Path, folder: Path, source: Path | None = None) -> Entry:
 
 
 def _read(bundle: Path, folder: Path, source: Path) -> Entry:
-    paths = sorted(folder.glob(RECORDS))
-    if not paths:
-        raise RunError(f"{source}: holds no record")
     plan, lock = read_plan(folder), read_lock(folder)
     if plan is None or not plan.places or not lock.strategies:
         raise RunError(f"{source}: has no plan.json or no suite.lock.toml: what is missing in it cannot be told")
+    # Tries of a tuning are never compared.
+    paths = [path for path in sorted(folder.glob(RECORDS)) if path.parts[-3] not in plan.tuning.trials]
+    if not paths:
+        raise RunError(f"{source}: holds no record")
     records = [read_record(path) for path in paths]
     _check_sizes(records)
     faults = [*_misplaced(paths, records, plan, folder), *_repeated(records), *_missing(records, plan, lock)]
@@ -152,7 +153,7 @@ def _read(bundle: Path, folder: Path, source: Path) -> Entry:
         order=tuple(lock.labels),
         statistics=lock.statistics,
         summary=read_summary(folder),
-        suite=_suite(records, lock.statistics),
+        suite=_suite(records, lock.statistics, read_lock_table(folder).get("tuning")),
         harness=_first(records, "harness"),
         hardware=_first(records, "hardware"),
         software=_first(records, "software"),
@@ -173,7 +174,7 @@ def _first(records: Sequence[Record], part: str) -> dict[str, Any]:
     return next((dict(found) for record in records if (found := record.provenance.get(part))), {})
 
 
-def _suite(records: Sequence[Record], statistics: Statistics) -> str:
+def _suite(records: Sequence[Record], statistics: Statistics, tuning: Any) -> str:
     splits = {task: found for record in records for task, found in record.provenance.get("splits", {}).items()}
     cells = {f"{place.target}\0{place.backbone}": digest(held_to(r)) for r in records for place in [place_of(r)]}
     scores = {
@@ -181,7 +182,8 @@ def _suite(records: Sequence[Record], statistics: Statistics) -> str:
         for record in records
         if (score := record.measurement(record.primary)) is not None
     }
-    return digest({"cells": cells, "splits": splits, "scores": scores, "margins": [statistics.margin, dict(statistics.margins)]})
+    margins = [statistics.margin, dict(statistics.margins)]
+    return digest({"cells": cells, "splits": splits, "scores": scores, "margins": margins, "tuning": tuning})
 
 
 def _name(records: Sequence[Record], sha256: str) -> str:
