@@ -11,7 +11,9 @@ from tests.faults.quick_suite import PLUGIN, write
 
 HOOKS = {name: inspect.signature(function) for name, function in vars(hookspecs).items() if name.startswith("ftbench_")}
 OFFERS = [name for name, signature in HOOKS.items() if not signature.parameters]
-OBSERVERS = [name for name in HOOKS if name not in OFFERS and name != "ftbench_trials_planned"]
+ELSEWHERE = ("ftbench_trials_planned", "ftbench_trials_added")
+"""The hook that shapes a plan, and the one that is called only where a suite is tuned."""
+OBSERVERS = [name for name in HOOKS if name not in (*OFFERS, *ELSEWHERE)]
 
 
 def raising(folder, names):
