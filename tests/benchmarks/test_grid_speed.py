@@ -68,7 +68,7 @@ def plain(words, strategy, seed):
         [sys.executable, "-m", "tests.benchmarks.plain_trial"], cwd=ROOT, check=True, capture_output=True, text=True,
         input=json.dumps({**words, "strategy": strategy, "seed": seed, "lr": RATES[strategy]}),
     )  # fmt: skip
-    return time.perf_counter() - begun, float(done.stdout)
+    return time.perf_counter() - begun, float(done.stdout.splitlines()[-1])
 
 
 @pytest.mark.timeout(1800)
