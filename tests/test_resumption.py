@@ -68,7 +68,9 @@ def run(catalog, tmp_path, monkeypatch):
     def carry(trial, folder="a", *, kill=None, every=0.0, checkpoints="checkpoints"):
         place = tmp_path / folder
         place.mkdir(exist_ok=True)
-        spec = Spec(trial, "cpu", str(cache_folder()), checkpoints=str(tmp_path / checkpoints), checkpoint=every)
+        # What trials share is not to spare one of them the steps it is killed in.
+        shared = cache_folder() if every is not None or not trial.is_sequence else tmp_path / "another cache"
+        spec = Spec(trial, "cpu", str(shared), checkpoints=str(tmp_path / checkpoints), checkpoint=every)
         threads = torch.get_num_threads()
         try:
             return carry_out(spec, catalog, place, Kill(kill)), place
