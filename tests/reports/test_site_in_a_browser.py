@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from ftbench_reports.site import write
-from tests.reports.test_page_in_a_browser import OPTIONS
+from tests.page_picture import OPTIONS
 from tests.reports.test_site import HOSTILE, leaderboard
 
 pytestmark = [
