@@ -21,11 +21,15 @@ from ftbench_reports.palette import DARK, LIGHT, PAPER
 from ftbench_reports.table import CsvReport
 
 
+def point(step, loss):
+    return {"step": float(step), "examples": 16.0 * step, "seconds": 0.5 * step, "task_loss": loss, "loss": loss}
+
+
 def record(strategy, seed, accuracy, *, status="ok", target="digits", backbone="vit", params=1000.0, message="why"):
     part = {"use": strategy, "label": strategy, "options": {}, "fingerprint": {}}
     trial = {
-        "suite": "page", "target": target, "modality": "vision", "profile": "normal", "seed": seed,
-        "backbone": {**part, "use": backbone, "label": backbone}, "strategy": part,
+        "suite": "page", "target": target, "modality": "vision", "profile": "normal", "seed": seed, "split_seed": 0,
+        "device": "cpu", "threads": 1, "code": "c", "backbone": {**part, "use": backbone, "label": backbone}, "strategy": part,
         "stages": [{"task": {**part, "label": target}, "training": {"lr": 0.001, "batch_size": 16}}],
     }  # fmt: skip
     readings = (
@@ -37,7 +41,7 @@ def record(strategy, seed, accuracy, *, status="ok", target="digits", backbone="
     return Record(
         f"{strategy}{seed}", f"{strategy}{seed}", "env", trial, status, "accuracy",
         measurements=readings if done else (), phases=(Phase("train", 1.0),) if done else (),
-        curves=(Curve(target, ({"step": 1.0, "task_loss": 0.5}, {"step": 2.0, "task_loss": 0.4}), ()),) if done else (),
+        curves=(Curve(target, tuple(point(step, 0.6 - step / 10) for step in (1, 2)), ()),) if done else (),
         confusion={target: ((5, 1), (2, 4))} if done else {}, classes={target: ("a", "b")},
         failure=None if done else Failure("Kind", message, "Traceback <b>"),
         provenance={"software": {"torch": "2"}, "hardware": {"cpu": "x"}, "data": {target: {"licence": "MIT", "source": "s", "note": ""}}},
@@ -139,7 +143,7 @@ def test_the_same_records_give_the_same_bytes():
 
 def test_every_chart_has_a_description():
     charts = [a for tag, a in shape(render(summarise(RECORDS))) if tag == "svg" and "chart" in a.get("class", "")]
-    assert len(charts) == 4
+    assert len(charts) == 5
     assert all(a["role"] == "img" and a["aria-label"] for a in charts)
 
 
