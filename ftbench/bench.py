@@ -257,7 +257,12 @@ class Bench:
         return {name: tensor.clone() for name, tensor in found.items()}
 
     def lesson(self, strategy: Strategy, backbone: Backbone | None = None) -> dict[str, Any]:
-        """Give all that decides what a second learner becomes when `strategy` trains it on the stage at hand, for use in a key."""
+        """Give all that decides what a second learner becomes when `strategy` trains it on the stage at hand, for use in a key.
+
+        Nothing where nothing is kept: a network known by its configuration alone has no weights to ask about.
+        """
+        if self._sharing is None:
+            return {}
         card = (backbone or self._backbone).card()
         training = asdict(replace(self.training, lr=strategy.lr(card)))
         described: dict[str, Any] = {"training": training, "strategy": self._described(strategy)}

@@ -29,7 +29,7 @@ from .errors import Hopeless
 from .fingerprint import environment
 from .finished import Finished
 from .judge import stays_behind
-from .measurement import MEASURING_VERSION, Measurement
+from .measurement import MEASURING_VERSION, Measurement, Phase
 from .meter import Trace, Watch
 from .phases import Phases
 from .predictions import PREDICTIONS, write_predictions
@@ -88,8 +88,7 @@ def carry_out(
     if execution is not None:
         if status not in ("ok", "not-applicable"):
             found["measurements"] = [asdict(m) for m in execution.last_readings()]
-        found = {**execution.partial(), **found}
-        found["disturbances"] = execution.disturbances()
+        found = {**execution.partial(), **found, "disturbances": execution.disturbances()}
     found["provenance"] = {
         **(execution.provenance() if execution else {}),
         **environment(spec.device),
@@ -99,9 +98,7 @@ def carry_out(
     }
     # Last of all, so that they are of the whole time.
     ended = time.monotonic()
-    found["phases"] = (
-        [asdict(phase) for phase in execution.phases.list(ended)] if execution else [{"name": "start", "seconds": ended - began}]
-    )
+    found["phases"] = [asdict(phase) for phase in (execution.phases.list(ended) if execution else [Phase("start", ended - began)])]
     return {"status": status, "failure": asdict(failure) if failure else None, "began": began, "ended": ended, **found}
 
 

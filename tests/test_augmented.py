@@ -123,7 +123,7 @@ def test_the_options_are_part_of_the_trial_and_not_of_the_clean_examples(planned
     assert len({plain.code, changed.code}) == 2, "the code of the augmentations counts"
     for trial in (plain, changed, other):
         carried(trial, catalog, tmp_path)
-    assert len(list((tmp_path / "cache" / "encoded").iterdir())) == 1
+    assert len(list((tmp_path / "cache" / "entries" / "encoded").iterdir())) == 1
 
 
 def test_equal_seeds_give_equal_losses_and_another_seed_others(planned, catalog, tmp_path):

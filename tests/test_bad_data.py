@@ -171,7 +171,7 @@ def test_an_unreadable_file_is_told_before_and_named_in_the_record(task, backbon
     assert done.returncode == 1
     (record,) = [json.loads(path.read_text()) for path in tmp_path.glob("runs/s/trials/*/*/record.json")]
     assert record["failure"]["kind"] == "UserError"
-    assert record["failure"]["message"].startswith(f"{tmp_path}/d/a/{name}: cannot be read as {noun}: ")
+    assert record["failure"]["message"].startswith(f"d/a/{name}: cannot be read as {noun}: ")
 
 
 def test_reading_data_opens_no_connection(tmp_path):

@@ -87,6 +87,8 @@ def test_the_file_says_target_metric_and_noise(noisy):
     path = write_calibration(found, run)
     table = json.loads(path.read_text())
     assert path == run / "calibration.json"
+    assert table.pop("schema") == "ftbench.calibration/1"
+    table = table["noise"]
     assert set(table) == {"digits"}
     assert set(table["digits"]["accuracy"]) == {"s_d", "n", "pairing", "strategies", "gates", "alarms"}
     assert table["digits"]["accuracy"]["s_d"] == found.noise["digits"]["accuracy"].s_d

@@ -255,9 +255,9 @@ def test_each_gpu_has_a_trial_of_its_own_at_the_same_time(tiny_suite, tmp_path, 
     monkeypatch.setattr("ftbench.gpu.describe_gpu", lambda index: {"name": "made up"})
     start = Isolation.start
 
-    def listening(self, folder, variables):
+    def listening(self, folder, variables, *cores):
         given.append(variables["CUDA_VISIBLE_DEVICES"])
-        return start(self, folder, variables)
+        return start(self, folder, variables, *cores)
 
     monkeypatch.setattr(Isolation, "start", listening)
     plugins = Plugins.discover()

@@ -102,7 +102,7 @@ class Exploding(Strategy):
 
     def prepare(self, learner, bench):
         learner.freeze_backbone()
-        self._too_fast = bench.training.lr > 1
+        self._too_fast = bench.training.lr > 100 * self.lr(learner.card)
 
     def loss(self, learner, batch, outputs, task_loss):
         return task_loss * float("inf") if self._too_fast else task_loss
