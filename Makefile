@@ -6,7 +6,7 @@ BIN := .venv/bin
 SHARED := --numprocesses 2 --dist loadfile --no-loadscope-reorder
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
-.PHONY: demo test test-thorough soak fuzz setup setup-test benchmarks calibrate example schemas docs provenance clean
+.PHONY: demo test coverage test-thorough soak fuzz setup setup-test benchmarks calibrate example schemas docs provenance clean
 
 demo: setup
 	$(BIN)/ftbench run suites/quickstart.toml
@@ -16,6 +16,10 @@ test: setup-test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -m "not thorough" $(SHARED)
+
+# The same tests, and which lines they run: that takes a while longer.
+coverage: setup-test
 	$(BIN)/python -m pytest -m "not thorough" $(SHARED) --cov --cov-report term
 
 # Half a minute and more of real trials each, beside what `make test` runs.

@@ -76,7 +76,7 @@ def test_each_stage_is_compiled_with_its_own_head(train, monkeypatch):
     agree(train, "vit", "replay", stages=2)
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.skipif(shutil.which(os.environ.get("CXX", "g++")) is None, reason="there is no C++ compiler")
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_torchs_own_compiler_gives_the_same(train):

@@ -104,7 +104,7 @@ def test_an_adapter_with_a_wrong_scale_is_found_by_its_score(ftbench, tmp_path):
     )
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_a_strategy_that_waits_at_every_step_is_found_slower_twice(ftbench, repository):
     path = suite(repository, "speed", ("planted-slow",), seeds="[0]", epochs=4)
     (repository / "method.py").write_text(planted("slow"))
