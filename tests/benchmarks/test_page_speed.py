@@ -7,7 +7,7 @@ import pytest
 from ftbench import summarise
 
 from ftbench_reports.page import render
-from tests.reports.conftest import OPTIONS
+from tests.page_picture import OPTIONS
 from tests.reports.synthetic import trials
 
 

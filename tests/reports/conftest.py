@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-component-update"]
+from tests.page_picture import OPTIONS
 
 
 @pytest.fixture(scope="session")
