@@ -62,7 +62,7 @@ from .strategy import About, Strategy
 from .suite import Suite, Training
 from .summary import Summary, TrialLine, rows, summarise
 from .tables import ListedTable, Table, as_text, list_files
-from .target import Target
+from .target import Target, places_of
 from .task import Provenance, Scored, Task
 from .trial import Trial
 from .tunable import RateRange, Tunable
@@ -208,6 +208,7 @@ __all__ = [
     "nvml",
     "paired",
     "percent",
+    "places_of",
     "point_interval",
     "power_of",
     "pseudo_values",

@@ -131,7 +131,7 @@ def difference(first: Contender, second: Contender, name: str, margin: float = M
     if name not in first.quantities or name not in second.quantities or _unequal(first, second):
         return None
     one, other = first.quantities[name].by_seed, second.quantities[name].by_seed
-    shared = sorted(set(one) & set(other))
+    shared = sorted(one.keys() & other.keys())
     if not shared:
         return None
     lower = first.quantities[name].direction == "lower"
@@ -140,7 +140,8 @@ def difference(first: Contender, second: Contender, name: str, margin: float = M
         return replace(found, p=0.0 if found.estimate.mean else 1.0, verdict=judged(found.estimate.mean, 0, 0, margin, lower=lower))
     mine, theirs = ([c.items[s] for s in shared if s in c.items and c.items[s].metric == name] for c in (first, second))
     if not len(mine) == len(theirs) == len(shared):
-        return replace(found, unknown=first.unknown_items or second.unknown_items)
+        unknown = first.unknown_items or second.unknown_items
+        return replace(found, unknown=unknown) if unknown else found
     beyond = on_new_items(found, mine, theirs, lower=lower)
     if isinstance(beyond, str):
         return replace(found, unknown=beyond)

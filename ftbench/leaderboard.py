@@ -15,9 +15,8 @@ from .fingerprint import digest
 from .formatting import one_line
 from .items import items_of
 from .record_set import place_of
-from .statistics import CLAIM
 from .summary import summarise
-from .ties import places
+from .target import places_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
     from .items import Items
     from .record import Record
     from .summary import Summary
-    from .target import Target
 
 
 BUNDLES = "bundles"
@@ -302,13 +300,6 @@ def _chosen(entries: Sequence[Entry], labels: Mapping[tuple[str, str], str]) -> 
         for record in entry.records:
             scores[labels[entry.name, record.trial["strategy"]["label"]]][entry.name] += record.status == "ok"
     return {label: max((e for e in entries if e.name in found), key=lambda e: found[e.name]) for label, found in scores.items()}
-
-
-def places_of(target: Target) -> dict[str, tuple[int, int]]:
-    """Give the places each contender may hold on a target; nobody with fewer seeds than a claim needs."""
-    scores = {c.label: q.estimate for c in target.contenders if (q := c.quantities.get(target.primary)) is not None}
-    claimed = [label for label, found in scores.items() if found is not None and found.n >= CLAIM]
-    return places(claimed, [(one.first, one.second) for one in target.comparisons if one.apart])
 
 
 # ---- over time ---------------------------------------------------------------------------------------------------------------------

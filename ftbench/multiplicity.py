@@ -109,6 +109,7 @@ def corrected(found: Mapping[tuple[str, str], Difference]) -> list[Comparison]:
 def _softened(found: Difference, p: float | None, p_new_items: float | None) -> Difference:
     beyond = found.new_items
     if beyond and beyond.verdict in CLAIMS and (p_new_items is None or p_new_items >= ALPHA):
-        beyond = replace(beyond, verdict="undecided")
-    kept = found.verdict not in CLAIMS or (p is not None and p < ALPHA)
-    return replace(found, verdict=found.verdict if kept else "undecided", new_items=beyond)
+        found = replace(found, new_items=replace(beyond, verdict="undecided"))
+    if found.verdict in CLAIMS and (p is None or p >= ALPHA):
+        found = replace(found, verdict="undecided")
+    return found

@@ -15,9 +15,10 @@ from .contender import Explored, difference, gain, score
 from .fronts import front_chances, pareto
 from .multiplicity import Comparison, adjusted, benjamini_hochberg, corrected
 from .noise import Noise, typical
+from .ranks import DRAWS
 from .statistics import CLAIM
 from .suite import margin_of
-from .ties import tie_groups
+from .ties import places, tie_groups
 from .verdict import verdict
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ BESIDE = ("forgetting", "macro_f1", "exact_match", "spearman", "character_error_
 """Scores that may stand beside a primary one, the most telling first."""
 
 
+_DRAWN, _FEWEST_DRAWS = 250_000, 1_000
+"""Points on drawn fronts in all, and draws at least: a chance is told in per cent, and a hundred points take a hundred times as long."""
 UNFINISHED = "missing"
 """The status of a trial that was planned and has no record."""
 
@@ -250,6 +253,13 @@ def _explored(contenders: Sequence[Contender], baseline: str | None, primary: st
     return [replace(c, explored=explored[c.label]) for c in contenders]
 
 
+def places_of(target: Target) -> dict[str, tuple[int, int]]:
+    """Give the places each contender may hold on a target; nobody with fewer seeds than a claim needs."""
+    scores = {c.label: q.estimate for c in target.contenders if (q := c.quantities.get(target.primary)) is not None}
+    claimed = [label for label, found in scores.items() if found is not None and found.n >= CLAIM]
+    return places(claimed, [(one.first, one.second) for one in target.comparisons if one.apart])
+
+
 # ---- against their price -------------------------------------------------------------------------------------------------
 
 
@@ -277,7 +287,7 @@ def _chances(contenders: Sequence[Contender], primary: str, cost: str) -> dict[s
     if contenders[0].quantities[primary].direction == "lower":
         quality = -quality
     price = np.array([[_worth(c, cost) * c.quantities[cost].by_seed[seed] for c in contenders] for seed in seeds])
-    found = front_chances(quality, price)
+    found = front_chances(quality, price, draws=max(_FEWEST_DRAWS, min(DRAWS, _DRAWN // len(contenders))))
     return {c.label: float(chance) for c, chance in zip(contenders, found, strict=True)}
 
 

@@ -6,19 +6,18 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ftbench import Interval, quantity, score_text, share_interval, share_range, step_range, step_text
+from ftbench import Interval, places_of, quantity, score_text, share_interval, share_range, step_range, step_text
+from markupsafe import Markup
 
 from .axes import Scale
 from .charts import span
-from .columns import interval, measured, shown
-from .figure import drawing
+from .columns import measured, shown
 from .palette import Look, marker
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ftbench import Contender, Quantity, Summary, Target
-    from markupsafe import Markup
 
     from .columns import Column
 
@@ -40,10 +39,8 @@ class Cell:
     """One value of a row."""
 
     text: str
-    value: str
-    """What it sorts by: a number, or nothing."""
     title: str = ""
-    """Its interval and n, or why there is none."""
+    """Why there is no value, or what a reader must know of it; its interval stands in the table of every measurement."""
     kind: str = ""
     """`flag` where a reader must know something before comparing it, `rate` where its unit may stand below it."""
 
@@ -54,15 +51,17 @@ class Row:
 
     label: str
     stars: str
-    """The Pareto fronts it stands on, in words."""
+    """The Pareto fronts it stands on, in words; empty where it is on none."""
     letters: str
-    """Those who share one are not told apart."""
+    """Those who share one are not told apart; or the places it may hold."""
     score: str
     range: str
     """The interval of the score, without its mean."""
     value: str
     sub: str
     bar: Markup
+    beside: str
+    """What holds of the score on new test items."""
     difference: str
     difference_value: str
     word: str
@@ -96,7 +95,25 @@ class Board:
     def __init__(self, summary: Summary, looks: Mapping[str, Look]) -> None:
         self.columns: list[Column] = measured(summary.targets)
         self.shown = shown(self.columns)
+        self.headings = ("strategy", "score", "difference", "ties", "seeds", *(column.heading for column in self.columns), "learning rate")
         self._looks = looks
+
+    @property
+    def hidden(self) -> list[str]:
+        """Name the classes of the table that hide the columns nobody has asked for yet; see `style`."""
+        first = len(self.headings) - 1 - len(self.columns)
+        away = [first + place for place, column in enumerate(self.columns) if column.name not in self.shown]
+        return [f"h{place}" for place in (*away, len(self.headings) - 1)]
+
+    def style(self) -> str:
+        """Give CSS that hides a column by one class of the table, and names each value on a narrow page, where the head has no room."""
+        hiding = "".join(f"#board.h{place} tr>:nth-child({place + 1}){{display:none}}" for place in range(1, len(self.headings)))
+        naming = "".join(
+            f'#board td:nth-child({place + 1}):not(.text)::before{{content:"{heading}"}}'
+            for place, heading in enumerate(self.headings)
+            if place
+        )
+        return f"{hiding}@media screen and (max-width:720px){{{naming}}}"
 
     def rows(self, target: Target) -> list[Row]:
         """Give the rows of everyone who has a score, best first."""
@@ -137,6 +154,9 @@ class Board:
             value=f"{found.estimate.mean:.6g}",
             sub=sub,
             bar=_bar(contender, target, scale, self._looks[contender.label]),
+            beside=f"on new items {share_range(found.new_items, unit)}"
+            if found.new_items
+            else f"on new items: {found.unknown or 'not known'}",
             difference=_points(contender, target),
             difference_value="0" if contender.label == target.baseline else f"{against.estimate.mean:.6g}" if against else "",
             word=_word(contender, target),
@@ -175,11 +195,16 @@ def _scale(target: Target, scored: list[Contender]) -> Scale:
 
 
 def _letters(target: Target) -> dict[str, str]:
-    """Give the compact letter display: who shares a letter stands in one tie group (Piepho 2004)."""
+    """Give the compact letter display: who shares a letter stands in one tie group (Piepho 2004).
+
+    Where there are more groups than letters, as many strategies have, give the places each may hold instead.
+    """
+    if len(target.ties) > len(_LETTERS):
+        return {label: f"{best}–{worst}" if best < worst else str(best) for label, (best, worst) in places_of(target).items()}
     found: dict[str, str] = defaultdict(str)
-    for number, group in enumerate(target.ties):
+    for letter, group in zip(_LETTERS, target.ties, strict=False):
         for label in group:
-            found[label] += _LETTERS[number] if number < len(_LETTERS) else f" {number + 1}"
+            found[label] += letter
     return found
 
 
@@ -217,24 +242,21 @@ def _points(contender: Contender, target: Target) -> str:
 
 def _cell(found: Quantity | None) -> Cell:
     if found is None:
-        return Cell("", "")
+        return Cell("")
     if found.estimate is None:
-        return Cell("–", "", interval(found))
-    flags = f"; {', '.join(found.flags)}" if found.flags else ""
-    kind = " ".join(["flag"] * bool(flags) + ["rate"] * found.unit.endswith("/s"))
-    return Cell(quantity(found.estimate.mean, found.unit), f"{found.estimate.mean:.6g}", interval(found) + flags, kind)
+        return Cell("–", f"not measured: {found.reason}")
+    kind = " ".join(["flag"] * bool(found.flags) + ["rate"] * found.unit.endswith("/s"))
+    return Cell(quantity(found.estimate.mean, found.unit), ", ".join(found.flags), kind)
 
 
 def _bar(contender: Contender, target: Target, scale: Scale, look: Look) -> Markup:
     """Draw a score with its interval, 140 units wide."""
     ends = span(contender, target.primary, 1.0 if _is_share(contender, target) else None)
     x, a, b = scale.place(ends[0]), scale.place(min(ends)), scale.place(max(ends))
-    whisker = f'<path d="M{a:.1f} 7H{b:.1f}M{a:.1f} 4v6M{b:.1f} 4v6" class="l{look.colour}"/>' if len(ends) > 1 else ""
+    whisker = f'<path d="M{a:.0f} 7H{b:.0f}M{a:.0f} 4v6M{b:.0f} 4v6" class="l{look.colour}"/>' if len(ends) > 1 else ""
     drawn = marker(look, x, 7) if scale.low <= ends[0] <= scale.high else _beyond(x, scale, look)
-    found = contender.quantities[target.primary]
-    assert found.estimate is not None
-    name = f"{score_text(found.estimate.mean, found.unit)} {_range(found)}; on new items {share_range(found.new_items, found.unit)}"
-    return drawing(f'<path d="M0 7H140" class="rule"/>{whisker}{drawn}', 140, 14, name.strip(), "bar")
+    # The numbers stand beside it.
+    return Markup(f'<svg class="bar" viewBox="0 0 140 14" aria-hidden="true">{whisker}{drawn}</svg>')  # noqa: S704 - drawn from numbers
 
 
 def _beyond(x: float, scale: Scale, look: Look) -> str:

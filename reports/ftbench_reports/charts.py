@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from .axes import Scale
 from .columns import whole
-from .figure import Figure, drawing
+from .figure import Figure, drawing, path
 from .palette import Look, marker
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ MEMORY = ("peak_allocated_memory", "peak_device_memory", "peak_tensor_bytes", "p
 """Costs whose axis ends where memory does."""
 SHORT = ("1", "B", "s", "FLOP", "Hz", "J", "W")
 """Units that ticks have room for."""
-_POINTS, _ROWS, _WALL = 28, 7, 24
+_POINTS, _ROWS, _WALL, _DRAWN = 20, 6, 24, 3
 
 
 def span(contender: Contender, name: str, widest: float | None = None) -> Sequence[float]:
@@ -52,27 +52,26 @@ def mean(contender: Contender, name: str) -> float | None:
 
 def frame(across: Scale, up: Scale, unit: str, label: str, upright: str = "", *, share: bool = False) -> str:
     """Draw grid, ticks and labels; `upright` names the upright axis, which counts in per cent where it is a `share`."""
-    parts = []
-    for tick in up.ticks():
-        y = up.place(tick)
-        text = f"{100 * tick:g}" if share else f"{tick:g}"
-        parts.append(
-            f'<path d="M{LEFT} {y:.1f}H{WIDTH - RIGHT}" class="grid"/><text x="{LEFT - 6}" y="{y + 3.5:.1f}" class="e">{text}</text>'
-        )
-    free = -math.inf
+    grid = "".join(f"M{LEFT} {up.place(tick):.0f}H{WIDTH - RIGHT}" for tick in up.ticks())
+    ticks = "".join(f'<text x="{LEFT - 6}" y="{up.place(tick) + 3.5:.0f}">{100 * tick if share else tick:g}</text>' for tick in up.ticks())
+    named = f'<text x="{LEFT}" y="{TOP - 7}" class="label">{escape(upright.replace("_", " "))}</text>' if upright else ""
+    return f'<path d="{grid}" class="grid"/><g class="e">{ticks}</g>{named}<g class="m">{level_axis(across, unit, label)}</g>'
+
+
+def level_axis(across: Scale, unit: str, label: str) -> str:
+    """Draw the ticks and the label of the axis below a chart, with their part of the grid."""
+    grid, ticks, free = "", "", -math.inf
     for tick in across.ticks(step_unit=2**20 if unit == "B" else 1):
         x, text = across.place(tick), tick_text(tick, unit)
         half = 2.9 * len(text)
         # A label near an edge is moved inside; one that would touch the last is left out, its line stays.
         at = min(x, WIDTH - 2 - half)
-        parts.append(f'<path d="M{x:.1f} {TOP}V{HEIGHT - BOTTOM}" class="grid"/>')
+        grid += f"M{x:.0f} {TOP}V{HEIGHT - BOTTOM}"
         if at - half > free:
-            parts.append(f'<text x="{at:.1f}" y="{HEIGHT - BOTTOM + 14}" class="m">{escape(text)}</text>')
+            ticks += f'<text x="{at:.0f}" y="{HEIGHT - BOTTOM + 14}">{escape(text)}</text>'
             free = at + half + 3
-    if upright:
-        parts.append(f'<text x="{LEFT}" y="{TOP - 7}" class="label">{escape(upright.replace("_", " "))}</text>')
-    parts.append(f'<text x="{(LEFT + WIDTH - RIGHT) / 2:.1f}" y="{HEIGHT - 6}" class="label m">{escape(label)}</text>')
-    return "".join(parts)
+    named = f'<text x="{(LEFT + WIDTH - RIGHT) / 2:.0f}" y="{HEIGHT - 6}" class="label">{escape(label)}</text>'
+    return f'<path d="{grid}" class="grid"/>{ticks}{named}'
 
 
 def tick_text(value: float, unit: str) -> str:
@@ -118,9 +117,10 @@ def pareto_chart(target: Target, cost: str, looks: Mapping[str, Look]) -> Markup
         x, y = across.place(mean(c, cost) or 0), up.place(mean(c, target.primary) or 0)
         a, b = (across.place(v) for v in (min(span(c, cost)), max(span(c, cost))))
         low, high = (up.place(v) for v in (min(ends), max(ends)))
+        level = f"M{a:.0f} {y:.0f}H{b:.0f}" if round(a) != round(b) else ""
         parts.append(
-            f'<g><path d="M{a:.1f} {y:.1f}H{b:.1f}M{x:.1f} {low:.1f}V{high:.1f}" class="whisker l{look.colour}"/>'
-            f"{marker(look, x, y)}<title>{escape(c.label)}</title></g>"
+            f'<g class="k{look.colour}"><path d="{level}M{x:.0f} {low:.0f}V{high:.0f}" class="whisker"/>'
+            f"{marker(look, x, y, inherits=True)}<title>{escape(c.label)}</title></g>"
         )
     about = f"{target.label}: {target.primary} against {cost.replace('_', ' ')}. On the front: {', '.join(c.label for c in front)}."
     if lost:
@@ -137,8 +137,8 @@ def _stairs(places: Sequence[tuple[float, float]], *, rising: bool) -> str:
     """Draw a front as what it is: up to the next point nothing better is to be had than the last."""
     if len(places) < 2:
         return ""
-    steps = "".join(f"H{x:.1f}V{y:.1f}" if rising else f"V{y:.1f}H{x:.1f}" for x, y in places[1:])
-    return f'<path d="M{places[0][0]:.1f} {places[0][1]:.1f}{steps}" class="front"/>'
+    steps = "".join(f"H{x:.0f}V{y:.0f}" if rising else f"V{y:.0f}H{x:.0f}" for x, y in places[1:])
+    return f'<path d="M{places[0][0]:.0f} {places[0][1]:.0f}{steps}" class="front"/>'
 
 
 def _wall(lost: Sequence[str], looks: Mapping[str, Look]) -> str:
@@ -158,7 +158,10 @@ def _wall(lost: Sequence[str], looks: Mapping[str, Look]) -> str:
 
 
 def curves(target: Target, task: str, looks: Mapping[str, Look]) -> Figure | None:
-    """Draw the training loss over the steps: mean, and the range over seeds; None where nothing was trained."""
+    """Draw the training loss over the steps: mean, and the range over seeds; None where nothing was trained.
+
+    The script draws the means over the seconds of training, from the places on that axis which each line carries.
+    """
     drawn = [c for c in target.contenders if c.learning.get(task)]
     if not drawn:
         return None
@@ -167,49 +170,61 @@ def curves(target: Target, task: str, looks: Mapping[str, Look]) -> Figure | Non
     unit = _loss_unit(target, task)
     about = f"Training loss of {task} ({unit}): the mean over seeds, shaded from the least to the most."
     steps_axis = Scale(0, max(c.learning[task][-1].step for c in drawn), LEFT, WIDTH - RIGHT)
+    seconds_axis = _seconds_axis(taken)
     parts = [frame(steps_axis, up, "steps", "optimizer steps")]
+    if seconds_axis:
+        parts.append(f'<g class="m" hidden>{level_axis(seconds_axis, "s", "seconds of training")}</g>')
     for c in drawn:
         places = [(steps_axis.place(p.step), up.place(p.most), up.place(p.least)) for p in taken[c.label]]
-        around = " ".join([*(f"{x:.0f},{y:.0f}" for x, y, _ in places), *(f"{x:.0f},{y:.0f}" for x, _, y in reversed(places))])
-        parts.append(f'<polygon points="{around}" class="range a{looks[c.label].colour}"/>')
-    parts += [line([(steps_axis.place(p.step), up.place(p.mean)) for p in taken[c.label]], looks[c.label], c.label) for c in drawn]
+        around = path([*((x, y) for x, y, _ in places), *((x, y) for x, _, y in reversed(places))], digits=0)
+        parts.append(f'<path d="{around}z" class="range a{looks[c.label].colour}"/>')
+    for c in drawn:
+        elsewhere = [f"{seconds_axis.place(p.seconds):.0f}" for p in taken[c.label] if p.seconds is not None] if seconds_axis else []
+        parts.append(line([(steps_axis.place(p.step), up.place(p.mean)) for p in taken[c.label]], looks[c.label], c.label, elsewhere))
     steps = sorted({p.step for c in drawn for p in _thinned(c.learning[task], _ROWS)})
     by_step = {c.label: {p.step: p for p in c.learning[task]} for c in drawn}
     rows = tuple(
         (f"{step:g}", *(f"{p.mean:.3f} ({p.least:.3f} to {p.most:.3f})" if (p := by_step[c.label].get(step)) else "" for c in drawn))
         for step in steps
     )
-    by_steps = drawing("".join(parts), WIDTH, HEIGHT, f"{about} By optimizer steps.")
-    by_seconds = _by_seconds(taken, up, looks, about)
-    charts = [("by steps", by_steps), ("by seconds", by_seconds)] if by_seconds else [("", by_steps)]
     title = f"{task}, in {target.label}: training loss" if target.is_sequence else f"{task}: training loss"
-    return Figure(title, about, tuple(charts), ("step", *(c.label for c in drawn)), rows)
+    chart = drawing("".join(parts), WIDTH, HEIGHT, title)
+    return Figure(title, about, (("", chart),), ("step", *(c.label for c in drawn)), rows)
 
 
-def _by_seconds(taken: Mapping[str, Sequence[LossPoint]], up: Scale, looks: Mapping[str, Look], about: str) -> Markup | None:
-    """Draw the same means against the seconds of training; None where those were not taken."""
-    timed = {label: [(p.seconds, p.mean) for p in points if p.seconds is not None] for label, points in taken.items()}
-    timed = {label: points for label, points in timed.items() if points}
-    if not timed:
-        return None
-    across = Scale(0, max(points[-1][0] for points in timed.values()), LEFT, WIDTH - RIGHT)
-    parts = [frame(across, up, "s", "seconds of training")]
-    parts += [line([(across.place(x), up.place(y)) for x, y in points], looks[label], label) for label, points in timed.items()]
-    return drawing("".join(parts), WIDTH, HEIGHT, f"{about} By seconds of training.")
+def _seconds_axis(taken: Mapping[str, Sequence[LossPoint]]) -> Scale | None:
+    """Give the axis of the seconds of training; None where those were not taken of everyone."""
+    seconds = [p.seconds for points in taken.values() for p in points]
+    known = [one for one in seconds if one is not None]
+    return Scale(0, max(known), LEFT, WIDTH - RIGHT) if known and len(known) == len(seconds) else None
 
 
-def line(places: Sequence[tuple[float, float]], look: Look, label: str) -> str:
-    """Draw a line through places, with the marker of its look at the end."""
-    points = " ".join(f"{x:.0f},{y:.1f}" for x, y in places)
-    return f'<g><polyline points="{points}" class="curve {look.line}"/>{marker(look, *places[-1])}<title>{escape(label)}</title></g>'
+def line(places: Sequence[tuple[float, float]], look: Look, label: str, elsewhere: Sequence[str] = ()) -> str:
+    """Draw a line through places, with the marker of its look at the end.
+
+    Args:
+        places: shape [n, 2].
+        look: of its strategy.
+        label: its name.
+        elsewhere: the same points on another level axis.
+    """
+    dashed = look.line.partition(" ")[2]
+    kept = f' data-x="{" ".join(elsewhere)}"' if elsewhere else ""
+    return (
+        f'<g class="k{look.colour}"><path d="{path(places)}" class="{f"curve {dashed}".strip()}"{kept}/>'
+        f"{marker(look, *places[-1], inherits=True)}<title>{escape(label)}</title></g>"
+    )
 
 
 def pareto(target: Target, costs: Mapping[str, str], looks: Mapping[str, Look]) -> Figure | None:
     """Draw quality against every cost that was measured; None where there is none."""
-    charts = [(caption, chart) for cost, caption in costs.items() if (chart := pareto_chart(target, cost, looks)) is not None]
+    there = [cost for cost in costs if any(mean(c, cost) is not None for c in target.contenders)]
+    # The most telling costs are drawn, of what memory may mean one; the table has the others, and the panel draws them when asked.
+    other = [cost for cost in MEMORY if cost in there][1:]
+    charts = [(costs[cost], chart) for cost in there if cost not in other and (chart := pareto_chart(target, cost, looks)) is not None]
+    charts = charts[: 1 if target.is_sequence else _DRAWN]
     if not charts:
         return None
-    there = [cost for cost in costs if any(mean(c, cost) is not None for c in target.contenders)]
     scored = [c for c in target.contenders if mean(c, target.primary) is not None]
     rows = tuple(
         (c.label, whole(c.quantities[target.primary]), *(whole(c.quantities[cost]) if cost in c.quantities else "" for cost in there))
@@ -222,7 +237,7 @@ def pareto(target: Target, costs: Mapping[str, str], looks: Mapping[str, Look]) 
 
 def swatch(look: Look) -> Markup:
     """Draw a strategy's marker for a legend or a table."""
-    return Markup(f'<svg class="swatch" viewBox="-7 -7 14 14" width="14" height="14" aria-hidden="true">{marker(look, 0, 0)}</svg>')  # noqa: S704
+    return Markup(f'<svg class="swatch" aria-hidden="true">{marker(look, 7, 7)}</svg>')  # noqa: S704
 
 
 def _thinned(points: Sequence[LossPoint], most: int) -> Sequence[LossPoint]:

@@ -103,15 +103,16 @@ def spent(target: Target) -> list[str]:
     return found
 
 
-def methods(target: Target) -> list[tuple[str, str]]:
+def methods(targets: Iterable[Target]) -> list[tuple[str, str]]:
     """Say of each cost how it was taken, and in what."""
     found = []
+    contenders = [contender for target in targets for contender in target.contenders]
     for column in COSTS:
-        readings = [c.quantities[column.name] for c in target.contenders if _has(c, column.name)]
+        readings = [c.quantities[column.name] for c in contenders if _has(c, column.name)]
         said = {reading.method for reading in readings}
         if said:
             how = said.pop() if len(said) == 1 else "differs from strategy to strategy: report.csv tells each"
-            found.append((column.heading, f"{how}; in {readings[0].unit}"))
+            found.append((column.heading, f"{how}; in {' or '.join(dict.fromkeys(reading.unit for reading in readings))}"))
     return found
 
 
@@ -144,19 +145,6 @@ def reason(contender: Contender, name: str) -> str:
     return f"not measured: {found.reason}" if found and found.estimate is None else ""
 
 
-def interval(found: Quantity) -> str:
-    """Write an interval with its n, in the measurement's unit."""
-    known = found.estimate
-    if known is None:
-        return f"not measured: {found.reason}"
-    if known.low is None or known.high is None:
-        return f"n = {known.n}"
-    if known.deviation == 0:
-        return f"the same for each of {known.n} seeds"
-    low = max(0.0, known.low) if known.mean >= 0 else known.low
-    return f"95 % interval {quantity(low, found.unit)} to {quantity(known.high, found.unit)}, n = {known.n}"
-
-
 def whole(found: Quantity) -> str:
     """Write a measurement with its interval, or a dash."""
     if found.estimate is None:
@@ -168,7 +156,12 @@ def whole(found: Quantity) -> str:
     if known.low is None or known.high is None or known.deviation == 0:
         return text
     low = max(0.0, known.low) if known.mean >= 0 else known.low
-    return f"{text} [{quantity(low, found.unit)}, {quantity(known.high, found.unit)}]"
+    numbers, units = zip(
+        *(one.rpartition(" ")[::2] for one in (text, quantity(low, found.unit), quantity(known.high, found.unit))), strict=True
+    )
+    # A unit that all three share stands once.
+    low_text, high_text = (f"{number} {unit}" for number, unit in zip(numbers[1:], units[1:], strict=True))
+    return f"{text} [{numbers[1]}, {numbers[2]}]" if len(set(units)) == 1 else f"{text} [{low_text}, {high_text}]"
 
 
 def _has(contender: Contender, name: str) -> bool:

@@ -22,7 +22,7 @@ WORDS = ("better", "worse", "equivalent", "undecided", "too few seeds")
 
 def embedded(summary: Summary, looks: Mapping[str, Look]) -> str:
     """Give the JSON; no character of a name can end the element it stands in."""
-    columns = [column for column in measured(summary.targets) if column.name != "emissions"]
+    columns = measured(summary.targets)
     table = {
         "looks": {label: [look.colour, look.marker] for label, look in looks.items()},
         "costs": [_cost(column, summary) for column in columns],
@@ -36,9 +36,11 @@ def _cost(column: Column, summary: Summary) -> dict[str, Any]:
     found = next(c.quantities[column.name] for t in summary.targets for c in t.contenders if mean(c, column.name) is not None)
     return {
         "name": {"trainable": "trained parameters", "stored": "stored bytes"}.get(column.heading, column.heading),
+        "measured": column.name.replace("_", " "),
         "more": found.direction == "higher",
         "log": column.name in LOG,
         "memory": column.name in MEMORY,
+        "drawn": column.name != "emissions",  # they go with the energy
     }
 
 
@@ -69,7 +71,13 @@ def _point(contender: Contender, target: Target, columns: Sequence[Column]) -> l
 
 
 def _rounded(values: Sequence[float]) -> list[float]:
-    return [float(f"{value:.5g}") for value in (values[:1] if len(set(values)) == 1 else values)]
+    return [_short(value) for value in (values[:1] if len(set(values)) == 1 else values)]
+
+
+def _short(value: float) -> float:
+    """Give five digits of a number, without a point where it has no use for one."""
+    found = float(f"{value:.5g}")
+    return int(found) if found.is_integer() else found
 
 
 def _pair(one: Comparison, unit: str) -> list[float | None]:
@@ -80,4 +88,4 @@ def _pair(one: Comparison, unit: str) -> list[float | None]:
 
 
 def _counted(value: float, unit: str) -> float:
-    return round(100 * value, 3) if unit == "1" else float(f"{value:.5g}")
+    return round(100 * value, 2) if unit == "1" else _short(value)

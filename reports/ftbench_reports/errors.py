@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from .axes import Scale
 from .columns import whole
-from .figure import Figure, drawing
+from .figure import Figure, drawing, path
 from .palette import Look, marker
 
 if TYPE_CHECKING:
@@ -85,35 +85,38 @@ def calibration(target: Target, errors: Errors, looks: Mapping[str, Look]) -> Fi
     if not drawn:
         return None
     across, up = Scale(0, 1, _LEFT, _SIDE - 12), Scale(0, 1, _SIDE - _BOTTOM, _TOP)
-    parts = []
+    parts, grid = [], ""
     for tick in (0.0, 0.25, 0.5, 0.75, 1.0):
         x, y = across.place(tick), up.place(tick)
+        grid += f"M{_LEFT} {y:.0f}H{_SIDE - 12}M{x:.0f} {_TOP}V{_SIDE - _BOTTOM}"
         parts.append(
-            f'<path d="M{_LEFT} {y:.1f}H{_SIDE - 12}M{x:.1f} {_TOP}V{_SIDE - _BOTTOM}" class="grid"/>'
-            f'<text x="{_LEFT - 6}" y="{y + 3.5:.1f}" class="e">{100 * tick:g}</text>'
-            f'<text x="{x:.1f}" y="{_SIDE - _BOTTOM + 14}" class="m">{100 * tick:g}</text>'
+            f'<text x="{_LEFT - 6}" y="{y + 3.5:.0f}" class="e">{100 * tick:g}</text>'
+            f'<text x="{x:.0f}" y="{_SIDE - _BOTTOM + 14}" class="m">{100 * tick:g}</text>'
         )
+    parts.insert(0, f'<path d="{grid}" class="grid"/>')
     parts.append(f'<path d="M{_LEFT} {_SIDE - _BOTTOM}L{_SIDE - 12} {_TOP}" class="front"/>')
     parts.append(f'<text x="{(_LEFT + _SIDE) / 2}" y="{_SIDE - 8}" class="label m">probability of the answer, %</text>')
     parts.append(f'<text x="{_LEFT + 6}" y="{_TOP + 10}" class="label halo">right answers, %</text>')
     for label, bins in drawn.items():
         look = looks[label]
         places = [(across.place(one.confidence), up.place(one.right)) for one in bins]
-        points = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
-        marks = "".join(marker(look, x, y) for x, y in places)
-        parts.append(f'<g><polyline points="{points}" class="curve {look.line}"/>{marks}<title>{escape(label)}</title></g>')
+        bins_drawn = "".join(f"M{x:.0f} {y:.0f}h0" for x, y in places[:-1])
+        parts.append(
+            f'<g><path d="{path(places)}" class="curve {look.line}"/><path d="{bins_drawn}" class="dots l{look.colour}"/>'
+            f"{marker(look, *places[-1])}<title>{escape(label)}</title></g>"
+        )
     about = "On the dashed line answers are right as often as they are sure; below it they are too sure. All seeds together, ten bins."
     error = {c.label: c.quantities["calibration_error"] for c in target.contenders if "calibration_error" in c.quantities}
     most = max(len(bins) for bins in drawn.values())
     rows = tuple(
         (
             label,
-            whole(error[label]) if label in error and not target.is_sequence else "–",
+            whole(error[label]) if label in error else "–",
             *(f"{100 * one.confidence:.0f} → {100 * one.right:.0f} ({one.count})" for one in bins),
             *([""] * (most - len(bins))),
         )
         for label, bins in drawn.items()
     )
     headings = ("strategy", "calibration error", *(f"bin {number + 1}: sure → right, % (answers)" for number in range(most)))
-    chart = drawing("".join(parts), _SIDE, _SIDE, f"{errors.task}: {about}")
+    chart = drawing("".join(parts), _SIDE, _SIDE, f"{errors.task}: calibration")
     return Figure(f"{errors.task}: calibration", about, (("", Markup(chart)),), headings, rows)  # noqa: S704 - drawn from numbers

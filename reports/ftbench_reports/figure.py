@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -27,20 +28,30 @@ class Figure:
     """Whether it takes the whole width."""
 
 
-def drawing(body: str, width: float, height: float, about: str, kind: str = "chart") -> Markup:
+def drawing(body: str, width: float, height: float, title: str, kind: str = "chart") -> Markup:
     """Wrap what is drawn in an SVG element with a name for those who do not see it.
 
     Args:
         body: SVG elements, escaped.
         width: of the view box.
         height: of the view box.
-        about: what it shows.
+        title: what it shows; the caption beside it says more.
         kind: its class.
     """
-    open_tag = Markup('<svg class="{}" viewBox="0 0 {:g} {:g}" width="{:g}" height="{:g}" role="img" aria-label="{}">').format(
-        kind, width, height, width, height, about
-    )
+    open_tag = Markup('<svg class="{}" viewBox="0 0 {:g} {:g}" role="img" aria-label="{}">').format(kind, width, height, title)
     return open_tag + Markup(body) + Markup("</svg>")  # noqa: S704 - drawn from numbers and escaped labels
+
+
+def path(places: Sequence[tuple[float, float]], digits: int = 1) -> str:
+    """Write a line as the `d` of an SVG path: the first place, then the way from each to the next, which takes the least room.
+
+    Args:
+        places: shape [n, 2], n ≥ 1.
+        digits: decimals of a place; rounding does not add up.
+    """
+    rounded = [(round(x), round(y, digits)) for x, y in places]
+    steps = [f"{x - a:g} {y - b:g}" for (a, b), (x, y) in itertools.pairwise(rounded)]
+    return f"M{rounded[0][0]:g} {rounded[0][1]:g}" + (f"l{' '.join(steps)}".replace(" -", "-") if steps else "")
 
 
 def shortened(text: str, letters: int) -> str:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import itertools
+import re
+from collections import defaultdict
 from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +26,7 @@ from .heat import heat_map
 from .palette import Look, definitions, looks, style
 from .prose import left_out, protocol, statistics
 from .rows import forest, rank_chart
-from .trials import COMPARED, over_time, phases, settings_table, trial_table
+from .trials import COMPARED, over_time, phase_legend, phases, settings_table, trial_table
 from .tuning import change_table, choice_table, rate_curves, sentences, tuned_targets, tuning_notes
 
 if TYPE_CHECKING:
@@ -51,9 +54,9 @@ REFRESH = 5
 
 def render(summary: Summary, *, live: bool = False) -> str:
     """Give the page as text; where `live`, it reads itself again every few seconds."""
-    sheet = style() + (_TEMPLATES / "page.css").read_text(encoding="utf-8")
-    script = (_TEMPLATES / "page.js").read_text(encoding="utf-8")
     page = Page(summary)
+    sheet = style() + page.board.style() + page.diagonals() + _lean("page.css")
+    script = _lean("page.js")
     text: str = (
         _environment()
         .get_template("page.html.jinja")
@@ -90,6 +93,13 @@ def _environment() -> Environment:
     )
 
 
+def _lean(name: str) -> str:
+    """Read one of our own files without its indentation and its comments, which no page needs."""
+    lines = (line.strip() for line in (_TEMPLATES / name).read_text(encoding="utf-8").splitlines())
+    text = "\n".join(line for line in lines if line and not line.startswith("//"))
+    return re.sub(r": (?=[^;{}]*[;}])", ":", re.sub(r" ?([{};,]) ?", r"\1", text)) if name.endswith(".css") else text
+
+
 def _hash(text: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
@@ -100,10 +110,11 @@ class Page:
     def __init__(self, summary: Summary) -> None:
         self.summary = summary
         self.looks: Mapping[str, Look] = looks(summary.strategies)
+        self.board = Board(summary, self.looks)
 
     def values(self) -> dict[str, Any]:
         """Give what stands in the template under its name."""
-        board = Board(self.summary, self.looks)
+        board = self.board
         order = list(dict.fromkeys(name for target in self.summary.targets for c in target.contenders for name in c.phases))
         found = {
             "summary": self.summary, "looks": self.looks, "board": board, "legend": self.legend, "unscored": unscored(self.summary, board),
@@ -114,10 +125,11 @@ class Page:
             "forests": [found for target in self.summary.targets if (found := forest(target, self.looks))],
             "ranks": rank_chart(self.summary.ranking, self.looks), "learning": self.learning,
             "analysed": [(target, errors) for target in self.summary.targets for errors in target.errors],
-            "most_matrices": 12, "calibration": calibration, "mistakes": mistakes, "slice_table": slice_table, "class_table": class_table,
+            "most_matrices": 4, "calibration": calibration, "mistakes": mistakes, "slice_table": slice_table, "class_table": class_table,
             "sequences": [t for t in self.summary.targets if t.is_sequence],
             "price": price, "cheapest": cheapest, "prose": [protocol(self.summary), statistics(self.summary), left_out(self.summary)],
             "timed": [found for target in self.summary.targets if (found := phases(target, order))],
+            "phase_legend": phase_legend(order),
             "sampled": [found for target in self.summary.targets for found in over_time(self.summary, target, self.looks)],
             "different": [(target, table) for target in self.summary.targets if (table := settings_table(target))[1]],
             "tuned": tuned_targets(self.summary), "tuning_sentences": sentences, "change_table": change_table, "choice_table": choice_table,
@@ -125,6 +137,14 @@ class Page:
             "compared": COMPARED, "trial_table": trial_table, "task_cell": self.task_cell, "moved": _moved,
         }  # fmt: skip
         return {**found, "sections": _sections(found)}
+
+    def diagonals(self) -> str:
+        """Give CSS that marks the diagonal of every matrix, of classes and of stages."""
+        of_classes = (matrix for target in self.summary.targets for c in target.contenders for matrix in c.confusion.values())
+        of_stages = (c.retention for target in self.summary.targets for c in target.contenders)
+        most = max((len(matrix) for matrix in itertools.chain(of_classes, of_stages)), default=0)
+        marked = ",".join(f".matrix tbody tr:nth-child({place}) td:nth-child({place + 1})" for place in range(1, most + 1))
+        return f"{marked}{{background:var(--tint);font-weight:650}}" if marked else ""
 
     @cached_property
     def paretos(self) -> list[Figure]:
@@ -147,13 +167,26 @@ class Page:
         there = [c for c in target.contenders if c.quantities]
         names = list(dict.fromkeys(name for c in there for name in c.quantities))
         taken = [name for name in names if any(c.quantities[name].estimate for c in there if name in c.quantities)]
-        rows = [(name.replace("_", " "), *(whole(c.quantities[name]) if name in c.quantities else "" for c in there)) for name in taken]
-        return {"headings": ("measurement", *(c.label for c in there)), "rows": rows}
+        # Measurements that come out alike for everyone, such as accuracy and micro F1, share a row.
+        alike: dict[tuple[str, ...], list[str]] = defaultdict(list)
+        for name in taken:
+            alike[tuple(_measured(c, name) for c in there)].append(name.replace("_", " "))
+        rows = [(", ".join(names), *values) for values, names in alike.items()]
+        seeds = ("n, seeds", *(str(c.statuses.get("ok", 0)) for c in there))
+        return {"headings": ("measurement", *(c.label for c in there)), "rows": [seeds, *rows]}
 
     def task_cell(self, contender: Contender, task: str, name: str) -> str:
         """Write what is left of a task of a sequence."""
         found = contender.by_task.get(task, {}).get(name)
         return share_interval(found.estimate, found.unit) if found and found.estimate else ""
+
+
+def _measured(contender: Contender, name: str) -> str:
+    """Write a measurement with its interval, and with its n where some of its seeds have none."""
+    found = contender.quantities.get(name)
+    if found is None or found.estimate is None:
+        return "" if found is None else "–"
+    return whole(found) + (f", n = {found.estimate.n}" if found.estimate.n != contender.statuses.get("ok", 0) else "")
 
 
 def _moved(contender: Contender, name: str) -> str:

@@ -48,9 +48,10 @@ def looks(labels: Sequence[str]) -> dict[str, Look]:
     return {label: Look(number % len(LIGHT), number % len(MARKERS), number // len(LIGHT)) for number, label in enumerate(labels)}
 
 
-def marker(look: Look, x: float, y: float) -> str:
-    """Draw a marker as an SVG element at (x, y), about nine units wide."""
-    return f'<use href="#m{look.marker}" x="{x:.1f}" y="{y:.1f}" class="k{look.colour}"/>'
+def marker(look: Look, x: float, y: float, *, inherits: bool = False) -> str:
+    """Draw a marker as an SVG element at (x, y), about nine units wide; where it `inherits`, its group has its colour."""
+    colour = "" if inherits else f' class="k{look.colour}"'
+    return f'<use href="#m{look.marker}" x="{x:.0f}" y="{y:.0f}"{colour}/>'
 
 
 def definitions() -> str:

@@ -80,7 +80,7 @@ def forest(target: Target, looks: Mapping[str, Look]) -> Figure | None:
     about = "Small dots are seeds, the marker their mean with its 95 % interval, the thin line the interval on new test items too; " + (
         f"the band is what counts as equal, ± {margin}." if target.margin else "the suite does not say what counts as equal."
     )
-    chart = _draw(rows, axis, f"{target.label}: {about}")
+    chart = _draw(rows, axis, f"{target.label}: against {target.baseline}")
     seeds = sorted({seed for c in compared for seed in c.against_by_seed})
     headings = (
         "strategy",
@@ -151,7 +151,7 @@ def rank_chart(ranking: Ranking, looks: Mapping[str, Look]) -> Figure | None:
     scale = Scale(0.7, last + 0.3, _LEFT, WIDTH - _RIGHT)
     axis = Axis(scale, "mean rank, 1 is best", lambda v: f"{v:g}", ticks=[float(rank) for rank in range(1, last + 1, max(1, last // 8))])
     about = f"The mean rank over {len(ranking.tasks)} tasks and its 95 % interval with other tasks and other seeds."
-    chart = _draw(rows, axis, about)
+    chart = _draw(rows, axis, "Ranks over tasks")
     numbers = tuple(
         (one.strategy, f"{one.rank:.1f}", f"[{one.interval.low:.1f}, {one.interval.high:.1f}]", f"{one.scored} of {ranking.of}")
         for one in ranking.entries
@@ -159,21 +159,21 @@ def rank_chart(ranking: Ranking, looks: Mapping[str, Look]) -> Figure | None:
     return Figure("Ranks over tasks", about, (("", chart),), ("strategy", "mean rank", "interval", "tasks"), numbers)
 
 
-def _draw(rows: Sequence[Row], axis: Axis, about: str) -> Markup:
+def _draw(rows: Sequence[Row], axis: Axis, title: str) -> Markup:
     height = _ROW * len(rows) + _FOOT
     base = height - _FOOT + 4
     parts = []
     if axis.band:
         a, b = axis.scale.place(axis.band[0]), axis.scale.place(axis.band[1])
-        parts.append(f'<rect x="{a:.1f}" y="0" width="{b - a:.1f}" height="{base}" class="band"/>')
+        parts.append(f'<rect x="{a:.0f}" y="0" width="{b - a:.0f}" height="{base}" class="band"/>')
     for tick in axis.ticks:
         x = axis.scale.place(tick)
-        parts.append(f'<path d="M{x:.1f} 0V{base}" class="grid"/><text x="{x:.1f}" y="{base + 12}" class="m">{axis.write(tick)}</text>')
+        parts.append(f'<path d="M{x:.0f} 0V{base}" class="grid"/><text x="{x:.0f}" y="{base + 12}" class="m">{axis.write(tick)}</text>')
     if axis.zero is not None:
-        parts.append(f'<path d="M{axis.scale.place(axis.zero):.1f} 0V{base}" class="zeroline"/>')
+        parts.append(f'<path d="M{axis.scale.place(axis.zero):.0f} 0V{base}" class="zeroline"/>')
     parts += [_row(row, axis.scale, place * _ROW) for place, row in enumerate(rows)]
     parts.append(f'<text x="{WIDTH / 2}" y="{height - 3}" class="label m">{escape(shortened(axis.label, 58))}</text>')
-    return drawing("".join(parts), WIDTH, height, about)
+    return drawing("".join(parts), WIDTH, height, title)
 
 
 def _row(row: Row, scale: Scale, top: float) -> str:
@@ -185,17 +185,15 @@ def _row(row: Row, scale: Scale, top: float) -> str:
     ]
     colour = row.look.colour
     if row.wider:
-        parts.append(f'<path d="M{scale.place(row.wider[0]):.1f} {y}H{scale.place(row.wider[1]):.1f}" class="thin l{colour}"/>')
+        parts.append(f'<path d="M{scale.place(row.wider[0]):.0f} {y}H{scale.place(row.wider[1]):.0f}" class="thin l{colour}"/>')
     if row.low is not None and row.high is not None:
-        parts.append(f'<path d="M{scale.place(row.low):.1f} {y}H{scale.place(row.high):.1f}" class="thick l{colour}"/>')
-    parts += [
-        f'<circle cx="{scale.place(dot):.1f}" cy="{y + 6}" r="1.8" class="dot l{colour}"/>'
-        for dot in row.dots
-        if scale.low <= dot <= scale.high
-    ]
+        parts.append(f'<path d="M{scale.place(row.low):.0f} {y}H{scale.place(row.high):.0f}" class="thick l{colour}"/>')
+    seeds = "".join(f"M{scale.place(dot):.0f} {y + 6}h0" for dot in row.dots if scale.low <= dot <= scale.high)
+    if seeds:
+        parts.append(f'<path d="{seeds}" class="dots l{colour}"/>')
     if scale.low <= row.mean <= scale.high:
         parts.append(marker(row.look, x, y))
     else:
         way = -1 if row.mean < scale.low else 1
-        parts.append(f'<path d="M{x + 4 * way:.1f} {y}l{-8 * way} -4.5v9z" class="k{colour}"/>')
+        parts.append(f'<path d="M{x + 4 * way:.0f} {y}l{-8 * way} -4.5v9z" class="k{colour}"/>')
     return "".join(parts)

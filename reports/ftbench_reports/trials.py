@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from html import escape
 from typing import TYPE_CHECKING
 
 from ftbench import quantity
+from markupsafe import Markup
 
 from .axes import Scale
 from .board import STATUS
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
     from ftbench import Samples, Summary, Target, TrialLine
 
-_WIDTH, _ROW = 340, 30
+_WIDTH, _ROW, _SEEN = 340, 30, 0.01
 COMPARED = 24
 """Contenders whose configurations stand side by side."""
 
@@ -33,34 +35,39 @@ def phases(target: Target, order: Sequence[str]) -> Figure | None:
     timed = [c for c in target.contenders if c.phases]
     if not timed:
         return None
-    names = [name for name in order if any(name in c.phases for c in timed)]
     longest = max(sum(found.mean for found in c.phases.values()) for c in timed)
+    # Phases that nobody could see in the drawing share a column of its numbers.
+    names = [name for name in order if any(name in c.phases and c.phases[name].mean >= _SEEN * longest for c in timed)]
     parts = []
+    bars: dict[str, str] = defaultdict(str)
     for place, c in enumerate(timed):
         x, top = 0.0, place * _ROW
         parts.append(f'<text x="0" y="{top + 11}" class="label">{escape(shortened(c.label, 40))}</text>')
         for name, found in c.phases.items():
             wide = found.mean / longest * _WIDTH if longest else 0.0
             if wide >= 0.5:
-                parts.append(f'<path d="M{x:.0f} {top + 20}h{max(1.0, wide):.0f}" class="{_paint(name, order)}"/>')
+                bars[name] += f"M{x:.0f} {top + 20}h{max(1.0, wide):.0f}"
             x += wide
-    legend = _legend(names, order, len(timed) * _ROW + 8)
-    height = len(timed) * _ROW + 14 + 14 * ((len(names) + 2) // 3)
+    parts += [f'<path d="{drawn}" class="{_paint(name, order)}"/>' for name, drawn in bars.items()]
     about = "Seconds of each phase of a trial, the mean over seeds; the longest trial takes the whole width."
-    rows = tuple((c.label, *(quantity(c.phases[name].mean, "s") if name in c.phases else "" for name in names)) for c in timed)
-    chart = drawing("".join(parts) + legend, _WIDTH, height, f"{target.label}: {about}")
-    return Figure(f"{target.label}: where time went", about, (("", chart),), ("strategy", *names), rows)
-
-
-def _legend(names: Sequence[str], order: Sequence[str], top: float) -> str:
-    parts = []
-    for number, name in enumerate(names):
-        x, y = number % 3 * (_WIDTH / 3), top + number // 3 * 14
-        parts.append(
-            f'<path d="M{x:.0f} {y + 4.5}h9" class="{_paint(name, order)}"/>'
-            f'<text x="{x + 13:.1f}" y="{y + 8.5}">{escape(shortened(name, 18))}</text>'
+    rows = tuple(
+        (
+            c.label, *(quantity(c.phases[name].mean, "s") if name in c.phases else "" for name in names),
+            quantity(sum(found.mean for name, found in c.phases.items() if name not in names), "s"),
         )
-    return "".join(parts)
+        for c in timed
+    )  # fmt: skip
+    chart = drawing("".join(parts), _WIDTH, len(timed) * _ROW, f"{target.label}: where time went")
+    return Figure(f"{target.label}: where time went", about, (("", chart),), ("strategy", *names, "all others"), rows)
+
+
+def phase_legend(order: Sequence[str]) -> Markup:
+    """Give which phase has which colour, once for all tasks."""
+    items = (
+        Markup('<li><svg class="swatch" aria-hidden="true"><path d="M1 7h12" class="{}"/></svg>{}</li>').format(_paint(name, order), name)
+        for name in order
+    )
+    return Markup('<ul class="legend">{}</ul>').format(Markup("").join(items)) if order else Markup("")
 
 
 def _paint(name: str, order: Sequence[str]) -> str:
@@ -92,7 +99,7 @@ def _sampled(target: Target, name: str, found: Mapping[str, Samples], looks: Map
         (label, quantity(max(v for _, v in one.points), unit), quantity(sum(v for _, v in one.points) / len(one.points), unit), quantity(one.points[-1][0], "s"))
         for label, one in found.items()
     )  # fmt: skip
-    chart = drawing("".join(parts), WIDTH, HEIGHT, f"{target.label}: {about}")
+    chart = drawing("".join(parts), WIDTH, HEIGHT, f"{target.label}: {name}")
     return Figure(f"{target.label}: {name}", about, (("", chart),), ("strategy", "highest", "mean of the points", "until"), rows)
 
 

@@ -122,7 +122,7 @@ def rate_curves(label: str, found: Sequence[Tuned], looks: Mapping[str, Look]) -
         parts.append(f'<g><polyline points="{line}" class="curve l{look.colour}"/><title>{escape(one.contender)}</title>')
         if one.chosen is not None and one.best is not None:
             x, y = across.place(one.chosen["lr"]), up.place(one.best)
-            parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="8" class="dot l{look.colour}"/>')
+            parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="8" class="ring l{look.colour}"/>')
         parts += [marker(look, x, y) for x, y in places]
         parts.append("</g>")
     about = f"{named} on the validation split over the learning rate, of each rate the best try; the chosen one stands in a ring."

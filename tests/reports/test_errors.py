@@ -60,7 +60,7 @@ def test_why_no_item_is_shown_is_said(tmp_path):
 
 def test_class_scores_are_those_of_the_matrix_over_all_seeds(tmp_path):
     page = render(summed(tmp_path, Exhibits({}, {})))
-    assert '<th scope="row">a</th><td>18</td><td>76.9 (71.4, 83.3)</td>' in page
+    assert "<th>a<td>18<td>76.9 (71.4, 83.3)" in page
 
 
 def large(strategies, seeds):

@@ -33,7 +33,7 @@ def unchecked(text):
 def names(page, body=0):
     return page.evaluate(
         f"[...document.querySelectorAll('#board tbody')][{body}].querySelectorAll('tr:not(.group):not([hidden]) th')"
-        ".values().map((cell) => cell.dataset.n).toArray()"
+        ".values().map((cell) => cell.childNodes[1].data).toArray()"
     )
 
 
@@ -88,7 +88,7 @@ def test_a_filter_leaves_what_it_says(opened):
 
 def test_a_pinned_baseline_shows_the_difference_the_other_way_round(opened):
     with opened() as page:
-        difference = page.locator("#board tr[data-f=full] td").nth(1)
+        difference = page.locator("#board tr", has=page.locator("th", has_text="full")).locator("td").nth(1)
         assert difference.inner_text() == "baseline"
         page.locator("#f-pin").select_option("lora")
         assert difference.inner_text().split() == ["+19.0", "[+16.5,", "+21.5]", "better"]
@@ -151,7 +151,7 @@ def test_who_ran_out_of_memory_stands_behind_a_wall(opened):
 def test_two_picked_strategies_show_only_what_differs_between_them(opened):
     with opened() as page:
         page.locator("details.settings summary").click()
-        page.locator("[data-side='1']").select_option("lora")
+        page.locator("details.settings select").last.select_option("lora")
         shown = page.locator("details.settings tr:visible")
         assert [row.split() for row in shown.all_inner_texts()] == [["setting", "full", "lora"], ["strategy.use", '"full"', '"lora"']]
 
@@ -220,10 +220,23 @@ def test_curves_are_drawn_against_steps_or_seconds(opened):
         for r in RECORDS
     ]
     with opened(timed) as page:
-        drawn = page.locator("#curves .charts svg:visible")
-        assert [one.split(". By ")[-1] for one in drawn.evaluate_all("all => all.map((one) => one.ariaLabel)")] == ["optimizer steps."]
-        page.locator("#c-axis").select_option("by seconds")
-        assert [one.split(". By ")[-1] for one in drawn.evaluate_all("all => all.map((one) => one.ariaLabel)")] == ["seconds of training."]
+        drawn = page.locator("#curves .charts svg")
+        line = drawn.locator("path.curve").first
+
+        def seen():
+            """Give the label of the axis, the line, and where its marker stands."""
+            (axis,) = drawn.locator("g.m:visible .label").all_text_contents()
+            return axis, line.get_attribute("d"), line.evaluate("(one) => one.nextElementSibling.getAttribute('x')")
+
+        by_steps = seen()
+        page.locator("#c-axis").select_option("seconds")
+        by_seconds = seen()
+        page.locator("#c-axis").select_option("steps")
+        assert (by_steps[0], by_seconds[0]) == ("optimizer steps", "seconds of training")
+        # Half a second a step: the same places on an axis of another name, the first line written from place to place.
+        assert by_seconds[1].startswith("M184 ")
+        assert by_seconds[2] == by_steps[2] == "324"
+        assert seen() == by_steps
 
 
 HOSTILE = [
@@ -244,7 +257,7 @@ def test_a_text_that_is_hostile_everywhere_runs_nothing_and_breaks_nothing(shown
         records.append(unchecked(written.replace('"a",\n', f'"{inside}",\n')))
     summary = summarise(records, log=lambda _: f"{text} log")
     with shown(render(summary), viewport={"width": 390, "height": 900}) as page:
-        assert f"{text}lora".replace("\0", "\ufffd") in names(page)
+        assert f"{text}lora".replace("\0", "") in names(page)  # a parser of HTML leaves that one out
         dialogs = []
         page.on("dialog", lambda one: dialogs.append(one.message))
         page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")

@@ -1,11 +1,12 @@
 """How trials went, and in what they differ."""
 
+import re
 from dataclasses import replace
 
-from ftbench import Samples, summarise
+from ftbench import Phase, Samples, summarise
 
 from ftbench_reports.palette import looks
-from ftbench_reports.trials import over_time, phases, settings_table, trial_table
+from ftbench_reports.trials import over_time, phase_legend, phases, settings_table, trial_table
 from tests.reports.test_page import RECORDS
 
 SUMMARY = summarise(RECORDS)
@@ -38,8 +39,17 @@ def test_a_setting_that_one_does_not_have_is_empty():
 
 def test_a_phase_has_one_colour_on_every_task():
     first = phases(TARGET, ["load", "train"]).drawings[0][1]
-    assert first.count('class="l1 bar"') == 3
-    assert phases(TARGET, [f"p{n}" for n in range(8)] + ["train"]).drawings[0][1].count('class="l0 bar pale"') == 3
+    assert [len(re.findall("M", bars)) for bars in re.findall(r'<path d="([^"]*)" class="l1 bar"', first)] == [2]
+    later = phases(TARGET, [f"p{n}" for n in range(8)] + ["train"]).drawings[0][1]
+    assert [len(re.findall("M", bars)) for bars in re.findall(r'<path d="([^"]*)" class="l0 bar pale"', later)] == [2]
+    assert [re.sub("<.*?>", "", one) for one in phase_legend(["load", "train"]).split("</li>")] == ["load", "train", ""]
+
+
+def test_phases_that_nobody_could_see_share_a_column():
+    long = [replace(r, phases=(Phase("train", 100.0), Phase("exit", 0.1), Phase("save", 0.2))) for r in RECORDS if r.status == "ok"]
+    found = phases(summarise(long).targets[0], ["train", "exit", "save"])
+    assert found.headings == ("strategy", "train", "all others")
+    assert found.rows[0][1:] == ("100.0 s", "0.3 s")
 
 
 def test_what_was_sampled_is_drawn_of_one_trial_each_with_its_numbers():
@@ -49,6 +59,6 @@ def test_what_was_sampled_is_drawn_of_one_trial_each_with_its_numbers():
     (found,) = over_time(summary, summary.targets[0], looks(summary.strategies))
     assert found.title == "digits: device memory"
     assert [row[:2] for row in found.rows] == [("full", "7.0 MiB"), ("lora", "7.0 MiB"), ("bad", "7.0 MiB")]
-    assert found.drawings[0][1].count("<polyline") == 3
+    assert found.drawings[0][1].count('class="curve"') == 3
     assert "device memory, MiB" in found.drawings[0][1]
     assert over_time(SUMMARY, TARGET, looks(SUMMARY.strategies)) == []

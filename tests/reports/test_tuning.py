@@ -71,6 +71,6 @@ def test_who_was_tuned_with_another_budget_is_marked_and_stands_last():
     tuning = [*tries("full", (0.5, 0.9, 0.7)), *tries("adapter", (0.5, 0.9, 0.7)), *tries("lora", (0.4, 0.6, 0.8), budget="30 tries")]
     page = render(summed(compared, tuning))
     board = page[page.index('id="board"') :]
-    assert board.index('data-n="adapter"') < board.index('data-n="lora"')
+    assert board.index("</svg>adapter") < board.index("</svg>lora")
     assert "not comparable</span>" in board
     assert "tuned with 30 tries, the others with 3 tries" in board

@@ -12,22 +12,28 @@
     element.append(...children);
     return element;
   };
+  const SEEDS = 4;
+  const isHidden = (column) => board.classList.contains(`h${column}`);
   const rowsOf = (body) => $$("tr:not(.group)", body);
-  const nameOf = (row) => $("th", row).dataset.n;
+  // The name alone, between its swatch and its star.
+  const nameOf = (row) => row.cells[0].childNodes[1]?.data ?? "";
+  const familyOf = (row) => row.dataset.f ?? nameOf(row);
   $$(".tools").forEach((tools) => { tools.hidden = false; });
 
   // Sorting: within each task, by what a cell sorts by; what has no value stands last either way.
-  const keyOf = (row, column) => {
+  const keyOf = (row, column, costs) => {
     const cell = row.cells[column];
     if (column === 0) return nameOf(row).toLowerCase();
     if (!cell || row.className === "missing") return null;
     if (cell.dataset.v !== undefined) return cell.dataset.v === "" ? null : Number(cell.dataset.v);
-    return cell.dataset.l === "seeds" ? parseFloat(cell.textContent) : cell.textContent.trim() || null;
+    if (column > SEEDS && column <= SEEDS + data.costs.length) return costs.get(nameOf(row))?.[column - SEEDS - 1]?.[0] ?? null;
+    return column >= SEEDS ? parseFloat(cell.textContent) : cell.textContent.trim() || null;
   };
   const sort = (column, ascending) => {
     const sign = ascending ? 1 : -1;
-    for (const body of bodies) {
-      const keyed = rowsOf(body).map((row) => [keyOf(row, column), row]);
+    for (const [place, body] of bodies.entries()) {
+      const costs = new Map(data.targets[place].points.map(([label, , found]) => [label, found]));
+      const keyed = rowsOf(body).map((row) => [keyOf(row, column, costs), row]);
       keyed.sort(([a], [b]) => (a === null) - (b === null) || (a === null ? 0 : a < b ? -sign : a > b ? sign : 0));
       body.append(...keyed.map(([, row]) => row));
     }
@@ -58,7 +64,7 @@
       for (const row of rowsOf(body)) {
         const name = nameOf(row).toLowerCase();
         const missing = row.className === "missing";
-        const fine = fits && words.every((word) => word.startsWith("-") ? word === "-" || !name.includes(word.slice(1)) : name.includes(word)) && (!family.value || row.dataset.f === family.value)
+        const fine = fits && words.every((word) => word.startsWith("-") ? word === "-" || !name.includes(word.slice(1)) : name.includes(word)) && (!family.value || familyOf(row) === family.value)
           && (!status.value || (status.value === "ok") !== missing);
         row.hidden = !fine;
         any ||= fine;
@@ -71,17 +77,29 @@
   };
   [wanted, task, family, status].forEach((field) => field.addEventListener("input", filter));
 
+  // The interval of a cost, from the table of every measurement, when one points at it.
+  const everything = $$("details.everything");
+  const intervalOf = (cell) => {
+    const row = cell.parentElement, place = bodies.indexOf(row.parentElement), cost = data.costs[cell.cellIndex - SEEDS - 1];
+    if (!cost || cell.textContent === "–") return "";
+    const rows = $$("tr", everything[place]);
+    const column = [...rows[0].cells].findIndex((head) => head.textContent === nameOf(row));
+    const found = rows.find((one) => one.cells[0].textContent.split(", ").includes(cost.measured));
+    return found && column > 0 ? `${found.cells[column].textContent}, n = ${rows[1].cells[column].textContent}` : "";
+  };
+  board.addEventListener("mouseover", ({ target }) => {
+    if (target.tagName !== "TD" || target.dataset.told || target.className === "text") return;
+    target.dataset.told = "1";
+    const known = intervalOf(target);
+    if (known) target.title = [known, target.title].filter(Boolean).join("; ");
+  });
+
   // Columns.
   const choices = $("#columns");
   heads.forEach((head, column) => {
     if (column === 0) return;
-    const box = make("input", { type: "checkbox", checked: !head.hidden });
-    box.addEventListener("change", () => {
-      head.hidden = !box.checked;
-      bodies.forEach((body) => rowsOf(body).forEach((row) => {
-        if (row.className !== "missing") row.cells[column].hidden = !box.checked;
-      }));
-    });
+    const box = make("input", { type: "checkbox", checked: !isHidden(column) });
+    box.addEventListener("change", () => board.classList.toggle(`h${column}`, !box.checked));
     choices.append(make("label", {}, box, ` ${head.textContent.trim()}`));
   });
 
@@ -118,7 +136,6 @@
         }
         if (word) shown.append(make("span", { className: `word ${word.split(" ")[0]}` }, word));
       }
-      shown.hidden = heads[2].hidden;
       row.cells[2].replaceWith(shown);
     }
     $(".group span", body).textContent = mine < 0 ? known.title : known.title.replace(/ · .*/, "") + ` · difference to ${label}, corrected over all pairs`;
@@ -130,7 +147,7 @@
 
   // Copying what is shown.
   const shownTable = () => {
-    const columns = heads.map((head, column) => column).filter((column) => !heads[column].hidden);
+    const columns = heads.map((head, column) => column).filter((column) => !isHidden(column));
     const textOf = (cell) => {
       if (!cell) return "";
       const copy = cell.cloneNode(true);
@@ -175,8 +192,9 @@
 
   // Only what differs between two.
   $$("details.settings").forEach((details) => {
-    const [one, other] = $$("[data-side]", details);
+    const [one, other] = $$("select", details);
     const rows = $$("tr", details);
+    [one, other].forEach((side) => side.append(...[...rows[0].cells].slice(1).map((head) => make("option", {}, head.textContent))));
     const pick = () => {
       const sides = other.value === "" ? [] : [one, other].map((side) => [...one.options].findIndex((option) => option.value === side.value) + 1);
       rows.forEach((row, place) => {
@@ -187,15 +205,27 @@
     [one, other].forEach((side) => side.addEventListener("input", pick));
   });
 
-  // Learning curves: one of the two drawings of each; both are printed.
+  // Learning curves: over the steps, as they are, or with their points at the seconds they were reached.
   const axis = $("#c-axis");
-  const turn = () => $$("#curves .charts > div").forEach((drawn) => { drawn.hidden = $(".caption", drawn).textContent !== axis.value; });
-  if (axis) {
-    axis.addEventListener("input", turn);
-    addEventListener("beforeprint", () => $$("#curves .charts > div").forEach((drawn) => { drawn.hidden = false; }));
-    addEventListener("afterprint", turn);
-    turn();
-  }
+  const lines = $$("#curves path[data-x]").map((line) => ({ line, marker: line.nextElementSibling, steps: line.getAttribute("d") }));
+  const atSeconds = ({ line, steps }) => {
+    const numbers = steps.match(/-?[0-9.]+/g).map(Number), across = line.dataset.x.split(" ");
+    let y = 0;
+    return `M${across.map((x, place) => `${x} ${(y += numbers[2 * place + 1]).toFixed(1)}`).join("L")}`;
+  };
+  if (axis) axis.addEventListener("input", () => {
+    const bySeconds = axis.value === "seconds";
+    for (const one of lines) {
+      const d = bySeconds ? atSeconds(one) : one.steps;
+      one.line.setAttribute("d", d);
+      one.marker.setAttribute("x", bySeconds ? one.line.dataset.x.split(" ").at(-1) : d.match(/-?[0-9.]+/g).filter((_, place) => place % 2 === 0).reduce((sum, step) => sum + Number(step), 0));
+    }
+    $$("#curves svg").forEach((chart) => {
+      const axes = $$(":scope > g.m", chart);
+      if (axes.length > 1) axes.forEach((one, place) => one.toggleAttribute("hidden", (place === 1) !== bySeconds));
+      $$(".range", chart).forEach((one) => one.toggleAttribute("hidden", bySeconds && axes.length > 1));
+    });
+  });
 
   // A run that goes on: what was filtered, sorted and opened stays when the page reads itself again.
   if ($("meta[http-equiv=refresh]")) {
@@ -223,7 +253,7 @@
   if (!panel) return;
   const pickTask = $("#p-task"), pickCost = $("#p-cost"), pickLog = $("#p-log");
   const figures = $$("#cost > figure:not(#panel)");
-  data.costs.forEach((cost, place) => pickCost.append(make("option", { value: place }, cost.name)));
+  data.costs.forEach((cost, place) => cost.drawn && pickCost.append(make("option", { value: place }, cost.name)));
   const svg = (tag, attributes, ...children) => {
     const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
     Object.entries(attributes).forEach(([name, value]) => element.setAttribute(name, value));
