@@ -243,16 +243,18 @@ def _over_items(quantities: dict[str, Quantity], primary: str, items: Mapping[in
 
 
 def _learning(curves: Iterable[Curve]) -> dict[str, tuple[LossPoint, ...]]:
-    losses: dict[str, dict[float, list[tuple[float, float | None]]]] = defaultdict(lambda: defaultdict(list))
+    by_task: dict[str, list[dict[float, Mapping[str, float]]]] = defaultdict(list)
     for curve in curves:
-        for point in curve.points:
-            losses[curve.task][point["step"]].append((point["task_loss"], point.get("seconds")))
-    return {task: tuple(_point(step, found) for step, found in sorted(by_step.items())) for task, by_step in losses.items()}
+        by_task[curve.task].append({point["step"]: point for point in curve.points})
+    return {
+        task: tuple(_point(step, [points[step] for points in found if step in points]) for step in sorted(set().union(*found)))
+        for task, found in by_task.items()
+    }
 
 
-def _point(step: float, found: Sequence[tuple[float, float | None]]) -> LossPoint:
-    values = [loss for loss, _ in found]
-    times = [seconds for _, seconds in found if seconds is not None]
+def _point(step: float, found: Sequence[Mapping[str, float]]) -> LossPoint:
+    values = [point["task_loss"] for point in found]
+    times = [point["seconds"] for point in found if "seconds" in point]
     pace = sum(times) / len(times) if len(times) == len(found) else None
     return LossPoint(step, sum(values) / len(values), min(values), max(values), pace)
 

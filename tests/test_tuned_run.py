@@ -120,6 +120,18 @@ def test_the_page_the_bundle_and_show_know_the_tries(killed, ftbench):
     assert '"role": "try"' in ftbench("show", "runs/tuned", tried, "--json", cwd=folder, check=0).stdout
 
 
+@pytest.mark.slow
+def test_a_leaderboard_ranks_what_was_chosen_and_never_a_try(killed, ftbench):
+    folder, _ = killed
+    ftbench("bundle", "runs/tuned", "-o", "published.zip", cwd=folder, check=0)
+    ftbench(*PLUGIN, "leaderboard", "build", "published.zip", "-o", "site", cwd=folder, check=0)
+    assert ftbench("leaderboard", "verify", "site", cwd=folder, check=0)
+    board = json.loads((folder / "site" / "leaderboard.json").read_text())
+    (row,) = [row for group in board["groups"] for one in group["boards"] for row in one["rows"]]
+    assert row["statuses"] == {"ok": 3}
+    assert row["by_seed"] == {str(r.trial["seed"]): r.measurement("level").value for r in read_run(folder / "runs" / "tuned")}
+
+
 def test_one_strategy_with_more_tries_is_refused_unless_it_is_shown_apart(ftbench, tmp_path):
     unequal = SUITE + '[[strategy]]\nuse = "response"\nlabel = "more"\ntries = 20\n'
     (tmp_path / "suite.toml").write_text(unequal)

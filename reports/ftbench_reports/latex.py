@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from ftbench import Summary, Target
 
-    from .board import Row
 
 _SIGNS = {
     "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
@@ -47,38 +46,69 @@ class LatexReport(Report):
 
 
 def _table(target: Target, board: Board) -> Iterator[str]:
-    columns = [column for column in board.columns if column.name in board.shown and _taken(target, column.name)]
-    places = [place for place, column in enumerate(board.columns) if column in columns]
-    named = escaped(target.primary.replace("_", " "))
-    width = 5 + len(columns)
-    yield r"\begin{table}"
-    yield r"\centering"
     about = " ".join(escaped(sentence) for sentence in target.verdict)
+    yield r"\begin{table}"
+    yield r"\centering\footnotesize\setlength{\tabcolsep}{3pt}"
     yield rf"\caption{{{escaped(target.label)}. {about} {_INTERVALS}}}"
     yield rf"\label{{tab:{re.sub(r'[^A-Za-z0-9-]+', '-', target.label)}}}"
-    yield rf"\begin{{tabular}}{{lrrlr{'r' * len(columns)}}}"
-    yield r"\toprule"
+    yield from _scores(target, board)
+    costs = list(_costs(target, board))
+    if costs:
+        yield r"\par\medskip"
+        yield from costs
+    yield r"\end{table}"
+
+
+def _scores(target: Target, board: Board) -> Iterator[str]:
+    """Write what everyone reached, with a row for each that reached nothing."""
+    rows = board.rows(target)
+    tied = any(row.letters for row in rows)
     difference = f"difference to {target.baseline}" if target.baseline else "difference"
-    headings = ["strategy", named, escaped(difference), "ties", "seeds", *(escaped(column.heading) for column in columns)]
-    yield " & ".join(headings) + r" \\"
+    headings = ["strategy", target.primary.replace("_", " "), difference, *["ties"] * tied, "seeds"]
+    yield rf"\begin{{tabular}}{{lrr{'l' * tied}r}}"
+    yield r"\toprule"
+    yield " & ".join(map(escaped, headings)) + r" \\"
     yield r"\midrule"
-    for row in board.rows(target):
-        yield " & ".join([*_cells(row), *(escaped(row.costs[place].text) for place in places)]) + r" \\"
+    for row in rows:
+        against = " ".join(filter(None, (row.difference, row.word)))
+        cells = [
+            escaped(row.label),
+            _numbers(f"{row.score} {row.range}".strip()),
+            _numbers(against),
+            *[row.letters] * tied,
+            escaped(row.seeds),
+        ]
+        yield " & ".join(cells) + r" \\"
     for lost in board.lost(target):
-        told = f"{lost.status}, seed {', '.join(map(str, lost.seeds))}: {lost.message}"
-        yield rf"{escaped(lost.label)} & \multicolumn{{{width - 1}}}{{l}}{{\emph{{{escaped(told[:300])}}}}} \\"
+        told = escaped(f"{lost.status}, seed {', '.join(map(str, lost.seeds))}: {lost.message}"[:300])
+        yield rf"{escaped(lost.label)} & \multicolumn{{{len(headings) - 1}}}{{p{{.55\linewidth}}}}{{\raggedright\emph{{{told}}}}} \\"
     yield r"\bottomrule"
     yield r"\end{tabular}"
-    yield r"\end{table}"
+
+
+def _costs(target: Target, board: Board) -> Iterator[str]:
+    """Write what it took, beside the scores there is no room for."""
+    columns = [column for column in board.columns if column.name in board.shown and _taken(target, column.name)]
+    if not columns:
+        return
+    places = [board.columns.index(column) for column in columns]
+    yield rf"\begin{{tabular}}{{l{'r' * len(columns)}}}"
+    yield r"\toprule"
+    yield " & ".join(["strategy", *(escaped(column.heading) for column in columns)]) + r" \\"
+    yield r"\midrule"
+    for row in board.rows(target):
+        yield " & ".join([escaped(row.label), *(escaped(row.costs[place].text) for place in places)]) + r" \\"
+    yield r"\bottomrule"
+    yield r"\end{tabular}"
+
+
+def _numbers(text: str) -> str:
+    """Write numbers with the sign of a minus, not of a hyphen."""
+    return re.sub(r"(?<!\w)-(?=\d)", "$-$", escaped(text))
 
 
 def _taken(target: Target, name: str) -> bool:
     return any(name in c.quantities and c.quantities[name].estimate for c in target.contenders)
-
-
-def _cells(row: Row) -> list[str]:
-    difference = " ".join(filter(None, (row.difference, row.word)))
-    return [escaped(row.label), f"{escaped(row.score)} {escaped(row.range)}".strip(), escaped(difference), row.letters, escaped(row.seeds)]
 
 
 def _ranks(summary: Summary) -> Iterator[str]:
