@@ -111,3 +111,9 @@ def test_a_plugin_left_out_offers_nothing(ftbench, tiny_suite):
     done = ftbench("--without", "vision", "validate", tiny_suite())
     assert done.returncode == 2
     assert "no task is called 'digits'" in done.stderr
+
+
+def test_a_page_that_could_not_be_written_is_told_of_before_the_first_trial(ftbench, tiny_suite, tmp_path):
+    refused = ftbench("--without", "reports", "run", tiny_suite(), check=2)
+    assert "no report is called 'html'" in refused.stderr
+    assert not (tmp_path / "runs").exists()

@@ -11,7 +11,7 @@ import click
 from ..errors import SuiteError
 from ..record import FAILED
 from .choice import chosen, exclude_option, only_option
-from .ending import end, is_current
+from .ending import REPORTS, end, is_current
 from .setting import Setting, runs_option, suite_argument
 
 if TYPE_CHECKING:
@@ -42,6 +42,9 @@ def command(
     setting = Setting.of(ctx)
     parsed = setting.suite(suite)
     _check_data(setting, parsed, strict=strict)
+    # A page that cannot be written is told of before the trials, not days later.
+    for name in REPORTS if report else ():
+        setting.catalog.build("reports", name, {})
     from ..progress import ConsoleProgress
 
     setting.plugins.register(ConsoleProgress(), "console-progress")
