@@ -74,7 +74,7 @@ class ConsoleProgress:
         self._bars.advance(self._whole)
         if trial.id in self._running:
             self._bars.remove_task(self._running.pop(trial.id))
-        seconds = time.monotonic() - self._began.get(trial.id, time.monotonic())
+        took = f"{time.monotonic() - self._began[trial.id]:.1f} s" if trial.id in self._began else ""
         mark = {"ok": "[green]ok[/]", "not-applicable": "[dim]not applicable[/]", "skipped": "[dim]given up[/]"}.get(
             record.status, f"[red]{record.status}[/]"
         )
@@ -83,7 +83,7 @@ class ConsoleProgress:
         if record.failure is not None:
             value = record.failure.message[:100].replace("[", r"\[")
         self._bars.console.print(
-            f"[dim]{self._done:>3}/{self._all}[/] {mark} {trial.name} [bold]{value}[/] [dim]{seconds:.1f} s[/]",
+            f"[dim]{self._done:>3}/{self._all}[/] {mark} {trial.name} [bold]{value}[/] [dim]{took}[/]",
             highlight=False,
             soft_wrap=True,
         )
