@@ -13,11 +13,11 @@ import shutil
 import signal
 import sys
 import tempfile
+import zlib
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-import zlib
 from ftbench.bundle import unpack
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
