@@ -16,6 +16,7 @@ import torch
 # One parallel operation here would leave children waiting for threads they did not inherit.
 torch.set_num_threads(1)
 
+import ftbench  # noqa: E402
 import peft  # noqa: E402, F401 - kept warm for the children
 import pydantic  # noqa: E402, F401
 import scipy.special  # noqa: E402, F401
@@ -36,6 +37,9 @@ adopt_orphans()
 
 transformers.logging.disable_progress_bar()
 
+# What plugins ask for by its name is imported when it is asked for, here once for all trials.
+for name in ftbench.__all__:
+    getattr(ftbench, name)
 spec_adapter()
 software()
 with suppress(ImportError, AttributeError):

@@ -15,13 +15,21 @@ DRAWERS = {"utils", "util", "common", "helpers", "helper", "base", "manager", "m
 
 
 def test_importing_ftbench_imports_no_torch():
-    code = "import sys, ftbench; print([m for m in ('torch', 'transformers', 'peft', 'pandas', 'scipy', 'sklearn', 'pydantic') if m in sys.modules])"
+    code = "import sys, ftbench; [getattr(ftbench, name) for name in ftbench.__all__]; print([m for m in ('torch', 'transformers', 'peft', 'pandas', 'scipy', 'sklearn', 'pydantic') if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
 
 
 def test_the_public_names_are_sorted_there_and_pinned():
-    assert ftbench.__all__ == sorted(ftbench.__all__, key=lambda name: (not name.isupper(), name))
+    listed = ast.literal_eval(re.search(r"__all__ = (\[.*?\])", (ROOT / "ftbench" / "__init__.pyi").read_text(), re.DOTALL)[1])
+    assert listed == sorted(listed, key=lambda name: (not name.isupper(), name))
+    assert set(ftbench.__all__) == set(listed)
     assert all(hasattr(ftbench, name) for name in ftbench.__all__)
+
+
+def test_a_public_name_is_imported_when_it_is_asked_for_and_not_before():
+    code = "import sys, ftbench; print(len([m for m in sys.modules if m.startswith('ftbench.')])); ftbench.estimate; "
+    code += "print('ftbench.statistics' in sys.modules, 'numpy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.split() == ["0", "True", "True"]
     public = {
         "Backbone",
         "Bench",

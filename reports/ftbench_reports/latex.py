@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING
 
 from ftbench import Report
 
-from .board import Board
-from .palette import looks
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from ftbench import Summary, Target
 
+    from .board import Board
 
 _SIGNS = {
     "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
@@ -35,6 +33,9 @@ class LatexReport(Report):
 
     def write(self, summary: Summary, folder: Path) -> Path:
         """Write `report.tex`."""
+        from .board import Board
+        from .palette import looks
+
         board = Board(summary, looks(summary.strategies))
         lines = [f"% {_one_line(summary.suite)}: made by ftbench; needs \\usepackage{{booktabs}}"]
         for target in summary.targets:
