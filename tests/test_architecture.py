@@ -22,7 +22,7 @@ def test_importing_ftbench_imports_no_torch():
 def test_the_public_names_are_sorted_there_and_pinned():
     listed = ast.literal_eval(re.search(r"__all__ = (\[.*?\])", (ROOT / "ftbench" / "__init__.pyi").read_text(), re.DOTALL)[1])
     assert listed == sorted(listed, key=lambda name: (not name.isupper(), name))
-    assert set(ftbench.__all__) == set(listed)
+    assert {*ftbench.__all__, "__version__"} == set(listed)
     assert all(hasattr(ftbench, name) for name in ftbench.__all__)
 
 
