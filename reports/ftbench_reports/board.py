@@ -31,7 +31,7 @@ STATUS = {
 }
 """How a trial ended, in words; others are words already."""
 _REACH, _LEAST = 4.0, 0.02
-_LETTERS = "abcdefghijklmnopqrstuvwxyz"
+_LETTERS, _MOST_LETTERS = "abcdefghijklmnopqrstuvwxyz", 4
 
 
 @dataclass(frozen=True)
@@ -161,12 +161,17 @@ class Board:
             difference_value="0" if contender.label == target.baseline else f"{against.estimate.mean:.6g}" if against else "",
             word=_word(contender, target),
             beyond=contender.apart
-            or (f"new items {step_range(beyond.interval.low, beyond.interval.high, unit)} {beyond.verdict}" if beyond else ""),
+            or (f"new items {_unbroken(step_range(beyond.interval.low, beyond.interval.high, unit))} {beyond.verdict}" if beyond else ""),
             seeds=f"{done} of {sum(ends.values())}" if len(ends) > 1 else str(done),
             statuses=", ".join(f"{n} {STATUS.get(s, s)}" for s, n in sorted(ends.items()) if s != "ok"),
             costs=tuple(_cell(contender.quantities.get(column.name)) for column in self.columns),
             lr=f"{contender.lr:g}" if contender.lr else "",
         )
+
+
+def _unbroken(text: str) -> str:
+    """Keep an interval on one line."""
+    return text.replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def _word(contender: Contender, target: Target) -> str:
@@ -197,15 +202,15 @@ def _scale(target: Target, scored: list[Contender]) -> Scale:
 def _letters(target: Target) -> dict[str, str]:
     """Give the compact letter display: who shares a letter stands in one tie group (Piepho 2004).
 
-    Where there are more groups than letters, as many strategies have, give the places each may hold instead.
+    Where that is more letters than anybody reads, as with many strategies, give the places each may hold instead.
     """
-    if len(target.ties) > len(_LETTERS):
-        return {label: f"{best}–{worst}" if best < worst else str(best) for label, (best, worst) in places_of(target).items()}
     found: dict[str, str] = defaultdict(str)
     for letter, group in zip(_LETTERS, target.ties, strict=False):
         for label in group:
             found[label] += letter
-    return found
+    if len(target.ties) <= len(_LETTERS) and all(len(letters) <= _MOST_LETTERS for letters in found.values()):
+        return found
+    return {label: f"{best}–{worst}" if best < worst else str(best) for label, (best, worst) in places_of(target).items()}
 
 
 def _is_share(contender: Contender, target: Target) -> bool:

@@ -132,7 +132,7 @@ def test_what_a_row_sorts_by_is_the_summarys_mean():
             assert costs[trained] == [contender.quantities["trainable_parameters"].estimate.mean]
 
 
-def test_where_there_are_more_ties_than_letters_the_places_each_may_hold_are_shown():
+def test_where_ties_take_too_many_letters_the_places_each_may_hold_are_shown():
     summary = summarise(trials(40, 5, failing=False))
     target = summary.targets[0]
     assert len(target.ties) > 26
