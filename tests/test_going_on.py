@@ -3,7 +3,6 @@
 import json
 import shutil
 import threading
-import time
 
 import pytest
 from ftbench import RunError
@@ -14,6 +13,7 @@ from ftbench.record import Attempt
 from ftbench.store import Store
 
 from tests.conftest import EXAMPLES
+from tests.faults.killing import until
 from tests.faults.quick_suite import PLUGIN, write
 
 MISBEHAVING = EXAMPLES / "misbehaving.py"
@@ -198,14 +198,13 @@ def test_what_is_printed_is_followed_until_the_trial_has_ended(tmp_path):
     with (first / "output.log").open("ab", buffering=0) as log:
         for word in (b"one ", b"two "):
             log.write(word)
-            time.sleep(0.3)
+            until(lambda word=word: b"".join(read).endswith(word), 20)
     assert b"".join(read) == b"one two "
     assert reader.is_alive()
     store.note_attempt("a", "e", Attempt(1, "infra", "SIGKILL", "killed"))
     second = store.new_attempt("a", "e")
     (second / "output.log").write_bytes(b"three")
-    time.sleep(0.6)
-    assert b"".join(read) == b"one two three"
+    until(lambda: b"".join(read) == b"one two three", 20)
     store.release()
     reader.join(5)
     assert not reader.is_alive(), "nobody is writing any more"

@@ -3,6 +3,8 @@
 import json
 import signal
 import subprocess
+from contextlib import contextmanager
+from functools import partial
 
 import pytest
 from ftbench import NotComparable, RunError
@@ -139,8 +141,16 @@ def test_open_hands_the_page_to_the_browser(ftbench, run, tmp_path):
     assert (tmp_path / "opened").read_text().strip() == (run / "report.html").resolve().as_uri()
 
 
+@contextmanager
 def watching(run):
-    return subprocess.Popen([FTBENCH, "report", run, "--watch", "--no-examples"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    """Watch a run, with Ctrl-C as a terminal sends it, whatever these tests were started by; nothing is left watching."""
+    command = [FTBENCH, "report", run, "--watch", "--no-examples"]
+    restored = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=restored) as watch:  # noqa: PLW1509
+        try:
+            yield watch
+        finally:
+            watch.kill()
 
 
 def test_watching_writes_again_when_a_trial_ends_and_stops_with_the_last(run):
