@@ -27,7 +27,7 @@ MEMORY = ("peak_allocated_memory", "peak_device_memory", "peak_tensor_bytes", "p
 """Costs whose axis ends where memory does."""
 SHORT = ("1", "B", "s", "FLOP", "Hz", "J", "W")
 """Units that ticks have room for."""
-_POINTS, _ROWS, _WALL, _DRAWN = 20, 6, 24, 3
+_POINTS, _ROWS, _WALL, _DRAWN = 18, 6, 24, 3
 
 
 def span(contender: Contender, name: str, widest: float | None = None) -> Sequence[float]:
@@ -165,7 +165,7 @@ def curves(target: Target, task: str, looks: Mapping[str, Look]) -> Figure | Non
     drawn = [c for c in target.contenders if c.learning.get(task)]
     if not drawn:
         return None
-    taken = {c.label: _thinned(c.learning[task], _POINTS if len(drawn) <= 10 else 18 if len(drawn) <= 20 else 12) for c in drawn}
+    taken = {c.label: _thinned(c.learning[task], _POINTS if len(drawn) <= 20 else 12) for c in drawn}
     up = Scale.over([value for points in taken.values() for p in points for value in (p.least, p.most)], HEIGHT - BOTTOM, TOP)
     unit = _loss_unit(target, task)
     about = f"Training loss of {task} ({unit}): the mean over seeds, shaded from the least to the most."
