@@ -137,8 +137,9 @@ class Record:
         table = parse_json(text, source)
         check_version(table.get("schema") if isinstance(table, dict) else None, SCHEMA, source)
         try:
-            shape_adapter().validate_python(table)
-            return record_adapter().validate_python(table)
+            # Strictly: a text is no number, be it "0.5" or "inf".
+            shape_adapter().validate_json(text, strict=True)
+            return record_adapter().validate_json(text, strict=True)
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             place = ".".join(str(step) for step in first["loc"])

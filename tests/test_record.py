@@ -66,3 +66,19 @@ def test_the_published_schema_describes_what_is_written():
     from ftbench.schema import schema
 
     jsonschema.validate(json.loads(RECORD.to_json()), schema("record"))
+
+
+@pytest.mark.parametrize("text", ["inf", "nan", "-Infinity", "0.5", "1e999"])
+@pytest.mark.parametrize("place", ["measurement", "retention", "phase", "curve"])
+def test_a_text_is_no_number_wherever_it_stands(place, text):
+    from tests.reports.synthetic import sequence
+
+    table = json.loads(sequence(0, 0).to_json())
+    {
+        "measurement": lambda: table["measurements"][0].update(value=text),
+        "retention": lambda: table["retention"]["matrix"][1].__setitem__(0, text),
+        "phase": lambda: table["phases"][0].update(seconds=text),
+        "curve": lambda: table["curves"][0]["points"][0].update(task_loss=text),
+    }[place]()
+    with pytest.raises(RunError, match=r"not a record: .*valid number"):
+        Record.from_json(json.dumps(table))
