@@ -26,11 +26,11 @@ coverage: setup-test
 test-thorough: setup-test
 	$(BIN)/python -m pytest -m thorough $(SHARED) --ignore tests/test_fuzzing.py
 
-# Two hundred SIGKILLs at random times over runs of 24 trials: about a quarter of an hour.
+# Two hundred SIGKILLs at random times over runs of 24 trials: about twenty minutes.
 soak: setup-test
 	$(BIN)/python -m pytest -n0 -s -m thorough tests/faults/test_kills.py
 
-# Eleven thousand changed suites, runs, bundles and data files: about half an hour; FTBENCH_FUZZ=0.1 takes a tenth.
+# Eleven thousand changed suites, runs, bundles and data files: some minutes; FTBENCH_FUZZ=0.1 takes a tenth.
 fuzz: setup-test
 	$(BIN)/python -m pytest -m thorough --numprocesses 2 --dist load tests/test_fuzzing.py
 

@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from .axes import Scale
 from .charts import span
-from .columns import measured, shown
+from .columns import measured, shown, whole
 from .palette import Look, marker
 
 if TYPE_CHECKING:
@@ -40,7 +40,9 @@ class Cell:
 
     text: str
     title: str = ""
-    """Why there is no value, or what a reader must know of it; its interval stands in the table of every measurement."""
+    """Why there is no value, or what a reader must know of it."""
+    interval: str = ""
+    """The value with its interval and n, where there is one; the page has them in its table of every measurement."""
     kind: str = ""
     """`flag` where a reader must know something before comparing it, `rate` where its unit may stand below it."""
 
@@ -251,7 +253,8 @@ def _cell(found: Quantity | None) -> Cell:
     if found.estimate is None:
         return Cell("–", f"not measured: {found.reason}")
     kind = " ".join(["flag"] * bool(found.flags) + ["rate"] * found.unit.endswith("/s"))
-    return Cell(quantity(found.estimate.mean, found.unit), ", ".join(found.flags), kind)
+    known = f"{whole(found)}, n = {found.estimate.n}"
+    return Cell(quantity(found.estimate.mean, found.unit), ", ".join(found.flags), known, kind)
 
 
 def _bar(contender: Contender, target: Target, scale: Scale, look: Look) -> Markup:

@@ -76,7 +76,7 @@ def _scores(target: Target, board: Board) -> Iterator[str]:
             escaped(row.label),
             _numbers(f"{row.score} {row.range}".strip()),
             _numbers(against),
-            *[row.letters] * tied,
+            *[escaped(row.letters)] * tied,
             escaped(row.seeds),
         ]
         yield " & ".join(cells) + r" \\"

@@ -96,6 +96,15 @@ def test_a_pinned_baseline_shows_the_difference_the_other_way_round(opened):
         assert difference.inner_text() == "baseline"
 
 
+def test_a_cost_tells_its_interval_and_n_when_pointed_at(opened):
+    with opened() as page:
+        cost = page.locator("#board tr", has=page.locator("th", has_text="full")).locator("td").nth(4)
+        assert cost.inner_text() == "9.0 k"
+        assert cost.get_attribute("title") is None
+        cost.hover()
+        assert cost.get_attribute("title") == "9.0 k, n = 3"
+
+
 def test_what_is_shown_is_copied(opened):
     with opened(permissions=["clipboard-read", "clipboard-write"]) as page:
         copied = {}

@@ -147,3 +147,8 @@ def test_several_backbones_of_a_strategy_lead_to_its_one_page():
     pages = dict(Site(leaderboard(both)).pages())
     assert [path for path in pages if path.startswith("strategies/")] == ["strategies/full.html"]
     assert "full · swin" in pages["suites/page-01234567.html"]
+
+
+def test_every_cost_has_its_interval_and_n(pages):
+    (suite,) = [text for name, text in pages.items() if str(name).startswith("suites/")]
+    assert 'title="9.0 k, n = 3">9.0 k</td>' in suite

@@ -85,7 +85,8 @@
     const rows = $$("tr", everything[place]);
     const column = [...rows[0].cells].findIndex((head) => head.textContent === nameOf(row));
     const found = rows.find((one) => one.cells[0].textContent.split(", ").includes(cost.measured));
-    return found && column > 0 ? `${found.cells[column].textContent}, n = ${rows[1].cells[column].textContent}` : "";
+    const told = found && column > 0 ? found.cells[column].textContent : "";
+    return told && !told.includes(", n = ") ? `${told}, n = ${rows[1].cells[column].textContent}` : told;
   };
   board.addEventListener("mouseover", ({ target }) => {
     if (target.tagName !== "TD" || target.dataset.told || target.className === "text") return;
@@ -207,7 +208,7 @@
 
   // Learning curves: over the steps, as they are, or with their points at the seconds they were reached.
   const axis = $("#c-axis");
-  const lines = $$("#curves path[data-x]").map((line) => ({ line, marker: line.nextElementSibling, steps: line.getAttribute("d") }));
+  const lines = $$("#curves path[data-x]").map((line) => ({ line, marker: line.nextElementSibling, steps: line.getAttribute("d"), end: line.nextElementSibling.getAttribute("x") }));
   const atSeconds = ({ line, steps }) => {
     const numbers = steps.match(/-?[0-9.]+/g).map(Number), across = line.dataset.x.split(" ");
     let y = 0;
@@ -216,9 +217,8 @@
   if (axis) axis.addEventListener("input", () => {
     const bySeconds = axis.value === "seconds";
     for (const one of lines) {
-      const d = bySeconds ? atSeconds(one) : one.steps;
-      one.line.setAttribute("d", d);
-      one.marker.setAttribute("x", bySeconds ? one.line.dataset.x.split(" ").at(-1) : d.match(/-?[0-9.]+/g).filter((_, place) => place % 2 === 0).reduce((sum, step) => sum + Number(step), 0));
+      one.line.setAttribute("d", bySeconds ? atSeconds(one) : one.steps);
+      one.marker.setAttribute("x", bySeconds ? one.line.dataset.x.split(" ").at(-1) : one.end);
     }
     $$("#curves svg").forEach((chart) => {
       const axes = $$(":scope > g.m", chart);
