@@ -10,7 +10,7 @@ import numpy as np
 from .comparability import configuration_differences, differences, without
 from .effects import effect
 from .errors import NotComparable, RunError
-from .measurement import disturbances
+from .measurement import LARGEST, disturbances
 from .multiplicity import adjusted
 from .statistics import ALPHA, MARGIN, Estimate, estimate, paired
 from .tiers import needed, tier_of
@@ -221,7 +221,7 @@ def _scale(known: Measurement, values: Sequence[float]) -> Scale:
 
 
 def _exact(row: Row, first: Sequence[float], second: Sequence[float], *, lower: bool) -> Row:
-    changes = [two / one - 1 if one else float(two != one) for one, two in zip(first, second, strict=True)]
+    changes = [two / one - 1 if abs(one) * LARGEST > 1 else float(two != one) for one, two in zip(first, second, strict=True)]
     if first == second:
         return replace(row, difference=estimate(changes), verdict="equal")
     better = (row.second or 0.0) < (row.first or 0.0) if lower else (row.second or 0.0) > (row.first or 0.0)

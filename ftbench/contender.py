@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from .items import Items, on_new_items
-from .statistics import CLAIM, MARGIN, Difference, Estimate, Interval, judged, paired
+from .statistics import CLAIM, MARGIN, Difference, Estimate, Interval, all_paired, judged
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -44,8 +47,8 @@ class LossPoint:
     mean: float
     least: float
     most: float
-    seconds: float | None = None
-    """Seconds of training until then, the mean over those seeds; None where they were not taken."""
+    seconds: float
+    """Seconds of training until then, the mean over those seeds."""
 
 
 @dataclass(frozen=True)
@@ -128,20 +131,39 @@ def difference(first: Contender, second: Contender, name: str, margin: float = M
         name: of the measurement.
         margin: the largest difference that does not matter, in its unit.
     """
-    if name not in first.quantities or name not in second.quantities or _unequal(first, second):
-        return None
-    one, other = first.quantities[name].by_seed, second.quantities[name].by_seed
-    shared = sorted(one.keys() & other.keys())
-    if not shared:
-        return None
-    lower = first.quantities[name].direction == "lower"
-    found = paired([one[s] for s in shared], [other[s] for s in shared], margin, lower=lower)
-    if found.estimate.deviation == 0 and found.estimate.n >= CLAIM and all(_is_exact(c.quantities[name]) for c in (first, second)):
-        return replace(found, p=0.0 if found.estimate.mean else 1.0, verdict=judged(found.estimate.mean, 0, 0, margin, lower=lower))
-    mine, theirs = (_items(c, shared, name) for c in (first, second))
-    if not len(mine) == len(theirs) == len(shared):
+    (found,) = differences([(first, second)], name, margin)
+    return found
+
+
+def differences(pairs: Sequence[tuple[Contender, Contender]], name: str, margin: float = MARGIN) -> list[Difference | None]:
+    """Compare many pairs, those on the same seeds all at once; see `difference`."""
+    found: list[Difference | None] = [None] * len(pairs)
+    alike: dict[tuple[bool, tuple[int, ...]], list[int]] = defaultdict(list)
+    for place, (first, second) in enumerate(pairs):
+        if name in first.quantities and name in second.quantities and not _unequal(first, second):
+            mine, theirs = first.quantities[name], second.quantities[name]
+            alike[mine.direction == "lower", tuple(sorted(mine.by_seed.keys() & theirs.by_seed.keys()))].append(place)
+    for (lower, seeds), places in alike.items():
+        if seeds:
+            chosen = [pairs[place] for place in places]
+            scores = [[[c.quantities[name].by_seed[seed] for c in side] for seed in seeds] for side in zip(*chosen, strict=True)]
+            of_seeds = all_paired(np.array(scores[0]), np.array(scores[1]), margin, lower=lower)
+            for place, pair, one in zip(places, chosen, of_seeds, strict=True):
+                found[place] = _with_items(one, pair, seeds, name, lower=lower)
+    return found
+
+
+def _with_items(found: Difference, pair: tuple[Contender, Contender], seeds: Sequence[int], name: str, *, lower: bool) -> Difference:
+    """Say what the seeds do not: that counts differ for sure, and what holds on new test items."""
+    first, second = pair
+    if found.estimate.deviation == 0 and found.estimate.n >= CLAIM and all(_is_exact(c.quantities[name]) for c in pair):
+        mean = found.estimate.mean
+        return replace(found, p=0.0 if mean else 1.0, verdict=judged(mean, 0, 0, found.margin, lower=lower))
+    mine, theirs = (_items(c, seeds, name) for c in pair) if first.items and second.items else ((), ())
+    if not len(mine) == len(theirs) == len(seeds):
+        unknown = first.unknown_items or second.unknown_items
         # Written out: thousands of differences are made here, and `replace` looks every field up.
-        return Difference(found.estimate, found.p, found.verdict, margin, unknown=first.unknown_items or second.unknown_items)
+        return Difference(found.estimate, found.p, found.verdict, found.margin, unknown=unknown) if unknown else found
     beyond = on_new_items(found, mine, theirs, lower=lower)
     if isinstance(beyond, str):
         return replace(found, unknown=beyond)
@@ -151,7 +173,7 @@ def difference(first: Contender, second: Contender, name: str, margin: float = M
 
 
 def _items(contender: Contender, seeds: Sequence[int], name: str) -> list[Items]:
-    return [contender.items[s] for s in seeds if s in contender.items and contender.items[s].metric == name] if contender.items else []
+    return [contender.items[s] for s in seeds if s in contender.items and contender.items[s].metric == name]
 
 
 def _unequal(first: Contender, second: Contender) -> bool:

@@ -18,7 +18,7 @@ from .notebook import read_summary
 from .predictions import PREDICTIONS
 from .record_set import collect, place_of
 from .run_notes import read_lock, read_lock_table, read_plan
-from .store import read_record
+from .store import read_records
 from .trial import TRAINING_VERSION, Trial
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ def _read(bundle: Path, folder: Path, source: Path) -> Entry:
     paths = [path for path in sorted(folder.glob(RECORDS)) if path.parts[-3] not in plan.tuning.trials]
     if not paths:
         raise RunError(f"{source}: holds no record")
-    records = [read_record(path) for path in paths]
+    records = read_records(paths)
     _check_sizes(records)
     faults = [*_misplaced(paths, records, plan, folder), *_repeated(records), *_missing(records, plan, lock)]
     faults += [*_forged(records), *_mixed(records), *_contradicted(records, folder)]

@@ -114,30 +114,30 @@ def class_scores(matrix: Sequence[Sequence[int]], names: Sequence[str]) -> tuple
     return tuple(found)
 
 
-def errors_of(
-    task: str, confusion: Mapping[str, Sequence[Sequence[int]]], names: Sequence[str], lines: Mapping[str, Lines],
-    lengths: Mapping[str, float] | None = None,
-) -> Errors:  # fmt: skip
+def usable(lines: Mapping[str, Lines]) -> dict[str, dict[int, Sequence[Mapping[str, Any]]]]:
+    """Leave out the trials whose predictions do not name classes and how likely each is."""
+    found = {label: {seed: one for seed, one in by_seed.items() if _is_usable(one)} for label, by_seed in lines.items()}
+    return {label: by_seed for label, by_seed in found.items() if by_seed}
+
+
+def errors_of(task: str, confusion: Mapping[str, Sequence[Sequence[int]]], names: Sequence[str], lines: Mapping[str, Lines]) -> Errors:
     """Look into the errors made on one task.
 
     Args:
         task: its label.
         confusion: contender → counts over all seeds, best contender first.
         names: of the classes.
-        lines: contender → seed → predictions, each with `id`, `label`, `prediction` and `probabilities`; best contender first.
-        lengths: id → length of the input, where that is known and means anything.
+        lines: contender → seed → predictions, each with `id`, `label`, `prediction` and `probabilities`; best contender first. See
+            `usable`.
     """
-    usable = {
-        label: seeds for label, by_seed in lines.items() if (seeds := {s: found for s, found in by_seed.items() if _is_usable(found)})
-    }
-    leader = next((label for label, seeds in usable.items() if any(_is_wrong(line) for found in seeds.values() for line in found)), "")
+    leader = next((label for label, seeds in lines.items() if any(_is_wrong(line) for found in seeds.values() for line in found)), "")
     return Errors(
         task=task,
         classes={label: class_scores(matrix, names) for label, matrix in confusion.items()},
-        calibration={label: _bins([line for found in seeds.values() for line in found]) for label, seeds in usable.items()},
+        calibration={label: _bins([line for found in seeds.values() for line in found]) for label, seeds in lines.items()},
         leader=leader,
-        mistakes=_mistakes(usable[leader]) if leader else (),
-        slices=(*_by_class_size(usable), *_by_length(usable, lengths or {})),
+        mistakes=_mistakes(lines[leader]) if leader else (),
+        slices=tuple(_by_class_size(lines)),
     )
 
 
@@ -193,7 +193,13 @@ def _by_class_size(lines: Mapping[str, Lines]) -> list[Slice]:
     return _parted("class size", values, lines, "items", sorted(map(float, sizes.values())))
 
 
-def _by_length(lines: Mapping[str, Lines], lengths: Mapping[str, float]) -> list[Slice]:
+def by_length(lines: Mapping[str, Lines], lengths: Mapping[str, float]) -> list[Slice]:
+    """Part the items by the length of their input; nothing where there are too few different ones.
+
+    Args:
+        lines: see `errors_of`.
+        lengths: id → length, where that is known and means anything.
+    """
     return _parted("input length", lengths, lines, "letters", sorted(lengths.values())) if len(set(lengths.values())) >= PARTS else []
 
 

@@ -29,7 +29,7 @@ from .errors import Hopeless
 from .fingerprint import environment
 from .finished import Finished
 from .judge import stays_behind
-from .measurement import MEASURING_VERSION, Measurement, Phase
+from .measurement import MEASURING_VERSION, Measurement, Phase, checked
 from .meter import Trace, Watch
 from .phases import Phases
 from .predictions import PREDICTIONS, write_predictions
@@ -152,7 +152,7 @@ class Execution:
         for meter in self.meters:
             measurements.extend(meter.stop())
         return {
-            "measurements": [asdict(replace(m, scope=self.scored) if m.scope == "test" else m) for m in measurements],
+            "measurements": [asdict(replace(m, scope=self.scored) if m.scope == "test" else m) for m in checked(measurements)],
             "confusion": {label: s.confusion for label, s in scored.items() if s.confusion is not None},
             "retention": self._retention(matrix),
         }
@@ -372,7 +372,7 @@ class Execution:
         for meter in self.meters:
             # A meter may have been cut short anywhere; the failure that matters is the trial's.
             with suppress(Exception):
-                found.extend(meter.stop())
+                found.extend(checked(meter.stop()))
         return found
 
     def provenance(self) -> dict[str, Any]:

@@ -35,26 +35,28 @@ def front_chances(quality: NDArray[np.float64], price: NDArray[np.float64], draw
         Shape [points].
     """
     points = quality.shape[1]
-    drawn = resampled(np.concatenate([quality, price], axis=1), draws, np.random.default_rng(seed)).T.copy()
-    x, y = drawn[:points], drawn[points:]
-    # Whoever is best in both together beats the most: looked at first, most points are settled by one or two others.
-    order = np.argsort(-(_standing(quality) + _standing(price)), kind="stable")
-    return np.array([_unbeaten(place, x, y, order) for place in range(points)])
+    drawn = resampled(np.concatenate([quality, price], axis=1), draws, np.random.default_rng(seed))
+    order = np.argsort(-drawn[:, :points], axis=1)
+    x = np.take_along_axis(drawn[:, :points], order, 1).T.copy()
+    y = np.take_along_axis(drawn[:, points:], order, 1).T.copy()
+    unbeaten = _unbeaten(x, y)
+    return np.bincount(order.T[unbeaten], minlength=points) / draws
 
 
-def _standing(values: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Give each point's place among the means, the best the highest."""
-    found: NDArray[np.int64] = values.mean(0).argsort(kind="stable").argsort(kind="stable")
+def _unbeaten(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Tell which points are on the front of their column, where each column has its points by falling `x`; shape [points, columns].
+
+    On it is who has the most `y` of all that have the same `x`, and more than all that have a larger one.
+    """
+    tied = np.zeros(x.shape, bool)
+    tied[1:] = x[1:] == x[:-1]
+    above, most = np.empty_like(y), np.empty_like(y)
+    before = so_far = np.full(x.shape[1], -np.inf)
+    for row, among in enumerate(tied):
+        before = np.where(among, before, np.maximum(before, so_far))
+        so_far = np.where(among, np.maximum(so_far, y[row]), y[row])
+        above[row], most[row] = before, so_far
+    for row in range(len(tied) - 2, -1, -1):
+        most[row] = np.where(tied[row + 1], most[row + 1], most[row])
+    found: NDArray[np.bool_] = (y > above) & (y >= most)
     return found
-
-
-def _unbeaten(place: int, x: NDArray[np.float64], y: NDArray[np.float64], order: NDArray[np.int64]) -> float:
-    """Give the share of draws, along the last axis, in which no other point beats the one at `place`."""
-    a, b = x[place], y[place]
-    left = np.arange(a.size)
-    for other in order:
-        if other != place and left.size:
-            c, d = x[other][left], y[other][left]
-            beaten = (c >= a) & (d >= b) & ((c > a) | (d > b))
-            left, a, b = left[~beaten], a[~beaten], b[~beaten]
-    return float(left.size / x.shape[1])

@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from .error_analysis import errors_of
+from .error_analysis import by_length, errors_of, usable
 from .exhibits import Exhibits, exhibits_of
 from .items import read_predictions
 from .predictions import PREDICTIONS
@@ -38,13 +38,13 @@ def inspected(target: Target, records: Sequence[Record], place: Callable[[Record
         confusion = {c.label: c.confusion[task] for c in target.contenders if task in c.confusion}
         if not confusion:
             continue
-        ordered = {c.label: lines[c.label][task] for c in target.contenders if task in lines.get(c.label, {})}
+        ordered = usable({c.label: lines[c.label][task] for c in target.contenders if task in lines.get(c.label, {})})
         errors = errors_of(task, confusion, target.classes.get(task, ()), ordered)
         if catalog is not None and errors.leader:
             trial = records[0].trial
             shown = exhibits_of(catalog, trial["stages"][number]["task"], trial["split_seed"], [one.id for one in errors.mistakes])
             exhibits[task] = shown
-            errors = errors_of(task, confusion, target.classes.get(task, ()), ordered, shown.lengths)
+            errors = replace(errors, slices=(*errors.slices, *by_length(ordered, shown.lengths)))
         found.append(errors)
     return replace(target, errors=tuple(found), exhibits=exhibits)
 

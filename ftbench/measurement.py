@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from annotated_types import Interval
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -12,6 +14,11 @@ Direction = Literal["higher", "lower", "none"]
 MEASURING_VERSION = 1
 """To be raised when what a measurement of the same name covers changes: readings of two versions are never ranked together."""
 
+LARGEST = 1e50
+"""Nothing that is measured is larger: float32 ends at 3e38, and squares and ratios of what is smaller are numbers still."""
+Number = Annotated[float, Interval(ge=-LARGEST, le=LARGEST)]
+"""What may stand in a record as a number."""
+
 
 @dataclass(frozen=True)
 class Measurement:
@@ -19,7 +26,7 @@ class Measurement:
 
     name: str
     """What was measured, such as `accuracy` or `peak_host_memory`."""
-    value: float | None
+    value: Number | None
     """The number in `unit`, or None where `reason` says why there is none."""
     unit: str
     """SI or counted unit: `1`, `s`, `B`, `J`, `W`, `parameters`, `tokens/s` …"""
@@ -40,6 +47,24 @@ class Measurement:
         if (self.value is None) == (self.reason is None):
             message = f"measurement {self.name!r} needs a value or a reason, and not both"
             raise ValueError(message)
+
+
+def checked(found: Iterable[Measurement]) -> list[Measurement]:
+    """Let through readings whose values are numbers.
+
+    Raises:
+        ValueError: one is not, or larger than anything that is measured.
+    """
+    readings = list(found)
+    for one in readings:
+        try:
+            fits = one.value is None or abs(one.value) <= LARGEST
+        except TypeError:
+            fits = False
+        if not fits:
+            message = f"{one.name} = {one.value!r} is no number that can be measured"
+            raise ValueError(message)
+    return readings
 
 
 DISTURBED = "disturbed: "
@@ -89,7 +114,7 @@ class Phase:
 
     name: str
     """`load`, `prepare`, `train`, `evaluate`, `save`, or the strategy's own."""
-    seconds: float
+    seconds: Number
     """Wall time."""
 
 
@@ -101,9 +126,9 @@ class Shared:
     """`features`, `teacher`, `answers`, `fisher`, `source`, or a strategy's own."""
     phase: str
     """The phase it is done in."""
-    seconds: float
+    seconds: Number
     """What it took when it was done."""
-    here: float
+    here: Number
     """How much of that was done in this trial: 0 where the outcome was only read."""
 
     @property
@@ -120,7 +145,7 @@ class Samples:
     """What was read, such as `device memory`."""
     unit: str
     """SI or counted unit."""
-    points: tuple[tuple[float, float], ...]
+    points: tuple[tuple[Number, Number], ...]
     """Seconds since the first sample, and the highest reading since the point before; a hundred or so."""
     scope: str = ""
     """What it covers: the trial's processes, the whole device."""

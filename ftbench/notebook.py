@@ -43,9 +43,9 @@ def read_run(folder: str | Path) -> list[Record]:
     Raises:
         RunError: it is no run directory, or holds a file that is no record.
     """
-    from .store import read_record, record_files
+    from .store import read_records, record_files
 
-    return [read_record(path) for path in record_files(Path(folder))]
+    return read_records(record_files(Path(folder)))
 
 
 def read_summary(folder: str | Path, baseline: str | None = None, catalog: Catalog | None = None) -> Summary:

@@ -9,5 +9,4 @@ for _offers in Plugins.discover().catalog().offers.values():
     for _offered in _offers.values():
         options_model(_offered)
 
-gc.collect()
 gc.freeze()

@@ -34,9 +34,17 @@ class Friedman:
 
 def ranks(scores: NDArray[np.float64]) -> NDArray[np.float64]:
     """Rank along the last axis, 1 the best, ties sharing their mean; scores that differ by rounding alone are tied."""
-    from scipy.stats import rankdata
-
-    found: NDArray[np.float64] = rankdata(-np.round(scores, _DIGITS), axis=-1)
+    rounded = np.round(scores, _DIGITS)
+    order = np.argsort(-rounded, axis=-1)
+    falling = np.take_along_axis(rounded, order, -1)
+    count = falling.shape[-1]
+    lower = np.ones((*falling.shape[:-1], count + 1), bool)
+    lower[..., 1:-1] = falling[..., 1:] < falling[..., :-1]
+    place = np.arange(count)
+    first = np.maximum.accumulate(np.where(lower[..., :-1], place, 0), axis=-1)
+    last = np.minimum.accumulate(np.where(lower[..., 1:], place, count)[..., ::-1], axis=-1)[..., ::-1]
+    found = np.empty(falling.shape)
+    np.put_along_axis(found, order, 1 + (first + last) / 2, -1)
     return found
 
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from .documents import check_version, parse_json
 from .errors import RunError
-from .measurement import Measurement, Phase, Samples, Shared  # noqa: TC001 - pydantic resolves the field types at run time
-from .record_shape import shape_adapter
+from .measurement import Measurement, Number, Phase, Samples, Shared  # noqa: TC001 - pydantic resolves the field types at run time
+from .record_shape import check_shape
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -45,7 +45,7 @@ class Attempt:
     """The exception's name, the signal, or the limit."""
     message: str
     """One line."""
-    seconds: float | None = None
+    seconds: Number | None = None
     """From the start of its process to its end; None where the runner ended before it."""
 
 
@@ -55,9 +55,9 @@ class Curve:
 
     task: str
     """Label of the task trained on."""
-    points: tuple[dict[str, float], ...]
+    points: tuple[dict[str, Number], ...]
     """`step`, `examples`, `seconds`, `task_loss`, `loss`; each loss the mean since the point before."""
-    validation: tuple[dict[str, float], ...]
+    validation: tuple[dict[str, Number], ...]
     """`step` and the task's metrics on the validation split."""
     planned: int = 0
     """Steps the protocol asks for."""
@@ -75,7 +75,7 @@ class Retention:
 
     tasks: tuple[str, ...]
     """Labels, in the order of learning."""
-    matrix: tuple[tuple[float | None, ...], ...]
+    matrix: tuple[tuple[Number | None, ...], ...]
     """`matrix[i][j]`: the primary metric on task j after learning task i; None where j was not yet learnt."""
 
 
@@ -132,18 +132,26 @@ class Record:
         Raises:
             RunError: not JSON, not a record, or a record of a version this ftbench does not know.
         """
-        from pydantic import ValidationError
-
-        table = parse_json(text, source)
-        check_version(table.get("schema") if isinstance(table, dict) else None, SCHEMA, source)
         try:
             # Strictly: a text is no number, be it "0.5" or "inf".
-            shape_adapter().validate_json(text, strict=True)
-            return record_adapter().validate_json(text, strict=True)
-        except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            place = ".".join(str(step) for step in first["loc"])
-            raise RunError(f"{source}: not a record: {place}: {first['msg']}") from None
+            record = record_adapter().validate_json(text, strict=True)
+            check_shape(record)
+        except ValueError as error:
+            raise _refused(text, source, error) from None
+        return record
+
+
+def _refused(text: str, source: str, error: ValueError) -> RunError:
+    """Say what is wrong: first of all that it is no JSON, or of another version."""
+    from pydantic import ValidationError
+
+    table = parse_json(text, source)
+    check_version(table.get("schema") if isinstance(table, dict) else None, SCHEMA, source)
+    told = [str(error)]
+    if isinstance(error, ValidationError):
+        first = error.errors(include_url=False)[0]
+        told = [".".join(map(str, first["loc"])), first["msg"]]
+    return RunError(": ".join([f"{source}: not a record", *filter(None, told)]))
 
 
 @cache

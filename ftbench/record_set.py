@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ from .accepted import Step, read_steps
 from .bundle import unpack
 from .errors import NotComparable, RunError
 from .run_notes import PLAN, read_lock, read_plan
-from .store import read_record, record_files
+from .store import read_records, record_files
 from .suite import Gate
 
 if TYPE_CHECKING:
@@ -82,7 +81,7 @@ def read_record_set(path: Path) -> RecordSet:
     """
     with opened(path) as folder:
         try:
-            return collect([read_record(file) for file in record_files(folder)], str(path), folder)
+            return collect(read_records(record_files(folder)), str(path), folder)
         except RunError as error:
             # A bundle is read from a folder that nobody has heard of.
             raise RunError(*(line.replace(str(folder), str(path)) for line in error.mistakes)) from None
@@ -103,9 +102,6 @@ def collect(found: Sequence[Record], source: str, folder: Path) -> RecordSet:
         place, seed = place_of(record), record.trial["seed"]
         if seed in records[place]:
             raise NotComparable(f"{source}: two records are of {place}, seed {seed}; the plan.json that tells them apart is missing")
-        odd = [m.name for m in record.measurements if m.value is not None and not math.isfinite(m.value)]
-        if odd:
-            raise RunError(f"{source}: {place}, seed {seed}: {odd[0]} is no finite number")
         records[place][seed] = record
     unfinished = tuple(_unfinished(folder, {record.id for record in found}))
     lock = read_lock(folder)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping  # noqa: TC003 - pydantic resolves the field types at run time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,6 +13,8 @@ from annotated_types import Len, MinLen, Predicate
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
+
+    from .record import Record
 
 
 def _is_name(name: str) -> bool:
@@ -25,6 +28,8 @@ Name = Annotated[str, Predicate(_is_name)]
 
 Label = Annotated[str, Len(1, 200), Predicate(str.isprintable)]
 """What tables and pages call something."""
+POINT = frozenset(("step", "examples", "seconds", "task_loss", "loss"))
+"""What each point of a curve holds."""
 
 
 @dataclass(frozen=True)
@@ -103,70 +108,43 @@ class Provenance:
 
 
 @dataclass(frozen=True)
-class Point:
-    """A point of a curve."""
-
-    step: float
-    examples: float
-    seconds: float
-    task_loss: float
-    loss: float
-
-
-@dataclass(frozen=True)
-class Validation:
-    """Scores at a step."""
-
-    step: float
-
-
-@dataclass(frozen=True)
-class Curve:
-    """The course of a training."""
-
-    points: tuple[Point, ...]
-    validation: tuple[Validation, ...]
-
-
-@dataclass(frozen=True)
-class Retention:
-    """What a sequence left."""
-
-    tasks: tuple[str, ...]
-    matrix: tuple[tuple[float | None, ...], ...]
-
-    def __post_init__(self) -> None:
-        """Refuse a matrix that is not of the tasks."""
-        _square(self.matrix, len(self.tasks))
-
-
-@dataclass(frozen=True)
 class Shape:
-    """A record, as far as its types do not say."""
+    """Those parts of a record that may hold anything, as far as somebody looks into them."""
 
     id: Name
     cell: Name
     environment: Name
     trial: Trial
     provenance: Provenance = field(default_factory=Provenance)
-    curves: tuple[Curve, ...] = ()
-    confusion: Mapping[str, tuple[tuple[int, ...], ...]] = field(default_factory=dict)
-    classes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    retention: Retention | None = None
-
-    def __post_init__(self) -> None:
-        """Refuse counts that are not of the classes."""
-        for task, matrix in self.confusion.items():
-            _square(matrix, len(self.classes.get(task, matrix)))
 
 
-def _square(matrix: tuple[tuple[Any, ...], ...], size: int) -> None:
+def check_shape(record: Record) -> None:
+    """Refuse a record in which something is missing that is looked up.
+
+    Raises:
+        ValueError: names it.
+    """
+    # Only as JSON are these parts checked strictly, and what is no finite number does not become JSON.
+    table = {part.name: getattr(record, part.name) for part in fields(Shape)}
+    _adapter().validate_json(json.dumps(table, allow_nan=False), strict=True)
+    for curve in record.curves:
+        # Points of a curve are all alike, and looked at once.
+        kinds = set(map(tuple, curve.points))
+        if not all(map(POINT.issubset, kinds)) or not all("step" in scores for scores in curve.validation):
+            raise ValueError(f"curves: each point needs {', '.join(sorted(POINT))}, each validation its step")
+    for task, matrix in record.confusion.items():
+        _square(matrix, len(record.classes.get(task, matrix)), "confusion")
+    if record.retention is not None:
+        _square(record.retention.matrix, len(record.retention.tasks), "retention")
+
+
+def _square(matrix: tuple[tuple[Any, ...], ...], size: int, name: str) -> None:
     if [len(row) for row in matrix] != [size] * size:
-        raise ValueError(f"a matrix of {size} rows and columns is needed")
+        raise ValueError(f"{name}: a matrix of {size} rows and columns is needed")
 
 
 @cache
-def shape_adapter() -> TypeAdapter[Shape]:
+def _adapter() -> TypeAdapter[Shape]:
     """Give pydantic's reading of the shape; made once, because making it is slow."""
     from pydantic import TypeAdapter
 

@@ -14,13 +14,13 @@ from .agenda import Agenda
 from .cost import charged_time, cost_measurements, without_shared
 from .edges import phases_of
 from .endings import Ending, of_exit
-from .errors import UserError
+from .errors import RunError, UserError
 from .fetching import fetch, pins
 from .fingerprint import cache_folder, digest, environment
 from .gpu import visible_gpus
 from .interruption import Interruption
 from .isolation import Isolation, wait_for_any
-from .measurement import Measurement, Shared, disturbed, scores_only
+from .measurement import Measurement, Shared, checked, disturbed, scores_only
 from .meter import Watch
 from .output import PRINTED, end_of
 from .predictions import PREDICTIONS
@@ -309,7 +309,7 @@ class _Run:
         samples: list[Samples] = []
         with one.metering():
             for meter in one.meters if one.broken is None else ():
-                measurements += meter.stop()
+                measurements += checked(meter.stop())
                 disturbances += meter.disturbances()
                 samples += meter.samples()
         outcome = self._outcome(one)
@@ -330,7 +330,11 @@ class _Run:
         outcome["measurements"] = [dataclasses.asdict(disturbed(m, disturbances)) for m in known]
         if one.broken is not None and outcome["status"] == "ok":
             outcome |= {"status": "error", "failure": dataclasses.asdict(one.broken)}
-        return self._record(one.trial, outcome)
+        try:
+            return self._record(one.trial, outcome)
+        except RunError as error:
+            ending = Ending("error", "NoRecord", f"what was measured makes no record: {error}")
+            return self._record(one.trial, _failed(ending, one.child.folder))
 
     def _outcome(self, one: UnderWay) -> dict[str, Any]:
         """Read what the child left, or classify how it died."""

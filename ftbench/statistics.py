@@ -12,7 +12,7 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
 Verdict = Literal["better", "worse", "equivalent", "undecided", "too few seeds"]
 CONFIDENCE = 0.95
@@ -154,47 +154,69 @@ def paired(first: Sequence[float], second: Sequence[float], margin: float = MARG
     Raises:
         ValueError: the two are not of one length, or empty, or one is not finite.
     """
-    found = estimate(_differences(first, second))
-    p = p_value(found)
-    if found.n < CLAIM:
-        return Difference(found, p, "too few seeds", margin)
-    if not found.deviation:
-        return Difference(found, p, "undecided" if found.mean else "equivalent", margin)
-    return Difference(found, p, judged(found.mean, half_width(found, ALPHA), half_width(found, ALPHA / 2), margin, lower=lower), margin)
-
-
-def paired_differences(first: Sequence[float], second: Sequence[float]) -> NDArray[np.float64]:
-    """Subtract scores on shared seeds, second less first, shape [n]; what differs by rounding alone is made equal.
-
-    Raises:
-        ValueError: the two are not of one length.
-    """
-    return np.asarray(_differences(first, second), float)
-
-
-def _differences(first: Sequence[float], second: Sequence[float]) -> list[float]:
-    if len(first) != len(second):
-        message = f"paired scores need the same seeds: {len(first)} and {len(second)}"
-        raise ValueError(message)
-    found = [float(other) - float(one) for one, other in zip(first, second, strict=True)]
-    scale = max(max(map(abs, first), default=0.0), max(map(abs, second), default=0.0))
-    if found and max(found) - min(found) <= _ROUNDING * scale:
-        mean = math.fsum(found) / len(found)
-        # 0.9 − 0.8 and 0.7 − 0.6 are the same difference; their last bits are no noise of seeds.
-        return [0.0 if abs(mean) <= _ROUNDING * scale else mean] * len(found)
+    (found,) = all_paired(np.asarray([first], float).T, np.asarray([second], float).T, margin, lower=lower)
     return found
 
 
-def p_value(found: Estimate) -> float | None:
-    """Give the two-sided p-value of a mean of differences, P(|T(n−1)| ≥ |mean|·√n/s).
+def all_paired(first: NDArray[np.float64], second: NDArray[np.float64], margin: float = MARGIN, *, lower: bool = False) -> list[Difference]:
+    """Compare many pairs on the same seeds; see `paired`.
 
-    1 where all are zero, None where all are equal and not zero, and at n = 1.
+    Args:
+        first: scores of the baselines, shape [n, pairs], in the order of the seeds.
+        second: scores of the others, shape [n, pairs].
+        margin: the largest difference that does not matter, in the unit of the scores.
+        lower: whether a lower score is better.
+
+    Raises:
+        ValueError: the two are not of one shape, or empty, or one is not finite.
     """
-    if found.deviation is None:
-        return None
-    if found.deviation == 0:
-        return None if found.mean else 1.0
-    return 2 * t_tail(found.n - 1, abs(found.mean) / (found.deviation / math.sqrt(found.n)))
+    from scipy.special import stdtr
+
+    with np.errstate(invalid="ignore", over="ignore"):
+        differences = paired_differences(first, second)
+    n = len(differences)
+    if n == 0 or not np.isfinite(differences).all():
+        message = "a difference needs at least one finite value"
+        raise ValueError(message)
+    mean = np.where(np.ptp(differences, 0) == 0, differences[0], differences.sum(0) / n)
+    if n == 1:
+        return [Difference(Estimate(one, 1, None, None, None), None, "too few seeds", margin) for one in mean.tolist()]
+    deviation = np.sqrt(((differences - mean) ** 2).sum(0) / (n - 1))
+    half_90, half_95 = (t_quantile(n - 1, 1 - alpha) * deviation / math.sqrt(n) for alpha in (ALPHA, ALPHA / 2))
+    p = 2 * stdtr(n - 1, -np.abs(mean) / np.where(deviation == 0, 1.0, deviation / math.sqrt(n)))
+    columns = (column.tolist() for column in (mean, mean - half_95, mean + half_95, deviation, p, half_90, half_95))
+    return [
+        _told(Estimate(center, n, low, high, spread), chance, narrow, wide, margin, lower=lower)
+        for center, low, high, spread, chance, narrow, wide in zip(*columns, strict=True)
+    ]
+
+
+def _told(found: Estimate, p: float | None, half_90: float, half_95: float, margin: float, *, lower: bool) -> Difference:
+    if found.deviation:
+        verdict = judged(found.mean, half_90, half_95, margin, lower=lower)
+    else:
+        p, verdict = (None, "undecided") if found.mean else (1.0, "equivalent")
+    return Difference(found, p, verdict if found.n >= CLAIM else "too few seeds", margin)
+
+
+def paired_differences(first: ArrayLike, second: ArrayLike) -> NDArray[np.float64]:
+    """Subtract scores on shared seeds, second less first, shape [n] or [n, pairs]; what differs by rounding alone is made equal.
+
+    0.9 − 0.8 and 0.7 − 0.6 are the same difference; their last bits are no noise of seeds.
+
+    Raises:
+        ValueError: the two are not of one shape.
+    """
+    one, other = np.asarray(first, float), np.asarray(second, float)
+    if one.shape != other.shape:
+        message = f"paired scores need the same seeds: {len(one)} and {len(other)}"
+        raise ValueError(message)
+    found: NDArray[np.float64] = other - one
+    if not len(found):
+        return found
+    rounding = _ROUNDING * np.maximum(np.abs(one).max(0), np.abs(other).max(0))
+    middle = (found.max(0) + found.min(0)) / 2
+    return np.where(np.ptp(found, 0) <= rounding, np.where(np.abs(middle) <= rounding, 0.0, middle), found)
 
 
 def judged(mean: float, half_90: float, half_95: float, margin: float, *, lower: bool) -> Verdict:

@@ -21,6 +21,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, get_args
 
 from .claim import Claim
+from .collecting import collector_paused
 from .discretion import discreet, without_home
 from .documents import parse_json, read_text
 from .errors import RunError, RunStopped
@@ -29,7 +30,7 @@ from .record import Attempt, Record, Status
 from .run_notes import LOCK, LOCK_SCHEMA, PLAN, PLAN_SCHEMA, read_plan
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from .run_notes import RunPlan
@@ -298,6 +299,16 @@ def read_record(path: Path) -> Record:
         return Record.from_json(read_text(path), str(path))
     except FileNotFoundError:
         raise RunError(f"{path}: no such record") from None
+
+
+@collector_paused()
+def read_records(paths: Iterable[Path]) -> list[Record]:
+    """Read records from their files.
+
+    Raises:
+        RunError: see `read_record`.
+    """
+    return [read_record(path) for path in paths]
 
 
 def record_files(run: Path, *, tuning: bool = False) -> list[Path]:

@@ -8,6 +8,8 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from .budgets import with_budgets
 from .contender import Contender, LossPoint, Quantity
 from .errors import RunError
@@ -20,7 +22,7 @@ from .target import UNFINISHED, Target, View, grouped, target_of, with_unfinishe
 from .tuned import tuning_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from .measurement import Measurement, Samples
     from .record import Attempt, Curve, Record
@@ -243,20 +245,25 @@ def _over_items(quantities: dict[str, Quantity], primary: str, items: Mapping[in
 
 
 def _learning(curves: Iterable[Curve]) -> dict[str, tuple[LossPoint, ...]]:
-    by_task: dict[str, list[dict[float, Mapping[str, float]]]] = defaultdict(list)
+    by_task: dict[str, list[Curve]] = defaultdict(list)
     for curve in curves:
-        by_task[curve.task].append({point["step"]: point for point in curve.points})
-    return {
-        task: tuple(_point(step, [points[step] for points in found if step in points]) for step in sorted(set().union(*found)))
-        for task, found in by_task.items()
-    }
+        by_task[curve.task].append(curve)
+    return {task: tuple(_course(found)) for task, found in by_task.items()}
 
 
-def _point(step: float, found: Sequence[Mapping[str, float]]) -> LossPoint:
-    values = [point["task_loss"] for point in found]
-    times = [point["seconds"] for point in found if "seconds" in point]
-    pace = sum(times) / len(times) if len(times) == len(found) else None
-    return LossPoint(step, sum(values) / len(values), min(values), max(values), pace)
+def _course(curves: Sequence[Curve]) -> Iterator[LossPoint]:
+    """Give the loss at each step that any of the curves has, over those that have it."""
+    if len({tuple(point["step"] for point in curve.points) for curve in curves}) > 1:
+        reached: dict[float, list[Curve]] = defaultdict(list)
+        for curve in curves:
+            for point in curve.points:
+                reached[point["step"]].append(replace(curve, points=(point,)))
+        for step in sorted(reached):
+            yield from _course(reached[step])
+        return
+    losses, seconds = (np.array([[point[name] for point in curve.points] for curve in curves]) for name in ("task_loss", "seconds"))
+    columns = (losses.mean(0), losses.min(0), losses.max(0), seconds.mean(0))
+    yield from map(LossPoint, (point["step"] for point in curves[0].points), *(column.tolist() for column in columns))
 
 
 def _retention(records: Sequence[Record]) -> tuple[tuple[Estimate | None, ...], ...]:

@@ -16,7 +16,7 @@ from .output import end_of
 from .predictions import PREDICTIONS
 from .record_set import Place, collect, opened
 from .run_notes import read_lock, read_plan
-from .store import read_record, record_files
+from .store import read_records, record_files
 from .summary import summarise
 from .tuning_summary import budgets_of, searches_of, with_tuning
 
@@ -102,8 +102,8 @@ def _names(paths: Sequence[Path]) -> list[str]:
 
 def _read(path: Path, folder: Path, name: str) -> _Run:
     try:
-        found = collect([read_record(file) for file in record_files(folder)], str(path), folder)
-        tuning = tuple(read_record(file) for file in record_files(folder, tuning=True))
+        found = collect(read_records(record_files(folder)), str(path), folder)
+        tuning = tuple(read_records(record_files(folder, tuning=True)))
     except RunError as error:
         # A bundle is read from a folder that nobody has heard of.
         raise RunError(*(line.replace(str(folder), str(path)) for line in error.mistakes)) from None

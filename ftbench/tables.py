@@ -157,7 +157,7 @@ def table_columns(path: Path, *, quoted: bool = True) -> tuple[str, ...]:
 
         try:
             return tuple(pyarrow.parquet.read_schema(path).names)
-        except (pyarrow.ArrowInvalid, OSError) as error:
+        except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:
             raise UserError(f"{path}: not a Parquet file: {_first_line(error)}") from None
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .budgets import apart_sentences
-from .contender import Explored, difference, gain, score
+from .contender import Explored, differences, gain, score
 from .fronts import front_chances, pareto
 from .multiplicity import Comparison, adjusted, benjamini_hochberg, corrected
 from .noise import Noise, typical
@@ -198,7 +198,7 @@ def differences_to_baseline(contenders: Sequence[Contender], primary: str) -> li
     reference = next((c for c in contenders if c.label == baseline), None)
     if reference is None:
         return []
-    found = (difference(reference, c, primary) for c in contenders if c is not reference)
+    found = differences([(reference, c) for c in contenders if c is not reference], primary)
     return [one for one in found if one is not None]
 
 
@@ -206,8 +206,9 @@ def _against(contenders: Sequence[Contender], baseline: str | None, primary: str
     reference = next((c for c in contenders if c.label == baseline), None)
     if reference is None:
         return list(contenders)
-    found = {(reference.label, c.label): difference(reference, c, primary, margin) for c in contenders if c is not reference}
-    comparisons = {c.second: c for c in corrected({pair: one for pair, one in found.items() if one is not None})}
+    pairs = [(reference, c) for c in contenders if c is not reference]
+    found = zip(pairs, differences(pairs, primary, margin), strict=True)
+    comparisons = {c.second: c for c in corrected({(reference.label, other.label): one for (_, other), one in found if one is not None})}
     return [
         replace(
             c,
@@ -229,8 +230,9 @@ def _by_seed(first: Quantity, second: Quantity) -> dict[int, float]:
 def _all_pairs(contenders: Sequence[Contender], primary: str, margin: float) -> list[Comparison]:
     """Compare all pairs, the one with the worse mean first."""
     scored = [c for c in contenders if score(c, primary) is not None]
-    found = {(worse.label, better.label): difference(worse, better, primary, margin) for better, worse in itertools.combinations(scored, 2)}
-    return corrected({pair: one for pair, one in found.items() if one is not None})
+    pairs = [(worse, better) for better, worse in itertools.combinations(scored, 2)]
+    found = zip(pairs, differences(pairs, primary, margin), strict=True)
+    return corrected({(worse.label, better.label): one for (worse, better), one in found if one is not None})
 
 
 def _explored(contenders: Sequence[Contender], baseline: str | None, primary: str, margin: Callable[[str, str], float]) -> list[Contender]:
@@ -239,13 +241,12 @@ def _explored(contenders: Sequence[Contender], baseline: str | None, primary: st
     if reference is None:
         return list(contenders)
     found = {}
-    for contender in contenders:
-        for name, quantity in contender.quantities.items():
-            if contender is reference or name == primary or quantity.direction == "none" or quantity.estimate is None:
-                continue
-            one = difference(reference, contender, name, margin(name, quantity.unit))
+    pairs = [(reference, c) for c in contenders if c is not reference]
+    units = {name: q.unit for c in contenders for name, q in c.quantities.items() if q.direction != "none" and name != primary}
+    for name, unit in units.items():
+        for (_, other), one in zip(pairs, differences(pairs, name, margin(name, unit)), strict=True):
             if one is not None and one.estimate.n >= CLAIM:
-                found[contender.label, name] = one
+                found[other.label, name] = one
     q = adjusted({key: one.p for key, one in found.items()}, benjamini_hochberg)
     explored: dict[str, dict[str, Explored]] = defaultdict(dict)
     for (label, name), one in found.items():

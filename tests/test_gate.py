@@ -315,7 +315,7 @@ def test_numbers_that_are_no_numbers_are_refused(head, base):
         path = record_paths(head)[0]
         before = path.read_text()
         path.write_text(before.replace('"value": 540170.0', f'"value": {text}'))
-        with pytest.raises(RunError, match="is no finite number"):
+        with pytest.raises(RunError, match=r"not JSON: (expected value at line|a number is too large)"):
             held(head, base)
         path.write_text(before)
 

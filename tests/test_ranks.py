@@ -20,6 +20,14 @@ def test_the_highest_score_has_rank_one_and_rounding_is_no_difference():
     assert ranks(np.array([0.1 + 0.2, 0.3])).tolist() == [1.5, 1.5]
 
 
+@settings(deadline=None)
+@given(st.integers(0, 10_000), st.integers(1, 5), st.integers(1, 9), st.sampled_from([1, 12]))
+def test_ranks_are_scipys_also_with_ties(seed, tasks, strategies, digits):
+    table = scores(seed, tasks, strategies, digits)
+    assert (ranks(table) == stats.rankdata(-table, axis=-1)).all()
+    assert (ranks(table[0]) == stats.rankdata(-table[0])).all()
+
+
 @settings(deadline=None, max_examples=30)
 @given(st.integers(0, 10_000), st.integers(3, 12), st.integers(3, 7), st.sampled_from([1, 12]))
 def test_friedman_is_scipys_also_with_ties(seed, tasks, strategies, digits):

@@ -146,7 +146,7 @@ def test_a_third_partys_strategy_runs_from_one_file(tiny_suite, ftbench, tmp_pat
 def test_two_runners_on_one_folder_are_told_apart(tiny_suite, ftbench, tmp_path):
     suite = tiny_suite(("full", "frozen", "bitfit"), steps=60)
     first = subprocess.Popen([FTBENCH, "run", suite], cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    _until((tmp_path / "runs" / "tiny" / "suite.lock.toml").exists, 30)
+    _until((tmp_path / "runs" / "tiny" / "suite.lock.toml").exists, 120)
     second = ftbench("run", suite)
     assert second.returncode == 2
     assert "another `ftbench run` is writing here" in second.stderr
@@ -156,7 +156,7 @@ def test_two_runners_on_one_folder_are_told_apart(tiny_suite, ftbench, tmp_path)
 def test_ctrl_c_finishes_the_trial_under_way_and_the_rest_can_go_on(tiny_suite, ftbench, tmp_path):
     suite = tiny_suite(("full", "frozen", "bitfit"), steps=60)
     runner = subprocess.Popen([FTBENCH, "run", suite], cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    _until(lambda: list((tmp_path / "runs").rglob("spec.json")), 30)
+    _until(lambda: list((tmp_path / "runs").rglob("spec.json")), 120)
     runner.send_signal(signal.SIGINT)
     assert runner.wait(60) == 130
     assert len(list((tmp_path / "runs").rglob("record.json"))) == 1
@@ -168,7 +168,7 @@ def test_ctrl_c_twice_stops_the_trial_under_way_and_it_can_be_run_again(tmp_path
     from tests.faults.quick_suite import start, write
 
     runner = start(tmp_path, "run", write(tmp_path, pause=60.0))
-    _until(lambda: list(tmp_path.rglob("events.jsonl")), 60)
+    _until(lambda: list(tmp_path.rglob("events.jsonl")), 120)
     for _ in range(2):
         runner.send_signal(signal.SIGINT)
         time.sleep(0.5)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..catalog import option_names
+from ..collecting import collector_paused
 from ..errors import UserError
 from .setting import Setting
 
@@ -97,6 +98,7 @@ def _tell(written: Iterable[list[Path]], *, open_it: bool) -> None:
         shown = files
 
 
+@collector_paused()
 def write_reports(catalog: Catalog, formats: Sequence[str], asked: Asked, *, live: bool = False) -> tuple[Summary, list[Path]]:
     """Sum runs up and write them in every format.
 

@@ -170,16 +170,17 @@ def curves(target: Target, task: str, looks: Mapping[str, Look]) -> Figure | Non
     unit = _loss_unit(target, task)
     about = f"Training loss of {task} ({unit}): the mean over seeds, shaded from the least to the most."
     steps_axis = Scale(0, max(c.learning[task][-1].step for c in drawn), LEFT, WIDTH - RIGHT)
-    seconds_axis = _seconds_axis(taken)
-    parts = [frame(steps_axis, up, "steps", "optimizer steps")]
-    if seconds_axis:
-        parts.append(f'<g class="m" hidden>{level_axis(seconds_axis, "s", "seconds of training")}</g>')
+    seconds_axis = Scale(0, max(p.seconds for points in taken.values() for p in points), LEFT, WIDTH - RIGHT)
+    parts = [
+        frame(steps_axis, up, "steps", "optimizer steps"),
+        f'<g class="m" hidden>{level_axis(seconds_axis, "s", "seconds of training")}</g>',
+    ]
     for c in drawn:
         places = [(steps_axis.place(p.step), up.place(p.most), up.place(p.least)) for p in taken[c.label]]
         around = path([*((x, y) for x, y, _ in places), *((x, y) for x, _, y in reversed(places))], digits=0)
         parts.append(f'<path d="{around}z" class="range a{looks[c.label].colour}"/>')
     for c in drawn:
-        elsewhere = [f"{seconds_axis.place(p.seconds):.0f}" for p in taken[c.label] if p.seconds is not None] if seconds_axis else []
+        elsewhere = [f"{seconds_axis.place(p.seconds):.0f}" for p in taken[c.label]]
         parts.append(line([(steps_axis.place(p.step), up.place(p.mean)) for p in taken[c.label]], looks[c.label], c.label, elsewhere))
     steps = sorted({p.step for c in drawn for p in _thinned(c.learning[task], _ROWS)})
     by_step = {c.label: {p.step: p for p in c.learning[task]} for c in drawn}
@@ -190,13 +191,6 @@ def curves(target: Target, task: str, looks: Mapping[str, Look]) -> Figure | Non
     title = f"{task}, in {target.label}: training loss" if target.is_sequence else f"{task}: training loss"
     chart = drawing("".join(parts), WIDTH, HEIGHT, title)
     return Figure(title, about, (("", chart),), ("step", *(c.label for c in drawn)), rows)
-
-
-def _seconds_axis(taken: Mapping[str, Sequence[LossPoint]]) -> Scale | None:
-    """Give the axis of the seconds of training; None where those were not taken of everyone."""
-    seconds = [p.seconds for points in taken.values() for p in points]
-    known = [one for one in seconds if one is not None]
-    return Scale(0, max(known), LEFT, WIDTH - RIGHT) if known and len(known) == len(seconds) else None
 
 
 def line(places: Sequence[tuple[float, float]], look: Look, label: str, elsewhere: Sequence[str] = ()) -> str:

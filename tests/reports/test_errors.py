@@ -69,7 +69,10 @@ def large(strategies, seeds):
     for k in range(strategies):
         for seed in range(seeds):
             one = record(f"strategy-{k}", seed, 0.5 + k / 300 + seed * (k % 7 + 1) / 3000, params=1000.0 * (k + 1))
-            points = tuple({"step": float(n), "task_loss": 2 / (n + k + 1 + seed / 7)} for n in range(1, 101))
+            points = tuple(
+                {"step": float(n), "examples": 16.0 * n, "seconds": 0.01 * n, "loss": 2.0, "task_loss": 2 / (n + k + 1 + seed / 7)}
+                for n in range(1, 101)
+            )
             more = tuple(Measurement(f"measure_{n}", 0.1 + n + k / 7 + seed / 13, "s", "lower") for n in range(20))
             costs = tuple(
                 Measurement(name, 1e6 * (k + 1) + 1e4 * seed, unit, "lower")
