@@ -14,8 +14,8 @@ from .catalog import option_names
 from .cell import Cell, account_cell, cell_of
 from .errors import NotApplicable, UserError
 from .gpu import describe_gpu, visible_gpus
+from .planning import foresee
 from .sizes import read_size
-from .trial import foresee
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -23,13 +23,13 @@ from .isolation import Isolation, wait_for_any
 from .measurement import Measurement, Shared, checked, disturbed, scores_only
 from .meter import Watch
 from .output import PRINTED, end_of
+from .planning import foresee, plan
 from .predictions import PREDICTIONS
 from .record import Attempt, Failure, Record
 from .slots import open_slots
 from .spec import OUTCOME, Spec
 from .store import Store
 from .suite import checkpoint_seconds
-from .trial import foresee, plan
 from .tuner import Tuner
 from .under_way import UnderWay
 
@@ -42,10 +42,11 @@ if TYPE_CHECKING:
     from .device import DeviceState
     from .measurement import Samples
     from .meter import Meter
+    from .planning import Foreseen
     from .plugins import Plugins, Selection
     from .slots import Slot
     from .suite import Suite
-    from .trial import Foreseen, Trial
+    from .trial import Trial
 
 POLL = 0.2
 WALL = "from the start of the trial's process to its end, nothing left out"

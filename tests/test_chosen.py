@@ -5,8 +5,8 @@ import tomllib
 import pytest
 from ftbench import UserError
 from ftbench.chosen import Chosen, Shard
+from ftbench.planning import plan
 from ftbench.suite_file import parse_suite
-from ftbench.trial import plan
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -8,9 +8,9 @@ import tomllib
 import pytest
 from ftbench import Plugins, Record, Selection, SuiteError
 from ftbench.execution import carry_out
+from ftbench.planning import plan
 from ftbench.spec import Spec
 from ftbench.suite_file import parse_suite
-from ftbench.trial import plan
 from ftbench.tuner import Tuner
 
 from tests.conftest import EXAMPLES

@@ -10,10 +10,10 @@ from ftbench.bundle import pack, unpack
 from ftbench.gate import hold
 from ftbench.noise import read_calibration
 from ftbench.notebook import read_summary
+from ftbench.planning import plan
 from ftbench.record_set import read_record_set
 from ftbench.suite import Gate
 from ftbench.suite_file import read_suite
-from ftbench.trial import plan
 
 from tests.conftest import ROOT
 from tests.in_process import call, refused

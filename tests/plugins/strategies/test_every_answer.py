@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 from ftbench import ANSWERS
+from ftbench.planning import plan
 from ftbench.suite_file import parse_suite
 from ftbench.training import predict
-from ftbench.trial import plan
 
 from tests.plugins.strategies.test_every_strategy import STRATEGIES, bench_for
 from tests.small_data import TEXT_TASKS, tones
