@@ -38,6 +38,7 @@ from .record import Failure, Retention
 from .seeding import seed_all
 from .sequence import sequence_measurements
 from .sharing import Sharing
+from .signs import Signs
 from .suite import Training, goes_by_validation
 from .trial import TRAINING_VERSION
 
@@ -51,14 +52,13 @@ if TYPE_CHECKING:
     from .finished import Step
     from .loading import Loader
     from .meter import Meter
+    from .signs import Emit
     from .spec import Spec
     from .strategy import Strategy
     from .task import Scored, Task
 
 
-def carry_out(
-    spec: Spec, catalog: Catalog, folder: Path, emit: Callable[[Mapping[str, Any]], None], began: float | None = None
-) -> dict[str, Any]:
+def carry_out(spec: Spec, catalog: Catalog, folder: Path, emit: Emit, began: float | None = None) -> dict[str, Any]:
     """Carry out a trial; every exception becomes the trial's failure.
 
     Args:
@@ -105,10 +105,10 @@ def carry_out(
 class Execution:
     """One trial under way."""
 
-    def __init__(self, spec: Spec, catalog: Catalog, emit: Callable[[Mapping[str, Any]], None], began: float | None = None) -> None:
+    def __init__(self, spec: Spec, catalog: Catalog, emit: Emit, began: float | None = None) -> None:
         import torch
 
-        self.spec, self.trial, self.catalog, self.emit = spec, spec.trial, catalog, emit
+        self.spec, self.trial, self.catalog = spec, spec.trial, catalog
         self.device = torch.device(spec.device)
         torch.set_num_threads(self.trial.threads)
         torch.use_deterministic_algorithms(mode=True, warn_only=True)
@@ -122,7 +122,7 @@ class Execution:
         self.checkpoints = Checkpoints(Path(spec.checkpoints), spec.checkpoint or 0.0, self.trial.id) if kept else None
         self.split_hashes: dict[str, str] = {}
         self.scored = "validation" if self.trial.role == "try" else "test"  # a try never reads the other
-        self.last_event = 0.0
+        self.signs = Signs(emit)
 
     def _synchronise(self) -> None:
         if self.device.type == "cuda":
@@ -188,21 +188,21 @@ class Execution:
         self.grounds = grounds
         sharing = Sharing(
             self.trial, self.spec.device, Cache(Path(self.spec.cache)),
-            phases=self.phases, used=self.watch.shared, sign=self._give_a_sign,
+            phases=self.phases, used=self.watch.shared, sign=self.signs.working,
         )  # fmt: skip
         self.bench = bench = Bench(
             grounds, backbone, self.catalog, self.phases, self.watch, seed=self.trial.seed, device=self.device,
             after_step=self._after_step, checkpoints=self.checkpoints, sharing=sharing,
         )  # fmt: skip
         bench.adopt(learner)
-        self.stage_steps = [bench.loader(stage=number).steps for number in range(bench.stages)]
+        self.signs.steps = [bench.loader(stage=number).steps for number in range(bench.stages)]
         return learner, tests, bench
 
     def _prepare_data(self, task: Task, backbone: Backbone, processor: Any) -> Prepared:
         cache, seed = Path(self.spec.cache), self.trial.split_seed
         names = ("train", "validation", "test") if self.scored == "test" else ("train", "validation")
         return prepare_data(
-            task, backbone, processor, split_seed=seed, cache=cache, options=self.catalog.options, waiting=self._give_a_sign, names=names
+            task, backbone, processor, split_seed=seed, cache=cache, options=self.catalog.options, waiting=self.signs.working, names=names
         )
 
     def _augmented(self, task: Task, data: Prepared, processor: Any) -> Callable[[Encoded, Any], Augmented] | None:
@@ -210,7 +210,7 @@ class Execution:
         if not isinstance(task, Augmentable) or not task.augment:
             return None
         examples = data.examples()
-        prepare_augmentations(task, examples, processor, self._give_a_sign)
+        prepare_augmentations(task, examples, processor, self.signs.working)
         return partial(Augmented, task, examples)
 
     def _encode(self, task: Task, backbone: Backbone, processor: Any) -> Mapping[str, Encoded]:
@@ -229,7 +229,9 @@ class Execution:
             learner.activate(ground.label, ground.task)
             with self.phases.phase("train"):
                 strategy.fit(learner, bench)
-            self._end_steps(number)
+            trace = next((trace for trace in reversed(self.watch.traces) if trace.task == ground.label), None)
+            if trace is not None and len(trace.losses) < trace.planned:
+                self.signs.end(number, len(trace.losses), trace.task_losses)
             last = number + 1 == len(self.grounds)
             if last:
                 with self.phases.phase("finish"):
@@ -266,9 +268,9 @@ class Execution:
         if main or goes_by_validation(loader.training):
             scores = self._validate(bench, learner, loader, step, trace)
         if main:
-            self._tell_step(bench.stage, step, trace)
+            self.signs.step(bench.stage, step, trace.task_losses)
         else:
-            self._give_a_sign()
+            self.signs.working()
         return scores
 
     def _validate(self, bench: Bench, learner: Learner, loader: Loader, step: int, trace: Trace) -> Sequence[Measurement]:
@@ -286,27 +288,6 @@ class Execution:
             raise Hopeless(behind)
         return scored.measurements
 
-    def _tell_step(self, stage: int, step: int, trace: Trace) -> None:
-        steps, now = self.stage_steps[stage], time.monotonic()
-        if (now - self.last_event > 0.25 or step == steps) and trace.task_losses:
-            self.last_event = now
-            done, total = sum(self.stage_steps[:stage]) + step, sum(self.stage_steps)
-            self.emit({"event": "step", "step": done, "steps": total, "loss": trace.task_losses[-1]})
-
-    def _end_steps(self, stage: int) -> None:
-        """Leave the steps of a stage that stopped early out of those still to come."""
-        trace = next((trace for trace in reversed(self.watch.traces) if trace.task == self.grounds[stage].label), None)
-        if trace is not None and len(trace.losses) < trace.planned:
-            self.stage_steps[stage] = len(trace.losses)
-            self._tell_step(stage, len(trace.losses), trace)
-
-    def _give_a_sign(self) -> None:
-        """Tell the runner that work beside the training goes on: time without a sign is limited."""
-        now = time.monotonic()
-        if now - self.last_event > 1.0:
-            self.last_event = now
-            self.emit({"event": "working"})
-
     def _finished(self, learner: Learner, tests: Mapping[str, Encoded]) -> Finished:
         def rehearse(take: Callable[[Iterator[Step]], None]) -> None:
             from .timed_rehearsal import TimedRehearsal
@@ -320,7 +301,7 @@ class Execution:
 
         def synchronise() -> None:
             self._synchronise()
-            self._give_a_sign()
+            self.signs.working()
 
         return Finished(learner, ground.task, tests[ground.label], rehearse, synchronise, account=self._account)
 

@@ -62,7 +62,7 @@ def trial_of(catalog):
 @pytest.fixture
 def run(catalog, tmp_path, monkeypatch):
     """Carry a trial out, killed after so many steps or whole; every step is told, and every step is a checkpoint."""
-    monkeypatch.setattr("ftbench.execution.Execution._tell_step", _tell_every_step)
+    monkeypatch.setattr("ftbench.signs.Signs.step", _tell_every_step)
     monkeypatch.setattr("ftbench.checkpoints.SHARE", 0)
 
     def carry(trial, folder="a", *, kill=None, every=0.0, checkpoints="checkpoints"):
@@ -80,8 +80,8 @@ def run(catalog, tmp_path, monkeypatch):
     return carry
 
 
-def _tell_every_step(self, stage, step, trace):
-    self.emit({"event": "step", "step": step, "steps": 0, "loss": 0.0})
+def _tell_every_step(self, stage, step, losses):
+    self._emit({"event": "step", "step": step, "steps": 0, "loss": 0.0})
 
 
 def bits(outcome, place):
