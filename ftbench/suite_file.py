@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from .catalog import NAME, NAMES, Catalog, option_names, suggestion
 from .errors import PluginError, SuiteError
 from .suite import (
-    OF_THE_LEARNER,
     BackboneChoice,
     Cost,
     Gate,
@@ -25,9 +24,9 @@ from .suite import (
     TaskChoice,
     Training,
     Tuning,
-    seconds,
     task_training,
 )
+from .suite_rules import margin_mistakes, sequence_mistakes, shown_key, table_mistakes, training_mistakes
 from .suite_text import check_suite_version, read_table
 from .tuning_table import read_own_tuning, tuning_mistakes
 
@@ -35,7 +34,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-_METRIC = re.compile(r"[a-z][a-z0-9_]*")
 MOST_ENTRIES, MOST = 200, 1000
 """Entries of a kind; seeds, points of a sweep, and strategies with their sweeps a suite may have."""
 _UNNAMED = re.compile(r"[^A-Za-z0-9._-]+")
@@ -85,26 +83,23 @@ class _Reader:
             return None
         for key in table:
             if key not in _TOP:
-                self.mistakes.append(f"{_key(key)}: unknown key{suggestion(key, _TOP)}")
+                self.mistakes.append(f"{shown_key(key)}: unknown key{suggestion(key, _TOP)}")
         name = table.get("name")
         if not isinstance(name, str) or not NAME.fullmatch(name):
             self.mistakes.append(f"name: must be {NAMES}")
         parts = {key: self._table(key, cls, table.get(key, {})) for key, cls in _TABLES.items()}
-        if parts["training"] is not None:
-            self._check_training(parts["training"], "training")
-        if parts["limits"] is not None:
-            self._check_limits(parts["limits"])
-        self._check_checkpoint(parts["machine"])
+        self.mistakes.extend(table_mistakes(parts))
         if parts["measure"] is not None:
             self._check_meters(parts["measure"])
-        self._check_workers(parts["machine"], parts["measure"])
-        self._check_gate(parts["gate"])
         backbones, tasks = self._backbones(table), self._tasks(table, parts["training"])
         strategies, sequences = self._strategies(table), self._sequences(table)
         seeds = self._seeds(table)
         self._cross_check(backbones, tasks, strategies, sequences)
-        self._check_sequences(parts["training"], tasks, sequences)
-        self._check_margins(parts["statistics"], [*(task.label for task in tasks), *(sequence.label for sequence in sequences)])
+        if parts["training"] is not None and not self.mistakes:
+            self.mistakes.extend(sequence_mistakes(parts["training"], tasks, sequences))
+        if parts["statistics"] is not None:
+            targets = [*(task.label for task in tasks), *(sequence.label for sequence in sequences)]
+            self.mistakes.extend(margin_mistakes(parts["statistics"], targets))
         profile = table.get("profile", "normal")
         if profile not in ("smoke", "normal", "publish"):
             self.mistakes.append(f"profile: must be 'smoke', 'normal' or 'publish', got {profile!r}")
@@ -146,60 +141,12 @@ class _Reader:
             inside = "options." if re.split(r"[.\[]", where)[0] in nested else ""
             self.mistakes.append(f"{place}{inside}{where}: {mistake}")
 
-    def _check_training(self, training: Training, place: str) -> None:
-        if (training.epochs is None) == (training.steps is None):
-            self.mistakes.append(f"{place}: give either epochs or steps")
-        if training.batch_size % training.accumulation:
-            self.mistakes.append(f"{place}.accumulation: must divide batch_size {training.batch_size}")
-        if training.schedule == "plateau":
-            self._check_validations(training, place, f"schedule 'plateau' with patience {training.patience}", training.patience + 2)
-        if training.early_stopping:
-            self._check_validations(training, place, f"early_stopping = {training.early_stopping}", training.early_stopping + 2)
-        if training.keep == "best":
-            self._check_validations(training, place, "keep = 'best'", 2)
-
-    def _check_validations(self, training: Training, place: str, what: str, needed: int) -> None:
-        """Refuse what could happen at the last validation only, when nothing is left that it could change."""
-        if training.validations < needed:
-            self.mistakes.append(f"{place}.validations: {what} needs {needed} or more to change anything, got {training.validations}")
-
-    def _check_limits(self, limits: Limits) -> None:
-        for name in ("trial", "no_progress"):
-            if not seconds(getattr(limits, name)) > 0:
-                self.mistakes.append(f"limits.{name}: must be a duration such as '90s', '30m' or '2h'")
-
-    def _check_checkpoint(self, machine: Machine | None) -> None:
-        if machine is not None and machine.checkpoint != "never" and not seconds(machine.checkpoint) >= 0:
-            self.mistakes.append("machine.checkpoint: must be a duration such as '10m', or 'never'")
-
     def _check_meters(self, measure: Measure) -> None:
         for number, name in enumerate(measure.meters, 1):
             try:
                 self.catalog.find("meters", name)
             except PluginError as error:
                 self.mistakes.append(f"measure.meters[{number}]: {error}")
-
-    def _check_workers(self, machine: Machine | None, measure: Measure | None) -> None:
-        if machine is None or measure is None or machine.workers == 1:
-            return
-        if not measure.quality_only:
-            what = f"{machine.workers} trials side by side disturb what is measured of each other"
-            self.mistakes.append(f"machine.workers: {what}; say measure.quality_only = true, or leave it at 1")
-        if machine.device == "cuda":
-            self.mistakes.append("machine.workers: trials run side by side on a CPU; with GPUs there is one on each")
-
-    def _check_margins(self, statistics: Statistics | None, targets: Sequence[str]) -> None:
-        """Refuse margins for what cannot be there; which scores there are is known when they are measured."""
-        for name in statistics.margins if statistics else ():
-            target, _, metric = name.rpartition("/")
-            wanted = target or metric
-            if wanted not in targets and (target or not _METRIC.fullmatch(metric)):
-                known = f"no task or sequence is called {wanted!r}{suggestion(wanted, targets)}"
-                self.mistakes.append(f"statistics.margins.{_key(name)}: {known}; give a score, a label, or 'label/score'")
-
-    def _check_gate(self, gate: Gate | None) -> None:
-        if gate is not None and any(a >= b for a, b in itertools.pairwise(gate.looks)):
-            self.mistakes.append("gate.looks: each must be more than the one before, such as [3, 6, 10]")
 
     def _online(self, table: Mapping[str, Any]) -> bool:
         online = table.get("online", False)
@@ -260,7 +207,7 @@ class _Reader:
         inline = {name: value for name, value in entry.items() if name not in _ENTRY_KEYS[key]}
         known = (*option_names(cls), *_ENTRY_KEYS[key])
         for name in [name for name in inline if name not in option_names(cls)]:
-            self.mistakes.append(f"{place}.{_key(name)}: unknown key{suggestion(name, known)}")
+            self.mistakes.append(f"{place}.{shown_key(name)}: unknown key{suggestion(name, known)}")
             del inline[name]
         for name in sorted(set(inline) & set(options)):
             self.mistakes.append(f"{place}.{name}: stands in the entry and in its options")
@@ -311,7 +258,7 @@ class _Reader:
                 )  # fmt: skip
                 found.append(task)
                 if training is not None and own and not self.mistakes:
-                    self._check_training(task_training(training, task), f"{place}.training")
+                    self.mistakes.extend(training_mistakes(task_training(training, task), f"{place}.training"))
         self._unique("task", [choice.label for choice in found])
         return tuple(found)
 
@@ -362,7 +309,7 @@ class _Reader:
         for place, entry in self._entries(table, "sequence", needed=False):
             for key in entry:
                 if key not in _ENTRY_KEYS["sequence"]:
-                    self.mistakes.append(f"{place}.{_key(key)}: unknown key{suggestion(key, _ENTRY_KEYS['sequence'])}")
+                    self.mistakes.append(f"{place}.{shown_key(key)}: unknown key{suggestion(key, _ENTRY_KEYS['sequence'])}")
             label = entry.get("label")
             if not isinstance(label, str) or not NAME.fullmatch(label):
                 self.mistakes.append(f"{place}.label: must be {NAMES}")
@@ -398,19 +345,3 @@ class _Reader:
                             self.mistakes.append(
                                 f"{kind}[{number}].{key}: {name!r} is no label of this suite{suggestion(name, labels[key])}"
                             )
-
-    def _check_sequences(self, training: Training | None, tasks: Sequence[TaskChoice], sequences: Sequence[SequenceChoice]) -> None:
-        """Refuse tasks whose own protocols would want one learner to be two."""
-        if training is None or self.mistakes:
-            return
-        own = {task.label: task_training(training, task) for task in tasks}
-        for number, sequence in enumerate(sequences, 1):
-            for key in OF_THE_LEARNER:
-                wanted = {repr(getattr(own[label], key)): label for label in reversed(sequence.tasks)}
-                if len(wanted) > 1:
-                    asked = " and ".join(f"{label!r} asks for {value}" for value, label in reversed(wanted.items()))
-                    self.mistakes.append(f"sequence[{number}].tasks: one learner has one training.{key}, and {asked}")
-
-
-def _key(key: str) -> str:
-    return key if key.isidentifier() and len(key) <= 60 else repr(key[:60])

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from ftbench import estimate, lower_bound, paired, upper_bound
-from ftbench.statistics import sign_flip
+from ftbench.statistics import all_paired, sign_flip
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
@@ -48,6 +48,14 @@ def test_a_paired_test_is_scipys(pairs):
     interval = expected.confidence_interval()
     assert found.p == pytest.approx(expected.pvalue, abs=1e-9)
     assert (found.estimate.low, found.estimate.high) == (pytest.approx(interval.low, abs=1e-9), pytest.approx(interval.high, abs=1e-9))
+
+
+@settings(deadline=None)
+@given(st.integers(0, 10_000), st.integers(1, 6), st.integers(1, 5), st.sampled_from([1, 12]), st.booleans())
+def test_many_pairs_at_once_are_what_each_is_alone(seed, n, pairs, digits, lower):
+    first, second = (np.round(np.random.default_rng([seed, side]).random((n, pairs)), digits) for side in (0, 1))
+    alone = [paired(first[:, place].tolist(), second[:, place].tolist(), 0.1, lower=lower) for place in range(pairs)]
+    assert all_paired(first, second, 0.1, lower=lower) == alone
 
 
 def test_the_four_verdicts():
