@@ -31,10 +31,12 @@ def read_text(path: Path, largest: int = LARGEST) -> str:
         RunError: it is no regular file, is larger than `largest` bytes, or is not UTF-8.
     """
     try:
-        if not stat.S_ISREG(path.stat().st_mode):
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
             raise RunError(f"{path}: is no file")
         with path.open("rb") as stream:
-            content = stream.read(largest + 1)
+            # No more is asked for than is there: room is made for all that is asked for.
+            content = stream.read(min(status.st_size, largest) + 1)
     except FileNotFoundError:
         raise
     except OSError as error:

@@ -334,7 +334,7 @@ class _Run:
         try:
             return self._record(one.trial, outcome)
         except RunError as error:
-            ending = Ending("error", "NoRecord", f"what was measured makes no record: {error}")
+            ending = Ending("error", "NoRecord", f"what it gave makes no record: {error}")
             return self._record(one.trial, _failed(ending, one.child.folder))
 
     def _outcome(self, one: UnderWay) -> dict[str, Any]:
