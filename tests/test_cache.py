@@ -154,10 +154,10 @@ def test_of_two_builders_one_builds_and_the_other_waits_and_reads(tmp_path):
     started, results = context.Event(), context.Queue()
     builders = [context.Process(target=_build, args=(tmp_path, started, results)) for _ in range(3)]
     builders[0].start()
-    started.wait(10)
+    started.wait(60)
     for builder in builders[1:]:
         builder.start()
-    found = sorted(results.get(timeout=20) for _ in builders)
+    found = sorted(results.get(timeout=60) for _ in builders)
     for builder in builders:
         builder.join(10)
     assert [made for made, _ in found] == [False, False, True]
@@ -169,7 +169,7 @@ def test_who_waits_gives_signs_and_builds_when_the_builder_dies(tmp_path):
     started, results = context.Event(), context.Queue()
     builder = context.Process(target=_build, args=(tmp_path, started, results))
     builder.start()
-    started.wait(10)
+    started.wait(60)
     signs = []
 
     def sign():

@@ -172,7 +172,7 @@ def test_ctrl_c_twice_stops_the_trial_under_way_and_it_can_be_run_again(tmp_path
     for _ in range(2):
         runner.send_signal(signal.SIGINT)
         time.sleep(0.5)
-    assert runner.wait(20) == 130
+    assert runner.wait(60) == 130
     assert not list(tmp_path.rglob("record.json"))
     (ended,) = tmp_path.rglob("ended.json")
     assert json.loads(ended.read_text())["status"] == "cancelled"

@@ -33,7 +33,7 @@ def test_a_trial_its_server_and_the_runner_are_killed_and_all_ends_as_if_nothing
     assert third.pid != second.pid
     runner.send_signal(signal.SIGKILL)
     runner.wait()
-    until(lambda: not running(str(tmp_path)), 10)
+    until(lambda: not running(str(tmp_path)))
 
     assert call(tmp_path, "run", "quick.toml", check=0)
     records = read_run(run)
@@ -64,7 +64,7 @@ def test_two_hundred_kills_at_random_times_change_nothing(tmp_path):
         attempts += sum(record.attempts for record in read_run(run))
         assert comparable(run) == expected
         assert not half_written(run)
-        until(lambda: not running(str(tmp_path)), 15)
+        until(lambda: not running(str(tmp_path)))
         print(f"\nrun {rounds}: {dict(counts)}", flush=True)
     print(f"{sum(kills.values())} kills ({dict(kills)}) in {rounds} runs of 24 trials: {attempts} attempts, every record as it should be")
     assert sum(kills.values()) == KILLS
