@@ -24,7 +24,7 @@ _SIGNS = {
 _INTERVALS = (
     "Mean over seeds with its 95\\,\\% Student $t$ interval, on this test set. Differences are paired over seeds; words are "
     "Holm-corrected, and \\emph{undecided} means that no difference was shown, not that there is none. "
-    "Strategies that share a letter are not told apart."
+    "Words go by the comparisons with the baseline, letters by all pairs, which asks for more: strategies that share one are not told apart."
 )
 
 

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
 
 INTERVALS = (
-    "Intervals: 95 %, Student t over seeds, on this test set; “on new items” over seeds and test items. Words: Holm-corrected; "
-    "“undecided” means that no difference was shown, not that there is none."
+    "Intervals: 95 %, Student t over seeds, on this test set; “on new items” over seeds and test items. Words: Holm-corrected, "
+    "in tables over the comparisons with the baseline, in verdicts over all pairs, which asks for more; “undecided” means that no "
+    "difference was shown, not that there is none."
 )
 
 
