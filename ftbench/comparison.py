@@ -221,6 +221,7 @@ def _scale(known: Measurement, values: Sequence[float]) -> Scale:
 
 
 def _exact(row: Row, first: Sequence[float], second: Sequence[float], *, lower: bool) -> Row:
+    # What is next to nothing is no measure of a change: the ratio to it may be no number.
     changes = [two / one - 1 if abs(one) * LARGEST > 1 else float(two != one) for one, two in zip(first, second, strict=True)]
     if first == second:
         return replace(row, difference=estimate(changes), verdict="equal")

@@ -49,6 +49,11 @@ class Measurement:
             raise ValueError(message)
 
 
+def is_number(value: object) -> bool:
+    """Tell whether a value may stand in a record."""
+    return isinstance(value, int | float) and abs(value) <= LARGEST
+
+
 def checked(found: Iterable[Measurement]) -> list[Measurement]:
     """Let through readings whose values are numbers.
 
@@ -57,11 +62,7 @@ def checked(found: Iterable[Measurement]) -> list[Measurement]:
     """
     readings = list(found)
     for one in readings:
-        try:
-            fits = one.value is None or abs(one.value) <= LARGEST
-        except TypeError:
-            fits = False
-        if not fits:
+        if one.value is not None and not is_number(one.value):
             message = f"{one.name} = {one.value!r} is no number that can be measured"
             raise ValueError(message)
     return readings

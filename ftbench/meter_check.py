@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import re
 import threading
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, get_args
 from .device import DeviceProbe
 from .finding import Finding
 from .finished import Finished, Step
-from .measurement import Direction, Measurement
+from .measurement import Direction, Measurement, is_number
 from .meter import Trace, Watch
 
 if TYPE_CHECKING:
@@ -68,7 +67,9 @@ def _findings(
     everything = [*first, *idle]
     yield _none("every reading has a value or a reason, and not both", [m.name for m in everything if (m.value is None) == (not m.reason)])
     yield _none("every value tells its method", [m.name for m in first if m.value is not None and not m.method])
-    yield _none("every value is a finite number", [m.name for m in everything if m.value is not None and not math.isfinite(m.value)])
+    yield _none(
+        "every value is a number that can be measured", [m.name for m in everything if m.value is not None and not is_number(m.value)]
+    )
     zeros = [m.name for m in first if m.value == 0 and PHYSICAL.fullmatch(m.unit)]
     yield _none("no zero stands for what was not measured", zeros)
     yield _none("a second stop gives the same readings", _differ(first, again))

@@ -46,7 +46,8 @@ def good(**changes):
         ([good(direction="up")], "every direction is one of higher, lower, none"),
         ([good(value=None, reason="")], "every reading has a value or a reason, and not both"),
         ([good(method="")], "every value tells its method"),
-        ([good(value=float("nan"))], "every value is a finite number"),
+        ([good(value=float("nan"))], "every value is a number that can be measured"),
+        ([good(value=1e60)], "every value is a number that can be measured"),
         ([good(value=0.0)], "no zero stands for what was not measured"),
     ],
 )

@@ -23,7 +23,7 @@ def suite(request, tmp_path):
 
 
 def ran(ftbench, suite):
-    """Run it; gives the records, every one with a score of its own on the same splits."""
+    """Run it; gives the records, every one with a loss of its own on the same splits."""
     ftbench("run", suite, check=0)
     records = [json.loads(path.read_text()) for path in suite.parent.glob("runs/*/trials/*/*/record.json")]
     assert {record["status"] for record in records} == {"ok"}
