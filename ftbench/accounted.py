@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .accounting import Accounting
 from .cell import account_cell, cell_of
 from .errors import NotApplicable, NotMeasured, UserError
-from .fingerprint import digest, folder_sha256, remembered, software
+from .fingerprint import core_sha256, digest, remembered, software
 from .seeding import seeds_kept
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from .accounting import Kernels
     from .catalog import Catalog
@@ -52,5 +52,4 @@ def account_once(trial: Trial, catalog: Catalog, cache: Path, seen: Sequence[Enc
 
 def _identity(trial: Trial, target: Kernels) -> dict[str, Any]:
     """Give all that decides the answer: the seed does not."""
-    core = folder_sha256(Path(__file__).parent, (".py",))
-    return {**trial.content, "code": [trial.code, core], "software": software(), "target": target}
+    return {**trial.content, "code": [trial.code, core_sha256()], "software": software(), "target": target}

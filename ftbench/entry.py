@@ -14,11 +14,11 @@ from .errors import NotComparable, RunError
 from .fingerprint import digest, read_sha256
 from .formatting import one_line
 from .items import contradiction
-from .notebook import read_summary
 from .predictions import PREDICTIONS
 from .record_set import collect, place_of
 from .run_notes import read_lock, read_lock_table, read_plan
 from .store import read_records
+from .summed_runs import summarise_runs
 from .trial import TRAINING_VERSION, Trial
 
 if TYPE_CHECKING:
@@ -152,7 +152,7 @@ def _read(bundle: Path, folder: Path, source: Path) -> Entry:
         records=tuple(records),
         order=tuple(lock.labels),
         statistics=lock.statistics,
-        summary=read_summary(folder),
+        summary=summarise_runs([folder]),
         suite=_suite(records, lock.statistics, read_lock_table(folder).get("tuning")),
         harness=_first(records, "harness"),
         hardware=_first(records, "hardware"),

@@ -17,6 +17,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+PACKAGE = Path(__file__).parent
+"""The package itself, whichever of its folders asks."""
+
 SOFTWARE = ("torch", "transformers", "peft", "tokenizers", "safetensors", "numpy", "scikit-learn", "pillow", "soundfile")
 
 
@@ -84,6 +87,11 @@ def folder_sha256(folder: Path, suffixes: Sequence[str]) -> str:
 
     known: str = remembered("folders", key, read)
     return known
+
+
+def core_sha256() -> str:
+    """Return the hash of all of ftbench's own code; part of every key of what that code computes."""
+    return folder_sha256(PACKAGE, (".py",))
 
 
 def read_sha256(path: Path) -> str:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .cache import Cache, Tensors
-from .fingerprint import environment, folder_sha256
+from .fingerprint import core_sha256, environment
 from .measurement import Shared
 
 if TYPE_CHECKING:
@@ -35,7 +34,7 @@ class Sharing:
         self.trial, self._cache, self._phases, self._used, self._sign = trial, cache, phases, used, sign
         self._common = {
             "environment": environment(device),
-            "core": folder_sha256(Path(__file__).parent, (".py",)),
+            "core": core_sha256(),
             "threads": trial.threads,
         }
 

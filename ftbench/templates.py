@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .fingerprint import PACKAGE
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def templates() -> dict[str, Path]:
@@ -16,6 +21,5 @@ def skeleton(name: str) -> str:
 
 
 def _folder() -> Path:
-    package = Path(__file__).parent
-    own = package / "suites"
-    return own if own.is_dir() else package.parent / "suites"
+    own = PACKAGE / "suites"
+    return own if own.is_dir() else PACKAGE.parent / "suites"

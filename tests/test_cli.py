@@ -117,3 +117,9 @@ def test_a_page_that_could_not_be_written_is_told_of_before_the_first_trial(ftbe
     refused = ftbench("--without", "reports", "run", tiny_suite(), check=2)
     assert "no report is called 'html'" in refused.stderr
     assert not (tmp_path / "runs").exists()
+
+
+def test_the_package_is_a_command_of_its_own():
+    done = subprocess.run([sys.executable, "-m", "ftbench", "--version"], capture_output=True, text=True)
+    assert done.returncode == 0
+    assert done.stdout.startswith("ftbench")

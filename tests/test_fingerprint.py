@@ -4,7 +4,8 @@ import sys
 from importlib import import_module
 
 import pytest
-from ftbench.fingerprint import code_hash, digest, environment, file_sha256, read_sha256
+from ftbench import fingerprint
+from ftbench.fingerprint import code_hash, core_sha256, digest, environment, file_sha256, read_sha256
 
 
 @pytest.fixture
@@ -72,3 +73,43 @@ def test_the_environment_names_software_and_hardware_and_no_host_or_user():
     assert '"torch"' in found
     assert platform.node() not in found
     assert f'"{getpass.getuser()}"' not in found
+
+
+@pytest.fixture
+def core(tmp_path, monkeypatch):
+    """A package of two rooms in the place of ftbench itself."""
+    for room in ("suite", "training"):
+        (tmp_path / "core" / room).mkdir(parents=True)
+        (tmp_path / "core" / room / "module.py").write_text("x = 1\n")
+    monkeypatch.setattr(fingerprint, "PACKAGE", tmp_path / "core")
+    return tmp_path / "core"
+
+
+@pytest.mark.parametrize("room", ["suite", "training", "new"])
+def test_a_change_in_any_room_of_the_core_changes_the_key_of_what_it_computes(core, room):
+    before = core_sha256()
+    assert before == core_sha256()
+    (core / room).mkdir(exist_ok=True)
+    (core / room / "module.py").write_text("x = 2\n")
+    assert core_sha256() != before
+
+
+def test_the_core_is_the_whole_package_and_both_caches_go_by_it(core, monkeypatch, tmp_path):
+    from types import SimpleNamespace
+
+    from ftbench import accounted
+    from ftbench.cache import Cache
+    from ftbench.sharing import Sharing
+
+    def keys():
+        trial = SimpleNamespace(threads=1, code="code", content={})
+        sharing = Sharing(trial, "cpu", Cache(tmp_path), phases=None, used=[], sign=lambda: None)
+        return sharing._common, accounted._identity(trial, "cpu")
+
+    before = keys()
+    (core / "suite" / "module.py").write_text("x = 2\n")
+    after = keys()
+    assert before[0] != after[0]
+    assert before[1] != after[1]
+    monkeypatch.undo()
+    assert {path.name for path in fingerprint.PACKAGE.iterdir()} >= {"cli", "schemas", "fingerprint.py"}
