@@ -9,7 +9,6 @@ from .classification import ClassificationTask, DrawnClassificationTask
 from .contender import Contender, LossPoint, Quantity
 from .data_check import Flaw, Inspectable, Inspected, Severity, check_data
 from .device import DeviceProbe, DeviceProcess, DeviceState
-from .effects import Effect, effect
 from .encoded import Encoded, Ragged
 from .error_analysis import ClassScores, Errors
 from .errors import (
@@ -33,26 +32,27 @@ from .formatting import count, quantity
 from .gpu import nvml, visible_gpus
 from .hookspecs import hookimpl
 from .hub import Remote, Repository, Snapshot, is_hub_id
-from .jackknife import f1, macro_f1, pseudo_values, ratio
 from .leaderboard import Fingerprint, Group, Leaderboard, Point, PublishedRun, Series
 from .loading import Loader
 from .measurement import Direction, Measurement, Phase, Samples, Span
 from .meter import Meter, Trace, Watch
 from .metrics import calibration_error, metric
 from .multi_label import MultiLabelTask
-from .multiplicity import Comparison, adjusted, benjamini_hochberg, compare_all, compare_with, holm
 from .notebook import load_records, run
 from .own_classes import OwnClassification
 from .own_data import OwnData
 from .plugins import Plugins, Selection
-from .power import detectable, power_of, seeds_for
 from .ranking import Ranking
 from .record import Attempt, Curve, Failure, Record, Retention
 from .regression import RegressionTask
 from .report import Report
 from .roles import valued
 from .splits import Example, Splits, draw
-from .statistics import Difference, Estimate, Interval, Verdict, estimate, lower_bound, paired, upper_bound
+from .stats.effect_size import Effect, effect
+from .stats.estimates import Difference, Estimate, Interval, Verdict, estimate, lower_bound, paired, upper_bound
+from .stats.jackknife import f1, macro_f1, pseudo_values, ratio
+from .stats.multiplicity import Comparison, adjusted, benjamini_hochberg, compare_all, compare_with, holm
+from .stats.power import detectable, power_of, seeds_for
 from .strategy import About, Strategy
 from .suite import Suite, Training
 from .summary import Summary, TrialLine, rows, summarise

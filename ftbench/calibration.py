@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from .errors import RunError
 from .gate import hold
-from .noise import CALIBRATION, SCHEMA
-from .statistics import estimate
+from .stats.estimates import estimate
+from .stats.noise import CALIBRATION, SCHEMA
 from .store import write_whole
 
 if TYPE_CHECKING:

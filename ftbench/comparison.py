@@ -8,22 +8,22 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from .comparability import configuration_differences, differences, without
-from .effects import effect
 from .errors import NotComparable, RunError
 from .measurement import LARGEST, disturbances
-from .multiplicity import adjusted
-from .statistics import ALPHA, MARGIN, Estimate, estimate, paired
+from .stats.effect_size import effect
+from .stats.estimates import ALPHA, MARGIN, Estimate, estimate, paired
+from .stats.multiplicity import adjusted
 from .tiers import needed, tier_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from .comparability import Difference
-    from .effects import Effect
     from .measurement import Measurement
     from .record import Record
     from .record_set import Place, RecordSet
-    from .statistics import Verdict
+    from .stats.effect_size import Effect
+    from .stats.estimates import Verdict
 
     Pairing = tuple[Place, str, list[tuple[Record, Record]]]
     Reading = tuple[tuple[Record, Record], Measurement, Measurement]

@@ -6,9 +6,9 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .noise import Noise, read_calibration, typical
-from .power import detectable
-from .statistics import CLAIM
+from .stats.estimates import CLAIM
+from .stats.noise import Noise, read_calibration, typical
+from .stats.power import detectable
 from .store import read_record, record_files
 from .summary import contenders_of
 from .target import differences_to_baseline

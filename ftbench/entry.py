@@ -13,10 +13,10 @@ from .comparability import ABSENT, differences
 from .errors import NotComparable, RunError
 from .fingerprint import digest, read_sha256
 from .formatting import one_line
-from .items import contradiction
 from .predictions import PREDICTIONS
 from .record_set import collect, place_of
 from .run_notes import read_lock, read_lock_table, read_plan
+from .stats.item_scores import contradiction
 from .store import read_records
 from .summed_runs import summarise_runs
 from .trial import TRAINING_VERSION, Trial

@@ -12,9 +12,9 @@ from .comparability import PARTS, differences, without
 from .errors import RunError
 from .gate_check import TRIALS, Check
 from .gate_wording import counted, figure, moved, parting, seeds_named, sized
-from .looks import loss_p, said
-from .multiplicity import adjusted
-from .statistics import CLAIM, estimate, paired_differences
+from .stats.estimates import CLAIM, estimate, paired_differences
+from .stats.multiplicity import adjusted
+from .stats.noninferiority import loss_p, said
 from .tiers import MEMORY, SPEED, TRACE, exact_values, loss_trace, needed, repeats, tier_of
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .measurement import Measurement
     from .record import Record
     from .record_set import Place, RecordSet
-    from .statistics import Estimate
+    from .stats.estimates import Estimate
     from .suite import Gate
     from .tiers import Tier
 

@@ -10,7 +10,7 @@ from .wording import point_interval
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .statistics import Estimate
+    from .stats.estimates import Estimate
 
 Value = float | str | None
 """A figure, a hash, or nothing."""

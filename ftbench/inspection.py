@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from .error_analysis import by_length, errors_of, usable
 from .exhibits import Exhibits, exhibits_of
-from .items import read_predictions
 from .predictions import PREDICTIONS
+from .stats.item_scores import read_predictions
 from .target import grouped
 
 if TYPE_CHECKING:

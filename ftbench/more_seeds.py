@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from .hookspecs import hookimpl
-from .looks import next_look
 from .plugins import Plugins
 from .record_set import Place
 from .running import run_suite
+from .stats.noninferiority import next_look
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

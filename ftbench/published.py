@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from .documents import check_version, parse_json
 from .errors import RunError
-from .statistics import Estimate, Interval, NewItems, Verdict  # noqa: TC001 - pydantic resolves the field types at run time
+from .stats.estimates import Estimate, Interval, NewItems, Verdict  # noqa: TC001 - pydantic resolves the field types at run time
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter

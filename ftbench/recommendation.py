@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Literal
 
 from .budgets import apart_sentences
 from .contender import difference, gain
-from .multiplicity import corrected
-from .statistics import CLAIM, Interval
+from .stats.estimates import CLAIM, Interval
+from .stats.multiplicity import corrected
 from .suite import margin_of
 from .wording import joined
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from .contender import Contender, Quantity
-    from .multiplicity import Comparison
+    from .stats.multiplicity import Comparison
     from .suite import Statistics
     from .summary import Summary
     from .target import Target

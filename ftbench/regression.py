@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from .jackknife import moments, pearson, pseudo_values
 from .metrics import number_scores
+from .stats.jackknife import moments, pearson, pseudo_values
 from .task import Scored, Task
 
 if TYPE_CHECKING:

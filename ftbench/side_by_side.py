@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, NamedTuple
 from .errors import UserError
 from .fetching import fetch
 from .gate import hold, undecided
-from .looks import next_look
 from .more_seeds import Only
 from .plugins import Plugins, Selection
 from .record_set import Place, RecordSet, read_record_set
 from .running import choose_device, open_run, plan_here
 from .slots import open_slots
 from .speed import hold_speed
-from .statistics import CLAIM
+from .stats.estimates import CLAIM
+from .stats.noninferiority import next_look
 from .suite_file import read_suite
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from .formatting import quantity
 from .gate_check import Check
 from .gate_wording import counted, percent
-from .looks import loss_p, said
 from .measurement import disturbances
-from .statistics import estimate
+from .stats.estimates import estimate
+from .stats.noninferiority import loss_p, said
 from .tiers import SPEED
 
 if TYPE_CHECKING:

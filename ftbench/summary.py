@@ -13,10 +13,10 @@ import numpy as np
 from .budgets import with_budgets
 from .contender import Contender, LossPoint, Quantity
 from .errors import RunError
-from .items import Items, interval_over_items
 from .ranking import Ranking, rank_over_tasks
 from .record import FAILED
-from .statistics import Estimate, Interval, estimate
+from .stats.estimates import Estimate, Interval, estimate
+from .stats.item_scores import Items, interval_over_items
 from .suite import Statistics
 from .target import UNFINISHED, Target, View, grouped, target_of, with_unfinished
 from .tuned import tuning_rows
@@ -96,7 +96,7 @@ def summarise(
         order: labels of targets and strategies in the order they should appear.
         baseline: label of the strategy the others are compared with; `full` where there is one, else the first.
         statistics: the suite's margins of equivalence; half a point by default.
-        read: gives what each test item adds to a trial's score, or why that is not known; see `ftbench.items.read_items`. Without it
+        read: gives what each test item adds to a trial's score, or why that is not known; see `ftbench.stats.item_scores.read_items`. Without it
             nothing is said about other test items.
         unfinished: target, backbone, strategy and seed of the trials that were planned and have no record.
         log: gives the end of what a trial wrote; asked for trials that failed.

@@ -11,11 +11,11 @@ from .comparability import configuration, differences, without
 from .discretion import discreet_text
 from .errors import NotComparable, RunError
 from .inspection import inspected
-from .items import read_items
 from .output import end_of
 from .predictions import PREDICTIONS
 from .record_set import Place, collect, opened
 from .run_notes import read_lock, read_plan
+from .stats.item_scores import read_items
 from .store import read_records, record_files
 from .summary import summarise
 from .tuning_summary import budgets_of, searches_of, with_tuning
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
     from .catalog import Catalog
     from .comparability import Difference, Part
-    from .items import Items
     from .record import Record
     from .record_set import RecordSet
     from .run_notes import Lock
+    from .stats.item_scores import Items
     from .summary import Summary
 
 _MACHINES: tuple[Part, ...] = ("software", "hardware")

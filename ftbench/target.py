@@ -12,13 +12,13 @@ import numpy as np
 
 from .budgets import apart_sentences
 from .contender import Explored, differences, gain, score
-from .fronts import front_chances, pareto
-from .multiplicity import Comparison, adjusted, benjamini_hochberg, corrected
-from .noise import Noise, typical
-from .ranks import DRAWS
-from .statistics import CLAIM
+from .stats.estimates import CLAIM
+from .stats.multiplicity import Comparison, adjusted, benjamini_hochberg, corrected
+from .stats.noise import Noise, typical
+from .stats.pareto import front_chances, pareto
+from .stats.ranks import DRAWS
+from .stats.ties import places, tie_groups
 from .suite import margin_of
-from .ties import places, tie_groups
 from .verdict import verdict
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from .error_analysis import Errors
     from .exhibits import Exhibits
     from .record import Record
-    from .statistics import Difference
+    from .stats.estimates import Difference
     from .suite import Statistics
 
 COSTS = (

@@ -12,7 +12,7 @@ from .wording import joined, point_interval
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from .statistics import Difference, Estimate
+    from .stats.estimates import Difference, Estimate
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Tuned:
     median: float | None
     """The score of the median try, those without one counted as the worst; None where it has none."""
     expected: tuple[float, ...]
-    """The expected best of 1, 2, … as many tries as have a score; see `ftbench.expected_best`."""
+    """The expected best of 1, 2, … as many tries as have a score; see `ftbench.stats.expected_best`."""
     edge: str
     """At which end of the range the chosen learning rate lies, `low` or `high`; empty where inside."""
     seconds: Spent

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .contender import difference, score
-from .expected_best import expected_best
-from .multiplicity import corrected
 from .search import best_of, edge
 from .space import RATE, Space, read_domain
+from .stats.expected_best import expected_best
+from .stats.multiplicity import corrected
 from .summary import contenders_of
 from .tuned import Spent, Try, Tuned
 from .tuner import training_seconds, tried_of
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from .contender import Contender
-    from .items import Items
     from .record import Record
     from .search import Tried
-    from .statistics import Difference
+    from .stats.estimates import Difference
+    from .stats.item_scores import Items
     from .summary import Summary
     from .target import Target
 

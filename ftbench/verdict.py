@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .contender import score
-from .statistics import CLAIM
+from .stats.estimates import CLAIM
 from .wording import joined, lead, point_interval, score_text, share_interval, step_unit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from .contender import Contender
-    from .multiplicity import Comparison
+    from .stats.multiplicity import Comparison
 
 
 def verdict(contenders: Sequence[Contender], primary: str, comparisons: Sequence[Comparison], *, is_sequence: bool) -> tuple[str, ...]:

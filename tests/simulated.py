@@ -2,7 +2,7 @@
 
 import numpy as np
 from ftbench import Contender, Quantity, estimate
-from ftbench.items import Items
+from ftbench.stats.item_scores import Items
 
 
 def crossed_scores(rng, *, seeds, items, of_seeds=0.01, of_items=0.3, residual=0.3):

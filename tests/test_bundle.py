@@ -13,8 +13,8 @@ import zlib
 import pytest
 from ftbench import RunError
 from ftbench.bundle import MANIFEST, pack, unpack
-from ftbench.items import read_predictions
 from ftbench.record_set import read_record_set
+from ftbench.stats.item_scores import read_predictions
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 from ftbench.earlier import foresee_sight
-from ftbench.noise import CALIBRATION
+from ftbench.stats.noise import CALIBRATION
 from ftbench.store import Store
 
 from tests.reports.test_page import record

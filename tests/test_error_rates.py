@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from ftbench import compare_all, compare_with, detectable, estimate, paired
 from ftbench.contender import difference
-from ftbench.crossed import clustered, crossed
-from ftbench.items import interval_over_items
-from ftbench.multiplicity import corrected
-from ftbench.noise import typical
+from ftbench.stats.crossed import clustered, crossed
+from ftbench.stats.item_scores import interval_over_items
+from ftbench.stats.multiplicity import corrected
+from ftbench.stats.noise import typical
 from scipy import stats
 
 from tests.simulated import answers, contenders, crossed_scores

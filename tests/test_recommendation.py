@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from ftbench import Measurement, summarise
-from ftbench.items import Items
 from ftbench.recommendation import Limit, recommend
+from ftbench.stats.item_scores import Items
 from ftbench.store import Store
 
 from tests.reports.test_page import record

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from ftbench import Measurement, summarise
-from ftbench.items import Items
 from ftbench.recommendation import Limit, recommend
+from ftbench.stats.item_scores import Items
 from ftbench.suite import Statistics
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st

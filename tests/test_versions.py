@@ -8,10 +8,10 @@ import pytest
 from ftbench.accepted import Step, write_steps
 from ftbench.bundle import pack, unpack
 from ftbench.gate import hold
-from ftbench.noise import read_calibration
 from ftbench.notebook import read_summary
 from ftbench.planning import plan
 from ftbench.record_set import read_record_set
+from ftbench.stats.noise import read_calibration
 from ftbench.suite import Gate
 from ftbench.suite_file import read_suite
 

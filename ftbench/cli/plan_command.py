@@ -104,7 +104,7 @@ def _row(trial: Trial, status: str, seen: Sight, *, as_json: bool) -> str:
 def _told(seen: Sight) -> str:
     """Say which differences the planned seeds can find."""
     from ..formatting import quantity
-    from ..statistics import CLAIM
+    from ..stats.estimates import CLAIM
 
     if seen.seeds < CLAIM or seen.in_deviations is None:
         return f"{seen.target}: {seen.seeds} seed{'s' if seen.seeds > 1 else ''} can find no difference: claims are made from {CLAIM} on"

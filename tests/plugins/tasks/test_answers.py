@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from ftbench.export import export
-from ftbench.items import PREDICTIONS, read_items
+from ftbench.stats.item_scores import PREDICTIONS, read_items
 from ftbench.store import read_record
 
 from tests.conftest import QUICK

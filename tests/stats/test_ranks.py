@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import scikit_posthocs
-from ftbench.ranks import critical_difference, friedman, rank_draws, ranks, resampled, tasks_needed, wilcoxon
+from ftbench.stats.ranks import critical_difference, friedman, rank_draws, ranks, resampled, tasks_needed, wilcoxon
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats

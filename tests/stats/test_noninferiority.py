@@ -4,9 +4,9 @@ import math
 
 import numpy as np
 import pytest
-from ftbench.looks import loss_p, next_look, said
-from ftbench.multiplicity import holm
-from ftbench.statistics import estimate, lower_bound, upper_bound
+from ftbench.stats.estimates import estimate, lower_bound, upper_bound
+from ftbench.stats.multiplicity import holm
+from ftbench.stats.noninferiority import loss_p, next_look, said
 from ftbench.suite import Gate
 from hypothesis import given
 from hypothesis import strategies as st

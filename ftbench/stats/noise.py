@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING
 
-from .documents import check_version, parse_json, read_text
-from .errors import RunError
+from ..documents import check_version, parse_json, read_text
+from ..errors import RunError
 from .power import detectable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from .statistics import Difference
+    from .estimates import Difference
 
 CALIBRATION = "calibration.json"
 SCHEMA = "ftbench.calibration/1"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .statistics import Interval
+from .estimates import Interval
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -2,7 +2,7 @@
 
 from itertools import combinations
 
-from ftbench.ties import places, tie_groups
+from ftbench.stats.ties import places, tie_groups
 from hypothesis import given
 from hypothesis import strategies as st
 

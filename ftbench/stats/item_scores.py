@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..documents import MIB, parse_json
+from ..errors import RunError
+from ..predictions import PREDICTIONS
 from .crossed import Crossed, clustered, crossed
-from .documents import MIB, parse_json
-from .errors import RunError
-from .predictions import PREDICTIONS
-from .statistics import ALPHA, CLAIM, Interval, NewItems, half_width, judged
+from .estimates import ALPHA, CLAIM, Interval, NewItems, half_width, judged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from .record import Record
-    from .statistics import Difference, Estimate
+    from ..record import Record
+    from .estimates import Difference, Estimate
 
 LONGEST, LARGEST = 4 * MIB, 512 * MIB
 """Bytes of a line of predictions, and of all of them, unpacked."""

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import statsmodels.api as sm
-from ftbench.crossed import clustered, crossed
+from ftbench.stats.crossed import clustered, crossed
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats

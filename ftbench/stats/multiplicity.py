@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from .statistics import ALPHA, MARGIN, Difference, Verdict, paired
+from .estimates import ALPHA, MARGIN, Difference, Verdict, paired
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

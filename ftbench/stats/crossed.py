@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .statistics import CONFIDENCE, t_quantile, t_tail
+from .estimates import CONFIDENCE, t_quantile, t_tail
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

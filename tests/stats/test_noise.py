@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 from ftbench import RunError, paired
-from ftbench.noise import CALIBRATION, Noise, read_calibration, typical
+from ftbench.stats.noise import CALIBRATION, Noise, read_calibration, typical
 
 
 def test_noise_times_the_seeds_factor_is_what_can_be_seen():

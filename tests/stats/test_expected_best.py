@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from ftbench.expected_best import expected_best
+from ftbench.stats.expected_best import expected_best
 from hypothesis import given
 from hypothesis import strategies as st
 

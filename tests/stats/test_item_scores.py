@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from ftbench import Measurement, Record
 from ftbench.contender import difference
-from ftbench.items import Items, items_of, over_items, read_items
+from ftbench.stats.item_scores import Items, items_of, over_items, read_items
 from scipy import stats
 
 from tests.simulated import answers, contenders

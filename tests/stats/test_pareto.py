@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from ftbench.fronts import front_chances, pareto
-from ftbench.ranks import resampled
+from ftbench.stats.pareto import front_chances, pareto
+from ftbench.stats.ranks import resampled
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

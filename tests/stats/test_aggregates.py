@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from ftbench.aggregates import interquartile_interval, interquartile_mean, profile
+from ftbench.stats.aggregates import interquartile_interval, interquartile_mean, profile
 from rliable import metrics
 
 

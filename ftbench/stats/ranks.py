@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .statistics import ALPHA
+from .estimates import ALPHA
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

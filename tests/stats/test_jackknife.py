@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from ftbench import f1, macro_f1, pseudo_values, ratio
-from ftbench.jackknife import moments, pearson
+from ftbench.stats.jackknife import moments, pearson
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats

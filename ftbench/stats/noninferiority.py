@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Literal
 
-from .statistics import CLAIM, half_width, t_tail
+from .estimates import CLAIM, half_width, t_tail
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .statistics import Estimate
+    from .estimates import Estimate
 
 Said = Literal["regressed", "ok", "inconclusive"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from .statistics import ALPHA, t_quantile
+from .estimates import ALPHA, t_quantile
 
 POWER = 0.8
 LARGEST = 10_000

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .statistics import paired_differences
+from .estimates import paired_differences
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
