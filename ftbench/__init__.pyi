@@ -1,15 +1,26 @@
 from .accounting import Accounting, account
-from .answers import ANSWERS, POOLED, Answer
-from .augmentable import Augmentable
-from .augmentation import Augmentation, FeatureAugmentation, InputAugmentation, Item, MixingAugmentation, Sound
-from .backbone import Backbone, Card, Learner, Reads, Roles
+from .api.augmentable import Augmentable
+from .api.augmentation import Augmentation, FeatureAugmentation, InputAugmentation, Item, MixingAugmentation, Sound
+from .api.backbone import Backbone, Card, Learner, Reads, Roles
+from .api.card import ANSWERS, POOLED, Answer
+from .api.catalog import suggestion
+from .api.device import DeviceProbe, DeviceProcess, DeviceState
+from .api.encoded import Encoded, Ragged
+from .api.finished_trial import Finished, Step
+from .api.hub import Remote, Repository, Snapshot, is_hub_id
+from .api.measurement import Direction, Measurement, Phase, Samples, Span
+from .api.meter import Meter, Trace, Watch
+from .api.metrics import calibration_error, metric
+from .api.multi_label import MultiLabelTask
+from .api.regression import RegressionTask
+from .api.splits import Example, Splits, draw
+from .api.strategy import About, Strategy
+from .api.task import Provenance, Scored, Task
+from .api.task_kinds import ClassificationTask, DrawnClassificationTask
+from .api.tunable import RateRange, Tunable
 from .bench import Bench, Ground
-from .catalog import suggestion
-from .classification import ClassificationTask, DrawnClassificationTask
 from .contender import Contender, LossPoint, Quantity
 from .data_check import Flaw, Inspectable, Inspected, Severity, check_data
-from .device import DeviceProbe, DeviceProcess, DeviceState
-from .encoded import Encoded, Ragged
 from .error_analysis import ClassScores, Errors
 from .errors import (
     Diverged,
@@ -27,40 +38,29 @@ from .errors import (
 )
 from .exhibits import Exhibit, Exhibits
 from .fingerprint import digest, file_sha256, read_sha256, remembered
-from .finished import Finished, Step
 from .formatting import count, quantity
 from .gpu import nvml, visible_gpus
 from .hookspecs import hookimpl
-from .hub import Remote, Repository, Snapshot, is_hub_id
 from .leaderboard import Fingerprint, Group, Leaderboard, Point, PublishedRun, Series
 from .loading import Loader
-from .measurement import Direction, Measurement, Phase, Samples, Span
-from .meter import Meter, Trace, Watch
-from .metrics import calibration_error, metric
-from .multi_label import MultiLabelTask
 from .notebook import load_records, run
 from .own_classes import OwnClassification
 from .own_data import OwnData
 from .plugins import Plugins, Selection
 from .ranking import Ranking
 from .record import Attempt, Curve, Failure, Record, Retention
-from .regression import RegressionTask
 from .report import Report
 from .roles import valued
-from .splits import Example, Splits, draw
 from .stats.effect_size import Effect, effect
 from .stats.estimates import Difference, Estimate, Interval, Verdict, estimate, lower_bound, paired, upper_bound
 from .stats.jackknife import f1, macro_f1, pseudo_values, ratio
 from .stats.multiplicity import Comparison, adjusted, benjamini_hochberg, compare_all, compare_with, holm
 from .stats.power import detectable, power_of, seeds_for
-from .strategy import About, Strategy
 from .suite import Suite, Training
 from .summary import Summary, TrialLine, rows, summarise
 from .tables import ListedTable, Table, as_text, list_files
 from .target import Target, places_of
-from .task import Provenance, Scored, Task
 from .trial import Trial
-from .tunable import RateRange, Tunable
 from .tuned import Spent, Try, Tuned, tuning_cost, tuning_verdict
 from .wording import against, percent, point_interval, score_text, share_interval, share_range, step_range, step_text, step_unit
 

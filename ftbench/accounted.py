@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from .accounting import Kernels
-    from .catalog import Catalog
-    from .encoded import Encoded
+    from .api.catalog import Catalog
+    from .api.encoded import Encoded
     from .trial import Trial
 
 

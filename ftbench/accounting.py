@@ -14,12 +14,12 @@ from .errors import NotApplicable
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from .backbone import Backbone
+    from .api.backbone import Backbone
+    from .api.catalog import Catalog
+    from .api.strategy import Strategy
     from .bench import Ground
-    from .catalog import Catalog
     from .live_memory import Footprint
     from .rehearsal import Rehearsal
-    from .strategy import Strategy
 
 Kernels = Literal["cpu", "cuda"]
 """Whose kernels: they decide what the forward pass keeps."""

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from .errors import Changed
 
 if TYPE_CHECKING:
-    from .backbone import Backbone
-    from .task import Task
+    from .api.backbone import Backbone
+    from .api.task import Task
     from .trial import Part
 
 

@@ -9,12 +9,12 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from .catalog import nested
+from .api.catalog import nested
+from .api.meter import Trace
 from .computing import compute_as
 from .errors import NotApplicable
 from .fingerprint import code_hash
 from .loading import Loader
-from .meter import Trace
 from .moved import TRACE, as_tensor, from_tensor, moved, put_back
 from .resumption import Keeper
 from .seeding import seed_all, seeds_kept
@@ -27,18 +27,18 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
+    from .api.backbone import Backbone, Learner
+    from .api.catalog import Catalog
+    from .api.encoded import Encoded
+    from .api.measurement import Measurement
+    from .api.meter import Watch
+    from .api.strategy import Strategy
+    from .api.task import Task
     from .augmented import Augmented
-    from .backbone import Backbone, Learner
-    from .catalog import Catalog
     from .checkpoints import Checkpoints
-    from .encoded import Encoded
-    from .measurement import Measurement
-    from .meter import Watch
     from .phases import Phases
     from .sharing import Sharing
-    from .strategy import Strategy
     from .suite import Training
-    from .task import Task
 
 OpenSplit = Literal["train", "validation"]
 

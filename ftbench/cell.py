@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .accounting import account
-from .augmentable import augmentations
+from .api.augmentable import augmentations
+from .api.task_kinds import ClassificationTask
 from .bench import Ground
 from .chunked import ChunkedEncoded
-from .classification import ClassificationTask
 from .errors import NotApplicable, UserError
 from .suite import Training
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from .accounting import Accounting, Kernels
-    from .backbone import Backbone
-    from .catalog import Catalog
-    from .encoded import Encoded
-    from .strategy import Strategy
-    from .task import Task
+    from .api.backbone import Backbone
+    from .api.catalog import Catalog
+    from .api.encoded import Encoded
+    from .api.strategy import Strategy
+    from .api.task import Task
     from .trial import Trial
 
 OUTLINED = 8
@@ -114,7 +114,7 @@ def account_cell(
 
 
 def _check_answers(strategy: Strategy, grounds: Sequence[Ground]) -> None:
-    from .answers import ANSWERS
+    from .api.card import ANSWERS
 
     for ground in grounds:
         if ground.task.answer not in strategy.answers:

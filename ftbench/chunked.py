@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .encoded import Encoded, Labels, Ragged
+from .api.encoded import Encoded, Labels, Ragged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

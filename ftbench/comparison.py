@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from .api.measurement import LARGEST, disturbances
 from .comparability import configuration_differences, differences, without
 from .errors import NotComparable, RunError
-from .measurement import LARGEST, disturbances
 from .stats.effect_size import effect
 from .stats.estimates import ALPHA, MARGIN, Estimate, estimate, paired
 from .stats.multiplicity import adjusted
@@ -18,8 +18,8 @@ from .tiers import needed, tier_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from .api.measurement import Measurement
     from .comparability import Difference
-    from .measurement import Measurement
     from .record import Record
     from .record_set import Place, RecordSet
     from .stats.effect_size import Effect
@@ -123,7 +123,7 @@ def compare_strategies(run: RecordSet, baseline: str, asked: Asked) -> Compariso
     """
     labels = sorted({place.strategy for place in run.records})
     if baseline not in labels:
-        from .catalog import suggestion
+        from .api.catalog import suggestion
 
         raise RunError(f"--baseline {baseline!r}: no strategy of {run.source} is labelled so{suggestion(baseline, labels)}")
     pairings = []

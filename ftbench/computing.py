@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from .backbone import Learner
+    from .api.backbone import Learner
     from .suite import Training
 
 BACKEND = "inductor"

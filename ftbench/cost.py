@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from .measurement import Measurement
+from .api.measurement import Measurement
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from .measurement import Shared
+    from .api.measurement import Shared
     from .suite import Cost
 
 JOULES_PER_KWH = 3.6e6

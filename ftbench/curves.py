@@ -10,7 +10,7 @@ import numpy as np
 from .record import Curve
 
 if TYPE_CHECKING:
-    from .meter import Trace
+    from .api.meter import Trace
     from .trial import Trial
 
 POINTS = 100

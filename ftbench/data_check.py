@@ -10,21 +10,21 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
-from .augmentable import clean_options
+from .api.augmentable import clean_options
+from .api.splits import check_filled, outline
 from .division import NAMES
 from .errors import SuiteError, UserError
 from .fingerprint import code_hash, digest, remembered
 from .own_classes import OwnClassification
 from .own_data import OwnData
-from .splits import check_filled, outline
 from .trial import TRAINING_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from .backbone import Backbone
-    from .catalog import Catalog
-    from .splits import Splits
+    from .api.backbone import Backbone
+    from .api.catalog import Catalog
+    from .api.splits import Splits
     from .suite import Suite, TaskChoice
 
 Severity = Literal["error", "warning", "note"]

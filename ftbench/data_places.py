@@ -8,7 +8,7 @@ from glob import glob, has_magic
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from .catalog import suggestion
+from .api.catalog import suggestion
 from .errors import UserError
 
 if TYPE_CHECKING:

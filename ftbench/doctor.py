@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from .device import DeviceProbe
+from .api.device import DeviceProbe
 from .errors import NotCached, NotMeasured, UserError
 from .fetching import remotes
 from .fingerprint import cache_folder, software
@@ -20,7 +20,7 @@ from .nvml_probe import missing_driver, nvml_probes
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from .catalog import Catalog
+    from .api.catalog import Catalog
     from .suite import Suite
 
 QUESTIONS: dict[str, Callable[[DeviceProbe], Any]] = {

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from .errors import NotApplicable
 
 if TYPE_CHECKING:
-    from .backbone import Learner
+    from .api.backbone import Learner
 
 
 def set_dropout(learner: Learner, probability: float) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from .measurement import Measurement, Phase, Span
-from .meter import Meter
+from .api.measurement import Measurement, Phase, Span
+from .api.meter import Meter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .augmentable import clean_options
+from .api.augmentable import clean_options
+from .api.encoded import Encoded, Ragged
+from .api.splits import check_filled, outline
 from .cache import Arrays, Cache
 from .chunked import CHUNK, ChunkedEncoded
-from .encoded import Encoded, Ragged
 from .fingerprint import code_hash, digest, software
-from .splits import check_filled, outline
 from .trial import TRAINING_VERSION
 
 if TYPE_CHECKING:
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from .backbone import Backbone
-    from .splits import Example, Splits
-    from .task import Task
+    from .api.backbone import Backbone
+    from .api.splits import Example, Splits
+    from .api.task import Task
 
 SPLITS = ("train", "validation", "test")
 LARGE = 20_000

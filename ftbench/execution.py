@@ -14,8 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .accounted import account_once
+from .api.augmentable import Augmentable, prepare_augmentations
+from .api.finished_trial import Finished
+from .api.measurement import MEASURING_VERSION, Measurement, Phase, checked
+from .api.meter import Trace, Watch
 from .as_planned import verify
-from .augmentable import Augmentable, prepare_augmentations
 from .augmented import Augmented
 from .bench import Bench, Ground
 from .cache import Cache
@@ -27,10 +30,7 @@ from .encoding import Prepared, prepare_data
 from .endings import of_exception
 from .errors import Hopeless
 from .fingerprint import environment
-from .finished import Finished
 from .judge import stays_behind
-from .measurement import MEASURING_VERSION, Measurement, Phase, checked
-from .meter import Trace, Watch
 from .phases import Phases
 from .predictions import PREDICTIONS, write_predictions
 from .protocol import follow
@@ -46,16 +46,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from .accounting import Accounting
-    from .backbone import Backbone, Learner
-    from .catalog import Catalog
-    from .encoded import Encoded
-    from .finished import Step
+    from .api.backbone import Backbone, Learner
+    from .api.catalog import Catalog
+    from .api.encoded import Encoded
+    from .api.finished_trial import Step
+    from .api.meter import Meter
+    from .api.strategy import Strategy
+    from .api.task import Scored, Task
     from .loading import Loader
-    from .meter import Meter
     from .signs import Emit
     from .spec import Spec
-    from .strategy import Strategy
-    from .task import Scored, Task
 
 
 def carry_out(spec: Spec, catalog: Catalog, folder: Path, emit: Emit, began: float | None = None) -> dict[str, Any]:

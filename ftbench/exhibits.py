@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from .augmentable import Augmentable
-from .augmentation import Sound
+from .api.augmentable import Augmentable
+from .api.augmentation import Sound
 from .errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from .catalog import Catalog
+    from .api.catalog import Catalog
 
 LARGEST = 20_000
 """Test items of a split whose lengths are read."""

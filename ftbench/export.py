@@ -19,10 +19,10 @@ from .store import find_records, read_record
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .backbone import Learner
-    from .catalog import Catalog
+    from .api.backbone import Learner
+    from .api.catalog import Catalog
+    from .api.strategy import Strategy
     from .record import Record
-    from .strategy import Strategy
 
 
 @dataclass(frozen=True)

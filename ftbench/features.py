@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .api.encoded import Ragged
 from .chunked import ChunkedEncoded
-from .encoded import Ragged
 from .errors import NotApplicable
 from .sharing import tensors_hash
 
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
-    from .backbone import Learner
-    from .encoded import Encoded
-    from .task import Task
+    from .api.backbone import Learner
+    from .api.encoded import Encoded
+    from .api.task import Task
 
     Get = Callable[[Any, Callable[[], Mapping[str, Tensor]]], Mapping[str, Tensor]]
 

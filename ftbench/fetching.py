@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .catalog import nested
+from .api.catalog import nested
+from .api.hub import Remote, download
 from .errors import NotCached, SuiteError, UserError
-from .hub import Remote, download
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from .catalog import Catalog
+    from .api.catalog import Catalog
     from .suite import Suite
 
 

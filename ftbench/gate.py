@@ -20,9 +20,9 @@ from .tiers import MEMORY, SPEED, TRACE, exact_values, loss_trace, needed, repea
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from .api.measurement import Measurement
     from .comparability import Difference, Part
     from .gate_wording import Value
-    from .measurement import Measurement
     from .record import Record
     from .record_set import Place, RecordSet
     from .stats.estimates import Estimate

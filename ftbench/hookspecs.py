@@ -13,14 +13,14 @@ import pluggy
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .augmentation import Augmentation
-    from .backbone import Backbone
-    from .meter import Meter
+    from .api.augmentation import Augmentation
+    from .api.backbone import Backbone
+    from .api.meter import Meter
+    from .api.strategy import Strategy
+    from .api.task import Task
     from .record import Attempt, Record
     from .report import Report
-    from .strategy import Strategy
     from .suite import Suite
-    from .task import Task
     from .trial import Trial
 
 hookspec = pluggy.HookspecMarker("ftbench")

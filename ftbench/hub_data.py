@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from .catalog import suggestion
+from .api.catalog import suggestion
 from .data_places import GIVEN
 from .errors import UserError
 from .tables import SUFFIXES

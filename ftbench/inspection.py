@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from .catalog import Catalog
+    from .api.catalog import Catalog
     from .error_analysis import Errors
     from .record import Record
     from .target import Target

@@ -11,7 +11,7 @@ from .suite import goes_by_validation
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from .measurement import Measurement
+    from .api.measurement import Measurement
     from .roles import Bars
     from .suite import Training
 

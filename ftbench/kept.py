@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from torch import Tensor
     from torch.nn import Parameter
 
-    from .backbone import Learner
-    from .strategy import Strategy
+    from .api.backbone import Learner
+    from .api.strategy import Strategy
 
 
 @dataclass(frozen=True)

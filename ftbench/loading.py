@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
+    from .api.encoded import Encoded
+    from .api.task import Lesson
     from .augmented import Augmented
-    from .encoded import Encoded
     from .suite import Training
-    from .task import Lesson
 
 
 @dataclass(frozen=True)

@@ -9,19 +9,19 @@ import time
 import traceback
 from typing import TYPE_CHECKING, get_args
 
-from .device import DeviceProbe
+from .api.device import DeviceProbe
+from .api.finished_trial import Finished, Step
+from .api.measurement import Direction, Measurement, is_number
+from .api.meter import Trace, Watch
 from .finding import Finding
-from .finished import Finished, Step
-from .measurement import Direction, Measurement, is_number
-from .meter import Trace, Watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from .backbone import Backbone, Learner
-    from .encoded import Encoded
-    from .meter import Meter
-    from .task import Task
+    from .api.backbone import Backbone, Learner
+    from .api.encoded import Encoded
+    from .api.meter import Meter
+    from .api.task import Task
 
 STEPS = 12
 BATCH = 4

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from .backbone import Learner
+    from .api.backbone import Learner
 
 TRACE = "trace"
 """The name under which a training's trace lies beside what it moved."""

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from .catalog import Catalog
+    from .api.catalog import Catalog
     from .record import Record
     from .summary import Summary
 

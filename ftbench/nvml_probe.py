@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from .device import DeviceProbe, DeviceProcess
+from .api.device import DeviceProbe, DeviceProcess
 from .errors import NotMeasured
 from .gpu import nvml
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .classification import ClassificationTask
+from .api.task_kinds import ClassificationTask
 from .errors import UserError
 from .fingerprint import digest, remembered
 from .own_data import OwnData

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Annotated, Any, overload
 import numpy as np
 from annotated_types import Ge, Gt, Le, Len
 
+from .api.hub import Remote, Repository
+from .api.splits import Example, Splits
+from .api.task import Provenance, Task
 from .data_places import Places, common_folder, given_splits, is_saved, local_places
 from .division import NAMES, Division, divide, thinned
 from .errors import UserError
 from .fingerprint import digest, file_sha256, folder_sha256
-from .hub import Remote, Repository
 from .hub_data import CARD, features, missing_part, read_card, split_files
-from .splits import Example, Splits
 from .tables import CHUNK, SUFFIXES, as_text, read_table, stored_splits, table_columns
-from .task import Provenance, Task
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

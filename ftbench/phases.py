@@ -6,12 +6,12 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from .measurement import Phase
+from .api.measurement import Phase
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from .meter import Meter, Watch
+    from .api.meter import Meter, Watch
 
 
 class Phases:

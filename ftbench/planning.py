@@ -8,10 +8,10 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .answers import ANSWERS
-from .augmentable import augmentation_mistakes, augmentations
-from .backbone import Backbone
-from .catalog import nested
+from .api.augmentable import augmentation_mistakes, augmentations
+from .api.backbone import Backbone
+from .api.card import ANSWERS
+from .api.catalog import nested
 from .errors import NotApplicable, NotCached, SuiteError, UserError
 from .fingerprint import code_hash
 from .suite import task_training
@@ -20,11 +20,11 @@ from .trial import Part, Stage, Trial
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from .backbone import Card
-    from .catalog import Catalog
-    from .strategy import Strategy
+    from .api.backbone import Card
+    from .api.catalog import Catalog
+    from .api.strategy import Strategy
+    from .api.task import Task
     from .suite import BackboneChoice, StrategyChoice, Suite, TaskChoice
-    from .task import Task
 
 MOST = 100_000
 """Trials a suite may have."""

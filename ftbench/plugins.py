@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 
 from . import hookspecs
-from .catalog import KINDS, NAME, NAMES, Catalog
+from .api.catalog import KINDS, NAME, NAMES, Catalog
 from .errors import PluginError, UserError
 from .fingerprint import forget_modules
 

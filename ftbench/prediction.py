@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from typing import TYPE_CHECKING, Any
 
-from .answers import ANSWERS
-from .catalog import option_names
+from .api.card import ANSWERS
+from .api.catalog import option_names
 from .cell import Cell, account_cell, cell_of
 from .errors import NotApplicable, UserError
 from .gpu import describe_gpu, visible_gpus
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from .accounting import Accounting, Kernels
-    from .backbone import Card
-    from .catalog import Catalog
-    from .strategy import Strategy
+    from .api.backbone import Card
+    from .api.catalog import Catalog
+    from .api.strategy import Strategy
+    from .api.task import Task
     from .suite import Suite
-    from .task import Task
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import gc
 
-from .catalog import options_model
+from .api.catalog import options_model
 from .plugins import Plugins
 
 for _offers in Plugins.discover().catalog().offers.values():

@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .classification import ClassificationTask
+from .api.task_kinds import ClassificationTask
 from .errors import NotApplicable
 from .suite import goes_by_validation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .encoded import Encoded
+    from .api.encoded import Encoded
+    from .api.task import Task
     from .suite import Training
-    from .task import Task
 
 
 def follow(task: Task, training: Training, data: Mapping[str, Encoded], scored: str = "test") -> None:

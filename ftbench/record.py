@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
+from .api.measurement import Measurement, Number, Phase, Samples, Shared  # noqa: TC001 - pydantic resolves the field types at run time
 from .documents import check_version, parse_json
 from .errors import RunError
-from .measurement import Measurement, Number, Phase, Samples, Shared  # noqa: TC001 - pydantic resolves the field types at run time
 from .record_shape import check_shape
 
 if TYPE_CHECKING:

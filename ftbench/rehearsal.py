@@ -12,12 +12,12 @@ import numpy as np
 import torch
 from torch.utils._python_dispatch import _disable_current_modes
 
+from .api.meter import Watch
 from .bench import Bench
 from .cuda_kernels import CudaKernels
 from .errors import NotApplicable
 from .fake import lists_of_fakes, make_fake, masks_without_values, modules_of_fakes
 from .live_memory import LiveMemory, Stretch
-from .meter import Watch
 from .phases import Phases
 from .quick_fakes import QuickFakes
 from .scaling import Scaling
@@ -30,12 +30,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from .backbone import Backbone, Learner
+    from .api.backbone import Backbone, Learner
+    from .api.catalog import Catalog
+    from .api.meter import Trace
+    from .api.strategy import Strategy
     from .bench import Ground, OpenSplit
-    from .catalog import Catalog
     from .loading import Loader
-    from .meter import Trace
-    from .strategy import Strategy
 
 STEPS = 100
 """Length of the training that is pretended, of which only the last steps are made: by then everything trains that ever will."""

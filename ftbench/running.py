@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .agenda import Agenda
+from .api.measurement import Measurement, Shared, checked, disturbed, scores_only
+from .api.meter import Watch
 from .cost import charged_time, cost_measurements, without_shared
 from .edges import phases_of
 from .endings import Ending, of_exit
@@ -20,8 +22,6 @@ from .fingerprint import cache_folder, digest, environment
 from .gpu import visible_gpus
 from .interruption import Interruption
 from .isolation import Isolation, wait_for_any
-from .measurement import Measurement, Shared, checked, disturbed, scores_only
-from .meter import Watch
 from .output import PRINTED, end_of
 from .planning import foresee, plan
 from .predictions import PREDICTIONS
@@ -37,11 +37,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from .catalog import Catalog
+    from .api.catalog import Catalog
+    from .api.device import DeviceState
+    from .api.measurement import Samples
+    from .api.meter import Meter
     from .chosen import Chosen
-    from .device import DeviceState
-    from .measurement import Samples
-    from .meter import Meter
     from .planning import Foreseen
     from .plugins import Plugins, Selection
     from .slots import Slot

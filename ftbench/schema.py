@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
-    from .catalog import Catalog
+    from .api.catalog import Catalog
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -28,7 +28,7 @@ def suite_schema(catalog: Catalog) -> dict[str, Any]:
     """Give the schema of a suite file for the plugins at hand, for editor completion."""
     from pydantic import TypeAdapter
 
-    from .catalog import options_model
+    from .api.catalog import options_model
     from .descriptions import option_descriptions
     from .suite import Cost, Gate, Limits, Machine, Measure, Statistics, Training, Tuning
     from .suite_text import SCHEMA

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .measurement import Measurement
+from .api.measurement import Measurement
 
 
 def sequence_measurements(matrix: list[list[float | None]], primary: Measurement) -> list[Measurement]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any
 
+from .api.measurement import Shared
 from .cache import Cache, Tensors
 from .fingerprint import core_sha256, environment
-from .measurement import Shared
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from .device import DeviceProbe
+from .api.device import DeviceProbe
 from .errors import UserError
 from .gpu import cuda_name, gpu_uuid, visible_gpus
 from .hand_over import HandOver

@@ -6,10 +6,10 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from .api.measurement import disturbances
 from .formatting import quantity
 from .gate_check import Check
 from .gate_wording import counted, percent
-from .measurement import disturbances
 from .stats.estimates import estimate
 from .stats.noninferiority import loss_p, said
 from .tiers import SPEED

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .catalog import option_names, suggestion
+from .api.catalog import option_names, suggestion
 from .errors import UserError
 from .own_data import OwnData
 from .tables import SUFFIXES
@@ -14,7 +14,7 @@ from .templates import skeleton
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from .catalog import Catalog
+    from .api.catalog import Catalog
 
 _LABELS = ("label", "labels", "class", "category", "target", "sentiment", "emotion", "intent", "topic", "y")
 USUAL = {

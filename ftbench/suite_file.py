@@ -8,7 +8,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from .catalog import NAME, NAMES, Catalog, option_names, suggestion
+from .api.catalog import NAME, NAMES, Catalog, option_names, suggestion
 from .errors import PluginError, SuiteError
 from .suite import (
     BackboneChoice,

@@ -24,7 +24,7 @@ from .tuned import tuning_rows
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from .measurement import Measurement, Samples
+    from .api.measurement import Measurement, Samples
     from .record import Attempt, Curve, Record
     from .tuned import Tuned
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from .catalog import Catalog
+    from .api.catalog import Catalog
     from .comparability import Difference, Part
     from .record import Record
     from .record_set import RecordSet

@@ -10,8 +10,8 @@ from .errors import NotApplicable, UserError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .backbone import Card
-    from .catalog import Catalog
+    from .api.backbone import Card
+    from .api.catalog import Catalog
 
 
 @dataclass(frozen=True)

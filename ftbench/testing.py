@@ -8,15 +8,15 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
+from .api.encoded import Encoded, Ragged
+from .api.meter import Watch
+from .api.strategy import Strategy
 from .bench import Bench, Ground
-from .encoded import Encoded, Ragged
 from .errors import Diverged, NotApplicable
 from .finding import Finding
-from .meter import Watch
 from .meter_check import check_meter
 from .phases import Phases
 from .seeding import seed_all
-from .strategy import Strategy
 from .suite import Training
 
 if TYPE_CHECKING:
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from .backbone import Backbone, Learner
-    from .catalog import Catalog
-    from .task import Task
+    from .api.backbone import Backbone, Learner
+    from .api.catalog import Catalog
+    from .api.task import Task
 
 __all__ = ["Finding", "check_meter", "check_strategy"]
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from .api.measurement import Measurement
     from .comparability import Part
-    from .measurement import Measurement
     from .record import Record
 
 Tier = Literal["exact", "trace", "quality", "memory", "speed"]

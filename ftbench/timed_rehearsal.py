@@ -8,20 +8,20 @@ from itertools import count
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from .finished import Step
+from .api.finished_trial import Step
 from .rehearsal import Rehearsal
 from .training import Loop
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from .backbone import Backbone, Learner
+    from .api.backbone import Backbone, Learner
+    from .api.catalog import Catalog
+    from .api.finished_trial import Take
+    from .api.meter import Trace
+    from .api.strategy import Strategy
     from .bench import Ground
-    from .catalog import Catalog
-    from .finished import Take
     from .loading import Loader
-    from .meter import Trace
-    from .strategy import Strategy
 
 
 class TimedRehearsal(Rehearsal):

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import torch
 
+from .api.meter import Trace
 from .computing import training_pass
 from .errors import Diverged
 from .judge import Judge
 from .kept import Kept
-from .meter import Trace
 from .optimizers import make_optimizer
 from .scaling import Scaling
 
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
     from torch import Tensor
     from torch.nn import Parameter
 
-    from .backbone import Learner
-    from .encoded import Encoded
+    from .api.backbone import Learner
+    from .api.encoded import Encoded
+    from .api.measurement import Measurement
+    from .api.strategy import Strategy
+    from .api.task import Task
     from .loading import Loader, Portion
-    from .measurement import Measurement
     from .resumption import Keeper
-    from .strategy import Strategy
     from .suite import Training
-    from .task import Task
 
     AfterStep = Callable[[int, Trace], Sequence[Measurement] | None]
 

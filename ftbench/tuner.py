@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .api.meter import Meter
 from .errors import SuiteError, UserError
-from .meter import Meter
 from .roles import Bars
 from .search import SEARCHES, Tried, bars, best_of, beyond, edge
 from .space import RATE, Listed, Point, Space, Span, is_whole, offered, read_domain
@@ -18,7 +18,7 @@ from .space import RATE, Listed, Point, Space, Span, is_whole, offered, read_dom
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from .catalog import Catalog
+    from .api.catalog import Catalog
     from .record import Record
     from .space import Domain
     from .suite import StrategyChoice, Suite, Tuning

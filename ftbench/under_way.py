@@ -17,8 +17,8 @@ from .suite import seconds
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from .api.meter import Meter, Watch
     from .isolation import Child
-    from .meter import Meter, Watch
     from .slots import Slot
     from .suite import Limits
     from .trial import Trial

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 from ftbench import Ground, NotApplicable, Training, account
+from ftbench.api.encoded import Encoded, Ragged
 from ftbench.cuda_kernels import efficient_attention
-from ftbench.encoded import Encoded, Ragged
 from ftbench.live_memory import LiveMemory, _formulas
 from ftbench.rehearsal import Rehearsal
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 from ftbench import Bench, Ground, Training, account
-from ftbench.meter import Watch
+from ftbench.api.meter import Watch
 from ftbench.phases import Phases
 from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop_count, sdpa_flop_count

@@ -323,7 +323,7 @@ class Slow(InputAugmentation):
 
 
 def test_what_is_slow_is_worked_out_before_training_and_nothing_is_read_for_the_others(catalog, digits, monkeypatch):
-    from ftbench.augmentable import prepare_augmentations
+    from ftbench.api.augmentable import prepare_augmentations
 
     task, _, augmented = digits("horizontal-flip")
     read = []

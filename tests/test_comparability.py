@@ -3,9 +3,9 @@
 import dataclasses
 
 import pytest
+from ftbench.api.measurement import Measurement
 from ftbench.comparability import PARTS, Difference, configuration_differences, differences, digests, parts, without
 from ftbench.fingerprint import digest
-from ftbench.measurement import Measurement
 from ftbench.record_set import Place, read_record_set
 from ftbench.tiers import needed, tier_of
 from hypothesis import given

@@ -4,8 +4,8 @@ import csv
 
 import pytest
 from ftbench import Measurement, summarise
+from ftbench.api.measurement import Shared, scores_only
 from ftbench.cost import charged_time, cost_measurements, without_shared
-from ftbench.measurement import Shared, scores_only
 from ftbench.notebook import read_run
 from ftbench.suite import Cost
 from ftbench.suite_file import parse_suite

@@ -121,7 +121,7 @@ def test_a_plugin_of_one_file_may_be_a_dataclass_with_postponed_annotations(tmp_
 
 
 def test_a_plugin_that_cannot_be_imported_is_named_where_a_name_is_missing(catalog):
-    from ftbench.catalog import Catalog
+    from ftbench.api.catalog import Catalog
 
     with pytest.raises(PluginError, match=r"no strategy is called 'x'.*could not be loaded: mine \(ImportError: no\)"):
         Catalog(catalog.offers, catalog.origins, {"mine": "ImportError: no"}).find("strategies", "x")

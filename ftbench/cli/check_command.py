@@ -15,7 +15,7 @@ from .setting import Setting
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ..catalog import Catalog
+    from ..api.catalog import Catalog
     from ..testing import Finding
 
 

@@ -10,7 +10,7 @@ from ..errors import ExitCode
 from ..record import FAILED
 
 if TYPE_CHECKING:
-    from ..catalog import Catalog
+    from ..api.catalog import Catalog
     from ..running import Outcome
 
 REPORTS = ("html", "markdown", "csv", "latex")

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..catalog import KINDS, option_names
+from ..api.catalog import KINDS, option_names
 from ..errors import UserError
 from ..space import what_is_tuned
 from .setting import Setting
 
 if TYPE_CHECKING:
-    from ..catalog import Catalog
+    from ..api.catalog import Catalog
 
 
 @click.command(name="list")

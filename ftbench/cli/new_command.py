@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from ..catalog import suggestion
+from ..api.catalog import suggestion
 from ..errors import UserError
 from ..templates import templates
 from .setting import Setting

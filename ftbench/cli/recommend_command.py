@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..catalog import suggestion
+from ..api.catalog import suggestion
 from ..errors import UserError
 from ..sizes import read_size
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..catalog import option_names
+from ..api.catalog import option_names
 from ..collecting import collector_paused
 from ..errors import UserError
 from .setting import Setting
@@ -17,7 +17,7 @@ from .setting import Setting
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from ..catalog import Catalog
+    from ..api.catalog import Catalog
     from ..report import Report
     from ..summary import Summary
 

@@ -13,7 +13,7 @@ from ..plugins import Plugins, Selection
 from ..suite_file import read_suite
 
 if TYPE_CHECKING:
-    from ..catalog import Catalog
+    from ..api.catalog import Catalog
     from ..suite import Suite
 
 

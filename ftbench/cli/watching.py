@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from ..catalog import Catalog
+    from ..api.catalog import Catalog
     from .report_command import Asked
 
 PERIOD = 1.0

@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from ftbench.measurement import disturbances
+from ftbench.api.measurement import disturbances
 from ftbench.notebook import read_run
 
 pytestmark = pytest.mark.thorough

@@ -10,9 +10,9 @@ import pytest
 import torch
 from ftbench import Strategy, Watch
 from ftbench.accounted import account_once
+from ftbench.api.finished_trial import Finished
 from ftbench.cell import account_cell, cell_of
 from ftbench.execution import Execution, carry_out
-from ftbench.finished import Finished
 from ftbench.planning import plan
 from ftbench.prediction import Question, predict_cell
 from ftbench.seeding import seed_all, seeds_kept

@@ -6,8 +6,8 @@ import hashlib
 import pytest
 import torch
 from ftbench import Card, Encoded, NotApplicable, Ragged
+from ftbench.api.meter import Watch
 from ftbench.bench import Bench, Ground
-from ftbench.meter import Watch
 from ftbench.phases import Phases
 from ftbench.seeding import seed_all
 from ftbench.suite import Training

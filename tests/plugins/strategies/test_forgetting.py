@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 from ftbench import Backbone, Card, ClassificationTask, Encoded, Learner, Provenance, Roles
+from ftbench.api.meter import Watch
 from ftbench.bench import Bench, Ground
-from ftbench.meter import Watch
 from ftbench.phases import Phases
 from ftbench.seeding import seed_all
 from ftbench.suite import Training

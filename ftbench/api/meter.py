@@ -10,7 +10,7 @@ from .device import DeviceProbe, DeviceState
 
 if TYPE_CHECKING:
     from .backbone import Learner
-    from .finished import Finished
+    from .finished_trial import Finished
     from .measurement import Measurement, Samples, Shared, Span
 
 

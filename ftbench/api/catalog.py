@@ -11,9 +11,9 @@ from functools import cache
 from types import UnionType
 from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin, get_type_hints
 
+from ..errors import PluginError
 from .augmentation import Augmentation
 from .backbone import Backbone
-from .errors import PluginError
 from .hub import Remote
 from .strategy import Strategy
 

@@ -14,7 +14,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from .answers import ANSWERS, Answer
+from .card import ANSWERS, Answer
 from .tunable import DECADE, RateRange
 
 if TYPE_CHECKING:
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from torch.nn import Parameter
     from torch.optim import Optimizer
 
+    from ..bench import Bench
     from .backbone import Card, Learner
-    from .bench import Bench
 
 _IN_TRAINING = ("optimizer", "loss", "before_step", "after_backward", "state", "fit")
 """The moments at which a strategy could keep something of its own."""
@@ -85,7 +85,7 @@ class Strategy(ABC):
             NotApplicable: the strategy cannot serve the backbone; the message is shown in the row.
             UserError: an option is beyond what the backbone has; the suite is not run.
         """
-        from .errors import NotApplicable
+        from ..errors import NotApplicable
 
         missing = sorted(self.needs_roles - card.roles)
         if missing:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 from ftbench import PluginError, Plugins, RegressionTask, SuiteError, hookimpl
-from ftbench.augmentable import Augmentable, augmentation_mistakes
+from ftbench.api.augmentable import Augmentable, augmentation_mistakes
 from ftbench.planning import plan
 from ftbench.suite_file import parse_suite
 

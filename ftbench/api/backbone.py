@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from .answers import POOLED
-from .errors import NotApplicable, UserError
+from ..errors import NotApplicable, UserError
+from .card import POOLED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
-    from .answers import Answer
+    from ..features import Features
+    from .card import Answer
     from .encoded import Encoded
-    from .features import Features
     from .task import Task
 
 ASIDE = ("labels", "rows", "owners")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from annotated_types import Gt, Le
 
-from .answers import POOLED, Answer
+from .card import POOLED, Answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

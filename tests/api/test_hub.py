@@ -6,7 +6,7 @@ import tomllib
 
 import pytest
 from ftbench import Repository, UserError, is_hub_id
-from ftbench.hub import find
+from ftbench.api.hub import find
 
 from tests.hub_server import files_of, put_in_cache
 

@@ -13,7 +13,7 @@ from glob import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from .errors import NotCached, UserError
+from ..errors import NotCached, UserError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

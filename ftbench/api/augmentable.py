@@ -6,8 +6,8 @@ from abc import abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .answers import ANSWERS
 from .augmentation import Augmentation, InputAugmentation
+from .card import ANSWERS
 from .task import Task
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ class Augmentable(Task):
 
     @abstractmethod
     def raw_inputs(self, examples: Sequence[Example[Any]], processor: Any) -> list[Any]:
-        """Read the raw inputs, one an example, as `ftbench.augmentation` describes them by modality."""
+        """Read the raw inputs, one an example, as `ftbench.api.augmentation` describes them by modality."""
 
     @abstractmethod
     def encode_inputs(self, inputs: Sequence[Any], examples: Sequence[Example[Any]], processor: Any) -> Encoded:

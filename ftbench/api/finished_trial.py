@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .errors import NotMeasured
+from ..errors import NotMeasured
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from .accounting import Accounting
+    from ..accounting import Accounting
     from .backbone import Learner
     from .encoded import Encoded
     from .task import Task

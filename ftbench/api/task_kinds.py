@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
+    from ..suite import Training
     from .encoded import Encoded
     from .splits import Example
-    from .suite import Training
 
 
 class ClassificationTask(Task):
@@ -57,7 +57,7 @@ class ClassificationTask(Task):
         return cross_entropy(logits, labels, weight=weights, label_smoothing=self._smoothing, reduction="none").mean()
 
     def score(self, answers: Sequence[NDArray[np.float32]], examples: Encoded) -> Scored:
-        """Score logits, one array of [classes] an example; see `ftbench.metrics`."""
+        """Score logits, one array of [classes] an example; see `ftbench.api.metrics`."""
         from scipy.special import log_softmax
         from sklearn.metrics import confusion_matrix
 

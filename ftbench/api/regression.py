@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from ..stats.jackknife import moments, pearson, pseudo_values
 from .metrics import number_scores
-from .stats.jackknife import moments, pearson, pseudo_values
 from .task import Scored, Task
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from .answers import Answer
+    from .card import Answer
     from .encoded import Encoded
 
 

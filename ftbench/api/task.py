@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from .answers import Answer
     from .backbone import Learner, Reads
+    from .card import Answer
     from .measurement import Measurement
     from .splits import Example, Splits
 
