@@ -50,17 +50,17 @@ from .plugins import Plugins, Selection
 from .ranking import Ranking
 from .record import Attempt, Curve, Failure, Record, Retention
 from .report import Report
-from .roles import valued
 from .stats.effect_size import Effect, effect
 from .stats.estimates import Difference, Estimate, Interval, Verdict, estimate, lower_bound, paired, upper_bound
 from .stats.jackknife import f1, macro_f1, pseudo_values, ratio
 from .stats.multiplicity import Comparison, adjusted, benjamini_hochberg, compare_all, compare_with, holm
 from .stats.power import detectable, power_of, seeds_for
-from .suite import Suite, Training
+from .suite.roles import valued
+from .suite.suite import Suite, Training
+from .suite.trial import Trial
 from .summary import Summary, TrialLine, rows, summarise
 from .tables import ListedTable, Table, as_text, list_files
 from .target import Target, places_of
-from .trial import Trial
 from .tuned import Spent, Try, Tuned, tuning_cost, tuning_verdict
 from .wording import against, percent, point_interval, score_text, share_interval, share_range, step_range, step_text, step_unit
 

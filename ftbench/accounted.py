@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .accounting import Kernels
     from .api.catalog import Catalog
     from .api.encoded import Encoded
-    from .trial import Trial
+    from .suite.trial import Trial
 
 
 def account_once(trial: Trial, catalog: Catalog, cache: Path, seen: Sequence[Encoded] = ()) -> Accounting:

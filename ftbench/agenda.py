@@ -10,11 +10,11 @@ from .record import FAILED
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .chosen import Chosen
     from .record import Record
     from .store import Store
-    from .trial import Trial
-    from .tuner import Tuner
+    from .suite.selection import Chosen
+    from .suite.trial import Trial
+    from .suite.tuner import Tuner
 
 NOTHING_WORTH = ("diverged", "oom")
 """How a try may end and be a result of the search like any other: its values lead nowhere."""

@@ -9,7 +9,7 @@ from .errors import Changed
 if TYPE_CHECKING:
     from .api.backbone import Backbone
     from .api.task import Task
-    from .trial import Part
+    from .suite.trial import Part
 
 
 def verify(part: Part, built: Backbone | Task) -> None:

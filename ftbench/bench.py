@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from .checkpoints import Checkpoints
     from .phases import Phases
     from .sharing import Sharing
-    from .suite import Training
+    from .suite.suite import Training
 
 OpenSplit = Literal["train", "validation"]
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from .gate_check import Check
     from .record_set import RecordSet
-    from .suite import Gate
+    from .suite.suite import Gate
 
 FILE = CALIBRATION
 """In the run directory: under `noise`, target → metric → `Noise`."""

@@ -13,7 +13,7 @@ from .api.task_kinds import ClassificationTask
 from .bench import Ground
 from .chunked import ChunkedEncoded
 from .errors import NotApplicable, UserError
-from .suite import Training
+from .suite.suite import Training
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .api.encoded import Encoded
     from .api.strategy import Strategy
     from .api.task import Task
-    from .trial import Trial
+    from .suite.trial import Trial
 
 OUTLINED = 8
 """Examples that stand for a split; batches repeat them."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from .api.backbone import Learner
-    from .suite import Training
+    from .suite.suite import Training
 
 BACKEND = "inductor"
 """torch's compiler; in tests a quicker one takes its place."""

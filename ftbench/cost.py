@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from .api.measurement import Shared
-    from .suite import Cost
+    from .suite.suite import Cost
 
 JOULES_PER_KWH = 3.6e6
 

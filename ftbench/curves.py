@@ -11,7 +11,7 @@ from .record import Curve
 
 if TYPE_CHECKING:
     from .api.meter import Trace
-    from .trial import Trial
+    from .suite.trial import Trial
 
 POINTS = 100
 """Points a curve has at most; each is the mean over the steps since the one before."""

@@ -17,7 +17,7 @@ from .errors import SuiteError, UserError
 from .fingerprint import code_hash, digest, remembered
 from .own_classes import OwnClassification
 from .own_data import OwnData
-from .trial import TRAINING_VERSION
+from .suite.trial import TRAINING_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .api.backbone import Backbone
     from .api.catalog import Catalog
     from .api.splits import Splits
-    from .suite import Suite, TaskChoice
+    from .suite.suite import Suite, TaskChoice
 
 Severity = Literal["error", "warning", "note"]
 SHOWN = 3

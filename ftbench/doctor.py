@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from .api.catalog import Catalog
-    from .suite import Suite
+    from .suite.suite import Suite
 
 QUESTIONS: dict[str, Callable[[DeviceProbe], Any]] = {
     "memory of the device": DeviceProbe.memory,

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from .record import Record
-    from .suite import Cost
-    from .tuner import Course
+    from .suite.suite import Cost
+    from .suite.tuner import Course
 
 
 @dataclass(frozen=True)

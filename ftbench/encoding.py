@@ -15,7 +15,7 @@ from .api.splits import check_filled, outline
 from .cache import Arrays, Cache
 from .chunked import CHUNK, ChunkedEncoded
 from .fingerprint import code_hash, digest, software
-from .trial import TRAINING_VERSION
+from .suite.trial import TRAINING_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

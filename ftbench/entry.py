@@ -18,8 +18,8 @@ from .record_set import collect, place_of
 from .run_notes import read_lock, read_lock_table, read_plan
 from .stats.item_scores import contradiction
 from .store import read_records
+from .suite.trial import TRAINING_VERSION, Trial
 from .summed_runs import summarise_runs
-from .trial import TRAINING_VERSION, Trial
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from .record import Record
     from .run_notes import Lock, RunPlan
-    from .suite import Statistics
+    from .suite.suite import Statistics
     from .summary import Summary
 
 RECORDS = "trials/*/*/record.json"

@@ -39,8 +39,8 @@ from .seeding import seed_all
 from .sequence import sequence_measurements
 from .sharing import Sharing
 from .signs import Signs
-from .suite import Training, goes_by_validation
-from .trial import TRAINING_VERSION
+from .suite.suite import Training, goes_by_validation
+from .suite.trial import TRAINING_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

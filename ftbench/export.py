@@ -53,7 +53,7 @@ def export(run: Path, trial: str, folder: Path, catalog: Catalog, *, adapter: bo
     """
     from pydantic import TypeAdapter
 
-    from .trial import Trial
+    from .suite.trial import Trial
 
     if folder.exists() and any(folder.iterdir()):
         raise UserError(f"{folder}: is not empty; name another folder")

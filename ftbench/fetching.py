@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from .api.catalog import Catalog
-    from .suite import Suite
+    from .suite.suite import Suite
 
 
 def fetch(suite: Suite, catalog: Catalog, say: Callable[[str], None] = lambda _: None) -> None:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from .record import Record
     from .record_set import Place, RecordSet
     from .stats.estimates import Estimate
-    from .suite import Gate
+    from .suite.suite import Gate
     from .tiers import Tier
 
 

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from .api.task import Task
     from .record import Attempt, Record
     from .report import Report
-    from .suite import Suite
-    from .trial import Trial
+    from .suite.suite import Suite
+    from .suite.trial import Trial
 
 hookspec = pluggy.HookspecMarker("ftbench")
 hookimpl = pluggy.HookimplMarker("ftbench")

@@ -6,14 +6,14 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from .errors import UserError
-from .suite import goes_by_validation
+from .suite.suite import goes_by_validation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from .api.measurement import Measurement
-    from .roles import Bars
-    from .suite import Training
+    from .suite.roles import Bars
+    from .suite.suite import Training
 
 
 class Patience:

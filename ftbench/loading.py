@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .api.encoded import Encoded
     from .api.task import Lesson
     from .augmented import Augmented
-    from .suite import Training
+    from .suite.suite import Training
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from .plugins import Selection
     from .record_set import RecordSet
     from .running import Outcome
-    from .suite import Suite
-    from .trial import Trial
+    from .suite.suite import Suite
+    from .suite.trial import Trial
 
 
 def wanted(head: RecordSet, base: RecordSet, places: Iterable[Place], looks: tuple[int, ...]) -> set[tuple[Place, int]]:

@@ -28,7 +28,7 @@ def run(suite: str | Path | Mapping[str, Any], *, runs: str | Path = "runs", plu
     """
     from .plugins import Plugins, Selection
     from .running import run_suite
-    from .suite_file import parse_suite, read_suite
+    from .suite.parser import parse_suite, read_suite
 
     selection = Selection(tuple(str(Path(file).resolve()) for file in plugins))
     found = Plugins.discover(selection)

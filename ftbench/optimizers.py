@@ -10,7 +10,7 @@ from .errors import UserError
 if TYPE_CHECKING:
     from torch.optim import Optimizer
 
-    from .suite import Training
+    from .suite.suite import Training
 
 
 def make_optimizer(groups: list[dict[str, Any]], training: Training) -> Optimizer:

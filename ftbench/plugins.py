@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from .record import Attempt, Record
-    from .suite import Suite
-    from .trial import Trial
+    from .suite.suite import Suite
+    from .suite.trial import Trial
 
 log = logging.getLogger(__name__)
 

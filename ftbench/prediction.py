@@ -14,8 +14,8 @@ from .api.catalog import option_names
 from .cell import Cell, account_cell, cell_of
 from .errors import NotApplicable, UserError
 from .gpu import describe_gpu, visible_gpus
-from .planning import foresee
 from .sizes import read_size
+from .suite.planning import foresee
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .api.catalog import Catalog
     from .api.strategy import Strategy
     from .api.task import Task
-    from .suite import Suite
+    from .suite.suite import Suite
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,11 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from .chosen import matches
 from .claim import is_claimed
 from .errors import RunError
 from .output import BEGINNING, PRINTED
 from .store import ENDED, RECORD
+from .suite.selection import matches
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,8 +12,8 @@ from .hookspecs import hookimpl
 
 if TYPE_CHECKING:
     from .record import Attempt, Record
-    from .suite import Suite
-    from .trial import Trial
+    from .suite.suite import Suite
+    from .suite.trial import Trial
 
 
 class ConsoleProgress:

@@ -8,14 +8,14 @@ import numpy as np
 
 from .api.task_kinds import ClassificationTask
 from .errors import NotApplicable
-from .suite import goes_by_validation
+from .suite.suite import goes_by_validation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from .api.encoded import Encoded
     from .api.task import Task
-    from .suite import Training
+    from .suite.suite import Training
 
 
 def follow(task: Task, training: Training, data: Mapping[str, Encoded], scored: str = "test") -> None:

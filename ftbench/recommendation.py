@@ -10,7 +10,7 @@ from .budgets import apart_sentences
 from .contender import difference, gain
 from .stats.estimates import CLAIM, Interval
 from .stats.multiplicity import corrected
-from .suite import margin_of
+from .suite.suite import margin_of
 from .wording import joined
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from .contender import Contender, Quantity
     from .stats.multiplicity import Comparison
-    from .suite import Statistics
+    from .suite.suite import Statistics
     from .summary import Summary
     from .target import Target
 

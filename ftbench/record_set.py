@@ -14,7 +14,7 @@ from .bundle import unpack
 from .errors import NotComparable, RunError
 from .run_notes import PLAN, read_lock, read_plan
 from .store import read_records, record_files
-from .suite import Gate
+from .suite.suite import Gate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -10,7 +10,7 @@ from .run_notes import LOCK, read_lock_table
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from .suite import Suite
+    from .suite.suite import Suite
 
 
 def resolved_suite(run: Path) -> Suite:
@@ -21,7 +21,7 @@ def resolved_suite(run: Path) -> Suite:
     """
     from pydantic import TypeAdapter, ValidationError
 
-    from .suite import Suite
+    from .suite.suite import Suite
 
     path = run / LOCK
     try:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from .documents import check_version, parse_json, parse_toml, read_text
 from .errors import RunError
 from .record_shape import Name  # noqa: TC001 - pydantic resolves the field types at run time
-from .suite import Gate, Statistics
+from .suite.suite import Gate, Statistics
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -23,14 +23,14 @@ from .gpu import visible_gpus
 from .interruption import Interruption
 from .isolation import Isolation, wait_for_any
 from .output import PRINTED, end_of
-from .planning import foresee, plan
 from .predictions import PREDICTIONS
 from .record import Attempt, Failure, Record
 from .slots import open_slots
 from .spec import OUTCOME, Spec
 from .store import Store
-from .suite import checkpoint_seconds
-from .tuner import Tuner
+from .suite.planning import foresee, plan
+from .suite.suite import checkpoint_seconds
+from .suite.tuner import Tuner
 from .under_way import UnderWay
 
 if TYPE_CHECKING:
@@ -41,12 +41,12 @@ if TYPE_CHECKING:
     from .api.device import DeviceState
     from .api.measurement import Samples
     from .api.meter import Meter
-    from .chosen import Chosen
-    from .planning import Foreseen
     from .plugins import Plugins, Selection
     from .slots import Slot
-    from .suite import Suite
-    from .trial import Trial
+    from .suite.planning import Foreseen
+    from .suite.selection import Chosen
+    from .suite.suite import Suite
+    from .suite.trial import Trial
 
 POLL = 0.2
 WALL = "from the start of the trial's process to its end, nothing left out"

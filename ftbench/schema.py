@@ -30,8 +30,8 @@ def suite_schema(catalog: Catalog) -> dict[str, Any]:
 
     from .api.catalog import options_model
     from .descriptions import option_descriptions
-    from .suite import Cost, Gate, Limits, Machine, Measure, Statistics, Training, Tuning
-    from .suite_text import SCHEMA
+    from .suite.suite import Cost, Gate, Limits, Machine, Measure, Statistics, Training, Tuning
+    from .suite.toml_file import SCHEMA
 
     parts = (Training, Tuning, Machine, Limits, Measure, Cost, Statistics, Gate)
     tables = {part.__name__.lower(): part for part in parts}

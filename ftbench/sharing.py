@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from .phases import Phases
-    from .trial import Trial
+    from .suite.trial import Trial
 
 
 class Sharing:

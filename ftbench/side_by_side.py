@@ -17,7 +17,7 @@ from .slots import open_slots
 from .speed import hold_speed
 from .stats.estimates import CLAIM
 from .stats.noninferiority import next_look
-from .suite_file import read_suite
+from .suite.parser import read_suite
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from .gate_check import Check
     from .running import OpenRun
     from .slots import Slot
-    from .suite import Gate, Suite
-    from .trial import Trial
+    from .suite.suite import Gate, Suite
+    from .suite.trial import Trial
 
 
 class Sides(NamedTuple):

@@ -12,7 +12,7 @@ from .errors import UserError
 from .gpu import cuda_name, gpu_uuid, visible_gpus
 from .hand_over import HandOver
 from .nvml_probe import missing_driver, nvml_probes
-from .suite import Machine
+from .suite.suite import Machine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
-from .trial import Trial  # noqa: TC001 - pydantic resolves the field types at run time
+from .suite.trial import Trial  # noqa: TC001 - pydantic resolves the field types at run time
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from .record import Record
     from .record_set import Place, RecordSet
-    from .suite import Gate
+    from .suite.suite import Gate
 
 
 def hold_speed(head: RecordSet, base: RecordSet, gate: Gate) -> list[Check]:

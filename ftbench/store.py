@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from .run_notes import RunPlan
-    from .trial import Trial
+    from .suite.trial import Trial
 
 RECORD, ENDED = "record.json", "ended.json"
 GONE = ("RunnerGone", "the runner ended before it")

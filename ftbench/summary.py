@@ -17,7 +17,7 @@ from .ranking import Ranking, rank_over_tasks
 from .record import FAILED
 from .stats.estimates import Estimate, Interval, estimate
 from .stats.item_scores import Items, interval_over_items
-from .suite import Statistics
+from .suite.suite import Statistics
 from .target import UNFINISHED, Target, View, grouped, target_of, with_unfinished
 from .tuned import tuning_rows
 

@@ -18,7 +18,7 @@ from .stats.noise import Noise, typical
 from .stats.pareto import front_chances, pareto
 from .stats.ranks import DRAWS
 from .stats.ties import places, tie_groups
-from .suite import margin_of
+from .suite.suite import margin_of
 from .verdict import verdict
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from .exhibits import Exhibits
     from .record import Record
     from .stats.estimates import Difference
-    from .suite import Statistics
+    from .suite.suite import Statistics
 
 COSTS = (
     "trainable_parameters", "peak_host_memory", "peak_allocated_memory", "peak_device_memory", "peak_tensor_bytes", "flops_per_step",

@@ -17,7 +17,7 @@ from .finding import Finding
 from .meter_check import check_meter
 from .phases import Phases
 from .seeding import seed_all
-from .suite import Training
+from .suite.suite import Training
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

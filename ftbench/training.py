@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from .api.task import Task
     from .loading import Loader, Portion
     from .resumption import Keeper
-    from .suite import Training
+    from .suite.suite import Training
 
     AfterStep = Callable[[int, Trace], Sequence[Measurement] | None]
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from .formatting import quantity
-from .roles import valued
+from .suite.roles import valued
 from .wording import joined, point_interval
 
 if TYPE_CHECKING:

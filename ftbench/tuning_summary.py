@@ -9,22 +9,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .contender import difference, score
-from .search import best_of, edge
-from .space import RATE, Space, read_domain
 from .stats.expected_best import expected_best
 from .stats.multiplicity import corrected
+from .suite.search import best_of, edge
+from .suite.search_space import RATE, Space, read_domain
+from .suite.tuner import training_seconds, tried_of
 from .summary import contenders_of
 from .tuned import Spent, Try, Tuned
-from .tuner import training_seconds, tried_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from .contender import Contender
     from .record import Record
-    from .search import Tried
     from .stats.estimates import Difference
     from .stats.item_scores import Items
+    from .suite.search import Tried
     from .summary import Summary
     from .target import Target
 

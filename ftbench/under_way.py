@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from .edges import note_edge
 from .endings import Ending
 from .record import Failure
-from .suite import seconds
+from .suite.suite import seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from .api.meter import Meter, Watch
     from .isolation import Child
     from .slots import Slot
-    from .suite import Limits
-    from .trial import Trial
+    from .suite.suite import Limits
+    from .suite.trial import Trial
 
 
 @dataclass

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from ftbench import Plugins
-from ftbench.support import as_markdown, support_matrix
+from ftbench.suite.support_matrix import as_markdown, support_matrix
 
 README = Path(__file__).parent.parent / "README.md"
 BEGIN, END = "<!-- support matrix: made by `make docs` -->\n", "<!-- end of support matrix -->"

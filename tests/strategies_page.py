@@ -9,8 +9,8 @@ from pathlib import Path
 
 from ftbench import NotApplicable, Plugins, quantity
 from ftbench.descriptions import option_descriptions
-from ftbench.space import what_is_tuned
-from ftbench.support import refusals, support_matrix
+from ftbench.suite.search_space import what_is_tuned
+from ftbench.suite.support_matrix import refusals, support_matrix
 
 from tests.base_size import Countable, base_size_learner, trained_outside_the_head
 

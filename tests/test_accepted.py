@@ -8,7 +8,7 @@ from ftbench.errors import RunError
 from ftbench.gate import accept, hold
 from ftbench.gate_check import exit_code
 from ftbench.record_set import Place, read_record_set
-from ftbench.suite import Gate
+from ftbench.suite.suite import Gate
 
 from tests.made_runs import copied, of, rewrite, set_value
 

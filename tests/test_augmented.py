@@ -11,10 +11,10 @@ from ftbench.augmented import Augmented
 from ftbench.chunked import ChunkedEncoded
 from ftbench.encoding import prepare_data
 from ftbench.execution import Execution, carry_out
-from ftbench.planning import plan
 from ftbench.spec import Spec
-from ftbench.suite import Training
-from ftbench.suite_file import parse_suite
+from ftbench.suite.parser import parse_suite
+from ftbench.suite.planning import plan
+from ftbench.suite.suite import Training
 
 from tests.conftest import QUICK, TINY
 

@@ -7,7 +7,7 @@ import pytest
 from ftbench.calibration import calibrate, seeds_for, write_calibration
 from ftbench.errors import RunError
 from ftbench.record_set import read_record_set
-from ftbench.suite import Gate
+from ftbench.suite.suite import Gate
 
 from tests.made_runs import copied, of, record_paths, rewrite, set_value
 

@@ -7,8 +7,8 @@ from ftbench import Measurement, summarise
 from ftbench.api.measurement import Shared, scores_only
 from ftbench.cost import charged_time, cost_measurements, without_shared
 from ftbench.notebook import read_run
-from ftbench.suite import Cost
-from ftbench.suite_file import parse_suite
+from ftbench.suite.parser import parse_suite
+from ftbench.suite.suite import Cost
 
 ENERGY = Measurement("energy", 1.8e6, "J", "lower", method="counter", flags=("throttled",))
 

@@ -9,8 +9,8 @@ from types import ModuleType
 
 import pytest
 from ftbench import Plugins, hookspecs
-from ftbench.suite import Cost, Gate, Limits, Machine, Measure, Training, Tuning
-from ftbench.suite_file import parse_suite
+from ftbench.suite.parser import parse_suite
+from ftbench.suite.suite import Cost, Gate, Limits, Machine, Measure, Training, Tuning
 
 from tests.conftest import ROOT
 

@@ -5,7 +5,7 @@ import pytest
 from ftbench import Loader
 from ftbench.chunked import ChunkedEncoded
 from ftbench.encoding import prepare_data
-from ftbench.suite import Training
+from ftbench.suite.suite import Training
 
 
 @pytest.fixture

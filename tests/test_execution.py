@@ -9,9 +9,9 @@ import pytest
 from ftbench import Plugins, Record, Selection
 from ftbench.execution import carry_out, perform
 from ftbench.judge import Judge
-from ftbench.planning import plan
 from ftbench.spec import Spec
-from ftbench.suite_file import parse_suite
+from ftbench.suite.parser import parse_suite
+from ftbench.suite.planning import plan
 
 from tests.conftest import EXAMPLES, QUICK, TINY
 

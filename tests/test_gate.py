@@ -9,7 +9,7 @@ from ftbench.errors import ExitCode, NotComparable, RunError
 from ftbench.gate import hold
 from ftbench.gate_check import Check, exit_code, gravest_first
 from ftbench.record_set import Place, read_record_set
-from ftbench.suite import Gate
+from ftbench.suite.suite import Gate
 from scipy import stats
 
 from tests.made_runs import copied, of, record_paths, rewrite, set_value

@@ -52,8 +52,8 @@ def test_inputs_of_one_length_keep_the_order_that_was_drawn():
 def test_a_protocol_that_does_not_ask_for_it_leaves_trials_what_they_were(catalog):
     import tomllib
 
-    from ftbench.planning import plan
-    from ftbench.suite_file import parse_suite
+    from ftbench.suite.parser import parse_suite
+    from ftbench.suite.planning import plan
 
     from tests.conftest import QUICK, TINY
 

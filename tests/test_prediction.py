@@ -8,7 +8,7 @@ import shutil
 import pytest
 from ftbench import UserError
 from ftbench.prediction import Question, card_memory, cells_of_model, cells_of_suite, predict_cell, predict_cells
-from ftbench.suite_file import read_suite
+from ftbench.suite.parser import read_suite
 
 from tests.small_data import TEXT_TASKS
 from tests.test_cli import modules_after

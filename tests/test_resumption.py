@@ -16,9 +16,9 @@ from ftbench.checkpoints import Checkpoints
 from ftbench.execution import carry_out
 from ftbench.fingerprint import cache_folder
 from ftbench.packing import pack, unpack
-from ftbench.planning import plan
 from ftbench.spec import Spec
-from ftbench.suite_file import parse_suite
+from ftbench.suite.parser import parse_suite
+from ftbench.suite.planning import plan
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

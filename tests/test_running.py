@@ -235,7 +235,7 @@ def test_each_gpu_has_a_trial_of_its_own_at_the_same_time(tiny_suite, tmp_path, 
     from ftbench import Plugins, Selection, hookimpl
     from ftbench.isolation import Isolation
     from ftbench.running import run_suite
-    from ftbench.suite_file import read_suite
+    from ftbench.suite.parser import read_suite
 
     heard, given = [], []
 

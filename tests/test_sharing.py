@@ -7,9 +7,9 @@ import tomllib
 import numpy as np
 import pytest
 from ftbench.execution import carry_out
-from ftbench.planning import plan
 from ftbench.spec import Spec
-from ftbench.suite_file import parse_suite
+from ftbench.suite.parser import parse_suite
+from ftbench.suite.planning import plan
 
 SUITE = """
 name = "shared"

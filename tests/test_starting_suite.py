@@ -4,7 +4,7 @@ import tomllib
 
 import numpy as np
 import pytest
-from ftbench.suite_file import parse_suite
+from ftbench.suite.parser import parse_suite
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 from ftbench import Measurement, summarise
 from ftbench.recommendation import Limit, recommend
 from ftbench.stats.item_scores import Items
-from ftbench.suite import Statistics
+from ftbench.suite.suite import Statistics
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

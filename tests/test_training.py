@@ -10,9 +10,9 @@ import torch
 from ftbench import Diverged, Encoded, Loader, Measurement, Training, UserError
 from ftbench.optimizers import make_optimizer
 from ftbench.seeding import seed_all
-from ftbench.suite import OptimizerName
+from ftbench.suite.suite import OptimizerName
+from ftbench.suite.trial import TRAINING_VERSION
 from ftbench.training import fit, predict, rate
-from ftbench.trial import TRAINING_VERSION
 
 
 @pytest.fixture

@@ -9,11 +9,11 @@ from ftbench.accepted import Step, write_steps
 from ftbench.bundle import pack, unpack
 from ftbench.gate import hold
 from ftbench.notebook import read_summary
-from ftbench.planning import plan
 from ftbench.record_set import read_record_set
 from ftbench.stats.noise import read_calibration
-from ftbench.suite import Gate
-from ftbench.suite_file import read_suite
+from ftbench.suite.parser import read_suite
+from ftbench.suite.planning import plan
+from ftbench.suite.suite import Gate
 
 from tests.conftest import ROOT
 from tests.in_process import call, refused

@@ -7,7 +7,7 @@ import pytest
 from ftbench import UserError
 from ftbench.notebook import read_run
 from ftbench.slots import open_slots
-from ftbench.suite import Machine
+from ftbench.suite.suite import Machine
 
 TELLS = """
 import os

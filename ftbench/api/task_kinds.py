@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from ..suite import Training
+    from ..suite.suite import Training
     from .encoded import Encoded
     from .splits import Example
 

@@ -9,7 +9,7 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ..chosen import Chosen
+    from ..suite.selection import Chosen
 
 only_option = click.option(
     "--only", multiple=True, metavar="PATTERN",
@@ -24,6 +24,6 @@ def chosen(only: Sequence[str], exclude: Sequence[str], shard: str | None = None
     Raises:
         UserError: `shard` is no share.
     """
-    from ..chosen import Chosen, Shard
+    from ..suite.selection import Chosen, Shard
 
     return Chosen(tuple(only), tuple(exclude), Shard.parse(shard) if shard else None)

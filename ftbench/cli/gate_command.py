@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from ..gate_text import Gated
     from ..record_set import Place, RecordSet
-    from ..suite import Gate, Suite
+    from ..suite.suite import Gate, Suite
 
 
 @click.command(name="gate")

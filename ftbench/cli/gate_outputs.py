@@ -14,7 +14,7 @@ from ..hookspecs import hookimpl
 if TYPE_CHECKING:
     from ..gate_text import Gated
     from ..record import Record
-    from ..trial import Trial
+    from ..suite.trial import Trial
 
 
 @dataclass(frozen=True)

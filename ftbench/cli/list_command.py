@@ -9,7 +9,7 @@ import click
 
 from ..api.catalog import KINDS, option_names
 from ..errors import UserError
-from ..space import what_is_tuned
+from ..suite.search_space import what_is_tuned
 from .setting import Setting
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def _print(catalog: Catalog, kind: str, name: str, cls: type) -> None:
 
 
 def _print_support(catalog: Catalog) -> None:
-    from ..support import refusals, support_matrix
+    from ..suite.support_matrix import refusals, support_matrix
 
     support = support_matrix(catalog)
     width = max(map(len, support.reasons), default=0)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ..accounting import Kernels
     from ..cell import Cell
     from ..earlier import Sight
-    from ..trial import Trial
+    from ..suite.trial import Trial
 
 
 @click.command(name="plan")
@@ -63,7 +63,7 @@ def _show(setting: Setting, suite: str, runs: str, *, as_json: bool) -> None:
     from ..fingerprint import digest, environment
     from ..running import choose_device, foresee_here
     from ..store import Store
-    from ..tuner import Tuner
+    from ..suite.tuner import Tuner
 
     parsed = setting.suite(suite)
     foreseen = foresee_here(parsed, setting.plugins, setting.catalog)

@@ -17,7 +17,7 @@ from .setting import Setting, runs_option, suite_argument
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ..suite import Suite
+    from ..suite.suite import Suite
 
 
 @click.command(name="run")

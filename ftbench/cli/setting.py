@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import click
 
 from ..plugins import Plugins, Selection
-from ..suite_file import read_suite
+from ..suite.parser import read_suite
 
 if TYPE_CHECKING:
     from ..api.catalog import Catalog
-    from ..suite import Suite
+    from ..suite.suite import Suite
 
 
 @dataclass

@@ -9,8 +9,8 @@ import click
 
 from ..documents import read_text
 from ..formatting import quantity
-from ..roles import valued
 from ..store import find_records, read_record
+from ..suite.roles import valued
 from ..visible import visible
 
 if TYPE_CHECKING:

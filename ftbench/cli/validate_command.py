@@ -13,7 +13,7 @@ from .setting import Setting, suite_argument
 def command(ctx: click.Context, suite: str) -> None:
     """Check SUITE: every mistake at once, a line each, exit code 2; nothing is written, and nothing downloaded."""
     from ..running import foresee_here
-    from ..tuner import Tuner
+    from ..suite.tuner import Tuner
 
     setting = Setting.of(ctx)
     parsed = setting.suite(suite)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import pytest
 from ftbench import PluginError, Plugins, RegressionTask, SuiteError, hookimpl
 from ftbench.api.augmentable import Augmentable, augmentation_mistakes
-from ftbench.planning import plan
-from ftbench.suite_file import parse_suite
+from ftbench.suite.parser import parse_suite
+from ftbench.suite.planning import plan
 
 SUITE = """
 name = "x"

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 from ftbench import Loader, Training, Watch
-from ftbench.suite import Measure
+from ftbench.suite.suite import Measure
 from ftbench.training import Loop
 from scipy.stats import t as student
 

@@ -6,9 +6,9 @@ import tomllib
 
 import pytest
 from ftbench.execution import carry_out
-from ftbench.planning import plan
 from ftbench.spec import Spec
-from ftbench.suite_file import parse_suite
+from ftbench.suite.parser import parse_suite
+from ftbench.suite.planning import plan
 
 PAIRS = int(os.environ.get("FTBENCH_BENCHMARK_PAIRS", "5"))
 SUITE = """

@@ -7,7 +7,7 @@ import pytest
 from ftbench.stats.estimates import estimate, lower_bound, upper_bound
 from ftbench.stats.multiplicity import holm
 from ftbench.stats.noninferiority import loss_p, next_look, said
-from ftbench.suite import Gate
+from ftbench.suite.suite import Gate
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats

@@ -13,11 +13,11 @@ from ftbench.accounted import account_once
 from ftbench.api.finished_trial import Finished
 from ftbench.cell import account_cell, cell_of
 from ftbench.execution import Execution, carry_out
-from ftbench.planning import plan
 from ftbench.prediction import Question, predict_cell
 from ftbench.seeding import seed_all, seeds_kept
 from ftbench.spec import Spec
-from ftbench.suite_file import parse_suite
+from ftbench.suite.parser import parse_suite
+from ftbench.suite.planning import plan
 
 from ftbench_meters.accounting import PARTS, UNITS, AccountingMeter
 from tests.conftest import TINY

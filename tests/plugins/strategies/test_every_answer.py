@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 from ftbench import ANSWERS
-from ftbench.planning import plan
-from ftbench.suite_file import parse_suite
+from ftbench.suite.parser import parse_suite
+from ftbench.suite.planning import plan
 from ftbench.training import predict
 
 from tests.plugins.strategies.test_every_strategy import STRATEGIES, bench_for

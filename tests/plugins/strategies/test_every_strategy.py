@@ -10,7 +10,7 @@ from ftbench.api.meter import Watch
 from ftbench.bench import Bench, Ground
 from ftbench.phases import Phases
 from ftbench.seeding import seed_all
-from ftbench.suite import Training
+from ftbench.suite.suite import Training
 
 from tests.tiny_models import KINDS, SPEECH, TEXT
 

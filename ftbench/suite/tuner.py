@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .api.meter import Meter
-from .errors import SuiteError, UserError
+from ..api.meter import Meter
+from ..errors import SuiteError, UserError
 from .roles import Bars
 from .search import SEARCHES, Tried, bars, best_of, beyond, edge
-from .space import RATE, Listed, Point, Space, Span, is_whole, offered, read_domain
+from .search_space import RATE, Listed, Point, Space, Span, is_whole, offered, read_domain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from .api.catalog import Catalog
-    from .record import Record
-    from .space import Domain
+    from ..api.catalog import Catalog
+    from ..record import Record
+    from .search_space import Domain
     from .suite import StrategyChoice, Suite, Tuning
     from .trial import Trial
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from .space import RATE, Listed, Span, rounded
+from .search_space import RATE, Listed, Span, rounded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
     from optuna.study import Study
 
-    from .space import Point, Space
+    from .search_space import Point, Space
 
 REDRAWN = 200
 """How often a draw that was tried before is drawn again before the space is taken for exhausted."""

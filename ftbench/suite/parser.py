@@ -8,8 +8,8 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from .api.catalog import NAME, NAMES, Catalog, option_names, suggestion
-from .errors import PluginError, SuiteError
+from ..api.catalog import NAME, NAMES, Catalog, option_names, suggestion
+from ..errors import PluginError, SuiteError
 from .suite import (
     BackboneChoice,
     Cost,
@@ -26,9 +26,9 @@ from .suite import (
     Tuning,
     task_training,
 )
-from .suite_rules import margin_mistakes, sequence_mistakes, shown_key, table_mistakes, training_mistakes
-from .suite_text import check_suite_version, read_table
-from .tuning_table import read_own_tuning, tuning_mistakes
+from .toml_file import check_suite_version, read_table
+from .tuning_options import read_own_tuning, tuning_mistakes
+from .validation import margin_mistakes, sequence_mistakes, shown_key, table_mistakes, training_mistakes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -8,22 +8,22 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .api.augmentable import augmentation_mistakes, augmentations
-from .api.backbone import Backbone
-from .api.card import ANSWERS
-from .api.catalog import nested
-from .errors import NotApplicable, NotCached, SuiteError, UserError
-from .fingerprint import code_hash
+from ..api.augmentable import augmentation_mistakes, augmentations
+from ..api.backbone import Backbone
+from ..api.card import ANSWERS
+from ..api.catalog import nested
+from ..errors import NotApplicable, NotCached, SuiteError, UserError
+from ..fingerprint import code_hash
 from .suite import task_training
 from .trial import Part, Stage, Trial
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from .api.backbone import Card
-    from .api.catalog import Catalog
-    from .api.strategy import Strategy
-    from .api.task import Task
+    from ..api.backbone import Card
+    from ..api.catalog import Catalog
+    from ..api.strategy import Strategy
+    from ..api.task import Task
     from .suite import BackboneChoice, StrategyChoice, Suite, TaskChoice
 
 MOST = 100_000

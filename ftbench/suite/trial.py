@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from .fingerprint import digest
+from ..fingerprint import digest
 from .roles import Bars, Role, valued
 from .suite import ADDED_LATER
 

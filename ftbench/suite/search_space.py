@@ -7,9 +7,9 @@ import math
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, get_args
 
-from .api.catalog import nested_options, option_names, option_type
-from .api.tunable import Tunable
-from .errors import UserError
+from ..api.catalog import nested_options, option_names, option_type
+from ..api.tunable import Tunable
+from ..errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

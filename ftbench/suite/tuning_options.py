@@ -5,13 +5,13 @@ from __future__ import annotations
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from .api.catalog import nested_options, option_names, suggestion
-from .space import RATE, is_whole
+from ..api.catalog import nested_options, option_names, suggestion
+from .search_space import RATE, is_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from .api.catalog import Catalog
+    from ..api.catalog import Catalog
     from .suite import StrategyChoice, Training, Tuning
 
 _ENDS = ("low", "high", "log")

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .errors import NotApplicable, UserError
+from ..errors import NotApplicable, UserError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .api.backbone import Card
-    from .api.catalog import Catalog
+    from ..api.backbone import Card
+    from ..api.catalog import Catalog
 
 
 @dataclass(frozen=True)

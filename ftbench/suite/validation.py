@@ -6,7 +6,7 @@ import itertools
 import re
 from typing import TYPE_CHECKING, Any
 
-from .api.catalog import suggestion
+from ..api.catalog import suggestion
 from .suite import OF_THE_LEARNER, seconds, task_training
 
 if TYPE_CHECKING:

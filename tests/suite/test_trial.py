@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from ftbench import Trial
-from ftbench.trial import Part, Stage
+from ftbench.suite.trial import Part, Stage
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, Le, Lt, MinLen
 
-from .stats.estimates import MARGIN
+from ..stats.estimates import MARGIN
 
 OptimizerName = Literal[
     "adamw", "adam", "sgd", "adafactor", "adadelta", "adagrad", "adamax", "asgd", "nadam", "radam", "rmsprop", "rprop"

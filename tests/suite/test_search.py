@@ -3,8 +3,8 @@
 import math
 
 import pytest
-from ftbench.search import SEARCHES, Tried, bars, best_of, beyond, edge
-from ftbench.space import Listed, Space, Span
+from ftbench.suite.search import SEARCHES, Tried, bars, best_of, beyond, edge
+from ftbench.suite.search_space import Listed, Space, Span
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

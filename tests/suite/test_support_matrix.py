@@ -1,6 +1,6 @@
 """The support matrix is asked of the code, and what it says is what happens."""
 
-from ftbench.support import as_markdown, support_matrix
+from ftbench.suite.support_matrix import as_markdown, support_matrix
 
 from tests.plugins.strategies.test_every_strategy import NOT_APPLICABLE, STRATEGIES
 from tests.tiny_models import KINDS

@@ -4,9 +4,9 @@ import tomllib
 
 import pytest
 from ftbench import UserError
-from ftbench.chosen import Chosen, Shard
-from ftbench.planning import plan
-from ftbench.suite_file import parse_suite
+from ftbench.suite.parser import parse_suite
+from ftbench.suite.planning import plan
+from ftbench.suite.selection import Chosen, Shard
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 from ftbench import SuiteError
-from ftbench.planning import plan
-from ftbench.suite_file import parse_suite
+from ftbench.suite.parser import parse_suite
+from ftbench.suite.planning import plan
 
 BASE = """
 name = "plan"
