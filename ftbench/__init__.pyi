@@ -48,7 +48,7 @@ from .own_classes import OwnClassification
 from .own_data import OwnData
 from .plugins import Plugins, Selection
 from .ranking import Ranking
-from .record import Attempt, Curve, Failure, Record, Retention
+from .records.record import Attempt, Curve, Failure, Record, Retention
 from .report import Report
 from .stats.effect_size import Effect, effect
 from .stats.estimates import Difference, Estimate, Interval, Verdict, estimate, lower_bound, paired, upper_bound

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .errors import UserError
-from .record import FAILED
+from .records.record import FAILED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .record import Record
-    from .store import Store
+    from .records.record import Record
+    from .records.store import Store
     from .suite.selection import Chosen
     from .suite.trial import Trial
     from .suite.tuner import Tuner

@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING
 
 from .errors import RunError
 from .gate import hold
+from .records.store import write_whole
 from .stats.estimates import estimate
 from .stats.noise import CALIBRATION, SCHEMA
-from .store import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from .gate_check import Check
-    from .record_set import RecordSet
+    from .records.record_set import RecordSet
     from .suite.suite import Gate
 
 FILE = CALIBRATION

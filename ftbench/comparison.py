@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from .api.measurement import LARGEST, disturbances
-from .comparability import configuration_differences, differences, without
 from .errors import NotComparable, RunError
+from .records.comparability import configuration_differences, differences, without
 from .stats.effect_size import effect
 from .stats.estimates import ALPHA, MARGIN, Estimate, estimate, paired
 from .stats.multiplicity import adjusted
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from .api.measurement import Measurement
-    from .comparability import Difference
-    from .record import Record
-    from .record_set import Place, RecordSet
+    from .records.comparability import Difference
+    from .records.record import Record
+    from .records.record_set import Place, RecordSet
     from .stats.effect_size import Effect
     from .stats.estimates import Verdict
 

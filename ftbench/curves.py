@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .record import Curve
+from .records.record import Curve
 
 if TYPE_CHECKING:
     from .api.meter import Trace

@@ -12,7 +12,7 @@ from .errors import Diverged, Hopeless, NotApplicable
 
 if TYPE_CHECKING:
     from .control_group import OutOfMemoryKills
-    from .record import Status
+    from .records.record import Status
 
 CANNOT_WRITE = 74
 """Exit code of a trial that cannot write its outcome: sysexits.h's EX_IOERR."""

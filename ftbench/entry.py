@@ -8,16 +8,16 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from .bundle import unpack
-from .comparability import ABSENT, differences
 from .errors import NotComparable, RunError
 from .fingerprint import digest, read_sha256
 from .formatting import one_line
-from .predictions import PREDICTIONS
-from .record_set import collect, place_of
-from .run_notes import read_lock, read_lock_table, read_plan
+from .records.bundle import unpack
+from .records.comparability import ABSENT, differences
+from .records.predictions import PREDICTIONS
+from .records.record_set import collect, place_of
+from .records.run_files import read_lock, read_lock_table, read_plan
+from .records.store import read_records
 from .stats.item_scores import contradiction
-from .store import read_records
 from .suite.trial import TRAINING_VERSION, Trial
 from .summed_runs import summarise_runs
 
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     from pydantic import TypeAdapter
 
-    from .record import Record
-    from .run_notes import Lock, RunPlan
+    from .records.record import Record
+    from .records.run_files import Lock, RunPlan
     from .suite.suite import Statistics
     from .summary import Summary
 

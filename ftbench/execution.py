@@ -32,9 +32,9 @@ from .errors import Hopeless
 from .fingerprint import environment
 from .judge import stays_behind
 from .phases import Phases
-from .predictions import PREDICTIONS, write_predictions
 from .protocol import follow
-from .record import Failure, Retention
+from .records.predictions import PREDICTIONS, write_predictions
+from .records.record import Failure, Retention
 from .seeding import seed_all
 from .sequence import sequence_measurements
 from .sharing import Sharing

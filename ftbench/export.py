@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from .errors import RunError, UserError
 from .execution import Execution
 from .fingerprint import cache_folder
-from .predictions import PREDICTIONS
+from .records.predictions import PREDICTIONS
+from .records.store import find_records, read_record
 from .spec import Spec
-from .store import find_records, read_record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .api.backbone import Learner
     from .api.catalog import Catalog
     from .api.strategy import Strategy
-    from .record import Record
+    from .records.record import Record
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from .accepted import Step
-from .comparability import PARTS, differences, without
 from .errors import RunError
 from .gate_check import TRIALS, Check
 from .gate_wording import counted, figure, moved, parting, seeds_named, sized
+from .records.accepted_changes import Step
+from .records.comparability import PARTS, differences, without
 from .stats.estimates import CLAIM, estimate, paired_differences
 from .stats.multiplicity import adjusted
 from .stats.noninferiority import loss_p, said
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from .api.measurement import Measurement
-    from .comparability import Difference, Part
     from .gate_wording import Value
-    from .record import Record
-    from .record_set import Place, RecordSet
+    from .records.comparability import Difference, Part
+    from .records.record import Record
+    from .records.record_set import Place, RecordSet
     from .stats.estimates import Estimate
     from .suite.suite import Gate
     from .tiers import Tier

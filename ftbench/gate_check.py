@@ -10,7 +10,7 @@ from .errors import ExitCode
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from .record_set import Place
+    from .records.record_set import Place
     from .tiers import Tier
 
 Verdict = Literal["not comparable", "missing", "regressed", "inconclusive", "changed", "accepted", "ok"]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .api.meter import Meter
     from .api.strategy import Strategy
     from .api.task import Task
-    from .record import Attempt, Record
+    from .records.record import Attempt, Record
     from .report import Report
     from .suite.suite import Suite
     from .suite.trial import Trial

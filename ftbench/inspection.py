@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from .error_analysis import by_length, errors_of, usable
 from .exhibits import Exhibits, exhibits_of
-from .predictions import PREDICTIONS
+from .records.predictions import PREDICTIONS
 from .stats.item_scores import read_predictions
 from .target import grouped
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from .api.catalog import Catalog
     from .error_analysis import Errors
-    from .record import Record
+    from .records.record import Record
     from .target import Target
 
 

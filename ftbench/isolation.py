@@ -27,7 +27,7 @@ import psutil
 from .control_group import out_of_memory_kills
 from .descendants import adopt_orphans, children, descendants, kill
 from .endings import CANNOT_WRITE, Exit, of_exception
-from .output import PRINTED, Output, end_of
+from .records.trial_log import PRINTED, Output, end_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -13,7 +13,7 @@ from .entry import named, trial_part
 from .errors import RunError
 from .fingerprint import digest
 from .formatting import one_line
-from .record_set import place_of
+from .records.record_set import place_of
 from .stats.item_scores import items_of
 from .summary import summarise
 from .target import places_of
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from .contender import Quantity
     from .entry import Entry
-    from .record import Record
+    from .records.record import Record
     from .stats.item_scores import Items
     from .summary import Summary
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from .hookspecs import hookimpl
 from .plugins import Plugins
-from .record_set import Place
+from .records.record_set import Place
 from .running import run_suite
 from .stats.noninferiority import next_look
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from .plugins import Selection
-    from .record_set import RecordSet
+    from .records.record_set import RecordSet
     from .running import Outcome
     from .suite.suite import Suite
     from .suite.trial import Trial

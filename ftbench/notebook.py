@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from .api.catalog import Catalog
-    from .record import Record
+    from .records.record import Record
     from .summary import Summary
 
 
@@ -43,7 +43,7 @@ def read_run(folder: str | Path) -> list[Record]:
     Raises:
         RunError: it is no run directory, or holds a file that is no record.
     """
-    from .store import read_records, record_files
+    from .records.store import read_records, record_files
 
     return read_records(record_files(Path(folder)))
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from types import ModuleType
 
-    from .record import Attempt, Record
+    from .records.record import Attempt, Record
     from .suite.suite import Suite
     from .suite.trial import Trial
 

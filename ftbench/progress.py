@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from .hookspecs import hookimpl
 
 if TYPE_CHECKING:
-    from .record import Attempt, Record
+    from .records.record import Attempt, Record
     from .suite.suite import Suite
     from .suite.trial import Trial
 

@@ -22,12 +22,12 @@ from .fingerprint import cache_folder, digest, environment
 from .gpu import visible_gpus
 from .interruption import Interruption
 from .isolation import Isolation, wait_for_any
-from .output import PRINTED, end_of
-from .predictions import PREDICTIONS
-from .record import Attempt, Failure, Record
+from .records.predictions import PREDICTIONS
+from .records.record import Attempt, Failure, Record
+from .records.store import Store
+from .records.trial_log import PRINTED, end_of
 from .slots import open_slots
 from .spec import OUTCOME, Spec
-from .store import Store
 from .suite.planning import foresee, plan
 from .suite.suite import checkpoint_seconds
 from .suite.tuner import Tuner

@@ -11,7 +11,7 @@ from .fetching import fetch
 from .gate import hold, undecided
 from .more_seeds import Only
 from .plugins import Plugins, Selection
-from .record_set import Place, RecordSet, read_record_set
+from .records.record_set import Place, RecordSet, read_record_set
 from .running import choose_device, open_run, plan_here
 from .slots import open_slots
 from .speed import hold_speed

@@ -17,8 +17,8 @@ from .tiers import SPEED
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .record import Record
-    from .record_set import Place, RecordSet
+    from .records.record import Record
+    from .records.record_set import Place, RecordSet
     from .suite.suite import Gate
 
 

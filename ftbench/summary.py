@@ -14,7 +14,7 @@ from .budgets import with_budgets
 from .contender import Contender, LossPoint, Quantity
 from .errors import RunError
 from .ranking import Ranking, rank_over_tasks
-from .record import FAILED
+from .records.record import FAILED
 from .stats.estimates import Estimate, Interval, estimate
 from .stats.item_scores import Items, interval_over_items
 from .suite.suite import Statistics
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from .api.measurement import Measurement, Samples
-    from .record import Attempt, Curve, Record
+    from .records.record import Attempt, Curve, Record
     from .tuned import Tuned
 
 SPENT = ("energy", "train_energy", "cost", "emissions")

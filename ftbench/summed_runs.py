@@ -7,16 +7,16 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from .comparability import configuration, differences, without
-from .discretion import discreet_text
 from .errors import NotComparable, RunError
 from .inspection import inspected
-from .output import end_of
-from .predictions import PREDICTIONS
-from .record_set import Place, collect, opened
-from .run_notes import read_lock, read_plan
+from .records.comparability import configuration, differences, without
+from .records.predictions import PREDICTIONS
+from .records.record_set import Place, collect, opened
+from .records.redaction import discreet_text
+from .records.run_files import read_lock, read_plan
+from .records.store import read_records, record_files
+from .records.trial_log import end_of
 from .stats.item_scores import read_items
-from .store import read_records, record_files
 from .summary import summarise
 from .tuning_summary import budgets_of, searches_of, with_tuning
 
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from .api.catalog import Catalog
-    from .comparability import Difference, Part
-    from .record import Record
-    from .record_set import RecordSet
-    from .run_notes import Lock
+    from .records.comparability import Difference, Part
+    from .records.record import Record
+    from .records.record_set import RecordSet
+    from .records.run_files import Lock
     from .stats.item_scores import Items
     from .summary import Summary
 

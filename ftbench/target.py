@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from .contender import Contender, Quantity
     from .error_analysis import Errors
     from .exhibits import Exhibits
-    from .record import Record
+    from .records.record import Record
     from .stats.estimates import Difference
     from .suite.suite import Statistics
 

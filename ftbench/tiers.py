@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from .api.measurement import Measurement
-    from .comparability import Part
-    from .record import Record
+    from .records.comparability import Part
+    from .records.record import Record
 
 Tier = Literal["exact", "trace", "quality", "memory", "speed"]
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from .contender import Contender
-    from .record import Record
+    from .records.record import Record
     from .stats.estimates import Difference
     from .stats.item_scores import Items
     from .suite.search import Tried
@@ -38,7 +38,7 @@ def searches_of(records: Sequence[Record], noted: Sequence[Mapping[str, Any]] = 
 
     Args:
         records: of the tuning.
-        noted: of the plan; see `ftbench.store.read_searches`.
+        noted: of the plan; see `ftbench.records.store.read_searches`.
     """
     told: dict[Place, Mapping[str, Any]] = {
         _place(record): record.trial["choice"] for record in records if record.trial.get("role") == "try"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from .edges import note_edge
 from .endings import Ending
-from .record import Failure
+from .records.record import Failure
 from .suite.suite import seconds
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 from ftbench.gate_check import Check
 from ftbench.gate_text import Gated
-from ftbench.record_set import Place
+from ftbench.records.record_set import Place
 
 FULL, LORA = Place("digits", "tiny-vit", "full"), Place("digits", "tiny-vit", "lora")
 ODD = Place('a|b <i>"x"</i>', "b&b", "50%, yes: no\nnever\x00]]>")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from ftbench.calibration import calibrate, seeds_for, write_calibration
 from ftbench.errors import RunError
-from ftbench.record_set import read_record_set
+from ftbench.records.record_set import read_record_set
 from ftbench.suite.suite import Gate
 
 from tests.made_runs import copied, of, record_paths, rewrite, set_value

@@ -11,7 +11,7 @@ import pytest
 from ftbench import NotComparable, RunError
 from ftbench.comparison import Asked, compare_runs, compare_strategies
 from ftbench.comparison_text import COLUMNS, FORMATS, write
-from ftbench.record_set import Place, read_record_set
+from ftbench.records.record_set import Place, read_record_set
 from scipy import stats
 
 from tests.made_runs import copied, of, rewrite, set_value, value

@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 from ftbench.earlier import foresee_sight
+from ftbench.records.store import Store
 from ftbench.stats.noise import CALIBRATION
-from ftbench.store import Store
 
 from tests.reports.test_page import record
 

@@ -7,8 +7,8 @@ import zipfile
 import pytest
 from ftbench import RunError, __version__, read_sha256
 from ftbench.api.measurement import MEASURING_VERSION
-from ftbench.bundle import pack
 from ftbench.entry import read_entry
+from ftbench.records.bundle import pack
 from ftbench.suite.trial import TRAINING_VERSION
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st

@@ -6,8 +6,8 @@ import re
 from collections import Counter
 
 import pytest
-from ftbench.bundle import unpack
 from ftbench.notebook import read_run, read_summary
+from ftbench.records.bundle import unpack
 
 from tests.conftest import ROOT
 

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from ftbench.bundle import unpack
+from ftbench.records.bundle import unpack
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -26,7 +26,7 @@ from tests.conftest import ROOT
 from tests.in_process import call
 from tests.made_runs import record_paths
 from tests.mutations import change_bytes, change_json, change_toml
-from tests.test_bundle import forged
+from tests.records.test_bundle import forged
 from tests.test_versions import GOLDEN
 
 LONGEST = 60

@@ -4,11 +4,11 @@ import json
 
 import numpy as np
 import pytest
-from ftbench.comparability import Difference
 from ftbench.errors import ExitCode, NotComparable, RunError
 from ftbench.gate import hold
 from ftbench.gate_check import Check, exit_code, gravest_first
-from ftbench.record_set import Place, read_record_set
+from ftbench.records.comparability import Difference
+from ftbench.records.record_set import Place, read_record_set
 from ftbench.suite.suite import Gate
 from scipy import stats
 

@@ -4,7 +4,7 @@ import json
 import xml.etree.ElementTree as ET
 
 import pytest
-from ftbench.record_set import read_record_set
+from ftbench.records.record_set import read_record_set
 
 from tests.made_runs import copied, of, record_paths, rewrite, set_value
 

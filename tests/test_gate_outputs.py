@@ -60,7 +60,7 @@ def test_junit_counts_what_it_holds(schema):
 def test_no_text_breaks_the_xml(text):
     from dataclasses import replace
 
-    from ftbench.record_set import Place
+    from ftbench.records.record_set import Place
 
     check = replace(CHECKS[1], message=text, place=Place(text, text, text))
     root = ET.fromstring(junit([check], text))

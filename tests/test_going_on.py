@@ -6,11 +6,11 @@ import threading
 
 import pytest
 from ftbench import RunError
-from ftbench.leftovers import find_leftovers
 from ftbench.notebook import read_run
-from ftbench.printed import find_trial, printed
-from ftbench.record import Attempt
-from ftbench.store import Store
+from ftbench.records.cleanup import find_leftovers
+from ftbench.records.printed import find_trial, printed
+from ftbench.records.record import Attempt
+from ftbench.records.store import Store
 
 from tests.conftest import EXAMPLES
 from tests.faults.killing import until

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from ftbench import Measurement, summarise
 from ftbench.recommendation import Limit, recommend
+from ftbench.records.store import Store
 from ftbench.stats.item_scores import Items
-from ftbench.store import Store
 
 from tests.reports.test_page import record
 

@@ -2,7 +2,7 @@
 
 import pytest
 from ftbench import RunError, read_sha256
-from ftbench.bundle import pack
+from ftbench.records.bundle import pack
 from ftbench.results import add, gathered
 
 from tests.made_runs import copied, later, of, rewrite, without_trials

@@ -6,7 +6,7 @@ import shutil
 import jsonschema
 import pytest
 from ftbench import read_sha256
-from ftbench.bundle import pack, unpack
+from ftbench.records.bundle import pack, unpack
 from ftbench.schema import schema
 
 from tests.made_runs import copied, elsewhere, later, of, rewrite, set_value, without_trials

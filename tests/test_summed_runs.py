@@ -8,7 +8,7 @@ from functools import partial
 
 import pytest
 from ftbench import NotComparable, RunError
-from ftbench.bundle import pack
+from ftbench.records.bundle import pack
 from ftbench.summed_runs import summarise_runs
 
 from tests.conftest import FTBENCH

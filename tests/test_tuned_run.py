@@ -9,7 +9,7 @@ import time
 import pytest
 from ftbench import load_records
 from ftbench.notebook import read_run, read_summary
-from ftbench.store import record_files
+from ftbench.records.store import record_files
 
 from tests.conftest import EXAMPLES, FTBENCH
 
@@ -109,7 +109,7 @@ def test_the_page_the_bundle_and_show_know_the_tries(killed, ftbench):
     assert '<section id="tuning"' in page
     assert "It took 6 tries" in page
     ftbench("bundle", "runs/tuned", "-o", "tuned.zip", cwd=folder, check=0)
-    from ftbench.bundle import unpack
+    from ftbench.records.bundle import unpack
 
     unpack(folder / "tuned.zip", folder / "unpacked")
     (one,) = read_summary(folder / "unpacked").tuning

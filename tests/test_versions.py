@@ -5,11 +5,11 @@ import shutil
 import zipfile
 
 import pytest
-from ftbench.accepted import Step, write_steps
-from ftbench.bundle import pack, unpack
 from ftbench.gate import hold
 from ftbench.notebook import read_summary
-from ftbench.record_set import read_record_set
+from ftbench.records.accepted_changes import Step, write_steps
+from ftbench.records.bundle import pack, unpack
+from ftbench.records.record_set import read_record_set
 from ftbench.stats.noise import read_calibration
 from ftbench.suite.parser import read_suite
 from ftbench.suite.planning import plan

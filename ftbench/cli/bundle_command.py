@@ -15,8 +15,8 @@ def command(run: str, output: str) -> None:
 
     It is a zip file with the SHA-256 of everything in it; `compare` and `gate` read it wherever they read a run directory.
     """
-    from ..bundle import pack
-    from ..predictions import PREDICTIONS
+    from ..records.bundle import pack
+    from ..records.predictions import PREDICTIONS
 
     names = pack(Path(run), Path(output))
     records = sum(name.endswith("record.json") for name in names)

@@ -44,7 +44,7 @@ def command(
     """
     from ..comparison import Asked, compare_runs, compare_strategies
     from ..comparison_text import write
-    from ..record_set import read_record_set
+    from ..records.record_set import read_record_set
 
     if (second is None) == (baseline is None):
         raise UserError("give two runs, or one and the label of a strategy with --baseline")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import ExitCode
-from ..record import FAILED
+from ..records.record import FAILED
 
 if TYPE_CHECKING:
     from ..api.catalog import Catalog

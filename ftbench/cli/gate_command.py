@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from ..gate_text import Gated
-    from ..record_set import Place, RecordSet
+    from ..records.record_set import Place, RecordSet
     from ..suite.suite import Gate, Suite
 
 
@@ -116,7 +116,7 @@ def _gated(setting: Setting, run: str, options: Mapping[str, Any]) -> Gated:
 def _calibrate(setting: Setting, run: Path, suite: str | None, repetitions: int | None) -> None:
     """Measure the noise of a run, of as many seeds as are asked for."""
     from ..calibration import calibrate, seeds_for, write_calibration
-    from ..record_set import read_record_set
+    from ..records.record_set import read_record_set
 
     if not run.is_dir() and suite is None:
         raise UserError(f"{run}: not a run directory; what is measured is written there")
@@ -184,7 +184,7 @@ def _against(setting: Setting, run: Path, baseline: Path, suite: str | None, all
     from ..gate import hold, undecided
     from ..gate_text import Gated
     from ..more_seeds import wanted
-    from ..record_set import read_record_set
+    from ..records.record_set import read_record_set
 
     base = read_record_set(baseline)
     parsed = _suite_of(setting, suite, run) if suite is not None else None
@@ -240,10 +240,10 @@ def _run_more(setting: Setting, suite: Suite, head: RecordSet, more: set[tuple[P
 
 def _accepted(gated: Gated, baseline: Path, reason: str) -> Gated:
     """Write what was accepted into the baseline, be it a folder or a bundle."""
-    from ..accepted import write_steps
-    from ..bundle import pack
     from ..gate import accept
-    from ..record_set import opened, read_record_set
+    from ..records.accepted_changes import write_steps
+    from ..records.bundle import pack
+    from ..records.record_set import opened, read_record_set
 
     if not reason.strip():
         raise UserError("--accept: give a reason")

@@ -13,7 +13,7 @@ from ..hookspecs import hookimpl
 
 if TYPE_CHECKING:
     from ..gate_text import Gated
-    from ..record import Record
+    from ..records.record import Record
     from ..suite.trial import Trial
 
 

@@ -48,8 +48,8 @@ def _tidy_cache(keep: str | None, *, dry_run: bool) -> None:
 
 def _tidy(run: str, *, attempts: bool, unplanned: bool, dry_run: bool) -> None:
     from ..formatting import quantity
-    from ..leftovers import find_leftovers, remove
-    from ..store import Store
+    from ..records.cleanup import find_leftovers, remove
+    from ..records.store import Store
 
     folder = Path(run)
     store = Store(folder)

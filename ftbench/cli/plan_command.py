@@ -61,8 +61,8 @@ def command(ctx: click.Context, /, suite: str | None, **options: Any) -> None:
 def _show(setting: Setting, suite: str, runs: str, *, as_json: bool) -> None:
     from ..earlier import foresee_sight, foresee_tuning
     from ..fingerprint import digest, environment
+    from ..records.store import Store
     from ..running import choose_device, foresee_here
-    from ..store import Store
     from ..suite.tuner import Tuner
 
     parsed = setting.suite(suite)

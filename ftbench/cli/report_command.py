@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from ..api.catalog import option_names
-from ..collecting import collector_paused
 from ..errors import UserError
+from ..records.collecting import collector_paused
 from .setting import Setting
 
 if TYPE_CHECKING:

@@ -27,7 +27,7 @@ def command(ctx: click.Context, run: str, only: Sequence[str], exclude: Sequence
     is another trial: `ftbench run` runs it.
     """
     from ..progress import ConsoleProgress
-    from ..resolved import resolved_suite
+    from ..records.resolved import resolved_suite
     from ..running import run_suite
     from .ending import end
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import SuiteError
-from ..record import FAILED
+from ..records.record import FAILED
 from .choice import chosen, exclude_option, only_option
 from .ending import REPORTS, end, is_current
 from .setting import Setting, runs_option, suite_argument

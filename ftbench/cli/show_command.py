@@ -9,12 +9,12 @@ import click
 
 from ..documents import read_text
 from ..formatting import quantity
-from ..store import find_records, read_record
+from ..records.store import find_records, read_record
 from ..suite.roles import valued
 from ..visible import visible
 
 if TYPE_CHECKING:
-    from ..record import Record
+    from ..records.record import Record
 
 
 @click.command(name="show")

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..documents import MIB, parse_json
 from ..errors import RunError
-from ..predictions import PREDICTIONS
+from ..records.predictions import PREDICTIONS
 from .crossed import Crossed, clustered, crossed
 from .estimates import ALPHA, CLAIM, Interval, NewItems, half_width, judged
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from ..record import Record
+    from ..records.record import Record
     from .estimates import Difference, Estimate
 
 LONGEST, LARGEST = 4 * MIB, 512 * MIB

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from ..api.catalog import Catalog
-    from ..record import Record
+    from ..records.record import Record
     from .search_space import Domain
     from .suite import StrategyChoice, Suite, Tuning
     from .trial import Trial

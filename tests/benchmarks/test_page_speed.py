@@ -8,9 +8,9 @@ import time
 
 import pytest
 from ftbench import summarise
-from ftbench.collecting import collector_paused
-from ftbench.run_notes import PLAN_SCHEMA
-from ftbench.store import read_records, record_files
+from ftbench.records.collecting import collector_paused
+from ftbench.records.run_files import PLAN_SCHEMA
+from ftbench.records.store import read_records, record_files
 
 from ftbench_reports.page import render
 from tests.conftest import FTBENCH

@@ -5,7 +5,7 @@ from itertools import pairwise
 import psutil
 import pytest
 from ftbench.notebook import read_run
-from ftbench.output import LIMIT
+from ftbench.records.trial_log import LIMIT
 
 from tests.conftest import EXAMPLES
 from tests.faults.quick_suite import SUITE, call

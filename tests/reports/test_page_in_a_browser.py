@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 from ftbench import summarise
-from ftbench.record import record_adapter
+from ftbench.records.record import record_adapter
 
 from ftbench_reports.page import render
 from tests.reports.test_page import RECORDS, record, with_memory

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 from ftbench.export import export
+from ftbench.records.store import read_record
 from ftbench.stats.item_scores import PREDICTIONS, read_items
-from ftbench.store import read_record
 
 from tests.conftest import QUICK
 from tests.in_process import run_in

@@ -10,7 +10,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from .errors import RunError
+from ..errors import RunError
 
 if TYPE_CHECKING:
     from pathlib import Path

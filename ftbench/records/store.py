@@ -20,21 +20,21 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, get_args
 
-from .claim import Claim
+from ..documents import parse_json, read_text
+from ..errors import RunError, RunStopped
 from .collecting import collector_paused
-from .discretion import discreet, without_home
-from .documents import parse_json, read_text
-from .errors import RunError, RunStopped
 from .predictions import PREDICTIONS
 from .record import Attempt, Record, Status
-from .run_notes import LOCK, LOCK_SCHEMA, PLAN, PLAN_SCHEMA, read_plan
+from .redaction import discreet, without_home
+from .run_files import LOCK, LOCK_SCHEMA, PLAN, PLAN_SCHEMA, read_plan
+from .run_lock import Claim
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from .run_notes import RunPlan
-    from .suite.trial import Trial
+    from ..suite.trial import Trial
+    from .run_files import RunPlan
 
 RECORD, ENDED = "record.json", "ended.json"
 GONE = ("RunnerGone", "the runner ended before it")

@@ -9,8 +9,8 @@ import threading
 import psutil
 import pytest
 from ftbench import RunError
-from ftbench import claim as module
-from ftbench.claim import NAME, Claim, is_claimed
+from ftbench.records import run_lock as module
+from ftbench.records.run_lock import NAME, Claim, is_claimed
 
 
 @pytest.fixture(autouse=True)

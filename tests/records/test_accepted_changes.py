@@ -3,11 +3,11 @@
 import json
 
 import pytest
-from ftbench.accepted import FILE, Step, read_steps, write_steps
 from ftbench.errors import RunError
 from ftbench.gate import accept, hold
 from ftbench.gate_check import exit_code
-from ftbench.record_set import Place, read_record_set
+from ftbench.records.accepted_changes import FILE, Step, read_steps, write_steps
+from ftbench.records.record_set import Place, read_record_set
 from ftbench.suite.suite import Gate
 
 from tests.made_runs import copied, of, rewrite, set_value

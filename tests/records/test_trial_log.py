@@ -5,8 +5,8 @@ import os
 from pathlib import Path
 
 import pytest
-from ftbench import output as module
-from ftbench.output import Output, end_of
+from ftbench.records import trial_log as module
+from ftbench.records.trial_log import Output, end_of
 
 
 @pytest.fixture

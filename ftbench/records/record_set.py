@@ -9,12 +9,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from .accepted import Step, read_steps
+from ..errors import NotComparable, RunError
+from ..suite.suite import Gate
+from .accepted_changes import Step, read_steps
 from .bundle import unpack
-from .errors import NotComparable, RunError
-from .run_notes import PLAN, read_lock, read_plan
+from .run_files import PLAN, read_lock, read_plan
 from .store import read_records, record_files
-from .suite.suite import Gate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

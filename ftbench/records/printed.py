@@ -7,11 +7,11 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from .claim import is_claimed
-from .errors import RunError
-from .output import BEGINNING, PRINTED
+from ..errors import RunError
+from ..suite.selection import matches
+from .run_lock import is_claimed
 from .store import ENDED, RECORD
-from .suite.selection import matches
+from .trial_log import BEGINNING, PRINTED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from .documents import check_version, parse_json, parse_toml, read_text
-from .errors import RunError
-from .record_shape import Name  # noqa: TC001 - pydantic resolves the field types at run time
-from .suite.suite import Gate, Statistics
+from ..documents import check_version, parse_json, parse_toml, read_text
+from ..errors import RunError
+from ..suite.suite import Gate, Statistics
+from .record_schema import Name  # noqa: TC001 - pydantic resolves the field types at run time
 
 if TYPE_CHECKING:
     from pathlib import Path

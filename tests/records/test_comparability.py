@@ -4,9 +4,9 @@ import dataclasses
 
 import pytest
 from ftbench.api.measurement import Measurement
-from ftbench.comparability import PARTS, Difference, configuration_differences, differences, digests, parts, without
 from ftbench.fingerprint import digest
-from ftbench.record_set import Place, read_record_set
+from ftbench.records.comparability import PARTS, Difference, configuration_differences, differences, digests, parts, without
+from ftbench.records.record_set import Place, read_record_set
 from ftbench.tiers import needed, tier_of
 from hypothesis import given
 from hypothesis import strategies as st
@@ -142,7 +142,7 @@ values = st.recursive(
 
 @given(values, values)
 def test_two_values_differ_in_some_field_exactly_where_their_hashes_differ(one, other):
-    from ftbench.comparability import _leaves
+    from ftbench.records.comparability import _leaves
 
     leaves = list(_leaves("x", one, other))
     assert bool(leaves) == (digest(one) != digest(other))

@@ -7,10 +7,10 @@ from dataclasses import asdict, dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
-from .api.measurement import Measurement, Number, Phase, Samples, Shared  # noqa: TC001 - pydantic resolves the field types at run time
-from .documents import check_version, parse_json
-from .errors import RunError
-from .record_shape import check_shape
+from ..api.measurement import Measurement, Number, Phase, Samples, Shared  # noqa: TC001 - pydantic resolves the field types at run time
+from ..documents import check_version, parse_json
+from ..errors import RunError
+from .record_schema import check_shape
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from .api.task import Scored, Task
+    from ..api.task import Scored, Task
 
 PREDICTIONS = "predictions.jsonl.gz"
 """Name of the file."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .errors import RunError
-from .run_notes import LOCK, read_lock_table
+from ..errors import RunError
+from .run_files import LOCK, read_lock_table
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from .suite.suite import Suite
+    from ..suite.suite import Suite
 
 
 def resolved_suite(run: Path) -> Suite:
@@ -21,7 +21,7 @@ def resolved_suite(run: Path) -> Suite:
     """
     from pydantic import TypeAdapter, ValidationError
 
-    from .suite.suite import Suite
+    from ..suite.suite import Suite
 
     path = run / LOCK
     try:

@@ -12,8 +12,8 @@ import zlib
 
 import pytest
 from ftbench import RunError
-from ftbench.bundle import MANIFEST, pack, unpack
-from ftbench.record_set import read_record_set
+from ftbench.records.bundle import MANIFEST, pack, unpack
+from ftbench.records.record_set import read_record_set
 from ftbench.stats.item_scores import read_predictions
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -120,10 +120,10 @@ def test_files_that_are_too_large_one_by_one_or_together_are_refused(tmp_path, m
     path = forged(tmp_path / "f.zip", {"trials/a/b/record.json": b"0" * (17 * 2**20)})
     assert path.stat().st_size < 2**20
     assert "larger than 16 MiB" in refused(path, tmp_path / "to")
-    monkeypatch.setattr("ftbench.bundle.TOTAL", 2**20)
+    monkeypatch.setattr("ftbench.records.bundle.TOTAL", 2**20)
     path = forged(path, {f"trials/a/{n}/record.json": b"0" * 2**19 for n in range(3)})
     assert "together" in refused(path, tmp_path / "to")
-    monkeypatch.setattr("ftbench.bundle.MEMBERS", 3)
+    monkeypatch.setattr("ftbench.records.bundle.MEMBERS", 3)
     assert "holds more than 3 files" in refused(path, tmp_path / "to")
 
 

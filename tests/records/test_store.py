@@ -6,7 +6,7 @@ import stat
 
 import pytest
 from ftbench import Record, RunError
-from ftbench.store import Store, read_record, record_files, write_whole
+from ftbench.records.store import Store, read_record, record_files, write_whole
 
 from tests.made_runs import TRIAL
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from ftbench import Failure, Measurement, Record
-from ftbench.discretion import _home, _names, discreet, discreet_text, without_home
+from ftbench.records.redaction import _home, _names, discreet, discreet_text, without_home
 
 from tests.made_runs import TRIAL
 
