@@ -20,7 +20,12 @@ from .api.task_kinds import ClassificationTask, DrawnClassificationTask
 from .api.tunable import RateRange, Tunable
 from .bench import Bench, Ground
 from .contender import Contender, LossPoint, Quantity
-from .data_check import Flaw, Inspectable, Inspected, Severity, check_data
+from .data.checks import Flaw, Inspectable, Inspected, Severity, check_data
+from .data.loader import Loader
+from .data.previews import Exhibit, Exhibits
+from .data.tables import ListedTable, Table, as_text, list_files
+from .data.user_classification import OwnClassification
+from .data.user_data import OwnData
 from .error_analysis import ClassScores, Errors
 from .errors import (
     Diverged,
@@ -36,16 +41,12 @@ from .errors import (
     TrialError,
     UserError,
 )
-from .exhibits import Exhibit, Exhibits
 from .fingerprint import digest, file_sha256, read_sha256, remembered
 from .formatting import count, quantity
 from .gpu import nvml, visible_gpus
 from .hookspecs import hookimpl
 from .leaderboard import Fingerprint, Group, Leaderboard, Point, PublishedRun, Series
-from .loading import Loader
 from .notebook import load_records, run
-from .own_classes import OwnClassification
-from .own_data import OwnData
 from .plugins import Plugins, Selection
 from .ranking import Ranking
 from .records.record import Attempt, Curve, Failure, Record, Retention
@@ -59,7 +60,6 @@ from .suite.roles import valued
 from .suite.suite import Suite, Training
 from .suite.trial import Trial
 from .summary import Summary, TrialLine, rows, summarise
-from .tables import ListedTable, Table, as_text, list_files
 from .target import Target, places_of
 from .tuned import Spent, Try, Tuned, tuning_cost, tuning_verdict
 from .wording import against, percent, point_interval, score_text, share_interval, share_range, step_range, step_text, step_unit

@@ -12,9 +12,9 @@ import numpy as np
 from .api.catalog import nested
 from .api.meter import Trace
 from .computing import compute_as
+from .data.loader import Loader
 from .errors import NotApplicable
 from .fingerprint import code_hash
-from .loading import Loader
 from .moved import TRACE, as_tensor, from_tensor, moved, put_back
 from .resumption import Keeper
 from .seeding import seed_all, seeds_kept
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from .api.meter import Watch
     from .api.strategy import Strategy
     from .api.task import Task
-    from .augmented import Augmented
     from .checkpoints import Checkpoints
+    from .data.augmented import Augmented
     from .phases import Phases
     from .sharing import Sharing
     from .suite.suite import Training

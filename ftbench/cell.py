@@ -11,7 +11,7 @@ from .accounting import account
 from .api.augmentable import augmentations
 from .api.task_kinds import ClassificationTask
 from .bench import Ground
-from .chunked import ChunkedEncoded
+from .data.chunked import ChunkedEncoded
 from .errors import NotApplicable, UserError
 from .suite.suite import Training
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import psutil
 
 from .api.device import DeviceProbe
+from .data.downloads import remotes
 from .errors import NotCached, NotMeasured, UserError
-from .fetching import remotes
 from .fingerprint import cache_folder, software
 from .gpu import describe_gpu, gpu_uuid, visible_gpus
 from .nvml_probe import missing_driver, nvml_probes

@@ -19,14 +19,14 @@ from .api.finished_trial import Finished
 from .api.measurement import MEASURING_VERSION, Measurement, Phase, checked
 from .api.meter import Trace, Watch
 from .as_planned import verify
-from .augmented import Augmented
 from .bench import Bench, Ground
 from .cache import Cache
 from .checkpoints import Checkpoints
 from .computing import compute_as
 from .curves import curve_of
+from .data.augmented import Augmented
+from .data.encoding import Prepared, prepare_data
 from .edges import EdgeTeller
-from .encoding import Prepared, prepare_data
 from .endings import of_exception
 from .errors import Hopeless
 from .fingerprint import environment
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from .api.meter import Meter
     from .api.strategy import Strategy
     from .api.task import Scored, Task
-    from .loading import Loader
+    from .data.loader import Loader
     from .signs import Emit
     from .spec import Spec
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .api.encoded import Ragged
-from .chunked import ChunkedEncoded
+from .data.chunked import ChunkedEncoded
 from .errors import NotApplicable
 from .sharing import tensors_hash
 

@@ -6,8 +6,8 @@ from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from .data.previews import Exhibits, exhibits_of
 from .error_analysis import by_length, errors_of, usable
-from .exhibits import Exhibits, exhibits_of
 from .records.predictions import PREDICTIONS
 from .stats.item_scores import read_predictions
 from .target import grouped

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from .api.meter import Trace
     from .api.strategy import Strategy
     from .bench import Ground, OpenSplit
-    from .loading import Loader
+    from .data.loader import Loader
 
 STEPS = 100
 """Length of the training that is pretended, of which only the last steps are made: by then everything trains that ever will."""

@@ -14,10 +14,10 @@ from .agenda import Agenda
 from .api.measurement import Measurement, Shared, checked, disturbed, scores_only
 from .api.meter import Watch
 from .cost import charged_time, cost_measurements, without_shared
+from .data.downloads import fetch, pins
 from .edges import phases_of
 from .endings import Ending, of_exit
 from .errors import RunError, UserError
-from .fetching import fetch, pins
 from .fingerprint import cache_folder, digest, environment
 from .gpu import visible_gpus
 from .interruption import Interruption

@@ -6,8 +6,8 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from .data.downloads import fetch
 from .errors import UserError
-from .fetching import fetch
 from .gate import hold, undecided
 from .more_seeds import Only
 from .plugins import Plugins, Selection

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from .contender import Contender, Quantity
+    from .data.previews import Exhibits
     from .error_analysis import Errors
-    from .exhibits import Exhibits
     from .records.record import Record
     from .stats.estimates import Difference
     from .suite.suite import Statistics

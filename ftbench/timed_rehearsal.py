@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .api.meter import Trace
     from .api.strategy import Strategy
     from .bench import Ground
-    from .loading import Loader
+    from .data.loader import Loader
 
 
 class TimedRehearsal(Rehearsal):

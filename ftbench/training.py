@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from .api.measurement import Measurement
     from .api.strategy import Strategy
     from .api.task import Task
-    from .loading import Loader, Portion
+    from .data.loader import Loader, Portion
     from .resumption import Keeper
     from .suite.suite import Training
 

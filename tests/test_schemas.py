@@ -5,8 +5,8 @@ import tomllib
 
 import jsonschema
 import pytest
+from ftbench.data.templates import templates
 from ftbench.schema import schema, suite_schema
-from ftbench.templates import templates
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from .setting import Setting, suite_argument
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ..data_check import Examined, Flaw
+    from ..data.checks import Examined, Flaw
 
 COLOURS = {"error": "red", "warning": "yellow", "note": "cyan"}
 
@@ -29,8 +29,8 @@ def command() -> None:
 @click.pass_context
 def check(ctx: click.Context, suite: str, strict: bool) -> None:
     """Look for what is wrong with the data of SUITE: leaks between splits, labels, empty and unreadable inputs, and more."""
-    from ..data_check import examine
-    from ..fetching import fetch
+    from ..data.checks import examine
+    from ..data.downloads import fetch
 
     setting = Setting.of(ctx)
     parsed = setting.suite(suite)

@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from ..api.catalog import suggestion
+from ..data.templates import templates
 from ..errors import UserError
-from ..templates import templates
 from .setting import Setting
 
 
@@ -29,7 +29,7 @@ def suite(ctx: click.Context, template: str | None, task: str | None, data: str 
         raise UserError("give a TEMPLATE, or both --task and --data")
     if task and data:
         path = _free(output or f"{Path(data).resolve().stem}.toml")
-        from ..starting_suite import starting_suite
+        from ..data.new_suite import starting_suite
 
         text = starting_suite(Setting.of(ctx).catalog, task, data, path).encode()
     else:

@@ -63,8 +63,8 @@ def _check_data(setting: Setting, suite: Suite, *, strict: bool) -> None:
     Raises:
         SuiteError: data cannot be downloaded or read; or, where `strict`, something is wrong with them.
     """
-    from ..data_check import examine
-    from ..fetching import fetch
+    from ..data.checks import examine
+    from ..data.downloads import fetch
     from .data_command import grave
 
     fetch(suite, setting.catalog, partial(click.echo, err=True))

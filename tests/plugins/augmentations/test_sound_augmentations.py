@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from ftbench import Sound, UserError
-from ftbench.augmented import Augmented
+from ftbench.data.augmented import Augmented
 
 from ftbench_speech.augmentations.audio_gain import AudioGain
 from ftbench_speech.augmentations.audio_noise import AudioNoise

@@ -215,7 +215,7 @@ def test_a_teacher_that_turns_out_smaller_is_not_applicable(distilled, model_fol
 def augmented(catalog, model_folder):
     """Distil on words with typing errors; gives the strategy, and what each learner read while the student was trained."""
     from ftbench import Learner
-    from ftbench.augmented import Augmented
+    from ftbench.data.augmented import Augmented
 
     from tests.plugins.strategies.test_every_strategy import bench_for
 

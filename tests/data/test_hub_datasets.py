@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 from ftbench import NotCached, UserError
-from ftbench.hub_data import missing_part, read_card, split_files
+from ftbench.data.hub_datasets import missing_part, read_card, split_files
 
 from tests.hub_server import put_in_cache
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 from ftbench import Loader
-from ftbench.chunked import ChunkedEncoded
-from ftbench.encoding import prepare_data
+from ftbench.data.chunked import ChunkedEncoded
+from ftbench.data.encoding import prepare_data
 from ftbench.suite.suite import Training
 
 
@@ -59,9 +59,9 @@ def test_a_cache_that_cannot_be_written_costs_only_time(counted, tmp_path):
 
 
 def test_a_large_split_is_encoded_chunk_by_chunk_and_each_chunk_once_for_all(counted, tmp_path, monkeypatch):
-    monkeypatch.setattr("ftbench.encoding.LARGE", 100)
-    monkeypatch.setattr("ftbench.chunked.CHUNK", 16)
-    monkeypatch.setattr("ftbench.chunked.KEPT", 1)
+    monkeypatch.setattr("ftbench.data.encoding.LARGE", 100)
+    monkeypatch.setattr("ftbench.data.chunked.CHUNK", 16)
+    monkeypatch.setattr("ftbench.data.chunked.KEPT", 1)
     task, _, _, calls, _ = counted
     first = prepared(counted, tmp_path)
     assert not calls
@@ -77,18 +77,18 @@ def test_a_large_split_is_encoded_chunk_by_chunk_and_each_chunk_once_for_all(cou
 
 
 def test_a_split_of_few_but_large_examples_is_encoded_chunk_by_chunk_too(counted, tmp_path, monkeypatch):
-    monkeypatch.setattr("ftbench.encoding.CHUNK", 16)
-    monkeypatch.setattr("ftbench.encoding.LARGE_BYTES", 120 * 28 * 28 * 4)
+    monkeypatch.setattr("ftbench.data.encoding.CHUNK", 16)
+    monkeypatch.setattr("ftbench.data.encoding.LARGE_BYTES", 120 * 28 * 28 * 4)
     assert not isinstance(prepared(counted, tmp_path / "just").encoded["train"], ChunkedEncoded)
-    monkeypatch.setattr("ftbench.encoding.LARGE_BYTES", 120 * 28 * 28 * 4 - 1)
+    monkeypatch.setattr("ftbench.data.encoding.LARGE_BYTES", 120 * 28 * 28 * 4 - 1)
     assert isinstance(prepared(counted, tmp_path / "above").encoded["train"], ChunkedEncoded)
 
 
 def test_chunks_hold_what_the_whole_holds(counted, tmp_path, monkeypatch):
     task = counted[0]
     whole = prepared(counted, tmp_path / "whole")
-    monkeypatch.setattr("ftbench.encoding.LARGE", 100)
-    monkeypatch.setattr("ftbench.chunked.CHUNK", 16)
+    monkeypatch.setattr("ftbench.data.encoding.LARGE", 100)
+    monkeypatch.setattr("ftbench.data.chunked.CHUNK", 16)
     parts = prepared(counted, tmp_path / "parts")
     assert parts.split_hash == whole.split_hash
     assert equal(parts, whole)
@@ -99,7 +99,7 @@ def test_chunks_hold_what_the_whole_holds(counted, tmp_path, monkeypatch):
 
 
 def test_a_torn_chunk_is_encoded_anew(counted, tmp_path, monkeypatch):
-    monkeypatch.setattr("ftbench.encoding.LARGE", 100)
+    monkeypatch.setattr("ftbench.data.encoding.LARGE", 100)
     task, _, _, calls, _ = counted
     task.collate(prepared(counted, tmp_path).encoded["train"], [0])
     (chunk,) = tmp_path.rglob("chunk.npz")

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Annotated, Any, overload
 import numpy as np
 from annotated_types import Ge, Gt, Le, Len
 
-from .api.hub import Remote, Repository
-from .api.splits import Example, Splits
-from .api.task import Provenance, Task
-from .data_places import Places, common_folder, given_splits, is_saved, local_places
-from .division import NAMES, Division, divide, thinned
-from .errors import UserError
-from .fingerprint import digest, file_sha256, folder_sha256
-from .hub_data import CARD, features, missing_part, read_card, split_files
+from ..api.hub import Remote, Repository
+from ..api.splits import Example, Splits
+from ..api.task import Provenance, Task
+from ..errors import UserError
+from ..fingerprint import digest, file_sha256, folder_sha256
+from .hub_datasets import CARD, features, missing_part, read_card, split_files
+from .locations import Places, common_folder, given_splits, is_saved, local_places
+from .splitting import NAMES, Division, divide, thinned
 from .tables import CHUNK, SUFFIXES, as_text, read_table, stored_splits, table_columns
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ import json
 
 import pytest
 from ftbench import UserError
-from ftbench.tables import as_text, list_files, read_table, stored_splits, table_columns
+from ftbench.data.tables import as_text, list_files, read_table, stored_splits, table_columns
 
 ROWS = [{"text": 'a, "b"', "label": "yes"}, {"text": "NA", "label": "no"}, {"text": "007", "label": "yes"}]
 

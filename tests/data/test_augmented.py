@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 from ftbench import Augmentable, DrawnClassificationTask, Encoded, FeatureAugmentation, InputAugmentation, Learner, Loader, MultiLabelTask
-from ftbench.augmented import Augmented
-from ftbench.chunked import ChunkedEncoded
-from ftbench.encoding import prepare_data
+from ftbench.data.augmented import Augmented
+from ftbench.data.chunked import ChunkedEncoded
+from ftbench.data.encoding import prepare_data
 from ftbench.execution import Execution, carry_out
 from ftbench.spec import Spec
 from ftbench.suite.parser import parse_suite
@@ -241,8 +241,8 @@ def test_a_large_split_encoded_chunk_by_chunk_gives_the_same_batches(catalog, tm
         return data, [portion.batch for portions in loader for portion in portions]
 
     _, whole = batches(tmp_path / "whole")
-    monkeypatch.setattr("ftbench.encoding.LARGE", 100)
-    monkeypatch.setattr("ftbench.chunked.CHUNK", 16)
+    monkeypatch.setattr("ftbench.data.encoding.LARGE", 100)
+    monkeypatch.setattr("ftbench.data.chunked.CHUNK", 16)
     for _ in range(2):
         data, parts = batches(tmp_path / "parts")
         assert isinstance(data.encoded["train"], ChunkedEncoded)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .api.catalog import nested
-from .api.hub import Remote, download
-from .errors import NotCached, SuiteError, UserError
+from ..api.catalog import nested
+from ..api.hub import Remote, download
+from ..errors import NotCached, SuiteError, UserError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from .api.catalog import Catalog
-    from .suite.suite import Suite
+    from ..api.catalog import Catalog
+    from ..suite.suite import Suite
 
 
 def fetch(suite: Suite, catalog: Catalog, say: Callable[[str], None] = lambda _: None) -> None:

@@ -8,9 +8,9 @@ from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from .api.catalog import suggestion
-from .data_places import GIVEN
-from .errors import UserError
+from ..api.catalog import suggestion
+from ..errors import UserError
+from .locations import GIVEN
 from .tables import SUFFIXES
 
 if TYPE_CHECKING:

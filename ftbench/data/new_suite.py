@@ -5,16 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .api.catalog import option_names, suggestion
-from .errors import UserError
-from .own_data import OwnData
+from ..api.catalog import option_names, suggestion
+from ..errors import UserError
 from .tables import SUFFIXES
 from .templates import skeleton
+from .user_data import OwnData
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from .api.catalog import Catalog
+    from ..api.catalog import Catalog
 
 _LABELS = ("label", "labels", "class", "category", "target", "sentiment", "emotion", "intent", "topic", "y")
 USUAL = {

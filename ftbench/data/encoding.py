@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .api.augmentable import clean_options
-from .api.encoded import Encoded, Ragged
-from .api.splits import check_filled, outline
-from .cache import Arrays, Cache
+from ..api.augmentable import clean_options
+from ..api.encoded import Encoded, Ragged
+from ..api.splits import check_filled, outline
+from ..cache import Arrays, Cache
+from ..fingerprint import code_hash, digest, software
+from ..suite.trial import TRAINING_VERSION
 from .chunked import CHUNK, ChunkedEncoded
-from .fingerprint import code_hash, digest, software
-from .suite.trial import TRAINING_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from .api.backbone import Backbone
-    from .api.splits import Example, Splits
-    from .api.task import Task
+    from ..api.backbone import Backbone
+    from ..api.splits import Example, Splits
+    from ..api.task import Task
 
 SPLITS = ("train", "validation", "test")
 LARGE = 20_000

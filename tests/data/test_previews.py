@@ -5,7 +5,7 @@ import io
 import wave
 
 import pytest
-from ftbench.exhibits import MEDIA, exhibits_of
+from ftbench.data.previews import MEDIA, exhibits_of
 from ftbench.plugins import Plugins, Selection
 from PIL import Image
 

@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .api.augmentation import FeatureAugmentation, InputAugmentation, Item, MixingAugmentation
-from .api.encoded import Encoded, Ragged
+from ..api.augmentation import FeatureAugmentation, InputAugmentation, Item, MixingAugmentation
+from ..api.encoded import Encoded, Ragged
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from .api.augmentable import Augmentable
-    from .api.augmentation import Augmentation
-    from .api.splits import Example
+    from ..api.augmentable import Augmentable
+    from ..api.augmentation import Augmentation
+    from ..api.splits import Example
 
 
 Drawn = tuple["Augmentation", np.random.Generator]

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .api.task_kinds import ClassificationTask
-from .errors import UserError
-from .fingerprint import digest, remembered
-from .own_data import OwnData
+from ..api.task_kinds import ClassificationTask
+from ..errors import UserError
+from ..fingerprint import digest, remembered
+from .user_data import OwnData
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

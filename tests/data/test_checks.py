@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from ftbench.data_check import check_data, spellings
+from ftbench.data.checks import check_data, spellings
 
 from tests.conftest import ROOT
 
@@ -136,7 +136,7 @@ def test_inputs_that_are_cut_off_are_counted_as_the_backbone_reads_them(look):
 def test_what_was_found_is_remembered_until_the_data_change(look, monkeypatch):
     rows = [*sound_rows(), ("", "yes")]
     first = look(rows)
-    monkeypatch.setattr("ftbench.data_check._labels", lambda task: pytest.fail("looked again"))
+    monkeypatch.setattr("ftbench.data.checks._labels", lambda task: pytest.fail("looked again"))
     assert look(rows) == first
     with pytest.raises(pytest.fail.Exception):
         look(sound_rows(82))

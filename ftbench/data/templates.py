@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .fingerprint import PACKAGE
+from ..fingerprint import PACKAGE
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,8 +8,8 @@ from glob import glob, has_magic
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from .api.catalog import suggestion
-from .errors import UserError
+from ..api.catalog import suggestion
+from ..errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from ftbench import UserError
-from ftbench.division import NAMES, Division, divide
+from ftbench.data.splitting import NAMES, Division, divide
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

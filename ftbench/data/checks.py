@@ -10,22 +10,22 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
-from .api.augmentable import clean_options
-from .api.splits import check_filled, outline
-from .division import NAMES
-from .errors import SuiteError, UserError
-from .fingerprint import code_hash, digest, remembered
-from .own_classes import OwnClassification
-from .own_data import OwnData
-from .suite.trial import TRAINING_VERSION
+from ..api.augmentable import clean_options
+from ..api.splits import check_filled, outline
+from ..errors import SuiteError, UserError
+from ..fingerprint import code_hash, digest, remembered
+from ..suite.trial import TRAINING_VERSION
+from .splitting import NAMES
+from .user_classification import OwnClassification
+from .user_data import OwnData
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from .api.backbone import Backbone
-    from .api.catalog import Catalog
-    from .api.splits import Splits
-    from .suite.suite import Suite, TaskChoice
+    from ..api.backbone import Backbone
+    from ..api.catalog import Catalog
+    from ..api.splits import Splits
+    from ..suite.suite import Suite, TaskChoice
 
 Severity = Literal["error", "warning", "note"]
 SHOWN = 3

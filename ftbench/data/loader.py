@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from .api.encoded import Encoded
-    from .api.task import Lesson
+    from ..api.encoded import Encoded
+    from ..api.task import Lesson
+    from ..suite.suite import Training
     from .augmented import Augmented
-    from .suite.suite import Training
 
 
 @dataclass(frozen=True)

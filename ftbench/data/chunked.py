@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .api.encoded import Encoded, Labels, Ragged
+from ..api.encoded import Encoded, Labels, Ragged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from .cache import Cache
+    from ..cache import Cache
 
 CHUNK = 256
 """Examples encoded together."""

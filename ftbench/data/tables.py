@@ -17,8 +17,8 @@ from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
-from .errors import UserError
-from .fingerprint import cache_folder, digest, file_sha256, remembered
+from ..errors import UserError
+from ..fingerprint import cache_folder, digest, file_sha256, remembered
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

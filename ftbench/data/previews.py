@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from .api.augmentable import Augmentable
-from .api.augmentation import Sound
-from .errors import UserError
+from ..api.augmentable import Augmentable
+from ..api.augmentation import Sound
+from ..errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from .api.catalog import Catalog
+    from ..api.catalog import Catalog
 
 LARGEST = 20_000
 """Test items of a split whose lengths are read."""
