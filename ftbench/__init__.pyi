@@ -1,4 +1,3 @@
-from .accounting import Accounting, account
 from .api.augmentable import Augmentable
 from .api.augmentation import Augmentation, FeatureAugmentation, InputAugmentation, Item, MixingAugmentation, Sound
 from .api.backbone import Backbone, Card, Learner, Reads, Roles
@@ -18,7 +17,6 @@ from .api.strategy import About, Strategy
 from .api.task import Provenance, Scored, Task
 from .api.task_kinds import ClassificationTask, DrawnClassificationTask
 from .api.tunable import RateRange, Tunable
-from .bench import Bench, Ground
 from .contender import Contender, LossPoint, Quantity
 from .data.checks import Flaw, Inspectable, Inspected, Severity, check_data
 from .data.loader import Loader
@@ -61,6 +59,8 @@ from .suite.suite import Suite, Training
 from .suite.trial import Trial
 from .summary import Summary, TrialLine, rows, summarise
 from .target import Target, places_of
+from .training.accounting.accounting import Accounting, account
+from .training.bench import Bench, Ground
 from .tuned import Spent, Try, Tuned, tuning_cost, tuning_verdict
 from .wording import against, percent, point_interval, score_text, share_interval, share_range, step_range, step_text, step_unit
 

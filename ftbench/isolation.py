@@ -24,10 +24,10 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from .control_group import out_of_memory_kills
 from .descendants import adopt_orphans, children, descendants, kill
-from .endings import CANNOT_WRITE, Exit, of_exception
 from .records.trial_log import PRINTED, Output, end_of
+from .training.control_group import out_of_memory_kills
+from .training.failures import CANNOT_WRITE, Exit, of_exception
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -217,7 +217,7 @@ def _enter(folder: str, variables: dict[str, str], cores: tuple[int, ...], print
     prints.close()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     from . import preload  # noqa: F401 - done already where a fork server did it
-    from .execution import perform
+    from .training.trial import perform
 
     try:
         perform(Path(folder), began)

@@ -79,7 +79,7 @@ def _findings(
 
 def _watched(meter: Meter, backbone: Backbone, task: Task) -> tuple[list[Measurement], list[Measurement]]:
     """Let a meter watch a short training, and stop it twice."""
-    from .phases import Phases
+    from .training.phases import Phases
 
     watch = Watch("cpu", os.getpid(), profile="smoke", probe=DeviceProbe("no device is given to a meter that is checked"))
     phases = Phases(watch, [meter] if meter.where == "trial" else [], lambda: None)

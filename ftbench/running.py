@@ -15,8 +15,6 @@ from .api.measurement import Measurement, Shared, checked, disturbed, scores_onl
 from .api.meter import Watch
 from .cost import charged_time, cost_measurements, without_shared
 from .data.downloads import fetch, pins
-from .edges import phases_of
-from .endings import Ending, of_exit
 from .errors import RunError, UserError
 from .fingerprint import cache_folder, digest, environment
 from .gpu import visible_gpus
@@ -27,10 +25,12 @@ from .records.record import Attempt, Failure, Record
 from .records.store import Store
 from .records.trial_log import PRINTED, end_of
 from .slots import open_slots
-from .spec import OUTCOME, Spec
 from .suite.planning import foresee, plan
 from .suite.suite import checkpoint_seconds
 from .suite.tuner import Tuner
+from .training.edges import phases_of
+from .training.failures import Ending, of_exit
+from .training.messages import OUTCOME, Spec
 from .under_way import UnderWay
 
 if TYPE_CHECKING:

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 from .api.encoded import Encoded, Ragged
 from .api.meter import Watch
 from .api.strategy import Strategy
-from .bench import Bench, Ground
 from .errors import Diverged, NotApplicable
 from .finding import Finding
 from .meter_check import check_meter
-from .phases import Phases
-from .seeding import seed_all
 from .suite.suite import Training
+from .training.bench import Bench, Ground
+from .training.phases import Phases
+from .training.seeding import seed_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

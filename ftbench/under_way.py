@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from .edges import note_edge
-from .endings import Ending
 from .records.record import Failure
 from .suite.suite import seconds
+from .training.edges import note_edge
+from .training.failures import Ending
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

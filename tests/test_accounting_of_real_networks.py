@@ -7,11 +7,11 @@ import pytest
 import torch
 from ftbench import Bench, Ground, Training, account
 from ftbench.api.meter import Watch
-from ftbench.phases import Phases
+from ftbench.training.phases import Phases
 from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop_count, sdpa_flop_count
 
-from tests.test_accounting import EIGHT
+from tests.training.accounting.test_accounting import EIGHT
 
 TASKS = {"minilm": "word-sentiment", "tiny-vit": "digits", "tiny-wav2vec2": "spoken-commands"}
 BATCH = 16

@@ -5,8 +5,9 @@ import shutil
 
 import pytest
 import torch
-from ftbench import UserError, computing
-from ftbench.computing import compute_as
+from ftbench import UserError
+from ftbench.training import compute as computing
+from ftbench.training.compute import compute_as
 
 from tests.plugins.strategies.test_every_strategy import bench_for, encoded  # noqa: F401 - a fixture
 

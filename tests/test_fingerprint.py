@@ -97,9 +97,9 @@ def test_a_change_in_any_room_of_the_core_changes_the_key_of_what_it_computes(co
 def test_the_core_is_the_whole_package_and_both_caches_go_by_it(core, monkeypatch, tmp_path):
     from types import SimpleNamespace
 
-    from ftbench import accounted
     from ftbench.cache import Cache
-    from ftbench.sharing import Sharing
+    from ftbench.training.accounting import accounted
+    from ftbench.training.shared_work import Sharing
 
     def keys():
         trial = SimpleNamespace(threads=1, code="code", content={})

@@ -3,7 +3,7 @@
 import pytest
 import torch
 from ftbench import NotApplicable, Training
-from ftbench.computing import compute_as
+from ftbench.training.compute import compute_as
 
 from tests.plugins.strategies.test_every_strategy import NOT_APPLICABLE, STRATEGIES, bench_for, encoded  # noqa: F401 - a fixture
 from tests.tiny_models import KINDS

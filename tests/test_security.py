@@ -137,7 +137,7 @@ def test_neither_home_nor_user_nor_secret_enters_records_bundles_or_reports(told
     assert said["frozen"] is None
     assert "~/models with [TELLTALE_TOKEN] as [user]@" in said["raise"]["message"]
     assert "~/models with [TELLTALE_TOKEN] as [user]@" in said["exit"]["traceback"]
-    assert 'File "ftbench/execution.py"' in said["raise"]["traceback"]
+    assert 'File "ftbench/training/trial.py"' in said["raise"]["traceback"]
     assert {record["trial"]["stages"][0]["task"]["options"]["data"] for record in records} == {"~/private.csv"}
 
 

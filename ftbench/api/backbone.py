@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
-    from ..features import Features
+    from ..training.feature_cache import Features
     from .card import Answer
     from .encoded import Encoded
     from .task import Task

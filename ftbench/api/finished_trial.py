@@ -13,7 +13,7 @@ from ..errors import NotMeasured
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from ..accounting import Accounting
+    from ..training.accounting.accounting import Accounting
     from .backbone import Learner
     from .encoded import Encoded
     from .task import Task

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from torch.nn import Parameter
     from torch.optim import Optimizer
 
-    from ..bench import Bench
+    from ..training.bench import Bench
     from .backbone import Card, Learner
 
 _IN_TRAINING = ("optimizer", "loss", "before_step", "after_backward", "state", "fit")

@@ -21,7 +21,7 @@ def command(ctx: click.Context, run: str, trial: str, folder: str, adapter: bool
     The model is trained again, as its record says, and its answers are compared with those recorded; then it is written
     as a directory that transformers' `from_pretrained` reads, with its tokenizer or processor and a model card.
     """
-    from ..export import export
+    from ..training.export import export
 
     exported = export(Path(run), trial, Path(folder), Setting.of(ctx).catalog, adapter=adapter)
     click.echo(f"wrote {exported.folder}: {exported.record.trial['target']}, {exported.record.trial['strategy']['label']}")

@@ -14,10 +14,10 @@ from .setting import Setting, runs_option
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ..accounting import Kernels
-    from ..cell import Cell
     from ..earlier import Sight
     from ..suite.trial import Trial
+    from ..training.accounting.accounting import Kernels
+    from ..training.accounting.configuration import Cell
 
 
 @click.command(name="plan")
@@ -116,7 +116,7 @@ def _told(seen: Sight) -> str:
 
 
 def _predict(setting: Setting, suite: str | None, **options: Any) -> None:
-    from ..prediction import Question, card_memory, predict_cells
+    from ..training.accounting.prediction import Question, card_memory, predict_cells
     from .prediction_table import print_predictions
 
     memory = card_memory(options["card"], options["device"])
@@ -132,8 +132,8 @@ def _predict(setting: Setting, suite: str | None, **options: Any) -> None:
 
 
 def _cells_of_suite(setting: Setting, suite: str) -> tuple[Sequence[Cell], str]:
-    from ..prediction import cells_of_suite
     from ..running import choose_device
+    from ..training.accounting.prediction import cells_of_suite
 
     parsed = setting.suite(suite)
     device = choose_device(parsed.machine.device)
@@ -146,7 +146,7 @@ def _cells_of_suite(setting: Setting, suite: str) -> tuple[Sequence[Cell], str]:
 def _cells_of_model(
     setting: Setting, *, model: str, task: str, batch: int, classes: int | None, strategies: Sequence[str], **_: Any
 ) -> list[Cell]:
-    from ..prediction import cells_of_model
+    from ..training.accounting.prediction import cells_of_model
 
     known = setting.catalog.offers.get("backbones", {})
     backbone, named = (model, {}) if model in known and not Path(model).is_dir() else ("transformers", {"path": model})

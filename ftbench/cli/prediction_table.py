@@ -14,7 +14,7 @@ from ..formatting import count, quantity
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ..prediction import Prediction, Question
+    from ..training.accounting.prediction import Prediction, Question
 
 
 def print_predictions(predictions: Sequence[Prediction], question: Question, form: str) -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 from ftbench import Loader, Training, estimate
-from ftbench.seeding import seed_all
-from ftbench.training import fit, predict
+from ftbench.training.loop import fit, predict
+from ftbench.training.seeding import seed_all
 
 from tests.conftest import ROOT
 

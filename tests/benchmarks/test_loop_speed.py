@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 from ftbench import Loader, Training
-from ftbench.training import fit
+from ftbench.training.loop import fit
 
 from tests.independent_trainer import Words, arguments
 

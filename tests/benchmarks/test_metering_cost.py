@@ -13,7 +13,7 @@ import pytest
 import torch
 from ftbench import Loader, Training, Watch
 from ftbench.suite.suite import Measure
-from ftbench.training import Loop
+from ftbench.training.loop import Loop
 from scipy.stats import t as student
 
 from tests.scripted_probe import MIB, ScriptedProbe

@@ -5,10 +5,10 @@ import statistics
 import tomllib
 
 import pytest
-from ftbench.execution import carry_out
-from ftbench.spec import Spec
 from ftbench.suite.parser import parse_suite
 from ftbench.suite.planning import plan
+from ftbench.training.messages import Spec
+from ftbench.training.trial import carry_out
 
 PAIRS = int(os.environ.get("FTBENCH_BENCHMARK_PAIRS", "5"))
 SUITE = """

@@ -10,11 +10,11 @@ from ftbench import Augmentable, DrawnClassificationTask, Encoded, FeatureAugmen
 from ftbench.data.augmented import Augmented
 from ftbench.data.chunked import ChunkedEncoded
 from ftbench.data.encoding import prepare_data
-from ftbench.execution import Execution, carry_out
-from ftbench.spec import Spec
 from ftbench.suite.parser import parse_suite
 from ftbench.suite.planning import plan
 from ftbench.suite.suite import Training
+from ftbench.training.messages import Spec
+from ftbench.training.trial import Execution, carry_out
 
 from tests.conftest import QUICK, TINY
 

@@ -5,10 +5,10 @@ import json
 import tomllib
 
 import pytest
-from ftbench.execution import carry_out
-from ftbench.spec import Spec
 from ftbench.suite.parser import parse_suite
 from ftbench.suite.planning import plan
+from ftbench.training.messages import Spec
+from ftbench.training.trial import carry_out
 
 SUITE = """
 name = "own"

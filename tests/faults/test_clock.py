@@ -4,7 +4,7 @@ import re
 
 from tests.conftest import ROOT
 
-DATES = {"ftbench/execution.py": 2}
+DATES = {"ftbench/training/trial.py": 2}
 """Where a date is written down."""
 
 

@@ -6,10 +6,10 @@ from itertools import islice
 import pytest
 import torch
 from ftbench import Finished, Ground, Trace, Training, Watch, account
-from ftbench.timed_rehearsal import TimedRehearsal
+from ftbench.training.accounting.throughput_probe import TimedRehearsal
 
 from ftbench_meters.time import TimeMeter
-from tests.test_accounting import EIGHT
+from tests.training.accounting.test_accounting import EIGHT
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")]
 

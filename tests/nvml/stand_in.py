@@ -5,7 +5,8 @@ import os
 import time
 from pathlib import Path
 
-from ftbench import execution, hookimpl
+from ftbench import hookimpl
+from ftbench.training import trial as execution
 
 STATE = Path(os.environ["FAKE_NVML"])
 MIB = 2**20

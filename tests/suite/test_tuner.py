@@ -7,11 +7,11 @@ import tomllib
 
 import pytest
 from ftbench import Plugins, Record, Selection, SuiteError
-from ftbench.execution import carry_out
-from ftbench.spec import Spec
 from ftbench.suite.parser import parse_suite
 from ftbench.suite.planning import plan
 from ftbench.suite.tuner import Tuner
+from ftbench.training.messages import Spec
+from ftbench.training.trial import carry_out
 
 from tests.conftest import EXAMPLES
 

@@ -6,7 +6,7 @@ import shutil
 import pytest
 import torch
 from ftbench import UserError
-from ftbench.seeding import seed_all
+from ftbench.training.seeding import seed_all
 
 from tests.tiny_models import KINDS
 

@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 import torch
 from ftbench import Strategy, Watch
-from ftbench.accounted import account_once
 from ftbench.api.finished_trial import Finished
-from ftbench.cell import account_cell, cell_of
-from ftbench.execution import Execution, carry_out
-from ftbench.prediction import Question, predict_cell
-from ftbench.seeding import seed_all, seeds_kept
-from ftbench.spec import Spec
 from ftbench.suite.parser import parse_suite
 from ftbench.suite.planning import plan
+from ftbench.training.accounting.accounted import account_once
+from ftbench.training.accounting.configuration import account_cell, cell_of
+from ftbench.training.accounting.prediction import Question, predict_cell
+from ftbench.training.messages import Spec
+from ftbench.training.seeding import seed_all, seeds_kept
+from ftbench.training.trial import Execution, carry_out
 
 from ftbench_meters.accounting import PARTS, UNITS, AccountingMeter
 from tests.conftest import TINY
@@ -76,7 +76,10 @@ def test_two_runs_that_share_nothing_come_to_the_same_integers_and_to_those_of_t
 
 def test_the_seeds_of_a_cell_share_one_accounting_and_other_cells_do_not(catalog, carry, tmp_path, monkeypatch):
     made = []
-    monkeypatch.setattr("ftbench.accounted.account_cell", lambda *arguments, **how: made.append(1) or account_cell(*arguments, **how))
+    monkeypatch.setattr(
+        "ftbench.training.loop.accounting.accounted.account_cell",
+        lambda *arguments, **how: made.append(1) or account_cell(*arguments, **how),
+    )
     first, second = trials(catalog, "lora", seeds="[0, 1]")
     assert readings(carry(first)) == readings(carry(second))
     assert len(made) == 1

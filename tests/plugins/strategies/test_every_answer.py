@@ -9,7 +9,7 @@ import torch
 from ftbench import ANSWERS
 from ftbench.suite.parser import parse_suite
 from ftbench.suite.planning import plan
-from ftbench.training import predict
+from ftbench.training.loop import predict
 
 from tests.plugins.strategies.test_every_strategy import STRATEGIES, bench_for
 from tests.small_data import TEXT_TASKS, tones

@@ -7,10 +7,10 @@ import pytest
 import torch
 from ftbench import Card, Encoded, NotApplicable, Ragged
 from ftbench.api.meter import Watch
-from ftbench.bench import Bench, Ground
-from ftbench.phases import Phases
-from ftbench.seeding import seed_all
 from ftbench.suite.suite import Training
+from ftbench.training.bench import Bench, Ground
+from ftbench.training.phases import Phases
+from ftbench.training.seeding import seed_all
 
 from tests.tiny_models import KINDS, SPEECH, TEXT
 

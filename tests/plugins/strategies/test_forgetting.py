@@ -5,11 +5,11 @@ import pytest
 import torch
 from ftbench import Backbone, Card, ClassificationTask, Encoded, Learner, Provenance, Roles
 from ftbench.api.meter import Watch
-from ftbench.bench import Bench, Ground
-from ftbench.phases import Phases
-from ftbench.seeding import seed_all
 from ftbench.suite.suite import Training
-from ftbench.training import predict
+from ftbench.training.bench import Bench, Ground
+from ftbench.training.loop import predict
+from ftbench.training.phases import Phases
+from ftbench.training.seeding import seed_all
 from torch import nn
 
 

@@ -6,9 +6,9 @@ import json
 import numpy as np
 import pytest
 import torch
-from ftbench.export import export
 from ftbench.records.store import read_record
 from ftbench.stats.item_scores import PREDICTIONS, read_items
+from ftbench.training.export import export
 
 from tests.conftest import QUICK
 from tests.in_process import run_in

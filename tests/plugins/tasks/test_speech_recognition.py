@@ -8,9 +8,9 @@ import pytest
 import soundfile
 import torch
 from ftbench import UserError
-from ftbench.export import export
 from ftbench.records.store import read_record
 from ftbench.stats.item_scores import PREDICTIONS, read_items
+from ftbench.training.export import export
 from hypothesis import given
 from hypothesis import strategies as st
 

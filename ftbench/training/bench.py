@@ -1,0 +1,385 @@
+"""What a strategy may use, and no more: training data of the stages, second learners, phases, generators."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from ..api.catalog import nested
+from ..api.meter import Trace
+from ..data.loader import Loader
+from ..errors import NotApplicable
+from ..fingerprint import code_hash
+from .compute import compute_as
+from .moved import TRACE, as_tensor, from_tensor, moved, put_back
+from .resume import Keeper
+from .seeding import seed_all, seeds_kept
+from .shared_work import tensors_hash
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    import torch
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from ..api.backbone import Backbone, Learner
+    from ..api.catalog import Catalog
+    from ..api.encoded import Encoded
+    from ..api.measurement import Measurement
+    from ..api.meter import Watch
+    from ..api.strategy import Strategy
+    from ..api.task import Task
+    from ..data.augmented import Augmented
+    from ..suite.suite import Training
+    from .checkpoints import Checkpoints
+    from .phases import Phases
+    from .shared_work import Sharing
+
+OpenSplit = Literal["train", "validation"]
+
+WARM_UP = 10
+"""Steps at the beginning of each training that are a phase of their own: allocators, kernels and caches settle."""
+
+
+@dataclass
+class Ground:
+    """One stage as the core holds it."""
+
+    label: str
+    """The task's label."""
+    task: Task
+    training: Training
+    """The protocol, its learning rate resolved for the trial's strategy."""
+    open: Mapping[str, Encoded]
+    """The splits a strategy may see: train and validation."""
+    encode: Callable[[Backbone, Any], Mapping[str, Encoded]] | None = None
+    """Encodes them anew for another backbone and its processor, row by row the same examples."""
+    augmented: Callable[[Encoded, Any], Augmented | None] | None = None
+    """Gives the training split, encoded by a processor, as each epoch changes it; None where nothing is changed."""
+
+
+class Bench:
+    """Handed to a strategy; one per trial."""
+
+    def __init__(
+        self,
+        grounds: list[Ground],
+        backbone: Backbone,
+        catalog: Catalog,
+        phases: Phases,
+        watch: Watch,
+        *,
+        seed: int,
+        device: torch.device,
+        after_step: Callable[[Bench, Learner, Loader, int, Trace], Sequence[Measurement] | None],
+        checkpoints: Checkpoints | None = None,
+        sharing: Sharing | None = None,
+    ) -> None:
+        self.stage = 0
+        """Number of the stage at hand, from 0."""
+        self.seed = seed
+        """The trial's seed."""
+        self.device = device
+        """Where learners live."""
+        self._grounds, self._backbone, self._catalog = grounds, backbone, catalog
+        self._phases, self._watch, self._after_step, self._sharing = phases, watch, after_step, sharing
+        self._checkpoints = checkpoints
+        self._keepers: list[Keeper] = []
+        self._main: Learner | None = None
+        self._spared = 0.0
+        self.computes_because = ""
+        """Why what a frozen part gives is computed at every step; empty where it is read, or nothing is frozen."""
+        self._encoded: WeakKeyDictionary[Learner, Mapping[str, Encoded]] = WeakKeyDictionary()
+
+    @property
+    def stages(self) -> int:
+        """How many tasks are learnt one after another."""
+        return len(self._grounds)
+
+    @property
+    def task(self) -> Task:
+        """The task at hand."""
+        return self._grounds[self.stage].task
+
+    @property
+    def training(self) -> Training:
+        """The protocol of the stage at hand."""
+        return self._grounds[self.stage].training
+
+    @property
+    def augmented(self) -> bool:
+        """Whether the training examples of the stage at hand change from epoch to epoch: what is kept of them by row is then stale."""
+        return self._grounds[self.stage].augmented is not None
+
+    def encoded(self, split: OpenSplit = "train", stage: int | None = None, learner: Learner | None = None) -> Encoded:
+        """Give a split of a stage, as the trial's backbone or as `learner` reads it; a test split is never given.
+
+        Its examples are as they are, never augmented.
+
+        Raises:
+            ValueError: the split is not train or validation.
+        """
+        if learner is not None and learner in self._encoded:
+            return self._encoded[learner][split]
+        ground = self._grounds[self.stage if stage is None else stage]
+        if split not in ground.open:
+            message = f"a strategy sees {' and '.join(sorted(ground.open))}, not {split!r}"
+            raise ValueError(message)
+        return ground.open[split]
+
+    def loader(self, split: OpenSplit = "train", stage: int | None = None, learner: Learner | None = None, **changes: Any) -> Loader:
+        """Give the batches of a split, in the order every strategy sees; `changes` replace fields of the protocol.
+
+        The examples of the training split are changed as the task's augmentations say, in the same way for every strategy and
+        learner.
+        """
+        ground = self._grounds[self.stage if stage is None else stage]
+        training = replace(ground.training, **changes)
+        seed = int(np.random.SeedSequence([self.seed, self._grounds.index(ground)]).generate_state(1)[0])
+        encoded, augmented = self.encoded(split, stage, learner), None
+        if split == "train" and ground.augmented is not None:
+            reader = learner if learner is not None and learner in self._encoded else self._main
+            assert reader is not None, "a bench has a learner before it gives batches"
+            augmented = ground.augmented(encoded, reader.processor)
+        return Loader(encoded, ground.task, training, seed=seed, device=self.device, augmented=augmented)
+
+    def load(self, backbone: Backbone | None = None) -> Learner:
+        """Load a second learner under a fresh head for the task at hand: of the trial's backbone, or of another."""
+        seed_all(self.seed, self.stage, 1)
+        ground = self._grounds[self.stage]
+        learner = self._loaded(backbone or self._backbone, ground)
+        compute_as(ground.training, learner, self.device)
+        learner.adopt_head(ground.label, learner)
+        learner.activate(ground.label, ground.task)
+        if backbone is not None:
+            assert ground.encode is not None, "this bench holds no examples to encode anew"
+            self._encoded[learner] = ground.encode(backbone, learner.processor)
+        return learner
+
+    def _loaded(self, backbone: Backbone, ground: Ground) -> Learner:
+        learner = backbone.load(ground.task.outputs, ground.task.answer)
+        learner.model.to(self.device)
+        return learner
+
+    def load_language_model(self) -> Learner:
+        """Load the backbone's weights once more, under the head of its language model.
+
+        Raises:
+            NotApplicable: it has none, or the protocol cannot be followed with it.
+        """
+        seed_all(self.seed, self.stage, 3)
+        learner = self._backbone.load_language_model()
+        compute_as(self.training, learner, self.device)
+        learner.model.to(self.device)
+        return learner
+
+    def train(self, learner: Learner, strategy: Strategy, *, loader: Loader | None = None) -> Trace:
+        """Run the shared loop on the stage at hand, or on the batches of `loader`.
+
+        A second learner is trained at the strategy's own rate. Where the protocol goes by the validation split, so does every
+        training on the stage's own task; another lesson has nothing to go by: it makes all its steps and keeps the last weights.
+        Dropout draws from a generator seeded here, so that work done before does not change it.
+        """
+        main = learner is self._main
+        own = loader is None
+        if loader is None:
+            loader = self.loader() if main else self.loader(learner=learner, lr=strategy.lr(learner.card))
+        if not main or self._sharing is None:
+            return self._trained(learner, strategy, loader)
+        if strategy.features_stay:
+            self._read_features(learner, loader)
+        first = strategy.begins_as(self) if own and self.stage == 0 and self.stages > 1 else None
+        if first is None:
+            return self._trained(learner, strategy, loader)
+        return self._begun(learner, strategy, first, loader)
+
+    def _trained(self, learner: Learner, strategy: Strategy, loader: Loader) -> Trace:
+        from .loop import fit
+
+        main = learner is self._main
+        seed_all(self.seed, self.stage, 2)
+        with ExitStack() as warm_up:
+            if main:
+                warm_up.enter_context(self._phases.phase("warm-up"))
+
+            def after_step(step: int, trace: Trace) -> Sequence[Measurement] | None:
+                if step >= WARM_UP:
+                    warm_up.close()
+                return self._after_step(self, learner, loader, step, trace)
+
+            keeper = self._keeper(strategy) if main else None
+            trace = fit(learner, loader, strategy, after_step, self._grounds[self.stage].label, keeper=keeper)
+        if main:
+            trace.spared = self._spared
+            self._watch.traces.append(trace)
+        return trace
+
+    def _keeper(self, strategy: Strategy) -> Keeper | None:
+        """Give what keeps the next training of the main learner in checkpoints; None where there are none to be."""
+        if self._checkpoints is None:
+            return None
+        if not strategy.resumable():
+            print(f"no checkpoints: {type(strategy).__name__} cannot go on from one, and begins anew where it is killed")  # noqa: T201 - the log
+            return None
+        # On a card the same steps may come to other bits: what was reached after a training that is made again is then not believed.
+        believe = self.device.type == "cpu" or all(keeper.whole for keeper in self._keepers)
+        keeper = Keeper(self._checkpoints, len(self._keepers), lambda: self._phases.phase("checkpoint"), believe=believe)
+        self._keepers.append(keeper)
+        return keeper
+
+    # -- what trials share -------------------------------------------------------------------------------------------------
+
+    def cached(self, name: str, key: Any, make: Callable[[], Mapping[str, Tensor]], of: Learner | None = None) -> Mapping[str, Tensor]:
+        """Give tensors that other trials need as well: made by whoever needs them first, read from disk by the others.
+
+        What making took is charged to every trial that uses them. Where nothing can be kept they are made each time. Random numbers
+        that `make` draws from the global generators move nothing for what comes after.
+
+        Args:
+            name: what they are, such as `fisher`.
+            key: a JSON value: all that decides them beside the trial's backbone, tasks, seeds and code, its threads, and the environment,
+                which always count. Neither the protocol nor the strategy's options do.
+            make: gives them; on the CPU they are when they come from here.
+            of: a learner whose weights decide them, as they are.
+        """
+        if self._sharing is None:
+            return make()
+        weights = None if of is None else [tensors_hash([*of.named_parameters(), *of.named_buffers()]), of.precision]
+        whole = {**self._sharing.content(self.stage + 1), "stage": self.stage, "weights": weights, "asked": key}
+        with seeds_kept():
+            found = self._sharing.get(name, whole, make)
+        # Sums depend on where in memory numbers begin: what is mapped lies elsewhere than what is made.
+        return {name: tensor.clone() for name, tensor in found.items()}
+
+    def lesson(self, strategy: Strategy, backbone: Backbone | None = None) -> dict[str, Any]:
+        """Give all that decides what a second learner becomes when `strategy` trains it on the stage at hand, for use in a key.
+
+        Nothing where nothing is kept: a network known by its configuration alone has no weights to ask about.
+        """
+        if self._sharing is None:
+            return {}
+        card = (backbone or self._backbone).card()
+        training = asdict(replace(self.training, lr=strategy.lr(card)))
+        described: dict[str, Any] = {"training": training, "strategy": self._described(strategy)}
+        if backbone is not None:
+            described["backbone"] = {**self._described(backbone), "fingerprint": dict(backbone.fingerprint())}
+        return described
+
+    def _described(self, part: Any) -> dict[str, Any]:
+        cls = type(part)
+        return {"class": f"{cls.__module__}.{cls.__qualname__}", "options": self._catalog.options(part), "code": _code(part)}
+
+    def teach(self, strategy: Strategy, backbone: Backbone | None = None) -> Learner:
+        """Load a second learner and let `strategy` train it on the stage at hand, or take over what it became in another trial."""
+        learner = self.load(backbone)
+        strategy.prepare(learner, self)
+
+        trained = False
+
+        def make() -> Mapping[str, Tensor]:
+            nonlocal trained
+            self.train(learner, strategy)
+            trained = True
+            return moved(learner)
+
+        found = self.cached("teacher", self.lesson(strategy, backbone), make)
+        if not trained:
+            put_back(learner, found)
+        return learner
+
+    def _begun(self, learner: Learner, strategy: Strategy, first: Strategy, loader: Loader) -> Trace:
+        """Train the first of several tasks as `first` does, or take over what became of it in another trial."""
+        assert self._sharing is not None
+        names = {id(parameter): name for name, parameter in learner.named_parameters()}
+        groups = [
+            {**{name: value for name, value in group.items() if name != "params"}, "names": [names[id(p)] for p in group["params"]]}
+            for group in strategy.param_groups(learner)
+        ]
+        key = {
+            **self._sharing.content(1),
+            "training": asdict(self.training),
+            "strategy": self._described(first),
+            "groups": groups,
+            "weights": tensors_hash([*learner.named_parameters(), *learner.named_buffers()]),
+        }
+        made: list[Trace] = []
+
+        def make() -> Mapping[str, Tensor]:
+            made.append(self._trained(learner, strategy, loader))
+            return {**moved(learner), TRACE: as_tensor(asdict(made[0]))}
+
+        found = self._sharing.get("source", key, make, code=_code(first, self._backbone, self.task))
+        if made:
+            return made[0]
+        put_back(learner, {name: tensor for name, tensor in found.items() if name != TRACE})
+        trace = Trace(**{**from_tensor(found[TRACE]), "task": self._grounds[0].label, "resumed": []})
+        keeper = self._keeper(strategy)
+        if keeper is not None:
+            # The trainings after it keep their numbers, and what it came to is what it was, bit by bit.
+            keeper.whole = True
+        self._watch.traces.append(trace)
+        return trace
+
+    def _read_features(self, learner: Learner, loader: Loader) -> None:
+        """Let what the frozen part of the learner gives be read from disk, where that is the same."""
+        training = loader.training
+        self._spared = 0.0
+        if learner.features is not None:
+            learner.features.step_aside()
+        if loader.augmented is not None or training.compile or training.gradient_checkpointing:
+            self.computes_because = "examples are augmented, or the protocol compiles or computes blocks again"
+            return
+        from .feature_cache import LOOKS, Features
+
+        assert self._sharing is not None
+        sharing = self._sharing
+
+        def get(key: Any, make: Callable[[], Mapping[str, Tensor]]) -> Mapping[str, Tensor]:
+            with self._phases.phase("features"):
+                return sharing.get("features", key, make)
+
+        size, order = training.batch_size, loader.order(0)
+        looks = [order[begin : begin + size].tolist() for begin in range(0, min(LOOKS * size, len(order)), size)]
+        try:
+            with seeds_kept(), self._phases.phase("features"):
+                self._spared = Features(learner, get, training.eval_batch_size).stand_in(self.task, loader.encoded, looks)
+        except NotApplicable as error:
+            self.computes_because = str(error)
+
+    # ----------------------------------------------------------------------------------------------------------------------
+
+    def predict(self, learner: Learner, split: OpenSplit = "train") -> NDArray[np.float32]:
+        """Give a learner's logits on a split of the stage at hand in evaluation mode, shape [examples, outputs].
+
+        The task must ask for one row of logits an example: a class, several, a number or a choice.
+        """
+        from .loop import predict
+
+        return np.stack(predict(learner, self.task, self.encoded(split, learner=learner), self.training.eval_batch_size).answers)
+
+    def phase(self, name: str) -> AbstractContextManager[None]:
+        """Charge what happens inside to a phase of its own, such as `fisher` or `teacher`."""
+        return self._phases.phase(name)
+
+    def strategy(self, use: str, **options: Any) -> Strategy:
+        """Make another strategy, to be nested in this one."""
+        built: Strategy = self._catalog.build("strategies", use, options)
+        return built
+
+    def generator(self, purpose: str) -> np.random.Generator:
+        """Give a random generator for `purpose`, from the trial's seed."""
+        return np.random.default_rng([self.seed, self.stage, *purpose.encode()])
+
+    def adopt(self, learner: Learner) -> None:
+        """Make `learner` the one that is scored; the core does this for the learner it prepares."""
+        self._main = learner
+
+
+def _code(*parts: Any) -> str:
+    """Hash the code of parts, and of those nested in their options."""
+    return code_hash([type(found) for part in parts for found in (part, *(inner for _, inner in nested(part)))])

@@ -1,0 +1,142 @@
+"""Checkpoints of one trial on disk: each a folder that appears whole or not at all, and is believed only where its hashes are right.
+
+trials/<id>/<environment>/checkpoints/<training>-<step>/position.json        where in the data, scores so far, hashes
+                                                        /tensors.safetensors  weights, optimizer, generators
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from ..documents import check_version, parse_json, read_text
+from ..errors import RunError
+from ..fingerprint import read_sha256
+from .packing import pack, unpack
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+SCHEMA = "ftbench.checkpoint/1"
+POSITION, TENSORS = "position.json", "tensors.safetensors"
+LAST = 2
+"""How many are kept of a training under way; the best weights are in each."""
+SHARE = 20
+"""A checkpoint is taken after so many times what the last one took, at the earliest."""
+LARGEST = 256 * 2**20
+
+
+class Checkpoints:
+    """The checkpoints of one trial, of which one process at a time makes more.
+
+    Args:
+        folder: where they lie; need not be there.
+        every: seconds between two.
+        trial: id of the trial they must be of.
+    """
+
+    def __init__(self, folder: Path, every: float, trial: str) -> None:
+        self.folder, self.every, self.trial = folder, every, trial
+        self._next = time.monotonic() + every
+        for torn in folder.glob(".*"):
+            shutil.rmtree(torn, ignore_errors=True)
+
+    @property
+    def due(self) -> bool:
+        """Whether it is time for one."""
+        return time.monotonic() >= self._next
+
+    def save(self, training: int, step: int, state: Any, *, ended: bool) -> None:
+        """Write one and remove those it makes needless.
+
+        Args:
+            training: number of the training in its trial.
+            step: steps made in it.
+            state: all that is needed to go on, as `pack` takes it.
+            ended: whether the training is over.
+
+        Raises:
+            OSError: the disk is full, or cannot be written.
+            TypeError: something in the state cannot be kept on disk.
+        """
+        from safetensors.torch import save_file
+
+        began = time.monotonic()
+        name = f"{training}-{step}"
+        temporary = self.folder / f".{name}.{os.getpid()}"
+        packed, tensors = pack(state)
+        temporary.mkdir(parents=True)
+        try:
+            save_file(tensors, temporary / TENSORS)
+            _sync(temporary / TENSORS)
+            about = {"trial": self.trial, "training": training, "step": step, "ended": ended, "sha256": read_sha256(temporary / TENSORS)}
+            content = json.dumps({**about, "state": packed}, sort_keys=True)
+            table = {"schema": SCHEMA, "sha256": hashlib.sha256(content.encode()).hexdigest(), "content": content}
+            (temporary / POSITION).write_text(json.dumps(table), encoding="utf-8")
+            _sync(temporary / POSITION)
+            shutil.rmtree(self.folder / name, ignore_errors=True)
+            temporary.rename(self.folder / name)
+            _sync(self.folder)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+        for step_before, path in list(self._of(training))[1 if ended else LAST :]:
+            if step_before < step:
+                shutil.rmtree(path, ignore_errors=True)
+        now = time.monotonic()
+        self._next = now + max(self.every, SHARE * (now - began))
+
+    def latest(self, training: int) -> Iterator[tuple[int, bool, Any]]:
+        """Give steps made, whether the training was over, and the state of each checkpoint that is whole, the latest first."""
+        for _, path in list(self._of(training)):
+            try:
+                found = self._read(path, training)
+            except (RunError, OSError, ValueError, KeyError, TypeError) as error:
+                print(f"checkpoint {path.name}: left out: {(str(error).splitlines() or [type(error).__name__])[0]}")  # noqa: T201 - the log
+                continue
+            yield found
+
+    def forget(self, training: int) -> None:
+        """Remove those of a training and of all that came after it."""
+        for path in list(self.folder.glob("[0-9]*-[0-9]*")):
+            if int(path.name.partition("-")[0]) >= training:
+                shutil.rmtree(path, ignore_errors=True)
+
+    def _of(self, training: int) -> Iterator[tuple[int, Path]]:
+        """Give step and folder of a training's checkpoints, the latest first."""
+        found = [
+            (int(path.name.partition("-")[2]), path) for path in self.folder.glob(f"{training}-*") if path.name.partition("-")[2].isdigit()
+        ]
+        yield from sorted(found, reverse=True)
+
+    def _read(self, path: Path, training: int) -> tuple[int, bool, Any]:
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+
+        table = parse_json(read_text(path / POSITION, LARGEST), str(path))
+        check_version(table["schema"], SCHEMA, str(path))
+        if hashlib.sha256(table["content"].encode()).hexdigest() != table["sha256"]:
+            raise RunError(f"its {POSITION} was damaged")
+        content = json.loads(table["content"])
+        if (content["trial"], content["training"]) != (self.trial, training):
+            raise RunError("it is of another trial")
+        if read_sha256(path / TENSORS) != content["sha256"]:
+            raise RunError(f"its {TENSORS} were damaged")
+        try:
+            return content["step"], content["ended"], unpack(content["state"], load_file(path / TENSORS))
+        except SafetensorError as error:
+            raise RunError(str(error)) from None
+
+
+def _sync(path: Path) -> None:
+    with suppress(IsADirectoryError):
+        opened = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(opened)
+        finally:
+            os.close(opened)

@@ -1,0 +1,246 @@
+"""The only training loop. It knows no strategy: everything a strategy does goes through its contract."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import torch
+
+from ..api.meter import Trace
+from ..errors import Diverged
+from .compute import training_pass
+from .early_stopping import Judge
+from .optimizers import make_optimizer
+from .scaling import Scaling
+from .snapshots import Kept
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+    from torch import Tensor
+    from torch.nn import Parameter
+
+    from ..api.backbone import Learner
+    from ..api.encoded import Encoded
+    from ..api.measurement import Measurement
+    from ..api.strategy import Strategy
+    from ..api.task import Task
+    from ..data.loader import Loader, Portion
+    from ..suite.suite import Training
+    from .resume import Keeper
+
+    AfterStep = Callable[[int, Trace], Sequence[Measurement] | None]
+
+WINDOW = 20
+"""Steps between two looks at a GPU: each look waits for it."""
+
+
+def fit(learner: Learner, loader: Loader, strategy: Strategy, after_step: AfterStep, label: str, *, keeper: Keeper | None = None) -> Trace:
+    """Train `learner` on `loader` as `strategy` wants it.
+
+    Args:
+        learner: changed in place.
+        loader: the batches, and the protocol they were made by.
+        strategy: asked at each moment of its contract.
+        after_step: called with the number of steps done and the trace so far; gives the scores on the validation split where
+            it is time for them.
+        label: the task's label, for the trace.
+        keeper: keeps it in checkpoints, and lets it go on from one.
+
+    Raises:
+        Diverged: the loss is infinite or not a number.
+        UserError: the task does not give the metric that is watched, or the machine has no compiler where one is needed.
+    """
+    return Loop(learner, loader, strategy, label).run(after_step, keeper)
+
+
+class Loop:
+    """One training under way."""
+
+    def __init__(self, learner: Learner, loader: Loader, strategy: Strategy, label: str) -> None:
+        self.learner, self.loader, self.strategy = learner, loader, strategy
+        self.training = loader.training
+        groups = strategy.param_groups(learner)
+        self.optimizer = strategy.optimizer(learner, groups) or make_optimizer(groups, self.training)
+        self.rates = [group["lr"] for group in self.optimizer.param_groups]
+        self.parameters = [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
+        self.names = {id(parameter): name for name, parameter in learner.named_parameters()}
+        self.trace = Trace(
+            label,
+            loader.task.unit,
+            planned=loader.steps,
+            order_hash=loader.order_hash(),
+            trained={self.names[id(parameter)]: parameter.numel() for parameter in self.parameters},
+        )
+        self.pending: list[tuple[Tensor, Tensor]] = []
+        self.on_gpu = learner.device.type == "cuda"
+        self.judge = Judge(self.training)
+        self.kept: Kept | None = None
+        self.forward = training_pass(self.training, learner)
+        self.scaling = Scaling(self.optimizer, self.parameters, learner.device) if self.training.precision == "fp16" else None
+
+    def run(self, after_step: AfterStep, keeper: Keeper | None = None) -> Trace:
+        """Make all steps that are not made yet."""
+        with self.learner.reading(self.loader.encoded if self.loader.augmented is None else None):
+            return self._steps(after_step, keeper)
+
+    def _steps(self, after_step: AfterStep, keeper: Keeper | None) -> Trace:
+        trace, steps = self.trace, self.loader.steps
+        self.learner.train()
+        made = keeper.restore(self) if keeper else 0
+        portions = self.loader.after(made)
+        for step in range(made, steps):
+            if self.judge.stops:
+                break
+            started = time.perf_counter()
+            step_portions = next(portions)
+            waited = time.perf_counter() - started
+            self.step(step, step_portions)
+            if not self.on_gpu or step + 1 == steps or (step + 1) % WINDOW == 0:
+                self.settle(step)
+            trace.units.append(sum(portion.units for portion in step_portions))
+            trace.padded.append(sum(portion.padded for portion in step_portions))
+            trace.waiting.append(waited)
+            trace.seconds.append(time.perf_counter() - started)
+            scores = after_step(step + 1, trace)
+            if scores and self.judge.see(scores):
+                self.kept = Kept.take(self.learner, self.strategy, self.parameters, step + 1)
+            if self.judge.stops:
+                self.settle(step)
+            if keeper:
+                keeper.keep(self, step + 1)
+        self._end()
+        if keeper:
+            keeper.keep(self, len(trace.losses), ended=True)
+        return trace
+
+    def step(self, step: int, portions: list[Portion]) -> None:
+        """Make one optimizer step, number `step` from 0, on its micro-batches."""
+        factor = self.judge.factor * rate(step, self.loader.steps, self.training)
+        for group, base in zip(self.optimizer.param_groups, self.rates, strict=True):
+            group["lr"] = base * factor * group.get("lr_scale", 1.0)
+        self.strategy.before_step(self.learner, step)
+        self.pending.append(self._backward(portions))
+        if self.scaling is None or self.scaling.fits():
+            self.update(step)
+        self.optimizer.zero_grad(set_to_none=True)
+
+    def _backward(self, portions: list[Portion]) -> tuple[Tensor, Tensor]:
+        """Accumulate the gradient of one optimizer step; gives the task's loss and what was minimised."""
+        task_total = total = torch.zeros((), device=self.learner.device)
+        for portion in portions:
+            outputs = self.forward(portion.batch)
+            task_loss = self.loader.task.loss(outputs, portion.batch)
+            loss = self.strategy.loss(self.learner, portion.batch, outputs, task_loss)
+            share = loss if portion.share == 1 else loss * portion.share
+            torch.autograd.backward(share if self.scaling is None else self.scaling.scaled(share))
+            task_total = task_total + task_loss.detach() * portion.share
+            total = total + loss.detach() * portion.share
+        return task_total, total
+
+    def update(self, step: int) -> None:
+        """Change the weights by the gradients that are there."""
+        self.strategy.after_backward(self.learner, step)
+        if self.training.clip is not None:
+            norm = torch.nn.utils.clip_grad_norm_(self.parameters, self.training.clip)
+            if not self.on_gpu and not math.isfinite(norm):
+                self.settle(step)
+                raise Diverged(_broken_gradient(self.parameters, self.names, self.trace, step))
+        self.optimizer.step()
+
+    def settle(self, step: int) -> None:
+        """Read the losses of the steps since the last look, `step` being the last; on a GPU this waits for it."""
+        _settle(self.trace, self.pending, step)
+
+    def _end(self) -> None:
+        if self.scaling is not None:
+            self.trace.skipped = self.scaling.skipped
+        if self.kept is not None:
+            self.kept.put_back(self.learner, self.strategy, self.parameters)
+            self.trace.kept, self.kept = self.kept.step, None
+
+
+def _settle(trace: Trace, pending: list[tuple[Tensor, Tensor]], step: int) -> None:
+    """Read the losses of the steps since the last look; on a GPU this waits for it."""
+    if not pending:
+        return
+    task_losses, losses = torch.stack([torch.stack(pair) for pair in pending]).T.tolist()
+    trace.task_losses.extend(task_losses)
+    trace.losses.extend(losses)
+    pending.clear()
+    for place, loss in enumerate(losses):
+        if not math.isfinite(loss):
+            number = step + 1 - len(losses) + place + 1
+            message = f"the loss is {loss} at step {number}{_last_good(trace)}"
+            raise Diverged(message)
+
+
+def _last_good(trace: Trace) -> str:
+    good = [value for value in trace.losses if math.isfinite(value)]
+    return f"; the last finite one was {good[-1]:.4g}" if good else ""
+
+
+def _broken_gradient(parameters: list[Parameter], names: dict[int, str], trace: Trace, step: int) -> str:
+    """Tell whose gradient is infinite or no number; the first one in the network where there are several."""
+    broken = [names[id(p)] for p in parameters if p.grad is not None and not bool(torch.isfinite(p.grad).all())]
+    others = f" and {len(broken) - 1} more" if len(broken) > 1 else ""
+    found = f"of {broken[0]}{others} is" if broken else "norm is"
+    return f"the gradient {found} not finite at step {step + 1}; the loss was {trace.losses[-1]:.4g}"
+
+
+def rate(step: int, steps: int, training: Training) -> float:
+    """Give the factor on the learning rate at `step` (from 0): a linear warm-up, then the schedule down to 0.
+
+    The falls of `plateau` are not in it: they depend on how the training goes.
+    """
+    warm = math.ceil(training.warmup * steps)
+    if step < warm:
+        return (step + 1) / warm
+    done = (step - warm) / max(1, steps - warm)
+    if training.schedule == "linear":
+        return 1 - done
+    if training.schedule == "cosine":
+        return 0.5 * (1 + math.cos(math.pi * done))
+    if training.schedule == "inverse_sqrt":
+        return math.sqrt(max(1, warm) / max(1, step + 1))
+    if training.schedule == "step":
+        return float(training.step_factor ** sum(step >= share * steps for share in training.step_at))
+    return 1.0
+
+
+class Predicted(NamedTuple):
+    """What a learner says of a whole split."""
+
+    answers: list[NDArray[Any]]
+    """The task's answers, one array an example."""
+    loss: float
+    """The task's mean loss."""
+
+
+@torch.inference_mode()
+def predict(learner: Learner, task: Task, encoded: Encoded, batch_size: int) -> Predicted:
+    """Let a learner answer a whole split in evaluation mode.
+
+    Raises:
+        Diverged: an answer is infinite or not a number.
+    """
+    learner.eval()
+    found: list[NDArray[Any]] = []
+    total, terms = torch.zeros((), device=learner.device), 0
+    with learner.reading(encoded):
+        for begin in range(0, len(encoded), batch_size):
+            rows = range(begin, min(begin + batch_size, len(encoded)))
+            batch = {**task.collate(encoded, rows), "rows": torch.arange(rows.start, rows.stop)}
+            batch = {name: tensor.to(learner.device) for name, tensor in batch.items()}
+            outputs = learner.forward(batch)
+            found += task.answers(outputs, batch)
+            own = task.terms(batch)
+            total, terms = total + task.loss(outputs, batch) * own, terms + own
+    if not all(np.isfinite(one).all() for one in found):
+        message = "the trained model's outputs are not finite"
+        raise Diverged(message)
+    return Predicted(found, float(total) / max(1, terms))

@@ -1,0 +1,153 @@
+"""An exported model is an ordinary one: it is read back without ftbench and answers the same."""
+
+import gzip
+import json
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from ftbench.training.export import export
+
+from tests.in_process import run_in
+
+KINDS = {
+    "bert": "text", "roberta": "text", "distilbert": "text", "modernbert": "text", "gpt2": "text", "llama": "text", "t5": "text", "bart": "text",
+    "vit": "vision", "deit": "vision", "swin": "vision", "resnet": "vision", "convnext": "vision", "efficientnet": "vision",
+    "wav2vec2": "speech", "hubert": "speech", "whisper": "speech", "audio-spectrogram-transformer": "speech",
+}  # fmt: skip
+TASKS = {"text": "word-sentiment", "vision": "digits", "speech": "spoken-commands"}
+AUTO = {"text": "SequenceClassification", "vision": "ImageClassification", "speech": "AudioClassification"}
+
+
+HEAD = """
+name = "exported"
+seeds = [0]
+profile = "smoke"
+[training]
+steps = 4
+batch_size = 8
+lr = 1e-3
+[machine]
+threads = 1
+[measure]
+meters = ["parameters"]
+"""
+ADAPTERS = {
+    "lora": 'use = "lora"', "dora": 'use = "lora"\nvariant = "dora"', "ia3": 'use = "ia3"',
+    "loha": 'use = "peft"\nmethod = "loha"\narguments = { r = 4 }',
+}  # fmt: skip
+STRATEGIES = {**ADAPTERS, "distillation": 'use = "distillation"', "adapter": 'use = "adapter"'}
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory, model_folder):
+    """Run one suite: LoRA on every kind of model, and every strategy on BERT; gives where a trial's record lies, by kind and strategy."""
+    folder = tmp_path_factory.mktemp("exported")
+    text = HEAD
+    for kind in KINDS:
+        labels = list(STRATEGIES) if kind == "bert" else ["lora"]
+        text += f'[[backbone]]\nuse = "transformers"\nlabel = "{kind}"\npath = "{model_folder(kind)}"\nstrategies = {labels}\n'
+    for task in TASKS.values():
+        text += f'[[task]]\nuse = "{task}"\ntrain_size = 40\nvalidation_size = 0\ntest_size = 20\n'
+    text += "".join(f'[[strategy]]\nlabel = "{label}"\n{strategy}\n' for label, strategy in STRATEGIES.items())
+    (folder / "s.toml").write_text(text)
+    run_in(folder, "run", "s.toml", "--no-report", check=0)
+    found = {}
+    for path in folder.glob("runs/exported/trials/*/*/record.json"):
+        trial = json.loads(path.read_text())["trial"]
+        found[trial["backbone"]["label"], trial["strategy"]["label"]] = path
+    return found
+
+
+def recorded(path):
+    """Give the probabilities of a record."""
+    with gzip.open(path.parent / "predictions.jsonl.gz", "rt") as stream:
+        return np.array([json.loads(line)["probabilities"] for line in stream])
+
+
+def exported(path, folder, catalog, **options):
+    """Export the trial of a record."""
+    return export(path.parents[3], path.parts[-3], folder, catalog, **{"adapter": False, **options})
+
+
+def inputs_of(catalog, kind, folder):
+    """Encode the test split with the exported processor."""
+    import transformers as t
+
+    task = catalog.build("tasks", TASKS[KINDS[kind]], {"train_size": 40, "validation_size": 0, "test_size": 20})
+    auto = {"text": t.AutoTokenizer, "vision": t.AutoImageProcessor, "speech": t.AutoFeatureExtractor}[KINDS[kind]]
+    encoded = task.encode(task.splits(0).test, auto.from_pretrained(folder))
+    batch = task.collate(encoded, range(len(encoded)))
+    batch.pop("labels")
+    return batch
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_model_of_every_kind_is_read_back_by_transformers_and_answers_as_recorded(kind, trained, tmp_path, catalog):
+    import transformers as t
+
+    path = trained[kind, "lora"]
+    assert exported(path, tmp_path / "model", catalog).same
+    model = getattr(t, f"AutoModelFor{AUTO[KINDS[kind]]}").from_pretrained(tmp_path / "model").eval()
+    with torch.no_grad():
+        answers = model(**inputs_of(catalog, kind, tmp_path / "model")).logits.softmax(-1)
+    assert np.allclose(answers.numpy(), recorded(path), atol=1e-5)
+    assert tuple(model.config.id2label.values()) == catalog.build("tasks", TASKS[KINDS[kind]], {}).classes
+    card = (tmp_path / "model" / "README.md").read_text()
+    assert path.parts[-3] in card
+    assert "answers every test example as it did then" in card
+
+
+@pytest.mark.parametrize("strategy", ADAPTERS)
+def test_an_adapter_is_read_back_by_peft_and_answers_as_recorded(strategy, trained, tmp_path, catalog, model_folder):
+    import transformers as t
+    from peft import PeftModel
+
+    path = trained["bert", strategy]
+    exported(path, tmp_path / "adapter", catalog, adapter=True)
+    torch.manual_seed(1)
+    base = t.AutoModelForSequenceClassification.from_pretrained(model_folder("bert"), num_labels=2)
+    model = PeftModel.from_pretrained(base, tmp_path / "adapter").eval()
+    with torch.no_grad():
+        answers = model(**inputs_of(catalog, "bert", model_folder("bert"))).logits.softmax(-1)
+    assert np.allclose(answers.numpy(), recorded(path), atol=1e-5)
+    assert (tmp_path / "adapter" / "adapter_model.safetensors").stat().st_size < 60_000
+
+
+def test_a_student_keeps_its_fewer_blocks(trained, tmp_path, catalog):
+    import transformers as t
+
+    exported(trained["bert", "distillation"], tmp_path / "student", catalog)
+    assert t.AutoModelForSequenceClassification.from_pretrained(tmp_path / "student").config.num_hidden_layers == 1
+
+
+def test_a_record_that_does_not_fit_is_told_apart(trained, tmp_path, catalog):
+    path = trained["bert", "lora"]
+    run = tmp_path / "run"
+    shutil.copytree(path.parents[3], run)
+    with gzip.open(run / path.relative_to(path.parents[3]).parent / "predictions.jsonl.gz", "at") as stream:
+        stream.write("{}")
+    assert not exported(run / path.relative_to(path.parents[3]), tmp_path / "model", catalog).same
+    assert "does not answer every test example" in (tmp_path / "model" / "README.md").read_text()
+
+
+def test_the_command_writes_a_model_or_tells_in_one_line_why_not(trained, ftbench, tmp_path):
+    path = trained["bert", "lora"]
+    run = path.parents[3]
+    done = ftbench("export", run, path.parts[-3], "model", check=0)
+    assert "it answers every test example as the record says" in done.stdout
+    adapter = trained["bert", "adapter"].parts[-3]
+    for arguments, message in (
+        (
+            (run, adapter, "other"),
+            "what was trained is more than transformers' BertForSequenceClassification: it has adapters, which cannot be merged",
+        ),
+        ((run, adapter, "other", "--adapter"), "'adapter' has no adapter in peft's format; export the whole model instead"),
+        ((run, "zz", "other"), "no record's id begins with 'zz'"),
+        ((run, adapter, "model"), "is not empty; name another folder"),
+    ):
+        done = ftbench("export", *arguments)
+        assert done.returncode == 2
+        assert message in done.stderr
+        assert len(done.stderr.strip().splitlines()) == 1
