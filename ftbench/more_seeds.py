@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from .hookspecs import hookimpl
 from .plugins import Plugins
 from .records.record_set import Place
-from .running import run_suite
+from .runner.runner import run_suite
 from .stats.noninferiority import next_look
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from .plugins import Selection
     from .records.record_set import RecordSet
-    from .running import Outcome
+    from .runner.runner import Outcome
     from .suite.suite import Suite
     from .suite.trial import Trial
 

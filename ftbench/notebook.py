@@ -27,7 +27,7 @@ def run(suite: str | Path | Mapping[str, Any], *, runs: str | Path = "runs", plu
         UserError: the suite, a plugin or the run directory cannot be used.
     """
     from .plugins import Plugins, Selection
-    from .running import run_suite
+    from .runner.runner import run_suite
     from .suite.parser import parse_suite, read_suite
 
     selection = Selection(tuple(str(Path(file).resolve()) for file in plugins))

@@ -12,8 +12,8 @@ from .gate import hold, undecided
 from .more_seeds import Only
 from .plugins import Plugins, Selection
 from .records.record_set import Place, RecordSet, read_record_set
-from .running import choose_device, open_run, plan_here
-from .slots import open_slots
+from .runner.runner import choose_device, open_run, plan_here
+from .runner.slots import open_slots
 from .speed import hold_speed
 from .stats.estimates import CLAIM
 from .stats.noninferiority import next_look
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from .gate_check import Check
-    from .running import OpenRun
-    from .slots import Slot
+    from .runner.runner import OpenRun
+    from .runner.slots import Slot
     from .suite.suite import Gate, Suite
     from .suite.trial import Trial
 

@@ -6,7 +6,7 @@ import os
 import pytest
 from ftbench import UserError
 from ftbench.notebook import read_run
-from ftbench.slots import open_slots
+from ftbench.runner.slots import open_slots
 from ftbench.suite.suite import Machine
 
 TELLS = """

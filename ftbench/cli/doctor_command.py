@@ -14,7 +14,7 @@ from ..formatting import quantity
 from .setting import Setting
 
 if TYPE_CHECKING:
-    from ..doctor import Diagnosis
+    from ..runner.doctor import Diagnosis
 
 
 @click.command(name="doctor")
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 @click.pass_context
 def command(ctx: click.Context, suite: str | None, as_json: bool) -> None:
     """Tell what this machine can and cannot measure, and why; with SUITE also what that needs and is not here (exit code 1)."""
-    from ..doctor import diagnose
-    from ..running import foresee_here
+    from ..runner.doctor import diagnose
+    from ..runner.runner import foresee_here
 
     setting = Setting.of(ctx)
     parsed = setting.suite(suite) if suite else None

@@ -11,7 +11,7 @@ from ..records.record import FAILED
 
 if TYPE_CHECKING:
     from ..api.catalog import Catalog
-    from ..running import Outcome
+    from ..runner.runner import Outcome
 
 REPORTS = ("html", "markdown", "csv", "latex")
 """Written after a run."""

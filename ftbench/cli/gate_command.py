@@ -216,8 +216,8 @@ def _suite_of(setting: Setting, suite: str, run: Path) -> Suite:
 
 
 def _run_suite(setting: Setting, suite: Suite, runs: Path) -> None:
-    from ..progress import ConsoleProgress
-    from ..running import run_suite
+    from ..runner.progress import ConsoleProgress
+    from ..runner.runner import run_suite
 
     setting.plugins.register(ConsoleProgress(), "console-progress")
     if run_suite(suite, setting.plugins, setting.selection, runs, partial(click.echo, err=True)).interrupted:
@@ -226,7 +226,7 @@ def _run_suite(setting: Setting, suite: Suite, runs: Path) -> None:
 
 def _run_more(setting: Setting, suite: Suite, head: RecordSet, more: set[tuple[Place, int]], *, order: Sequence[int], runs: Path) -> None:
     from ..more_seeds import run_more
-    from ..progress import ConsoleProgress
+    from ..runner.progress import ConsoleProgress
 
     seeds = sorted({seed for _, seed in more})
     click.echo(f"inconclusive: {len(more)} more trials, seeds {', '.join(map(str, seeds))}", err=True)

@@ -62,7 +62,7 @@ def _show(setting: Setting, suite: str, runs: str, *, as_json: bool) -> None:
     from ..earlier import foresee_sight, foresee_tuning
     from ..fingerprint import digest, environment
     from ..records.store import Store
-    from ..running import choose_device, foresee_here
+    from ..runner.runner import choose_device, foresee_here
     from ..suite.tuner import Tuner
 
     parsed = setting.suite(suite)
@@ -132,7 +132,7 @@ def _predict(setting: Setting, suite: str | None, **options: Any) -> None:
 
 
 def _cells_of_suite(setting: Setting, suite: str) -> tuple[Sequence[Cell], str]:
-    from ..running import choose_device
+    from ..runner.runner import choose_device
     from ..training.accounting.prediction import cells_of_suite
 
     parsed = setting.suite(suite)

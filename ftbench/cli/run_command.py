@@ -37,7 +37,7 @@ def command(
     Each trial runs in a process of its own and leaves a record. A trial that fails is a record too, and the others go
     on. Ctrl-C once finishes the running trial and stops, twice stops at once; the same command goes on from there.
     """
-    from ..running import run_suite
+    from ..runner.runner import run_suite
 
     setting = Setting.of(ctx)
     parsed = setting.suite(suite)
@@ -45,7 +45,7 @@ def command(
     # A page that cannot be written is told of before the trials, not days later.
     for name in REPORTS if report else ():
         setting.catalog.build("reports", name, {})
-    from ..progress import ConsoleProgress
+    from ..runner.progress import ConsoleProgress
 
     setting.plugins.register(ConsoleProgress(), "console-progress")
     outcome = run_suite(parsed, setting.plugins, setting.selection, Path(runs), chosen=chosen(only, exclude, shard))

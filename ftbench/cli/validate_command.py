@@ -12,7 +12,7 @@ from .setting import Setting, suite_argument
 @click.pass_context
 def command(ctx: click.Context, suite: str) -> None:
     """Check SUITE: every mistake at once, a line each, exit code 2; nothing is written, and nothing downloaded."""
-    from ..running import foresee_here
+    from ..runner.runner import foresee_here
     from ..suite.tuner import Tuner
 
     setting = Setting.of(ctx)

@@ -9,19 +9,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from .records.record import Failure
-from .suite.suite import seconds
-from .training.edges import note_edge
-from .training.failures import Ending
+from ..records.record import Failure
+from ..suite.suite import seconds
+from ..training.edges import note_edge
+from ..training.failures import Ending
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from .api.meter import Meter, Watch
-    from .isolation import Child
+    from ..api.meter import Meter, Watch
+    from ..suite.suite import Limits
+    from ..suite.trial import Trial
     from .slots import Slot
-    from .suite.suite import Limits
-    from .suite.trial import Trial
+    from .trial_process import Child
 
 
 @dataclass

@@ -2,8 +2,8 @@
 
 import gc
 
-from .api.catalog import options_model
-from .plugins import Plugins
+from ..api.catalog import options_model
+from ..plugins import Plugins
 
 for _offers in Plugins.discover().catalog().offers.values():
     for _offered in _offers.values():

@@ -3,7 +3,7 @@
 import os
 
 from ftbench import DeviceProbe
-from ftbench.hand_over import PATIENCE, HandOver
+from ftbench.runner.device_release import PATIENCE, HandOver
 
 from tests.scripted_probe import MIB, FakeClock, ScriptedProbe
 

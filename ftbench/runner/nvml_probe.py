@@ -5,9 +5,9 @@ from __future__ import annotations
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from .api.device import DeviceProbe, DeviceProcess
-from .errors import NotMeasured
-from .gpu import nvml
+from ..api.device import DeviceProbe, DeviceProcess
+from ..errors import NotMeasured
+from ..gpu import nvml
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,43 +10,43 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .agenda import Agenda
-from .api.measurement import Measurement, Shared, checked, disturbed, scores_only
-from .api.meter import Watch
+from ..api.measurement import Measurement, Shared, checked, disturbed, scores_only
+from ..api.meter import Watch
+from ..data.downloads import fetch, pins
+from ..errors import RunError, UserError
+from ..fingerprint import cache_folder, digest, environment
+from ..gpu import visible_gpus
+from ..records.predictions import PREDICTIONS
+from ..records.record import Attempt, Failure, Record
+from ..records.store import Store
+from ..records.trial_log import PRINTED, end_of
+from ..suite.planning import foresee, plan
+from ..suite.suite import checkpoint_seconds
+from ..suite.tuner import Tuner
+from ..training.edges import phases_of
+from ..training.failures import Ending, of_exit
+from ..training.messages import OUTCOME, Spec
 from .cost import charged_time, cost_measurements, without_shared
-from .data.downloads import fetch, pins
-from .errors import RunError, UserError
-from .fingerprint import cache_folder, digest, environment
-from .gpu import visible_gpus
-from .interruption import Interruption
-from .isolation import Isolation, wait_for_any
-from .records.predictions import PREDICTIONS
-from .records.record import Attempt, Failure, Record
-from .records.store import Store
-from .records.trial_log import PRINTED, end_of
+from .interrupt import Interruption
+from .running_trial import UnderWay
+from .schedule import Agenda
 from .slots import open_slots
-from .suite.planning import foresee, plan
-from .suite.suite import checkpoint_seconds
-from .suite.tuner import Tuner
-from .training.edges import phases_of
-from .training.failures import Ending, of_exit
-from .training.messages import OUTCOME, Spec
-from .under_way import UnderWay
+from .trial_process import Isolation, wait_for_any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from .api.catalog import Catalog
-    from .api.device import DeviceState
-    from .api.measurement import Samples
-    from .api.meter import Meter
-    from .plugins import Plugins, Selection
+    from ..api.catalog import Catalog
+    from ..api.device import DeviceState
+    from ..api.measurement import Samples
+    from ..api.meter import Meter
+    from ..plugins import Plugins, Selection
+    from ..suite.planning import Foreseen
+    from ..suite.selection import Chosen
+    from ..suite.suite import Suite
+    from ..suite.trial import Trial
     from .slots import Slot
-    from .suite.planning import Foreseen
-    from .suite.selection import Chosen
-    from .suite.suite import Suite
-    from .suite.trial import Trial
 
 POLL = 0.2
 WALL = "from the start of the trial's process to its end, nothing left out"

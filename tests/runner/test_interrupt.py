@@ -3,7 +3,7 @@
 import signal
 
 import pytest
-from ftbench.interruption import Interruption
+from ftbench.runner.interrupt import Interruption
 
 
 @pytest.mark.parametrize(

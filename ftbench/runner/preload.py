@@ -30,11 +30,11 @@ from transformers.models.bert import modeling_bert  # noqa: E402, F401
 from transformers.models.vit import modeling_vit  # noqa: E402, F401
 from transformers.models.wav2vec2 import modeling_wav2vec2  # noqa: E402, F401
 
-from .descendants import adopt_orphans  # noqa: E402
-from .fingerprint import software  # noqa: E402
-from .training import loop as training  # noqa: E402, F401
-from .training import trial as execution  # noqa: E402, F401
-from .training.messages import spec_adapter  # noqa: E402
+from ..fingerprint import software  # noqa: E402
+from ..training import loop as training  # noqa: E402, F401
+from ..training import trial as execution  # noqa: E402, F401
+from ..training.messages import spec_adapter  # noqa: E402
+from .process_tree import adopt_orphans  # noqa: E402
 
 # What a trial that died has left behind comes here, where the runner finds it.
 adopt_orphans()

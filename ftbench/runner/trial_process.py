@@ -24,10 +24,10 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from .descendants import adopt_orphans, children, descendants, kill
-from .records.trial_log import PRINTED, Output, end_of
-from .training.control_group import out_of_memory_kills
-from .training.failures import CANNOT_WRITE, Exit, of_exception
+from ..records.trial_log import PRINTED, Output, end_of
+from ..training.control_group import out_of_memory_kills
+from ..training.failures import CANNOT_WRITE, Exit, of_exception
+from .process_tree import adopt_orphans, children, descendants, kill
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -50,7 +50,7 @@ class Isolation:
         methods = multiprocessing.get_all_start_methods()
         self._context = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
         if "forkserver" in methods:
-            self._context.set_forkserver_preload(["ftbench.preload", *(["ftbench.preload_plugins"] if whole else [])])
+            self._context.set_forkserver_preload(["ftbench.runner.preload", *(["ftbench.runner.preload_plugins"] if whole else [])])
 
     def start(self, folder: Path, variables: Mapping[str, str], cores: Sequence[int] = ()) -> Child:
         """Start the trial described in `folder/spec.json`, with extra environment variables; on `cores` alone, where there are some.
@@ -216,8 +216,8 @@ def _enter(folder: str, variables: dict[str, str], cores: tuple[int, ...], print
     os.dup2(prints.fileno(), 2)
     prints.close()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    from ..training.trial import perform
     from . import preload  # noqa: F401 - done already where a fork server did it
-    from .training.trial import perform
 
     try:
         perform(Path(folder), began)

@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from .api.device import DeviceProbe
-from .data.downloads import remotes
-from .errors import NotCached, NotMeasured, UserError
-from .fingerprint import cache_folder, software
-from .gpu import describe_gpu, gpu_uuid, visible_gpus
+from ..api.device import DeviceProbe
+from ..data.downloads import remotes
+from ..errors import NotCached, NotMeasured, UserError
+from ..fingerprint import cache_folder, software
+from ..gpu import describe_gpu, gpu_uuid, visible_gpus
 from .nvml_probe import missing_driver, nvml_probes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from .api.catalog import Catalog
-    from .suite.suite import Suite
+    from ..api.catalog import Catalog
+    from ..suite.suite import Suite
 
 QUESTIONS: dict[str, Callable[[DeviceProbe], Any]] = {
     "memory of the device": DeviceProbe.memory,

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from .hookspecs import hookimpl
+from ..hookspecs import hookimpl
 
 if TYPE_CHECKING:
-    from .records.record import Attempt, Record
-    from .suite.suite import Suite
-    from .suite.trial import Trial
+    from ..records.record import Attempt, Record
+    from ..suite.suite import Suite
+    from ..suite.trial import Trial
 
 
 class ConsoleProgress:

@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from .api.device import DeviceProbe
-from .errors import UserError
-from .gpu import cuda_name, gpu_uuid, visible_gpus
-from .hand_over import HandOver
+from ..api.device import DeviceProbe
+from ..errors import UserError
+from ..gpu import cuda_name, gpu_uuid, visible_gpus
+from ..suite.suite import Machine
+from .device_release import HandOver
 from .nvml_probe import missing_driver, nvml_probes
-from .suite.suite import Machine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -75,7 +75,7 @@ def test_data_that_are_not_there_are_named(ftbench, tiny_suite):
 def test_a_plugin_that_cannot_be_loaded_is_named(catalog):
     from dataclasses import replace
 
-    from ftbench.doctor import diagnose
+    from ftbench.runner.doctor import diagnose
 
     found = diagnose(replace(catalog, broken={"mine": "ModuleNotFoundError: No module named 'sox'"}), "0.1")
     assert found.broken == {"mine": "ModuleNotFoundError: No module named 'sox'"}

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .errors import UserError
-from .records.record import FAILED
+from ..errors import UserError
+from ..records.record import FAILED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .records.record import Record
-    from .records.store import Store
-    from .suite.selection import Chosen
-    from .suite.trial import Trial
-    from .suite.tuner import Tuner
+    from ..records.record import Record
+    from ..records.store import Store
+    from ..suite.selection import Chosen
+    from ..suite.trial import Trial
+    from ..suite.tuner import Tuner
 
 NOTHING_WORTH = ("diverged", "oom")
 """How a try may end and be a result of the search like any other: its values lead nowhere."""

@@ -233,8 +233,8 @@ use = "distillation"
 def test_each_gpu_has_a_trial_of_its_own_at_the_same_time(tiny_suite, tmp_path, monkeypatch):
     """Two cards are made up: the trials fail for want of CUDA, but are started two at a time, each told its own card."""
     from ftbench import Plugins, Selection, hookimpl
-    from ftbench.isolation import Isolation
-    from ftbench.running import run_suite
+    from ftbench.runner.runner import run_suite
+    from ftbench.runner.trial_process import Isolation
     from ftbench.suite.parser import read_suite
 
     heard, given = [], []
@@ -251,7 +251,7 @@ def test_each_gpu_has_a_trial_of_its_own_at_the_same_time(tiny_suite, tmp_path, 
     for module in ("running", "slots", "gpu"):
         monkeypatch.setattr(f"ftbench.{module}.visible_gpus", lambda: [0, 1])
     for name in ("gpu_uuid", "cuda_name"):
-        monkeypatch.setattr(f"ftbench.slots.{name}", lambda index: f"GPU-{index}")
+        monkeypatch.setattr(f"ftbench.runner.slots.{name}", lambda index: f"GPU-{index}")
     monkeypatch.setattr("ftbench.gpu.describe_gpu", lambda index: {"name": "made up"})
     start = Isolation.start
 

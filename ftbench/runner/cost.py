@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from .api.measurement import Measurement
+from ..api.measurement import Measurement
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from .api.measurement import Shared
-    from .suite.suite import Cost
+    from ..api.measurement import Shared
+    from ..suite.suite import Cost
 
 JOULES_PER_KWH = 3.6e6
 

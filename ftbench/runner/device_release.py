@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from .api.device import DeviceState
-from .errors import NotMeasured
+from ..api.device import DeviceState
+from ..errors import NotMeasured
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .api.device import DeviceProbe
+    from ..api.device import DeviceProbe
 
 PATIENCE = 30.0
 """Seconds a trial waits for its device."""
