@@ -1,3 +1,11 @@
+from .analysis.contender import Contender, LossPoint, Quantity
+from .analysis.error_analysis import ClassScores, Errors
+from .analysis.ranking import Ranking
+from .analysis.report import Report
+from .analysis.summary import Summary, TrialLine, rows, summarise
+from .analysis.target import Target, places_of
+from .analysis.tuning import Spent, Try, Tuned, tuning_cost, tuning_verdict
+from .analysis.wording import against, percent, point_interval, score_text, share_interval, share_range, step_range, step_text, step_unit
 from .api.augmentable import Augmentable
 from .api.augmentation import Augmentation, FeatureAugmentation, InputAugmentation, Item, MixingAugmentation, Sound
 from .api.backbone import Backbone, Card, Learner, Reads, Roles
@@ -17,14 +25,12 @@ from .api.strategy import About, Strategy
 from .api.task import Provenance, Scored, Task
 from .api.task_kinds import ClassificationTask, DrawnClassificationTask
 from .api.tunable import RateRange, Tunable
-from .contender import Contender, LossPoint, Quantity
 from .data.checks import Flaw, Inspectable, Inspected, Severity, check_data
 from .data.loader import Loader
 from .data.previews import Exhibit, Exhibits
 from .data.tables import ListedTable, Table, as_text, list_files
 from .data.user_classification import OwnClassification
 from .data.user_data import OwnData
-from .error_analysis import ClassScores, Errors
 from .errors import (
     Diverged,
     ExitCode,
@@ -46,9 +52,7 @@ from .hookspecs import hookimpl
 from .leaderboard import Fingerprint, Group, Leaderboard, Point, PublishedRun, Series
 from .notebook import load_records, run
 from .plugins import Plugins, Selection
-from .ranking import Ranking
 from .records.record import Attempt, Curve, Failure, Record, Retention
-from .report import Report
 from .stats.effect_size import Effect, effect
 from .stats.estimates import Difference, Estimate, Interval, Verdict, estimate, lower_bound, paired, upper_bound
 from .stats.jackknife import f1, macro_f1, pseudo_values, ratio
@@ -57,12 +61,8 @@ from .stats.power import detectable, power_of, seeds_for
 from .suite.roles import valued
 from .suite.suite import Suite, Training
 from .suite.trial import Trial
-from .summary import Summary, TrialLine, rows, summarise
-from .target import Target, places_of
 from .training.accounting.accounting import Accounting, account
 from .training.bench import Bench, Ground
-from .tuned import Spent, Try, Tuned, tuning_cost, tuning_verdict
-from .wording import against, percent, point_interval, score_text, share_interval, share_range, step_range, step_text, step_unit
 
 __version__: str
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
+from .analysis.metric_tiers import MEMORY, SPEED, TRACE, exact_values, loss_trace, needed, repeats, tier_of
 from .errors import RunError
 from .gate_check import TRIALS, Check
 from .gate_wording import counted, figure, moved, parting, seeds_named, sized
@@ -15,11 +16,11 @@ from .records.comparability import PARTS, differences, without
 from .stats.estimates import CLAIM, estimate, paired_differences
 from .stats.multiplicity import adjusted
 from .stats.noninferiority import loss_p, said
-from .tiers import MEMORY, SPEED, TRACE, exact_values, loss_trace, needed, repeats, tier_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from .analysis.metric_tiers import Tier
     from .api.measurement import Measurement
     from .gate_wording import Value
     from .records.comparability import Difference, Part
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from .records.record_set import Place, RecordSet
     from .stats.estimates import Estimate
     from .suite.suite import Gate
-    from .tiers import Tier
 
 
 class Pair(NamedTuple):

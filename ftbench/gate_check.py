@@ -10,8 +10,8 @@ from .errors import ExitCode
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from .analysis.metric_tiers import Tier
     from .records.record_set import Place
-    from .tiers import Tier
 
 Verdict = Literal["not comparable", "missing", "regressed", "inconclusive", "changed", "accepted", "ok"]
 VERDICTS: tuple[Verdict, ...] = ("not comparable", "missing", "regressed", "inconclusive", "changed", "accepted", "ok")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .analysis.wording import point_interval
 from .formatting import quantity
-from .wording import point_interval
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

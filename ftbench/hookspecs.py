@@ -13,13 +13,13 @@ import pluggy
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from .analysis.report import Report
     from .api.augmentation import Augmentation
     from .api.backbone import Backbone
     from .api.meter import Meter
     from .api.strategy import Strategy
     from .api.task import Task
     from .records.record import Attempt, Record
-    from .report import Report
     from .suite.suite import Suite
     from .suite.trial import Trial
 

@@ -10,9 +10,9 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from .analysis.summary import Summary
     from .api.catalog import Catalog
     from .records.record import Record
-    from .summary import Summary
 
 
 def run(suite: str | Path | Mapping[str, Any], *, runs: str | Path = "runs", plugins: Sequence[str | Path] = ()) -> Path:
@@ -49,8 +49,8 @@ def read_run(folder: str | Path) -> list[Record]:
 
 
 def read_summary(folder: str | Path, baseline: str | None = None, catalog: Catalog | None = None) -> Summary:
-    """Sum a run directory or a bundle up, in the order of its suite; see `ftbench.summed_runs.summarise_runs`."""
-    from .summed_runs import summarise_runs
+    """Sum a run directory or a bundle up, in the order of its suite; see `ftbench.analysis.run_summary.summarise_runs`."""
+    from .analysis.run_summary import summarise_runs
 
     return summarise_runs([Path(folder)], baseline, catalog)
 

@@ -15,9 +15,9 @@ from .stats.estimates import Estimate, Interval, NewItems, Verdict  # noqa: TC00
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
-    from .contender import Contender, Quantity
+    from .analysis.contender import Contender, Quantity
+    from .analysis.target import Target
     from .leaderboard import Fingerprint, Group, Leaderboard, PublishedRun, Series
-    from .target import Target
 
 SCHEMA: Literal["ftbench.leaderboard/1"] = "ftbench.leaderboard/1"
 

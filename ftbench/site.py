@@ -23,9 +23,9 @@ from .published import read_published, table_of, written
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from .analysis.report import Report
     from .entry import Entry
     from .leaderboard import Leaderboard
-    from .report import Report
 
 INDEX = "leaderboard.json"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,127}", re.ASCII)

@@ -6,13 +6,13 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from .analysis.metric_tiers import SPEED
 from .api.measurement import disturbances
 from .formatting import quantity
 from .gate_check import Check
 from .gate_wording import counted, percent
 from .stats.estimates import estimate
 from .stats.noninferiority import loss_p, said
-from .tiers import SPEED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ftbench import Failure, Measurement, Phase, summarise
-from ftbench.tuning_summary import budgets_of, searches_of, with_tuning
+from ftbench.analysis.tuning_summary import budgets_of, searches_of, with_tuning
 
 from tests.reports.test_page import record
 

@@ -42,8 +42,8 @@ def command(
     less RUN_A. What must be equal depends on the metric: data and protocol always, software too for scores, FLOPs and accounted bytes,
     hardware too for speed and allocated memory. Where that is not so nothing is compared, and the exit code is 5.
     """
-    from ..comparison import Asked, compare_runs, compare_strategies
-    from ..comparison_text import write
+    from ..analysis.comparison import Asked, compare_runs, compare_strategies
+    from ..analysis.comparison_formats import write
     from ..records.record_set import read_record_set
 
     if (second is None) == (baseline is None):

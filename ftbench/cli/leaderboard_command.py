@@ -14,7 +14,7 @@ from .setting import Setting
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ..report import Report
+    from ..analysis.report import Report
 
 MOST = 50
 """Faults that are shown."""

@@ -14,7 +14,7 @@ from .setting import Setting, runs_option
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ..earlier import Sight
+    from ..analysis.forecast import Sight
     from ..suite.trial import Trial
     from ..training.accounting.accounting import Kernels
     from ..training.accounting.configuration import Cell
@@ -59,7 +59,7 @@ def command(ctx: click.Context, /, suite: str | None, **options: Any) -> None:
 
 
 def _show(setting: Setting, suite: str, runs: str, *, as_json: bool) -> None:
-    from ..earlier import foresee_sight, foresee_tuning
+    from ..analysis.forecast import foresee_sight, foresee_tuning
     from ..fingerprint import digest, environment
     from ..records.store import Store
     from ..runner.runner import choose_device, foresee_here

@@ -14,8 +14,8 @@ from ..sizes import read_size
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ..recommendation import Limit
-    from ..summary import Summary
+    from ..analysis.recommendation import Limit
+    from ..analysis.summary import Summary
 
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
@@ -34,8 +34,8 @@ def command(run: str, **asked: Any) -> None:
     A limit is met where the whole 95 % interval lies on its side. Where several strategies meet every limit and the data
     cannot separate them, all of them are named.
     """
+    from ..analysis.recommendation import recommend
     from ..notebook import read_summary
-    from ..recommendation import recommend
     from .recommendation_text import as_json, as_markdown
 
     summary = read_summary(run)
@@ -67,7 +67,7 @@ def _units(summary: Summary, targets: Sequence[str]) -> dict[str, str]:
 
 
 def _memory(size: str | None, units: Mapping[str, str], mistakes: list[str]) -> list[Limit]:
-    from ..recommendation import MEMORY, Limit
+    from ..analysis.recommendation import MEMORY, Limit
 
     if size is None:
         return []
@@ -80,7 +80,7 @@ def _memory(size: str | None, units: Mapping[str, str], mistakes: list[str]) -> 
 
 
 def _limit(option: str, text: str, units: Mapping[str, str], mistakes: list[str]) -> Limit | None:
-    from ..recommendation import Limit
+    from ..analysis.recommendation import Limit
 
     name, equals, value = (part.strip() for part in text.partition("="))
     if not equals or not name:

@@ -7,16 +7,16 @@ import re
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from ..analysis.recommendation import judging
+from ..analysis.wording import joined
 from ..formatting import quantity
-from ..recommendation import judging
-from ..wording import joined
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from ..contender import Contender
-    from ..recommendation import Judged, Limit, Recommendation
-    from ..summary import Summary
+    from ..analysis.contender import Contender
+    from ..analysis.recommendation import Judged, Limit, Recommendation
+    from ..analysis.summary import Summary
 
 METHOD = (
     "A limit is met where the whole 95 % interval lies on its side: over seeds and new test items for the primary score where that is "

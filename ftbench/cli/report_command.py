@@ -17,9 +17,9 @@ from .setting import Setting
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from ..analysis.report import Report
+    from ..analysis.summary import Summary
     from ..api.catalog import Catalog
-    from ..report import Report
-    from ..summary import Summary
 
 LARGE = 3_000_000
 """Bytes of a report from which it is said that it is large."""
@@ -111,8 +111,8 @@ def write_reports(catalog: Catalog, formats: Sequence[str], asked: Asked, *, liv
     Raises:
         UserError: a run cannot be read, runs are not comparable, or the folder cannot be written to.
     """
-    from ..summed_runs import summarise_runs
-    from ..target import UNFINISHED
+    from ..analysis.run_summary import summarise_runs
+    from ..analysis.target import UNFINISHED
 
     # Mistakes in names are told before anything is read.
     reports: dict[str, Report] = {name: catalog.build("reports", name, {}) for name in formats}

@@ -9,7 +9,7 @@ from ..formatting import quantity
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ..earlier import Toll, TuningToll
+    from ..analysis.forecast import Toll, TuningToll
 
 
 def toll_lines(toll: TuningToll, currency: str) -> Iterator[str]:

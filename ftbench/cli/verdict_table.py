@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
+from ..analysis.tuning import tuning_cost, tuning_verdict
+from ..analysis.wording import share_interval
 from ..formatting import quantity
-from ..tuned import tuning_cost, tuning_verdict
-from ..wording import share_interval
 
 if TYPE_CHECKING:
-    from ..contender import Contender
-    from ..summary import Summary
-    from ..target import Target
+    from ..analysis.contender import Contender
+    from ..analysis.summary import Summary
+    from ..analysis.target import Target
 
 
 def print_verdicts(summary: Summary) -> None:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ..analysis.target import UNFINISHED
 from ..errors import RunError
-from ..target import UNFINISHED
 from .report_command import write_reports
 
 if TYPE_CHECKING:

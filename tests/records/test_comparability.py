@@ -3,11 +3,11 @@
 import dataclasses
 
 import pytest
+from ftbench.analysis.metric_tiers import needed, tier_of
 from ftbench.api.measurement import Measurement
 from ftbench.fingerprint import digest
 from ftbench.records.comparability import PARTS, Difference, configuration_differences, differences, digests, parts, without
 from ftbench.records.record_set import Place, read_record_set
-from ftbench.tiers import needed, tier_of
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 
 from ftbench import Curve, Exhibit, Exhibits, Measurement, summarise
-from ftbench.inspection import inspected
+from ftbench.analysis.error_examples import inspected
 
 from ftbench_reports.page import render
 from tests.reports.test_page import RECORDS, embedded_data, record, shape

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 from ftbench import Fingerprint, Group, Leaderboard, Point, PublishedRun, Series, summarise
-from ftbench.target import places_of
+from ftbench.analysis.target import places_of
 
 from ftbench_reports.site.addresses import strategy_pages
 from ftbench_reports.site.dates import day, moment

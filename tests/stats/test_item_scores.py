@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 from ftbench import Measurement, Record
-from ftbench.contender import difference
+from ftbench.analysis.contender import difference
 from ftbench.stats.item_scores import Items, items_of, over_items, read_items
 from scipy import stats
 

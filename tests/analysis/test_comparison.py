@@ -9,8 +9,8 @@ import re
 import numpy as np
 import pytest
 from ftbench import NotComparable, RunError
-from ftbench.comparison import Asked, compare_runs, compare_strategies
-from ftbench.comparison_text import COLUMNS, FORMATS, write
+from ftbench.analysis.comparison import Asked, compare_runs, compare_strategies
+from ftbench.analysis.comparison_formats import COLUMNS, FORMATS, write
 from ftbench.records.record_set import Place, read_record_set
 from scipy import stats
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..stats.estimates import CLAIM
 from .contender import score
-from .stats.estimates import CLAIM
 from .wording import joined, lead, point_interval, score_text, share_interval, step_unit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ..stats.multiplicity import Comparison
     from .contender import Contender
-    from .stats.multiplicity import Comparison
 
 
 def verdict(contenders: Sequence[Contender], primary: str, comparisons: Sequence[Comparison], *, is_sequence: bool) -> tuple[str, ...]:

@@ -6,10 +6,10 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .records.store import read_record, record_files
-from .stats.estimates import CLAIM
-from .stats.noise import Noise, read_calibration, typical
-from .stats.power import detectable
+from ..records.store import read_record, record_files
+from ..stats.estimates import CLAIM
+from ..stats.noise import Noise, read_calibration, typical
+from ..stats.power import detectable
 from .summary import contenders_of
 from .target import differences_to_baseline
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
     from pathlib import Path
 
-    from .records.record import Record
-    from .suite.suite import Cost
-    from .suite.tuner import Course
+    from ..records.record import Record
+    from ..suite.suite import Cost
+    from ..suite.tuner import Course
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .stats.aggregates import SEEDS, TASKS, interquartile_interval, interquartile_mean, profile
-from .stats.estimates import ALPHA, Interval
-from .stats.multiplicity import adjusted
-from .stats.ranks import Friedman, critical_difference, friedman, rank_draws, ranks, tasks_needed, wilcoxon
-from .stats.ties import tie_groups
+from ..stats.aggregates import SEEDS, TASKS, interquartile_interval, interquartile_mean, profile
+from ..stats.estimates import ALPHA, Interval
+from ..stats.multiplicity import adjusted
+from ..stats.ranks import Friedman, critical_difference, friedman, rank_draws, ranks, tasks_needed, wilcoxon
+from ..stats.ties import tie_groups
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

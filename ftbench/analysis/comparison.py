@@ -7,23 +7,23 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from .api.measurement import LARGEST, disturbances
-from .errors import NotComparable, RunError
-from .records.comparability import configuration_differences, differences, without
-from .stats.effect_size import effect
-from .stats.estimates import ALPHA, MARGIN, Estimate, estimate, paired
-from .stats.multiplicity import adjusted
-from .tiers import needed, tier_of
+from ..api.measurement import LARGEST, disturbances
+from ..errors import NotComparable, RunError
+from ..records.comparability import configuration_differences, differences, without
+from ..stats.effect_size import effect
+from ..stats.estimates import ALPHA, MARGIN, Estimate, estimate, paired
+from ..stats.multiplicity import adjusted
+from .metric_tiers import needed, tier_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .api.measurement import Measurement
-    from .records.comparability import Difference
-    from .records.record import Record
-    from .records.record_set import Place, RecordSet
-    from .stats.effect_size import Effect
-    from .stats.estimates import Verdict
+    from ..api.measurement import Measurement
+    from ..records.comparability import Difference
+    from ..records.record import Record
+    from ..records.record_set import Place, RecordSet
+    from ..stats.effect_size import Effect
+    from ..stats.estimates import Verdict
 
     Pairing = tuple[Place, str, list[tuple[Record, Record]]]
     Reading = tuple[tuple[Record, Record], Measurement, Measurement]
@@ -123,7 +123,7 @@ def compare_strategies(run: RecordSet, baseline: str, asked: Asked) -> Compariso
     """
     labels = sorted({place.strategy for place in run.records})
     if baseline not in labels:
-        from .api.catalog import suggestion
+        from ..api.catalog import suggestion
 
         raise RunError(f"--baseline {baseline!r}: no strategy of {run.source} is labelled so{suggestion(baseline, labels)}")
     pairings = []

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from ftbench import Measurement, summarise
-from ftbench.recommendation import Limit, recommend
+from ftbench.analysis.recommendation import Limit, recommend
 from ftbench.records.store import Store
 from ftbench.stats.item_scores import Items
 

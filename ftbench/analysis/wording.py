@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .stats.estimates import Difference, Estimate, Interval
+    from ..stats.estimates import Difference, Estimate, Interval
 
 
 def percent(value: float) -> str:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from ftbench import Measurement, summarise
-from ftbench.recommendation import Limit, recommend
+from ftbench.analysis.recommendation import Limit, recommend
 from ftbench.stats.item_scores import Items
 from ftbench.suite.suite import Statistics
 from hypothesis import HealthCheck, given, settings

@@ -8,23 +8,23 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..stats.expected_best import expected_best
+from ..stats.multiplicity import corrected
+from ..suite.search import best_of, edge
+from ..suite.search_space import RATE, Space, read_domain
+from ..suite.tuner import training_seconds, tried_of
 from .contender import difference, score
-from .stats.expected_best import expected_best
-from .stats.multiplicity import corrected
-from .suite.search import best_of, edge
-from .suite.search_space import RATE, Space, read_domain
-from .suite.tuner import training_seconds, tried_of
 from .summary import contenders_of
-from .tuned import Spent, Try, Tuned
+from .tuning import Spent, Try, Tuned
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from ..records.record import Record
+    from ..stats.estimates import Difference
+    from ..stats.item_scores import Items
+    from ..suite.search import Tried
     from .contender import Contender
-    from .records.record import Record
-    from .stats.estimates import Difference
-    from .stats.item_scores import Items
-    from .suite.search import Tried
     from .summary import Summary
     from .target import Target
 
@@ -60,7 +60,7 @@ def with_tuning(
         summary: of the trials that count.
         records: of the tries, and of the untuned values.
         searches: what was searched; see `searches_of`.
-        read: see `ftbench.summary.summarise`.
+        read: see `ftbench.analysis.summary.summarise`.
     """
     tries: dict[Place, list[Record]] = defaultdict(list)
     untuned: dict[Place, list[Record]] = defaultdict(list)

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from ftbench.earlier import foresee_sight
+from ftbench.analysis.forecast import foresee_sight
 from ftbench.records.store import Store
 from ftbench.stats.noise import CALIBRATION
 

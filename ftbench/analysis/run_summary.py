@@ -7,16 +7,16 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from .errors import NotComparable, RunError
-from .inspection import inspected
-from .records.comparability import configuration, differences, without
-from .records.predictions import PREDICTIONS
-from .records.record_set import Place, collect, opened
-from .records.redaction import discreet_text
-from .records.run_files import read_lock, read_plan
-from .records.store import read_records, record_files
-from .records.trial_log import end_of
-from .stats.item_scores import read_items
+from ..errors import NotComparable, RunError
+from ..records.comparability import configuration, differences, without
+from ..records.predictions import PREDICTIONS
+from ..records.record_set import Place, collect, opened
+from ..records.redaction import discreet_text
+from ..records.run_files import read_lock, read_plan
+from ..records.store import read_records, record_files
+from ..records.trial_log import end_of
+from ..stats.item_scores import read_items
+from .error_examples import inspected
 from .summary import summarise
 from .tuning_summary import budgets_of, searches_of, with_tuning
 
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from .api.catalog import Catalog
-    from .records.comparability import Difference, Part
-    from .records.record import Record
-    from .records.record_set import RecordSet
-    from .records.run_files import Lock
-    from .stats.item_scores import Items
+    from ..api.catalog import Catalog
+    from ..records.comparability import Difference, Part
+    from ..records.record import Record
+    from ..records.record_set import RecordSet
+    from ..records.run_files import Lock
+    from ..stats.item_scores import Items
     from .summary import Summary
 
 _MACHINES: tuple[Part, ...] = ("software", "hardware")

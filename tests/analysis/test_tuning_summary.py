@@ -2,7 +2,7 @@
 
 import pytest
 from ftbench import tuning_cost, tuning_verdict
-from ftbench.recommendation import recommend
+from ftbench.analysis.recommendation import recommend
 
 from tests.made_tuning import finals, summed, tries
 

@@ -8,7 +8,7 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from .formatting import quantity
+from ..formatting import quantity
 from .wording import point_interval
 
 if TYPE_CHECKING:

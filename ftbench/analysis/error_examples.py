@@ -6,19 +6,19 @@ from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from .data.previews import Exhibits, exhibits_of
+from ..data.previews import Exhibits, exhibits_of
+from ..records.predictions import PREDICTIONS
+from ..stats.item_scores import read_predictions
 from .error_analysis import by_length, errors_of, usable
-from .records.predictions import PREDICTIONS
-from .stats.item_scores import read_predictions
 from .target import grouped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from .api.catalog import Catalog
+    from ..api.catalog import Catalog
+    from ..records.record import Record
     from .error_analysis import Errors
-    from .records.record import Record
     from .target import Target
 
 

@@ -8,8 +8,8 @@ from functools import partial
 
 import pytest
 from ftbench import NotComparable, RunError
+from ftbench.analysis.run_summary import summarise_runs
 from ftbench.records.bundle import pack
-from ftbench.summed_runs import summarise_runs
 
 from tests.conftest import FTBENCH
 from tests.made_runs import copied, of, record_paths, rewrite

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .stats.estimates import CLAIM, MARGIN, Difference, Estimate, Interval, all_paired, judged
-from .stats.item_scores import Items, on_new_items
+from ..stats.estimates import CLAIM, MARGIN, Difference, Estimate, Interval, all_paired, judged
+from ..stats.item_scores import Items, on_new_items
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -6,19 +6,19 @@ import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from ..stats.estimates import CLAIM, Interval
+from ..stats.multiplicity import corrected
+from ..suite.suite import margin_of
 from .budgets import apart_sentences
 from .contender import difference, gain
-from .stats.estimates import CLAIM, Interval
-from .stats.multiplicity import corrected
-from .suite.suite import margin_of
 from .wording import joined
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ..stats.multiplicity import Comparison
+    from ..suite.suite import Statistics
     from .contender import Contender, Quantity
-    from .stats.multiplicity import Comparison
-    from .suite.suite import Statistics
     from .summary import Summary
     from .target import Target
 

@@ -10,26 +10,26 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..stats.estimates import CLAIM
+from ..stats.multiplicity import Comparison, adjusted, benjamini_hochberg, corrected
+from ..stats.noise import Noise, typical
+from ..stats.pareto import front_chances, pareto
+from ..stats.ranks import DRAWS
+from ..stats.ties import places, tie_groups
+from ..suite.suite import margin_of
 from .budgets import apart_sentences
+from .conclusions import verdict
 from .contender import Explored, differences, gain, score
-from .stats.estimates import CLAIM
-from .stats.multiplicity import Comparison, adjusted, benjamini_hochberg, corrected
-from .stats.noise import Noise, typical
-from .stats.pareto import front_chances, pareto
-from .stats.ranks import DRAWS
-from .stats.ties import places, tie_groups
-from .suite.suite import margin_of
-from .verdict import verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from ..data.previews import Exhibits
+    from ..records.record import Record
+    from ..stats.estimates import Difference
+    from ..suite.suite import Statistics
     from .contender import Contender, Quantity
-    from .data.previews import Exhibits
     from .error_analysis import Errors
-    from .records.record import Record
-    from .stats.estimates import Difference
-    from .suite.suite import Statistics
 
 COSTS = (
     "trainable_parameters", "peak_host_memory", "peak_allocated_memory", "peak_device_memory", "peak_tensor_bytes", "flops_per_step",

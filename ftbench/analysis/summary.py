@@ -10,23 +10,23 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..errors import RunError
+from ..records.record import FAILED
+from ..stats.estimates import Estimate, Interval, estimate
+from ..stats.item_scores import Items, interval_over_items
+from ..suite.suite import Statistics
 from .budgets import with_budgets
 from .contender import Contender, LossPoint, Quantity
-from .errors import RunError
 from .ranking import Ranking, rank_over_tasks
-from .records.record import FAILED
-from .stats.estimates import Estimate, Interval, estimate
-from .stats.item_scores import Items, interval_over_items
-from .suite.suite import Statistics
 from .target import UNFINISHED, Target, View, grouped, target_of, with_unfinished
-from .tuned import tuning_rows
+from .tuning import tuning_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from .api.measurement import Measurement, Samples
-    from .records.record import Attempt, Curve, Record
-    from .tuned import Tuned
+    from ..api.measurement import Measurement, Samples
+    from ..records.record import Attempt, Curve, Record
+    from .tuning import Tuned
 
 SPENT = ("energy", "train_energy", "cost", "emissions")
 """Measurements that add up over trials: what a strategy took of the world, whether its trials succeeded or not."""
@@ -80,7 +80,7 @@ class Summary:
     suites: tuple[str, ...] = ()
     """Names of the suites, where several runs are summed up as one; else of the one."""
     tuning: tuple[Tuned, ...] = ()
-    """What was tuned, target by target, in the order of the strategies; see `ftbench.tuning_summary`."""
+    """What was tuned, target by target, in the order of the strategies; see `ftbench.analysis.tuning_summary`."""
 
 
 def summarise(

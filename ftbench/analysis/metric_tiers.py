@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from .api.measurement import Measurement
-    from .records.comparability import Part
-    from .records.record import Record
+    from ..api.measurement import Measurement
+    from ..records.comparability import Part
+    from ..records.record import Record
 
 Tier = Literal["exact", "trace", "quality", "memory", "speed"]
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from .formatting import quantity
-from .suite.roles import valued
+from ..formatting import quantity
+from ..suite.roles import valued
 from .wording import joined, point_interval
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from .stats.estimates import Difference, Estimate
+    from ..stats.estimates import Difference, Estimate
 
 
 @dataclass(frozen=True)

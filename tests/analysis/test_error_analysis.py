@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from ftbench.error_analysis import by_length, class_scores, errors_of, usable
+from ftbench.analysis.error_analysis import by_length, class_scores, errors_of, usable
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
