@@ -1,7 +1,7 @@
 """A gate's checks of every verdict, with names that try to break out of every format."""
 
-from ftbench.gate_check import Check
-from ftbench.gate_text import Gated
+from ftbench.gate.checks import Check
+from ftbench.gate.formats import Gated
 from ftbench.records.record_set import Place
 
 FULL, LORA = Place("digits", "tiny-vit", "full"), Place("digits", "tiny-vit", "lora")

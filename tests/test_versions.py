@@ -5,7 +5,7 @@ import shutil
 import zipfile
 
 import pytest
-from ftbench.gate import hold
+from ftbench.gate.gate import hold
 from ftbench.notebook import read_summary
 from ftbench.records.accepted_changes import Step, write_steps
 from ftbench.records.bundle import pack, unpack

@@ -16,7 +16,7 @@ from .setting import Setting, runs_option
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ..gate_text import Gated
+    from ..gate.formats import Gated
     from ..records.record_set import Place, RecordSet
     from ..suite.suite import Gate, Suite
 
@@ -63,7 +63,7 @@ def command(ctx: click.Context, /, run: str, **options: Any) -> None:
     Exit codes: 0 ok · 1 trials failed or missing · 2 usage · 3 regression · 4 inconclusive or changed (--strict)
     5 not comparable; where several hold, the first of 2, 5, 1, 3, 4
     """
-    from ..gate_check import exit_code
+    from ..gate.checks import exit_code
 
     outputs = Outputs(options["junit"], options["markdown"], github=options["github"], everything=options["everything"])
     suite = run if options["plugin"] is not None else options["suite"]
@@ -115,7 +115,7 @@ def _gated(setting: Setting, run: str, options: Mapping[str, Any]) -> Gated:
 
 def _calibrate(setting: Setting, run: Path, suite: str | None, repetitions: int | None) -> None:
     """Measure the noise of a run, of as many seeds as are asked for."""
-    from ..calibration import calibrate, seeds_for, write_calibration
+    from ..gate.calibration import calibrate, seeds_for, write_calibration
     from ..records.record_set import read_record_set
 
     if not run.is_dir() and suite is None:
@@ -141,9 +141,9 @@ def _calibrate(setting: Setting, run: Path, suite: str | None, repetitions: int 
 
 def _plugin(setting: Setting, suite: Path, plugin: Path, revision: str, runs: Path) -> Gated:
     """Run both versions of a plugin in turn."""
-    from ..gate_text import Gated
-    from ..side_by_side import SideBySide
-    from ..worktree import at_revision
+    from ..gate.formats import Gated
+    from ..gate.side_by_side import SideBySide
+    from ..gate.worktree import at_revision
 
     if not plugin.exists():
         raise UserError(f"--plugin {plugin}: no such file or folder")
@@ -181,9 +181,9 @@ def _fresh_folder(parent: Path) -> Path:
 
 def _against(setting: Setting, run: Path, baseline: Path, suite: str | None, allowed: tuple[str, ...]) -> Gated:
     """Hold a run against a baseline; where a suite is given, on more seeds until every score is decided."""
-    from ..gate import hold, undecided
-    from ..gate_text import Gated
-    from ..more_seeds import wanted
+    from ..gate.formats import Gated
+    from ..gate.gate import hold, undecided
+    from ..gate.more_seeds import wanted
     from ..records.record_set import read_record_set
 
     base = read_record_set(baseline)
@@ -225,7 +225,7 @@ def _run_suite(setting: Setting, suite: Suite, runs: Path) -> None:
 
 
 def _run_more(setting: Setting, suite: Suite, head: RecordSet, more: set[tuple[Place, int]], *, order: Sequence[int], runs: Path) -> None:
-    from ..more_seeds import run_more
+    from ..gate.more_seeds import run_more
     from ..runner.progress import ConsoleProgress
 
     seeds = sorted({seed for _, seed in more})
@@ -240,7 +240,7 @@ def _run_more(setting: Setting, suite: Suite, head: RecordSet, more: set[tuple[P
 
 def _accepted(gated: Gated, baseline: Path, reason: str) -> Gated:
     """Write what was accepted into the baseline, be it a folder or a bundle."""
-    from ..gate import accept
+    from ..gate.gate import accept
     from ..records.accepted_changes import write_steps
     from ..records.bundle import pack
     from ..records.record_set import opened, read_record_set

@@ -12,7 +12,7 @@ from ..errors import UserError
 from ..hookspecs import hookimpl
 
 if TYPE_CHECKING:
-    from ..gate_text import Gated
+    from ..gate.formats import Gated
     from ..records.record import Record
     from ..suite.trial import Trial
 
@@ -32,9 +32,9 @@ class Outputs:
         Raises:
             UserError: a file cannot be written.
         """
-        from ..gate_text import lines, markdown
-        from ..github import annotate, write_summary
-        from ..junit import junit
+        from ..gate.formats import lines, markdown
+        from ..gate.github import annotate, write_summary
+        from ..gate.junit import junit
 
         for line in lines(gated, everything=self.everything):
             click.echo(line)
@@ -49,8 +49,8 @@ class Outputs:
 
     def tell_mistakes(self, error: UserError, suite: str | None) -> None:
         """Annotate why nothing could be held, where annotations were asked for."""
-        from ..gate_wording import flat
-        from ..github import annotation
+        from ..gate.gate_wording import flat
+        from ..gate.github import annotation
 
         for mistake in error.mistakes if self.github else ():
             click.echo(annotation("error", "ftbench gate", flat(mistake), suite))

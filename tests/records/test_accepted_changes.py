@@ -4,8 +4,8 @@ import json
 
 import pytest
 from ftbench.errors import RunError
-from ftbench.gate import accept, hold
-from ftbench.gate_check import exit_code
+from ftbench.gate.checks import exit_code
+from ftbench.gate.gate import accept, hold
 from ftbench.records.accepted_changes import FILE, Step, read_steps, write_steps
 from ftbench.records.record_set import Place, read_record_set
 from ftbench.suite.suite import Gate

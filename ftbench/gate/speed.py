@@ -6,20 +6,20 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from .analysis.metric_tiers import SPEED
-from .api.measurement import disturbances
-from .formatting import quantity
-from .gate_check import Check
+from ..analysis.metric_tiers import SPEED
+from ..api.measurement import disturbances
+from ..formatting import quantity
+from ..stats.estimates import estimate
+from ..stats.noninferiority import loss_p, said
+from .checks import Check
 from .gate_wording import counted, percent
-from .stats.estimates import estimate
-from .stats.noninferiority import loss_p, said
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .records.record import Record
-    from .records.record_set import Place, RecordSet
-    from .suite.suite import Gate
+    from ..records.record import Record
+    from ..records.record_set import Place, RecordSet
+    from ..suite.suite import Gate
 
 
 def hold_speed(head: RecordSet, base: RecordSet, gate: Gate) -> list[Check]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from .errors import ExitCode
+from ..errors import ExitCode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from .analysis.metric_tiers import Tier
-    from .records.record_set import Place
+    from ..analysis.metric_tiers import Tier
+    from ..records.record_set import Place
 
 Verdict = Literal["not comparable", "missing", "regressed", "inconclusive", "changed", "accepted", "ok"]
 VERDICTS: tuple[Verdict, ...] = ("not comparable", "missing", "regressed", "inconclusive", "changed", "accepted", "ok")

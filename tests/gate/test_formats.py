@@ -5,9 +5,9 @@ from xml.etree import ElementTree as ET
 
 import pytest
 import xmlschema
-from ftbench.gate_text import COMMENT, MARK, SUMMARY, Gated, lines, markdown
-from ftbench.github import MOST, annotate, annotation, write_summary
-from ftbench.junit import junit
+from ftbench.gate.formats import COMMENT, MARK, SUMMARY, Gated, lines, markdown
+from ftbench.gate.github import MOST, annotate, annotation, write_summary
+from ftbench.gate.junit import junit
 from hypothesis import given
 from hypothesis import strategies as st
 

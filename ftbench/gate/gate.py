@@ -7,27 +7,27 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from .analysis.metric_tiers import MEMORY, SPEED, TRACE, exact_values, loss_trace, needed, repeats, tier_of
-from .errors import RunError
-from .gate_check import TRIALS, Check
+from ..analysis.metric_tiers import MEMORY, SPEED, TRACE, exact_values, loss_trace, needed, repeats, tier_of
+from ..errors import RunError
+from ..records.accepted_changes import Step
+from ..records.comparability import PARTS, differences, without
+from ..stats.estimates import CLAIM, estimate, paired_differences
+from ..stats.multiplicity import adjusted
+from ..stats.noninferiority import loss_p, said
+from .checks import TRIALS, Check
 from .gate_wording import counted, figure, moved, parting, seeds_named, sized
-from .records.accepted_changes import Step
-from .records.comparability import PARTS, differences, without
-from .stats.estimates import CLAIM, estimate, paired_differences
-from .stats.multiplicity import adjusted
-from .stats.noninferiority import loss_p, said
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from .analysis.metric_tiers import Tier
-    from .api.measurement import Measurement
+    from ..analysis.metric_tiers import Tier
+    from ..api.measurement import Measurement
+    from ..records.comparability import Difference, Part
+    from ..records.record import Record
+    from ..records.record_set import Place, RecordSet
+    from ..stats.estimates import Estimate
+    from ..suite.suite import Gate
     from .gate_wording import Value
-    from .records.comparability import Difference, Part
-    from .records.record import Record
-    from .records.record_set import Place, RecordSet
-    from .stats.estimates import Estimate
-    from .suite.suite import Gate
 
 
 class Pair(NamedTuple):

@@ -4,8 +4,8 @@ import json
 
 import numpy as np
 import pytest
-from ftbench.calibration import calibrate, seeds_for, write_calibration
 from ftbench.errors import RunError
+from ftbench.gate.calibration import calibrate, seeds_for, write_calibration
 from ftbench.records.record_set import read_record_set
 from ftbench.suite.suite import Gate
 

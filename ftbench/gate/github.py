@@ -6,15 +6,15 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .gate_check import gravest_first
-from .gate_text import SUMMARY, markdown
+from .checks import gravest_first
+from .formats import SUMMARY, markdown
 from .gate_wording import flat
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from .gate_check import Check
-    from .gate_text import Gated
+    from .checks import Check
+    from .formats import Gated
 
 MOST = 10
 """Annotations of one level that GitHub shows of a step."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .analysis.wording import point_interval
-from .formatting import quantity
+from ..analysis.wording import point_interval
+from ..formatting import quantity
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .stats.estimates import Estimate
+    from ..stats.estimates import Estimate
 
 Value = float | str | None
 """A figure, a hash, or nothing."""

@@ -6,13 +6,13 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .gate_check import VERDICTS, gravest_first
+from .checks import VERDICTS, gravest_first
 from .gate_wording import flat
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .gate_check import Check
+    from .checks import Check
 
 COMMENT = 65_536
 """Characters GitHub takes in a comment; we count bytes, which are never fewer."""

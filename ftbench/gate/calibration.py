@@ -10,19 +10,19 @@ from dataclasses import asdict, dataclass, replace
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from .errors import RunError
+from ..errors import RunError
+from ..records.store import write_whole
+from ..stats.estimates import estimate
+from ..stats.noise import CALIBRATION, SCHEMA
 from .gate import hold
-from .records.store import write_whole
-from .stats.estimates import estimate
-from .stats.noise import CALIBRATION, SCHEMA
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from .gate_check import Check
-    from .records.record_set import RecordSet
-    from .suite.suite import Gate
+    from ..records.record_set import RecordSet
+    from ..suite.suite import Gate
+    from .checks import Check
 
 FILE = CALIBRATION
 """In the run directory: under `noise`, target → metric → `Noise`."""

@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 from ftbench.errors import ExitCode, NotComparable, RunError
-from ftbench.gate import hold
-from ftbench.gate_check import Check, exit_code, gravest_first
+from ftbench.gate.checks import Check, exit_code, gravest_first
+from ftbench.gate.gate import hold
 from ftbench.records.comparability import Difference
 from ftbench.records.record_set import Place, read_record_set
 from ftbench.suite.suite import Gate

@@ -6,28 +6,28 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from .data.downloads import fetch
-from .errors import UserError
+from ..data.downloads import fetch
+from ..errors import UserError
+from ..plugins import Plugins, Selection
+from ..records.record_set import Place, RecordSet, read_record_set
+from ..runner.runner import choose_device, open_run, plan_here
+from ..runner.slots import open_slots
+from ..stats.estimates import CLAIM
+from ..stats.noninferiority import next_look
+from ..suite.parser import read_suite
 from .gate import hold, undecided
 from .more_seeds import Only
-from .plugins import Plugins, Selection
-from .records.record_set import Place, RecordSet, read_record_set
-from .runner.runner import choose_device, open_run, plan_here
-from .runner.slots import open_slots
 from .speed import hold_speed
-from .stats.estimates import CLAIM
-from .stats.noninferiority import next_look
-from .suite.parser import read_suite
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from .gate_check import Check
-    from .runner.runner import OpenRun
-    from .runner.slots import Slot
-    from .suite.suite import Gate, Suite
-    from .suite.trial import Trial
+    from ..runner.runner import OpenRun
+    from ..runner.slots import Slot
+    from ..suite.suite import Gate, Suite
+    from ..suite.trial import Trial
+    from .checks import Check
 
 
 class Sides(NamedTuple):

@@ -5,21 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from .hookspecs import hookimpl
-from .plugins import Plugins
-from .records.record_set import Place
-from .runner.runner import run_suite
-from .stats.noninferiority import next_look
+from ..hookspecs import hookimpl
+from ..plugins import Plugins
+from ..records.record_set import Place
+from ..runner.runner import run_suite
+from ..stats.noninferiority import next_look
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
-    from .plugins import Selection
-    from .records.record_set import RecordSet
-    from .runner.runner import Outcome
-    from .suite.suite import Suite
-    from .suite.trial import Trial
+    from ..plugins import Selection
+    from ..records.record_set import RecordSet
+    from ..runner.runner import Outcome
+    from ..suite.suite import Suite
+    from ..suite.trial import Trial
 
 
 def wanted(head: RecordSet, base: RecordSet, places: Iterable[Place], looks: tuple[int, ...]) -> set[tuple[Place, int]]:
