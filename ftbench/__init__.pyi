@@ -49,7 +49,7 @@ from .fingerprint import digest, file_sha256, read_sha256, remembered
 from .formatting import count, quantity
 from .gpu import nvml, visible_gpus
 from .hookspecs import hookimpl
-from .leaderboard import Fingerprint, Group, Leaderboard, Point, PublishedRun, Series
+from .leaderboard.leaderboard import Fingerprint, Group, Leaderboard, Point, PublishedRun, Series
 from .notebook import load_records, run
 from .plugins import Plugins, Selection
 from .records.record import Attempt, Curve, Failure, Record, Retention

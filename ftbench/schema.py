@@ -17,7 +17,7 @@ _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 def schema(name: Literal["record", "leaderboard"]) -> dict[str, Any]:
     """Give the schema of a record, or of a leaderboard."""
-    from .published import published_adapter
+    from .leaderboard.json_format import published_adapter
     from .records.record import record_adapter
 
     adapter: TypeAdapter[Any] = record_adapter() if name == "record" else published_adapter()

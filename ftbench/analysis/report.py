@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ..leaderboard import Leaderboard
+    from ..leaderboard.leaderboard import Leaderboard
     from .summary import Summary
 
 

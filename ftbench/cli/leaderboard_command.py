@@ -39,8 +39,8 @@ def build(ctx: click.Context, results: Sequence[str], output: str, drift: Sequen
     Rows are ranked where suite, measuring version, device model and software are equal, and never across. The site holds the bundles
     that its numbers come from; the same RESULTS give the same bytes.
     """
-    from ..results import gathered
-    from ..site import build as build_site
+    from ..leaderboard.site import build as build_site
+    from ..leaderboard.submissions import gathered
 
     _check_drift(drift)
     reports = _reports(ctx)
@@ -59,7 +59,7 @@ def verify(ctx: click.Context, site: str) -> None:
     Found are numbers and pages that were changed, bundles that were, seeds that count twice, trials that are missing, records whose
     fingerprints do not fit together, and scores that are not what the predictions come to.
     """
-    from ..site import verify as verify_site
+    from ..leaderboard.site import verify as verify_site
 
     checked = verify_site(Path(site), _reports(ctx), __version__)
     for fault in checked.faults[:MOST]:
@@ -81,7 +81,7 @@ def add(run: str, results: str) -> None:
 
     Refused is what `verify` would not let through, and what is there already.
     """
-    from ..results import add as add_result
+    from ..leaderboard.submissions import add as add_result
 
     click.echo(str(add_result(Path(run), Path(results))))
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from ..errors import RunError
+from ..records.bundle import pack
 from .entry import read_entry
-from .errors import RunError
 from .leaderboard import shared_trials
-from .records.bundle import pack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -4,8 +4,8 @@ import json
 
 import pytest
 from ftbench import Leaderboard, RunError, __version__, estimate
-from ftbench.leaderboard import leaderboard_of
-from ftbench.results import gathered
+from ftbench.leaderboard.leaderboard import leaderboard_of
+from ftbench.leaderboard.submissions import gathered
 
 from tests.made_runs import copied, elsewhere, later, of, rewrite, value
 
@@ -133,7 +133,7 @@ def test_one_label_for_two_things_is_two_rows(run):
 
 def test_the_order_of_the_runs_does_not_matter(run):
     runs = run("a"), later(run("b")), elsewhere(run("c"))
-    from ftbench.published import written
+    from ftbench.leaderboard.json_format import written
 
     assert written(leaderboard(*runs)) == written(leaderboard(*reversed(runs)))
 

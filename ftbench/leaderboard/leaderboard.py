@@ -9,23 +9,23 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from .analysis.summary import summarise
-from .analysis.target import places_of
+from ..analysis.summary import summarise
+from ..analysis.target import places_of
+from ..errors import RunError
+from ..fingerprint import digest
+from ..formatting import one_line
+from ..records.record_set import place_of
+from ..stats.item_scores import items_of
 from .entry import named, trial_part
-from .errors import RunError
-from .fingerprint import digest
-from .formatting import one_line
-from .records.record_set import place_of
-from .stats.item_scores import items_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from .analysis.contender import Quantity
-    from .analysis.summary import Summary
+    from ..analysis.contender import Quantity
+    from ..analysis.summary import Summary
+    from ..records.record import Record
+    from ..stats.item_scores import Items
     from .entry import Entry
-    from .records.record import Record
-    from .stats.item_scores import Items
 
 
 BUNDLES = "bundles"

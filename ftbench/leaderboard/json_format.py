@@ -8,15 +8,15 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
-from .documents import check_version, parse_json
-from .errors import RunError
-from .stats.estimates import Estimate, Interval, NewItems, Verdict  # noqa: TC001 - pydantic resolves the field types at run time
+from ..documents import check_version, parse_json
+from ..errors import RunError
+from ..stats.estimates import Estimate, Interval, NewItems, Verdict  # noqa: TC001 - pydantic resolves the field types at run time
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
-    from .analysis.contender import Contender, Quantity
-    from .analysis.target import Target
+    from ..analysis.contender import Contender, Quantity
+    from ..analysis.target import Target
     from .leaderboard import Fingerprint, Group, Leaderboard, PublishedRun, Series
 
 SCHEMA: Literal["ftbench.leaderboard/1"] = "ftbench.leaderboard/1"

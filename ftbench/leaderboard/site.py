@@ -12,18 +12,18 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from .documents import read_text
+from ..documents import read_text
+from ..errors import RunError
+from ..fingerprint import read_sha256
+from ..formatting import one_line
 from .entry import read_entry
-from .errors import RunError
-from .fingerprint import read_sha256
-from .formatting import one_line
+from .json_format import read_published, table_of, written
 from .leaderboard import BUNDLES, bundle_path, leaderboard_of
-from .published import read_published, table_of, written
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from .analysis.report import Report
+    from ..analysis.report import Report
     from .entry import Entry
     from .leaderboard import Leaderboard
 

@@ -2,8 +2,8 @@
 
 import pytest
 from ftbench import RunError, read_sha256
+from ftbench.leaderboard.submissions import add, gathered
 from ftbench.records.bundle import pack
-from ftbench.results import add, gathered
 
 from tests.made_runs import copied, later, of, rewrite, without_trials
 

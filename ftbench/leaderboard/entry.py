@@ -8,18 +8,18 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from .analysis.run_summary import summarise_runs
-from .errors import NotComparable, RunError
-from .fingerprint import digest, read_sha256
-from .formatting import one_line
-from .records.bundle import unpack
-from .records.comparability import ABSENT, differences
-from .records.predictions import PREDICTIONS
-from .records.record_set import collect, place_of
-from .records.run_files import read_lock, read_lock_table, read_plan
-from .records.store import read_records
-from .stats.item_scores import contradiction
-from .suite.trial import TRAINING_VERSION, Trial
+from ..analysis.run_summary import summarise_runs
+from ..errors import NotComparable, RunError
+from ..fingerprint import digest, read_sha256
+from ..formatting import one_line
+from ..records.bundle import unpack
+from ..records.comparability import ABSENT, differences
+from ..records.predictions import PREDICTIONS
+from ..records.record_set import collect, place_of
+from ..records.run_files import read_lock, read_lock_table, read_plan
+from ..records.store import read_records
+from ..stats.item_scores import contradiction
+from ..suite.trial import TRAINING_VERSION, Trial
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
     from pydantic import TypeAdapter
 
-    from .analysis.summary import Summary
-    from .records.record import Record
-    from .records.run_files import Lock, RunPlan
-    from .suite.suite import Statistics
+    from ..analysis.summary import Summary
+    from ..records.record import Record
+    from ..records.run_files import Lock, RunPlan
+    from ..suite.suite import Statistics
 
 RECORDS = "trials/*/*/record.json"
 _LETTERS = 40

@@ -46,7 +46,7 @@ def reports(catalog):
 
 def check(site, reports):
     import ftbench
-    from ftbench.site import verify
+    from ftbench.leaderboard.site import verify
 
     return verify(site, reports, ftbench.__version__).faults
 
@@ -101,8 +101,8 @@ def test_each_row_links_its_bundle_which_is_there_under_its_hash(site):
 
 def test_the_same_runs_give_the_same_bytes_whatever_their_order(runs, built, tmp_path, reports):
     import ftbench
-    from ftbench.results import gathered
-    from ftbench.site import build
+    from ftbench.leaderboard.site import build
+    from ftbench.leaderboard.submissions import gathered
 
     with gathered([runs[2], runs[0], runs[1]]) as entries:
         build(entries, reports, tmp_path / "again", ftbench.__version__)

@@ -7,7 +7,7 @@ import zipfile
 import pytest
 from ftbench import RunError, __version__, read_sha256
 from ftbench.api.measurement import MEASURING_VERSION
-from ftbench.entry import read_entry
+from ftbench.leaderboard.entry import read_entry
 from ftbench.records.bundle import pack
 from ftbench.suite.trial import TRAINING_VERSION
 from hypothesis import HealthCheck, given, settings
@@ -212,8 +212,8 @@ def leaves(value, path=()):
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_whatever_a_record_or_plan_holds_it_is_refused_in_lines_or_becomes_pages(run, tmp_path, data):
-    from ftbench.leaderboard import leaderboard_of
-    from ftbench.published import written
+    from ftbench.leaderboard.json_format import written
+    from ftbench.leaderboard.leaderboard import leaderboard_of
 
     from ftbench_reports.site.pages import Site
 
