@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ..api.catalog import Catalog
-    from ..testing import Finding
+    from ..testing.strategies import Finding
 
 
 @click.group(name="check")
@@ -53,7 +53,7 @@ def strategy(ctx: click.Context, name: str, options: tuple[str, ...], backbones:
 @click.pass_context
 def meter(ctx: click.Context, name: str) -> None:
     """Check the meter NAME, or every meter of the plugin file NAME.py, on a real training of a few steps on the CPU."""
-    from ..testing import check_meter
+    from ..testing.strategies import check_meter
 
     catalog, names = _named(Setting.of(ctx), "meters", name)
     backbone, task = next(_grounds(catalog, ()), (None, None))
@@ -109,7 +109,7 @@ def _grounds(catalog: Catalog, names: tuple[str, ...]) -> Iterator[tuple[str, st
 
 
 def _check(catalog: Catalog, name: str, options: dict[str, Any], backbone: str, task: str) -> int:
-    from ..testing import check_strategy
+    from ..testing.strategies import check_strategy
 
     click.secho(f"{name} on {backbone}, {task}", bold=True)
     findings = check_strategy(

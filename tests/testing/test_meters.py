@@ -4,7 +4,7 @@ import threading
 
 import pytest
 from ftbench import Measurement, Meter
-from ftbench.testing import check_meter
+from ftbench.testing.strategies import check_meter
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +90,7 @@ def test_a_meter_that_raises_is_one_finding_with_its_place(findings):
 
     (finding,) = findings(Raising).values()
     assert not finding.passed
-    assert "RuntimeError: broken (test_meter_check.py:" in finding.detail
+    assert "RuntimeError: broken (testing/test_meters.py:" in finding.detail
 
 
 def test_the_command_checks_by_name_and_by_file(ftbench, tmp_path):

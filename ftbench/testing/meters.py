@@ -9,19 +9,19 @@ import time
 import traceback
 from typing import TYPE_CHECKING, get_args
 
-from .api.device import DeviceProbe
-from .api.finished_trial import Finished, Step
-from .api.measurement import Direction, Measurement, is_number
-from .api.meter import Trace, Watch
+from ..api.device import DeviceProbe
+from ..api.finished_trial import Finished, Step
+from ..api.measurement import Direction, Measurement, is_number
+from ..api.meter import Trace, Watch
 from .finding import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from .api.backbone import Backbone, Learner
-    from .api.encoded import Encoded
-    from .api.meter import Meter
-    from .api.task import Task
+    from ..api.backbone import Backbone, Learner
+    from ..api.encoded import Encoded
+    from ..api.meter import Meter
+    from ..api.task import Task
 
 STEPS = 12
 BATCH = 4
@@ -79,7 +79,7 @@ def _findings(
 
 def _watched(meter: Meter, backbone: Backbone, task: Task) -> tuple[list[Measurement], list[Measurement]]:
     """Let a meter watch a short training, and stop it twice."""
-    from .training.phases import Phases
+    from ..training.phases import Phases
 
     watch = Watch("cpu", os.getpid(), profile="smoke", probe=DeviceProbe("no device is given to a meter that is checked"))
     phases = Phases(watch, [meter] if meter.where == "trial" else [], lambda: None)

@@ -2,7 +2,7 @@
 
 import pytest
 from ftbench import Plugins, Selection
-from ftbench.testing import check_strategy
+from ftbench.testing.strategies import check_strategy
 
 from tests.conftest import EXAMPLES
 from tests.plugins.strategies.test_every_strategy import STRATEGIES

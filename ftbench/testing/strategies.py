@@ -8,25 +8,25 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
-from .api.encoded import Encoded, Ragged
-from .api.meter import Watch
-from .api.strategy import Strategy
-from .errors import Diverged, NotApplicable
+from ..api.encoded import Encoded, Ragged
+from ..api.meter import Watch
+from ..api.strategy import Strategy
+from ..errors import Diverged, NotApplicable
+from ..suite.suite import Training
+from ..training.bench import Bench, Ground
+from ..training.phases import Phases
+from ..training.seeding import seed_all
 from .finding import Finding
-from .meter_check import check_meter
-from .suite.suite import Training
-from .training.bench import Bench, Ground
-from .training.phases import Phases
-from .training.seeding import seed_all
+from .meters import check_meter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from torch import Tensor
 
-    from .api.backbone import Backbone, Learner
-    from .api.catalog import Catalog
-    from .api.task import Task
+    from ..api.backbone import Backbone, Learner
+    from ..api.catalog import Catalog
+    from ..api.task import Task
 
 __all__ = ["Finding", "check_meter", "check_strategy"]
 
