@@ -7,7 +7,7 @@ import jsonschema
 import pytest
 from ftbench import read_sha256
 from ftbench.records.bundle import pack, unpack
-from ftbench.schema import schema
+from ftbench.schemas.build import schema
 
 from tests.made_runs import copied, elsewhere, later, of, rewrite, set_value, without_trials
 

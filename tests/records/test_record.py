@@ -63,7 +63,7 @@ def test_no_input_gives_anything_but_a_record_or_a_line(table):
 
 def test_the_published_schema_describes_what_is_written():
     import jsonschema
-    from ftbench.schema import schema
+    from ftbench.schemas.build import schema
 
     jsonschema.validate(json.loads(RECORD.to_json()), schema("record"))
 

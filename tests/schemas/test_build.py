@@ -6,7 +6,7 @@ import tomllib
 import jsonschema
 import pytest
 from ftbench.data.templates import templates
-from ftbench.schema import schema, suite_schema
+from ftbench.schemas.build import schema, suite_schema
 
 
 @pytest.fixture(scope="module")

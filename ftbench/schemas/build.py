@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
-    from .api.catalog import Catalog
+    from ..api.catalog import Catalog
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def schema(name: Literal["record", "leaderboard"]) -> dict[str, Any]:
     """Give the schema of a record, or of a leaderboard."""
-    from .leaderboard.json_format import published_adapter
-    from .records.record import record_adapter
+    from ..leaderboard.json_format import published_adapter
+    from ..records.record import record_adapter
 
     adapter: TypeAdapter[Any] = record_adapter() if name == "record" else published_adapter()
     return {"$schema": _DIALECT, "title": f"ftbench {name}", **adapter.json_schema()}
@@ -28,10 +28,10 @@ def suite_schema(catalog: Catalog) -> dict[str, Any]:
     """Give the schema of a suite file for the plugins at hand, for editor completion."""
     from pydantic import TypeAdapter
 
-    from .api.catalog import options_model
+    from ..api.catalog import options_model
+    from ..suite.suite import Cost, Gate, Limits, Machine, Measure, Statistics, Training, Tuning
+    from ..suite.toml_file import SCHEMA
     from .descriptions import option_descriptions
-    from .suite.suite import Cost, Gate, Limits, Machine, Measure, Statistics, Training, Tuning
-    from .suite.toml_file import SCHEMA
 
     parts = (Training, Tuning, Machine, Limits, Measure, Cost, Statistics, Gate)
     tables = {part.__name__.lower(): part for part in parts}
@@ -103,7 +103,7 @@ def _of_a_strategy() -> dict[str, Any]:
 
 def write(folder: Path) -> None:
     """Write `record.json`, `leaderboard.json` and `suite.json`."""
-    from .plugins import Plugins
+    from ..plugins import Plugins
 
     schemas = {"record": schema("record"), "leaderboard": schema("leaderboard"), "suite": suite_schema(Plugins.discover().catalog())}
     for name, table in schemas.items():
