@@ -24,7 +24,7 @@ coverage: setup-test
 
 # Half a minute and more of real trials each, beside what `make test` runs.
 test-thorough: setup-test
-	$(BIN)/python -m pytest -m thorough $(SHARED) --ignore tests/test_fuzzing.py
+	$(BIN)/python -m pytest -m thorough $(SHARED) --ignore tests/end_to_end/test_fuzzing.py
 
 # Two hundred SIGKILLs at random times over runs of 24 trials: about twenty minutes.
 soak: setup-test
@@ -32,7 +32,7 @@ soak: setup-test
 
 # Eleven thousand changed suites, runs, bundles and data files: some minutes; FTBENCH_FUZZ=0.1 takes a tenth.
 fuzz: setup-test
-	$(BIN)/python -m pytest -m thorough --numprocesses 2 --dist load tests/test_fuzzing.py
+	$(BIN)/python -m pytest -m thorough --numprocesses 2 --dist load tests/end_to_end/test_fuzzing.py
 
 setup: .venv/.demo
 setup-test: .venv/.test
@@ -68,7 +68,7 @@ example-page: setup-test
 # The JSON Schemas in the package, from the types; the README's support matrix and the page of strategies, from the plugins.
 schemas docs: setup
 	$(BIN)/python -m ftbench.schema ftbench/schemas
-	$(BIN)/python tests/readme_matrix.py
+	$(BIN)/python docs/tools/readme_matrix.py
 	$(BIN)/python -m tests.strategies_page
 
 # The shipped weights and clips, made again: about half an hour on two cores. Fashion-MNIST is Debian's dataset-fashion-mnist.

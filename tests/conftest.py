@@ -16,7 +16,7 @@ os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
 
 from ftbench import Plugins
 
-from tests.in_process import run_in
+from tests.support.in_process import run_in
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = Path(__file__).parent / "examples"
@@ -134,7 +134,7 @@ def hub_cache(tmp_path, monkeypatch):
 @pytest.fixture
 def hub_server(hub_cache, monkeypatch):
     """A hub of one's own, for the commands that are run."""
-    from tests.hub_server import HubServer
+    from tests.support.hub_server import HubServer
 
     server = HubServer()
     monkeypatch.setenv("HF_ENDPOINT", server.url)
@@ -206,7 +206,7 @@ def three_seeds(tmp_path_factory, _cache):
 @pytest.fixture(scope="session")
 def model_folder(tmp_path_factory):
     """Give a directory of a tiny random model of a `model_type`, with its processor, as save_pretrained writes it."""
-    from tests.tiny_models import save
+    from tests.support.tiny_models import save
 
     made = {}
 

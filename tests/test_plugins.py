@@ -9,7 +9,7 @@ import pytest
 from ftbench import PluginError, Plugins, Selection, Strategy, hookimpl
 
 from tests.conftest import EXAMPLES
-from tests.in_process import refused
+from tests.support.in_process import refused
 
 
 class Nothing(Strategy):

@@ -14,7 +14,7 @@ from ftbench.analysis.comparison_formats import COLUMNS, FORMATS, write
 from ftbench.records.record_set import Place, read_record_set
 from scipy import stats
 
-from tests.made_runs import copied, of, rewrite, set_value, value
+from tests.support.made_runs import copied, of, rewrite, set_value, value
 
 
 @pytest.fixture

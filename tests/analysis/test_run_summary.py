@@ -12,7 +12,7 @@ from ftbench.analysis.run_summary import summarise_runs
 from ftbench.records.bundle import pack
 
 from tests.conftest import FTBENCH
-from tests.made_runs import copied, of, record_paths, rewrite
+from tests.support.made_runs import copied, of, record_paths, rewrite
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import pytest
 from ftbench import tuning_cost, tuning_verdict
 from ftbench.analysis.recommendation import recommend
 
-from tests.made_tuning import finals, summed, tries
+from tests.support.made_tuning import finals, summed, tries
 
 COMPARED = [*finals("full", (0.90, 0.91, 0.92)), *finals("lora", (0.80, 0.82, 0.81), 1e-2)]
 UNTUNED = finals("lora", (0.60, 0.61, 0.59), 1e-3, role="default")

@@ -139,7 +139,7 @@ def test_validate_says_it_in_one_line_and_list_shows_what_there_is(ftbench, tmp_
 
 
 def test_a_task_that_cannot_be_augmented_has_no_such_option(catalog):
-    from tests.test_docs import blocks, module
+    from tests.repository.test_docs import blocks, module
 
     (code,) = [code for code in blocks("plugins/README.md", "python") if "class Bars" in code]
     plugins = Plugins()

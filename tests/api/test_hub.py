@@ -8,7 +8,7 @@ import pytest
 from ftbench import Repository, UserError, is_hub_id
 from ftbench.api.hub import find
 
-from tests.hub_server import files_of, put_in_cache
+from tests.support.hub_server import files_of, put_in_cache
 
 SUITE = """
 name = "s"

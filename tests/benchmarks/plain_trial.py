@@ -7,7 +7,7 @@ import warnings
 
 import torch
 
-from tests.independent_trainer import Words, arguments, model_for
+from tests.support.independent_trainer import Words, arguments, model_for
 
 
 def main(table):

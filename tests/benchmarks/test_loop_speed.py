@@ -14,7 +14,7 @@ import torch
 from ftbench import Loader, Training
 from ftbench.training.loop import fit
 
-from tests.independent_trainer import Words, arguments
+from tests.support.independent_trainer import Words, arguments
 
 PAIRS = 5
 STEPS = 20

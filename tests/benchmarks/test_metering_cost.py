@@ -16,7 +16,7 @@ from ftbench.suite.suite import Measure
 from ftbench.training.loop import Loop
 from scipy.stats import t as student
 
-from tests.scripted_probe import MIB, ScriptedProbe
+from tests.support.scripted_probe import MIB, ScriptedProbe
 
 ROUNDS = 40
 """Each has two blocks of steps with meters and two without."""

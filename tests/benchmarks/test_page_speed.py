@@ -12,9 +12,9 @@ from ftbench.records.collecting import collector_paused
 from ftbench.records.run_files import PLAN_SCHEMA
 from ftbench.records.store import read_records, record_files
 
+from docs.tools.page_picture import OPTIONS
 from ftbench_reports.page import render
 from tests.conftest import FTBENCH
-from tests.page_picture import OPTIONS
 from tests.reports.synthetic import trials
 
 

@@ -8,7 +8,7 @@ import pytest
 from ftbench import NotCached, UserError
 from ftbench.data.hub_datasets import missing_part, read_card, split_files
 
-from tests.hub_server import put_in_cache
+from tests.support.hub_server import put_in_cache
 
 GLUE = {
     "configs": [

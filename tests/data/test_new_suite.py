@@ -77,7 +77,7 @@ def test_what_cannot_be_guessed_is_asked_for(data, ftbench):
     ],
 )
 def test_other_answers_have_their_columns_found_too(task, columns, tmp_path, ftbench, catalog):
-    from tests.small_data import TEXT_TASKS, tones
+    from tests.support.small_data import TEXT_TASKS, tones
 
     path = TEXT_TASKS[task][0](tmp_path) if task in TEXT_TASKS else tones(tmp_path)
     for new, old in columns.items():

@@ -9,7 +9,7 @@ from ftbench.gate.calibration import calibrate, seeds_for, write_calibration
 from ftbench.records.record_set import read_record_set
 from ftbench.suite.suite import Gate
 
-from tests.made_runs import copied, of, record_paths, rewrite, set_value
+from tests.support.made_runs import copied, of, record_paths, rewrite, set_value
 
 
 def many_seeds(three_seeds, folder, scores):

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.conftest import ROOT
-from tests.made_checks import CHECKS, GATED, many
+from tests.support.made_checks import CHECKS, GATED, many
 
 GOLDEN = ROOT / "tests" / "golden"
 

@@ -12,7 +12,7 @@ from ftbench.records.record_set import Place, read_record_set
 from ftbench.suite.suite import Gate
 from scipy import stats
 
-from tests.made_runs import copied, of, record_paths, rewrite, set_value
+from tests.support.made_runs import copied, of, record_paths, rewrite, set_value
 
 FULL, LORA = Place("digits", "tiny-vit", "full"), Place("digits", "tiny-vit", "lora")
 

@@ -13,7 +13,7 @@ from ftbench.suite.trial import TRAINING_VERSION
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.made_runs import copied, elsewhere, identify, of, record_paths, rewrite, set_value, value, without_trials
+from tests.support.made_runs import copied, elsewhere, identify, of, record_paths, rewrite, set_value, value, without_trials
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from ftbench import Leaderboard, RunError, __version__, estimate
 from ftbench.leaderboard.leaderboard import leaderboard_of
 from ftbench.leaderboard.submissions import gathered
 
-from tests.made_runs import copied, elsewhere, later, of, rewrite, value
+from tests.support.made_runs import copied, elsewhere, later, of, rewrite, value
 
 
 @pytest.fixture
@@ -121,7 +121,7 @@ def test_ties_share_places_and_one_seed_has_none(run):
 
 
 def test_one_label_for_two_things_is_two_rows(run):
-    from tests.made_runs import reconfigured
+    from tests.support.made_runs import reconfigured
 
     board = leaderboard(run("a"), reconfigured(later(run("b")), "lora", rank=3))
     (group,) = board.groups

@@ -9,7 +9,7 @@ from ftbench import read_sha256
 from ftbench.records.bundle import pack, unpack
 from ftbench.schemas.build import schema
 
-from tests.made_runs import copied, elsewhere, later, of, rewrite, set_value, without_trials
+from tests.support.made_runs import copied, elsewhere, later, of, rewrite, set_value, without_trials
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ from ftbench import RunError, read_sha256
 from ftbench.leaderboard.submissions import add, gathered
 from ftbench.records.bundle import pack
 
-from tests.made_runs import copied, later, of, rewrite, without_trials
+from tests.support.made_runs import copied, later, of, rewrite, without_trials
 
 
 @pytest.fixture

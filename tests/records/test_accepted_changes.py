@@ -10,7 +10,7 @@ from ftbench.records.accepted_changes import FILE, Step, read_steps, write_steps
 from ftbench.records.record_set import Place, read_record_set
 from ftbench.suite.suite import Gate
 
-from tests.made_runs import copied, of, rewrite, set_value
+from tests.support.made_runs import copied, of, rewrite, set_value
 
 FULL = Place("digits", "tiny-vit", "full")
 

@@ -18,8 +18,8 @@ from ftbench.stats.item_scores import read_predictions
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.in_process import refused as call_refused
-from tests.made_runs import copied, record_paths, rewrite
+from tests.support.in_process import refused as call_refused
+from tests.support.made_runs import copied, record_paths, rewrite
 
 
 @pytest.fixture

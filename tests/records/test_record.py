@@ -7,7 +7,7 @@ from ftbench import Curve, Failure, Measurement, Phase, Record, Retention, RunEr
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.made_runs import TRIAL
+from tests.support.made_runs import TRIAL
 
 RECORD = Record(
     id="a1", cell="c1", environment="e1", trial=TRIAL, status="ok", primary="accuracy",

@@ -9,7 +9,7 @@ import pytest
 from ftbench import Failure, Measurement, Record
 from ftbench.records.redaction import _home, _names, discreet, discreet_text, without_home
 
-from tests.made_runs import TRIAL
+from tests.support.made_runs import TRIAL
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,7 @@ import pytest
 from ftbench import Record, RunError
 from ftbench.records.store import Store, read_record, record_files, write_whole
 
-from tests.made_runs import TRIAL
+from tests.support.made_runs import TRIAL
 
 RECORD = Record("a1", "c1", "e1", TRIAL, "ok", "accuracy")
 

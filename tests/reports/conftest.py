@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.page_picture import OPTIONS
+from docs.tools.page_picture import OPTIONS
 
 
 @pytest.fixture(scope="session")

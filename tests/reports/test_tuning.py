@@ -8,7 +8,7 @@ from ftbench_reports.page import render
 from ftbench_reports.palette import looks
 from ftbench_reports.table import CsvReport
 from ftbench_reports.tuning import change_table, choice_table, rate_curves, tuned_targets
-from tests.made_tuning import finals, summed, tries
+from tests.support.made_tuning import finals, summed, tries
 
 COMPARED = [*finals("full", (0.90, 0.91, 0.92)), *finals("lora", (0.80, 0.82, 0.81), 1e-2)]
 TUNING = [*tries("full", (0.5, 0.9, None)), *tries("lora", (0.4, 0.6, 0.8)), *finals("lora", (0.60, 0.61, 0.59), role="default")]

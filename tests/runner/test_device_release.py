@@ -5,7 +5,7 @@ import os
 from ftbench import DeviceProbe
 from ftbench.runner.device_release import PATIENCE, HandOver
 
-from tests.scripted_probe import MIB, FakeClock, ScriptedProbe
+from tests.support.scripted_probe import MIB, FakeClock, ScriptedProbe
 
 
 def waited(clock, hand_over):

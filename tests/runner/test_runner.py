@@ -14,7 +14,7 @@ from ftbench import load_records
 from ftbench.notebook import read_run
 
 from tests.conftest import EXAMPLES, FTBENCH
-from tests.in_process import run_in
+from tests.support.in_process import run_in
 
 
 def records(run):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.formula.api import ols
 
-from tests.simulated import crossed_scores
+from tests.support.simulated import crossed_scores
 
 
 def test_the_mean_squares_are_those_of_an_analysis_of_variance():

@@ -10,7 +10,7 @@ from ftbench.analysis.contender import difference
 from ftbench.stats.item_scores import Items, items_of, over_items, read_items
 from scipy import stats
 
-from tests.simulated import answers, contenders
+from tests.support.simulated import answers, contenders
 
 
 def record(primary="accuracy", value=0.75, tasks=("t",), unit="1", **of_tasks):

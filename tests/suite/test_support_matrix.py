@@ -3,7 +3,7 @@
 from ftbench.suite.support_matrix import as_markdown, support_matrix
 
 from tests.plugins.strategies.test_every_strategy import NOT_APPLICABLE, STRATEGIES
-from tests.tiny_models import KINDS
+from tests.support.tiny_models import KINDS
 
 
 def test_every_architecture_and_every_strategy_without_needed_options_is_in_it(catalog):

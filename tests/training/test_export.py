@@ -9,7 +9,7 @@ import pytest
 import torch
 from ftbench.training.export import export
 
-from tests.in_process import run_in
+from tests.support.in_process import run_in
 
 KINDS = {
     "bert": "text", "roberta": "text", "distilbert": "text", "modernbert": "text", "gpt2": "text", "llama": "text", "t5": "text", "bart": "text",

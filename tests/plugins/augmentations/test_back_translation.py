@@ -9,7 +9,7 @@ from ftbench import UserError
 
 from ftbench_text.augmentations.back_translation import BackTranslation
 from ftbench_text.augmentations.translation import Translator
-from tests.tiny_models import config, save
+from tests.support.tiny_models import config, save
 
 
 def marian():

@@ -8,7 +8,7 @@ import torch
 from ftbench import UserError
 from ftbench.training.seeding import seed_all
 
-from tests.tiny_models import KINDS
+from tests.support.tiny_models import KINDS
 
 
 @pytest.mark.parametrize("kind", KINDS)

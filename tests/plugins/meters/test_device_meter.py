@@ -12,7 +12,7 @@ from ftbench import DeviceProbe, DeviceState, Span, Watch
 from ftbench_meters.energy import DeviceMeter
 from ftbench_meters.sampler import PERIOD, Sampler, of_session
 from ftbench_meters.window import Window, whole
-from tests.scripted_probe import MIB, FakeClock, ScriptedProbe
+from tests.support.scripted_probe import MIB, FakeClock, ScriptedProbe
 
 TRIAL = 4242
 OTHER = 99

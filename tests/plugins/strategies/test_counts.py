@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from tests.base_size import Countable, base_config, base_model, base_size_learner, learner_of, trained_outside_the_head
-from tests.tiny_models import build
+from tests.support.base_size import Countable, base_config, base_model, base_size_learner, learner_of, trained_outside_the_head
+from tests.support.tiny_models import build
 
 # Hidden 32, two layers, four heads, feed-forward 64, two labels: the head, and what each strategy adds or opens.
 TINY = {

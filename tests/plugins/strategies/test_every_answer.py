@@ -12,7 +12,7 @@ from ftbench.suite.planning import plan
 from ftbench.training.loop import predict
 
 from tests.plugins.strategies.test_every_strategy import STRATEGIES, bench_for
-from tests.small_data import TEXT_TASKS, tones
+from tests.support.small_data import TEXT_TASKS, tones
 
 SERVED = [use for use in STRATEGIES if use != "adaptive_pretraining"]
 TASKS = {**TEXT_TASKS, "speech-recognition": (tones, {})}

@@ -12,7 +12,7 @@ from ftbench.training.bench import Bench, Ground
 from ftbench.training.phases import Phases
 from ftbench.training.seeding import seed_all
 
-from tests.tiny_models import KINDS, SPEECH, TEXT
+from tests.support.tiny_models import KINDS, SPEECH, TEXT
 
 STRATEGIES = (
     "none", "full", "frozen", "gradual", "layerwise", "lpft", "l2sp", "bitfit", "layernorm", "lora", "vera", "adalora", "ia3", "adapter", "prefix", "prompt", "distillation",

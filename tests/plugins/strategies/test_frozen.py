@@ -5,7 +5,7 @@ import torch
 from ftbench import NotApplicable, UserError
 
 from tests.plugins.strategies.test_peft_family import answers, ready  # noqa: F401 - a fixture
-from tests.tiny_models import build
+from tests.support.tiny_models import build
 
 
 def test_features_of_a_layer_are_those_of_the_network_cut_there(ready):  # noqa: F811

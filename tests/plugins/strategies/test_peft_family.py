@@ -6,9 +6,9 @@ import pytest
 import torch
 from ftbench import NotApplicable, PluginError
 
-from tests.base_size import base_config, learner_of
 from tests.plugins.strategies.test_every_strategy import bench_for
-from tests.tiny_models import SPEECH, TEXT, build
+from tests.support.base_size import base_config, learner_of
+from tests.support.tiny_models import SPEECH, TEXT, build
 
 TASKS = {"text": "word-sentiment", "vision": "digits", "speech": "spoken-commands"}
 

@@ -8,7 +8,7 @@ from torch import nn
 from ftbench_backbones.architectures import ARCHITECTURES
 from ftbench_backbones.loading import make_card
 from ftbench_strategies.modules.prefix_attention import attach_prefixes, prefix_attention
-from tests.tiny_models import build
+from tests.support.tiny_models import build
 
 CPU = torch.device("cpu")
 

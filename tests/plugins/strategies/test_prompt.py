@@ -7,8 +7,8 @@ from ftbench import Learner, NotApplicable
 from ftbench_backbones.architectures import ARCHITECTURES
 from ftbench_backbones.loading import make_card
 from ftbench_strategies.modules.prompts import add_prompts, widened
-from tests.base_size import base_config
-from tests.tiny_models import KINDS, SPEECH, TEXT, build
+from tests.support.base_size import base_config
+from tests.support.tiny_models import KINDS, SPEECH, TEXT, build
 
 CPU = torch.device("cpu")
 SERVED = tuple(kind for kind in KINDS if ARCHITECTURES[kind].class_tokens is not None)

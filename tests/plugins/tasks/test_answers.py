@@ -11,8 +11,8 @@ from ftbench.stats.item_scores import PREDICTIONS, read_items
 from ftbench.training.export import export
 
 from tests.conftest import QUICK
-from tests.in_process import run_in
-from tests.small_data import TEXT_TASKS
+from tests.support.in_process import run_in
+from tests.support.small_data import TEXT_TASKS
 
 LEARNT = {
     "multi-label-text-classification": ("micro_f1", 0.7),

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from ftbench_speech.recognition import SpeechRecognition
 from ftbench_speech.transcripts import beam_search, errors, greedy, normalised, share
-from tests.test_real_data import DATA
+from tests.end_to_end.test_real_data import DATA
 
 NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven")
 

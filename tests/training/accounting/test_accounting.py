@@ -11,7 +11,7 @@ from ftbench.training.accounting.cuda_kernels import efficient_attention
 from ftbench.training.accounting.memory_tracker import LiveMemory, _formulas
 from ftbench.training.accounting.simulated_training import Rehearsal
 
-from tests.tiny_models import SPEECH, TEXT
+from tests.support.tiny_models import SPEECH, TEXT
 
 EIGHT = ("full", "frozen", "lora", "adapter", "prefix", "bitfit", "distillation", "ewc")
 

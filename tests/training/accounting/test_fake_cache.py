@@ -5,7 +5,7 @@ import torch
 from ftbench import NotApplicable
 from ftbench.training.accounting.fake_cache import QuickFakes
 
-from tests.tiny_models import KINDS
+from tests.support.tiny_models import KINDS
 from tests.training.accounting.test_accounting import accounted, built
 
 

@@ -10,9 +10,9 @@ from ftbench import UserError
 from ftbench.suite.parser import read_suite
 from ftbench.training.accounting.prediction import Question, card_memory, cells_of_model, cells_of_suite, predict_cell, predict_cells
 
-from tests.small_data import TEXT_TASKS
-from tests.test_cli import modules_after
-from tests.tiny_models import KINDS, SPEECH, TEXT, VISION
+from tests.cli.test_cli import modules_after
+from tests.support.small_data import TEXT_TASKS
+from tests.support.tiny_models import KINDS, SPEECH, TEXT, VISION
 
 GIB = 2**30
 

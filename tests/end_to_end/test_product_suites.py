@@ -10,9 +10,9 @@ import soundfile
 import yaml
 
 from tests.conftest import QUICK, ROOT
-from tests.hub_server import put_in_cache
-from tests.small_data import WORDS
-from tests.tiny_models import save
+from tests.support.hub_server import put_in_cache
+from tests.support.small_data import WORDS
+from tests.support.tiny_models import save
 
 SUITES = ROOT / "suites"
 ROWS = {"train": 24, "validation": 8, "test": 8}

@@ -16,8 +16,8 @@ from ftbench.suite.planning import plan
 from ftbench.suite.suite import Gate
 
 from tests.conftest import ROOT
-from tests.in_process import call, refused
-from tests.made_runs import record_paths
+from tests.support.in_process import call, refused
+from tests.support.made_runs import record_paths
 
 GOLDEN = ROOT / "tests" / "golden" / "versions"
 RUNS = ("run-notes-0", "run-notes-1")

@@ -4,7 +4,7 @@ import pytest
 from ftbench import estimate
 from ftbench.notebook import read_run
 
-from tests.independent_trainer import accuracy
+from tests.support.independent_trainer import accuracy
 
 SEEDS = (0, 1, 2)
 SUITE = """

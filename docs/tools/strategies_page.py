@@ -12,7 +12,7 @@ from ftbench.schemas.descriptions import option_descriptions
 from ftbench.suite.search_space import what_is_tuned
 from ftbench.suite.support_matrix import refusals, support_matrix
 
-from tests.base_size import Countable, base_size_learner, trained_outside_the_head
+from tests.support.base_size import Countable, base_size_learner, trained_outside_the_head
 
 PAGE = Path(__file__).parent.parent / "plugins" / "ftbench_strategies" / "README.md"
 SHOWN = {"bert": "BERT-base", "vit": "ViT-B/16", "wav2vec2": "Wav2Vec2-base"}

@@ -12,7 +12,7 @@ from ftbench.stats.multiplicity import corrected
 from ftbench.stats.noise import typical
 from scipy import stats
 
-from tests.simulated import answers, contenders, crossed_scores
+from tests.support.simulated import answers, contenders, crossed_scores
 
 SIZES = [
     pytest.param(400, id="small"),

@@ -156,7 +156,7 @@ def test_every_command_shown_exists():
 
 
 def test_the_support_matrix_is_what_the_code_says(catalog):
-    from tests.readme_matrix import matrix, shown
+    from docs.tools.readme_matrix import matrix, shown
 
     assert shown((ROOT / "README.md").read_text(encoding="utf-8")) == matrix()
 
@@ -168,13 +168,13 @@ def test_the_changelog_names_every_strategy_and_task(catalog):
 
 
 def test_the_page_of_strategies_is_made_from_the_code(catalog):
-    from tests.strategies_page import PAGE, page
+    from docs.tools.strategies_page import PAGE, page
 
     assert PAGE.read_text(encoding="utf-8") == page(catalog), "run `make docs`"
 
 
 def test_the_page_tells_of_every_strategy_its_paper_equation_use_limits_and_share():
-    from tests.strategies_page import PAGE
+    from docs.tools.strategies_page import PAGE
 
     text = PAGE.read_text(encoding="utf-8")
     sections = text.split("\n## ")[1:]

@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ET
 import pytest
 from ftbench.records.record_set import read_record_set
 
-from tests.made_runs import copied, of, record_paths, rewrite, set_value
+from tests.support.made_runs import copied, of, record_paths, rewrite, set_value
 
 
 @pytest.fixture

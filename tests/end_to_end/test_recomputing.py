@@ -6,7 +6,7 @@ from ftbench import NotApplicable, Training
 from ftbench.training.compute import compute_as
 
 from tests.plugins.strategies.test_every_strategy import NOT_APPLICABLE, STRATEGIES, bench_for, encoded  # noqa: F401 - a fixture
-from tests.tiny_models import KINDS
+from tests.support.tiny_models import KINDS
 
 CPU = torch.device("cpu")
 WITHOUT = ("resnet", "convnext", "efficientnet")

@@ -23,11 +23,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import ROOT
-from tests.in_process import call
-from tests.made_runs import record_paths
-from tests.mutations import change_bytes, change_json, change_toml
+from tests.end_to_end.test_versions import GOLDEN
 from tests.records.test_bundle import forged
-from tests.test_versions import GOLDEN
+from tests.support.in_process import call
+from tests.support.made_runs import record_paths
+from tests.support.mutations import change_bytes, change_json, change_toml
 
 LONGEST = 60
 """Seconds a command may take before it is taken to hang; a machine that does other things takes some."""

@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 from tests.conftest import FTBENCH, ROOT
-from tests.in_process import run_in
-from tests.made_runs import copied, of, rewrite, set_value
+from tests.support.in_process import run_in
+from tests.support.made_runs import copied, of, rewrite, set_value
 
 ACTION = yaml.safe_load((ROOT / ".github" / "actions" / "ftbench-gate" / "action.yml").read_text(encoding="utf-8"))
 SHOWN = re.findall(r"```yaml\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
@@ -203,7 +203,7 @@ def test_the_action_runs_the_suite_where_it_was_not_run(project):
 
 @pytest.mark.slow
 def test_the_methods_workflow_runs_a_plugin_next_to_its_base(tmp_path, tiny_suite):
-    from tests.test_planted import git, planted
+    from tests.end_to_end.test_planted import git, planted
 
     folder = tmp_path / "method"
     folder.mkdir()

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from tests.conftest import FTBENCH, ROOT
-from tests.made_runs import copied, of, rewrite
+from tests.support.made_runs import copied, of, rewrite
 
 ACTION = yaml.safe_load((ROOT / ".github" / "actions" / "ftbench-leaderboard" / "action.yml").read_text(encoding="utf-8"))
 (SHOWN,) = re.findall(r"```yaml\n(.*?)```", (ROOT / "reports" / "README.md").read_text(encoding="utf-8"), re.DOTALL)

@@ -1,4 +1,4 @@
-"""Write the support matrix into the README: `python tests/readme_matrix.py`; a test holds it to the code."""
+"""Write the support matrix into the README: `python docs/tools/readme_matrix.py`; a test holds it to the code."""
 
 from pathlib import Path
 
