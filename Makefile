@@ -63,13 +63,13 @@ example: setup-test
 # Its page anew from its bundle, and the README's picture, which takes Debian's chromium.
 example-page: setup-test
 	$(BIN)/ftbench report reports/example/example.zip -f html -f markdown -o reports/example
-	$(BIN)/python -m tests.page_picture reports/example/report.html docs/page.png
+	$(BIN)/python -m docs.tools.page_picture reports/example/report.html docs/page.png
 
 # The JSON Schemas in the package, from the types; the README's support matrix and the page of strategies, from the plugins.
 schemas docs: setup
-	$(BIN)/python -m ftbench.schema ftbench/schemas
-	$(BIN)/python docs/tools/readme_matrix.py
-	$(BIN)/python -m tests.strategies_page
+	$(BIN)/python -m ftbench.schemas.build ftbench/schemas
+	$(BIN)/python -m docs.tools.readme_matrix
+	$(BIN)/python -m docs.tools.strategies_page
 
 # The shipped weights and clips, made again: about half an hour on two cores. Fashion-MNIST is Debian's dataset-fashion-mnist.
 provenance: setup

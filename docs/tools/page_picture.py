@@ -1,4 +1,4 @@
-"""Take the README's picture of a page: `python -m tests.page_picture PAGE PICTURE`, with Debian's chromium."""
+"""Take the README's picture of a page: `python -m docs.tools.page_picture PAGE PICTURE`, with Debian's chromium."""
 
 from __future__ import annotations
 

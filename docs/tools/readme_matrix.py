@@ -5,7 +5,7 @@ from pathlib import Path
 from ftbench import Plugins
 from ftbench.suite.support_matrix import as_markdown, support_matrix
 
-README = Path(__file__).parent.parent / "README.md"
+README = Path(__file__).parents[2] / "README.md"
 BEGIN, END = "<!-- support matrix: made by `make docs` -->\n", "<!-- end of support matrix -->"
 
 

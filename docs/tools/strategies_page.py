@@ -1,4 +1,4 @@
-"""Write `plugins/ftbench_strategies/README.md` from the code: `python -m tests.strategies_page`; a test holds it to the code."""
+"""Write `plugins/ftbench_strategies/README.md` from the code: `python -m docs.tools.strategies_page`; a test holds it to the code."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ftbench.suite.support_matrix import refusals, support_matrix
 
 from tests.support.base_size import Countable, base_size_learner, trained_outside_the_head
 
-PAGE = Path(__file__).parent.parent / "plugins" / "ftbench_strategies" / "README.md"
+PAGE = Path(__file__).parents[2] / "plugins" / "ftbench_strategies" / "README.md"
 SHOWN = {"bert": "BERT-base", "vit": "ViT-B/16", "wav2vec2": "Wav2Vec2-base"}
 # What cannot be counted with its defaults alone, or without data.
 OPTIONS = {"prompt": {"init": "uniform"}, "combine": {"parts": ["lora", "bitfit"]}, "peft": {"method": "oft"}}

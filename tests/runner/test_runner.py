@@ -248,7 +248,7 @@ def test_each_gpu_has_a_trial_of_its_own_at_the_same_time(tiny_suite, tmp_path, 
         def ftbench_trial_finished(self, trial, record):
             heard.append("finished")
 
-    for module in ("running", "slots", "gpu"):
+    for module in ("runner.runner", "runner.slots", "gpu"):
         monkeypatch.setattr(f"ftbench.{module}.visible_gpus", lambda: [0, 1])
     for name in ("gpu_uuid", "cuda_name"):
         monkeypatch.setattr(f"ftbench.runner.slots.{name}", lambda index: f"GPU-{index}")

@@ -230,7 +230,7 @@ def test_no_table_gives_anything_but_a_suite_or_mistakes(catalog, table):
 
 
 def test_a_search_that_needs_optuna_says_what_to_install(catalog, monkeypatch):
-    monkeypatch.setattr("ftbench.suite.suite.tuning_options.find_spec", lambda name: None)
+    monkeypatch.setattr("ftbench.suite.tuning_options.find_spec", lambda name: None)
     text = TUNED.replace("tries = 3", 'tries = 3\nsearch = "tpe"\npruning = "halving"').replace("epochs = 2", "epochs = 2\nvalidations = 3")
     with pytest.raises(SuiteError) as caught:
         parse_suite(tomllib.loads(text), catalog)

@@ -63,7 +63,7 @@ def trial_of(catalog):
 def run(catalog, tmp_path, monkeypatch):
     """Carry a trial out, killed after so many steps or whole; every step is told, and every step is a checkpoint."""
     monkeypatch.setattr("ftbench.training.signs.Signs.step", _tell_every_step)
-    monkeypatch.setattr("ftbench.training.loop.checkpoints.SHARE", 0)
+    monkeypatch.setattr("ftbench.training.checkpoints.SHARE", 0)
 
     def carry(trial, folder="a", *, kill=None, every=0.0, checkpoints="checkpoints"):
         place = tmp_path / folder
@@ -190,7 +190,7 @@ def damage(path, how):
 
 @pytest.mark.parametrize("how", ["torn", "position", "tensors", "cut", "gone"])
 def test_a_damaged_checkpoint_is_left_out_and_the_one_before_is_taken(how, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("ftbench.training.loop.checkpoints.SHARE", 0)
+    monkeypatch.setattr("ftbench.training.checkpoints.SHARE", 0)
     kept = Checkpoints(tmp_path / "c", 0.0, "a")
     for step in (9, 10):
         kept.save(0, step, {"x": torch.full((300,), float(step)), "y": [step]}, ended=False)
@@ -256,7 +256,7 @@ def test_a_short_trial_writes_nothing_and_a_full_disk_costs_the_checkpoint_only(
 
 
 def test_the_last_two_are_kept_and_each_is_believed_by_its_hash(tmp_path, monkeypatch):
-    monkeypatch.setattr("ftbench.training.loop.checkpoints.SHARE", 0)
+    monkeypatch.setattr("ftbench.training.checkpoints.SHARE", 0)
     kept = Checkpoints(tmp_path / "c", 0.0, "a")
     for step in range(1, 5):
         kept.save(0, step, {"x": torch.full((3,), float(step))}, ended=False)

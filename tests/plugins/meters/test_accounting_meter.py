@@ -77,7 +77,7 @@ def test_two_runs_that_share_nothing_come_to_the_same_integers_and_to_those_of_t
 def test_the_seeds_of_a_cell_share_one_accounting_and_other_cells_do_not(catalog, carry, tmp_path, monkeypatch):
     made = []
     monkeypatch.setattr(
-        "ftbench.training.loop.accounting.accounted.account_cell",
+        "ftbench.training.accounting.accounted.account_cell",
         lambda *arguments, **how: made.append(1) or account_cell(*arguments, **how),
     )
     first, second = trials(catalog, "lora", seeds="[0, 1]")
