@@ -6,6 +6,7 @@ import sys
 import weakref
 from dataclasses import dataclass, field, fields
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -42,7 +43,9 @@ class Footprint:
 
 _ADD = torch.ops.aten.add.Tensor
 _ENGINE = torch.autograd.graph._engine_run_backward.__code__  # noqa: SLF001 - where Python hands over to autograd
-_BETWEEN = ("live_memory.py", "quick_fakes.py", "_compile.py", "eval_frame.py", "_stats.py")
+_HERE = Path(__file__)
+_BETWEEN = (str(_HERE), str(_HERE.with_name("fake_cache.py")), "_compile.py", "eval_frame.py", "_stats.py")
+"""Files whose frames may stand between autograd and this one: its own, the cache of fake tensors, torch's wrappers."""
 """Files through which an operation comes here."""
 KINDS = tuple(part.name for part in fields(Footprint))
 

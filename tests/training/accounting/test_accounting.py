@@ -394,3 +394,9 @@ def test_every_architecture_is_accounted_for_by_its_configuration_alone(kind, ca
             continue
         assert found.flops > 0
         assert found.peak.total > found.peak.parameters > 0
+
+
+def test_the_files_between_autograd_and_the_tracker_are_where_it_looks_for_them():
+    from ftbench.training.accounting import fake_cache, memory_tracker
+
+    assert {fake_cache.__file__, memory_tracker.__file__} <= set(memory_tracker._BETWEEN)
