@@ -18,19 +18,17 @@ from .api.hub import Remote, Repository, Snapshot, is_hub_id
 from .api.measurement import Direction, Measurement, Phase, Samples, Span
 from .api.meter import Meter, Trace, Watch
 from .api.metrics import calibration_error, metric
-from .api.multi_label import MultiLabelTask
-from .api.regression import RegressionTask
 from .api.splits import Example, Splits, draw
-from .api.strategy import About, Strategy
+from .api.strategy import About, RateRange, Strategy, Tunable
 from .api.task import Provenance, Scored, Task
-from .api.task_kinds import ClassificationTask, DrawnClassificationTask
-from .api.tunable import RateRange, Tunable
+from .api.task_kinds import ClassificationTask, DrawnClassificationTask, MultiLabelTask, RegressionTask
 from .data.checks import Flaw, Inspectable, Inspected, Severity, check_data
 from .data.loader import Loader
 from .data.previews import Exhibit, Exhibits
 from .data.tables import ListedTable, Table, as_text, list_files
 from .data.user_classification import OwnClassification
 from .data.user_data import OwnData
+from .environment import nvml, visible_gpus
 from .errors import (
     Diverged,
     ExitCode,
@@ -47,7 +45,6 @@ from .errors import (
 )
 from .fingerprint import digest, file_sha256, read_sha256, remembered
 from .formatting import count, quantity
-from .gpu import nvml, visible_gpus
 from .hookspecs import hookimpl
 from .leaderboard.leaderboard import Fingerprint, Group, Leaderboard, Point, PublishedRun, Series
 from .notebook import load_records, run
@@ -58,9 +55,8 @@ from .stats.estimates import Difference, Estimate, Interval, Verdict, estimate, 
 from .stats.jackknife import f1, macro_f1, pseudo_values, ratio
 from .stats.multiplicity import Comparison, adjusted, benjamini_hochberg, compare_all, compare_with, holm
 from .stats.power import detectable, power_of, seeds_for
-from .suite.roles import valued
 from .suite.suite import Suite, Training
-from .suite.trial import Trial
+from .suite.trial import Trial, valued
 from .training.accounting.accounting import Accounting, account
 from .training.bench import Bench, Ground
 

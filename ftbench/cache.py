@@ -22,7 +22,7 @@ from uuid import uuid4
 
 from .errors import UserError
 from .fingerprint import cache_folder, digest, read_sha256
-from .sizes import read_size
+from .formatting import read_size
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -21,7 +21,7 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import ClassVar
 
-from .visible import visible
+from .formatting import visible
 
 
 class ExitCode(IntEnum):

@@ -209,7 +209,7 @@ def hardware(device: str) -> dict[str, Any]:
     """Describe the processor and, where `device` is a GPU, the card: never a host or user name."""
     described: dict[str, Any] = {"machine": platform.machine(), "cpu": _cpu_model(), "device": device.partition(":")[0]}
     if device.startswith("cuda"):
-        from .gpu import describe_gpu, visible_gpus
+        from .environment import describe_gpu, visible_gpus
 
         cards, number = visible_gpus(), int(device.partition(":")[2] or 0)
         described["gpu"] = describe_gpu(cards[number]) if number < len(cards) else None

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 _GROWING = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
+
+
+_UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
+_HIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 def one_line(text: str, letters: int = 400) -> str:
@@ -56,3 +61,14 @@ _WRITERS: dict[str, Callable[[float], str]] = {
     "J": lambda value: f"{value:.0f} J",
     "W": lambda value: f"{value:.0f} W",
 }
+
+
+def read_size(text: str) -> int | None:
+    """Read bytes from a size such as `24GB` (10⁹) or `80GiB` (2³⁰); None where it is none."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]i?)?B?", text.strip())
+    return int(float(match[1]) * _UNITS[match[2] or ""]) if match else None
+
+
+def visible(text: str, keep: str = "") -> str:
+    r"""Write control characters and halves of characters as escapes such as `\x1b`, but for those in `keep`."""
+    return _HIDDEN.sub(lambda found: found[0] if found[0] in keep else found[0].encode("unicode_escape").decode(), text)

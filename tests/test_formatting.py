@@ -1,8 +1,10 @@
 """Numbers as people read them."""
 
 import pytest
-from ftbench import count, quantity
-from ftbench.formatting import one_line
+from ftbench import UserError, count, quantity
+from ftbench.formatting import one_line, read_size, visible
+from hypothesis import given
+from hypothesis import strategies as st
 
 
 @pytest.mark.parametrize(
@@ -36,3 +38,27 @@ def test_text_that_may_hold_anything_is_one_line():
     assert one_line("a\nb\x00\u202e\u2028c\ud800") == r"a\nb\x00\u202e\u2028c\ud800"
     assert one_line("ä 🦆") == "ä 🦆"
     assert one_line("x" * 500) == "x" * 399 + "…"
+
+
+@pytest.mark.parametrize(
+    ("text", "size"), [("16GB", 16 * 10**9), ("1.5GiB", 3 * 2**29), ("80 G", 80 * 10**9), ("512", 512), ("2KiB", 2048)]
+)
+def test_units_of_a_thousand_and_of_1024(text, size):
+    assert read_size(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "GB", "16XB", "-1GB", "1,5GB", "16GBs"])
+def test_what_is_no_size_is_none(text):
+    assert read_size(text) is None
+
+
+def test_what_would_move_the_cursor_is_written_out():
+    assert visible("a\x1b[2Jb\nc\ud800 é 日本") == "a\\x1b[2Jb\\nc\\ud800 é 日本"
+    assert visible("a\n\tb\r", "\n\t") == "a\n\tb\\r"
+
+
+@given(st.text(st.characters(exclude_categories=[])))
+def test_a_mistake_is_one_line_that_can_be_printed(text):
+    (line,) = UserError(text).mistakes
+    assert len(line.splitlines()) <= 1
+    line.encode("utf-8")

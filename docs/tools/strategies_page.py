@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 
 from ftbench import NotApplicable, Plugins, quantity
-from ftbench.schemas.descriptions import option_descriptions
+from ftbench.schemas.build import option_descriptions
 from ftbench.suite.search_space import what_is_tuned
 from ftbench.suite.support_matrix import refusals, support_matrix
 

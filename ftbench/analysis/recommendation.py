@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from ..stats.estimates import CLAIM, Interval
 from ..stats.multiplicity import corrected
 from ..suite.suite import margin_of
-from .budgets import apart_sentences
-from .contender import difference, gain
+from .contender import apart_sentences, difference, gain
 from .wording import joined
 
 if TYPE_CHECKING:

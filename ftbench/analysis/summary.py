@@ -15,8 +15,7 @@ from ..records.record import FAILED
 from ..stats.estimates import Estimate, Interval, estimate
 from ..stats.item_scores import Items, interval_over_items
 from ..suite.suite import Statistics
-from .budgets import with_budgets
-from .contender import Contender, LossPoint, Quantity
+from .contender import Contender, LossPoint, Quantity, with_budgets
 from .ranking import Ranking, rank_over_tasks
 from .target import UNFINISHED, Target, View, grouped, target_of, with_unfinished
 from .tuning import tuning_rows

@@ -17,9 +17,8 @@ from ..stats.pareto import front_chances, pareto
 from ..stats.ranks import DRAWS
 from ..stats.ties import places, tie_groups
 from ..suite.suite import margin_of
-from .budgets import apart_sentences
 from .conclusions import verdict
-from .contender import Explored, differences, gain, score
+from .contender import Explored, apart_sentences, differences, gain, score
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

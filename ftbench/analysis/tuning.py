@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..formatting import quantity
-from ..suite.roles import valued
+from ..suite.trial import valued
 from .wording import joined, point_interval
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class Tuned:
     median: float | None
     """The score of the median try, those without one counted as the worst; None where it has none."""
     expected: tuple[float, ...]
-    """The expected best of 1, 2, … as many tries as have a score; see `ftbench.stats.expected_best`."""
+    """The expected best of 1, 2, … as many tries as have a score; see `ftbench.stats.aggregates`."""
     edge: str
     """At which end of the range the chosen learning rate lies, `low` or `high`; empty where inside."""
     seconds: Spent

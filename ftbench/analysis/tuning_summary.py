@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..stats.expected_best import expected_best
+from ..stats.aggregates import expected_best
 from ..stats.multiplicity import corrected
 from ..suite.search import best_of, edge
 from ..suite.search_space import RATE, Space, read_domain

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from .card import ANSWERS, Answer
-from .tunable import DECADE, RateRange
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,6 +29,30 @@ if TYPE_CHECKING:
 
 _IN_TRAINING = ("optimizer", "loss", "before_step", "after_backward", "state", "fit")
 """The moments at which a strategy could keep something of its own."""
+
+
+@dataclass(frozen=True)
+class RateRange:
+    """Where the best learning rate plausibly lies, in multiples of the rate that is published for the strategy on a backbone."""
+
+    low: float
+    """The least multiple, 1 at most."""
+    high: float
+    """The largest, 1 at least."""
+    source: str
+    """Who searched there, or found the best there."""
+
+
+DECADE = RateRange(0.1, 10.0, "none is published: a decade each way")
+"""What is searched where a strategy says nothing."""
+
+
+@dataclass(frozen=True)
+class Tunable:
+    """Marks an option that is worth tuning: `rank: Annotated[int, Ge(1), Tunable((4, 8, 16))] = 8`."""
+
+    values: tuple[Any, ...]
+    """What is tried."""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 import numpy as np
 from annotated_types import Ge
 
-from .metrics import class_scores
+from ..stats.jackknife import f1, moments, pearson, pseudo_values
+from .metrics import class_scores, label_scores, number_scores
 from .splits import draw
 from .task import Scored, Task
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from ..suite.suite import Training
+    from .card import Answer
     from .encoded import Encoded
     from .splits import Example
 
@@ -95,3 +97,71 @@ class DrawnClassificationTask(ClassificationTask):
         """Draw the three splits from one pool; see `ftbench.draw`."""
         sizes = {"test": self.test_size, "validation": self.validation_size, "train": self.train_size}
         return draw(examples, sizes, seed, groups)
+
+
+class MultiLabelTask(Task):
+    """A task whose examples have any of several classes each; plugins add the examples and their encoding.
+
+    Encoded labels are of shape [examples, classes]: 1 where a class holds, else 0.
+    """
+
+    primary: ClassVar[str] = "micro_f1"
+    answer: ClassVar[Answer] = "labels"
+
+    def loss(self, outputs: Any, batch: Mapping[str, Tensor]) -> Tensor:
+        """Give the mean binary cross-entropy over examples and classes, in nats."""
+        from torch.nn.functional import binary_cross_entropy_with_logits
+
+        return binary_cross_entropy_with_logits(outputs.logits.float(), batch["labels"].float())
+
+    def score(self, answers: Sequence[NDArray[np.float32]], examples: Encoded) -> Scored:
+        """Score logits, one array of [classes] an example; a class is said from a probability of one half on."""
+        from scipy.special import expit
+
+        truth, probability = np.asarray(examples.wanted()), expit(np.stack(answers).astype(np.float64))
+        guess = probability >= 0.5
+        added = pseudo_values(np.stack([(truth * guess).sum(1), guess.sum(1), truth.sum(1)], axis=1), f1)
+        predictions = tuple(
+            {
+                "id": identity,
+                "label": np.flatnonzero(wanted).tolist(),
+                "prediction": np.flatnonzero(said >= 0.5).tolist(),
+                "probabilities": [round(float(value), 6) for value in said],
+                "micro_f1": value,
+            }
+            for identity, wanted, said, value in zip(examples.ids, truth, probability, added, strict=True)
+        )
+        return Scored(label_scores(truth, probability), predictions)
+
+
+class RegressionTask(Task):
+    """A task whose every example has a number; plugins add the examples and their encoding.
+
+    Encoded labels are of shape [examples], in the unit of the target.
+    """
+
+    primary: ClassVar[str] = "pearson"
+    loss_unit: ClassVar[str] = "target²"
+    answer: ClassVar[Answer] = "number"
+    classes: ClassVar[tuple[str, ...]] = ()
+
+    @property
+    def outputs(self) -> int:
+        """One number."""
+        return 1
+
+    def loss(self, outputs: Any, batch: Mapping[str, Tensor]) -> Tensor:
+        """Give the mean squared error, in the squared unit of the target."""
+        from torch.nn.functional import mse_loss
+
+        return mse_loss(outputs.logits.float().squeeze(-1), batch["labels"].float())
+
+    def score(self, answers: Sequence[NDArray[np.float32]], examples: Encoded) -> Scored:
+        """Score numbers, one array of [1] an example."""
+        truth, guess = np.asarray(examples.wanted(), np.float64), np.stack(answers)[:, 0].astype(np.float64)
+        added = pseudo_values(moments(truth, guess), pearson)
+        predictions = tuple(
+            {"id": identity, "label": float(wanted), "prediction": round(float(said), 6), "pearson": value}
+            for identity, wanted, said, value in zip(examples.ids, truth, guess, added, strict=True)
+        )
+        return Scored(number_scores(truth, guess), predictions)

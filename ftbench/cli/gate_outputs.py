@@ -49,7 +49,7 @@ class Outputs:
 
     def tell_mistakes(self, error: UserError, suite: str | None) -> None:
         """Annotate why nothing could be held, where annotations were asked for."""
-        from ..gate.gate_wording import flat
+        from ..gate.formats import flat
         from ..gate.github import annotation
 
         for mistake in error.mistakes if self.github else ():

@@ -30,8 +30,7 @@ def command(run: str | None, *, attempts: bool, unplanned: bool, cache: bool, ke
 def _tidy_cache(keep: str | None, *, dry_run: bool) -> None:
     from ..cache import Cache
     from ..errors import UserError
-    from ..formatting import quantity
-    from ..sizes import read_size
+    from ..formatting import quantity, read_size
 
     limit = None if keep is None else read_size(keep)
     if keep is not None and limit is None:

@@ -18,7 +18,7 @@ def command(run: str, trial: str, follow: bool, attempt: int | None) -> None:
 
     Of more than a few megabytes the beginning and the end are kept.
     """
-    from ..records.printed import find_trial, printed
+    from ..records.trial_log import find_trial, printed
 
     for chunk in printed(find_trial(Path(run), trial), attempt, follow=follow):
         sys.stdout.buffer.write(chunk)

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from ..api.catalog import suggestion
-from ..data.templates import templates
+from ..data.new_suite import templates
 from ..errors import UserError
 from .setting import Setting
 

@@ -9,7 +9,7 @@ import click
 
 from ..api.catalog import suggestion
 from ..errors import UserError
-from ..sizes import read_size
+from ..formatting import read_size
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

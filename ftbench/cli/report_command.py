@@ -11,7 +11,7 @@ import click
 
 from ..api.catalog import option_names
 from ..errors import UserError
-from ..records.collecting import collector_paused
+from ..records.store import collector_paused
 from .setting import Setting
 
 if TYPE_CHECKING:

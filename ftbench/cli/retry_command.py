@@ -26,7 +26,7 @@ def command(ctx: click.Context, run: str, only: Sequence[str], exclude: Sequence
     The suite is taken as RUN has it. Plugins that were given with -p are given again. A trial whose code or data have changed since
     is another trial: `ftbench run` runs it.
     """
-    from ..records.resolved import resolved_suite
+    from ..records.run_files import resolved_suite
     from ..runner.progress import ConsoleProgress
     from ..runner.runner import run_suite
     from .ending import end

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..documents import read_text
-from ..formatting import quantity
+from ..files import read_text
+from ..formatting import quantity, visible
 from ..records.store import find_records, read_record
-from ..suite.roles import valued
-from ..visible import visible
+from ..suite.trial import valued
 
 if TYPE_CHECKING:
     from ..records.record import Record

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..api.catalog import option_names, suggestion
 from ..errors import UserError
+from ..fingerprint import PACKAGE
 from .tables import SUFFIXES
-from .templates import skeleton
 from .user_data import OwnData
 
 if TYPE_CHECKING:
@@ -114,3 +114,18 @@ def _quoted(value: Any) -> str:
     import json
 
     return json.dumps(value, ensure_ascii=False)
+
+
+def templates() -> dict[str, Path]:
+    """Give name → file of every suite that ships."""
+    return {path.stem: path for path in sorted(_folder().glob("*.toml"))}
+
+
+def skeleton(name: str) -> str:
+    """Give the text of a suite whose places in braces are still to be filled in."""
+    return (_folder() / "templates" / f"{name}.toml").read_text(encoding="utf-8")
+
+
+def _folder() -> Path:
+    own = PACKAGE / "suites"
+    return own if own.is_dir() else PACKAGE.parent / "suites"

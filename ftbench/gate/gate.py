@@ -15,7 +15,7 @@ from ..stats.estimates import CLAIM, estimate, paired_differences
 from ..stats.multiplicity import adjusted
 from ..stats.noninferiority import loss_p, said
 from .checks import TRIALS, Check
-from .gate_wording import counted, figure, moved, parting, seeds_named, sized
+from .formats import counted, figure, moved, parting, seeds_named, sized
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ..records.record_set import Place, RecordSet
     from ..stats.estimates import Estimate
     from ..suite.suite import Gate
-    from .gate_wording import Value
+    from .formats import Value
 
 
 class Pair(NamedTuple):

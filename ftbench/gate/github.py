@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .checks import gravest_first
-from .formats import SUMMARY, markdown
-from .gate_wording import flat
+from .formats import SUMMARY, flat, markdown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

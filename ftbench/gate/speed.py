@@ -12,7 +12,7 @@ from ..formatting import quantity
 from ..stats.estimates import estimate
 from ..stats.noninferiority import loss_p, said
 from .checks import Check
-from .gate_wording import counted, percent
+from .formats import counted, percent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

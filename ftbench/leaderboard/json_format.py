@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
-from ..documents import check_version, parse_json
 from ..errors import RunError
+from ..files import check_version, parse_json
 from ..stats.estimates import Estimate, Interval, NewItems, Verdict  # noqa: TC001 - pydantic resolves the field types at run time
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from ..documents import read_text
 from ..errors import RunError
+from ..files import read_text
 from ..fingerprint import read_sha256
 from ..formatting import one_line
 from .entry import read_entry

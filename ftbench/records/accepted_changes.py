@@ -6,8 +6,8 @@ import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Literal
 
-from ..documents import check_version, parse_json, read_text
 from ..errors import RunError
+from ..files import check_version, parse_json, read_text
 from .store import write_whole
 
 if TYPE_CHECKING:

@@ -15,9 +15,9 @@ import zipfile
 import zlib
 from typing import TYPE_CHECKING, Any
 
-from ..documents import LARGEST as DOCUMENT
-from ..documents import MIB, check_version, parse_json
 from ..errors import RunError
+from ..files import LARGEST as DOCUMENT
+from ..files import MIB, check_version, parse_json
 from ..fingerprint import read_sha256
 from .predictions import PREDICTIONS
 from .store import record_files

@@ -7,8 +7,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..documents import parse_json, read_text
 from ..errors import RunError
+from ..files import parse_json, read_text
 from .store import CHECKPOINTS, ENDED, RECORD, leftovers, planned_trials
 
 if TYPE_CHECKING:

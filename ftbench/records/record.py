@@ -8,8 +8,8 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..api.measurement import Measurement, Number, Phase, Samples, Shared  # noqa: TC001 - pydantic resolves the field types at run time
-from ..documents import check_version, parse_json
 from ..errors import RunError
+from ..files import check_version, parse_json
 from .record_schema import check_shape
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from ..documents import check_version, parse_json, parse_toml, read_text
 from ..errors import RunError
+from ..files import check_version, parse_json, parse_toml, read_text
 from ..suite.suite import Gate, Statistics
 from .record_schema import Name  # noqa: TC001 - pydantic resolves the field types at run time
 
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pydantic import TypeAdapter, ValidationError
+
+    from ..suite.suite import Suite
+
 
 PLAN, LOCK = "plan.json", "suite.lock.toml"
 PLAN_SCHEMA, LOCK_SCHEMA = "ftbench.plan/1", "ftbench.lock/1"
@@ -146,3 +149,26 @@ def _lock_adapter() -> TypeAdapter[Lock]:
     from pydantic import TypeAdapter
 
     return TypeAdapter(Lock)
+
+
+def resolved_suite(run: Path) -> Suite:
+    """Read `suite.lock.toml`.
+
+    Raises:
+        RunError: it is not there, is none, or is of a run directory that had another name.
+    """
+    from pydantic import TypeAdapter, ValidationError
+
+    from ..suite.suite import Suite
+
+    path = run / LOCK
+    try:
+        suite = TypeAdapter(Suite).validate_python(read_lock_table(run))
+    except FileNotFoundError:
+        raise RunError(f"{run}: not a run directory: it has no suite.lock.toml") from None
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise RunError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+    if suite.name != run.resolve().name:
+        raise RunError(f"{run}: holds the suite {suite.name!r}; call the folder so again to go on in it")
+    return suite

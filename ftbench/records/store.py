@@ -12,6 +12,7 @@ runs/<suite>/
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import re
@@ -20,9 +21,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, get_args
 
-from ..documents import parse_json, read_text
 from ..errors import RunError, RunStopped
-from .collecting import collector_paused
+from ..files import parse_json, read_text
 from .predictions import PREDICTIONS
 from .record import Attempt, Record, Status
 from .redaction import discreet, without_home
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from ..suite.trial import Trial
     from .run_files import RunPlan
 
+
 RECORD, ENDED = "record.json", "ended.json"
 GONE = ("RunnerGone", "the runner ended before it")
 _HALF_WRITTEN = re.compile(r"\..+\.(\d+)|.+\.tmp")
@@ -45,6 +46,18 @@ _HALF_WRITTEN = re.compile(r"\..+\.(\d+)|.+\.tmp")
 CHECKPOINTS = "checkpoints"
 _OVER = ("ok", "not-applicable", "diverged")
 """How trials end that have nothing left to go on from."""
+
+
+@contextmanager
+def collector_paused() -> Iterator[None]:
+    """Look for no cycles for the time being: the collector would go through all that was made, again and again, and find none."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 class Store:

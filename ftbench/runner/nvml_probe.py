@@ -6,8 +6,8 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from ..api.device import DeviceProbe, DeviceProcess
+from ..environment import nvml
 from ..errors import NotMeasured
-from ..gpu import nvml
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 from ..api.measurement import Measurement, Shared, checked, disturbed, scores_only
 from ..api.meter import Watch
 from ..data.downloads import fetch, pins
+from ..environment import visible_gpus
 from ..errors import RunError, UserError
 from ..fingerprint import cache_folder, digest, environment
-from ..gpu import visible_gpus
 from ..records.predictions import PREDICTIONS
 from ..records.record import Attempt, Failure, Record
 from ..records.store import Store
@@ -23,9 +23,8 @@ from ..records.trial_log import PRINTED, end_of
 from ..suite.planning import foresee, plan
 from ..suite.suite import checkpoint_seconds
 from ..suite.tuner import Tuner
-from ..training.edges import phases_of
 from ..training.failures import Ending, of_exit
-from ..training.messages import OUTCOME, Spec
+from ..training.messages import OUTCOME, Spec, phases_of
 from .cost import charged_time, cost_measurements, without_shared
 from .interrupt import Interruption
 from .running_trial import UnderWay

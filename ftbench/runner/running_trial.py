@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..records.record import Failure
 from ..suite.suite import seconds
-from ..training.edges import note_edge
 from ..training.failures import Ending
+from ..training.messages import note_edge
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

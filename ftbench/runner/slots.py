@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ..api.device import DeviceProbe
+from ..environment import cuda_name, gpu_uuid, visible_gpus
 from ..errors import UserError
-from ..gpu import cuda_name, gpu_uuid, visible_gpus
 from ..suite.suite import Machine
 from .device_release import HandOver
 from .nvml_probe import missing_driver, nvml_probes

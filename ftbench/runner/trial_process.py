@@ -25,8 +25,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 
 from ..records.trial_log import PRINTED, Output, end_of
-from ..training.control_group import out_of_memory_kills
-from ..training.failures import CANNOT_WRITE, Exit, of_exception
+from ..training.failures import CANNOT_WRITE, Exit, of_exception, out_of_memory_kills
 from .process_tree import adopt_orphans, children, descendants, kill
 
 if TYPE_CHECKING:
@@ -36,6 +35,10 @@ if TYPE_CHECKING:
 
 GRACE = 5.0
 """Seconds between SIGTERM and SIGKILL."""
+
+
+_LIVING: set[int] = set()
+"""The trials of this process, whatever run they belong to."""
 
 
 class Isolation:
@@ -70,10 +73,6 @@ class Isolation:
         finally:
             prints.close()
         return Child(process, folder, Output(printed, folder / PRINTED), started)
-
-
-_LIVING: set[int] = set()
-"""The trials of this process, whatever run they belong to."""
 
 
 @dataclass

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 import json
 import sys
+import textwrap
+from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pydantic import TypeAdapter
 
     from ..api.catalog import Catalog
+
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -31,7 +39,6 @@ def suite_schema(catalog: Catalog) -> dict[str, Any]:
     from ..api.catalog import options_model
     from ..suite.suite import Cost, Gate, Limits, Machine, Measure, Statistics, Training, Tuning
     from ..suite.toml_file import SCHEMA
-    from .descriptions import option_descriptions
 
     parts = (Training, Tuning, Machine, Limits, Measure, Cost, Statistics, Gate)
     tables = {part.__name__.lower(): part for part in parts}
@@ -112,3 +119,23 @@ def write(folder: Path) -> None:
 
 if __name__ == "__main__":
     write(Path(sys.argv[1]))
+
+
+@cache
+def option_descriptions(cls: type) -> Mapping[str, str]:
+    """Give option → description, one line each, inherited options included; empty where the source is not at hand."""
+    found: dict[str, str] = {}
+    for owner in reversed(cls.__mro__[:-1]):
+        try:
+            tree = ast.parse(textwrap.dedent(inspect.getsource(owner)))
+        except (OSError, TypeError, SyntaxError):
+            continue
+        body = tree.body[0].body if isinstance(tree.body[0], ast.ClassDef) else []
+        for field, text in pairwise(body):
+            if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and _is_text(text):
+                found[field.target.id] = " ".join(ast.literal_eval(text.value).split())  # type: ignore[attr-defined]  # it is text
+    return found
+
+
+def _is_text(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)

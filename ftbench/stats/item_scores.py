@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..documents import MIB, parse_json
 from ..errors import RunError
+from ..files import MIB, parse_json
 from ..records.predictions import PREDICTIONS
 from .crossed import Crossed, clustered, crossed
 from .estimates import ALPHA, CLAIM, Interval, NewItems, half_width, judged

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING
 
-from ..documents import check_version, parse_json, read_text
 from ..errors import RunError
+from ..files import check_version, parse_json, read_text
 from .power import detectable
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, get_args
 
 from ..api.catalog import nested_options, option_names, option_type
-from ..api.tunable import Tunable
+from ..api.strategy import Tunable
 from ..errors import UserError
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import stat
 from typing import TYPE_CHECKING, Any
 
-from ..documents import check_version, parse_toml
 from ..errors import RunError, SuiteError
+from ..files import check_version, parse_toml
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping  # noqa: TC003 - pydantic resolves the field types at run time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from ..fingerprint import digest
-from .roles import Bars, Role, valued
 from .suite import ADDED_LATER
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 
 TRAINING_VERSION = 1
 """Raised when a change of the core changes a result; a test holds a trace and fails when it moves and this does not."""
+
+
+Role = Literal["final", "try", "default"]
+"""A `try` is scored on the validation split alone; what is `final`, and its like with untuned values, `default`, on the test split."""
 
 
 @dataclass(frozen=True)
@@ -131,3 +138,20 @@ def _said(training: Mapping[str, Any]) -> dict[str, Any]:
 
 def _content(part: Part) -> dict[str, Any]:
     return {"use": part.use, "options": dict(part.options), "fingerprint": dict(part.fingerprint)}
+
+
+@dataclass(frozen=True)
+class Bars:
+    """What a try of tuning must reach while it trains; it is stopped where it does not."""
+
+    metric: str
+    """A score of the validation split; empty for the task's primary one."""
+    at: tuple[tuple[int, float], ...]
+    """Number of a validation, from 1, and the score it must reach there."""
+    lower: bool = False
+    """Whether a lower score is better."""
+
+
+def valued(values: Mapping[str, Any]) -> str:
+    """Write tuned values: `lr 0.001, rank 8`."""
+    return ", ".join(f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}" for name, value in values.items())

@@ -11,9 +11,9 @@ import numpy as np
 
 from ..api.meter import Meter
 from ..errors import SuiteError, UserError
-from .roles import Bars
 from .search import SEARCHES, Tried, bars, best_of, beyond, edge
 from .search_space import RATE, Listed, Point, Space, Span, is_whole, offered, read_domain
+from .trial import Bars
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

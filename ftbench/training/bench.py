@@ -15,10 +15,10 @@ from ..data.loader import Loader
 from ..errors import NotApplicable
 from ..fingerprint import code_hash
 from .compute import compute_as
-from .moved import TRACE, as_tensor, from_tensor, moved, put_back
 from .resume import Keeper
 from .seeding import seed_all, seeds_kept
 from .shared_work import tensors_hash
+from .snapshots import TRACE, as_tensor, from_tensor, moved, put_back
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

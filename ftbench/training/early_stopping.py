@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from ..api.measurement import Measurement
-    from ..suite.roles import Bars
     from ..suite.suite import Training
+    from ..suite.trial import Bars
 
 
 class Patience:

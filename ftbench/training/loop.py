@@ -13,8 +13,7 @@ from ..api.meter import Trace
 from ..errors import Diverged
 from .compute import training_pass
 from .early_stopping import Judge
-from .optimizers import make_optimizer
-from .scaling import Scaling
+from .optimizers import Scaling, make_optimizer
 from .snapshots import Kept
 
 if TYPE_CHECKING:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,10 @@ if TYPE_CHECKING:
 
     from ..api.backbone import Learner
     from ..api.strategy import Strategy
+
+
+TRACE = "trace"
+"""The name under which a training's trace lies beside what it moved."""
 
 
 @dataclass(frozen=True)
@@ -52,3 +57,32 @@ class Kept:
 
 def _copy(tensor: Tensor) -> Tensor:
     return tensor.detach().to("cpu", copy=True)
+
+
+def moved(learner: Learner) -> dict[str, Tensor]:
+    """Give what trains, and every buffer."""
+    trained = {f"parameter.{name}": parameter.detach() for name, parameter in learner.named_parameters() if parameter.requires_grad}
+    return trained | {f"buffer.{name}": buffer for name, buffer in learner.named_buffers()}
+
+
+def put_back(learner: Learner, tensors: Mapping[str, Tensor]) -> None:
+    """Let a learner be what `moved` was taken from."""
+    import torch
+
+    own = {f"parameter.{name}": parameter for name, parameter in learner.named_parameters()}
+    own |= {f"buffer.{name}": buffer for name, buffer in learner.named_buffers()}  # type: ignore[misc]  # tensors, both
+    with torch.no_grad():
+        for name, tensor in tensors.items():
+            own[name].copy_(tensor)
+
+
+def as_tensor(value: Any) -> Tensor:
+    """Put a JSON value into bytes."""
+    import torch
+
+    return torch.frombuffer(bytearray(json.dumps(value).encode()), dtype=torch.uint8)
+
+
+def from_tensor(tensor: Tensor) -> Any:
+    """Read it back."""
+    return json.loads(bytes(tensor.numpy()))

@@ -26,21 +26,18 @@ from ..records.predictions import PREDICTIONS, write_predictions
 from ..records.record import Failure, Retention
 from ..suite.suite import Training, goes_by_validation
 from ..suite.trial import TRAINING_VERSION
-from .accounting.accounted import account_once
-from .as_planned import verify
+from .accounting.configuration import account_once
 from .bench import Bench, Ground
 from .checkpoints import Checkpoints
 from .compute import compute_as
 from .early_stopping import stays_behind
-from .edges import EdgeTeller
 from .failures import of_exception
+from .messages import EdgeTeller, Signs
 from .phases import Phases
 from .seeding import seed_all
-from .sequence import sequence_measurements
 from .shared_work import Sharing
-from .signs import Signs
-from .trial_outcome import curve_of
-from .trial_setup import follow
+from .trial_outcome import curve_of, sequence_measurements
+from .trial_setup import follow, verify
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -54,8 +51,7 @@ if TYPE_CHECKING:
     from ..api.task import Scored, Task
     from ..data.loader import Loader
     from .accounting.accounting import Accounting
-    from .messages import Spec
-    from .signs import Emit
+    from .messages import Emit, Spec
 
 
 def carry_out(spec: Spec, catalog: Catalog, folder: Path, emit: Emit, began: float | None = None) -> dict[str, Any]:

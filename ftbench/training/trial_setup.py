@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..api.task_kinds import ClassificationTask
-from ..errors import NotApplicable
+from ..errors import Changed, NotApplicable
 from ..suite.suite import goes_by_validation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from ..api.backbone import Backbone
     from ..api.encoded import Encoded
     from ..api.task import Task
     from ..suite.suite import Training
+    from ..suite.trial import Part
 
 
 def follow(task: Task, training: Training, data: Mapping[str, Encoded], scored: str = "test") -> None:
@@ -32,3 +34,19 @@ def follow(task: Task, training: Training, data: Mapping[str, Encoded], scored: 
         task.train_as(training, np.asarray(data["train"].labels))
     elif training.label_smoothing or training.class_weights != "none":
         raise NotApplicable("label smoothing and class weights are for classifications")
+
+
+def verify(part: Part, built: Backbone | Task) -> None:
+    """Compare a part of a trial with what lies there now.
+
+    Raises:
+        Changed: something was changed since the trial was planned.
+    """
+    now = dict(built.fingerprint())
+    # A plan may know more of a task than the task itself, such as the files of its augmentations.
+    different = sorted(key for key, value in now.items() if part.fingerprint.get(key) != value)
+    if different:
+        raise Changed(
+            f"{part.label}: changed since the trial was planned ({', '.join(different)}); "
+            "the same command again plans trials of what is there now"
+        )

@@ -8,9 +8,8 @@ import time
 
 import pytest
 from ftbench import summarise
-from ftbench.records.collecting import collector_paused
 from ftbench.records.run_files import PLAN_SCHEMA
-from ftbench.records.store import read_records, record_files
+from ftbench.records.store import collector_paused, read_records, record_files
 
 from docs.tools.page_picture import OPTIONS
 from ftbench_reports.page import render

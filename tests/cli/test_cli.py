@@ -20,7 +20,7 @@ def modules_after(*arguments, cwd):
 
 @pytest.mark.parametrize("arguments", [("--help",), ("list",), ("run", "--help"), ("validate", "S"), ("plan", "S")])
 def test_light_commands_import_nothing_heavy(arguments, tmp_path):
-    from ftbench.data.templates import templates
+    from ftbench.data.new_suite import templates
 
     done = modules_after(*(templates()["quickstart"] if a == "S" else a for a in arguments), cwd=tmp_path)
     assert "heavy []" in done.stdout, done.stdout + done.stderr
@@ -79,7 +79,7 @@ def test_list_shows_licence_and_source_of_every_backbone_and_data_set(ftbench):
 
 def test_a_new_suite_is_the_shipped_one_and_is_not_overwritten(ftbench, tmp_path):
     ftbench("new", "suite", "quickstart", check=0)
-    from ftbench.data.templates import templates
+    from ftbench.data.new_suite import templates
 
     assert (tmp_path / "quickstart.toml").read_bytes() == templates()["quickstart"].read_bytes()
     again = ftbench("new", "suite", "quickstart")

@@ -8,9 +8,9 @@ import pytest
 from ftbench import RunError
 from ftbench.notebook import read_run
 from ftbench.records.cleanup import find_leftovers
-from ftbench.records.printed import find_trial, printed
 from ftbench.records.record import Attempt
 from ftbench.records.store import Store
+from ftbench.records.trial_log import find_trial, printed
 
 from tests.conftest import EXAMPLES
 from tests.faults.killing import until

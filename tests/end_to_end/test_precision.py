@@ -9,7 +9,7 @@ import torch
 from ftbench import Diverged, Loader, NotApplicable, Training
 from ftbench.training.compute import compute_as
 from ftbench.training.loop import fit, predict
-from ftbench.training.scaling import LONGEST, Scaling
+from ftbench.training.optimizers import LONGEST, Scaling
 from ftbench.training.seeding import seed_all
 
 from tests.plugins.strategies.test_every_strategy import NOT_APPLICABLE, STRATEGIES, bench_for, encoded  # noqa: F401 - a fixture

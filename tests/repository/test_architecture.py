@@ -88,7 +88,7 @@ def test_no_package_file_stands_in_a_source_root():
 def test_every_option_of_every_offer_is_described(catalog):
     import dataclasses
 
-    from ftbench.schemas.descriptions import option_descriptions
+    from ftbench.schemas.build import option_descriptions
 
     for kind, offers in catalog.offers.items():
         for name, cls in offers.items():

@@ -252,7 +252,7 @@ def test_each_gpu_has_a_trial_of_its_own_at_the_same_time(tiny_suite, tmp_path, 
         monkeypatch.setattr(f"ftbench.{module}.visible_gpus", lambda: [0, 1])
     for name in ("gpu_uuid", "cuda_name"):
         monkeypatch.setattr(f"ftbench.runner.slots.{name}", lambda index: f"GPU-{index}")
-    monkeypatch.setattr("ftbench.gpu.describe_gpu", lambda index: {"name": "made up"})
+    monkeypatch.setattr("ftbench.environment.describe_gpu", lambda index: {"name": "made up"})
     start = Isolation.start
 
     def listening(self, folder, variables, *cores):

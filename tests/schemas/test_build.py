@@ -5,7 +5,7 @@ import tomllib
 
 import jsonschema
 import pytest
-from ftbench.data.templates import templates
+from ftbench.data.new_suite import templates
 from ftbench.schemas.build import schema, suite_schema
 
 

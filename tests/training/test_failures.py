@@ -7,8 +7,7 @@ import signal
 import pytest
 import torch
 from ftbench import Diverged, NotApplicable
-from ftbench.training.control_group import OutOfMemoryKills, out_of_memory_kills
-from ftbench.training.failures import CANNOT_WRITE, Exit, of_exception, of_exit
+from ftbench.training.failures import CANNOT_WRITE, Exit, OutOfMemoryKills, of_exception, of_exit, out_of_memory_kills
 
 
 def system_error(number):

@@ -15,9 +15,8 @@ from ftbench import Strategy
 from ftbench.fingerprint import cache_folder
 from ftbench.suite.parser import parse_suite
 from ftbench.suite.planning import plan
-from ftbench.training.checkpoints import Checkpoints
+from ftbench.training.checkpoints import Checkpoints, pack, unpack
 from ftbench.training.messages import Spec
-from ftbench.training.packing import pack, unpack
 from ftbench.training.trial import carry_out
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -62,7 +61,7 @@ def trial_of(catalog):
 @pytest.fixture
 def run(catalog, tmp_path, monkeypatch):
     """Carry a trial out, killed after so many steps or whole; every step is told, and every step is a checkpoint."""
-    monkeypatch.setattr("ftbench.training.signs.Signs.step", _tell_every_step)
+    monkeypatch.setattr("ftbench.training.messages.Signs.step", _tell_every_step)
     monkeypatch.setattr("ftbench.training.checkpoints.SHARE", 0)
 
     def carry(trial, folder="a", *, kill=None, every=0.0, checkpoints="checkpoints"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,13 +10,16 @@ import numpy as np
 from ...api.augmentable import augmentations
 from ...api.task_kinds import ClassificationTask
 from ...data.chunked import ChunkedEncoded
-from ...errors import NotApplicable, UserError
+from ...errors import NotApplicable, NotMeasured, UserError
+from ...fingerprint import core_sha256, digest, remembered, software
 from ...suite.suite import Training
 from ..bench import Ground
-from .accounting import account
+from ..seeding import seeds_kept
+from .accounting import Accounting, account
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from ...api.backbone import Backbone
     from ...api.catalog import Catalog
@@ -24,7 +27,8 @@ if TYPE_CHECKING:
     from ...api.strategy import Strategy
     from ...api.task import Task
     from ...suite.trial import Trial
-    from .accounting import Accounting, Kernels
+    from .accounting import Kernels
+
 
 OUTLINED = 8
 """Examples that stand for a split; batches repeat them."""
@@ -225,3 +229,37 @@ def _length(task: Task, encoded: Encoded, row: int) -> float:
     if task.modality == "speech":
         return float(encoded.units[row])
     return float(task.collate(encoded, [row])[next(iter(encoded.columns))].shape[-1])
+
+
+def account_once(trial: Trial, catalog: Catalog, cache: Path, seen: Sequence[Encoded] = ()) -> Accounting:
+    """Account for a trial's training by fake tensors with the kernels of its device, or read what the trial of another seed found.
+
+    No source of randomness moves.
+
+    Args:
+        trial: whose training.
+        catalog: what the plugins offer.
+        cache: the folder of what can be computed again.
+        seen: the training split of each stage as the backbone reads it, where that is known already.
+
+    Raises:
+        NotMeasured: it cannot be gone through without values; the message says why.
+    """
+    target: Kernels = "cuda" if trial.device == "cuda" else "cpu"
+
+    def make() -> dict[str, Any]:
+        try:
+            return asdict(account_cell(cell_of(trial), catalog, target=target, seen=seen)[0])
+        except (NotApplicable, UserError) as error:
+            return {"reason": str(error)}
+
+    with seeds_kept():
+        found = remembered("accounting", digest(_identity(trial, target)), make, cache)
+    if "reason" in found:
+        raise NotMeasured(found["reason"])
+    return Accounting.of_table(found)
+
+
+def _identity(trial: Trial, target: Kernels) -> dict[str, Any]:
+    """Give all that decides the answer: the seed does not."""
+    return {**trial.content, "code": [trial.code, core_sha256()], "software": software(), "target": target}

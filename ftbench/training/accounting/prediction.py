@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from ...api.card import ANSWERS
 from ...api.catalog import option_names
+from ...environment import describe_gpu, visible_gpus
 from ...errors import NotApplicable, UserError
-from ...gpu import describe_gpu, visible_gpus
-from ...sizes import read_size
+from ...formatting import read_size
 from ...suite.planning import foresee
 from .configuration import Cell, account_cell, cell_of
 

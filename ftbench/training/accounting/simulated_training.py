@@ -16,8 +16,8 @@ from ...api.meter import Watch
 from ...errors import NotApplicable
 from ..bench import Bench
 from ..loop import Loop
+from ..optimizers import Scaling
 from ..phases import Phases
-from ..scaling import Scaling
 from ..seeding import seed_all
 from .cuda_kernels import CudaKernels
 from .fake_cache import QuickFakes

@@ -12,8 +12,7 @@ from ftbench import Strategy, Watch
 from ftbench.api.finished_trial import Finished
 from ftbench.suite.parser import parse_suite
 from ftbench.suite.planning import plan
-from ftbench.training.accounting.accounted import account_once
-from ftbench.training.accounting.configuration import account_cell, cell_of
+from ftbench.training.accounting.configuration import account_cell, account_once, cell_of
 from ftbench.training.accounting.prediction import Question, predict_cell
 from ftbench.training.messages import Spec
 from ftbench.training.seeding import seed_all, seeds_kept
@@ -77,7 +76,7 @@ def test_two_runs_that_share_nothing_come_to_the_same_integers_and_to_those_of_t
 def test_the_seeds_of_a_cell_share_one_accounting_and_other_cells_do_not(catalog, carry, tmp_path, monkeypatch):
     made = []
     monkeypatch.setattr(
-        "ftbench.training.accounting.accounted.account_cell",
+        "ftbench.training.accounting.configuration.account_cell",
         lambda *arguments, **how: made.append(1) or account_cell(*arguments, **how),
     )
     first, second = trials(catalog, "lora", seeds="[0, 1]")

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 from ftbench import RunError, visible_gpus
-from ftbench.gpu import describe_gpu, gpu_uuid
+from ftbench.environment import describe_gpu, gpu_uuid
 
 
 class NVMLError(Exception):

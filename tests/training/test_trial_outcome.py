@@ -2,7 +2,7 @@
 
 import pytest
 from ftbench import Measurement
-from ftbench.training.sequence import sequence_measurements
+from ftbench.training.trial_outcome import sequence_measurements
 
 ACCURACY = Measurement("accuracy", 1.0, "1", "higher")
 

@@ -4,7 +4,7 @@ import time
 
 import pytest
 from ftbench import RunError
-from ftbench.documents import check_version, parse_json, parse_toml, read_text
+from ftbench.files import check_version, parse_json, parse_toml, read_text
 from hypothesis import given
 from hypothesis import strategies as st
 
