@@ -8,16 +8,19 @@ from .analysis.tuning import Spent, Try, Tuned, tuning_cost, tuning_verdict
 from .analysis.wording import against, percent, point_interval, score_text, share_interval, share_range, step_range, step_text, step_unit
 from .api.augmentable import Augmentable
 from .api.augmentation import Augmentation, FeatureAugmentation, InputAugmentation, Item, MixingAugmentation, Sound
-from .api.backbone import Backbone, Card, Learner, Reads, Roles
-from .api.card import ANSWERS, POOLED, Answer
+from .api.backbone import Backbone
+from .api.card import ANSWERS, POOLED, Answer, Card, Reads, Roles
 from .api.catalog import suggestion
 from .api.device import DeviceProbe, DeviceProcess, DeviceState
 from .api.encoded import Encoded, Ragged
 from .api.finished_trial import Finished, Step
+from .api.footprint import Accounting
 from .api.hub import Remote, Repository, Snapshot, is_hub_id
+from .api.learner import Learner
 from .api.measurement import Direction, Measurement, Phase, Samples, Span
 from .api.meter import Meter, Trace, Watch
 from .api.metrics import calibration_error, metric
+from .api.protocol import Training
 from .api.splits import Example, Splits, draw
 from .api.strategy import About, RateRange, Strategy, Tunable
 from .api.task import Provenance, Scored, Task
@@ -55,9 +58,9 @@ from .stats.estimates import Difference, Estimate, Interval, Verdict, estimate, 
 from .stats.jackknife import f1, macro_f1, pseudo_values, ratio
 from .stats.multiplicity import Comparison, adjusted, benjamini_hochberg, compare_all, compare_with, holm
 from .stats.power import detectable, power_of, seeds_for
-from .suite.suite import Suite, Training
+from .suite.suite import Suite
 from .suite.trial import Trial, valued
-from .training.accounting.accounting import Accounting, account
+from .training.accounting.accounting import account
 from .training.bench import Bench, Ground
 
 __version__: str

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
+import platform
+from contextlib import contextmanager, suppress
+from functools import cache
+from importlib import metadata
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .errors import RunError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+SOFTWARE = ("torch", "transformers", "peft", "tokenizers", "safetensors", "numpy", "scikit-learn", "pillow", "soundfile")
 
 
 @contextmanager
@@ -127,3 +134,38 @@ def describe_gpu(index: int) -> dict[str, Any]:
 
 def _text(value: str | bytes) -> str:
     return value.decode() if isinstance(value, bytes) else value
+
+
+@cache
+def software() -> dict[str, str]:
+    """Give the versions that can change a number."""
+    versions = {"python": platform.python_version()}
+    for name in SOFTWARE:
+        with suppress(metadata.PackageNotFoundError):
+            versions[name] = metadata.version(name)
+    return versions
+
+
+@cache
+def hardware(device: str) -> dict[str, Any]:
+    """Describe the processor and, where `device` is a GPU, the card: never a host or user name."""
+    described: dict[str, Any] = {"machine": platform.machine(), "cpu": _cpu_model(), "device": device.partition(":")[0]}
+    if device.startswith("cuda"):
+        from .environment import describe_gpu, visible_gpus
+
+        cards, number = visible_gpus(), int(device.partition(":")[2] or 0)
+        described["gpu"] = describe_gpu(cards[number]) if number < len(cards) else None
+    return described
+
+
+def _cpu_model() -> str:
+    with suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or "unknown"
+
+
+def environment(device: str) -> dict[str, Any]:
+    """Give the two parts of the comparability fingerprint that the machine decides."""
+    return {"software": software(), "hardware": hardware(device)}

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
+import os
 import re
+import shutil
 import stat
 import tomllib
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from .errors import RunError
 
 if TYPE_CHECKING:
     from pathlib import Path
+
 
 MIB = 2**20
 LARGEST = 16 * MIB
@@ -21,6 +25,10 @@ DEEPEST = 64
 _KEY = r"""(?:"[^"\n]*"|'[^'\n]*'|[\w-]+)[ \t]*\.[ \t]*"""
 _DOTTED = re.compile(rf"(?<![\w.-])(?:{_KEY}){{{DEEPEST}}}")
 _VERSION = re.compile(r"(ftbench\.[a-z-]+)/(\d{1,6})")
+
+
+_HALF_WRITTEN = re.compile(r"\..+\.(\d+)|.+\.tmp")
+"""Names of what is renamed when it is whole."""
 
 
 def read_text(path: Path, largest: int = LARGEST) -> str:
@@ -104,3 +112,49 @@ def check_version(found: Any, known: str, source: str) -> None:
     if match and match[1] == name and int(match[2]) > int(version):
         raise RunError(f"{source}: made by a newer ftbench ({found}; this one reads {known}); update ftbench to read it")
     raise RunError(f"{source}: schema {str(found)[:80]!r} is not {known!r}, which this version of ftbench reads")
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file so that it is there whole or not at all, also after a power cut."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with temporary.open("w", encoding="utf-8") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    sync(path.parent)
+
+
+def sync(path: Path) -> None:
+    """Let a file or a folder survive a power cut, where the file system can."""
+    with suppress(OSError):
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def leftovers(folder: Path) -> list[Path]:
+    """List the files of a folder that somebody who was killed has left half-written."""
+    if not folder.is_dir():
+        return []
+    return [path for path in folder.iterdir() if (found := _HALF_WRITTEN.fullmatch(path.name)) and not _lives(found[1])]
+
+
+def _lives(process: str | None) -> bool:
+    """Tell whether the process a name ends in may still be writing: a report can be written while a runner runs."""
+    import psutil
+
+    return process is not None and int(process) != os.getpid() and psutil.pid_exists(int(process))
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove them; nobody else may be writing there."""
+    for path in leftovers(folder):
+        with suppress(OSError):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()

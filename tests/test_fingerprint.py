@@ -5,7 +5,8 @@ from importlib import import_module
 
 import pytest
 from ftbench import fingerprint
-from ftbench.fingerprint import code_hash, core_sha256, digest, environment, file_sha256, read_sha256
+from ftbench.environment import environment
+from ftbench.fingerprint import code_hash, core_sha256, digest, file_sha256, read_sha256
 
 
 @pytest.fixture

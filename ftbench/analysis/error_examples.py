@@ -7,8 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..data.previews import Exhibits, exhibits_of
-from ..records.predictions import PREDICTIONS
-from ..stats.item_scores import read_predictions
+from ..records.predictions import PREDICTIONS, read_predictions
 from .error_analysis import by_length, errors_of, usable
 from .target import grouped
 

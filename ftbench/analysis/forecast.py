@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..errors import RunError
+from ..files import check_version, parse_json, read_text
 from ..records.store import read_record, record_files
 from ..stats.estimates import CLAIM
-from ..stats.noise import Noise, read_calibration, typical
+from ..stats.noise import Noise, typical
 from ..stats.power import detectable
 from .summary import contenders_of
 from .target import differences_to_baseline
@@ -20,6 +23,11 @@ if TYPE_CHECKING:
     from ..records.record import Record
     from ..suite.suite import Cost
     from ..suite.tuner import Course
+
+
+CALIBRATION = "calibration.json"
+SCHEMA = "ftbench.calibration/1"
+"""Files without it were written before there was one: they are what `noise` holds now."""
 
 
 @dataclass(frozen=True)
@@ -148,3 +156,41 @@ def _sight(target: str, seeds: int, records: Sequence[Record], calibrated: dict[
     reading = next((found for record in records if (found := record.measurement(primary))), None)
     noise = calibrated.get((target, primary)) or typical(differences_to_baseline(contenders_of(records), primary))
     return Sight(target, primary, reading.unit if reading else "1", seeds, noise)
+
+
+def read_calibration(run: Path) -> dict[tuple[str, str], Noise]:
+    """Read what a calibration of the run has found: target → metric → `s_d` and `n`; nothing where there is none.
+
+    Its pairs are of different seeds, so that they scatter at least as far as strategies on the same seeds. What did not scatter at
+    all is left out.
+
+    Args:
+        run: the run directory, where the file `calibration.json` lies.
+
+    Raises:
+        RunError: the file is no such table.
+    """
+    path = run / CALIBRATION
+    try:
+        table = parse_json(read_text(path), str(path))
+    except FileNotFoundError:
+        return {}
+    if isinstance(table, dict) and isinstance(table.get("schema"), str):
+        check_version(table["schema"], SCHEMA, str(path))
+        table = table.get("noise")
+    try:
+        return {
+            (target, metric): Noise(_positive(found["s_d"]), int(found["n"]), f"calibration over {found['n']} re-seeded pairs")
+            for target, metrics in table.items()
+            for metric, found in metrics.items()
+            if found["s_d"] != 0
+        }
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        shape = '{"schema": "ftbench.calibration/1", "noise": {"target": {"metric": {"s_d": 0.008, "n": 10}}}}'
+        raise RunError(f"{path}: not a calibration, {shape}: {type(error).__name__} {error}; take it away to do without") from None
+
+
+def _positive(value: float) -> float:
+    if not 0 < float(value) < math.inf:
+        raise ValueError(f"s_d must be above 0, got {value!r}")
+    return float(value)

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import NotComparable, RunError
 from ..records.comparability import configuration, differences, without
-from ..records.predictions import PREDICTIONS
+from ..records.predictions import PREDICTIONS, read_items
 from ..records.record_set import Place, collect, opened
 from ..records.redaction import discreet_text
 from ..records.run_files import read_lock, read_plan
 from ..records.store import read_records, record_files
 from ..records.trial_log import end_of
-from ..stats.item_scores import read_items
 from .error_examples import inspected
 from .summary import summarise
 from .tuning_summary import budgets_of, searches_of, with_tuning

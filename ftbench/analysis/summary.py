@@ -95,7 +95,7 @@ def summarise(
         order: labels of targets and strategies in the order they should appear.
         baseline: label of the strategy the others are compared with; `full` where there is one, else the first.
         statistics: the suite's margins of equivalence; half a point by default.
-        read: gives what each test item adds to a trial's score, or why that is not known; see `ftbench.stats.item_scores.read_items`. Without it
+        read: gives what each test item adds to a trial's score, or why that is not known; see `ftbench.records.predictions.read_items`. Without it
             nothing is said about other test items.
         unfinished: target, backbone, strategy and seed of the trials that were planned and have no record.
         log: gives the end of what a trial wrote; asked for trials that failed.

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..records.tries import training_seconds, tried_of
 from ..stats.aggregates import expected_best
 from ..stats.multiplicity import corrected
 from ..suite.search import best_of, edge
 from ..suite.search_space import RATE, Space, read_domain
-from ..suite.tuner import training_seconds, tried_of
 from .contender import difference, score
 from .summary import contenders_of
 from .tuning import Spent, Try, Tuned

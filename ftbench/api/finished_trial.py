@@ -13,9 +13,9 @@ from ..errors import NotMeasured
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from ..training.accounting.accounting import Accounting
-    from .backbone import Learner
     from .encoded import Encoded
+    from .footprint import Accounting
+    from .learner import Learner
     from .task import Task
 
     Take = Callable[[Iterator["Step"]], None]

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from .device import DeviceProbe, DeviceState
 
 if TYPE_CHECKING:
-    from .backbone import Learner
     from .finished_trial import Finished
+    from .learner import Learner
     from .measurement import Measurement, Samples, Shared, Span
 
 

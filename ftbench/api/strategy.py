@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from torch.optim import Optimizer
 
     from ..training.bench import Bench
-    from .backbone import Card, Learner
+    from .card import Card
+    from .learner import Learner
 
 _IN_TRAINING = ("optimizer", "loss", "before_step", "after_backward", "state", "fit")
 """The moments at which a strategy could keep something of its own."""

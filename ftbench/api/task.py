@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from .backbone import Learner, Reads
-    from .card import Answer
+    from .card import Answer, Reads
+    from .learner import Learner
     from .measurement import Measurement
     from .splits import Example, Splits
 

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from ..suite.suite import Training
     from .card import Answer
     from .encoded import Encoded
+    from .protocol import Training
     from .splits import Example
 
 

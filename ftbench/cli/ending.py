@@ -21,7 +21,7 @@ def end(ctx: click.Context, catalog: Catalog, outcome: Outcome, *, report: bool)
     """Write the reports where they are wanted, say where the page is, and exit."""
     page = outcome.folder / "report.html"
     if report and any((outcome.folder / "trials").glob("*/*/record.json")):
-        from .report_command import Asked, write_reports
+        from .report_writing import Asked, write_reports
         from .verdict_table import print_verdicts
 
         summary, _ = write_reports(catalog, REPORTS, Asked((outcome.folder,), outcome.folder))

@@ -60,7 +60,8 @@ def command(ctx: click.Context, /, suite: str | None, **options: Any) -> None:
 
 def _show(setting: Setting, suite: str, runs: str, *, as_json: bool) -> None:
     from ..analysis.forecast import foresee_sight, foresee_tuning
-    from ..fingerprint import digest, environment
+    from ..environment import environment
+    from ..fingerprint import digest
     from ..records.store import Store
     from ..runner.runner import choose_device, foresee_here
     from ..suite.tuner import Tuner

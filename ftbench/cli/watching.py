@@ -9,14 +9,14 @@ import click
 
 from ..analysis.target import UNFINISHED
 from ..errors import RunError
-from .report_command import write_reports
+from .report_writing import write_reports
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from ..api.catalog import Catalog
-    from .report_command import Asked
+    from .report_writing import Asked
 
 PERIOD = 1.0
 """Seconds between two looks at a run directory."""

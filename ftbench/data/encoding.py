@@ -13,7 +13,8 @@ from ..api.augmentable import clean_options
 from ..api.encoded import Encoded, Ragged
 from ..api.splits import check_filled, outline
 from ..cache import Arrays, Cache
-from ..fingerprint import code_hash, digest, software
+from ..environment import software
+from ..fingerprint import code_hash, digest
 from ..suite.trial import TRAINING_VERSION
 from .chunked import CHUNK, ChunkedEncoded
 

@@ -17,9 +17,13 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from ..api.encoded import Encoded
+    from ..api.protocol import Training
     from ..api.task import Lesson
-    from ..suite.suite import Training
     from .augmented import Augmented
+
+
+POOL = 50
+"""Batches whose examples are sorted together where they are grouped by length: enough to pad little, few enough to stay drawn."""
 
 
 @dataclass(frozen=True)
@@ -34,10 +38,6 @@ class Portion:
     """Real units in it; padding is not counted."""
     padded: float
     """Units of the padded batch, by the attention mask; as `units` where there is none."""
-
-
-POOL = 50
-"""Batches whose examples are sorted together where they are grouped by length: enough to pad little, few enough to stay drawn."""
 
 
 def grouped(drawn: NDArray[np.int64], lengths: NDArray[np.int64], batch_size: int, generator: np.random.Generator) -> NDArray[np.int64]:

@@ -10,10 +10,10 @@ from dataclasses import asdict, dataclass, replace
 from statistics import fmean
 from typing import TYPE_CHECKING
 
+from ..analysis.forecast import CALIBRATION, SCHEMA
 from ..errors import RunError
-from ..records.store import write_whole
+from ..files import write_whole
 from ..stats.estimates import estimate
-from ..stats.noise import CALIBRATION, SCHEMA
 from .gate import hold
 
 if TYPE_CHECKING:

@@ -14,11 +14,10 @@ from ..fingerprint import digest, read_sha256
 from ..formatting import one_line
 from ..records.bundle import unpack
 from ..records.comparability import ABSENT, differences
-from ..records.predictions import PREDICTIONS
+from ..records.predictions import PREDICTIONS, contradiction
 from ..records.record_set import collect, place_of
 from ..records.run_files import read_lock, read_lock_table, read_plan
 from ..records.store import read_records
-from ..stats.item_scores import contradiction
 from ..suite.trial import TRAINING_VERSION, Trial
 
 if TYPE_CHECKING:

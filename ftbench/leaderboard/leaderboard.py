@@ -14,8 +14,8 @@ from ..analysis.target import places_of
 from ..errors import RunError
 from ..fingerprint import digest
 from ..formatting import one_line
+from ..records.predictions import items_of
 from ..records.record_set import place_of
-from ..stats.item_scores import items_of
 from .entry import named, trial_part
 
 if TYPE_CHECKING:

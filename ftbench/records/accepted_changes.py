@@ -7,8 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Literal
 
 from ..errors import RunError
-from ..files import check_version, parse_json, read_text
-from .store import write_whole
+from ..files import check_version, parse_json, read_text, write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..errors import RunError
-from ..files import parse_json, read_text
-from .store import CHECKPOINTS, ENDED, RECORD, leftovers, planned_trials
+from ..files import leftovers, parse_json, read_text
+from .store import CHECKPOINTS, ENDED, RECORD, planned_trials
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

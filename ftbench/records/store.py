@@ -14,15 +14,13 @@ from __future__ import annotations
 
 import gc
 import json
-import os
-import re
 import shutil
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, get_args
 
 from ..errors import RunError, RunStopped
-from ..files import parse_json, read_text
+from ..files import parse_json, read_text, remove_leftovers, sync, write_whole
 from .predictions import PREDICTIONS
 from .record import Attempt, Record, Status
 from .redaction import discreet, without_home
@@ -39,8 +37,6 @@ if TYPE_CHECKING:
 
 RECORD, ENDED = "record.json", "ended.json"
 GONE = ("RunnerGone", "the runner ended before it")
-_HALF_WRITTEN = re.compile(r"\..+\.(\d+)|.+\.tmp")
-"""Names of what is renamed when it is whole."""
 
 
 CHECKPOINTS = "checkpoints"
@@ -254,52 +250,6 @@ def _attempt(folder: Path, number: int) -> Attempt:
         known = (failure.kind, failure.message) if failure else ("", "")
         return Attempt(number, record.status, *known, wall.value if wall else None)
     return Attempt(number, "infra", *GONE)
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a file so that it is there whole or not at all, also after a power cut."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with temporary.open("w", encoding="utf-8") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    sync(path.parent)
-
-
-def sync(path: Path) -> None:
-    """Let a file or a folder survive a power cut, where the file system can."""
-    with suppress(OSError):
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
-def leftovers(folder: Path) -> list[Path]:
-    """List the files of a folder that somebody who was killed has left half-written."""
-    if not folder.is_dir():
-        return []
-    return [path for path in folder.iterdir() if (found := _HALF_WRITTEN.fullmatch(path.name)) and not _lives(found[1])]
-
-
-def _lives(process: str | None) -> bool:
-    """Tell whether the process a name ends in may still be writing: a report can be written while a runner runs."""
-    import psutil
-
-    return process is not None and int(process) != os.getpid() and psutil.pid_exists(int(process))
-
-
-def remove_leftovers(folder: Path) -> None:
-    """Remove them; nobody else may be writing there."""
-    for path in leftovers(folder):
-        with suppress(OSError):
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def read_record(path: Path) -> Record:

@@ -12,9 +12,9 @@ import psutil
 
 from ..api.device import DeviceProbe
 from ..data.downloads import remotes
-from ..environment import describe_gpu, gpu_uuid, visible_gpus
+from ..environment import describe_gpu, gpu_uuid, software, visible_gpus
 from ..errors import NotCached, NotMeasured, UserError
-from ..fingerprint import cache_folder, software
+from ..fingerprint import cache_folder
 from .nvml_probe import missing_driver, nvml_probes
 
 if TYPE_CHECKING:

@@ -30,7 +30,7 @@ from transformers.models.bert import modeling_bert  # noqa: E402, F401
 from transformers.models.vit import modeling_vit  # noqa: E402, F401
 from transformers.models.wav2vec2 import modeling_wav2vec2  # noqa: E402, F401
 
-from ..fingerprint import software  # noqa: E402
+from ..environment import software  # noqa: E402
 from ..training import loop as training  # noqa: E402, F401
 from ..training import trial as execution  # noqa: E402, F401
 from ..training.messages import spec_adapter  # noqa: E402

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 from ..api.measurement import Measurement, Shared, checked, disturbed, scores_only
 from ..api.meter import Watch
 from ..data.downloads import fetch, pins
-from ..environment import visible_gpus
+from ..environment import environment, visible_gpus
 from ..errors import RunError, UserError
-from ..fingerprint import cache_folder, digest, environment
+from ..fingerprint import cache_folder, digest
 from ..records.predictions import PREDICTIONS
 from ..records.record import Attempt, Failure, Record
 from ..records.store import Store

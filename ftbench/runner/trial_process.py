@@ -12,26 +12,24 @@ import multiprocessing
 import os
 import signal
 import sys
-import threading
 import time
-import traceback
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing import connection
-from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import psutil
 
 from ..records.trial_log import PRINTED, Output, end_of
-from ..training.failures import CANNOT_WRITE, Exit, of_exception, out_of_memory_kills
-from .process_tree import adopt_orphans, children, descendants, kill
+from ..training.failures import Exit, out_of_memory_kills
+from .child import enter
+from .process_tree import children, descendants, kill
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from multiprocessing.connection import Connection
     from multiprocessing.process import BaseProcess
+    from pathlib import Path
 
 GRACE = 5.0
 """Seconds between SIGTERM and SIGKILL."""
@@ -63,7 +61,7 @@ class Isolation:
         """
         printed, prints = self._context.Pipe(duplex=False)
         arguments = (str(folder), dict(variables), tuple(cores), prints)
-        process = self._context.Process(target=_enter, args=arguments, daemon=False)  # type: ignore[attr-defined]  # every start method has one
+        process = self._context.Process(target=enter, args=arguments, daemon=False)  # type: ignore[attr-defined]  # every start method has one
         try:
             with _quiet_environment(), _without_main():
                 process.start()
@@ -198,49 +196,3 @@ def _quiet_environment() -> Iterator[None]:
     finally:
         for name in missing:
             del os.environ[name]
-
-
-def _enter(folder: str, variables: dict[str, str], cores: tuple[int, ...], prints: Connection) -> None:
-    """Run in the child: cut every tie to the terminal, keep one to the runner's life, carry the trial out."""
-    began = time.monotonic()
-    os.setsid()
-    adopt_orphans()
-    os.environ.update(variables)
-    if cores:
-        os.sched_setaffinity(0, cores)
-    threading.Thread(target=_die_with_parent, daemon=True).start()
-    null = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(null, 0)
-    os.dup2(prints.fileno(), 1)
-    os.dup2(prints.fileno(), 2)
-    prints.close()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    from ..training.trial import perform
-    from . import preload  # noqa: F401 - done already where a fork server did it
-
-    try:
-        perform(Path(folder), began)
-    except OSError as error:
-        # A disk that is full holds no outcome, and perhaps not what is printed either.
-        traceback.print_exc()
-        _flush()
-        os._exit(CANNOT_WRITE if of_exception(error).status == "infra" else 1)
-    _flush()
-    kill(descendants(psutil.Process()))
-    # No interpreter shutdown: threads a plugin left behind must not keep a finished trial alive.
-    os._exit(0)
-
-
-def _flush() -> None:
-    for stream in (sys.stdout, sys.stderr):
-        with suppress(Exception):
-            stream.flush()
-
-
-def _die_with_parent() -> None:
-    """Kill this process group, and who left it, once the runner is gone."""
-    parent: Any = multiprocessing.parent_process()
-    if parent is not None:
-        connection.wait([parent.sentinel])
-        kill(descendants(psutil.Process()))
-        os.killpg(0, signal.SIGKILL)

@@ -37,7 +37,8 @@ def suite_schema(catalog: Catalog) -> dict[str, Any]:
     from pydantic import TypeAdapter
 
     from ..api.catalog import options_model
-    from ..suite.suite import Cost, Gate, Limits, Machine, Measure, Statistics, Training, Tuning
+    from ..api.protocol import Training
+    from ..suite.suite import Cost, Gate, Limits, Machine, Measure, Statistics, Tuning
     from ..suite.toml_file import SCHEMA
 
     parts = (Training, Tuning, Machine, Limits, Measure, Cost, Statistics, Gate)

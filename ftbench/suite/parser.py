@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..api.catalog import NAME, NAMES, Catalog, option_names, suggestion
+from ..api.protocol import Training
 from ..errors import PluginError, SuiteError
 from .suite import (
     BackboneChoice,
@@ -22,7 +23,6 @@ from .suite import (
     StrategyChoice,
     Suite,
     TaskChoice,
-    Training,
     Tuning,
     task_training,
 )

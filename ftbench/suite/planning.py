@@ -20,7 +20,7 @@ from .trial import Part, Stage, Trial
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from ..api.backbone import Card
+    from ..api.card import Card
     from ..api.catalog import Catalog
     from ..api.strategy import Strategy
     from ..api.task import Task

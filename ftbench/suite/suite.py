@@ -9,87 +9,10 @@ from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, Le, Lt, MinLen
 
+from ..api.protocol import Training
 from ..stats.estimates import MARGIN
 
-OptimizerName = Literal[
-    "adamw", "adam", "sgd", "adafactor", "adadelta", "adagrad", "adamax", "asgd", "nadam", "radam", "rmsprop", "rprop"
-]  # fmt: skip
-
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(s|m|h)")
-
-
-@dataclass(frozen=True)
-class Training:
-    """One protocol for all strategies."""
-
-    epochs: Annotated[int, Ge(1)] | None = None
-    """Passes over the training split; give this or `steps`."""
-    steps: Annotated[int, Ge(1)] | None = None
-    """Optimizer steps."""
-    batch_size: Annotated[int, Ge(1)] = 16
-    """Examples per optimizer step."""
-    accumulation: Annotated[int, Ge(1)] = 1
-    """Micro-batches an optimizer step is computed in; changes memory, not the result."""
-    group_by_length: bool = False
-    """Put examples of like length into the same batch, so that less is padded: a long stretch of the drawn order is sorted, cut into
-    batches, and the batches are drawn. The same order for every strategy. Nothing changes where inputs are of one length."""
-    eval_batch_size: Annotated[int, Ge(1)] = 128
-    """Examples per batch of an evaluation."""
-    lr: Annotated[float, Gt(0)] | Literal["auto"] = "auto"
-    """Learning rate; `auto` takes each strategy's published default for the backbone."""
-    optimizer: OptimizerName = "adamw"
-    """Any optimizer of torch that takes one gradient a step, by its name in small letters; fused where it can be."""
-    optimizer_options: Mapping[str, Any] = field(default_factory=dict)
-    """Its further options, such as `{ momentum = 0.9 }`."""
-    schedule: Literal["constant", "linear", "cosine", "inverse_sqrt", "step", "plateau"] = "linear"
-    """How the learning rate falls after the warm-up: not at all, in a line or half a cosine to 0, with 1/√step, or by `step_factor`
-    at each of `step_at`, or whenever `patience` validations in a row were no better."""
-    step_at: tuple[Annotated[float, Gt(0), Lt(1)], ...] = (0.5, 0.75)
-    """Shares of the steps at which the schedule `step` falls."""
-    step_factor: Annotated[float, Gt(0), Lt(1)] = 0.1
-    """What the learning rate is multiplied by where the schedules `step` and `plateau` fall."""
-    patience: Annotated[int, Ge(1)] = 2
-    """Validations in a row, none better than the best before, after which the schedule `plateau` falls."""
-    warmup: Annotated[float, Ge(0), Le(1)] = 0.1
-    """Share of the steps over which the learning rate rises from 0."""
-    weight_decay: Annotated[float, Ge(0)] = 0.01
-    """Weight decay, AdamW's decoupled from the gradient; vectors (biases, norms) are left out."""
-    label_smoothing: Annotated[float, Ge(0), Lt(1)] = 0.0
-    """Share of each label that is spread over all classes (Szegedy et al. 2016, section 7); for classifications."""
-    class_weights: Literal["none", "balanced"] = "none"
-    """`balanced`: an example counts as much as its class is rare in the training split; for classifications."""
-    clip: Annotated[float, Gt(0)] | None = 1.0
-    """Largest norm of the gradient of all that trains."""
-    dropout: Annotated[float, Ge(0), Lt(1)] | Literal["model"] = "model"
-    """Probability of every dropout of the backbone and its head; `model` leaves what its configuration says. A strategy's own
-    dropout is an option of the strategy."""
-    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
-    """What forward passes compute in, those of evaluations too, by torch's autocast; weights, optimizer and losses stay in fp32. With
-    fp16 the loss is scaled, and a step whose gradient overflows is left out."""
-    gradient_checkpointing: bool = False
-    """Compute what is inside each residual block again in the backward pass instead of keeping it: less memory, about a third more
-    time, the same gradients; second learners too."""
-    compile: bool = False
-    """Let torch compile the forward and backward pass of training, at its first steps, which take a minute or more; dropout draws
-    differently then. Scoring is not compiled."""
-    validations: Annotated[int, Ge(0)] = 1
-    """How many times the validation split is scored while training, evenly spaced; not in the training time."""
-    watch: str = "loss"
-    """The metric of the validation split that `plateau`, `early_stopping` and `keep` go by."""
-    min_delta: Annotated[float, Ge(0)] = 0.0
-    """What a validation must be better by, more than this, than the best before: for `plateau` and `early_stopping`."""
-    early_stopping: Annotated[int, Ge(0)] = 0
-    """Validations in a row, none better than the best before, after which training stops; 0 makes every step."""
-    keep: Literal["last", "best"] = "last"
-    """Which weights are scored: the last, or those of the first of the best validations; they are held in memory meanwhile."""
-
-
-ADDED_LATER: Mapping[str, Any] = {"group_by_length": False}
-"""What a protocol says where it says nothing: so that trials are those they were before it could be said."""
-
-
-OF_THE_LEARNER = ("dropout", "precision", "gradient_checkpointing")
-"""What of a protocol holds for a learner as long as it is there, from task to task of a sequence."""
 
 
 @dataclass(frozen=True)
@@ -324,11 +247,6 @@ def margin_of(statistics: Statistics, target: str, metric: str, unit: str = "1")
     given = statistics.margins
     default = statistics.margin if unit == "1" else 0.0
     return next((given[name] for name in (f"{target}/{metric}", target, metric) if name in given), default)
-
-
-def goes_by_validation(training: Training) -> bool:
-    """Tell whether scores on the validation split decide anything of a training."""
-    return training.schedule == "plateau" or training.early_stopping > 0 or training.keep == "best"
 
 
 def task_training(training: Training, task: TaskChoice) -> Training:

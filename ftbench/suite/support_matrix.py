@@ -10,7 +10,7 @@ from ..errors import NotApplicable, UserError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ..api.backbone import Card
+    from ..api.card import Card
     from ..api.catalog import Catalog
 
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
+from ..api.protocol import ADDED_LATER
 from ..fingerprint import digest
-from .suite import ADDED_LATER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..api.meter import Meter
 from ..errors import SuiteError, UserError
+from ..records.tries import _is_lower, tried_of
 from .search import SEARCHES, Tried, bars, best_of, beyond, edge
 from .search_space import RATE, Listed, Point, Space, Span, is_whole, offered, read_domain
 from .trial import Bars
@@ -30,8 +31,6 @@ EXTENSIONS = 2
 """How often a search goes on beyond the ends of its range, at most."""
 MOST = 1000
 """Tries a budget in seconds may be made of."""
-NO_TRAINING = frozenset({"start", "load", "other", "validate", "evaluate", "save", "probe", "accounting", "exit"})
-"""Phases of a trial that are no training: what remains is what a budget in seconds counts, a teacher's training included."""
 
 
 @dataclass(frozen=True)
@@ -339,55 +338,6 @@ def with_values(trial: Trial, values: Mapping[str, Any]) -> Trial:
 
 
 # ---- what became of a try --------------------------------------------------------------------------------------------------
-
-
-def tried_of(point: Point, records: Sequence[Record], metric: str) -> Tried:
-    """Sum up the records of one point, one a tuning seed: it has a score where all of them do.
-
-    Raises:
-        UserError: the metric is none that the target gives.
-    """
-    name = metric or records[0].primary
-    scores = [_reading(record, name) for record in records]
-    losses = [found.value for record in records if (found := record.measurement("loss")) and found.value is not None]
-    known = [score for score in scores if score is not None]
-    return Tried(
-        point,
-        float(np.mean(known)) if len(known) == len(records) else None,
-        float(np.mean(losses)) if losses else None,
-        _way(records[0], name),
-        sum(training_seconds(record) for record in records),
-        stopped=any(record.status == "skipped" for record in records),
-    )
-
-
-def _reading(record: Record, name: str) -> float | None:
-    if record.status != "ok":
-        return None
-    found = record.measurement(name)
-    if found is None or found.direction == "none":
-        known = ", ".join(sorted({m.name for m in record.measurements if m.scope == "validation" and m.direction != "none"}))
-        raise UserError(f"tuning.metric: {name!r} is no score of {record.trial['target']}; it gives {known}")
-    return None if found.value is None else -found.value if found.direction == "lower" else found.value
-
-
-def _way(record: Record, name: str) -> tuple[float, ...]:
-    """Give a score at each validation of a trial that ended well, or was not worth going on with."""
-    if record.status not in ("ok", "skipped"):
-        return ()
-    sign = -1 if _is_lower(record, name) else 1
-    return tuple(sign * entry[name] for curve in record.curves[:1] for entry in curve.validation if name in entry)
-
-
-def _is_lower(record: Record, metric: str) -> bool:
-    """Tell whether a lower score is better, by its reading, or by what a trial was held to that was stopped."""
-    found = record.measurement(metric or record.primary)
-    return found.direction == "lower" if found else bool((record.trial.get("bars") or {}).get("lower"))
-
-
-def training_seconds(record: Record) -> float:
-    """Give what a trial trained for: all its phases but loading, scoring and keeping."""
-    return sum(phase.seconds for phase in record.phases if phase.name not in NO_TRAINING)
 
 
 def _is_cheap(meter: type) -> bool:

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from ..api.catalog import Catalog
-    from .suite import StrategyChoice, Training, Tuning
+    from ..api.protocol import Training
+    from .suite import StrategyChoice, Tuning
 
 _ENDS = ("low", "high", "log")
 OPTUNA = "needs optuna, which is not installed; `pip install 'ftbench[tuning]'` installs it"

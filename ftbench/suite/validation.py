@@ -7,12 +7,14 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from ..api.catalog import suggestion
-from .suite import OF_THE_LEARNER, seconds, task_training
+from ..api.protocol import OF_THE_LEARNER
+from .suite import seconds, task_training
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from .suite import Gate, Limits, Machine, Measure, SequenceChoice, Statistics, TaskChoice, Training
+    from ..api.protocol import Training
+    from .suite import Gate, Limits, Machine, Measure, SequenceChoice, Statistics, TaskChoice
 
 _METRIC = re.compile(r"[a-z][a-z0-9_]*")
 

@@ -18,8 +18,9 @@ from .finding import Finding
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from ..api.backbone import Backbone, Learner
+    from ..api.backbone import Backbone
     from ..api.encoded import Encoded
+    from ..api.learner import Learner
     from ..api.meter import Meter
     from ..api.task import Task
 

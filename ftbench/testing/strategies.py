@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from ..api.encoded import Encoded, Ragged
 from ..api.meter import Watch
+from ..api.protocol import Training
 from ..api.strategy import Strategy
 from ..errors import Diverged, NotApplicable
-from ..suite.suite import Training
 from ..training.bench import Bench, Ground
 from ..training.phases import Phases
 from ..training.seeding import seed_all
@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from ..api.backbone import Backbone, Learner
+    from ..api.backbone import Backbone
     from ..api.catalog import Catalog
+    from ..api.learner import Learner
     from ..api.task import Task
 
 __all__ = ["Finding", "check_meter", "check_strategy"]

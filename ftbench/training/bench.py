@@ -27,15 +27,16 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from ..api.backbone import Backbone, Learner
+    from ..api.backbone import Backbone
     from ..api.catalog import Catalog
     from ..api.encoded import Encoded
+    from ..api.learner import Learner
     from ..api.measurement import Measurement
     from ..api.meter import Watch
+    from ..api.protocol import Training
     from ..api.strategy import Strategy
     from ..api.task import Task
     from ..data.augmented import Augmented
-    from ..suite.suite import Training
     from .checkpoints import Checkpoints
     from .phases import Phases
     from .shared_work import Sharing

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from ..api.backbone import Learner
-    from ..suite.suite import Training
+    from ..api.learner import Learner
+    from ..api.protocol import Training
 
 
 BACKEND = "inductor"

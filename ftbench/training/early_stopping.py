@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from ..api.protocol import goes_by_validation
 from ..errors import UserError
-from ..suite.suite import goes_by_validation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from ..api.measurement import Measurement
-    from ..suite.suite import Training
+    from ..api.protocol import Training
     from ..suite.trial import Bars
 
 

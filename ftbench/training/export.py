@@ -19,10 +19,39 @@ from .trial import Execution
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ..api.backbone import Learner
     from ..api.catalog import Catalog
+    from ..api.learner import Learner
     from ..api.strategy import Strategy
     from ..records.record import Record
+
+
+AUTO = {"tags": "TokenClassification", "span": "QuestionAnswering", "choice": "MultipleChoice", "transcript": "CTC"}
+"""Answer → what transformers calls its models, where the modality does not decide."""
+PROBLEMS = {"labels": "multi_label_classification", "number": "regression"}
+"""Answer → what transformers calls the problem."""
+CARD = """\
+---
+tags: [ftbench]
+---
+# {target}: {strategy} on {backbone}
+
+{what}, trained by ftbench {version}: seed {seed}, trial `{id}`.
+
+| | |
+|---|---|
+| classes | {classes} |
+{scores}
+
+The model was trained again to be written, and {same}.
+Backbone: {source} ({licence}). Data: {data}.
+{use}"""
+USE = """
+```python
+from transformers import AutoModelFor{auto}
+
+model = AutoModelFor{auto}.from_pretrained("{folder}")
+```
+"""
 
 
 @dataclass(frozen=True)
@@ -114,37 +143,6 @@ def _write_model(learner: Learner, folder: Path) -> None:
         model.config.problem_type = PROBLEMS[learner.task.answer]
     model.save_pretrained(folder)
     learner.task.write_processor(learner, folder)
-
-
-AUTO = {"tags": "TokenClassification", "span": "QuestionAnswering", "choice": "MultipleChoice", "transcript": "CTC"}
-"""Answer → what transformers calls its models, where the modality does not decide."""
-PROBLEMS = {"labels": "multi_label_classification", "number": "regression"}
-"""Answer → what transformers calls the problem."""
-
-CARD = """\
----
-tags: [ftbench]
----
-# {target}: {strategy} on {backbone}
-
-{what}, trained by ftbench {version}: seed {seed}, trial `{id}`.
-
-| | |
-|---|---|
-| classes | {classes} |
-{scores}
-
-The model was trained again to be written, and {same}.
-Backbone: {source} ({licence}). Data: {data}.
-{use}"""
-
-USE = """
-```python
-from transformers import AutoModelFor{auto}
-
-model = AutoModelFor{auto}.from_pretrained("{folder}")
-```
-"""
 
 
 def _write_card(folder: Path, record: Record, learner: Learner, *, same: bool, adapter: bool) -> None:

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
-    from ..api.backbone import Learner
     from ..api.encoded import Encoded
+    from ..api.learner import Learner
     from ..api.task import Task
 
     Get = Callable[[Any, Callable[[], Mapping[str, Tensor]]], Mapping[str, Tensor]]

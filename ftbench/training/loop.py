@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from torch import Tensor
     from torch.nn import Parameter
 
-    from ..api.backbone import Learner
     from ..api.encoded import Encoded
+    from ..api.learner import Learner
     from ..api.measurement import Measurement
+    from ..api.protocol import Training
     from ..api.strategy import Strategy
     from ..api.task import Task
     from ..data.loader import Loader, Portion
-    from ..suite.suite import Training
     from .resume import Keeper
 
     AfterStep = Callable[[int, Trace], Sequence[Measurement] | None]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from torch.nn import Parameter
     from torch.optim import Optimizer
 
-    from ..suite.suite import Training
+    from ..api.protocol import Training
 
 
 LONGEST = 30

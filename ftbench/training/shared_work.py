@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..api.measurement import Shared
 from ..cache import Cache, Tensors
-from ..fingerprint import core_sha256, environment
+from ..environment import environment
+from ..fingerprint import core_sha256
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

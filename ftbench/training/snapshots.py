@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from torch import Tensor
     from torch.nn import Parameter
 
-    from ..api.backbone import Learner
+    from ..api.learner import Learner
     from ..api.strategy import Strategy
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
 import traceback
@@ -17,14 +16,14 @@ from ..api.augmentable import Augmentable, prepare_augmentations
 from ..api.finished_trial import Finished
 from ..api.measurement import MEASURING_VERSION, Measurement, Phase, checked
 from ..api.meter import Trace, Watch
+from ..api.protocol import Training, goes_by_validation
 from ..cache import Cache
 from ..data.augmented import Augmented
 from ..data.encoding import Prepared, prepare_data
+from ..environment import environment
 from ..errors import Hopeless
-from ..fingerprint import environment
 from ..records.predictions import PREDICTIONS, write_predictions
 from ..records.record import Failure, Retention
-from ..suite.suite import Training, goes_by_validation
 from ..suite.trial import TRAINING_VERSION
 from .accounting.configuration import account_once
 from .bench import Bench, Ground
@@ -42,15 +41,16 @@ from .trial_setup import follow, verify
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from ..api.backbone import Backbone, Learner
+    from ..api.backbone import Backbone
     from ..api.catalog import Catalog
     from ..api.encoded import Encoded
     from ..api.finished_trial import Step
+    from ..api.footprint import Accounting
+    from ..api.learner import Learner
     from ..api.meter import Meter
     from ..api.strategy import Strategy
     from ..api.task import Scored, Task
     from ..data.loader import Loader
-    from .accounting.accounting import Accounting
     from .messages import Emit, Spec
 
 
@@ -375,23 +375,3 @@ def _visible(data: Prepared) -> dict[str, Encoded]:
 
 def _primary(scored: Scored, name: str) -> Measurement:
     return next(m for m in scored.measurements if m.name == name)
-
-
-def perform(folder: Path, began: float | None = None) -> None:
-    """Carry out the trial described in `folder/spec.json`, under way since `began`, and leave `folder/outcome.json`."""
-    from ..plugins import Plugins, Selection
-    from .messages import OUTCOME, spec_adapter
-
-    spec = spec_adapter().validate_json((folder / "spec.json").read_text(encoding="utf-8"))
-    with (folder / "events.jsonl").open("a", encoding="utf-8", buffering=1) as events:
-
-        def emit(event: Mapping[str, Any]) -> None:
-            with suppress(ValueError):
-                events.write(json.dumps(event, allow_nan=False) + "\n")
-
-        emit({"event": "started"})
-        catalog = Plugins.discover(Selection(spec.files, spec.without)).catalog()
-        outcome = carry_out(spec, catalog, folder, emit, began)
-    temporary = folder / f"{OUTCOME}.tmp"
-    temporary.write_text(json.dumps(outcome, ensure_ascii=False, allow_nan=False), encoding="utf-8")
-    temporary.replace(folder / OUTCOME)

@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..api.protocol import goes_by_validation
 from ..api.task_kinds import ClassificationTask
 from ..errors import Changed, NotApplicable
-from ..suite.suite import goes_by_validation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ..api.backbone import Backbone
     from ..api.encoded import Encoded
+    from ..api.protocol import Training
     from ..api.task import Task
-    from ..suite.suite import Training
     from ..suite.trial import Part
 
 

@@ -4,9 +4,8 @@ import json
 
 import numpy as np
 import pytest
-from ftbench.analysis.forecast import foresee_sight
+from ftbench.analysis.forecast import CALIBRATION, foresee_sight
 from ftbench.records.store import Store
-from ftbench.stats.noise import CALIBRATION
 
 from tests.reports.test_page import record
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 from ftbench import Loader
+from ftbench.api.protocol import Training
 from ftbench.data.chunked import ChunkedEncoded
 from ftbench.data.encoding import prepare_data
-from ftbench.suite.suite import Training
 
 
 @pytest.fixture

@@ -5,12 +5,12 @@ import shutil
 import zipfile
 
 import pytest
+from ftbench.analysis.forecast import read_calibration
 from ftbench.gate.gate import hold
 from ftbench.notebook import read_summary
 from ftbench.records.accepted_changes import Step, write_steps
 from ftbench.records.bundle import pack, unpack
 from ftbench.records.record_set import read_record_set
-from ftbench.stats.noise import read_calibration
 from ftbench.suite.parser import read_suite
 from ftbench.suite.planning import plan
 from ftbench.suite.suite import Gate

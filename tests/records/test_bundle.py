@@ -13,8 +13,8 @@ import zlib
 import pytest
 from ftbench import RunError
 from ftbench.records.bundle import MANIFEST, pack, unpack
+from ftbench.records.predictions import read_predictions
 from ftbench.records.record_set import read_record_set
-from ftbench.stats.item_scores import read_predictions
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

@@ -6,7 +6,8 @@ import stat
 
 import pytest
 from ftbench import Record, RunError
-from ftbench.records.store import Store, read_record, record_files, write_whole
+from ftbench.files import write_whole
+from ftbench.records.store import Store, read_record, record_files
 
 from tests.support.made_runs import TRIAL
 

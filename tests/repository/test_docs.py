@@ -9,8 +9,9 @@ from types import ModuleType
 
 import pytest
 from ftbench import Plugins, hookspecs
+from ftbench.api.protocol import Training
 from ftbench.suite.parser import parse_suite
-from ftbench.suite.suite import Cost, Gate, Limits, Machine, Measure, Training, Tuning
+from ftbench.suite.suite import Cost, Gate, Limits, Machine, Measure, Tuning
 
 from tests.conftest import ROOT
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from ftbench import Measurement, Record
 from ftbench.analysis.contender import difference
-from ftbench.stats.item_scores import Items, items_of, over_items, read_items
+from ftbench.records.predictions import items_of, read_items
+from ftbench.stats.item_scores import Items, over_items
 from scipy import stats
 
 from tests.support.simulated import answers, contenders

@@ -5,7 +5,8 @@ import json
 import numpy as np
 import pytest
 from ftbench import RunError, paired
-from ftbench.stats.noise import CALIBRATION, Noise, read_calibration, typical
+from ftbench.analysis.forecast import CALIBRATION, read_calibration
+from ftbench.stats.noise import Noise, typical
 
 
 def test_noise_times_the_seeds_factor_is_what_can_be_seen():

@@ -215,7 +215,7 @@ def test_where_no_try_has_a_score_the_untuned_values_run_and_say_so(planted, tmp
 def test_a_budget_in_seconds_ends_when_they_are_spent_and_not_before(planted, tmp_path):
     run = Run(planted, tmp_path, 'search = "random"\nseconds = 0.02', task="sealed = false")
     run.work()
-    from ftbench.suite.tuner import training_seconds
+    from ftbench.records.tries import training_seconds
 
     spent = [training_seconds(run.read(trial)) for trial in run.tries()]
     assert sum(spent) >= 0.02 > sum(spent[:-1])

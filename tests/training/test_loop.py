@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from ftbench import Diverged, Encoded, Loader, Measurement, Training, UserError
-from ftbench.suite.suite import OptimizerName
+from ftbench.api.protocol import OptimizerName
 from ftbench.suite.trial import TRAINING_VERSION
 from ftbench.training.loop import fit, predict, rate
 from ftbench.training.optimizers import make_optimizer

@@ -7,11 +7,12 @@ import tomllib
 
 import pytest
 from ftbench import Plugins, Record, Selection
+from ftbench.runner.child import perform
 from ftbench.suite.parser import parse_suite
 from ftbench.suite.planning import plan
 from ftbench.training.early_stopping import Judge
 from ftbench.training.messages import Spec
-from ftbench.training.trial import carry_out, perform
+from ftbench.training.trial import carry_out
 
 from tests.conftest import EXAMPLES, QUICK, TINY
 

@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...api.augmentable import augmentations
+from ...api.footprint import Accounting
+from ...api.protocol import Training
 from ...api.task_kinds import ClassificationTask
 from ...data.chunked import ChunkedEncoded
+from ...environment import software
 from ...errors import NotApplicable, NotMeasured, UserError
-from ...fingerprint import core_sha256, digest, remembered, software
-from ...suite.suite import Training
+from ...fingerprint import core_sha256, digest, remembered
 from ..bench import Ground
 from ..seeding import seeds_kept
-from .accounting import Accounting, account
+from .accounting import account
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

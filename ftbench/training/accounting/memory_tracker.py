@@ -13,32 +13,13 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from ...api.footprint import Footprint
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from types import FrameType
 
     from torch import Tensor
-
-
-@dataclass(frozen=True)
-class Footprint:
-    """Bytes of live tensors at one moment."""
-
-    parameters: int = 0
-    """Parameters and buffers of the network that is trained."""
-    gradients: int = 0
-    """Gradients of parameters."""
-    optimizer: int = 0
-    """What the optimizer keeps from step to step."""
-    activations: int = 0
-    """Inputs, what the forward pass keeps for the backward pass, and whatever lives for a moment."""
-    extra: int = 0
-    """What the strategy keeps beside: a teacher, Fisher information, anchors."""
-
-    @property
-    def total(self) -> int:
-        """All of them."""
-        return self.parameters + self.gradients + self.optimizer + self.activations + self.extra
 
 
 _ADD = torch.ops.aten.add.Tensor

@@ -20,12 +20,13 @@ from .configuration import Cell, account_cell, cell_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from ...api.backbone import Card
+    from ...api.card import Card
     from ...api.catalog import Catalog
+    from ...api.footprint import Accounting
     from ...api.strategy import Strategy
     from ...api.task import Task
     from ...suite.suite import Suite
-    from .accounting import Accounting, Kernels
+    from .accounting import Kernels
 
 
 @dataclass(frozen=True)

@@ -30,8 +30,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from ...api.backbone import Backbone, Learner
+    from ...api.backbone import Backbone
     from ...api.catalog import Catalog
+    from ...api.learner import Learner
     from ...api.meter import Trace
     from ...api.strategy import Strategy
     from ...data.loader import Loader

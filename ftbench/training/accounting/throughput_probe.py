@@ -15,9 +15,10 @@ from .simulated_training import Rehearsal
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from ...api.backbone import Backbone, Learner
+    from ...api.backbone import Backbone
     from ...api.catalog import Catalog
     from ...api.finished_trial import Take
+    from ...api.learner import Learner
     from ...api.meter import Trace
     from ...api.strategy import Strategy
     from ...data.loader import Loader

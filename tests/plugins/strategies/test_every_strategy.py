@@ -7,7 +7,7 @@ import pytest
 import torch
 from ftbench import Card, Encoded, NotApplicable, Ragged
 from ftbench.api.meter import Watch
-from ftbench.suite.suite import Training
+from ftbench.api.protocol import Training
 from ftbench.training.bench import Bench, Ground
 from ftbench.training.phases import Phases
 from ftbench.training.seeding import seed_all

@@ -5,7 +5,7 @@ import pytest
 import torch
 from ftbench import Backbone, Card, ClassificationTask, Encoded, Learner, Provenance, Roles
 from ftbench.api.meter import Watch
-from ftbench.suite.suite import Training
+from ftbench.api.protocol import Training
 from ftbench.training.bench import Bench, Ground
 from ftbench.training.loop import predict
 from ftbench.training.phases import Phases

@@ -6,8 +6,9 @@ import json
 import numpy as np
 import pytest
 import torch
+from ftbench.records.predictions import read_items
 from ftbench.records.store import read_record
-from ftbench.stats.item_scores import PREDICTIONS, read_items
+from ftbench.stats.item_scores import PREDICTIONS
 from ftbench.training.export import export
 
 from tests.conftest import QUICK

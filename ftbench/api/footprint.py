@@ -1,0 +1,86 @@
+"""What a training takes, as numbers: floating-point operations and bytes by purpose."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True)
+class Accounting:
+    """What training takes, at one batch size."""
+
+    batch_size: int
+    """Examples of an optimizer step."""
+    flops: int
+    """Floating-point operations of an optimizer step, forward and backward: matrix products, convolutions and attention."""
+    peak: Footprint
+    """The most bytes of live tensors at any moment of the training, a teacher's own training included."""
+    parameters: int
+    """Parameters of the network, tied ones once, with what the strategy added."""
+    trainable_parameters: int
+    """Those an optimizer is given."""
+    stored_bytes: int
+    """What must be kept beside the pretrained weights."""
+    growth: tuple[tuple[int, int], ...] = field(default=(), repr=False)
+    """Moments as (bytes, bytes an example more): the peak at another batch size is the largest of their sums."""
+    accumulation: int = 1
+    """Micro-batches of an optimizer step."""
+
+    @classmethod
+    def of_table(cls, table: Mapping[str, Any]) -> Accounting:
+        """Give what `asdict` made a table of, from its JSON."""
+        growth = tuple((still, growing) for still, growing in table["growth"])
+        return cls(**{**table, "peak": Footprint(**table["peak"]), "growth": growth})
+
+    @property
+    def flops_per_example(self) -> int:
+        """FLOPs of a step over its examples, rounded."""
+        return round(self.flops / self.batch_size)
+
+    def peak_at(self, batch_size: int) -> int:
+        """Give the peak at another batch size, a multiple of the micro-batches, in bytes; exact where all sizes grow in proportion.
+
+        Raises:
+            ValueError: it was not asked how memory grows.
+        """
+        if not self.growth:
+            message = "it is not known how memory grows with the batch"
+            raise ValueError(message)
+        micro = -(-batch_size // self.accumulation)
+        return max(still + growing * micro for still, growing in self.growth)
+
+    def largest_batch(self, memory: int) -> int:
+        """Give the largest batch whose peak is at most `memory` bytes; 0 where there is none.
+
+        Raises:
+            ValueError: as `peak_at` does.
+        """
+        self.peak_at(1)
+        if any(still > memory for still, _ in self.growth):
+            return 0
+        return self.accumulation * min((memory - still) // growing for still, growing in self.growth if growing > 0)
+
+
+@dataclass(frozen=True)
+class Footprint:
+    """Bytes of live tensors at one moment."""
+
+    parameters: int = 0
+    """Parameters and buffers of the network that is trained."""
+    gradients: int = 0
+    """Gradients of parameters."""
+    optimizer: int = 0
+    """What the optimizer keeps from step to step."""
+    activations: int = 0
+    """Inputs, what the forward pass keeps for the backward pass, and whatever lives for a moment."""
+    extra: int = 0
+    """What the strategy keeps beside: a teacher, Fisher information, anchors."""
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return self.parameters + self.gradients + self.optimizer + self.activations + self.extra
