@@ -18,10 +18,14 @@ FtbenchError
 
 from __future__ import annotations
 
+import difflib
 from enum import IntEnum
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from .formatting import visible
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 class ExitCode(IntEnum):
@@ -101,9 +105,18 @@ class Changed(TrialError):  # noqa: N818 - names what happened
     """Data or weights are not those the trial was planned with."""
 
 
-class Hopeless(TrialError):  # noqa: N818 - names what happened
+class Pruned(TrialError):  # noqa: N818 - names what happened
     """A try of tuning that is not worth going on with; the message says where it stood, and where it should have."""
 
 
 class NotMeasured(FtbenchError):  # noqa: N818 - names what is the case
     """A device does not tell what it is asked; the message is the reason a measurement shows."""
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """Give `; did you mean …?` for the nearest known name, or the list of a few, or nothing."""
+    names = sorted(known)
+    near = difflib.get_close_matches(str(name), names, n=1, cutoff=0.6)
+    if near:
+        return f"; did you mean {near[0]!r}?"
+    return f"; known: {', '.join(names)}" if names else ""

@@ -13,6 +13,8 @@ from importlib.util import find_spec, resolve_name
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .renamed import under_former_names
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
@@ -176,6 +178,7 @@ def forget_modules() -> None:
 
 
 def _bare(tree: ast.Module) -> str:
+    under_former_names(tree)
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
         if isinstance(body, list):

@@ -1,8 +1,9 @@
 """Numbers as people read them."""
 
 import pytest
-from ftbench import UserError, count, quantity
+from ftbench import UserError
 from ftbench.formatting import one_line, read_size, visible
+from ftbench.reporting import count, quantity
 from hypothesis import given
 from hypothesis import strategies as st
 

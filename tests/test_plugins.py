@@ -6,7 +6,8 @@ import sys
 from types import SimpleNamespace
 
 import pytest
-from ftbench import PluginError, Plugins, Selection, Strategy, hookimpl
+from ftbench import PluginError, Plugins, Strategy, hookimpl
+from ftbench.plugins import Selection
 
 from tests.conftest import EXAMPLES
 from tests.support.in_process import refused

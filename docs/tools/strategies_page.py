@@ -7,7 +7,8 @@ import inspect
 import json
 from pathlib import Path
 
-from ftbench import NotApplicable, Plugins, quantity
+from ftbench import NotApplicable, Plugins
+from ftbench.reporting import quantity
 from ftbench.schemas.build import option_descriptions
 from ftbench.suite.search_space import what_is_tuned
 from ftbench.suite.support_matrix import refusals, support_matrix

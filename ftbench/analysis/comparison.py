@@ -123,7 +123,7 @@ def compare_strategies(run: RecordSet, baseline: str, asked: Asked) -> Compariso
     """
     labels = sorted({place.strategy for place in run.records})
     if baseline not in labels:
-        from ..api.catalog import suggestion
+        from ..errors import suggestion
 
         raise RunError(f"--baseline {baseline!r}: no strategy of {run.source} is labelled so{suggestion(baseline, labels)}")
     pairings = []

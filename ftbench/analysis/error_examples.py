@@ -6,10 +6,10 @@ from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ..data.previews import Exhibits, exhibits_of
+from ..data.previews import Previews, exhibits_of
 from ..records.predictions import PREDICTIONS, read_predictions
 from .error_analysis import by_length, errors_of, usable
-from .target import grouped
+from .task_column import grouped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from ..api.catalog import Catalog
     from ..records.record import Record
     from .error_analysis import Errors
-    from .target import Target
+    from .task_column import TaskColumn
 
 
-def inspected(target: Target, records: Sequence[Record], place: Callable[[Record], Path], catalog: Catalog | None = None) -> Target:
+def inspected(target: TaskColumn, records: Sequence[Record], place: Callable[[Record], Path], catalog: Catalog | None = None) -> TaskColumn:
     """Give a target with what goes wrong on its tasks.
 
     Args:
@@ -32,7 +32,7 @@ def inspected(target: Target, records: Sequence[Record], place: Callable[[Record
     """
     lines = _lines(records, place)
     found: list[Errors] = []
-    exhibits: dict[str, Exhibits] = {}
+    exhibits: dict[str, Previews] = {}
     for number, task in enumerate(target.tasks):
         confusion = {c.label: c.confusion[task] for c in target.contenders if task in c.confusion}
         if not confusion:

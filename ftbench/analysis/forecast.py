@@ -14,7 +14,7 @@ from ..stats.estimates import CLAIM
 from ..stats.noise import Noise, typical
 from ..stats.power import detectable
 from .summary import contenders_of
-from .target import differences_to_baseline
+from .task_column import differences_to_baseline
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -31,7 +31,7 @@ SCHEMA = "ftbench.calibration/1"
 
 
 @dataclass(frozen=True)
-class Sight:
+class DetectableEffect:
     """What the seeds of a plan can see of one target."""
 
     target: str
@@ -55,7 +55,7 @@ class Sight:
 
 
 @dataclass(frozen=True)
-class Toll:
+class CostEstimate:
     """What trials take, by what their like took in earlier runs."""
 
     trials: int
@@ -74,11 +74,11 @@ class TuningToll:
 
     strategies: int
     """Strategies that are tuned, counted on each backbone and target."""
-    made: Toll
+    made: CostEstimate
     """Tries that have a record: what they did take."""
-    tries: Toll
+    tries: CostEstimate
     """Tries that are to come."""
-    finals: Toll
+    finals: CostEstimate
     """Trials with chosen or untuned values that are to come."""
 
 
@@ -106,10 +106,10 @@ def foresee_tuning(course: Course, run: Path, done: Collection[str], cost: Cost)
     )
 
 
-def _toll(seconds: Sequence[float | None], cost: Cost) -> Toll:
+def _toll(seconds: Sequence[float | None], cost: Cost) -> CostEstimate:
     known = [one for one in seconds if one is not None]
     money = None if cost.price_per_hour is None else sum(known) * cost.price_per_hour / 3600
-    return Toll(len(seconds), sum(known), len(seconds) - len(known), money)
+    return CostEstimate(len(seconds), sum(known), len(seconds) - len(known), money)
 
 
 def _spent(run: Path) -> tuple[dict[tuple[str, tuple[str, str, str]], float], dict[str, float]]:
@@ -126,7 +126,7 @@ def _spent(run: Path) -> tuple[dict[tuple[str, tuple[str, str, str]], float], di
     return {key: sum(values) / len(values) for key, values in found.items()}, by_id
 
 
-def foresee_sight(run: Path, planned: Iterable[tuple[str, int]]) -> list[Sight]:
+def foresee_sight(run: Path, planned: Iterable[tuple[str, int]]) -> list[DetectableEffect]:
     """Tell what each target's seeds can see, by a calibration of the run where there is one, else by its records.
 
     Args:
@@ -147,15 +147,15 @@ def foresee_sight(run: Path, planned: Iterable[tuple[str, int]]) -> list[Sight]:
     return [_sight(target, len(own), records[target], calibrated) for target, own in seeds.items()]
 
 
-def _sight(target: str, seeds: int, records: Sequence[Record], calibrated: dict[tuple[str, str], Noise]) -> Sight:
+def _sight(target: str, seeds: int, records: Sequence[Record], calibrated: dict[tuple[str, str], Noise]) -> DetectableEffect:
     metrics = [metric for known, metric in calibrated if known == target]
     if not records:
         metric = metrics[0] if len(metrics) == 1 else ""
-        return Sight(target, metric, "1", seeds, calibrated.get((target, metric)))
+        return DetectableEffect(target, metric, "1", seeds, calibrated.get((target, metric)))
     primary = records[0].primary
     reading = next((found for record in records if (found := record.measurement(primary))), None)
     noise = calibrated.get((target, primary)) or typical(differences_to_baseline(contenders_of(records), primary))
-    return Sight(target, primary, reading.unit if reading else "1", seeds, noise)
+    return DetectableEffect(target, primary, reading.unit if reading else "1", seeds, noise)
 
 
 def read_calibration(run: Path) -> dict[tuple[str, str], Noise]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from .target import Target
+    from .task_column import TaskColumn
 
 PROFILED = tuple(place / 100 for place in range(0, 101, 2))
 """Scores at which performance profiles are given."""
@@ -99,7 +99,7 @@ Runs = dict[tuple[str, int], float]
 """Backbone and seed → score, its sign turned where lower is better."""
 
 
-def rank_over_tasks(targets: Sequence[Target]) -> Ranking:
+def rank_over_tasks(targets: Sequence[TaskColumn]) -> Ranking:
     """Rank strategies over the tasks of a run; over its sequences where it has no tasks.
 
     A task's score is the mean over its backbones, seed by seed. Strategies and tasks are left out, the one with the largest share of
@@ -119,7 +119,7 @@ def rank_over_tasks(targets: Sequence[Target]) -> Ranking:
     return replace(ranking, apart=tuple(dict.fromkeys(c.strategy for target in tasks for c in target.contenders if c.apart)))
 
 
-def _runs(target: Target) -> dict[str, Runs]:
+def _runs(target: TaskColumn) -> dict[str, Runs]:
     found: dict[str, Runs] = defaultdict(dict)
     for contender in target.contenders:
         quantity = None if contender.apart else contender.quantities.get(target.primary)
@@ -129,7 +129,7 @@ def _runs(target: Target) -> dict[str, Runs]:
     return found
 
 
-def _is_share(target: Target) -> bool:
+def _is_share(target: TaskColumn) -> bool:
     return all(
         quantity.unit == "1" and quantity.direction == "higher"
         for contender in target.contenders

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ..suite.suite import Statistics
     from .contender import Contender, Quantity
     from .summary import Summary
-    from .target import Target
+    from .task_column import TaskColumn
 
 Standing = Literal["met", "not met", "undecided", "not measured"]
 MEMORY = ("peak_device_memory", "peak_allocated_memory", "peak_host_memory")
@@ -110,7 +110,7 @@ def judging(quantity: Quantity) -> Interval | None:
     return Interval(found.low, found.high) if found and found.low is not None and found.high is not None else None
 
 
-def _recommended(target: Target, limits: Sequence[Limit], prefer: str, statistics: Statistics) -> Recommendation:
+def _recommended(target: TaskColumn, limits: Sequence[Limit], prefer: str, statistics: Statistics) -> Recommendation:
     scored = [c for c in target.contenders if c.statuses.get("ok") and not c.apart]
     candidates = [Candidate(c, tuple(_judged(c, limit, target) for limit in limits)) for c in scored]
     order = {"met": 0, "undecided": 1, "not measured": 2, "not met": 3}
@@ -127,7 +127,7 @@ def _recommended(target: Target, limits: Sequence[Limit], prefer: str, statistic
     return Recommendation(target.label, prefer, tuple(recommended), (*why, *apart_sentences(target.contenders)), tuple(candidates))
 
 
-def _judged(contender: Contender, limit: Limit, target: Target) -> Judged:
+def _judged(contender: Contender, limit: Limit, target: TaskColumn) -> Judged:
     there = [name for name in limit.metrics if any(_taken(c, name) for c in target.contenders)]
     quantity = contender.quantities.get(there[0]) if there else None
     if quantity is None or quantity.estimate is None:
@@ -144,7 +144,7 @@ def _taken(contender: Contender, name: str) -> bool:
     return name in contender.quantities and contender.quantities[name].estimate is not None
 
 
-def _chosen(fitting: Sequence[Contender], prefer: str, target: Target, statistics: Statistics) -> tuple[list[str], list[str]]:
+def _chosen(fitting: Sequence[Contender], prefer: str, target: TaskColumn, statistics: Statistics) -> tuple[list[str], list[str]]:
     """Choose among those that meet every limit, best by preference first."""
     named = prefer.replace("_", " ")
     rated = [c for c in fitting if _taken(c, prefer)]

@@ -17,7 +17,7 @@ from ..stats.item_scores import Items, interval_over_items
 from ..suite.suite import Statistics
 from .contender import Contender, LossPoint, Quantity, with_budgets
 from .ranking import Ranking, rank_over_tasks
-from .target import UNFINISHED, Target, View, grouped, target_of, with_unfinished
+from .task_column import UNFINISHED, TaskColumn, View, grouped, target_of, with_unfinished
 from .tuning import tuning_rows
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class Summary:
     suite: str
     seeds: tuple[int, ...]
     profile: str
-    targets: tuple[Target, ...]
+    targets: tuple[TaskColumn, ...]
     statuses: Mapping[str, int]
     environments: tuple[Mapping[str, Any], ...]
     """Software and hardware of every environment among the records."""
@@ -155,7 +155,7 @@ def _not_read(record: Record) -> str:
     return "the predictions were not read"
 
 
-def _remarks(statistics: Statistics, targets: Sequence[Target]) -> tuple[str, ...]:
+def _remarks(statistics: Statistics, targets: Sequence[TaskColumn]) -> tuple[str, ...]:
     measured = {name for target in targets for contender in target.contenders for name in contender.quantities}
     labels = {target.label for target in targets}
     unused = [name for name in statistics.margins if name.rpartition("/")[2] not in measured | labels]

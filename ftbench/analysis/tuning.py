@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Try:
+class TuningTrial:
     """One set of values, and how it did."""
 
     values: Mapping[str, Any]
@@ -57,7 +57,7 @@ class Tuned:
     unit: str
     lower: bool
     """Whether a lower score is better."""
-    tries: tuple[Try, ...]
+    tries: tuple[TuningTrial, ...]
     """In the order of their learning rates."""
     untuned: Mapping[str, Any]
     """What it has where nothing is tuned."""

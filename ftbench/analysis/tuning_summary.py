@@ -15,7 +15,7 @@ from ..suite.search import best_of, edge
 from ..suite.search_space import RATE, Space, read_domain
 from .contender import difference, score
 from .summary import contenders_of
-from .tuning import Spent, Try, Tuned
+from .tuning import Spent, Tuned, TuningTrial
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ..suite.search import Tried
     from .contender import Contender
     from .summary import Summary
-    from .target import Target
+    from .task_column import TaskColumn
 
     Place = tuple[str, str, str]
     Searches = Mapping[Place, Mapping[str, Any]]
@@ -83,7 +83,7 @@ def _place(record: Record) -> Place:
     return trial["target"], trial["backbone"]["label"], trial["strategy"]["label"]
 
 
-def _tuned(target: Target, contender: Contender, records: Sequence[Record], choice: Mapping[str, Any]) -> Tuned:
+def _tuned(target: TaskColumn, contender: Contender, records: Sequence[Record], choice: Mapping[str, Any]) -> Tuned:
     metric = choice["metric"] or records[0].primary
     space = Space({name: read_domain(domain) for name, domain in choice["space"].items()}, dict(choice["untuned"]))
     points: dict[str, list[Record]] = defaultdict(list)
@@ -124,11 +124,11 @@ def _tuned(target: Target, contender: Contender, records: Sequence[Record], choi
     )
 
 
-def _try(tried: Tried, records: Sequence[Record], sign: int) -> Try:
+def _try(tried: Tried, records: Sequence[Record], sign: int) -> TuningTrial:
     failed = next((record for record in records if record.status != "ok"), None)
     message = failed.failure.message if failed and failed.failure else ""
     value = None if tried.score is None else sign * tried.score
-    return Try(tried.point, value, failed.status if failed else "ok", message)
+    return TuningTrial(tried.point, value, failed.status if failed else "ok", message)
 
 
 def _flags(best: Tried | None, side: str, records: Sequence[Record]) -> list[str]:
@@ -158,7 +158,7 @@ def _spent(records: Sequence[Record], name: str, unit: str) -> Spent:
 
 
 def _changed(
-    target: Target, found: Sequence[Tuned], untuned: Mapping[Place, Sequence[Record]], read: Callable[[Record], Items | str] | None
+    target: TaskColumn, found: Sequence[Tuned], untuned: Mapping[Place, Sequence[Record]], read: Callable[[Record], Items | str] | None
 ) -> list[Tuned]:
     """Hold what was tuned against the untuned values, on the test split."""
     contenders = {c.label: c for c in target.contenders}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .augmentation import Augmentation, InputAugmentation
-from .card import ANSWERS
+from .card import OUTPUT_TYPES
 from .task import Task
 
 if TYPE_CHECKING:
@@ -49,8 +49,8 @@ def augmentation_mistakes(task: Task, names: Sequence[str]) -> list[str]:
         if augmentation.modality != task.modality:
             found.append(f"augment[{number}]: {name!r} changes {augmentation.modality}, and the task reads {task.modality}")
         elif task.answer not in augmentation.answers:
-            served = " or ".join(words for answer, words in ANSWERS.items() if answer in augmentation.answers)
-            found.append(f"augment[{number}]: {name!r} is for tasks that ask for {served}; this one asks for {ANSWERS[task.answer]}")
+            served = " or ".join(words for answer, words in OUTPUT_TYPES.items() if answer in augmentation.answers)
+            found.append(f"augment[{number}]: {name!r} is for tasks that ask for {served}; this one asks for {OUTPUT_TYPES[task.answer]}")
     return found
 
 

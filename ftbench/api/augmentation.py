@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from annotated_types import Gt, Le
 
-from .card import POOLED, Answer
+from .card import POOLED, OutputType
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -52,7 +52,7 @@ class Augmentation(ABC):
 
     modality: ClassVar[str]
     """`text`, `vision` or `speech`: the tasks it is for."""
-    answers: ClassVar[frozenset[Answer]] = POOLED
+    answers: ClassVar[frozenset[OutputType]] = POOLED
     """What tasks may ask for, so that the answer stays true."""
 
     probability: Annotated[float, Gt(0), Le(1)] = 1.0
@@ -95,7 +95,7 @@ class FeatureAugmentation(Augmentation):
 class MixingAugmentation(Augmentation):
     """Puts an example and another one of the training split together."""
 
-    answers: ClassVar[frozenset[Answer]] = frozenset({"class", "labels"})
+    answers: ClassVar[frozenset[OutputType]] = frozenset({"class", "labels"})
 
     @abstractmethod
     def mix(self, one: Item, other: Item, rng: np.random.Generator) -> Item:

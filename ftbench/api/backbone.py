@@ -10,7 +10,7 @@ from ..errors import NotApplicable, UserError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from .card import Answer, Card, Reads
+    from .card import InputSpec, ModelCard, OutputType
     from .learner import Learner
 
 
@@ -18,24 +18,24 @@ class Backbone(ABC):
     """Pretrained weights. Options are dataclass fields; the instance is made anew in every process."""
 
     @abstractmethod
-    def load(self, labels: int, answer: Answer = "class") -> Learner:
+    def load(self, labels: int, answer: OutputType = "class") -> Learner:
         """Load the weights under a fresh head of `labels` outputs for `answer`, on the CPU, in evaluation mode.
 
         The head draws from torch's global generator, which the caller has seeded.
         """
 
-    def outline(self, labels: int, answer: Answer = "class") -> Learner:
+    def outline(self, labels: int, answer: OutputType = "class") -> Learner:
         """Make what `load` makes, on torch's meta device and without a processor, for predictions that need no weights.
 
         By default the weights are loaded.
         """
         return self.load(labels, answer)
 
-    def outline_card(self) -> Card:
+    def outline_card(self) -> ModelCard:
         """Describe the backbone where neither weights nor a processor need be there; by default as `card` does."""
         return self.card()
 
-    def reads(self, length: float | None = None) -> Reads:
+    def reads(self, length: float | None = None) -> InputSpec:
         """Tell what one example looks like to the network.
 
         Args:
@@ -61,7 +61,7 @@ class Backbone(ABC):
         raise NotApplicable(message)
 
     @abstractmethod
-    def card(self) -> Card:
+    def card(self) -> ModelCard:
         """Describe the backbone; must not import torch.
 
         Raises:
@@ -69,7 +69,7 @@ class Backbone(ABC):
         """
 
     @classmethod
-    def architectures(cls) -> Sequence[Card]:
+    def architectures(cls) -> Sequence[ModelCard]:
         """Describe every architecture this class can load, for the support matrix; none where it is only one of its own."""
         return ()
 

@@ -9,9 +9,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-Answer = Literal["class", "labels", "number", "choice", "tags", "span", "transcript"]
+OutputType = Literal["class", "labels", "number", "choice", "tags", "span", "transcript"]
 
-ANSWERS: Mapping[Answer, str] = {
+OUTPUT_TYPES: Mapping[OutputType, str] = {
     "class": "one class of several",
     "labels": "any of several classes, each by itself",
     "number": "a number",
@@ -22,7 +22,7 @@ ANSWERS: Mapping[Answer, str] = {
 }
 """Answer → what it is, in words."""
 
-POOLED: frozenset[Answer] = frozenset({"class", "labels", "number"})
+POOLED: frozenset[OutputType] = frozenset({"class", "labels", "number"})
 """Answers of a head that sums the whole input up; one network serves all three."""
 
 
@@ -41,7 +41,7 @@ class Roles:
 
 
 @dataclass(frozen=True)
-class Card:
+class ModelCard:
     """What is known of a backbone without loading it."""
 
     architecture: str
@@ -74,12 +74,12 @@ class Card:
     """Whether its modules have biases."""
     skippable: bool = True
     """Whether the network still fits together where a block of a list, not its first, is left out."""
-    answers: frozenset[Answer] = POOLED
-    """What it can be asked for; see `ftbench.ANSWERS`."""
+    answers: frozenset[OutputType] = POOLED
+    """What it can be asked for; see `ftbench.OUTPUT_TYPES`."""
 
 
 @dataclass(frozen=True)
-class Reads:
+class InputSpec:
     """What a network is given of one example."""
 
     name: str

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import re
 import sys
 from dataclasses import dataclass, field
@@ -11,7 +10,7 @@ from functools import cache
 from types import UnionType
 from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin, get_type_hints
 
-from ..errors import PluginError
+from ..errors import PluginError, suggestion
 from .augmentation import Augmentation
 from .backbone import Backbone
 from .hub import Remote
@@ -118,15 +117,6 @@ class Catalog:
                     raise PluginError(f"{type(value).__name__} is offered by no plugin at hand")
                 return {"use": names[0], **self.options(value)}
         return value
-
-
-def suggestion(name: str, known: Iterable[str]) -> str:
-    """Give `; did you mean …?` for the nearest known name, or the list of a few, or nothing."""
-    names = sorted(known)
-    near = difflib.get_close_matches(str(name), names, n=1, cutoff=0.6)
-    if near:
-        return f"; did you mean {near[0]!r}?"
-    return f"; known: {', '.join(names)}" if names else ""
 
 
 def named_table(value: Any) -> tuple[str, Mapping[str, Any]]:

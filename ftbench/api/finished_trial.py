@@ -41,7 +41,7 @@ def _unaccounted() -> Accounting:
     raise NotMeasured(message)
 
 
-class Finished:
+class FinishedTrial:
     """What a meter may examine after scoring.
 
     Args:

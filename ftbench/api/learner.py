@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from ..training.feature_cache import Features
-    from .card import Card, Roles
+    from .card import ModelCard, Roles
     from .encoded import Encoded
     from .task import Task
 
@@ -24,7 +24,7 @@ ASIDE = ("labels", "rows", "owners")
 class Learner:
     """The model being tuned, its heads (one per task), its processor and its roles. Its job is to be changed."""
 
-    def __init__(self, model: nn.Module, roles: Roles, processor: Any, card: Card) -> None:
+    def __init__(self, model: nn.Module, roles: Roles, processor: Any, card: ModelCard) -> None:
         self.model = model
         self.roles = roles
         self.processor = processor

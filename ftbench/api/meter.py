@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from .device import DeviceProbe, DeviceState
 
 if TYPE_CHECKING:
-    from .finished_trial import Finished
+    from .finished_trial import FinishedTrial
     from .learner import Learner
     from .measurement import Measurement, Samples, Shared, Span
 
@@ -94,7 +94,7 @@ class Meter(ABC):
     def leave(self, phase: str) -> None:
         """Note that a phase ended; the device is synchronised."""
 
-    def examine(self, finished: Finished) -> None:
+    def examine(self, finished: FinishedTrial) -> None:
         """Measure what needs the finished trial: after scoring and saving, in a phase of its own, `probe`; not where a trial failed."""
 
     def disturbances(self) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from .card import ANSWERS, Answer
+from .card import OUTPUT_TYPES, OutputType
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from torch.optim import Optimizer
 
     from ..training.bench import Bench
-    from .card import Card
+    from .card import ModelCard
     from .learner import Learner
 
 _IN_TRAINING = ("optimizer", "loss", "before_step", "after_backward", "state", "fit")
@@ -87,7 +87,7 @@ class Strategy(ABC):
     needs_roles: ClassVar[frozenset[str]] = frozenset()
     """Module roles without which the strategy cannot be applied."""
 
-    answers: ClassVar[frozenset[Answer]] = frozenset(ANSWERS)
+    answers: ClassVar[frozenset[OutputType]] = frozenset(OUTPUT_TYPES)
     """What tasks may ask for; a task that asks for something else gives a row that says so."""
 
     starts_within: ClassVar[float | None] = None
@@ -102,7 +102,7 @@ class Strategy(ABC):
     def prepare(self, learner: Learner, bench: Bench) -> None:
         """Choose what trains: freeze, add modules. Called once, on the pretrained model."""
 
-    def check(self, card: Card) -> None:
+    def check(self, card: ModelCard) -> None:
         """Refuse a backbone before anything is loaded; must not import torch.
 
         Raises:
@@ -116,7 +116,7 @@ class Strategy(ABC):
             message = f"{card.architecture} has no {' and no '.join(missing)} modules"
             raise NotApplicable(message)
 
-    def lr(self, card: Card) -> float:
+    def lr(self, card: ModelCard) -> float:
         """Give the learning rate of `lr = "auto"`; must not import torch."""
         return card.full_lr * self.lr_ratio
 

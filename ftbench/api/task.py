@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from .card import Answer, Reads
+    from .card import InputSpec, OutputType
     from .learner import Learner
     from .measurement import Measurement
     from .splits import Example, Splits
@@ -77,8 +77,8 @@ class Task(ABC):
     """The metric that ranks strategies."""
     loss_unit: ClassVar[str] = "nat"
     """What the loss is in."""
-    answer: ClassVar[Answer] = "class"
-    """What the model is asked for; see `ftbench.ANSWERS`."""
+    answer: ClassVar[OutputType] = "class"
+    """What the model is asked for; see `ftbench.OUTPUT_TYPES`."""
 
     @classmethod
     def without_data(cls, classes: int | None = None) -> Mapping[str, Any]:
@@ -106,7 +106,7 @@ class Task(ABC):
     def encode(self, examples: Sequence[Example[Any]], processor: Any) -> Encoded:
         """Turn examples into arrays with the backbone's processor."""
 
-    def outline(self, reads: Reads, count: int) -> Encoded:
+    def outline(self, reads: InputSpec, count: int) -> Encoded:
         """Give `count` examples of zeros in the form in which `encode` gives real ones, for predictions that need no data.
 
         By default for one class, several or a number for each example; a task with another answer or other inputs has its own.

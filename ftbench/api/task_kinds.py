@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from .card import Answer
+    from .card import OutputType
     from .encoded import Encoded
     from .protocol import Training
     from .splits import Example
@@ -106,7 +106,7 @@ class MultiLabelTask(Task):
     """
 
     primary: ClassVar[str] = "micro_f1"
-    answer: ClassVar[Answer] = "labels"
+    answer: ClassVar[OutputType] = "labels"
 
     def loss(self, outputs: Any, batch: Mapping[str, Tensor]) -> Tensor:
         """Give the mean binary cross-entropy over examples and classes, in nats."""
@@ -142,7 +142,7 @@ class RegressionTask(Task):
 
     primary: ClassVar[str] = "pearson"
     loss_unit: ClassVar[str] = "target²"
-    answer: ClassVar[Answer] = "number"
+    answer: ClassVar[OutputType] = "number"
     classes: ClassVar[tuple[str, ...]] = ()
 
     @property

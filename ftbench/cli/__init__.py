@@ -57,7 +57,7 @@ class _Commands(click.Group):
             formatter.write_dl(list(COMMANDS.items()))
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
-        from ..api.catalog import suggestion
+        from ..errors import suggestion
 
         if args and not args[0].startswith("-") and args[0] not in COMMANDS:
             ctx.fail(f"no command is called {args[0]!r}{suggestion(args[0], COMMANDS)}")

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import click
 
-from ..api.catalog import suggestion
 from ..data.new_suite import templates
-from ..errors import UserError
+from ..errors import UserError, suggestion
 from .setting import Setting
 
 

@@ -14,10 +14,10 @@ from .setting import Setting, runs_option
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ..analysis.forecast import Sight
+    from ..analysis.forecast import DetectableEffect
     from ..suite.trial import Trial
     from ..training.accounting.accounting import Kernels
-    from ..training.accounting.configuration import Cell
+    from ..training.accounting.configuration import Configuration
 
 
 @click.command(name="plan")
@@ -91,7 +91,7 @@ def _show(setting: Setting, suite: str, runs: str, *, as_json: bool) -> None:
         click.echo(f"{course.size} trials, {len(done)} done, on {device} with {parsed.machine.threads} threads each")
 
 
-def _row(trial: Trial, status: str, seen: Sight, *, as_json: bool) -> str:
+def _row(trial: Trial, status: str, seen: DetectableEffect, *, as_json: bool) -> str:
     training = trial.stages[-1].training
     if not as_json:
         return f"{trial.id}  {status:<14}  {trial.name}  lr {training['lr']:g}"
@@ -102,7 +102,7 @@ def _row(trial: Trial, status: str, seen: Sight, *, as_json: bool) -> str:
     return json.dumps(row)
 
 
-def _told(seen: Sight) -> str:
+def _told(seen: DetectableEffect) -> str:
     """Say which differences the planned seeds can find."""
     from ..formatting import quantity
     from ..stats.estimates import CLAIM
@@ -132,7 +132,7 @@ def _predict(setting: Setting, suite: str | None, **options: Any) -> None:
     print_predictions(predictions, question, "json" if options["as_json"] else options["form"])
 
 
-def _cells_of_suite(setting: Setting, suite: str) -> tuple[Sequence[Cell], str]:
+def _cells_of_suite(setting: Setting, suite: str) -> tuple[Sequence[Configuration], str]:
     from ..runner.runner import choose_device
     from ..training.accounting.prediction import cells_of_suite
 
@@ -146,7 +146,7 @@ def _cells_of_suite(setting: Setting, suite: str) -> tuple[Sequence[Cell], str]:
 
 def _cells_of_model(
     setting: Setting, *, model: str, task: str, batch: int, classes: int | None, strategies: Sequence[str], **_: Any
-) -> list[Cell]:
+) -> list[Configuration]:
     from ..training.accounting.prediction import cells_of_model
 
     known = setting.catalog.offers.get("backbones", {})

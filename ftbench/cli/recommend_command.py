@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..api.catalog import suggestion
-from ..errors import UserError
+from ..errors import UserError, suggestion
 from ..formatting import read_size
 
 if TYPE_CHECKING:

@@ -52,7 +52,7 @@ def write_reports(catalog: Catalog, formats: Sequence[str], asked: Asked, *, liv
         UserError: a run cannot be read, runs are not comparable, or the folder cannot be written to.
     """
     from ..analysis.run_summary import summarise_runs
-    from ..analysis.target import UNFINISHED
+    from ..analysis.task_column import UNFINISHED
 
     # Mistakes in names are told before anything is read.
     reports: dict[str, Report] = {name: catalog.build("reports", name, {}) for name in formats}

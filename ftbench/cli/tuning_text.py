@@ -9,7 +9,7 @@ from ..formatting import quantity
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ..analysis.forecast import Toll, TuningToll
+    from ..analysis.forecast import CostEstimate, TuningToll
 
 
 def toll_lines(toll: TuningToll, currency: str) -> Iterator[str]:
@@ -22,7 +22,7 @@ def toll_lines(toll: TuningToll, currency: str) -> Iterator[str]:
             yield f"tuning: {one.trials} {name} to come{_taken(one, currency) or ': nothing like them has been run here'}"
 
 
-def _taken(toll: Toll, currency: str) -> str:
+def _taken(toll: CostEstimate, currency: str) -> str:
     if toll.unknown == toll.trials:
         return ""
     money = "" if toll.money is None else f", {quantity(toll.money, currency)}"

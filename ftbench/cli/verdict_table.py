@@ -14,7 +14,7 @@ from ..formatting import quantity
 if TYPE_CHECKING:
     from ..analysis.contender import Contender
     from ..analysis.summary import Summary
-    from ..analysis.target import Target
+    from ..analysis.task_column import TaskColumn
 
 
 def print_verdicts(summary: Summary) -> None:
@@ -41,7 +41,7 @@ def print_verdicts(summary: Summary) -> None:
     console.print(f"\n{sum(summary.statuses.values())} trials: {counts}")
 
 
-def _table(target: Target) -> Table:
+def _table(target: TaskColumn) -> Table:
     note = f" ({', '.join(target.notes)})" if target.notes else ""
     table = Table(title=f"{target.label}{note}", title_justify="left", title_style="bold", box=None, pad_edge=False)
     table.add_column("strategy")
@@ -52,12 +52,12 @@ def _table(target: Target) -> Table:
     return table
 
 
-def _columns(target: Target) -> list[str]:
+def _columns(target: TaskColumn) -> list[str]:
     scores = [target.primary, target.beside] if target.beside else [target.primary]
     return [*scores, "trainable_parameters", "peak_host_memory", "throughput", "train_time"]
 
 
-def _cell(contender: Contender, name: str, target: Target) -> str:
+def _cell(contender: Contender, name: str, target: TaskColumn) -> str:
     found = contender.quantities.get(name)
     if found is None:
         return ", ".join(contender.statuses) if name == target.primary else ""

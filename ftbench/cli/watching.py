@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..analysis.target import UNFINISHED
+from ..analysis.task_column import UNFINISHED
 from ..errors import RunError
 from .report_writing import write_reports
 

@@ -16,8 +16,8 @@ from ..errors import SuiteError, UserError
 from ..fingerprint import code_hash, digest, remembered
 from ..suite.trial import TRAINING_VERSION
 from .splitting import NAMES
-from .user_classification import OwnClassification
-from .user_data import OwnData
+from .user_classification import UserClassification
+from .user_data import UserData
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -76,7 +76,7 @@ class Inspected:
     """Whether it is longer than what is encoded of it."""
 
 
-class Inspectable(OwnData):
+class Inspectable(UserData):
     """A task on a user's own data whose inputs can be looked at one by one."""
 
     advice: ClassVar[Mapping[str, tuple[Severity, str]]]
@@ -114,14 +114,14 @@ def check_data(task: Inspectable, backbone: Backbone, split_seed: int, options: 
 # -- labels ------------------------------------------------------------------------------------------------------------------
 
 
-def _labels(task: OwnData) -> Iterator[Flaw]:
+def _labels(task: UserData) -> Iterator[Flaw]:
     """Look at the column of what is to be answered."""
     empty = {key: np.flatnonzero(task.kinds(table) < 0) for key, table in task.tables.items()}
     rows = [f"{key} row {number + 1}" for key, numbers in empty.items() for number in numbers[:SHOWN]]
     count = sum(len(numbers) for numbers in empty.values())
     if count:
         yield Flaw("warning", "label missing", count, tuple(rows[:SHOWN]), "these rows are left out; label them, or remove them")
-    for names in spellings(task.classes if isinstance(task, OwnClassification) else ()):
+    for names in spellings(task.classes if isinstance(task, UserClassification) else ()):
         advice = "give one spelling to all, or they are learnt as different classes"
         yield Flaw("error", "label spelled in several ways", len(names), tuple(repr(name) for name in names), advice)
 
@@ -136,9 +136,9 @@ def spellings(names: Iterable[str]) -> list[list[str]]:
     return [group for group in groups.values() if len(group) > 1]
 
 
-def _classes(task: OwnData, splits: Splits[Any]) -> Iterator[Flaw]:
+def _classes(task: UserData, splits: Splits[Any]) -> Iterator[Flaw]:
     """Look at how the classes lie in the splits."""
-    if not isinstance(task, OwnClassification):
+    if not isinstance(task, UserClassification):
         return
     counts = {name: np.bincount(np.array(outline(splits[name])[1], np.int64), minlength=len(task.classes)) for name in NAMES}
     unseen = [task.classes[place] for place in np.flatnonzero((counts["train"] == 0) & (counts["test"] > 0))]

@@ -8,8 +8,7 @@ from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from ..api.catalog import suggestion
-from ..errors import UserError
+from ..errors import UserError, suggestion
 from .locations import GIVEN
 from .tables import SUFFIXES
 

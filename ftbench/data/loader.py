@@ -27,7 +27,7 @@ POOL = 50
 
 
 @dataclass(frozen=True)
-class Portion:
+class MicroBatch:
     """A micro-batch: what one forward pass sees."""
 
     batch: dict[str, Tensor]
@@ -83,10 +83,10 @@ class Loader:
     def __len__(self) -> int:
         return self.steps
 
-    def __iter__(self) -> Iterator[list[Portion]]:
+    def __iter__(self) -> Iterator[list[MicroBatch]]:
         return self.after(0)
 
-    def after(self, made: int) -> Iterator[list[Portion]]:
+    def after(self, made: int) -> Iterator[list[MicroBatch]]:
         """Go through the steps after so many that are made."""
         order = self.order(made // self.per_epoch)
         for step in range(made, self.steps):
@@ -96,12 +96,12 @@ class Loader:
             rows = order[place * self.training.batch_size : (place + 1) * self.training.batch_size]
             yield self.portions(rows, epoch)
 
-    def portions(self, rows: NDArray[np.int64], epoch: int) -> list[Portion]:
+    def portions(self, rows: NDArray[np.int64], epoch: int) -> list[MicroBatch]:
         """Make the micro-batches of one optimizer step, which sees the examples at `rows`."""
         batches = [self.batch(part, epoch) for part in np.array_split(rows, self.training.accumulation) if len(part)]
         terms = [self.task.terms(batch) for batch, *_ in batches]
         total = max(1, sum(terms))
-        return [Portion(batch, own / total, *units) for own, (batch, *units) in zip(terms, batches, strict=True)]
+        return [MicroBatch(batch, own / total, *units) for own, (batch, *units) in zip(terms, batches, strict=True)]
 
     def batch(self, rows: NDArray[np.int64], epoch: int) -> tuple[dict[str, Tensor], float, float]:
         """Make a batch of the examples at `rows` as they are in an epoch; gives it, on the device, its real units and the padded."""

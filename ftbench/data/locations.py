@@ -8,8 +8,7 @@ from glob import glob, has_magic
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from ..api.catalog import suggestion
-from ..errors import UserError
+from ..errors import UserError, suggestion
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..api.catalog import option_names, suggestion
-from ..errors import UserError
+from ..api.catalog import option_names
+from ..errors import UserError, suggestion
 from ..fingerprint import PACKAGE
 from .tables import SUFFIXES
-from .user_data import OwnData
+from .user_data import UserData
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -48,7 +48,7 @@ def starting_suite(catalog: Catalog, task: str, data: str, file: Path) -> str:
     Raises:
         UserError: the task is unknown or takes no data, the data cannot be read, or no backbone is for them.
     """
-    takers = {name: cls for name, cls in catalog.offers.get("tasks", {}).items() if issubclass(cls, OwnData)}
+    takers = {name: cls for name, cls in catalog.offers.get("tasks", {}).items() if issubclass(cls, UserData)}
     if task not in takers:
         raise UserError(f"no task on one's own data is called {task!r}{suggestion(task, takers)}")
     options = {"data": data, **_columns(takers[task], data)}
@@ -61,7 +61,7 @@ def starting_suite(catalog: Catalog, task: str, data: str, file: Path) -> str:
     )  # fmt: skip
 
 
-def _columns(cls: type[OwnData], data: str) -> dict[str, Any]:
+def _columns(cls: type[UserData], data: str) -> dict[str, Any]:
     """Guess which columns are the input and the answer, where they are not called as the task expects."""
     path = Path(data)
     if path.is_dir():

@@ -29,7 +29,7 @@ _RATE = 16_000
 
 
 @dataclass(frozen=True)
-class Exhibit:
+class Preview:
     """A test item as it can be shown."""
 
     kind: Literal["text", "image", "sound"]
@@ -38,18 +38,18 @@ class Exhibit:
 
 
 @dataclass(frozen=True)
-class Exhibits:
+class Previews:
     """The test items of one task."""
 
     lengths: Mapping[str, float]
     """Id → letters of the text; empty where inputs are no texts, or too many."""
-    shown: Mapping[str, Exhibit]
+    shown: Mapping[str, Preview]
     """Id → the item, for those that were asked for."""
     reason: str = ""
     """Why none is shown."""
 
 
-def exhibits_of(catalog: Catalog, task: Mapping[str, Any], split_seed: int, wanted: Sequence[str]) -> Exhibits:
+def exhibits_of(catalog: Catalog, task: Mapping[str, Any], split_seed: int, wanted: Sequence[str]) -> Previews:
     """Read test items again.
 
     Args:
@@ -61,9 +61,9 @@ def exhibits_of(catalog: Catalog, task: Mapping[str, Any], split_seed: int, want
     try:
         built = catalog.build("tasks", task["use"], task["options"])
         if not isinstance(built, Augmentable):
-            return Exhibits({}, {}, "this task's inputs cannot be shown")
+            return Previews({}, {}, "this task's inputs cannot be shown")
         if not dict(built.fingerprint()).items() <= dict(task["fingerprint"]).items():
-            return Exhibits({}, {}, "the data have changed since")
+            return Previews({}, {}, "the data have changed since")
         test = built.splits(split_seed).test
         # What a processor says of the form in which it wants inputs, without the weights it belongs to.
         form = SimpleNamespace(image_mean=(0.5, 0.5, 0.5), sampling_rate=_RATE)
@@ -75,22 +75,22 @@ def exhibits_of(catalog: Catalog, task: Mapping[str, Any], split_seed: int, want
             examples = [test[row] for row in range(len(test))]
             lengths = {e.id: float(len(_text(raw))) for e, raw in zip(examples, built.raw_inputs(examples, form), strict=True)}
     except (UserError, OSError) as error:
-        return Exhibits({}, {}, f"the data cannot be read: {str(error).splitlines()[0]}")
-    return Exhibits(lengths, {identity: one for identity, one in shown.items() if one is not None})
+        return Previews({}, {}, f"the data cannot be read: {str(error).splitlines()[0]}")
+    return Previews(lengths, {identity: one for identity, one in shown.items() if one is not None})
 
 
 def _text(raw: Any) -> str:
     return raw if isinstance(raw, str) else " / ".join(map(str, raw))
 
 
-def _exhibit(raw: Any) -> Exhibit | None:
+def _exhibit(raw: Any) -> Preview | None:
     if isinstance(raw, Sound):
-        return Exhibit("sound", _uri("audio/wav", _wave(raw)))
+        return Preview("sound", _uri("audio/wav", _wave(raw)))
     if isinstance(raw, str) or (isinstance(raw, tuple) and all(isinstance(part, str) for part in raw)):
         text = _text(raw)
-        return Exhibit("text", text if len(text) <= LETTERS else f"{text[: LETTERS - 1]}…")
+        return Preview("text", text if len(text) <= LETTERS else f"{text[: LETTERS - 1]}…")
     if hasattr(raw, "save") and hasattr(raw, "size"):
-        return Exhibit("image", _uri("image/png", _thumbnail(raw)))
+        return Preview("image", _uri("image/png", _thumbnail(raw)))
     return None
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from ..api.task_kinds import ClassificationTask
 from ..errors import UserError
 from ..fingerprint import digest, remembered
-from .user_data import OwnData
+from .user_data import UserData
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class OwnClassification(OwnData, ClassificationTask):
+class UserClassification(UserData, ClassificationTask):
     """Rows with one class each."""
 
     labels: tuple[str, ...] = ()

@@ -63,7 +63,7 @@ class Rows(Sequence[Example[tuple[str, int]]]):
 
 
 @dataclass
-class OwnData(Task, Remote):
+class UserData(Task, Remote):
     """A task on rows a user brings; plugins say which cells are the input and how they are encoded."""
 
     data: str | Mapping[str, str]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
     from ..analysis.contender import Contender, Quantity
-    from ..analysis.target import Target
+    from ..analysis.task_column import TaskColumn
     from .leaderboard import Fingerprint, Group, Leaderboard, PublishedRun, Series
 
 SCHEMA: Literal["ftbench.leaderboard/1"] = "ftbench.leaderboard/1"
@@ -255,7 +255,7 @@ def _group(group: Group) -> RankedGroup:
     )  # fmt: skip
 
 
-def _board(target: Target, group: Group) -> Board:
+def _board(target: TaskColumn, group: Group) -> Board:
     quantities = [quantity for contender in target.contenders for quantity in contender.quantities.values()]
     measured: dict[str, Measured] = {}
     for one in quantities:
@@ -269,7 +269,7 @@ def _board(target: Target, group: Group) -> Board:
     )  # fmt: skip
 
 
-def _row(contender: Contender, target: Target, group: Group) -> Row:
+def _row(contender: Contender, target: TaskColumn, group: Group) -> Row:
     score, found = contender.quantities.get(target.primary), contender.against_baseline
     return Row(
         contender.label, contender.strategy, contender.backbone, group.sources[contender.strategy], dict(sorted(contender.statuses.items())),

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from ..analysis.summary import summarise
-from ..analysis.target import places_of
+from ..analysis.task_column import places_of
 from ..errors import RunError
 from ..fingerprint import digest
 from ..formatting import one_line

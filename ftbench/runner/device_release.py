@@ -21,7 +21,7 @@ SLACK = 64 * 2**20
 """Bytes above the baseline that are no sign of anybody: a driver's own accounts move by a few mebibytes."""
 
 
-class HandOver:
+class DeviceRelease:
     """Watches one device between trials. Nobody's process is ended, nothing of the device is changed."""
 
     def __init__(self, probe: DeviceProbe, now: Callable[[], float] = time.monotonic) -> None:

@@ -27,7 +27,7 @@ from ..training.failures import Ending, of_exit
 from ..training.messages import OUTCOME, Spec, phases_of
 from .cost import charged_time, cost_measurements, without_shared
 from .interrupt import Interruption
-from .running_trial import UnderWay
+from .running_trial import RunningTrial
 from .schedule import Agenda
 from .slots import open_slots
 from .trial_process import Isolation, wait_for_any
@@ -211,7 +211,7 @@ class _Run:
         return self.interruption.asked
 
     def work(self, trials: list[Trial]) -> dict[str, str]:
-        waiting, running = deque(trials), list[UnderWay]()
+        waiting, running = deque(trials), list[RunningTrial]()
         statuses: dict[str, str] = {}
         try:
             with self.interruption.listening():
@@ -234,7 +234,7 @@ class _Run:
                 one.child.sweep()
         return statuses
 
-    def _start_some(self, waiting: deque[Trial], running: list[UnderWay], statuses: dict[str, str]) -> None:
+    def _start_some(self, waiting: deque[Trial], running: list[RunningTrial], statuses: dict[str, str]) -> None:
         """Start trials where there is room for them."""
         while waiting and self.slots and not self.interrupted:
             if waiting[0].not_applicable is not None:
@@ -287,20 +287,20 @@ class _Run:
         self.store.write(folder / "spec.json", json.dumps(dataclasses.asdict(spec), indent=1))
         return folder
 
-    def _start(self, trial: Trial, folder: Path, slot: Slot, before: DeviceState) -> UnderWay:
+    def _start(self, trial: Trial, folder: Path, slot: Slot, before: DeviceState) -> RunningTrial:
         variables = {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUBLAS_WORKSPACE_CONFIG": ":4096:8", **slot.variables}
         self.plugins.trial_started(trial)
         child = self.isolation.start(folder, variables, slot.cores)
         built: list[Meter] = [self.catalog.build("meters", name, {}) for name in trial.meters]
         meters = [meter for meter in built if meter.where == "runner"]
-        one = UnderWay(trial, child, slot, meters, Watch(slot.name, child.pid, probe=slot.probe, before=before))
+        one = RunningTrial(trial, child, slot, meters, Watch(slot.name, child.pid, probe=slot.probe, before=before))
         with one.metering():
             for meter in meters:
                 meter.start(one.watch)
         self.ran += 1
         return one
 
-    def _finish(self, one: UnderWay) -> Record:
+    def _finish(self, one: RunningTrial) -> Record:
         one.child.sweep()
         now = time.monotonic()
         one.read_events(self.plugins.step_finished)
@@ -336,7 +336,7 @@ class _Run:
             ending = Ending("error", "NoRecord", f"what it gave makes no record: {error}")
             return self._record(one.trial, _failed(ending, one.child.folder))
 
-    def _outcome(self, one: UnderWay) -> dict[str, Any]:
+    def _outcome(self, one: RunningTrial) -> dict[str, Any]:
         """Read what the child left, or classify how it died."""
         folder = one.child.folder
         if one.stopped is not None:
@@ -371,7 +371,7 @@ class _Run:
         return record
 
 
-def _complete_phases(outcome: dict[str, Any], one: UnderWay, now: float) -> None:
+def _complete_phases(outcome: dict[str, Any], one: RunningTrial, now: float) -> None:
     """Add what the trial could not see of itself: its process being made and taken down; or, where it died, everything."""
     phases = outcome.setdefault("phases", [])
     if "ended" not in outcome:

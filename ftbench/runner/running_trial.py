@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class UnderWay:
+class RunningTrial:
     """A trial under way."""
 
     trial: Trial

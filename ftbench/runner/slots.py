@@ -11,7 +11,7 @@ from ..api.device import DeviceProbe
 from ..environment import cuda_name, gpu_uuid, visible_gpus
 from ..errors import UserError
 from ..suite.suite import Machine
-from .device_release import HandOver
+from .device_release import DeviceRelease
 from .nvml_probe import missing_driver, nvml_probes
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class Slot:
     """What the trial calls it: it sees one card at most."""
     probe: DeviceProbe
     """What can be asked of it from outside."""
-    hand_over: HandOver
+    hand_over: DeviceRelease
     """Between two trials."""
     variables: Mapping[str, str] = field(default_factory=dict)
     """What a trial's environment says of it."""
@@ -45,13 +45,13 @@ def open_slots(device: str, machine: Machine | None = None) -> Iterator[list[Slo
     """
     if device == "cpu":
         probe = DeviceProbe(missing_driver() or "the trial runs on the CPU")
-        yield [Slot("cpu", "cpu", probe, HandOver(probe), cores=cores) for cores in _shares(machine or Machine())]
+        yield [Slot("cpu", "cpu", probe, DeviceRelease(probe), cores=cores) for cores in _shares(machine or Machine())]
         return
     indices = visible_gpus()
     uuids = [gpu_uuid(index) for index in indices]
     with nvml_probes(uuids) as probes:
         yield [
-            Slot(f"cuda:{index}", "cuda:0", probe, HandOver(probe), {"CUDA_VISIBLE_DEVICES": cuda_name(index)})
+            Slot(f"cuda:{index}", "cuda:0", probe, DeviceRelease(probe), {"CUDA_VISIBLE_DEVICES": cuda_name(index)})
             for index, probe in zip(indices, probes, strict=True)
         ]
 

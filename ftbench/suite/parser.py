@@ -8,9 +8,9 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ..api.catalog import NAME, NAMES, Catalog, option_names, suggestion
+from ..api.catalog import NAME, NAMES, Catalog, option_names
 from ..api.protocol import Training
-from ..errors import PluginError, SuiteError
+from ..errors import PluginError, SuiteError, suggestion
 from .suite import (
     BackboneChoice,
     Cost,

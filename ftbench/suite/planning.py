@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..api.augmentable import augmentation_mistakes, augmentations
 from ..api.backbone import Backbone
-from ..api.card import ANSWERS
+from ..api.card import OUTPUT_TYPES
 from ..api.catalog import nested
 from ..errors import NotApplicable, NotCached, SuiteError, UserError
 from ..fingerprint import code_hash
@@ -20,7 +20,7 @@ from .trial import Part, Stage, Trial
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from ..api.card import Card
+    from ..api.card import ModelCard
     from ..api.catalog import Catalog
     from ..api.strategy import Strategy
     from ..api.task import Task
@@ -80,7 +80,7 @@ class _Planner:
         self.suite, self.catalog, self.device, self.outlines = suite, catalog, device, outlines
         self.mistakes: list[str] = []
         self.unknown: list[str] = []
-        self.backbones: dict[str, tuple[Backbone, Part, Card]] = {}
+        self.backbones: dict[str, tuple[Backbone, Part, ModelCard]] = {}
         self.tasks: dict[str, tuple[Task, Part]] = {}
         self.strategies: dict[str, tuple[Strategy, Part]] = {}
         self.codes: dict[tuple[type, ...], str] = {}
@@ -158,7 +158,7 @@ class _Planner:
             if len(modalities) > 1:
                 self.mistakes.append(f"sequence[{number}].tasks: one learner cannot learn {' and '.join(sorted(modalities))}")
                 continue
-            answers = sorted({ANSWERS[self.tasks[task.label][0].answer] for task in members})
+            answers = sorted({OUTPUT_TYPES[self.tasks[task.label][0].answer] for task in members})
             if len(answers) > 1:
                 self.mistakes.append(f"sequence[{number}].tasks: one learner cannot answer both with {' and with '.join(answers)}")
                 continue
@@ -170,7 +170,7 @@ class _Planner:
             met = [b for b in self.suite.backbones if b.label in self.backbones and self._meets(b, target, task)]
             if not met and not self.unknown:
                 self.mistakes.append(
-                    f"{target.place}: no [[backbone]] of this suite is for {task.modality}, answering with {ANSWERS[task.answer]}"
+                    f"{target.place}: no [[backbone]] of this suite is for {task.modality}, answering with {OUTPUT_TYPES[task.answer]}"
                 )
             for backbone in met:
                 for strategy in self.suite.strategies:
@@ -189,9 +189,7 @@ class _Planner:
             return card.modality == task.modality and task.answer in card.answers
         named = backbone.label in target.backbones
         if named and task.answer not in card.answers:
-            message = (
-                f"{target.place}.backbone: {backbone.label!r} ({card.architecture}) has no head that answers with {ANSWERS[task.answer]}"
-            )
+            message = f"{target.place}.backbone: {backbone.label!r} ({card.architecture}) has no head that answers with {OUTPUT_TYPES[task.answer]}"
             self.mistakes.append(message)
         return named
 
@@ -199,7 +197,7 @@ class _Planner:
         """Tell why a strategy cannot serve a cell; None where it can."""
         instance, answer = self.strategies[strategy.label][0], self.tasks[target.tasks[0].label][0].answer
         if answer not in instance.answers:
-            return f"{strategy.use} has no meaning where the answer is {ANSWERS[answer]}"
+            return f"{strategy.use} has no meaning where the answer is {OUTPUT_TYPES[answer]}"
         try:
             instance.check(self.backbones[backbone.label][2])
         except NotApplicable as error:
@@ -254,7 +252,7 @@ class _Planner:
             not_applicable=self._reason(target, backbone, strategy),
         )
 
-    def _stage(self, task: TaskChoice, choice: StrategyChoice, strategy: Strategy, card: Card, place: int) -> Stage:
+    def _stage(self, task: TaskChoice, choice: StrategyChoice, strategy: Strategy, card: ModelCard, place: int) -> Stage:
         if task.label not in self.protocols:
             self.protocols[task.label] = dataclasses.asdict(task_training(self.suite.training, task))
         training = dict(self.protocols[task.label])

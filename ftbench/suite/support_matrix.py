@@ -10,7 +10,7 @@ from ..errors import NotApplicable, UserError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ..api.card import Card
+    from ..api.card import ModelCard
     from ..api.catalog import Catalog
 
 
@@ -26,7 +26,7 @@ class Support:
 
 def support_matrix(catalog: Catalog) -> Support:
     """Ask every strategy that needs no options about every architecture some backbone can load."""
-    cards: dict[str, Card] = {}
+    cards: dict[str, ModelCard] = {}
     for cls in catalog.offers.get("backbones", {}).values():
         for card in cls.architectures():  # type: ignore[attr-defined]  # every backbone class has it
             cards.setdefault(card.architecture, card)
@@ -40,7 +40,7 @@ def support_matrix(catalog: Catalog) -> Support:
     return Support(tuple(cards), reasons)
 
 
-def _reason(strategy: Any, card: Card) -> str | None:
+def _reason(strategy: Any, card: ModelCard) -> str | None:
     try:
         strategy.check(card)
     except NotApplicable as error:

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping  # noqa: TC003 - pydantic resolves the field types at run time
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from ..api.protocol import ADDED_LATER
 from ..fingerprint import digest
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
 
 TRAINING_VERSION = 1
 """Raised when a change of the core changes a result; a test holds a trace and fails when it moves and this does not."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from ..api.catalog import nested_options, option_names, suggestion
+from ..api.catalog import nested_options, option_names
+from ..errors import suggestion
 from .search_space import RATE, is_whole
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ import itertools
 import re
 from typing import TYPE_CHECKING, Any
 
-from ..api.catalog import suggestion
 from ..api.protocol import OF_THE_LEARNER
+from ..errors import suggestion
 from .suite import seconds, task_training
 
 if TYPE_CHECKING:

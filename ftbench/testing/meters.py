@@ -10,7 +10,7 @@ import traceback
 from typing import TYPE_CHECKING, get_args
 
 from ..api.device import DeviceProbe
-from ..api.finished_trial import Finished, Step
+from ..api.finished_trial import FinishedTrial, Step
 from ..api.measurement import Direction, Measurement, is_number
 from ..api.meter import Trace, Watch
 from .finding import Finding
@@ -108,7 +108,7 @@ def _watched(meter: Meter, backbone: Backbone, task: Task) -> tuple[list[Measure
             watch.traces.append(trace)
     if meter.where == "trial":
         with phases.phase("probe"):
-            meter.examine(Finished(learner, task, encoded, lambda take: take(Step(BATCH, BATCH, 0.0) for _ in steps), lambda: None))
+            meter.examine(FinishedTrial(learner, task, encoded, lambda take: take(Step(BATCH, BATCH, 0.0) for _ in steps), lambda: None))
     return list(meter.stop()), list(meter.stop())
 
 

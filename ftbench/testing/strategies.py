@@ -13,7 +13,7 @@ from ..api.meter import Watch
 from ..api.protocol import Training
 from ..api.strategy import Strategy
 from ..errors import Diverged, NotApplicable
-from ..training.bench import Bench, Ground
+from ..training.bench import Bench, StageData
 from ..training.phases import Phases
 from ..training.seeding import seed_all
 from .finding import Finding
@@ -88,7 +88,7 @@ class _Check:
         import torch
 
         protocol = {"steps": STEPS, "batch_size": 8, "lr": 1e-3, "weight_decay": 0.1, "warmup": 0.0, **training}
-        ground = Ground("task", self.task, Training(**protocol), {"train": data or self.data}, self._encode)
+        ground = StageData("task", self.task, Training(**protocol), {"train": data or self.data}, self._encode)
         watch = Watch("cpu", 0)
         phases = Phases(watch, [], lambda: None)
         bench = Bench(

@@ -48,7 +48,7 @@ WARM_UP = 10
 
 
 @dataclass
-class Ground:
+class StageData:
     """One stage as the core holds it."""
 
     label: str
@@ -69,7 +69,7 @@ class Bench:
 
     def __init__(
         self,
-        grounds: list[Ground],
+        grounds: list[StageData],
         backbone: Backbone,
         catalog: Catalog,
         phases: Phases,
@@ -162,7 +162,7 @@ class Bench:
             self._encoded[learner] = ground.encode(backbone, learner.processor)
         return learner
 
-    def _loaded(self, backbone: Backbone, ground: Ground) -> Learner:
+    def _loaded(self, backbone: Backbone, ground: StageData) -> Learner:
         learner = backbone.load(ground.task.outputs, ground.task.answer)
         learner.model.to(self.device)
         return learner

@@ -104,7 +104,7 @@ def watched(scores: Sequence[Measurement], name: str) -> float:
     return value if found.direction == "higher" else -value
 
 
-def stays_behind(bars: Bars | None, primary: str, validations: Sequence[Mapping[str, float]]) -> str:
+def should_prune(bars: Bars | None, primary: str, validations: Sequence[Mapping[str, float]]) -> str:
     """Hold a try to what earlier ones had at its last validation; gives why it is not worth going on with, or nothing."""
     if bars is None:
         return ""

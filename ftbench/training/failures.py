@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import Diverged, Hopeless, NotApplicable
+from ..errors import Diverged, NotApplicable, Pruned
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -79,7 +79,7 @@ def of_exception(error: BaseException) -> Ending:
         return Ending("not-applicable", "NotApplicable", str(error))
     if isinstance(error, Diverged):
         return Ending("diverged", "Diverged", str(error))
-    if isinstance(error, Hopeless):
+    if isinstance(error, Pruned):
         return Ending("skipped", "Hopeless", str(error))
     memory = _out_of_memory(error)
     if memory is not None:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from ..api.protocol import Training
     from ..api.strategy import Strategy
     from ..api.task import Task
-    from ..data.loader import Loader, Portion
+    from ..data.loader import Loader, MicroBatch
     from .resume import Keeper
 
     AfterStep = Callable[[int, Trace], Sequence[Measurement] | None]
@@ -117,7 +117,7 @@ class Loop:
             keeper.keep(self, len(trace.losses), ended=True)
         return trace
 
-    def step(self, step: int, portions: list[Portion]) -> None:
+    def step(self, step: int, portions: list[MicroBatch]) -> None:
         """Make one optimizer step, number `step` from 0, on its micro-batches."""
         factor = self.judge.factor * rate(step, self.loader.steps, self.training)
         for group, base in zip(self.optimizer.param_groups, self.rates, strict=True):
@@ -128,7 +128,7 @@ class Loop:
             self.update(step)
         self.optimizer.zero_grad(set_to_none=True)
 
-    def _backward(self, portions: list[Portion]) -> tuple[Tensor, Tensor]:
+    def _backward(self, portions: list[MicroBatch]) -> tuple[Tensor, Tensor]:
         """Accumulate the gradient of one optimizer step; gives the task's loss and what was minimised."""
         task_total = total = torch.zeros((), device=self.learner.device)
         for portion in portions:

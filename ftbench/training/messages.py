@@ -55,7 +55,7 @@ def spec_adapter() -> TypeAdapter[Spec]:
     return TypeAdapter(Spec)
 
 
-class EdgeTeller(Meter):
+class PhaseEvents(Meter):
     """Measures nothing; tells at which reading of the system's monotonic clock a phase began and ended."""
 
     def __init__(self, emit: Callable[[Mapping[str, Any]], None]) -> None:

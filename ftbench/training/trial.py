@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..api.augmentable import Augmentable, prepare_augmentations
-from ..api.finished_trial import Finished
+from ..api.finished_trial import FinishedTrial
 from ..api.measurement import MEASURING_VERSION, Measurement, Phase, checked
 from ..api.meter import Trace, Watch
 from ..api.protocol import Training, goes_by_validation
@@ -21,17 +21,17 @@ from ..cache import Cache
 from ..data.augmented import Augmented
 from ..data.encoding import Prepared, prepare_data
 from ..environment import environment
-from ..errors import Hopeless
+from ..errors import Pruned
 from ..records.predictions import PREDICTIONS, write_predictions
 from ..records.record import Failure, Retention
 from ..suite.trial import TRAINING_VERSION
 from .accounting.configuration import account_once
-from .bench import Bench, Ground
+from .bench import Bench, StageData
 from .checkpoints import Checkpoints
 from .compute import compute_as
-from .early_stopping import stays_behind
+from .early_stopping import should_prune
 from .failures import of_exception
-from .messages import EdgeTeller, Signs
+from .messages import PhaseEvents, Signs
 from .phases import Phases
 from .seeding import seed_all
 from .shared_work import Sharing
@@ -113,7 +113,7 @@ class Execution:
         self.watch = Watch(spec.device, os.getpid(), profile=self.trial.profile, probing=self.trial.probe)
         built: list[Meter] = [catalog.build("meters", name, {}) for name in self.trial.meters]
         self.meters = [meter for meter in built if meter.where == "trial"]
-        self.phases = Phases(self.watch, [*self.meters, EdgeTeller(emit)], self._synchronise, began)
+        self.phases = Phases(self.watch, [*self.meters, PhaseEvents(emit)], self._synchronise, began)
         kept = spec.checkpoint is not None and spec.checkpoints
         self.checkpoints = Checkpoints(Path(spec.checkpoints), spec.checkpoint or 0.0, self.trial.id) if kept else None
         self.split_hashes: dict[str, str] = {}
@@ -172,7 +172,7 @@ class Execution:
             encode = partial(self._encode, task)
             follow(task, training, data.encoded, self.scored)
             augmented = self._augmented(task, data, learner.processor)
-            grounds.append(Ground(stage.task.label, task, training, _visible(data), encode, augmented))
+            grounds.append(StageData(stage.task.label, task, training, _visible(data), encode, augmented))
             tests[stage.task.label] = data.encoded[self.scored]
         assert learner is not None
         for modules in learner.heads.values():
@@ -246,7 +246,7 @@ class Execution:
         """Leave the model as it will be used."""
         strategy.finish(learner)
 
-    def _score(self, learner: Learner, ground: Ground, encoded: Encoded) -> Scored:
+    def _score(self, learner: Learner, ground: StageData, encoded: Encoded) -> Scored:
         from .loop import predict
 
         learner.activate(ground.label, ground.task)
@@ -279,19 +279,19 @@ class Execution:
         learner.train()
         point = {m.name: m.value for m in scored.measurements if m.value is not None}
         trace.validation.append({"step": float(step), **point})
-        if learner is self.watch.learner and (behind := stays_behind(self.trial.bars, ground.task.primary, trace.validation)):
+        if learner is self.watch.learner and (behind := should_prune(self.trial.bars, ground.task.primary, trace.validation)):
             self.watch.traces.append(trace)
-            raise Hopeless(behind)
+            raise Pruned(behind)
         return scored.measurements
 
-    def _finished(self, learner: Learner, tests: Mapping[str, Encoded]) -> Finished:
+    def _finished(self, learner: Learner, tests: Mapping[str, Encoded]) -> FinishedTrial:
         def rehearse(take: Callable[[Iterator[Step]], None]) -> None:
-            from .accounting.throughput_probe import TimedRehearsal
+            from .accounting.throughput_probe import ThroughputProbe
 
             trial = self.trial
             backbone = self.catalog.build("backbones", trial.backbone.use, trial.backbone.options)
             strategy = self.catalog.build("strategies", trial.strategy.use, trial.strategy.options)
-            TimedRehearsal(self.grounds, backbone, self.catalog, take, seed=trial.seed, device=self.spec.device).run(strategy)
+            ThroughputProbe(self.grounds, backbone, self.catalog, take, seed=trial.seed, device=self.spec.device).run(strategy)
 
         ground = self.grounds[-1]
 
@@ -299,7 +299,7 @@ class Execution:
             self._synchronise()
             self.signs.working()
 
-        return Finished(learner, ground.task, tests[ground.label], rehearse, synchronise, account=self._account)
+        return FinishedTrial(learner, ground.task, tests[ground.label], rehearse, synchronise, account=self._account)
 
     def _account(self) -> Accounting:
         with self.phases.phase("accounting"):

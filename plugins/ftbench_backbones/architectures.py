@@ -13,7 +13,7 @@ from ftbench import POOLED, PluginError, Roles
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ftbench import Answer
+    from ftbench import OutputType
     from torch import nn
 
 
@@ -31,7 +31,7 @@ class Architecture:
     """Role → name inside a block; the empty name is the block itself."""
     above: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """Further lists of blocks, such as a decoder's, bottom first, each with its own `members`."""
-    heads: Mapping[Answer, tuple[str, ...]] = field(default_factory=dict)
+    heads: Mapping[OutputType, tuple[str, ...]] = field(default_factory=dict)
     """Answer → modules made anew for a task that asks for it, beside those of `head`."""
     whole: Mapping[str, str] = field(default_factory=dict)
     """Role → name of one module outside the blocks."""
@@ -54,11 +54,11 @@ class Architecture:
         return frozenset([*self.members, *self.whole, *self.everywhere])
 
     @property
-    def answers(self) -> frozenset[Answer]:
+    def answers(self) -> frozenset[OutputType]:
         """What it can be asked for."""
         return POOLED | frozenset(self.heads)
 
-    def head_of(self, answer: Answer) -> tuple[str, ...]:
+    def head_of(self, answer: OutputType) -> tuple[str, ...]:
         """Give the modules made anew for a task that asks for `answer`."""
         return self.head if answer in POOLED else self.heads[answer]
 

@@ -7,7 +7,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ftbench import POOLED, Backbone, Card, Reads, UserError, file_sha256, read_sha256
+from ftbench import POOLED, Backbone, InputSpec, ModelCard, UserError
+from ftbench.fingerprint import file_sha256, read_sha256
 
 from .inputs import read_inputs
 from .loading import (
@@ -24,7 +25,7 @@ from .loading import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ftbench import Answer, Learner
+    from ftbench import Learner, OutputType
 
 _WEIGHTS = Path(__file__).parent / "weights"
 
@@ -41,14 +42,14 @@ class _Embedded(Backbone):
     note: ClassVar[str] = ""
     full_lr: ClassVar[float]
     scratch_lr: ClassVar[float]
-    heads: ClassVar[Mapping[Answer, tuple[str, ...]]] = {}
+    heads: ClassVar[Mapping[OutputType, tuple[str, ...]]] = {}
     """Answer → modules made anew for it, where they are not the architecture's usual ones."""
 
     def folder(self) -> Path:
         """Find the model directory."""
         raise NotImplementedError
 
-    def card(self) -> Card:
+    def card(self) -> ModelCard:
         """Describe the backbone by its configuration file."""
         return make_card(
             read_config(self.folder()),
@@ -66,15 +67,15 @@ class _Embedded(Backbone):
         config = file_sha256(folder / "config.json")
         return {"config": config, "weights": file_sha256(weight_files(folder)[0]) if self.pretrained else None}
 
-    def load(self, labels: int, answer: Answer = "class") -> Learner:
+    def load(self, labels: int, answer: OutputType = "class") -> Learner:
         """Load the weights, or the architecture alone."""
         return load_learner(self.folder(), labels, answer, self.card(), pretrained=self.pretrained, head=self.heads.get(answer))
 
-    def outline(self, labels: int, answer: Answer = "class") -> Learner:
+    def outline(self, labels: int, answer: OutputType = "class") -> Learner:
         """Make the architecture alone."""
         return outline_learner(self.folder(), labels, answer, self.card(), head=self.heads.get(answer))
 
-    def reads(self, length: float | None = None) -> Reads:
+    def reads(self, length: float | None = None) -> InputSpec:
         """Tell by the configuration what one example looks like."""
         return read_inputs(self.folder(), read_config(self.folder()), self.card().positions, length)
 
@@ -96,7 +97,7 @@ class MiniLM(_Embedded):
     full_lr: ClassVar[float] = 1e-4
     scratch_lr: ClassVar[float] = 5e-4
     # Its makers averaged over tokens and never used the pooler: it is as much part of the new head as the classifier.
-    heads: ClassVar[Mapping[Answer, tuple[str, ...]]] = dict.fromkeys((*POOLED, "choice"), ("bert.pooler", "classifier"))
+    heads: ClassVar[Mapping[OutputType, tuple[str, ...]]] = dict.fromkeys((*POOLED, "choice"), ("bert.pooler", "classifier"))
     sha256: ClassVar[str] = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
     def folder(self) -> Path:
@@ -115,7 +116,7 @@ class MiniLM(_Embedded):
         config = file_sha256(self.folder() / "config.json")
         return {"config": config, "weights": self.sha256 if self.pretrained else None}
 
-    def load(self, labels: int, answer: Answer = "class") -> Learner:
+    def load(self, labels: int, answer: OutputType = "class") -> Learner:
         """Verify the weights' SHA-256, then load them.
 
         Raises:

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from ftbench import Backbone, Card, Reads, Remote, Repository, UserError, file_sha256, is_hub_id
+from ftbench import Backbone, InputSpec, ModelCard, UserError
+from ftbench.backbones import Remote, Repository, is_hub_id
+from ftbench.fingerprint import file_sha256
 
 from .architectures import ARCHITECTURES
 from .inputs import read_inputs
@@ -30,7 +32,7 @@ from .loading import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from ftbench import Answer, Learner
+    from ftbench import Learner, OutputType
 
 # Full fine-tuning's published rates fall with size: BERT 2e-5 to 5e-5, large models 1e-5, small ones more.
 _RATES = ((1024, 1e-5), (512, 3e-5), (256, 1e-4), (0, 1e-3))
@@ -59,7 +61,7 @@ class Transformers(Backbone, Remote):
     """Shown in tables."""
 
     @classmethod
-    def architectures(cls) -> Sequence[Card]:
+    def architectures(cls) -> Sequence[ModelCard]:
         """Describe every architecture whose modules are known by role."""
         return [make_card({"model_type": kind}, licence="", source="", full_lr=1e-4) for kind in ARCHITECTURES]
 
@@ -126,13 +128,13 @@ class Transformers(Backbone, Remote):
 
     # -- what it is --------------------------------------------------------------------------------------------------------
 
-    def card(self) -> Card:
+    def card(self) -> ModelCard:
         """Describe the model by its configuration file."""
         card = self.outline_card()
         check_processor(self._folder(), card)
         return card
 
-    def outline_card(self) -> Card:
+    def outline_card(self) -> ModelCard:
         """Describe the model by its configuration file, though nothing else may be there."""
         folder = self._config_folder()
         config = read_config(folder)
@@ -144,7 +146,7 @@ class Transformers(Backbone, Remote):
             config, licence=self.licence, source=source, full_lr=rate, pretrained=self.pretrained, parameters=stored_parameters(folder)
         )
 
-    def reads(self, length: float | None = None) -> Reads:
+    def reads(self, length: float | None = None) -> InputSpec:
         """Tell by the configuration what one example looks like."""
         return read_inputs(self._config_folder(), read_config(self._config_folder()), self.outline_card().positions, length)
 
@@ -159,13 +161,13 @@ class Transformers(Backbone, Remote):
 
     # -- loading -----------------------------------------------------------------------------------------------------------
 
-    def load(self, labels: int, answer: Answer = "class") -> Learner:
+    def load(self, labels: int, answer: OutputType = "class") -> Learner:
         """Load the model through the Auto classes."""
         return load_learner(
             self._folder(), labels, answer, self.card(), pretrained=self.pretrained, attention=self.attention, dtype=self.dtype
         )
 
-    def outline(self, labels: int, answer: Answer = "class") -> Learner:
+    def outline(self, labels: int, answer: OutputType = "class") -> Learner:
         """Make the model of its configuration alone."""
         folder = self._config_folder()
         return outline_learner(folder, labels, answer, self.outline_card(), attention=self.attention, dtype=self.dtype)

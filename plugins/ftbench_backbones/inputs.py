@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from ftbench import Reads, UserError
+from ftbench import InputSpec, UserError
 
 from .architectures import ARCHITECTURES
 
@@ -20,7 +20,7 @@ SIDE = 224
 SECONDS = 1.0
 
 
-def read_inputs(folder: Path, config: Mapping[str, Any], positions: int | None, length: float | None) -> Reads:
+def read_inputs(folder: Path, config: Mapping[str, Any], positions: int | None, length: float | None) -> InputSpec:
     """Tell what one example looks like.
 
     Args:
@@ -42,16 +42,16 @@ def read_inputs(folder: Path, config: Mapping[str, Any], positions: int | None, 
     return _sound(kind, config, processor, length)
 
 
-def _text(kind: str, positions: int | None, length: float | None) -> Reads:
+def _text(kind: str, positions: int | None, length: float | None) -> InputSpec:
     tokens = int(length or TOKENS)
     if positions is not None and tokens > positions:
         if length is not None:
             raise UserError(f"length: {kind} reads {positions} tokens at most, not {tokens}")
         tokens = positions
-    return Reads("input_ids", (tokens,), tokens)
+    return InputSpec("input_ids", (tokens,), tokens)
 
 
-def _image(kind: str, config: Mapping[str, Any], processor: Mapping[str, Any], length: float | None) -> Reads:
+def _image(kind: str, config: Mapping[str, Any], processor: Mapping[str, Any], length: float | None) -> InputSpec:
     fixed = config.get("image_size") if kind in ("vit", "deit", "swin") else None
     fixed = fixed[0] if isinstance(fixed, list) else fixed
     if fixed and length and length != fixed:
@@ -59,19 +59,19 @@ def _image(kind: str, config: Mapping[str, Any], processor: Mapping[str, Any], l
     size = processor.get("crop_size") or processor.get("size") or {}
     asked = size if isinstance(size, int) else size.get("height") or size.get("shortest_edge")
     side = int(fixed or length or asked or config.get("image_size") or SIDE)
-    return Reads("pixel_values", (int(config.get("num_channels", 3)), side, side), side)
+    return InputSpec("pixel_values", (int(config.get("num_channels", 3)), side, side), side)
 
 
-def _sound(kind: str, config: Mapping[str, Any], processor: Mapping[str, Any], length: float | None) -> Reads:
+def _sound(kind: str, config: Mapping[str, Any], processor: Mapping[str, Any], length: float | None) -> InputSpec:
     rate = int(processor.get("sampling_rate", RATE))
     if kind == "whisper":
         frames = 2 * int(config.get("max_source_positions", 1500))
-        return Reads("input_features", (int(config.get("num_mel_bins", 80)), frames), frames / 100)
+        return InputSpec("input_features", (int(config.get("num_mel_bins", 80)), frames), frames / 100)
     if kind == "audio-spectrogram-transformer":
         frames = int(config.get("max_length", 1024))
-        return Reads("input_values", (frames, int(config.get("num_mel_bins", 128))), frames / 100)
+        return InputSpec("input_values", (frames, int(config.get("num_mel_bins", 128))), frames / 100)
     seconds = float(length or SECONDS)
-    return Reads("input_values", (round(seconds * rate),), seconds)
+    return InputSpec("input_values", (round(seconds * rate),), seconds)
 
 
 def _processor(folder: Path) -> Mapping[str, Any]:

@@ -7,14 +7,14 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ftbench import POOLED, Card, Learner, NotApplicable, Roles, UserError
+from ftbench import POOLED, Learner, ModelCard, NotApplicable, Roles, UserError
 
 from .architectures import ARCHITECTURES, Architecture
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ftbench import Answer
+    from ftbench import OutputType
 
 _PROCESSORS = {"text": "AutoTokenizer", "vision": "AutoImageProcessor", "speech": "AutoFeatureExtractor"}
 _POOLED = {
@@ -22,7 +22,7 @@ _POOLED = {
     "vision": "AutoModelForImageClassification",
     "speech": "AutoModelForAudioClassification",
 }
-_MODELS: Mapping[Answer, str] = {
+_MODELS: Mapping[OutputType, str] = {
     "tags": "AutoModelForTokenClassification",
     "span": "AutoModelForQuestionAnswering",
     "choice": "AutoModelForMultipleChoice",
@@ -98,7 +98,7 @@ def _weight_files(folder: Path) -> list[Path]:
         raise UserError(f"{index}: not an index of weights: {error}") from None
 
 
-def check_processor(folder: Path, card: Card) -> None:
+def check_processor(folder: Path, card: ModelCard) -> None:
     """See that a directory holds what inputs are read with.
 
     Raises:
@@ -118,10 +118,10 @@ def make_card(
     note: str = "",
     pretrained: bool = True,
     parameters: int | None = None,
-) -> Card:
+) -> ModelCard:
     """Describe a model directory by its configuration."""
     architecture = ARCHITECTURES[config["model_type"]]
-    return Card(
+    return ModelCard(
         config["model_type"],
         architecture.modality,
         architecture.roles,
@@ -184,8 +184,8 @@ def stored_parameters(folder: Path) -> int | None:
 def load_learner(
     folder: Path,
     labels: int,
-    answer: Answer,
-    card: Card,
+    answer: OutputType,
+    card: ModelCard,
     *,
     pretrained: bool = True,
     attention: str | None = None,
@@ -217,8 +217,8 @@ def load_learner(
 def outline_learner(
     folder: Path,
     labels: int,
-    answer: Answer,
-    card: Card,
+    answer: OutputType,
+    card: ModelCard,
     *,
     attention: str | None = None,
     dtype: str = "float32",
@@ -237,7 +237,7 @@ def outline_learner(
     return _told_of_padding(Learner(model, architecture.resolve(model, fresh), None, card))
 
 
-def _class_for(answer: Answer, card: Card) -> str:
+def _class_for(answer: OutputType, card: ModelCard) -> str:
     return _POOLED[card.modality] if answer in POOLED else _MODELS[answer]
 
 
@@ -251,7 +251,7 @@ def _told_of_padding(learner: Learner) -> Learner:
 
 
 def load_language_model(
-    folder: Path, card: Card, *, pretrained: bool = True, attention: str | None = None, dtype: str = "float32"
+    folder: Path, card: ModelCard, *, pretrained: bool = True, attention: str | None = None, dtype: str = "float32"
 ) -> Learner:
     """Load the same weights under the head of their language model, its output tied to the embeddings.
 
@@ -321,7 +321,7 @@ def _in_dtype(model: Any, positional: tuple[Any, ...], named: dict[str, Any]) ->
                         for key, value in named.items()}  # fmt: skip
 
 
-def load_processor(folder: Path, card: Card) -> Any:
+def load_processor(folder: Path, card: ModelCard) -> Any:
     """Load the tokenizer, image processor or feature extractor."""
     import transformers
 
@@ -333,7 +333,7 @@ def load_processor(folder: Path, card: Card) -> Any:
     return processor
 
 
-def _fitted(processor: Any, model: Any, card: Card) -> Any:
+def _fitted(processor: Any, model: Any, card: ModelCard) -> Any:
     """Tell a text model what its tokenizer pads with."""
     if card.modality == "text":
         model.config.pad_token_id = processor.pad_token_id

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from ftbench import Measurement, Meter, NotMeasured, Watch
 
 if TYPE_CHECKING:
-    from ftbench import Accounting, Finished
+    from ftbench import FinishedTrial
+    from ftbench.meters import Accounting
 
 PEAK = "peak_tensor_bytes"
 PARTS = {
@@ -29,7 +30,7 @@ class AccountingMeter(Meter):
         self._device = watch.device
         self._found = _unknown("the trial ended before it was accounted for")
 
-    def examine(self, finished: Finished) -> None:
+    def examine(self, finished: FinishedTrial) -> None:
         """Ask for the accounting."""
         try:
             found = finished.account()

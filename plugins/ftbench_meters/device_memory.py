@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ftbench import Measurement
 
 if TYPE_CHECKING:
-    from ftbench import DeviceState
+    from ftbench.meters import DeviceState
 
     from .sampler import Sampler
     from .window import Window

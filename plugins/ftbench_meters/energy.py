@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
-from ftbench import Measurement, Meter, NotMeasured, Samples, Watch
+from ftbench import Measurement, Meter, NotMeasured, Watch
+from ftbench.meters import Samples
 
 from .device_memory import NAME, PARTITIONED, device_memory
 from .sampler import PERIOD, Sampler, of_session, thinned
 from .window import Window, training, whole
 
 if TYPE_CHECKING:
-    from ftbench import DeviceProbe
+    from ftbench.meters import DeviceProbe
 
     from .sampler import Clock, Series
 

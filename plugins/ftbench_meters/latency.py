@@ -12,7 +12,8 @@ from ftbench import Measurement, Meter, Watch
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ftbench import Direction, Finished
+    from ftbench import FinishedTrial
+    from ftbench.meters import Direction
 
 BATCH_SIZES = (1, 32)
 ENOUGH = 20
@@ -55,7 +56,7 @@ class LatencyMeter(Meter):
         self._found = {size: _Passes(reason="the trial ended before it could be measured") for size in BATCH_SIZES}
         self._unit = "1"
 
-    def examine(self, finished: Finished) -> None:
+    def examine(self, finished: FinishedTrial) -> None:
         """Time the passes of each batch size."""
         self._unit = finished.unit
         patience = SMOKE if self._watch.profile == "smoke" else WHOLE
@@ -66,7 +67,7 @@ class LatencyMeter(Meter):
                 reason = f"batches of {size} could not be answered: {type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
                 self._found[size] = _Passes(reason=reason)
 
-    def _passes(self, finished: Finished, size: int, patience: Patience) -> _Passes:
+    def _passes(self, finished: FinishedTrial, size: int, patience: Patience) -> _Passes:
         found, answers = _Passes(), finished.answers(size)
         for _ in range(patience.warm_up):
             next(answers)

@@ -14,7 +14,7 @@ from ftbench import NotMeasured
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ftbench import DeviceProbe
+    from ftbench.meters import DeviceProbe
 
 PERIOD = 0.05
 """Seconds between two samples."""

@@ -16,7 +16,8 @@ from .steady import WARM_UP_STEPS, WINDOW_SECONDS, WINDOW_STEPS, SteadyState, St
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from ftbench import Direction, Finished, Step
+    from ftbench import FinishedTrial, Step
+    from ftbench.meters import Direction
     from numpy.typing import NDArray
 
 GPU_STEPS = 20
@@ -54,7 +55,7 @@ class TimeMeter(Meter):
         """Add up the phase."""
         self._seconds[phase] = self._seconds.get(phase, 0.0) + self.clock() - self._edge
 
-    def examine(self, finished: Finished) -> None:
+    def examine(self, finished: FinishedTrial) -> None:
         """Train a discarded copy until its throughput is known, where the training itself was too short for that."""
         watch = self._watch
         if watch.profile == "smoke" or not watch.probing or not watch.traces or self._of_training().enough:

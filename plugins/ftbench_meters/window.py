@@ -9,7 +9,7 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ftbench import Span
+    from ftbench.meters import Span
     from numpy.typing import NDArray
 
     from .sampler import Series

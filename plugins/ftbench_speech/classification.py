@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 from annotated_types import Gt
-from ftbench import Encoded, OwnClassification, Sound
+from ftbench import Encoded
+from ftbench.tasks import Sound, UserClassification
 
 from .sounds import OwnSounds
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class AudioClassification(OwnSounds, OwnClassification):
+class AudioClassification(OwnSounds, UserClassification):
     """Which class is a sound of? Your own sounds, from a folder or from a table of their paths."""
 
     seconds: Annotated[float, Gt(0)] = 1.0

@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
 from annotated_types import Ge, Gt
-from ftbench import Encoded, Ragged, Scored, UserError, as_text, digest, metric, pseudo_values, ratio, remembered
+from ftbench import Encoded, Ragged, Scored, UserError
+from ftbench.fingerprint import digest, remembered
+from ftbench.stats import pseudo_values, ratio
+from ftbench.tasks import as_text, metric
 
 from .sounds import OwnSounds
 from .transcripts import BLANK, beam_search, errors, greedy, normalised, share
@@ -16,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from ftbench import Answer, Example, Learner, Reads, Sound
+    from ftbench import Example, InputSpec, Learner, OutputType
+    from ftbench.tasks import Sound
     from numpy.typing import NDArray
     from torch import Tensor
 
@@ -33,7 +37,7 @@ class SpeechRecognition(OwnSounds):
     """Which words are spoken? Your own sounds with their transcripts, from a table; an output for each character."""
 
     primary: ClassVar[str] = "word_error_rate"
-    answer: ClassVar[Answer] = "transcript"
+    answer: ClassVar[OutputType] = "transcript"
 
     target: str = "text"
     """Column of the transcripts."""
@@ -52,7 +56,7 @@ class SpeechRecognition(OwnSounds):
         """Check what can be checked without the data.
 
         Raises:
-            UserError: what `OwnData` refuses, or characters that stand in no transcript.
+            UserError: what `UserData` refuses, or characters that stand in no transcript.
         """
         super().__post_init__()
         twice = [sign for place, sign in enumerate(self.characters) if sign in self.characters[:place]]
@@ -101,7 +105,7 @@ class SpeechRecognition(OwnSounds):
     def _characters(self) -> list[str]:
         return ["", *(" " if name == SPACE else name for name in self.classes[1:])]
 
-    def outline(self, reads: Reads, count: int) -> Encoded:
+    def outline(self, reads: InputSpec, count: int) -> Encoded:
         """Give sounds in which ten characters a second are spoken."""
         sounds = Ragged.of([np.zeros(reads.shape, np.float32)] * count, np.float32)
         spoken = Ragged.of([[1] * max(1, round(10 * reads.length))] * count, padding=IGNORED)

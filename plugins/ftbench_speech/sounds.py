@@ -10,13 +10,15 @@ from math import gcd
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from ftbench import Augmentable, Encoded, Inspectable, Inspected, Sound, UserError, list_files
+from ftbench import Encoded, UserError
+from ftbench.tasks import Augmentable, Inspectable, Inspected, Sound, list_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from ftbench import Example, Severity, Table
+    from ftbench import Example
+    from ftbench.tasks import Severity, Table
     from numpy.typing import NDArray
 
 SILENT = 1e-3

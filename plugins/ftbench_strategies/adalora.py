@@ -14,7 +14,7 @@ from .targets import Role, named, refuse_without
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ftbench import Bench, Card, Learner
+    from ftbench import Bench, Learner, ModelCard
     from torch import Tensor
 
 
@@ -54,7 +54,7 @@ class AdaLoRA(Injected):
     _done: int = field(init=False, repr=False, default=0)
     _first_stage: int = field(init=False, repr=False, default=0)
 
-    def check(self, card: Card) -> None:
+    def check(self, card: ModelCard) -> None:
         """Refuse a backbone with none of the matrices asked for."""
         refuse_without(card, [role for role in self.targets if role != "conv"])
 

@@ -9,7 +9,7 @@ from annotated_types import Ge, Gt
 from ftbench import About, NotApplicable, RateRange, Strategy, Tunable
 
 if TYPE_CHECKING:
-    from ftbench import Bench, Card, Learner
+    from ftbench import Bench, Learner, ModelCard
 
 
 @dataclass
@@ -39,13 +39,13 @@ class Adapter(Strategy):
     train_layer_norm: bool = True
     """Train the layer norms too, as Houlsby et al. do."""
 
-    def check(self, card: Card) -> None:
+    def check(self, card: ModelCard) -> None:
         """Refuse a backbone without residual blocks."""
         if not self._roles(card):
             message = f"{card.architecture} has no residual blocks an adapter could stand in"
             raise NotApplicable(message)
 
-    def _roles(self, card: Card) -> list[str]:
+    def _roles(self, card: ModelCard) -> list[str]:
         if self.kind == "parallel":
             return [role for role in ("ffn_exit",) if role in card.roles]
         wanted = ("attention_exit", "ffn_exit") if self.kind == "houlsby" else ("ffn_exit",)

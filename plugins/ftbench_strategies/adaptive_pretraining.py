@@ -11,7 +11,7 @@ from ftbench import About, Loader, NotApplicable, Strategy
 from .full import Full
 
 if TYPE_CHECKING:
-    from ftbench import Bench, Card, Learner
+    from ftbench import Bench, Learner, ModelCard
 
 
 @dataclass
@@ -39,14 +39,14 @@ class AdaptivePretraining(Strategy):
         self.needs_sequence = self.then.needs_sequence  # type: ignore[misc]  # a matter of the options here
         self.moves_statistics = self.then.moves_statistics  # type: ignore[misc]
 
-    def check(self, card: Card) -> None:
+    def check(self, card: ModelCard) -> None:
         """Refuse a backbone that is no language model, and what the following strategy refuses."""
         if not card.objective:
             message = f"{card.architecture} is no language model that could learn from text without labels"
             raise NotApplicable(message)
         self.then.check(card)
 
-    def lr(self, card: Card) -> float:
+    def lr(self, card: ModelCard) -> float:
         """Give the rate of the strategy that follows."""
         return self.then.lr(card)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from ftbench import About, NotApplicable, RateRange, Strategy
 
 if TYPE_CHECKING:
-    from ftbench import Bench, Card, Learner
+    from ftbench import Bench, Learner, ModelCard
 
 
 Which = Literal["all", "query", "key", "value", "attention_output", "ffn_in", "ffn_out"]
@@ -35,7 +35,7 @@ class BitFit(Strategy):
     freeze_feature_encoder: bool = True
     """Leave out the biases of a convolutional front end, which full fine-tuning freezes too."""
 
-    def check(self, card: Card) -> None:
+    def check(self, card: ModelCard) -> None:
         """Refuse a backbone without biases, or without the projections asked for."""
         if not card.biases:
             message = f"{card.architecture} has no biases"

@@ -13,7 +13,7 @@ from .injected import Injected
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ftbench import Bench, Card, Learner
+    from ftbench import Bench, Learner, ModelCard
     from torch import Tensor
     from torch.nn import Parameter
     from torch.optim import Optimizer
@@ -65,12 +65,12 @@ class Combine(Strategy):
             found.append("it and an earlier part would both put layers of peft into the network")
         return [f"{why}, so it cannot be one of several" for why in found]
 
-    def check(self, card: Card) -> None:
+    def check(self, card: ModelCard) -> None:
         """Refuse what any part refuses."""
         for part in self.parts:
             part.check(card)
 
-    def lr(self, card: Card) -> float:
+    def lr(self, card: ModelCard) -> float:
         """Give the rate of the first part; the others learn at theirs, in proportion."""
         return self.parts[0].lr(card)
 

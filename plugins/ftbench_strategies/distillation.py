@@ -13,7 +13,7 @@ from .full import WHOLE
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ftbench import Answer, Bench, Card, Learner, Loader
+    from ftbench import Bench, Learner, Loader, ModelCard, OutputType
     from torch import Tensor
 
 
@@ -26,7 +26,7 @@ class Distillation(Strategy):
     reads along; else it answers every example once.
     """
 
-    answers: ClassVar[frozenset[Answer]] = frozenset({"class", "labels", "number", "choice", "tags"})
+    answers: ClassVar[frozenset[OutputType]] = frozenset({"class", "labels", "number", "choice", "tags"})
     about: ClassVar[About] = About(
         paper="Hinton et al. 2015, arXiv:1503.02531; Sanh et al. 2019, arXiv:1910.01108",
         equation="α·CE(y, z_s) + (1 − α)·T²·KL(softmax(z_t/T) ‖ softmax(z_s/T)); of a number (z_t − z_s)²",
@@ -54,7 +54,7 @@ class Distillation(Strategy):
     _epoch: int = field(init=False, repr=False, default=0)
     _states: Any = field(init=False, repr=False, default=None)
 
-    def check(self, card: Card) -> None:
+    def check(self, card: ModelCard) -> None:
         """Refuse a student whose blocks cannot be left out, and a teacher that reads something else or is smaller."""
         if self._every > 1 and not card.skippable:
             message = f"{card.architecture} has blocks of different widths: none can be left out to make a student"

@@ -13,7 +13,7 @@ from .full import WHOLE
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ftbench import Answer, Bench, Learner
+    from ftbench import Bench, Learner, OutputType
     from torch import Tensor
 
     from .modules.fisher import Anchored
@@ -26,7 +26,7 @@ class EWC(Strategy):
     F is the diagonal of the Fisher information, taken example by example in evaluation mode.
     """
 
-    answers: ClassVar[frozenset[Answer]] = frozenset({"class", "choice"})
+    answers: ClassVar[frozenset[OutputType]] = frozenset({"class", "choice"})
     about: ClassVar[About] = About(
         paper="Kirkpatrick et al. 2017, arXiv:1612.00796; Schwarz et al. 2018, arXiv:1805.06370 (online)",
         equation="L_B + (λ/2)·Σᵢ Fᵢ·(θᵢ − θ*ᵢ)²",

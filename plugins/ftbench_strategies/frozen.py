@@ -9,7 +9,7 @@ from annotated_types import Ge
 from ftbench import About, NotApplicable, RateRange, Strategy, UserError
 
 if TYPE_CHECKING:
-    from ftbench import Bench, Card, Learner
+    from ftbench import Bench, Learner, ModelCard
 
 
 @dataclass
@@ -41,7 +41,7 @@ class Frozen(Strategy):
         """Nothing below the head trains, unless blocks were opened or layers are mixed."""
         return self.last_k == 0 and self.layers != "mix"
 
-    def check(self, card: Card) -> None:
+    def check(self, card: ModelCard) -> None:
         """Refuse features from within a network whose layers differ in shape, and more blocks than there are."""
         if self.layers != "last" and card.class_tokens is None:
             message = f"{card.architecture} has layers of different shapes: its head can read the last only"

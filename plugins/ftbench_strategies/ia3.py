@@ -11,7 +11,7 @@ from .injected import Injected
 from .targets import named, refuse_without
 
 if TYPE_CHECKING:
-    from ftbench import Bench, Card, Learner
+    from ftbench import Bench, Learner, ModelCard
 
 
 @dataclass
@@ -29,7 +29,7 @@ class IA3(Injected):
     lr_range: ClassVar[RateRange | None] = RateRange(0.1, 10.0, "peft's method_comparison: best at 5e-3 of 1e-4, 1e-3 and 5e-3")
     starts_within: ClassVar[float | None] = 0.0
 
-    def check(self, card: Card) -> None:
+    def check(self, card: ModelCard) -> None:
         """Refuse a backbone without attention and feed-forward parts."""
         refuse_without(card, ("key", "value", "ffn_out"))
 

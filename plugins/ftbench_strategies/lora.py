@@ -12,7 +12,7 @@ from .injected import Injected
 from .targets import Role, named, refuse_without
 
 if TYPE_CHECKING:
-    from ftbench import Bench, Card, Learner
+    from ftbench import Bench, Learner, ModelCard
     from torch.optim import Optimizer
 
 
@@ -51,7 +51,7 @@ class LoRA(Injected):
     _lr: float = field(init=False, repr=False, default=0.0)
     _weight_decay: float = field(init=False, repr=False, default=0.0)
 
-    def check(self, card: Card) -> None:
+    def check(self, card: ModelCard) -> None:
         """Refuse a backbone with none of the matrices asked for."""
         refuse_without(card, self.targets, "conv")
 

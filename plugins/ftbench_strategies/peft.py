@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from annotated_types import Gt
-from ftbench import About, NotApplicable, PluginError, suggestion
+from ftbench import About, NotApplicable, PluginError
+from ftbench.errors import suggestion
 
 from .injected import Injected
 from .targets import Role, named, refuse_without
 
 if TYPE_CHECKING:
-    from ftbench import Bench, Card, Learner
+    from ftbench import Bench, Learner, ModelCard
 
 # Where peft puts virtual tokens in through embeddings, transformers no longer sees where a text ends.
 _KEEPS_IDS = ("PREFIX_TUNING", "CARTRIDGE")
@@ -77,7 +78,7 @@ class Peft(Injected):
         """Tell whether the method is put into matrices; the others find their own places, norms or embeddings."""
         return self._config_class().__name__ not in ("LNTuningConfig", "TrainableTokensConfig")
 
-    def check(self, card: Card) -> None:
+    def check(self, card: ModelCard) -> None:
         """Refuse a backbone with none of the matrices asked for, or without the word embeddings that prompts stand among."""
         if self._is_prompt():
             kind = self._config_class()().peft_type.value
@@ -90,7 +91,7 @@ class Peft(Injected):
         elif "target_modules" in _arguments(self._config_class()) and "target_modules" not in self.arguments and self._adapts_matrices():
             refuse_without(card, self.targets, "conv")
 
-    def lr(self, card: Card) -> float:
+    def lr(self, card: ModelCard) -> float:
         """Give the backbone's rate times `lr_factor`."""
         return card.full_lr * self.lr_factor
 

@@ -9,7 +9,7 @@ from annotated_types import Ge
 from ftbench import About, NotApplicable, RateRange, Strategy, Tunable, UserError
 
 if TYPE_CHECKING:
-    from ftbench import Bench, Card, Learner
+    from ftbench import Bench, Learner, ModelCard
 
 
 SHIFTED = ("bert", "roberta", "gpt2")
@@ -39,7 +39,7 @@ class Prefix(Strategy):
     position_shift: bool = False
     """Count positions from P on, as peft does; for text models with absolute positions."""
 
-    def check(self, card: Card) -> None:
+    def check(self, card: ModelCard) -> None:
         """Refuse a backbone without attention, and a shift where positions are not counted, or are too few."""
         super().check(card)
         if self.projection and card.class_tokens is None:

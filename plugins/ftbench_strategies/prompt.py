@@ -9,7 +9,7 @@ from annotated_types import Ge, Lt
 from ftbench import About, NotApplicable, RateRange, Strategy, Tunable
 
 if TYPE_CHECKING:
-    from ftbench import Bench, Card, Learner
+    from ftbench import Bench, Learner, ModelCard
     from torch import Tensor
 
 EXAMPLES = 32
@@ -39,7 +39,7 @@ class Prompt(Strategy):
     dropout: Annotated[float, Ge(0), Lt(1)] = 0.0
     """Dropout on the prompts."""
 
-    def check(self, card: Card) -> None:
+    def check(self, card: ModelCard) -> None:
         """Refuse a backbone whose blocks do not all see one sequence of tokens, and class names where nothing reads them."""
         if card.class_tokens is None:
             message = f"{card.architecture} has no one sequence of tokens a prompt could stand in"

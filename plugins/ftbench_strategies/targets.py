@@ -9,12 +9,12 @@ from ftbench import NotApplicable
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ftbench import Card, Learner
+    from ftbench import Learner, ModelCard
 
 Role = Literal["query", "key", "value", "attention_output", "ffn_in", "ffn_out", "conv"]
 
 
-def refuse_without(card: Card, targets: Sequence[str], instead: str = "") -> None:
+def refuse_without(card: ModelCard, targets: Sequence[str], instead: str = "") -> None:
     """Refuse a backbone that has none of the roles, and not the one that may stand in for them.
 
     Raises:

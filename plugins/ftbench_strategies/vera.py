@@ -12,7 +12,7 @@ from .injected import Injected
 from .targets import Role, named, refuse_without
 
 if TYPE_CHECKING:
-    from ftbench import Bench, Card, Learner
+    from ftbench import Bench, Learner, ModelCard
 
 
 @dataclass
@@ -36,7 +36,7 @@ class VeRA(Injected):
     targets: tuple[Role, ...] = ("query", "value")
     """Roles of the matrices that are adapted."""
 
-    def check(self, card: Card) -> None:
+    def check(self, card: ModelCard) -> None:
         """Refuse a backbone with none of the matrices asked for."""
         refuse_without(card, [role for role in self.targets if role != "conv"])
 

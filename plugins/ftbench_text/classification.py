@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from ftbench import OwnClassification
+from ftbench.tasks import UserClassification
 
 from .whole_texts import WholeTexts
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class TextClassification(WholeTexts, OwnClassification):
+class TextClassification(WholeTexts, UserClassification):
     """Which class is a text of? Your own texts, from a table."""
 
     def label_rows(self, examples: Sequence[Example[tuple[str, int]]]) -> NDArray[np.int64]:

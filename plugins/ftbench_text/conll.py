@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ftbench import ListedTable, UserError
+from ftbench import UserError
+from ftbench.tasks import ListedTable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from ftbench import MultiLabelTask, UserError, as_text, digest, remembered
+from ftbench import UserError
+from ftbench.fingerprint import digest, remembered
+from ftbench.tasks import MultiLabelTask, as_text
 
 from .texts import as_list
 from .whole_texts import WholeTexts
@@ -14,7 +16,8 @@ from .whole_texts import WholeTexts
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ftbench import Example, Table
+    from ftbench import Example
+    from ftbench.tasks import Table
     from numpy.typing import NDArray
 
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from ftbench import Encoded, Scored, UserError, as_text, calibration_error, metric
+from ftbench import Encoded, Scored, UserError
+from ftbench.tasks import as_text, calibration_error, metric
 
 from .pieces import LENGTHS, joined, lengths, tensors, torn
 from .texts import OwnTexts, as_list
@@ -14,7 +15,7 @@ from .texts import OwnTexts, as_list
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ftbench import Answer, Example, Reads
+    from ftbench import Example, InputSpec, OutputType
     from numpy.typing import NDArray
     from torch import Tensor
 
@@ -24,7 +25,7 @@ class MultipleChoice(OwnTexts):
     """Which of the choices goes with the text? Your own questions, from a table; all have equally many choices."""
 
     primary: ClassVar[str] = "accuracy"
-    answer: ClassVar[Answer] = "choice"
+    answer: ClassVar[OutputType] = "choice"
     classes: ClassVar[tuple[str, ...]] = ()
 
     text: str = "question"
@@ -52,7 +53,7 @@ class MultipleChoice(OwnTexts):
         # CommonsenseQA and ARC keep the texts beside their letters.
         return as_list(cells[0]["text"] if isinstance(cells[0], dict) else cells[0], separator=";")
 
-    def outline(self, reads: Reads, count: int) -> Encoded:
+    def outline(self, reads: InputSpec, count: int) -> Encoded:
         """Give questions with as many choices as there are columns of them, four where one column holds all."""
         choices = len(self.choices) if len(self.choices) > 1 else 4
         pieces = [[[0] * reads.shape[0]] * choices] * count

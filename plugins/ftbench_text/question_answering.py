@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
 from annotated_types import Ge
-from ftbench import Encoded, Ragged, Scored, UserError, as_text, metric
+from ftbench import Encoded, Ragged, Scored, UserError
+from ftbench.tasks import as_text, metric
 
 from .answer_scores import best_scores
 from .pieces import LENGTHS, OFFSETS, joined, lengths, offsets, sizes, tensors, torn
@@ -16,7 +17,7 @@ from .texts import OwnTexts, as_list, with_offsets
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ftbench import Answer, Example, Reads
+    from ftbench import Example, InputSpec, OutputType
     from numpy.typing import NDArray
     from torch import Tensor
 
@@ -41,7 +42,7 @@ class QuestionAnswering(OwnTexts):
     """Which piece of the text answers the question? Your own questions, from a table; texts too long are read in windows."""
 
     primary: ClassVar[str] = "f1"
-    answer: ClassVar[Answer] = "span"
+    answer: ClassVar[OutputType] = "span"
     classes: ClassVar[tuple[str, ...]] = ()
 
     target: str = "answers"
@@ -105,7 +106,7 @@ class QuestionAnswering(OwnTexts):
             raise UserError(f"{place}: the answer {texts[0][:40]!r} does not stand in the text at character {begin}")
         return _Question(as_text(row[self.question]), context, tuple(texts), begin)
 
-    def outline(self, reads: Reads, count: int) -> Encoded:
+    def outline(self, reads: InputSpec, count: int) -> Encoded:
         """Give questions on texts of one window."""
         pieces = [[[0] * reads.shape[0]]] * count
         columns = {reads.name: joined(pieces), LENGTHS: lengths(pieces)}

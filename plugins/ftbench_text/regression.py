@@ -7,7 +7,8 @@ from math import isfinite
 from typing import TYPE_CHECKING
 
 import numpy as np
-from ftbench import RegressionTask, UserError, as_text
+from ftbench import UserError
+from ftbench.tasks import RegressionTask, as_text
 
 from .whole_texts import WholeTexts
 

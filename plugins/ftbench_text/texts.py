@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from annotated_types import Ge
-from ftbench import Inspectable, Inspected, UserError, as_text
+from ftbench import UserError
+from ftbench.tasks import Inspectable, Inspected, as_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from ftbench import Severity
+    from ftbench.tasks import Severity
 
 
 @dataclass

@@ -7,7 +7,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
-from ftbench import Encoded, Ragged, Scored, UserError, as_text, digest, f1, macro_f1, metric, pseudo_values, remembered
+from ftbench import Encoded, Ragged, Scored, UserError
+from ftbench.fingerprint import digest, remembered
+from ftbench.stats import f1, macro_f1, pseudo_values
+from ftbench.tasks import as_text, metric
 
 from .conll import SUFFIXES, read_conll
 from .texts import OwnTexts, as_list, with_offsets
@@ -16,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from ftbench import Answer, Example, Measurement, Reads, Table
+    from ftbench import Example, InputSpec, Measurement, OutputType
+    from ftbench.tasks import Table
     from numpy.typing import NDArray
     from torch import Tensor
 
@@ -31,7 +35,7 @@ class TokenClassification(OwnTexts):
     """Which class is each word of? Your own sentences: a CoNLL file, or a table whose cells are lists."""
 
     primary: ClassVar[str] = "f1"
-    answer: ClassVar[Answer] = "tags"
+    answer: ClassVar[OutputType] = "tags"
 
     target: str = "tags"
     """Column of the tags: a list, or a text with a tag for each word."""
@@ -110,7 +114,7 @@ class TokenClassification(OwnTexts):
             found.append((words, tags))
         return found
 
-    def outline(self, reads: Reads, count: int) -> Encoded:
+    def outline(self, reads: InputSpec, count: int) -> Encoded:
         """Give sentences whose every token is a word of the first class."""
         return replace(super().outline(reads, count), labels=Ragged.of([np.zeros(reads.shape, np.int64)] * count, padding=IGNORED))
 

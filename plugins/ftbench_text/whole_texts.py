@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from ftbench import Augmentable, Encoded, Ragged, as_text
+from ftbench import Encoded, Ragged
+from ftbench.tasks import Augmentable, as_text
 
 from .texts import OwnTexts
 

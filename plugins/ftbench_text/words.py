@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
 from annotated_types import Ge
-from ftbench import Augmentable, DrawnClassificationTask, Encoded, Example, Provenance, Ragged, Splits, file_sha256
+from ftbench import Encoded, Example, Provenance, Ragged, Splits
+from ftbench.fingerprint import file_sha256
+from ftbench.tasks import Augmentable, DrawnClassificationTask
 
 from .lexicon import Word, lexicon_file, words
 

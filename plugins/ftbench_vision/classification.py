@@ -8,19 +8,21 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from ftbench import Augmentable, Encoded, Inspectable, Inspected, OwnClassification, UserError, list_files
+from ftbench import Encoded, UserError
+from ftbench.tasks import Augmentable, Inspectable, Inspected, UserClassification, list_files
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from ftbench import Example, Severity, Table
+    from ftbench import Example
+    from ftbench.tasks import Severity, Table
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff")
 
 
 @dataclass
-class ImageClassification(Augmentable, OwnClassification, Inspectable):
+class ImageClassification(Augmentable, UserClassification, Inspectable):
     """Which class is an image of? Your own images, from a folder with a folder for each class, or from a table."""
 
     modality: ClassVar[str] = "vision"

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
 from annotated_types import Ge
-from ftbench import Augmentable, DrawnClassificationTask, Encoded, Example, Provenance, Splits, file_sha256
+from ftbench import Encoded, Example, Provenance, Splits
+from ftbench.fingerprint import file_sha256
+from ftbench.tasks import Augmentable, DrawnClassificationTask
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -6,7 +6,8 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ftbench import Interval, places_of, quantity, score_text, share_interval, share_range, step_range, step_text
+from ftbench.reporting import places_of, quantity, score_text, share_interval, share_range, step_range, step_text
+from ftbench.stats import Interval
 from markupsafe import Markup
 
 from .axes import Scale
@@ -17,7 +18,8 @@ from .palette import Look, marker
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ftbench import Contender, Quantity, Summary, Target
+    from ftbench import Summary
+    from ftbench.reporting import Contender, Quantity, TaskColumn
 
     from .columns import Column
 
@@ -117,7 +119,7 @@ class Board:
         )
         return f"{hiding}@media screen and (max-width:720px){{{naming}}}"
 
-    def rows(self, target: Target) -> list[Row]:
+    def rows(self, target: TaskColumn) -> list[Row]:
         """Give the rows of everyone who has a score, best first."""
         scored = [c for c in target.contenders if (q := c.quantities.get(target.primary)) and q.estimate]
         if not scored:
@@ -126,7 +128,7 @@ class Board:
         letters = _letters(target)
         return [self._row(target, contender, scale, letters.get(contender.label, "")) for contender in scored]
 
-    def lost(self, target: Target) -> list[Lost]:
+    def lost(self, target: TaskColumn) -> list[Lost]:
         """Give what left no score, equal ends of one contender together."""
         found: dict[tuple[str, str, str, str], list[int]] = defaultdict(list)
         for missing in target.missing:
@@ -135,7 +137,7 @@ class Board:
             Lost(label, tuple(seeds), STATUS.get(status, status), message, kind) for (label, status, message, kind), seeds in found.items()
         ]
 
-    def _row(self, target: Target, contender: Contender, scale: Scale, letters: str) -> Row:
+    def _row(self, target: TaskColumn, contender: Contender, scale: Scale, letters: str) -> Row:
         found = contender.quantities[target.primary]
         assert found.estimate is not None
         beside = contender.quantities.get(target.beside)
@@ -176,7 +178,7 @@ def _unbroken(text: str) -> str:
     return text.replace(" ", "\N{NO-BREAK SPACE}")
 
 
-def _word(contender: Contender, target: Target) -> str:
+def _word(contender: Contender, target: TaskColumn) -> str:
     """Say how it came out against the baseline, or that it must not be held against it."""
     if contender.label == target.baseline:
         return "baseline"
@@ -191,7 +193,7 @@ def fronts(contender: Contender) -> str:
     return ", ".join(f"{cost} ({100 * chance:.0f} % of draws of seeds)" if chance is not None else cost for cost, chance in named)
 
 
-def _scale(target: Target, scored: list[Contender]) -> Scale:
+def _scale(target: TaskColumn, scored: list[Contender]) -> Scale:
     """Give the scale of a target's bars; who is far behind the middle of the field stands at its end, so that the others have room."""
     best, middle = (scored[place].quantities[target.primary].estimate for place in (0, (len(scored) - 1) // 2))
     assert best is not None
@@ -201,7 +203,7 @@ def _scale(target: Target, scored: list[Contender]) -> Scale:
     return Scale.over([value for found in ends if abs(best.mean - found[0]) <= reach for value in found], 8, 132)
 
 
-def _letters(target: Target) -> dict[str, str]:
+def _letters(target: TaskColumn) -> dict[str, str]:
     """Give the compact letter display: who shares a letter stands in one tie group (Piepho 2004).
 
     Where that is more letters than anybody reads, as with many strategies, give the places each may hold instead.
@@ -215,7 +217,7 @@ def _letters(target: Target) -> dict[str, str]:
     return {label: f"{best}–{worst}" if best < worst else str(best) for label, (best, worst) in places_of(target).items()}
 
 
-def _is_share(contender: Contender, target: Target) -> bool:
+def _is_share(contender: Contender, target: TaskColumn) -> bool:
     found = contender.quantities[target.primary]
     return found.unit == "1" and found.direction == "higher"
 
@@ -235,7 +237,7 @@ def _written(found: Quantity) -> str:
     return share_interval(found.estimate, found.unit)
 
 
-def _points(contender: Contender, target: Target) -> str:
+def _points(contender: Contender, target: TaskColumn) -> str:
     against = contender.against_baseline
     if contender.label == target.baseline or against is None:
         return ""
@@ -257,7 +259,7 @@ def _cell(found: Quantity | None) -> Cell:
     return Cell(quantity(found.estimate.mean, found.unit), ", ".join(found.flags), known, kind)
 
 
-def _bar(contender: Contender, target: Target, scale: Scale, look: Look) -> Markup:
+def _bar(contender: Contender, target: TaskColumn, scale: Scale, look: Look) -> Markup:
     """Draw a score with its interval, 140 units wide."""
     ends = span(contender, target.primary, 1.0 if _is_share(contender, target) else None)
     x, a, b = scale.place(ends[0]), scale.place(min(ends)), scale.place(max(ends))

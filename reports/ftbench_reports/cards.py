@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from ftbench import quantity
+from ftbench.reporting import quantity
 
 from .charts import mean
 from .columns import MEMORY
 
 if TYPE_CHECKING:
-    from ftbench import Contender, Summary, Target
+    from ftbench import Summary
+    from ftbench.reporting import Contender, TaskColumn
 
     from .board import Board
 
@@ -24,7 +25,7 @@ _TOLD = (
 )
 
 
-def price(target: Target) -> str:
+def price(target: TaskColumn) -> str:
     """Say what the one with the best mean costs; empty where nothing was measured."""
     leader = _leader(target)
     if leader is None:
@@ -35,7 +36,7 @@ def price(target: Target) -> str:
     return f"{leader.label}: {', '.join(told)}." if told else ""
 
 
-def cheapest(target: Target) -> str:
+def cheapest(target: TaskColumn) -> str:
     """Name who takes the least memory of those that are not told apart from the leader; empty where it is the leader itself."""
     leader, memory = _leader(target), _memory(target)
     if leader is None or memory is None:
@@ -57,11 +58,11 @@ def unscored(summary: Summary, board: Board) -> list[tuple[str, str, str, str]]:
     return [(status, f"{', '.join(labels)} on {target}", told, message) for (target, status, told, message), labels in found.items()]
 
 
-def _leader(target: Target) -> Contender | None:
+def _leader(target: TaskColumn) -> Contender | None:
     return next((c for c in target.contenders if mean(c, target.primary) is not None), None)
 
 
-def _memory(target: Target) -> str | None:
+def _memory(target: TaskColumn) -> str | None:
     return next((name for name in MEMORY if any(mean(c, name) is not None for c in target.contenders)), None)
 
 

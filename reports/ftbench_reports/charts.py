@@ -6,7 +6,7 @@ import math
 from html import escape
 from typing import TYPE_CHECKING
 
-from ftbench import count, quantity
+from ftbench.reporting import count, quantity
 from markupsafe import Markup
 
 from .axes import Scale
@@ -17,7 +17,7 @@ from .palette import Look, marker
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ftbench import Contender, LossPoint, Target
+    from ftbench.reporting import Contender, LossPoint, TaskColumn
 
 WIDTH, HEIGHT = 340, 240
 LEFT, RIGHT, TOP, BOTTOM = 44, 16, 20, 42
@@ -86,12 +86,12 @@ def beside_axis(unit: str) -> str:
     return "" if unit in SHORT or unit in ("parameters", "steps", "1") else f", {unit}"
 
 
-def lost_to_memory(target: Target) -> list[str]:
+def lost_to_memory(target: TaskColumn) -> list[str]:
     """Name those who left no score because memory ran out."""
     return [c.label for c in target.contenders if c.statuses.get("oom") and mean(c, target.primary) is None]
 
 
-def pareto_chart(target: Target, cost: str, looks: Mapping[str, Look]) -> Markup | None:
+def pareto_chart(target: TaskColumn, cost: str, looks: Mapping[str, Look]) -> Markup | None:
     """Draw quality against one cost, with intervals both ways and the front; None where nothing was measured."""
     drawn = [c for c in target.contenders if mean(c, target.primary) is not None and mean(c, cost) is not None]
     # A logarithm has no place for nothing: the untrained model, which trains nothing, is in the table only.
@@ -128,7 +128,7 @@ def pareto_chart(target: Target, cost: str, looks: Mapping[str, Look]) -> Markup
     return drawing("".join(parts), WIDTH, HEIGHT, about)
 
 
-def _widest(target: Target) -> float | None:
+def _widest(target: TaskColumn) -> float | None:
     """Give what no score of a target can exceed; None where there is no such bound."""
     return 1.0 if target.unit == "1" else None
 
@@ -157,7 +157,7 @@ def _wall(lost: Sequence[str], looks: Mapping[str, Look]) -> str:
     )
 
 
-def curves(target: Target, task: str, looks: Mapping[str, Look]) -> Figure | None:
+def curves(target: TaskColumn, task: str, looks: Mapping[str, Look]) -> Figure | None:
     """Draw the training loss over the steps: mean, and the range over seeds; None where nothing was trained.
 
     The script draws the means over the seconds of training, from the places on that axis which each line carries.
@@ -210,7 +210,7 @@ def line(places: Sequence[tuple[float, float]], look: Look, label: str, elsewher
     )
 
 
-def pareto(target: Target, costs: Mapping[str, str], looks: Mapping[str, Look]) -> Figure | None:
+def pareto(target: TaskColumn, costs: Mapping[str, str], looks: Mapping[str, Look]) -> Figure | None:
     """Draw quality against every cost that was measured; None where there is none."""
     there = [cost for cost in costs if any(mean(c, cost) is not None for c in target.contenders)]
     # The most telling costs are drawn, of what memory may mean one; the table has the others, and the panel draws them when asked.
@@ -240,7 +240,7 @@ def _thinned(points: Sequence[LossPoint], most: int) -> Sequence[LossPoint]:
     return [*points[:-1:step], points[-1]] if len(points) > 1 else points
 
 
-def _loss_unit(target: Target, task: str) -> str:
+def _loss_unit(target: TaskColumn, task: str) -> str:
     """Give the unit of a task's loss, as its scores on the test split have it."""
     readings = ((contender.by_task.get(task) or contender.quantities).get("loss") for contender in target.contenders)
     return next((reading.unit for reading in readings if reading is not None), "nat")

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ftbench import quantity, share_interval, step_unit
+from ftbench.reporting import quantity, share_interval, step_unit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from ftbench import Contender, Quantity, Target
+    from ftbench.reporting import Contender, Quantity, TaskColumn
 
 
 @dataclass(frozen=True)
@@ -50,14 +50,14 @@ FITTING = 5
 """Costs a page of 1,200 px has room for."""
 
 
-def columns(target: Target) -> list[Column]:
+def columns(target: TaskColumn) -> list[Column]:
     """List the columns of a target's table; costs that nothing measured are left to the notes below it."""
     primary = Column(target.primary, target.primary.replace("_", " "))
     scores = [Column(target.beside, target.beside.replace("_", " ").replace(" f1", " F1"))] if target.beside else []
     return [primary, *scores, *measured((target,))]
 
 
-def measured(targets: Iterable[Target]) -> list[Column]:
+def measured(targets: Iterable[TaskColumn]) -> list[Column]:
     """List the costs that any contender has a value of."""
     contenders = [contender for target in targets for contender in target.contenders]
     return [column for column in COSTS if any(_has(contender, column.name) for contender in contenders)]
@@ -70,7 +70,7 @@ def shown(there: Sequence[Column]) -> frozenset[str]:
     return frozenset([*memory, *(name for name in _FIRST if name in names)][:FITTING])
 
 
-def uncertain(target: Target) -> list[str]:
+def uncertain(target: TaskColumn) -> list[str]:
     """Say what is not known of new test items, and why; and what so many seeds could have seen."""
     readings = [c.quantities[target.primary] for c in target.contenders if target.primary in c.quantities]
     found = [f"on new test items: not known: {reason}" for reason in dict.fromkeys(q.unknown for q in readings if q.unknown)]
@@ -82,7 +82,7 @@ def uncertain(target: Target) -> list[str]:
     return found
 
 
-def unmeasured(target: Target) -> list[str]:
+def unmeasured(target: TaskColumn) -> list[str]:
     """Say, for each cost without any value, why there is none."""
     found = []
     for column in COSTS:
@@ -92,7 +92,7 @@ def unmeasured(target: Target) -> list[str]:
     return found
 
 
-def spent(target: Target) -> list[str]:
+def spent(target: TaskColumn) -> list[str]:
     """Say what each contender spent over all its trials, a line for each cost that adds up."""
     found = []
     for column in COSTS:
@@ -103,7 +103,7 @@ def spent(target: Target) -> list[str]:
     return found
 
 
-def methods(targets: Iterable[Target]) -> list[tuple[str, str]]:
+def methods(targets: Iterable[TaskColumn]) -> list[tuple[str, str]]:
     """Say of each cost how it was taken, and in what."""
     found = []
     contenders = [contender for target in targets for contender in target.contenders]
@@ -116,7 +116,7 @@ def methods(targets: Iterable[Target]) -> list[tuple[str, str]]:
     return found
 
 
-def flagged(target: Target) -> list[str]:
+def flagged(target: TaskColumn) -> list[str]:
     """Say what a reader must know of a cost before comparing it, and of whose."""
     found = []
     for column in COSTS:

@@ -11,7 +11,9 @@ from .columns import measured
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ftbench import Comparison, Contender, Summary, Target
+    from ftbench import Summary
+    from ftbench.reporting import Contender, TaskColumn
+    from ftbench.stats import Comparison
 
     from .columns import Column
     from .palette import Look
@@ -44,7 +46,7 @@ def _cost(column: Column, summary: Summary) -> dict[str, Any]:
     }
 
 
-def _target(target: Target, columns: Sequence[Column]) -> dict[str, Any]:
+def _target(target: TaskColumn, columns: Sequence[Column]) -> dict[str, Any]:
     scored = [c for c in target.contenders if mean(c, target.primary) is not None]
     found = scored[0].quantities[target.primary] if scored else None
     labels = [contender.label for contender in target.contenders]
@@ -62,7 +64,7 @@ def _target(target: Target, columns: Sequence[Column]) -> dict[str, Any]:
     }
 
 
-def _point(contender: Contender, target: Target, columns: Sequence[Column]) -> list[Any]:
+def _point(contender: Contender, target: TaskColumn, columns: Sequence[Column]) -> list[Any]:
     """Give a name, its score, and its costs, each a mean with the ends of its interval."""
     found = contender.quantities[target.primary]
     widest = 1.0 if found.unit == "1" and found.direction == "higher" else None

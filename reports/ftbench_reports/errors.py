@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING, NamedTuple
 
-from ftbench import percent, share_interval
+from ftbench.reporting import percent, share_interval
 from markupsafe import Markup
 
 from .axes import Scale
@@ -16,7 +16,7 @@ from .palette import Look, marker
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ftbench import ClassScores, Errors, Exhibit, Target
+    from ftbench.reporting import ClassScores, Errors, Preview, TaskColumn
 
 _SIDE, _LEFT, _BOTTOM, _TOP = 300, 44, 42, 14
 
@@ -24,7 +24,7 @@ _SIDE, _LEFT, _BOTTOM, _TOP = 300, 44, 42, 14
 class Shown(NamedTuple):
     """A mistake in words, and what was mistaken."""
 
-    exhibit: Exhibit | None
+    exhibit: Preview | None
     id: str
     label: str
     prediction: str
@@ -47,7 +47,7 @@ def _cell(one: ClassScores) -> str:
     return f"{f1} ({precision}, {recall})"
 
 
-def mistakes(target: Target, errors: Errors) -> list[Shown]:
+def mistakes(target: TaskColumn, errors: Errors) -> list[Shown]:
     """Give the mistakes with the items themselves, where those can be shown."""
     names = target.classes.get(errors.task, ())
     shown = target.exhibits[errors.task].shown if errors.task in target.exhibits else {}
@@ -79,7 +79,7 @@ def slice_table(errors: Errors) -> tuple[tuple[str, ...], list[tuple[str, ...]]]
     return ("test items", "items", *labels), rows
 
 
-def calibration(target: Target, errors: Errors, looks: Mapping[str, Look]) -> Figure | None:
+def calibration(target: TaskColumn, errors: Errors, looks: Mapping[str, Look]) -> Figure | None:
     """Draw how often answers are right against how sure they were; None where no probabilities are known."""
     drawn = {label: bins for label, bins in errors.calibration.items() if bins}
     if not drawn:

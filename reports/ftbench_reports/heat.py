@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ftbench import step_text
+from ftbench.reporting import step_text
 
 if TYPE_CHECKING:
-    from ftbench import Contender, Summary, Target
+    from ftbench import Summary
+    from ftbench.reporting import Contender, TaskColumn
 
 STEPS = (0.01, 0.03, 0.1)
 """Where the colour deepens: in shares, and of other scores as shares of the baseline's."""
@@ -59,7 +60,7 @@ def heat_map(summary: Summary) -> HeatMap | None:
     return HeatMap(names, tuple(rows))
 
 
-def _shade(contender: Contender, target: Target) -> Shade | None:
+def _shade(contender: Contender, target: TaskColumn) -> Shade | None:
     if contender.label == target.baseline:
         return Shade("0", "base", f"the baseline of {target.label}", "baseline")
     found = contender.against_baseline
@@ -74,7 +75,7 @@ def _shade(contender: Contender, target: Target) -> Shade | None:
     )
 
 
-def _whole(target: Target) -> float:
+def _whole(target: TaskColumn) -> float:
     """Give what differences are held against: 1 for shares, else the baseline's score."""
     if target.unit == "1":
         return 1.0

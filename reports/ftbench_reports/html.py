@@ -10,7 +10,8 @@ from ftbench import Report
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ftbench import Leaderboard, Summary
+    from ftbench import Summary
+    from ftbench.reporting import Leaderboard
 
 
 @dataclass(frozen=True)

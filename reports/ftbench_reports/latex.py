@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from ftbench import Summary, Target
+    from ftbench import Summary
+    from ftbench.reporting import TaskColumn
 
     from .board import Board
 
@@ -46,7 +47,7 @@ class LatexReport(Report):
         return path
 
 
-def _table(target: Target, board: Board) -> Iterator[str]:
+def _table(target: TaskColumn, board: Board) -> Iterator[str]:
     about = " ".join(escaped(sentence) for sentence in target.verdict)
     yield r"\begin{table}"
     yield r"\centering\footnotesize\setlength{\tabcolsep}{3pt}"
@@ -60,7 +61,7 @@ def _table(target: Target, board: Board) -> Iterator[str]:
     yield r"\end{table}"
 
 
-def _scores(target: Target, board: Board) -> Iterator[str]:
+def _scores(target: TaskColumn, board: Board) -> Iterator[str]:
     """Write what everyone reached, with a row for each that reached nothing."""
     rows = board.rows(target)
     tied = any(row.letters for row in rows)
@@ -87,7 +88,7 @@ def _scores(target: Target, board: Board) -> Iterator[str]:
     yield r"\end{tabular}"
 
 
-def _costs(target: Target, board: Board) -> Iterator[str]:
+def _costs(target: TaskColumn, board: Board) -> Iterator[str]:
     """Write what it took, beside the scores there is no room for."""
     columns = [column for column in board.columns if column.name in board.shown and _taken(target, column.name)]
     if not columns:
@@ -108,7 +109,7 @@ def _numbers(text: str) -> str:
     return re.sub(r"(?<!\w)-(?=\d)", "$-$", escaped(text))
 
 
-def _taken(target: Target, name: str) -> bool:
+def _taken(target: TaskColumn, name: str) -> bool:
     return any(name in c.quantities and c.quantities[name].estimate for c in target.contenders)
 
 

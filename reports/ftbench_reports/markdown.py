@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from ftbench import Report, against, share_range
+from ftbench import Report
+from ftbench.reporting import against, share_range
 
 from .columns import cell, columns, flagged, spent, uncertain, unmeasured
 from .tuning import change_table, choice_table, sentences, tuned_targets, tuning_notes
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from ftbench import Contender, Summary, Target
+    from ftbench import Summary
+    from ftbench.reporting import Contender, TaskColumn
 
 
 INTERVALS = (
@@ -39,7 +41,7 @@ class MarkdownReport(Report):
         return path
 
 
-def _target(target: Target) -> Iterator[str]:
+def _target(target: TaskColumn) -> Iterator[str]:
     note = f" ({', '.join(target.notes)})" if target.notes else ""
     yield f"## {_escaped(target.label)}{note}"
     yield ""
@@ -61,7 +63,7 @@ def _target(target: Target) -> Iterator[str]:
     yield ""
 
 
-def _against(contender: Contender, target: Target) -> str:
+def _against(contender: Contender, target: TaskColumn) -> str:
     if contender.label == target.baseline:
         return "baseline"
     difference = contender.against_baseline

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import ftbench
-from ftbench import percent, point_interval, share_interval
+from ftbench.reporting import percent, point_interval, share_interval
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
@@ -32,7 +32,8 @@ from .tuning import change_table, choice_table, rate_curves, sentences, tuned_ta
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ftbench import Contender, Summary, Target
+    from ftbench import Summary
+    from ftbench.reporting import Contender, TaskColumn
 
     from .figure import Figure
 
@@ -162,7 +163,7 @@ class Page:
         items = [Markup("<li>{}{}</li>").format(swatch(look), label) for label, look in self.looks.items()]
         return Markup('<ul class="legend">{}</ul>').format(Markup("").join(items))
 
-    def measurements(self, target: Target) -> dict[str, Any]:
+    def measurements(self, target: TaskColumn) -> dict[str, Any]:
         """Give every measurement of a task as a table: a row each, a column a contender."""
         there = [c for c in target.contenders if c.quantities]
         names = list(dict.fromkeys(name for c in there for name in c.quantities))
@@ -195,12 +196,12 @@ def _moved(contender: Contender, name: str) -> str:
     return point_interval(found.estimate, found.unit) if found and found.estimate else "–"
 
 
-def _family(label: str, target: Target) -> str:
+def _family(label: str, target: TaskColumn) -> str:
     """Give the plugin whose strategy it is: `lora` of `lora-r16`."""
     return next((c.use for c in target.contenders if c.label == label), "")
 
 
-def _lower(target: Target) -> bool:
+def _lower(target: TaskColumn) -> bool:
     return any(c.quantities[target.primary].direction == "lower" for c in target.contenders if target.primary in c.quantities)
 
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ftbench import Contender, Summary
+    from ftbench import Summary
+    from ftbench.reporting import Contender
 
 
 def protocol(summary: Summary) -> list[str]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import TYPE_CHECKING
 
-from ftbench import step_range, step_text, step_unit
+from ftbench.reporting import step_range, step_text, step_unit
 
 from .axes import Scale
 from .figure import Figure, drawing, shortened
@@ -15,7 +15,7 @@ from .palette import Look, marker
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from ftbench import Contender, Ranking, Target
+    from ftbench.reporting import Contender, Ranking, TaskColumn
     from markupsafe import Markup
 
 WIDTH = 340
@@ -55,7 +55,7 @@ class Axis:
     ticks: Sequence[float] = field(default_factory=tuple)
 
 
-def forest(target: Target, looks: Mapping[str, Look]) -> Figure | None:
+def forest(target: TaskColumn, looks: Mapping[str, Look]) -> Figure | None:
     """Draw everyone's paired difference to the baseline: a dot a seed, the mean with its interval, and the band of equivalence.
 
     None where there is nobody to compare.

@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 from typing import TYPE_CHECKING
 
-from ftbench import Report, rows
+from ftbench import Report
+from ftbench.reporting import rows
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,7 +6,7 @@ from collections import defaultdict
 from html import escape
 from typing import TYPE_CHECKING
 
-from ftbench import quantity
+from ftbench.reporting import quantity
 from markupsafe import Markup
 
 from .axes import Scale
@@ -18,14 +18,16 @@ from .palette import LIGHT, Look
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ftbench import Samples, Summary, Target, TrialLine
+    from ftbench import Summary
+    from ftbench.meters import Samples
+    from ftbench.reporting import TaskColumn, TrialLine
 
 _WIDTH, _ROW, _SEEN = 340, 30, 0.01
 COMPARED = 24
 """Contenders whose configurations stand side by side."""
 
 
-def phases(target: Target, order: Sequence[str]) -> Figure | None:
+def phases(target: TaskColumn, order: Sequence[str]) -> Figure | None:
     """Draw where the time of everyone's trials went, the mean over seeds; None where nothing is known.
 
     Args:
@@ -75,7 +77,7 @@ def _paint(name: str, order: Sequence[str]) -> str:
     return f"l{place % len(LIGHT)} bar" + (" pale" if place >= len(LIGHT) else "")
 
 
-def over_time(summary: Summary, target: Target, looks: Mapping[str, Look]) -> list[Figure]:
+def over_time(summary: Summary, target: TaskColumn, looks: Mapping[str, Look]) -> list[Figure]:
     """Draw what was sampled while trials ran, a figure a reading: of everyone the first trial that has samples."""
     first: dict[str, dict[str, Samples]] = {}
     for trial in summary.trials:
@@ -84,7 +86,7 @@ def over_time(summary: Summary, target: Target, looks: Mapping[str, Look]) -> li
     return [_sampled(target, name, by_label, looks) for name, by_label in first.items()]
 
 
-def _sampled(target: Target, name: str, found: Mapping[str, Samples], looks: Mapping[str, Look]) -> Figure:
+def _sampled(target: TaskColumn, name: str, found: Mapping[str, Samples], looks: Mapping[str, Look]) -> Figure:
     unit = next(iter(found.values())).unit
     size, written = (2**20, "MiB") if unit == "B" else (1, unit)
     drawn = {label: [(seconds, value / size) for seconds, value in one.points] for label, one in found.items()}
@@ -103,7 +105,7 @@ def _sampled(target: Target, name: str, found: Mapping[str, Samples], looks: Map
     return Figure(f"{target.label}: {name}", about, (("", chart),), ("strategy", "highest", "mean of the points", "until"), rows)
 
 
-def trial_table(summary: Summary, target: Target) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+def trial_table(summary: Summary, target: TaskColumn) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     """List the trials of a target: how they ended, after how many attempts, how long they took."""
     rows: list[tuple[str, ...]] = [
         (
@@ -122,7 +124,7 @@ def _attempts(one: TrialLine) -> str:
     return f"{one.attempts} ({told})" if told else str(one.attempts)
 
 
-def settings_table(target: Target) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+def settings_table(target: TaskColumn) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     """List the settings in which the contenders of a target differ, a column each; what all share is left out."""
     compared = target.contenders[:COMPARED]
     names = list(dict.fromkeys(name for c in compared for name in c.settings))

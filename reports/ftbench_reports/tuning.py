@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
-from ftbench import percent, point_interval, quantity, share_interval, tuning_cost, tuning_verdict, valued
+from ftbench.reporting import percent, point_interval, quantity, share_interval, tuning_cost, tuning_verdict, valued
 
 from .axes import Scale
 from .charts import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, frame
@@ -15,7 +15,8 @@ from .palette import Look, marker
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from ftbench import Summary, Try, Tuned
+    from ftbench import Summary
+    from ftbench.reporting import Tuned, TuningTrial
 
 Table = tuple[tuple[str, ...], list[tuple[str, ...]]]
 CHANGED = ("strategy", "tried", "chosen", "untuned, test", "tuned, test", "change", "time", "energy", "cost")
@@ -147,7 +148,7 @@ def _tries(found: Sequence[Tuned]) -> Iterator[tuple[str, ...]]:
             yield (one.contender, valued(entry.values), _score(entry.score, one.unit), _ended(entry))
 
 
-def _ended(entry: Try) -> str:
+def _ended(entry: TuningTrial) -> str:
     if entry.status == "ok":
         return "ok"
     return f"{'given up' if entry.status == 'skipped' else entry.status}: {entry.message}"

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from ftbench import summarise
+from ftbench.reporting import summarise
 
 from tests.reports.test_page import record
 

@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from ftbench import Measurement, summarise
+from ftbench import Measurement
 from ftbench.analysis.recommendation import Limit, recommend
 from ftbench.records.store import Store
+from ftbench.reporting import summarise
 from ftbench.stats.item_scores import Items
 
 from tests.reports.test_page import record

@@ -1,8 +1,8 @@
 """What tuning gave and took, and who may be compared after it."""
 
 import pytest
-from ftbench import tuning_cost, tuning_verdict
 from ftbench.analysis.recommendation import recommend
+from ftbench.reporting import tuning_cost, tuning_verdict
 
 from tests.support.made_tuning import finals, summed, tries
 

@@ -5,8 +5,9 @@ import socket
 import tomllib
 
 import pytest
-from ftbench import Repository, UserError, is_hub_id
+from ftbench import UserError
 from ftbench.api.hub import find
+from ftbench.backbones import Repository, is_hub_id
 
 from tests.support.hub_server import files_of, put_in_cache
 
@@ -111,7 +112,7 @@ def test_offline_is_the_default_and_what_is_not_cached_is_one_line(ftbench, suit
 def test_a_cached_model_is_trained_offline_and_known_by_its_commit_and_weights(
     ftbench, suite, hub_server, hub_cache, model_folder, tmp_path
 ):
-    from ftbench import file_sha256
+    from ftbench.fingerprint import file_sha256
 
     commit = put_in_cache(hub_cache, "model", "acme/tiny", model_folder("vit"), leave_out=("README.md",))
     ftbench("run", suite(), check=0)

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from ftbench import calibration_error
 from ftbench.api.metrics import class_scores, label_scores, number_scores, ranking_scores
+from ftbench.tasks import calibration_error
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays

@@ -3,7 +3,8 @@
 from collections import Counter
 
 import pytest
-from ftbench import Example, Splits, UserError, draw
+from ftbench import Example, Splits, UserError
+from ftbench.tasks import draw
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -11,8 +11,8 @@ import sys
 import time
 
 import pytest
-from ftbench import estimate
 from ftbench.notebook import read_run
+from ftbench.stats import estimate
 
 from tests.conftest import FTBENCH, ROOT
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from ftbench import Loader, Training, estimate
+from ftbench import Loader, Training
+from ftbench.stats import estimate
 from ftbench.training.loop import fit, predict
 from ftbench.training.seeding import seed_all
 

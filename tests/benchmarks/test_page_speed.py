@@ -7,9 +7,9 @@ import subprocess
 import time
 
 import pytest
-from ftbench import summarise
 from ftbench.records.run_files import PLAN_SCHEMA
 from ftbench.records.store import collector_paused, read_records, record_files
+from ftbench.reporting import summarise
 
 from docs.tools.page_picture import OPTIONS
 from ftbench_reports.page import render

@@ -6,13 +6,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 import torch
-from ftbench import Augmentable, DrawnClassificationTask, Encoded, FeatureAugmentation, InputAugmentation, Learner, Loader, MultiLabelTask
+from ftbench import Encoded, FeatureAugmentation, InputAugmentation, Learner, Loader
 from ftbench.api.protocol import Training
 from ftbench.data.augmented import Augmented
 from ftbench.data.chunked import ChunkedEncoded
 from ftbench.data.encoding import prepare_data
 from ftbench.suite.parser import parse_suite
 from ftbench.suite.planning import plan
+from ftbench.tasks import Augmentable, DrawnClassificationTask, MultiLabelTask
 from ftbench.training.messages import Spec
 from ftbench.training.trial import Execution, carry_out
 

@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import pytest
 import torch
-from ftbench import Bench, Ground, Training, account
+from ftbench import Bench, Training
 from ftbench.api.meter import Watch
+from ftbench.meters import StageData, account
 from ftbench.training.phases import Phases
 from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop_count, sdpa_flop_count
@@ -28,7 +29,7 @@ def stage(catalog):
             task, backbone = catalog.build("tasks", TASKS[use], {}), catalog.build("backbones", use, {})
             train = task.encode(task.splits(0).train[:BATCH], backbone.load_processor())
             protocol = Training(batch_size=BATCH, eval_batch_size=BATCH, lr=1e-4, epochs=None, steps=3)
-            made[use] = backbone, Ground("task", task, protocol, {"train": train})
+            made[use] = backbone, StageData("task", task, protocol, {"train": train})
         return made[use]
 
     return get

@@ -4,8 +4,8 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from ftbench import compare_all, compare_with, detectable, estimate, paired
 from ftbench.analysis.contender import difference
+from ftbench.stats import compare_all, compare_with, detectable, estimate, paired
 from ftbench.stats.crossed import clustered, crossed
 from ftbench.stats.item_scores import interval_over_items
 from ftbench.stats.multiplicity import corrected

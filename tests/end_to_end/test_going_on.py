@@ -86,7 +86,8 @@ def test_a_failed_trial_is_run_once_more_on_demand_alone_and_what_was_is_kept(in
 
 
 def test_what_another_runner_did_before_the_claim_is_not_done_again(tmp_path, monkeypatch):
-    from ftbench import Plugins, Selection
+    from ftbench import Plugins
+    from ftbench.plugins import Selection
     from ftbench.runner.runner import run_suite
     from ftbench.suite.parser import read_suite
 

@@ -1,8 +1,8 @@
 """The same splits and schedule through transformers' Trainer and peft give the same accuracy."""
 
 import pytest
-from ftbench import estimate
 from ftbench.notebook import read_run
+from ftbench.stats import estimate
 
 from tests.support.independent_trainer import accuracy
 

@@ -142,7 +142,8 @@ def test_one_strategy_with_more_tries_is_refused_unless_it_is_shown_apart(ftbenc
 
 
 def test_two_versions_of_a_plugin_are_not_compared_while_values_are_chosen(ftbench, tmp_path):
-    from ftbench import Plugins, Selection, UserError
+    from ftbench import Plugins, UserError
+    from ftbench.plugins import Selection
     from ftbench.runner.runner import open_run
     from ftbench.suite.parser import read_suite
 

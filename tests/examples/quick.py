@@ -4,7 +4,8 @@ import time
 from dataclasses import dataclass
 
 import numpy as np
-from ftbench import Backbone, Card, DrawnClassificationTask, Encoded, Example, Learner, Provenance, Roles, Splits, Strategy, hookimpl
+from ftbench import Backbone, Encoded, Example, Learner, ModelCard, Provenance, Roles, Splits, Strategy, hookimpl
+from ftbench.tasks import DrawnClassificationTask
 
 
 @dataclass
@@ -49,7 +50,7 @@ class Line(Backbone):
 
     def card(self):
         """Say what it has."""
-        return Card("line", "vision", frozenset({"ffn_in"}), "CC0-1.0", "random", full_lr=1e-2)
+        return ModelCard("line", "vision", frozenset({"ffn_in"}), "CC0-1.0", "random", full_lr=1e-2)
 
     def fingerprint(self):
         """There is one version."""

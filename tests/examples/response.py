@@ -11,11 +11,11 @@ import numpy as np
 from annotated_types import Ge
 from ftbench import (
     Backbone,
-    Card,
     Encoded,
     Example,
     Learner,
     Measurement,
+    ModelCard,
     Provenance,
     RateRange,
     Roles,
@@ -89,7 +89,7 @@ class LevelBackbone(Backbone):
     """A network that answers with its level."""
 
     def card(self):
-        return Card("level", "vision", frozenset(), "CC0-1.0", "none", full_lr=1e-3, answers=frozenset({"number"}))
+        return ModelCard("level", "vision", frozenset(), "CC0-1.0", "none", full_lr=1e-3, answers=frozenset({"number"}))
 
     def fingerprint(self):
         return {"weights": "none"}

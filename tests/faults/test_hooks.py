@@ -41,7 +41,8 @@ def test_who_shapes_the_plan_ends_the_command_with_a_line(tmp_path, inside):
 
 @pytest.mark.parametrize("hook", OFFERS)
 def test_who_raises_while_offering_is_named_where_it_is_missed(tmp_path, hook):
-    from ftbench import PluginError, Plugins, Selection
+    from ftbench import PluginError, Plugins
+    from ftbench.plugins import Selection
 
     catalog = Plugins.discover(Selection((str(raising(tmp_path, [hook])),))).catalog()
     with pytest.raises(PluginError, match=rf"raising.py \({hook} raised KeyError: 'in {hook}'\)"):

@@ -5,8 +5,9 @@ from itertools import islice
 
 import pytest
 import torch
-from ftbench import Finished, Ground, Trace, Training, Watch, account
-from ftbench.training.accounting.throughput_probe import TimedRehearsal
+from ftbench import FinishedTrial, Trace, Training, Watch
+from ftbench.meters import StageData, account
+from ftbench.training.accounting.throughput_probe import ThroughputProbe
 
 from ftbench_meters.time import TimeMeter
 from tests.training.accounting.test_accounting import EIGHT
@@ -27,7 +28,7 @@ def stage(catalog):
             task = catalog.build("tasks", TASKS[use], {})
             backbone = catalog.build("backbones", use, {})
             train = task.encode(task.splits(0).train[:64], backbone.load_processor())
-            made[use] = backbone, Ground("task", task, Training(batch_size=16, lr=1e-4), {"train": train}, lambda *_: {"train": train})
+            made[use] = backbone, StageData("task", task, Training(batch_size=16, lr=1e-4), {"train": train}, lambda *_: {"train": train})
         return made[use]
 
     return get
@@ -43,7 +44,7 @@ def test_the_predicted_peak_is_what_the_allocator_saw(strategy, use, stage, cata
     torch.cuda.empty_cache()
     torch.cuda.reset_peak_memory_stats()
     before = torch.cuda.memory_allocated()
-    TimedRehearsal(stages, backbone, catalog, lambda steps: list(islice(steps, 4)), seed=0, device="cuda:0").run(chosen)
+    ThroughputProbe(stages, backbone, catalog, lambda steps: list(islice(steps, 4)), seed=0, device="cuda:0").run(chosen)
     seen = torch.cuda.max_memory_allocated() - before
     print(f"| {use} | {strategy} | {predicted / 2**20:.1f} | {seen / 2**20:.1f} | {predicted / seen - 1:+.1%} |")
     assert predicted == pytest.approx(seen, rel=0.1, abs=WORKSPACES)
@@ -64,7 +65,7 @@ def test_throughput_is_that_of_cuda_events(stage, catalog):
                 yield step
                 spans[:] = [(units, begin, end)]
 
-        TimedRehearsal([ground], backbone, catalog, lambda steps: take(timed(steps)), seed=0, device="cuda:0").run(
+        ThroughputProbe([ground], backbone, catalog, lambda steps: take(timed(steps)), seed=0, device="cuda:0").run(
             catalog.build("strategies", "full", {})
         )
 
@@ -72,7 +73,7 @@ def test_throughput_is_that_of_cuda_events(stage, catalog):
     watch = Watch("cuda:0", 0)
     watch.traces.append(Trace("task", "tokens"))
     meter.start(watch)
-    meter.examine(Finished(backbone.load(2), ground.task, ground.open["train"], rehearse, torch.cuda.synchronize))
+    meter.examine(FinishedTrial(backbone.load(2), ground.task, ground.open["train"], rehearse, torch.cuda.synchronize))
     throughput = meter.stop()[1]
     ((units, begin, end),) = spans
     assert throughput.value == pytest.approx(units / (begin.elapsed_time(end) / 1000), rel=0.1)

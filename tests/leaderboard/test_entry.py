@@ -5,8 +5,9 @@ import shutil
 import zipfile
 
 import pytest
-from ftbench import RunError, __version__, read_sha256
+from ftbench import RunError, __version__
 from ftbench.api.measurement import MEASURING_VERSION
+from ftbench.fingerprint import read_sha256
 from ftbench.leaderboard.entry import read_entry
 from ftbench.records.bundle import pack
 from ftbench.suite.trial import TRAINING_VERSION

@@ -3,9 +3,11 @@
 import json
 
 import pytest
-from ftbench import Leaderboard, RunError, __version__, estimate
+from ftbench import RunError, __version__
 from ftbench.leaderboard.leaderboard import leaderboard_of
 from ftbench.leaderboard.submissions import gathered
+from ftbench.reporting import Leaderboard
+from ftbench.stats import estimate
 
 from tests.support.made_runs import copied, elsewhere, later, of, rewrite, value
 

@@ -5,7 +5,7 @@ import shutil
 
 import jsonschema
 import pytest
-from ftbench import read_sha256
+from ftbench.fingerprint import read_sha256
 from ftbench.records.bundle import pack, unpack
 from ftbench.schemas.build import schema
 

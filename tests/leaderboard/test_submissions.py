@@ -1,7 +1,8 @@
 """A folder of results: what is taken in, under which name, and what is refused."""
 
 import pytest
-from ftbench import RunError, read_sha256
+from ftbench import RunError
+from ftbench.fingerprint import read_sha256
 from ftbench.leaderboard.submissions import add, gathered
 from ftbench.records.bundle import pack
 

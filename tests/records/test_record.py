@@ -3,7 +3,9 @@
 import json
 
 import pytest
-from ftbench import Curve, Failure, Measurement, Phase, Record, Retention, RunError
+from ftbench import Measurement, Record, RunError
+from ftbench.meters import Phase
+from ftbench.reporting import Curve, Failure, Retention
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -6,8 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from ftbench import Failure, Measurement, Record
+from ftbench import Measurement, Record
 from ftbench.records.redaction import _home, _names, discreet, discreet_text, without_home
+from ftbench.reporting import Failure
 
 from tests.support.made_runs import TRIAL
 

@@ -3,7 +3,9 @@
 import random
 from dataclasses import replace
 
-from ftbench import Curve, Failure, Measurement, Phase, Record, Retention
+from ftbench import Measurement, Record
+from ftbench.meters import Phase
+from ftbench.reporting import Curve, Failure, Retention
 
 KINDS = ("full", "lora", "adapter", "bitfit", "prefix", "frozen", "distillation", "none", "ia3", "layernorm")
 TASKS = (("word-sentiment", "text"), ("digits", "vision"), ("spoken-commands", "speech"), ("word-intensity", "text"))

@@ -5,7 +5,7 @@ import shutil
 from functools import cache
 
 import pytest
-from ftbench import summarise
+from ftbench.reporting import summarise
 
 from ftbench_reports.page import render
 from tests.reports.synthetic import sequence, trials

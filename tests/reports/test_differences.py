@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from ftbench import summarise
+from ftbench.reporting import summarise
 
 from ftbench_reports.charts import pareto_chart
 from ftbench_reports.heat import heat_map

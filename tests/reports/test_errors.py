@@ -5,8 +5,9 @@ import json
 import re
 from dataclasses import replace
 
-from ftbench import Curve, Exhibit, Exhibits, Measurement, summarise
+from ftbench import Measurement
 from ftbench.analysis.error_examples import inspected
+from ftbench.reporting import Curve, Preview, Previews, summarise
 
 from ftbench_reports.page import render
 from tests.reports.test_page import RECORDS, embedded_data, record, shape
@@ -39,27 +40,27 @@ def summed(tmp_path, exhibits):
 
 
 def test_a_mistaken_text_is_shown_with_what_it_is_and_what_was_answered(tmp_path):
-    page = render(summed(tmp_path, Exhibits({}, {"i0": Exhibit("text", HOSTILE)})))
+    page = render(summed(tmp_path, Previews({}, {"i0": Preview("text", HOSTILE)})))
     assert "&lt;/q&gt;&lt;script&gt;alert(1)" in page
     assert page.count("<script") == 2
     assert re.search(r"is <b><bdi>a</bdi></b>, answered <b><bdi>b</bdi></b> with 80.0 %; wrong on 1 of 3 seeds", page)
 
 
 def test_images_and_sounds_are_inside_the_page(tmp_path):
-    shown = {"i0": Exhibit("image", "data:image/png;base64,AA"), "i2": Exhibit("sound", "data:audio/wav;base64,AA")}
-    tags = shape(render(summed(tmp_path, Exhibits({}, shown))))
+    shown = {"i0": Preview("image", "data:image/png;base64,AA"), "i2": Preview("sound", "data:audio/wav;base64,AA")}
+    tags = shape(render(summed(tmp_path, Previews({}, shown))))
     assert [a["src"] for tag, a in tags if tag in ("img", "audio")] == ["data:image/png;base64,AA", "data:audio/wav;base64,AA"]
     assert all(a.get("alt") for tag, a in tags if tag == "img")
 
 
 def test_why_no_item_is_shown_is_said(tmp_path):
     assert "The items are not shown: the data have changed since." in render(
-        summed(tmp_path, Exhibits({}, {}, "the data have changed since"))
+        summed(tmp_path, Previews({}, {}, "the data have changed since"))
     )
 
 
 def test_class_scores_are_those_of_the_matrix_over_all_seeds(tmp_path):
-    page = render(summed(tmp_path, Exhibits({}, {})))
+    page = render(summed(tmp_path, Previews({}, {})))
     assert "<th>a<td>18<td>76.9 (71.4, 83.3)" in page
 
 

@@ -6,7 +6,8 @@ import subprocess
 from dataclasses import replace
 
 import pytest
-from ftbench import estimate, summarise
+from ftbench.reporting import summarise
+from ftbench.stats import estimate
 
 from ftbench_reports.latex import LatexReport, escaped
 from tests.reports.synthetic import trials

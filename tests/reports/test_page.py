@@ -9,7 +9,10 @@ from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
-from ftbench import Curve, Failure, Measurement, Phase, Record, estimate, places_of, summarise
+from ftbench import Measurement, Record
+from ftbench.meters import Phase
+from ftbench.reporting import Curve, Failure, places_of, summarise
+from ftbench.stats import estimate
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

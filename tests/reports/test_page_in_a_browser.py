@@ -4,8 +4,8 @@ import json
 import shutil
 
 import pytest
-from ftbench import summarise
 from ftbench.records.record import record_adapter
+from ftbench.reporting import summarise
 
 from ftbench_reports.page import render
 from tests.reports.test_page import RECORDS, record, with_memory

@@ -7,7 +7,8 @@ from collections import defaultdict
 from html.parser import HTMLParser
 
 import pytest
-from ftbench import adjusted, estimate, paired, quantity, summarise
+from ftbench.reporting import quantity, summarise
+from ftbench.stats import adjusted, estimate, paired
 
 from ftbench_reports.page import render
 from ftbench_reports.table import CsvReport

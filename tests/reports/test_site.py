@@ -6,8 +6,8 @@ import re
 from dataclasses import replace
 
 import pytest
-from ftbench import Fingerprint, Group, Leaderboard, Point, PublishedRun, Series, summarise
-from ftbench.analysis.target import places_of
+from ftbench.analysis.task_column import places_of
+from ftbench.reporting import Fingerprint, Group, Leaderboard, Point, PublishedRun, Series, summarise
 
 from ftbench_reports.site.addresses import strategy_pages
 from ftbench_reports.site.dates import day, moment

@@ -3,7 +3,8 @@
 import re
 from dataclasses import replace
 
-from ftbench import Phase, Samples, summarise
+from ftbench.meters import Phase, Samples
+from ftbench.reporting import summarise
 
 from ftbench_reports.palette import looks
 from ftbench_reports.trials import over_time, phase_legend, phases, settings_table, trial_table

@@ -3,7 +3,9 @@
 import re
 
 import pytest
-from ftbench import Measurement, estimate, summarise
+from ftbench import Measurement
+from ftbench.reporting import summarise
+from ftbench.stats import estimate
 
 from ftbench_reports.markdown import MarkdownReport
 from ftbench_reports.page import render

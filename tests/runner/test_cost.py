@@ -3,9 +3,10 @@
 import csv
 
 import pytest
-from ftbench import Measurement, summarise
+from ftbench import Measurement
 from ftbench.api.measurement import Shared, scores_only
 from ftbench.notebook import read_run
+from ftbench.reporting import summarise
 from ftbench.runner.cost import charged_time, cost_measurements, without_shared
 from ftbench.suite.parser import parse_suite
 from ftbench.suite.suite import Cost

@@ -232,7 +232,8 @@ use = "distillation"
 
 def test_each_gpu_has_a_trial_of_its_own_at_the_same_time(tiny_suite, tmp_path, monkeypatch):
     """Two cards are made up: the trials fail for want of CUDA, but are started two at a time, each told its own card."""
-    from ftbench import Plugins, Selection, hookimpl
+    from ftbench import Plugins, hookimpl
+    from ftbench.plugins import Selection
     from ftbench.runner.runner import run_suite
     from ftbench.runner.trial_process import Isolation
     from ftbench.suite.parser import read_suite

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from ftbench import effect
+from ftbench.stats import effect
 from hypothesis import given
 from hypothesis import strategies as st
 

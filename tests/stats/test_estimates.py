@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from ftbench import estimate, lower_bound, paired, upper_bound
+from ftbench.stats import estimate, lower_bound, paired, upper_bound
 from ftbench.stats.estimates import all_paired, sign_flip
 from hypothesis import given, settings
 from hypothesis import strategies as st

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from ftbench import f1, macro_f1, pseudo_values, ratio
+from ftbench.stats import f1, macro_f1, pseudo_values, ratio
 from ftbench.stats.jackknife import moments, pearson
 from hypothesis import given, settings
 from hypothesis import strategies as st

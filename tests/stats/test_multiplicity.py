@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from ftbench import adjusted, benjamini_hochberg, compare_all, compare_with, holm
+from ftbench.stats import adjusted, benjamini_hochberg, compare_all, compare_with, holm
 from hypothesis import given
 from hypothesis import strategies as st
 from statsmodels.stats import multitest

@@ -4,8 +4,9 @@ import json
 
 import numpy as np
 import pytest
-from ftbench import RunError, paired
+from ftbench import RunError
 from ftbench.analysis.forecast import CALIBRATION, read_calibration
+from ftbench.stats import paired
 from ftbench.stats.noise import Noise, typical
 
 

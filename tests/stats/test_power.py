@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from ftbench import detectable, power_of, seeds_for
+from ftbench.stats import detectable, power_of, seeds_for
 from scipy import stats
 from statsmodels.stats.power import TTestPower
 

@@ -6,7 +6,8 @@ import math
 import tomllib
 
 import pytest
-from ftbench import Plugins, Record, Selection, SuiteError
+from ftbench import Plugins, Record, SuiteError
+from ftbench.plugins import Selection
 from ftbench.suite.parser import parse_suite
 from ftbench.suite.planning import plan
 from ftbench.suite.tuner import Tuner

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 
-from ftbench import Trial, digest
+from ftbench import Trial
+from ftbench.fingerprint import digest
 from pydantic import TypeAdapter
 
 _PART = {"use": "x", "label": "x", "options": {}, "fingerprint": {}}

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ftbench import Failure, Measurement, Phase, summarise
+from ftbench import Measurement
 from ftbench.analysis.tuning_summary import budgets_of, searches_of, with_tuning
+from ftbench.meters import Phase
+from ftbench.reporting import Failure, summarise
 
 from tests.reports.test_page import record
 

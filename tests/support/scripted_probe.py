@@ -2,7 +2,8 @@
 
 import threading
 
-from ftbench import DeviceProbe, DeviceProcess, NotMeasured
+from ftbench import NotMeasured
+from ftbench.meters import DeviceProbe, DeviceProcess
 
 MIB = 2**20
 

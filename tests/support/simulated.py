@@ -1,7 +1,8 @@
 """Scores whose truth is known, for simulations."""
 
 import numpy as np
-from ftbench import Contender, Quantity, estimate
+from ftbench.reporting import Contender, Quantity
+from ftbench.stats import estimate
 from ftbench.stats.item_scores import Items
 
 

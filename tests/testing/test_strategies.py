@@ -1,7 +1,8 @@
 """The conformance suite: it passes what is right and names what is wrong."""
 
 import pytest
-from ftbench import Plugins, Selection
+from ftbench import Plugins
+from ftbench.plugins import Selection
 from ftbench.testing.strategies import check_strategy
 
 from tests.conftest import EXAMPLES

@@ -288,7 +288,8 @@ def test_the_training_version_is_raised_when_the_loop_changes_a_result():
         def forward(self, values):
             return type("Out", (), {"logits": self.linear(values)})
 
-    from ftbench import Card, ClassificationTask, Learner, Roles, Strategy
+    from ftbench import Learner, ModelCard, Roles, Strategy
+    from ftbench.tasks import ClassificationTask
 
     class Toy(ClassificationTask):
         unit, modality, classes = "rows", "text", ("a", "b")
@@ -303,7 +304,7 @@ def test_the_training_version_is_raised_when_the_loop_changes_a_result():
 
     rows = np.arange(48, dtype=np.float32).reshape(12, 4) / 48
     encoded = Encoded({"values": rows}, np.arange(12) % 2, tuple(map(str, range(12))), np.ones(12))
-    learner = Learner(Model(), Roles(("linear",), ()), None, Card("toy", "text", frozenset(), "", "", 1e-2))
+    learner = Learner(Model(), Roles(("linear",), ()), None, ModelCard("toy", "text", frozenset(), "", "", 1e-2))
     learner.task = Toy()
     loader = Loader(encoded, learner.task, Training(epochs=3, batch_size=4, lr=0.1), seed=1)
     trace = fit(learner, loader, Whole(), lambda step, trace: None, "toy")

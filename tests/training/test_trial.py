@@ -6,7 +6,8 @@ import json
 import tomllib
 
 import pytest
-from ftbench import Plugins, Record, Selection
+from ftbench import Plugins, Record
+from ftbench.plugins import Selection
 from ftbench.runner.child import perform
 from ftbench.suite.parser import parse_suite
 from ftbench.suite.planning import plan

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from ...api.backbone import Backbone
     from ...api.catalog import Catalog
     from ...api.strategy import Strategy
-    from ..bench import Ground
-    from .simulated_training import Rehearsal
+    from ..bench import StageData
+    from .simulated_training import SimulatedTraining
 
 Kernels = Literal["cpu", "cuda"]
 """Whose kernels: they decide what the forward pass keeps."""
@@ -27,7 +27,7 @@ Kernels = Literal["cpu", "cuda"]
 def account(
     backbone: Backbone,
     strategy: Strategy,
-    grounds: Sequence[Ground],
+    grounds: Sequence[StageData],
     catalog: Catalog,
     *,
     fake: bool = True,
@@ -57,14 +57,14 @@ def account(
     import peft  # noqa: F401
     from torch._subclasses.fake_tensor import DataDependentOutputException, DynamicOutputShapeException
 
-    from .simulated_training import Rehearsal
+    from .simulated_training import SimulatedTraining
 
     training = grounds[-1].training
     parts = training.accumulation
     micro = max(2, -(-training.batch_size // parts))
     sizes = (parts * micro, 2 * parts * micro) if growth else None
     strategy.check(backbone.outline_card() if fake else backbone.card())
-    rehearsal = Rehearsal(grounds, backbone, catalog, fake=fake, target=target, sizes=sizes, seed=seed, device=device)
+    rehearsal = SimulatedTraining(grounds, backbone, catalog, fake=fake, target=target, sizes=sizes, seed=seed, device=device)
     try:
         learner = rehearsal.run(strategy)
     except (DataDependentOutputException, DynamicOutputShapeException) as error:
@@ -82,7 +82,7 @@ def account(
     )
 
 
-def _growth(rehearsal: Rehearsal, parts: int) -> tuple[tuple[int, int], ...]:
+def _growth(rehearsal: SimulatedTraining, parts: int) -> tuple[tuple[int, int], ...]:
     """Tell for each moment what it takes, and how much more for each example of a micro-batch; only those that can be the peak.
 
     Empty where another batch size makes other moments, or nothing is trained.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...api.augmentable import augmentations
+from ...api.card import OUTPUT_TYPES
 from ...api.footprint import Accounting
 from ...api.protocol import Training
 from ...api.task_kinds import ClassificationTask
@@ -15,7 +16,7 @@ from ...data.chunked import ChunkedEncoded
 from ...environment import software
 from ...errors import NotApplicable, NotMeasured, UserError
 from ...fingerprint import core_sha256, digest, remembered
-from ..bench import Ground
+from ..bench import StageData
 from ..seeding import seeds_kept
 from .accounting import account
 
@@ -39,7 +40,7 @@ SAMPLE = 256
 
 
 @dataclass(frozen=True)
-class Cell:
+class Configuration:
     """One strategy on one backbone and task, or sequence of tasks."""
 
     target: str
@@ -63,9 +64,9 @@ class Cell:
         return Training(**self.stages[-1][2]).batch_size
 
 
-def cell_of(trial: Trial) -> Cell:
+def configuration_of(trial: Trial) -> Configuration:
     """Give the cell a trial is of."""
-    return Cell(
+    return Configuration(
         trial.target,
         trial.backbone.label,
         trial.strategy.label,
@@ -76,8 +77,8 @@ def cell_of(trial: Trial) -> Cell:
     )
 
 
-def account_cell(
-    cell: Cell,
+def account_configuration(
+    cell: Configuration,
     catalog: Catalog,
     *,
     target: Kernels = "cpu",
@@ -119,12 +120,11 @@ def account_cell(
         raise NotApplicable(why) from error
 
 
-def _check_answers(strategy: Strategy, grounds: Sequence[Ground]) -> None:
-    from ...api.card import ANSWERS
+def _check_answers(strategy: Strategy, grounds: Sequence[StageData]) -> None:
 
     for ground in grounds:
         if ground.task.answer not in strategy.answers:
-            message = f"it has no meaning where the answer is {ANSWERS[ground.task.answer]}"
+            message = f"it has no meaning where the answer is {OUTPUT_TYPES[ground.task.answer]}"
             raise NotApplicable(message)
 
 
@@ -143,23 +143,23 @@ class _Few:
 class _Grounds:
     """What the stages of a cell are learnt from; equal stages are the same."""
 
-    cell: Cell
+    cell: Configuration
     catalog: Catalog
     backbone: Backbone
     asked: float | None
     seen: Sequence[Encoded]
     length: float = 0.0
-    found: list[Ground] = field(default_factory=list)
+    found: list[StageData] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        made: dict[str, Ground] = {}
+        made: dict[str, StageData] = {}
         for number, stage in enumerate(self.cell.stages):
             if repr(stage) not in made:
                 seen = self.seen[number] if self.seen else None
                 made[repr(stage)] = self._ground(*stage, None if isinstance(seen, ChunkedEncoded) else seen)
             self.found.append(replace(made[repr(stage)], label=f"task {len(self.found) + 1}"))
 
-    def _ground(self, use: str, options: Mapping[str, Any], training: Mapping[str, Any], seen: Encoded | None) -> Ground:
+    def _ground(self, use: str, options: Mapping[str, Any], training: Mapping[str, Any], seen: Encoded | None) -> StageData:
         task: Task = self.catalog.build("tasks", use, options)
         if self.cell.split_seed is None:
             _check_known(task, use)
@@ -177,7 +177,7 @@ class _Grounds:
             del processor
             return {"train": self._few(task, other).examples}
 
-        return Ground(use, task, protocol, {"train": few.examples}, encode, _unchanged if augmentations(task) else None)
+        return StageData(use, task, protocol, {"train": few.examples}, encode, _unchanged if augmentations(task) else None)
 
     def _few(self, task: Task, backbone: Backbone) -> _Few:
         """Give a few examples as a backbone reads them, and how long they are: of the data, or of zeros."""
@@ -251,7 +251,7 @@ def account_once(trial: Trial, catalog: Catalog, cache: Path, seen: Sequence[Enc
 
     def make() -> dict[str, Any]:
         try:
-            return asdict(account_cell(cell_of(trial), catalog, target=target, seen=seen)[0])
+            return asdict(account_configuration(configuration_of(trial), catalog, target=target, seen=seen)[0])
         except (NotApplicable, UserError) as error:
             return {"reason": str(error)}
 

@@ -9,18 +9,18 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from typing import TYPE_CHECKING, Any
 
-from ...api.card import ANSWERS
+from ...api.card import OUTPUT_TYPES
 from ...api.catalog import option_names
 from ...environment import describe_gpu, visible_gpus
 from ...errors import NotApplicable, UserError
 from ...formatting import read_size
 from ...suite.planning import foresee
-from .configuration import Cell, account_cell, cell_of
+from .configuration import Configuration, account_configuration, configuration_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from ...api.card import Card
+    from ...api.card import ModelCard
     from ...api.catalog import Catalog
     from ...api.footprint import Accounting
     from ...api.strategy import Strategy
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 class Prediction:
     """What one cell will take."""
 
-    cell: Cell
+    cell: Configuration
     batch_size: int
     """Examples of an optimizer step."""
     length: float | None
@@ -101,16 +101,16 @@ def card_memory(card: str | None, device: str | None) -> int | None:
     return int(describe_gpu(cards[int(match[1])])["memory"])
 
 
-def cells_of_suite(suite: Suite, catalog: Catalog, device: str) -> tuple[list[Cell], tuple[str, ...]]:
+def cells_of_suite(suite: Suite, catalog: Catalog, device: str) -> tuple[list[Configuration], tuple[str, ...]]:
     """List the cells of a suite, each once for all its seeds, and what is not known of it yet; weights need not be there.
 
     Raises:
         SuiteError: it cannot be planned.
     """
     foreseen = foresee(suite, catalog, device, outlines=True)
-    found: dict[tuple[str, str, str], Cell] = {}
+    found: dict[tuple[str, str, str], Configuration] = {}
     for trial in foreseen.trials:
-        found.setdefault((trial.target, trial.backbone.label, trial.strategy.label), cell_of(trial))
+        found.setdefault((trial.target, trial.backbone.label, trial.strategy.label), configuration_of(trial))
     return list(found.values()), foreseen.unknown
 
 
@@ -123,7 +123,7 @@ def cells_of_model(
     batch_size: int,
     classes: int | None = None,
     strategies: Iterable[str] = (),
-) -> list[Cell]:
+) -> list[Configuration]:
     """List the cells of one backbone and one kind of task, without data.
 
     Args:
@@ -151,12 +151,12 @@ def cells_of_model(
         strategy: Strategy = catalog.build("strategies", name, {})
         stages = ((task, told, training),) * (2 if strategy.needs_sequence else 1)
         found.append(
-            Cell(task, str(options.get("path", backbone)), name, {"backbone": (backbone, options), "strategy": (name, {})}, stages)
+            Configuration(task, str(options.get("path", backbone)), name, {"backbone": (backbone, options), "strategy": (name, {})}, stages)
         )
     return found
 
 
-def _check_serves(catalog: Catalog, card: Card, cls: type[Task], task: str) -> None:
+def _check_serves(catalog: Catalog, card: ModelCard, cls: type[Task], task: str) -> None:
     """See that a network reads what a task gives, and has a head for what it asks.
 
     Raises:
@@ -164,16 +164,16 @@ def _check_serves(catalog: Catalog, card: Card, cls: type[Task], task: str) -> N
     """
     if _serves(card, cls):
         return
-    lacks = f"reads {card.modality}" if cls.modality != card.modality else f"has no head that answers with {ANSWERS[cls.answer]}"
+    lacks = f"reads {card.modality}" if cls.modality != card.modality else f"has no head that answers with {OUTPUT_TYPES[cls.answer]}"
     kinds = [name for name, other in sorted(catalog.offers["tasks"].items()) if "data" in option_names(other) and _serves(card, other)]
     raise UserError(f"--task: {task!r} is not for {card.architecture}, which {lacks}; it can serve {', '.join(kinds) or 'no task on data'}")
 
 
-def _serves(card: Card, cls: type[Task]) -> bool:
+def _serves(card: ModelCard, cls: type[Task]) -> bool:
     return cls.modality == card.modality and cls.answer in card.answers
 
 
-def predict_cells(cells: Sequence[Cell], catalog: Catalog, question: Question, processes: int | None = None) -> list[Prediction]:
+def predict_cells(cells: Sequence[Configuration], catalog: Catalog, question: Question, processes: int | None = None) -> list[Prediction]:
     """Predict what cells take, several at a time, in processes of their own.
 
     Raises:
@@ -199,18 +199,20 @@ def predict_cells(cells: Sequence[Cell], catalog: Catalog, question: Question, p
 _shared: dict[str, tuple[Catalog, Question]] = {}
 
 
-def _predict_shared(cell: Cell) -> Prediction:
+def _predict_shared(cell: Configuration) -> Prediction:
     return predict_cell(cell, *_shared["of"])
 
 
-def predict_cell(cell: Cell, catalog: Catalog, question: Question) -> Prediction:
+def predict_cell(cell: Configuration, catalog: Catalog, question: Question) -> Prediction:
     """Predict what one cell takes.
 
     Raises:
         UserError: as `predict_cells` does.
     """
     try:
-        found, length = account_cell(cell, catalog, target=question.target, length=question.length, growth=question.memory is not None)
+        found, length = account_configuration(
+            cell, catalog, target=question.target, length=question.length, growth=question.memory is not None
+        )
     except NotApplicable as error:
         return Prediction(cell, cell.batch_size, None, None, str(error), question.memory)
     return Prediction(cell, cell.batch_size, length, found, None, question.memory)

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from ...api.meter import Trace
     from ...api.strategy import Strategy
     from ...data.loader import Loader
-    from ..bench import Ground, OpenSplit
+    from ..bench import OpenSplit, StageData
 
 STEPS = 100
 """Length of the training that is pretended, of which only the last steps are made: by then everything trains that ever will."""
@@ -76,7 +76,7 @@ class Growth:
             yield total - growing * few, growing
 
 
-class Rehearsal(Bench):
+class SimulatedTraining(Bench):
     """A bench whose trainings are two steps long.
 
     Args:
@@ -91,7 +91,7 @@ class Rehearsal(Bench):
     """
 
     def __init__(
-        self, grounds: Sequence[Ground], backbone: Backbone, catalog: Catalog, *, fake: bool, target: str, sizes: tuple[int, int] | None,
+        self, grounds: Sequence[StageData], backbone: Backbone, catalog: Catalog, *, fake: bool, target: str, sizes: tuple[int, int] | None,
         seed: int, device: str,
     ) -> None:  # fmt: skip
         watch = Watch(device, 0)
@@ -188,7 +188,7 @@ class Rehearsal(Bench):
             raise NotApplicable("it trains a language model first, of which nothing is predicted")
         return super().load_language_model()
 
-    def _loaded(self, backbone: Backbone, ground: Ground) -> Learner:
+    def _loaded(self, backbone: Backbone, ground: StageData) -> Learner:
         if self.fake is None:
             return super()._loaded(backbone, ground)
         with _disable_current_modes():
@@ -318,6 +318,6 @@ class _Fitting(Scaling):
         return True
 
 
-def _alike(one: Ground, other: Ground) -> bool:
+def _alike(one: StageData, other: StageData) -> bool:
     """Tell whether two stages take the same."""
     return one.task is other.task and one.open["train"] is other.open["train"] and one.training == other.training

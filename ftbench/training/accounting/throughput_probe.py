@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ...api.finished_trial import Step
 from ..loop import Loop
-from .simulated_training import Rehearsal
+from .simulated_training import SimulatedTraining
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from ...api.meter import Trace
     from ...api.strategy import Strategy
     from ...data.loader import Loader
-    from ..bench import Ground
+    from ..bench import StageData
 
 
-class TimedRehearsal(Rehearsal):
+class ThroughputProbe(SimulatedTraining):
     """A bench whose last training is as long as is asked for, all others two steps.
 
     Args:
@@ -37,7 +37,7 @@ class TimedRehearsal(Rehearsal):
         device: where tensors lie.
     """
 
-    def __init__(self, grounds: Sequence[Ground], backbone: Backbone, catalog: Catalog, take: Take, *, seed: int, device: str) -> None:
+    def __init__(self, grounds: Sequence[StageData], backbone: Backbone, catalog: Catalog, take: Take, *, seed: int, device: str) -> None:
         super().__init__(grounds, backbone, catalog, fake=False, target="cpu", sizes=None, seed=seed, device=device)
         self._grounds = [
             replace(mine, training=replace(mine.training, compile=own.training.compile))

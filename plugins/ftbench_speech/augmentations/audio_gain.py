@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import numpy as np
 from annotated_types import Gt
-from ftbench import POOLED, Answer, InputAugmentation, Sound
+from ftbench import POOLED, InputAugmentation, OutputType
+from ftbench.tasks import Sound
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -18,7 +19,7 @@ class AudioGain(InputAugmentation):
     """Make a sound louder or softer; a feature extractor that normalises loudness, as most of Wav2Vec2's do, undoes it."""
 
     modality: ClassVar[str] = "speech"
-    answers: ClassVar[frozenset[Answer]] = POOLED | {"transcript"}
+    answers: ClassVar[frozenset[OutputType]] = POOLED | {"transcript"}
 
     decibels: Annotated[float, Gt(0)] = 6.0
     """Largest gain to either side; uniform between them."""

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
-from ftbench import POOLED, Answer, InputAugmentation, Sound, UserError
+from ftbench import POOLED, InputAugmentation, OutputType, UserError
+from ftbench.tasks import Sound
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -17,7 +18,7 @@ class AudioNoise(InputAugmentation):
     """Put noise under a sound."""
 
     modality: ClassVar[str] = "speech"
-    answers: ClassVar[frozenset[Answer]] = POOLED | {"transcript"}
+    answers: ClassVar[frozenset[OutputType]] = POOLED | {"transcript"}
 
     snr: tuple[float, float] = (10.0, 30.0)
     """Least and largest signal-to-noise ratio, in decibels, of mean powers over the whole sound; uniform between them."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
 from annotated_types import Ge, Gt, Le
-from ftbench import POOLED, Answer, FeatureAugmentation
+from ftbench import POOLED, FeatureAugmentation, OutputType
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,7 +29,7 @@ class SpecAugment(FeatureAugmentation):
     """
 
     modality: ClassVar[str] = "speech"
-    answers: ClassVar[frozenset[Answer]] = POOLED | {"transcript"}
+    answers: ClassVar[frozenset[OutputType]] = POOLED | {"transcript"}
 
     time_masks: Annotated[int, Ge(0)] = 2
     """Stretches of time; the paper's m_T."""

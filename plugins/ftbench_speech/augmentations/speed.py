@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import numpy as np
 from annotated_types import Ge, Le, MinLen
-from ftbench import POOLED, Answer, InputAugmentation, Sound
+from ftbench import POOLED, InputAugmentation, OutputType
+from ftbench.tasks import Sound
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -21,7 +22,7 @@ class Speed(InputAugmentation):
     """Play a sound faster or slower: its pitch moves along (Ko et al. 2015, Interspeech, section 2)."""
 
     modality: ClassVar[str] = "speech"
-    answers: ClassVar[frozenset[Answer]] = POOLED | {"transcript"}
+    answers: ClassVar[frozenset[OutputType]] = POOLED | {"transcript"}
 
     factors: Annotated[tuple[Annotated[float, Ge(0.5), Le(2)], ...], MinLen(1)] = (0.9, 1.0, 1.1)
     """Speeds, one of which is drawn; 1.1 is a tenth faster, taken as the nearest fraction with a denominator up to 100."""

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import numpy as np
 from annotated_types import Gt
-from ftbench import InputAugmentation, Sound
+from ftbench import InputAugmentation
+from ftbench.tasks import Sound
 
 if TYPE_CHECKING:
     from numpy.random import Generator

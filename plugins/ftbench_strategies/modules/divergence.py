@@ -8,7 +8,7 @@ import torch
 from torch.nn.functional import kl_div, log_softmax, mse_loss
 
 if TYPE_CHECKING:
-    from ftbench import Answer
+    from ftbench import OutputType
     from torch import Tensor
 
 
@@ -35,7 +35,7 @@ def soft_divergence(student: Tensor, teacher: Tensor, temperature: float, valid:
     return temperature**2 * (divergence if valid is None else divergence[valid]).mean()
 
 
-def distance(answer: Answer, student: Tensor, teacher: Tensor, temperature: float, labels: Tensor) -> Tensor:
+def distance(answer: OutputType, student: Tensor, teacher: Tensor, temperature: float, labels: Tensor) -> Tensor:
     """Give how far a student is from its teacher, as the kind of answer wants it measured.
 
     A class or a choice is compared over all classes, a tag so at each word; of several classes each is compared by itself, against

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from annotated_types import Ge, Gt, Le
-from ftbench import UserError, file_sha256, remembered
+from ftbench import UserError
+from ftbench.fingerprint import file_sha256, remembered
 
 from .rewriting import TextAugmentation
 

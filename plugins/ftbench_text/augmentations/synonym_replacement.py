@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from annotated_types import Gt, Le
-from ftbench import UserError, file_sha256
+from ftbench import UserError
+from ftbench.fingerprint import file_sha256
 
 from .rewriting import TextAugmentation
 from .thesaurus import read_thesaurus

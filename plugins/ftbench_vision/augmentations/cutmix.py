@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import numpy as np
 from annotated_types import Gt, Le
-from ftbench import Item, MixingAugmentation
+from ftbench import MixingAugmentation
+from ftbench.tasks import Item
 
 from .mixup import PIXELS
 

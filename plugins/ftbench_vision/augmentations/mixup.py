@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from annotated_types import Gt
-from ftbench import Item, MixingAugmentation
+from ftbench import MixingAugmentation
+from ftbench.tasks import Item
 
 if TYPE_CHECKING:
     import numpy as np

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ftbench import Leaderboard
+    from ftbench.reporting import Leaderboard
 
 
 def write(board: Leaderboard, folder: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from ftbench import digest
+from ftbench.fingerprint import digest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

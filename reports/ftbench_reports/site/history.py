@@ -14,7 +14,7 @@ from .dates import day
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ftbench import PublishedRun, Quantity, Series
+    from ftbench.reporting import PublishedRun, Quantity, Series
 
 _WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 340, 240, 44, 10, 12, 42
 _EDGE = 26

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ftbench import percent, quantity
+from ftbench.reporting import percent, quantity
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
@@ -26,7 +26,7 @@ from .history import history
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from ftbench import Contender, Group, Leaderboard, PublishedRun, Series, Target
+    from ftbench.reporting import Contender, Group, Leaderboard, PublishedRun, Series, TaskColumn
 
     from ..board import Lost
     from ..figure import Figure
@@ -47,7 +47,7 @@ class Standing(NamedTuple):
     """Where a strategy stands on one target of one group."""
 
     group: Group
-    target: Target
+    target: TaskColumn
     contender: Contender
     place: str
     score: str
@@ -56,7 +56,7 @@ class Standing(NamedTuple):
 class Leaders(NamedTuple):
     """Who may be first on a target."""
 
-    target: Target
+    target: TaskColumn
     labels: tuple[str, ...]
     """Contenders whose best place is the first; nobody where there are too few seeds for a claim."""
     best: Contender | None
@@ -121,7 +121,7 @@ class Site:
         """Give the rows of a group, as the page of a run has them."""
         return Board(group.summary, self.looks)
 
-    def lost(self, run: PublishedRun, target: Target) -> list[Lost]:
+    def lost(self, run: PublishedRun, target: TaskColumn) -> list[Lost]:
         """Give what left no score in a run, equal ends together."""
         return Board(run.summary, self.looks).lost(target)
 
@@ -131,12 +131,12 @@ class Site:
         names = shown(columns)
         return [(place, column.heading) for place, column in enumerate(columns) if column.name in names][:_FITTING]
 
-    def place(self, group: Group, target: Target, label: str) -> str:
+    def place(self, group: Group, target: TaskColumn, label: str) -> str:
         """Write the places a contender may hold; a dash where no claim is made."""
         found = group.places[target.label].get(label)
         return "–" if found is None else str(found[0]) if found[0] == found[1] else f"{found[0]}–{found[1]}"
 
-    def lower(self, target: Target) -> bool:
+    def lower(self, target: TaskColumn) -> bool:
         """Tell whether a lower score is better."""
         return any(c.quantities[target.primary].direction == "lower" for c in target.contenders if target.primary in c.quantities)
 
@@ -150,12 +150,12 @@ class Site:
             found.append(Leaders(target, labels, best))
         return found
 
-    def source(self, group: Group, target: Target, label: str) -> PublishedRun:
+    def source(self, group: Group, target: TaskColumn, label: str) -> PublishedRun:
         """Give the run a row is of."""
         contender = next(c for c in target.contenders if c.label == label)
         return self.runs[group.sources[contender.strategy]]
 
-    def strategy_page(self, target: Target, label: str) -> str:
+    def strategy_page(self, target: TaskColumn, label: str) -> str:
         """Give the page of a contender's strategy."""
         return self.strategies[next(c.strategy for c in target.contenders if c.label == label)]
 
@@ -219,12 +219,12 @@ def measuring(version: int | None) -> str:
     return "measuring version not recorded" if version is None else f"measuring version {version}"
 
 
-def _scored(target: Target, contender: Contender) -> bool:
+def _scored(target: TaskColumn, contender: Contender) -> bool:
     found = contender.quantities.get(target.primary)
     return found is not None and found.estimate is not None
 
 
-def _written(target: Target, contender: Contender) -> str:
+def _written(target: TaskColumn, contender: Contender) -> str:
     if _scored(target, contender):
         return whole(contender.quantities[target.primary])
     return ", ".join(f"{number} {STATUS.get(status, status)}" for status, number in sorted(contender.statuses.items()))

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 import torch
-from ftbench import Item, UserError
+from ftbench import UserError
+from ftbench.tasks import Item
 from PIL import Image, ImageEnhance, ImageOps
 
 from ftbench_vision.augmentations.colour_jitter import ColourJitter

@@ -4,8 +4,9 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from ftbench import Sound, UserError
+from ftbench import UserError
 from ftbench.data.augmented import Augmented
+from ftbench.tasks import Sound
 
 from ftbench_speech.augmentations.audio_gain import AudioGain
 from ftbench_speech.augmentations.audio_noise import AudioNoise

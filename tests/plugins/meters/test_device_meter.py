@@ -7,7 +7,8 @@ import time
 from itertools import pairwise
 
 import pytest
-from ftbench import DeviceProbe, DeviceState, Span, Watch
+from ftbench import Watch
+from ftbench.meters import DeviceProbe, DeviceState, Span
 
 from ftbench_meters.energy import DeviceMeter
 from ftbench_meters.sampler import PERIOD, Sampler, of_session

@@ -6,8 +6,9 @@ import sys
 from types import SimpleNamespace
 
 import pytest
-from ftbench import RunError, visible_gpus
+from ftbench import RunError
 from ftbench.environment import describe_gpu, gpu_uuid
+from ftbench.meters import visible_gpus
 
 
 class NVMLError(Exception):

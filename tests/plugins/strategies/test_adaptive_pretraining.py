@@ -111,7 +111,7 @@ def test_what_follows_is_the_strategy_named_and_its_rate_is_taken(ready, catalog
 
 
 def test_no_label_is_read(ready, monkeypatch):  # noqa: F811
-    from ftbench import ClassificationTask
+    from ftbench.tasks import ClassificationTask
 
     _, one, *_ = ready("bert", "adaptive_pretraining", epochs=2)
     original = ClassificationTask.collate

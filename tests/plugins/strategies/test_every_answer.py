@@ -6,9 +6,9 @@ import tomllib
 import numpy as np
 import pytest
 import torch
-from ftbench import ANSWERS
 from ftbench.suite.parser import parse_suite
 from ftbench.suite.planning import plan
+from ftbench.tasks import OUTPUT_TYPES
 from ftbench.training.loop import predict
 
 from tests.plugins.strategies.test_every_strategy import STRATEGIES, bench_for
@@ -47,7 +47,7 @@ def test_it_trains_and_answers_or_has_no_meaning_there(name, use, catalog, ready
     strategy = catalog.build("strategies", use, {})
     if task.answer not in strategy.answers:
         assert (use, task.answer) in {("distillation", "span"), ("distillation", "transcript")} | {
-            ("ewc", answer) for answer in ANSWERS if answer not in ("class", "choice")
+            ("ewc", answer) for answer in OUTPUT_TYPES if answer not in ("class", "choice")
         }
         return
     bench, learner, watch = bench_of(catalog, task, data, backbone, examples)

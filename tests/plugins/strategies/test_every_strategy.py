@@ -5,10 +5,10 @@ import hashlib
 
 import pytest
 import torch
-from ftbench import Card, Encoded, NotApplicable, Ragged
+from ftbench import Encoded, ModelCard, NotApplicable, Ragged
 from ftbench.api.meter import Watch
 from ftbench.api.protocol import Training
-from ftbench.training.bench import Bench, Ground
+from ftbench.training.bench import Bench, StageData
 from ftbench.training.phases import Phases
 from ftbench.training.seeding import seed_all
 
@@ -83,7 +83,7 @@ def bench_for(catalog, task, data, backbone, stages=1, examples=(), **training):
     def encode(backbone, processor):
         return {"train": task.encode(examples, processor)}
 
-    grounds = [Ground(f"task-{n}", task, protocol, {"train": data}, encode) for n in range(stages)]
+    grounds = [StageData(f"task-{n}", task, protocol, {"train": data}, encode) for n in range(stages)]
     watch = Watch("cpu", 0)
     bench = Bench(
         grounds, backbone, catalog, Phases(watch, [], lambda: None), watch, seed=0, device=torch.device("cpu"),
@@ -297,7 +297,7 @@ def test_a_test_split_cannot_be_asked_for(catalog, encoded):
 
 
 def test_a_backbone_without_blocks_is_refused_with_a_reason(catalog):
-    card = Card("strange", "text", frozenset(), "", "", 1e-3)
+    card = ModelCard("strange", "text", frozenset(), "", "", 1e-3)
     for use, reason in (("lora", "to adapt"), ("adapter", "no residual blocks"), ("prefix", "no attention")):
         with pytest.raises(NotApplicable, match=reason):
             strategy_of(catalog, use).check(card)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from ftbench import Card, Learner, Roles
+from ftbench import Learner, ModelCard, Roles
 from torch import nn
 
 from ftbench_strategies.modules.fisher import anchor, diagonal_fisher, quadratic_penalty
@@ -28,7 +28,7 @@ class TwoClasses(nn.Module):
 def logistic():
     torch.manual_seed(0)
     model = TwoClasses(torch.randn(3, dtype=torch.float64))
-    learner = Learner(model, Roles(("head",), ()), None, Card("toy", "text", frozenset(), "", "", 1.0))
+    learner = Learner(model, Roles(("head",), ()), None, ModelCard("toy", "text", frozenset(), "", "", 1.0))
     values, labels = torch.randn(40, 3, dtype=torch.float64), torch.randint(0, 2, (40,))
     batches = [{"values": values[i : i + 1], "labels": labels[i : i + 1]} for i in range(40)]
     return learner, values, labels, batches
@@ -117,7 +117,7 @@ def three_tasks(catalog, **options):
     """Look back on three tasks that leave the weights at 1, 2 and 3 times (1, -1)."""
     from contextlib import nullcontext
 
-    learner = Learner(_Line(), Roles(("head",), ()), None, Card("toy", "text", frozenset(), "", "", 1.0))
+    learner = Learner(_Line(), Roles(("head",), ()), None, ModelCard("toy", "text", frozenset(), "", "", 1.0))
     strategy = catalog.build("strategies", "ewc", {"strength": 2.0, **options})
     found = []
     for number in (1, 2, 3):

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 import torch
-from ftbench import Backbone, Card, ClassificationTask, Encoded, Learner, Provenance, Roles
+from ftbench import Backbone, Encoded, Learner, ModelCard, Provenance, Roles
 from ftbench.api.meter import Watch
 from ftbench.api.protocol import Training
-from ftbench.training.bench import Bench, Ground
+from ftbench.tasks import ClassificationTask
+from ftbench.training.bench import Bench, StageData
 from ftbench.training.loop import predict
 from ftbench.training.phases import Phases
 from ftbench.training.seeding import seed_all
@@ -17,7 +18,7 @@ class Perceptron(Backbone):
     """64 inputs, 64 hidden units, ten classes."""
 
     def card(self):
-        return Card("perceptron", "vision", frozenset(), "", "", full_lr=1e-3)
+        return ModelCard("perceptron", "vision", frozenset(), "", "", full_lr=1e-3)
 
     def fingerprint(self):
         return {}
@@ -68,7 +69,7 @@ def learnt(catalog, digits, use, seed, **options):
     """Learn both tasks; gives A before, A after and B."""
     task, backbone = Permuted(), Perceptron()
     training = Training(epochs=20, batch_size=32, lr=1e-3, schedule="constant", warmup=0.0, weight_decay=0.0, clip=None)
-    grounds = [Ground(name, task, training, {"train": train}) for name, (train, _) in zip("AB", digits, strict=True)]
+    grounds = [StageData(name, task, training, {"train": train}) for name, (train, _) in zip("AB", digits, strict=True)]
     watch = Watch("cpu", 0)
     bench = Bench(
         grounds,

@@ -6,9 +6,8 @@ import json
 import numpy as np
 import pytest
 import torch
-from ftbench.records.predictions import read_items
+from ftbench.records.predictions import PREDICTIONS, read_items
 from ftbench.records.store import read_record
-from ftbench.stats.item_scores import PREDICTIONS
 from ftbench.training.export import export
 
 from tests.conftest import QUICK

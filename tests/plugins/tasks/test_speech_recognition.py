@@ -8,9 +8,8 @@ import pytest
 import soundfile
 import torch
 from ftbench import UserError
-from ftbench.records.predictions import read_items
+from ftbench.records.predictions import PREDICTIONS, read_items
 from ftbench.records.store import read_record
-from ftbench.stats.item_scores import PREDICTIONS
 from ftbench.training.export import export
 from hypothesis import given
 from hypothesis import strategies as st

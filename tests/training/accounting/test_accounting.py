@@ -5,11 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from ftbench import Ground, NotApplicable, Training, account
+from ftbench import NotApplicable, Training
 from ftbench.api.encoded import Encoded, Ragged
+from ftbench.meters import StageData, account
 from ftbench.training.accounting.cuda_kernels import efficient_attention
 from ftbench.training.accounting.memory_tracker import LiveMemory, _formulas
-from ftbench.training.accounting.simulated_training import Rehearsal
+from ftbench.training.accounting.simulated_training import SimulatedTraining
 
 from tests.support.tiny_models import SPEECH, TEXT
 
@@ -26,7 +27,7 @@ def built(catalog, path, labels=("a", "b"), **options):
 def grounds(backbone, task, strategy, *, examples=None, length=None, **training):
     protocol = Training(**{"batch_size": 4, "lr": 1e-3, **training})
     examples = examples or task.outline(backbone.reads(length), 8)
-    one = Ground("task", task, protocol, {"train": examples})
+    one = StageData("task", task, protocol, {"train": examples})
     return [one, replace(one, label="other")] if strategy.needs_sequence else [one]
 
 
@@ -247,7 +248,7 @@ def test_the_flops_are_those_of_torchs_own_counter(catalog, model_folder):
         learner = backbone.load(2)
         learner.adopt_head("task", learner)
         learner.activate("task", task)
-        rehearsal = Rehearsal(
+        rehearsal = SimulatedTraining(
             grounds(backbone, task, strategy, examples=padded()),
             backbone,
             catalog,

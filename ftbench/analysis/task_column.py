@@ -23,7 +23,7 @@ from .contender import Explored, apart_sentences, differences, gain, score
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from ..data.previews import Exhibits
+    from ..data.previews import Previews
     from ..records.record import Record
     from ..stats.estimates import Difference
     from ..suite.suite import Statistics
@@ -59,7 +59,7 @@ class Missing:
 
 
 @dataclass(frozen=True)
-class Target:
+class TaskColumn:
     """A task or a sequence with everyone who took part."""
 
     label: str
@@ -92,7 +92,7 @@ class Target:
     """Of the primary score."""
     errors: tuple[Errors, ...] = ()
     """What goes wrong, task by task; for tasks with classes."""
-    exhibits: Mapping[str, Exhibits] = field(default_factory=dict)
+    exhibits: Mapping[str, Previews] = field(default_factory=dict)
     """Task → test items to look at, where they were asked for."""
 
 
@@ -118,7 +118,7 @@ def grouped(records: Sequence[Record]) -> dict[str, list[Record]]:
     return dict(groups)
 
 
-def target_of(label: str, records: Sequence[Record], contenders: Sequence[Contender], view: View) -> Target:
+def target_of(label: str, records: Sequence[Record], contenders: Sequence[Contender], view: View) -> TaskColumn:
     """Compare everyone of a target.
 
     Args:
@@ -143,7 +143,7 @@ def target_of(label: str, records: Sequence[Record], contenders: Sequence[Conten
     few = _short(comparisons, ordered, primary)
     equal = [c for c in ordered if not c.apart]
     known = [c.label for c in equal if score(c, primary) is not None and c.label not in few]
-    return Target(
+    return TaskColumn(
         label=label,
         modality=first.trial["modality"],
         primary=primary,
@@ -253,7 +253,7 @@ def _explored(contenders: Sequence[Contender], baseline: str | None, primary: st
     return [replace(c, explored=explored[c.label]) for c in contenders]
 
 
-def places_of(target: Target) -> dict[str, tuple[int, int]]:
+def places_of(target: TaskColumn) -> dict[str, tuple[int, int]]:
     """Give the places each contender may hold on a target; nobody with fewer seeds than a claim needs."""
     scores = {c.label: q.estimate for c in target.contenders if (q := c.quantities.get(target.primary)) is not None}
     claimed = [label for label, found in scores.items() if found is not None and found.n >= CLAIM]
@@ -316,7 +316,7 @@ def _missing(groups: Mapping[str, Sequence[Record]]) -> tuple[Missing, ...]:
     )
 
 
-def with_unfinished(target: Target, places: Sequence[tuple[str, str, int]]) -> Target:
+def with_unfinished(target: TaskColumn, places: Sequence[tuple[str, str, int]]) -> TaskColumn:
     """Add rows for trials that were planned and have no record.
 
     Args:

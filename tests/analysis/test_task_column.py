@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from ftbench import Measurement, summarise
+from ftbench import Measurement
 from ftbench.analysis.recommendation import Limit, recommend
+from ftbench.reporting import summarise
 from ftbench.stats.item_scores import Items
 from ftbench.suite.suite import Statistics
 from hypothesis import HealthCheck, given, settings

@@ -1,0 +1,35 @@
+from .api.augmentable import Augmentable
+from .api.augmentation import Item, Sound
+from .api.card import OUTPUT_TYPES
+from .api.metrics import calibration_error, metric
+from .api.splits import draw
+from .api.task_kinds import ClassificationTask, DrawnClassificationTask, MultiLabelTask, RegressionTask
+from .data.checks import Flaw, Inspectable, Inspected, Severity, check_data
+from .data.tables import ListedTable, Table, as_text, list_files
+from .data.user_classification import UserClassification
+from .data.user_data import UserData
+
+__all__ = [
+    "OUTPUT_TYPES",
+    "Augmentable",
+    "ClassificationTask",
+    "DrawnClassificationTask",
+    "Flaw",
+    "Inspectable",
+    "Inspected",
+    "Item",
+    "ListedTable",
+    "MultiLabelTask",
+    "RegressionTask",
+    "Severity",
+    "Sound",
+    "Table",
+    "UserClassification",
+    "UserData",
+    "as_text",
+    "calibration_error",
+    "check_data",
+    "draw",
+    "list_files",
+    "metric",
+]
