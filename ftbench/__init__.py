@@ -24,5 +24,7 @@ def __getattr__(name: str) -> Any:
     from importlib import import_module
 
     place, now = MOVED[name]
-    warnings.warn(f"ftbench.{name} is now {place}.{now}; the old name will be removed in 0.3", FutureWarning, stacklevel=2)
+    warnings.warn(
+        f"ftbench.{name} is now {place}.{now}; the old name will be removed in 0.3", FutureWarning, stacklevel=2
+    )
     return getattr(import_module(place), now)

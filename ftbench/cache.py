@@ -85,9 +85,15 @@ class Cache:
         """Bytes written since the cache was last looked through; None before the first time."""
 
     def get(
-        self, kind: str, key: Any, make: Callable[[], T], form: Form[T], *, waiting: Callable[[], None] = lambda: None,
+        self,
+        kind: str,
+        key: Any,
+        make: Callable[[], T],
+        form: Form[T],
+        *,
+        waiting: Callable[[], None] = lambda: None,
         worth: Callable[[float], float] = lambda seconds: seconds,
-    ) -> Found[T]:  # fmt: skip
+    ) -> Found[T]:
         """Give the entry known by `key`; make it where nobody has, or where what lies there is not what was written.
 
         Args:

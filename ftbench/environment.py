@@ -16,7 +16,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-SOFTWARE = ("torch", "transformers", "peft", "tokenizers", "safetensors", "numpy", "scikit-learn", "pillow", "soundfile")
+SOFTWARE = (
+    "torch",
+    "transformers",
+    "peft",
+    "tokenizers",
+    "safetensors",
+    "numpy",
+    "scikit-learn",
+    "pillow",
+    "soundfile",
+)
 
 
 @contextmanager
@@ -45,7 +55,10 @@ def visible_gpus() -> list[int]:
 
     try:
         with nvml() as library:
-            uuids = [_text(library.nvmlDeviceGetUUID(library.nvmlDeviceGetHandleByIndex(i))) for i in range(library.nvmlDeviceGetCount())]
+            uuids = [
+                _text(library.nvmlDeviceGetUUID(library.nvmlDeviceGetHandleByIndex(i)))
+                for i in range(library.nvmlDeviceGetCount())
+            ]
     except pynvml.NVMLError:
         return []
     chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
@@ -97,7 +110,9 @@ def _there() -> Iterator[Any]:
         with nvml() as library:
             yield library
     except pynvml.NVMLError as error:
-        raise RunError(f"a GPU that was there can no longer be asked, NVML: {error}; run again when nvidia-smi answers") from None
+        raise RunError(
+            f"a GPU that was there can no longer be asked, NVML: {error}; run again when nvidia-smi answers"
+        ) from None
 
 
 def gpu_uuid(index: int) -> str:

@@ -110,7 +110,9 @@ def check_version(found: Any, known: str, source: str) -> None:
     match = _VERSION.fullmatch(found) if isinstance(found, str) else None
     name, _, version = known.partition("/")
     if match and match[1] == name and int(match[2]) > int(version):
-        raise RunError(f"{source}: made by a newer ftbench ({found}; this one reads {known}); update ftbench to read it")
+        raise RunError(
+            f"{source}: made by a newer ftbench ({found}; this one reads {known}); update ftbench to read it"
+        )
     raise RunError(f"{source}: schema {str(found)[:80]!r} is not {known!r}, which this version of ftbench reads")
 
 

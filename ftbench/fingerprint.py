@@ -191,4 +191,8 @@ def _is_for_readers(statement: ast.stmt) -> bool:
     """Tell whether a statement only informs people: a docstring, or what a strategy says about itself."""
     if isinstance(statement, ast.Expr):
         return isinstance(statement.value, ast.Constant)
-    return isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name) and statement.target.id == "about"
+    return (
+        isinstance(statement, ast.AnnAssign)
+        and isinstance(statement.target, ast.Name)
+        and statement.target.id == "about"
+    )

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from .records.record import Record
 
 
-def run(suite: str | Path | Mapping[str, Any], *, runs: str | Path = "runs", plugins: Sequence[str | Path] = ()) -> Path:
+def run(
+    suite: str | Path | Mapping[str, Any], *, runs: str | Path = "runs", plugins: Sequence[str | Path] = ()
+) -> Path:
     """Run a suite and give its run directory; what is done already is not done again.
 
     Args:

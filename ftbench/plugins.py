@@ -103,7 +103,9 @@ class Plugins:
             for name, cls, plugin in self._offered(kind):
                 if name in offers[kind]:
                     first = origins[kind, name]
-                    raise PluginError(f"{kind}: {name!r} is offered by both {first!r} and {plugin!r}; leave one out with --without")
+                    raise PluginError(
+                        f"{kind}: {name!r} is offered by both {first!r} and {plugin!r}; leave one out with --without"
+                    )
                 offers[kind][name] = cls
                 origins[kind, name] = plugin
         return Catalog(offers, origins, dict(self.broken))
@@ -121,7 +123,9 @@ class Plugins:
                 raise PluginError(f"plugin {plugin!r}: ftbench_{kind} must return a mapping from names to classes")
             for name, cls in offered.items():
                 if not isinstance(name, str) or not NAME.fullmatch(name):
-                    raise PluginError(f"plugin {plugin!r}: ftbench_{kind} offers {name!r:.80}, which is no name: {NAMES}")
+                    raise PluginError(
+                        f"plugin {plugin!r}: ftbench_{kind} offers {name!r:.80}, which is no name: {NAMES}"
+                    )
                 yield name, cls, plugin
 
     # -- shaping ---------------------------------------------------------------------------------------------------------
@@ -133,14 +137,18 @@ class Plugins:
             PluginError: a plugin raised; nothing is run then.
         """
         for implementation in reversed(self._manager.hook.ftbench_trials_planned.get_hookimpls()):
-            wanted = {key: value for key, value in (("suite", suite), ("trials", trials)) if key in implementation.argnames}
+            wanted = {
+                key: value for key, value in (("suite", suite), ("trials", trials)) if key in implementation.argnames
+            }
             try:
                 implementation.function(**wanted)
             except UserError:
                 raise
             except Exception as error:
                 told = f"{type(error).__name__}: {error}"
-                raise PluginError(f"plugin {implementation.plugin_name!r} raised in ftbench_trials_planned: {told}") from error
+                raise PluginError(
+                    f"plugin {implementation.plugin_name!r} raised in ftbench_trials_planned: {told}"
+                ) from error
 
     # -- observing -------------------------------------------------------------------------------------------------------
 
@@ -194,7 +202,9 @@ def _load_file(path: Path) -> ModuleType:
     else:
         file, inside = path, None
     if not file.is_file():
-        raise PluginError(f"-p {path}: no such file" if inside is None else f"-p {path}: a folder without __init__.py is no plugin")
+        raise PluginError(
+            f"-p {path}: no such file" if inside is None else f"-p {path}: a folder without __init__.py is no plugin"
+        )
     name = f"ftbench_file_{path.stem}"
     forget(name)
     spec = importlib.util.spec_from_file_location(name, file, submodule_search_locations=inside)

@@ -147,10 +147,15 @@ def _joined(body: list[ast.stmt], former: dict[str, str]) -> Iterator[ast.stmt]:
         imports = list(statements)
         names = [alias for one in imports if isinstance(one, ast.ImportFrom) for alias in one.names] if public else []
         now = {alias.name for alias in names}
-        if not any(isinstance(one, ast.ImportFrom) and one.module in DOORS for one in imports) and not now & _FORMER.keys():
+        if (
+            not any(isinstance(one, ast.ImportFrom) and one.module in DOORS for one in imports)
+            and not now & _FORMER.keys()
+        ):
             yield from imports
             continue
-        former.update({alias.name: _FORMER[alias.name] for alias in names if alias.name in _FORMER and alias.asname is None})
+        former.update(
+            {alias.name: _FORMER[alias.name] for alias in names if alias.name in _FORMER and alias.asname is None}
+        )
         aliases = [ast.alias(_FORMER.get(alias.name, alias.name), alias.asname) for alias in names]
         yield ast.ImportFrom("ftbench", sorted(aliases, key=lambda alias: _place(alias.name)), 0)
 

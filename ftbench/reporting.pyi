@@ -4,7 +4,17 @@ from .analysis.ranking import Ranking
 from .analysis.summary import TrialLine, rows, summarise
 from .analysis.task_column import TaskColumn, places_of
 from .analysis.tuning import Spent, Tuned, TuningTrial, tuning_cost, tuning_verdict
-from .analysis.wording import against, percent, point_interval, score_text, share_interval, share_range, step_range, step_text, step_unit
+from .analysis.wording import (
+    against,
+    percent,
+    point_interval,
+    score_text,
+    share_interval,
+    share_range,
+    step_range,
+    step_text,
+    step_unit,
+)
 from .data.previews import Preview, Previews
 from .formatting import count, quantity
 from .leaderboard.leaderboard import Fingerprint, Group, Leaderboard, Point, PublishedRun, Series

@@ -74,7 +74,11 @@ def catalog(plugins):
 
 def _variables():
     """Give the environment, without what pytest and torch put there themselves."""
-    return {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "TORCH", "TRITON_", "KMP_"))}
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("PYTEST_", "TORCH", "TRITON_", "KMP_"))
+    }
 
 
 @pytest.fixture(scope="session")
@@ -91,9 +95,13 @@ def ftbench(tmp_path, _usual_variables):
         if variables == _usual_variables:
             return run_in(cwd or tmp_path, *arguments, check=check)
         done = subprocess.run(
-            [FTBENCH, *map(str, arguments)], cwd=cwd or tmp_path, capture_output=True, text=True, timeout=timeout,
+            [FTBENCH, *map(str, arguments)],
+            cwd=cwd or tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
             env={**os.environ, **variables},
-        )  # fmt: skip
+        )
         if check is not None:
             assert done.returncode == check, done.stdout + done.stderr
         return done
@@ -177,7 +185,10 @@ def tiny_suite(tmp_path):
     def write(strategies=("full", "frozen"), *, name="tiny", seeds="[0]", steps=6, limit="2m", extra="", measure=QUICK):
         text = "".join(f'[[strategy]]\nuse = "{s}"\n' if isinstance(s, str) else s[0] for s in strategies) + extra
         path = tmp_path / f"{name}.toml"
-        path.write_text(TINY.format(name=name, seeds=seeds, steps=steps, limit=limit, strategies=text, measure=measure), encoding="utf-8")
+        path.write_text(
+            TINY.format(name=name, seeds=seeds, steps=steps, limit=limit, strategies=text, measure=measure),
+            encoding="utf-8",
+        )
         return path
 
     return write
@@ -197,7 +208,9 @@ def three_seeds(tmp_path_factory, _cache):
             folder.mkdir(exist_ok=True)
             strategies = "".join(f'[[strategy]]\nuse = "{s}"\n' for s in ("full", "lora"))
             suite = folder / "tiny.toml"
-            suite.write_text(TINY.format(measure="", name="tiny", seeds="[0, 1, 2]", steps=12, limit="2m", strategies=strategies))
+            suite.write_text(
+                TINY.format(measure="", name="tiny", seeds="[0, 1, 2]", steps=12, limit="2m", strategies=strategies)
+            )
             run_in(folder, "run", suite, "--no-report", check=0)
             (folder / "done").touch()
     return folder

@@ -48,7 +48,9 @@ def test_an_entry_is_made_once_and_tells_what_making_it_took(tmp_path):
     assert [first.made, again.made, anew.made] == [True, False, False]
     assert first.seconds == again.seconds == anew.seconds > 0
     assert isinstance(again.value["squares"], np.memmap)
-    assert sorted(place.name for place in entry(cache).parent.iterdir()) == [entry(cache).name], "no lock and nothing half-written is left"
+    assert sorted(place.name for place in entry(cache).parent.iterdir()) == [entry(cache).name], (
+        "no lock and nothing half-written is left"
+    )
 
 
 def test_another_key_is_another_entry_and_a_change_of_what_was_read_is_not_written_back(tmp_path):
@@ -251,7 +253,13 @@ def test_tensors_come_back_bit_by_bit_whatever_they_shared(tmp_path):
     import torch
 
     base = torch.randn(4, 3)
-    value = {"base": base, "view": base.T, "half": base.to(torch.bfloat16), "whole": torch.tensor([1, 2]), "yes": torch.tensor(True)}
+    value = {
+        "base": base,
+        "view": base.T,
+        "half": base.to(torch.bfloat16),
+        "whole": torch.tensor([1, 2]),
+        "yes": torch.tensor(True),
+    }
     cache = Cache(tmp_path)
     for _ in range(2):
         found = cache.get("tensors", KEY, lambda: value, Tensors()).value
@@ -264,7 +272,10 @@ def test_those_longest_unused_are_let_go_until_the_rest_fits(tmp_path):
     cache = Cache(tmp_path)
     for number in range(4):
         cache.get("numbers", number, lambda n=number: {"x": np.full(1000, n)}, Arrays())
-        os.utime(next(place for place in (cache.folder / "numbers").iterdir() if _is(place, number)) / ENTRY, (number, number))
+        os.utime(
+            next(place for place in (cache.folder / "numbers").iterdir() if _is(place, number)) / ENTRY,
+            (number, number),
+        )
     cache.get("numbers", 0, Squares(), Arrays())
     size = cache.size
     assert cache.evict(limit=size).entries == 0

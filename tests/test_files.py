@@ -23,7 +23,9 @@ def test_a_file_is_read_whole_or_refused(tmp_path):
         read_text(tmp_path / "none")
 
 
-@pytest.mark.parametrize("text", ["", "{", "NaN", "[-Infinity]", "1e999", "[" * 10**6, '"\\ud800"', '{"a\\udfff": 1}', "1" * 5000])
+@pytest.mark.parametrize(
+    "text", ["", "{", "NaN", "[-Infinity]", "1e999", "[" * 10**6, '"\\ud800"', '{"a\\udfff": 1}', "1" * 5000]
+)
 def test_what_is_not_json_or_cannot_be_written_again_is_a_line(text):
     with pytest.raises(RunError, match="x: not JSON: ") as caught:
         parse_json(text, "x")
@@ -38,7 +40,13 @@ def test_every_text_comes_through_json(text):
 
 
 @pytest.mark.parametrize(
-    "text", ["a" + ".a" * 300_000 + "=1", "[" + "a . " * 100_000 + "a]", 'x = {"a b"' + '."a b"' * 100_000 + " = 1}", "a = " + "[" * 10**5]
+    "text",
+    [
+        "a" + ".a" * 300_000 + "=1",
+        "[" + "a . " * 100_000 + "a]",
+        'x = {"a b"' + '."a b"' * 100_000 + " = 1}",
+        "a = " + "[" * 10**5,
+    ],
 )
 def test_toml_that_would_take_hours_is_refused_at_once(text):
     started = time.monotonic()
@@ -62,7 +70,9 @@ def test_paths_and_numbers_are_no_long_keys():
 
 def test_a_newer_version_is_told_from_what_is_no_version():
     check_version("ftbench.record/1", "ftbench.record/1", "x")
-    with pytest.raises(RunError, match=r"^x: made by a newer ftbench \(ftbench.record/2; this one reads ftbench.record/1\); update"):
+    with pytest.raises(
+        RunError, match=r"^x: made by a newer ftbench \(ftbench.record/2; this one reads ftbench.record/1\); update"
+    ):
         check_version("ftbench.record/2", "ftbench.record/1", "x")
     for other in (None, 3, "ftbench.bundle/2", "ftbench.record/x", "ftbench.record/0", ["a"]):
         with pytest.raises(RunError, match=r"schema .* is not 'ftbench.record/1'"):

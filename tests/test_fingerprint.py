@@ -15,7 +15,9 @@ def package(tmp_path, monkeypatch):
     folder = tmp_path / "hashed"
     folder.mkdir()
     (folder / "__init__.py").write_text("")
-    (folder / "strategy.py").write_text('"""One."""\nfrom .helper import double\n\nclass A:\n    """Two."""\n    x = double(1)  # three\n')
+    (folder / "strategy.py").write_text(
+        '"""One."""\nfrom .helper import double\n\nclass A:\n    """Two."""\n    x = double(1)  # three\n'
+    )
     (folder / "helper.py").write_text("def double(x):\n    return 2 * x\n")
     (folder / "stranger.py").write_text("y = 1\n")
     monkeypatch.syspath_prepend(tmp_path)

@@ -46,7 +46,9 @@ def test_a_name_offered_twice_names_both_plugins():
 def test_a_name_that_is_none_is_refused_in_a_line(name):
     plugins = Plugins()
     plugins.register(offering(**{name: Nothing}), "hostile")
-    with pytest.raises(PluginError, match=r"plugin 'hostile': ftbench_strategies offers .* which is no name: 1 to 64 letters") as caught:
+    with pytest.raises(
+        PluginError, match=r"plugin 'hostile': ftbench_strategies offers .* which is no name: 1 to 64 letters"
+    ) as caught:
         plugins.catalog()
     assert len(caught.value.mistakes) == len(str(caught.value).splitlines()) == 1
 
@@ -61,7 +63,9 @@ def test_a_file_of_a_hostile_name_is_a_line_and_nothing_is_written(tmp_path):
 def test_an_offer_that_is_no_mapping_of_classes_is_named():
     plugins = Plugins()
     plugins.register(offering(x=Nothing()), "one")
-    with pytest.raises(PluginError, match="plugin 'one': ftbench_strategies must return a mapping from names to classes"):
+    with pytest.raises(
+        PluginError, match="plugin 'one': ftbench_strategies must return a mapping from names to classes"
+    ):
         plugins.catalog()
 
 
@@ -146,10 +150,14 @@ def test_a_package_of_its_own_is_found_once_installed(tmp_path):
     built = subprocess.run(command, capture_output=True, text=True)
     if built.returncode:
         pytest.skip(f"pip cannot build here: {built.stderr[-200:]}")
-    code = "from ftbench import Plugins; print(Plugins.discover().catalog().origins['strategies', 'packaged-norm-tuning'])"
+    code = (
+        "from ftbench import Plugins; print(Plugins.discover().catalog().origins['strategies', 'packaged-norm-tuning'])"
+    )
     import os
 
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(target)})
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(target)}
+    )
     assert done.stdout.strip() == "norms", done.stderr
 
 
@@ -159,7 +167,11 @@ def test_a_plugin_may_be_a_folder_and_another_version_of_it_is_loaded_whole(tmp_
 
     source = (EXAMPLES / "norm_tuning.py").read_text()
     hashes = []
-    for version, text in (("one", source), ("two", source.replace("lr_ratio = 10.0", "lr_ratio = 3.0")), ("same", source)):
+    for version, text in (
+        ("one", source),
+        ("two", source.replace("lr_ratio = 10.0", "lr_ratio = 3.0")),
+        ("same", source),
+    ):
         folder = tmp_path / version / "methods"
         folder.mkdir(parents=True)
         (folder / "__init__.py").write_text('"""Methods."""\nfrom .norms import ftbench_strategies\n')

@@ -7,7 +7,13 @@ import sys
 from pathlib import Path
 
 WIDTH, HEIGHT = 1240, 1500
-OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-component-update"]
+OPTIONS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-background-networking",
+    "--disable-component-update",
+]
 
 
 def take(page: Path, picture: Path) -> None:

@@ -19,7 +19,11 @@ PAGE = Path(__file__).parents[2] / "plugins" / "ftbench_strategies" / "README.md
 SHOWN = {"bert": "BERT-base", "vit": "ViT-B/16", "wav2vec2": "Wav2Vec2-base"}
 # What cannot be counted with its defaults alone, or without data.
 OPTIONS = {"prompt": {"init": "uniform"}, "combine": {"parts": ["lora", "bitfit"]}, "peft": {"method": "oft"}}
-BY_OTHERS = {"peft": "by method", "combine": "the sum of its parts", "adaptive_pretraining": "as the strategy that follows"}
+BY_OTHERS = {
+    "peft": "by method",
+    "combine": "the sum of its parts",
+    "adaptive_pretraining": "as the strategy that follows",
+}
 
 HEAD = """# Fine-tuning strategies
 
@@ -65,17 +69,24 @@ def _section(catalog, name: str, cls: type, reasons) -> str:
         f"* **Paper:** {about.paper}",
         f"* **Equation:** {about.equation}",
         f"* **When to use it:** {about.when}",
-        f"* **What it cannot do:** {about.limits}" + "".join(f" Not applicable to {line}." for line in refusals(reasons)),
+        f"* **What it cannot do:** {about.limits}"
+        + "".join(f" Not applicable to {line}." for line in refusals(reasons)),
     ]
     lines.append(f"* **Tuned:** {what_is_tuned(cls)}")
-    counts = BY_OTHERS.get(name) or "; ".join(f"{label} {trained(catalog, name, kind)}" for kind, label in SHOWN.items())
+    counts = BY_OTHERS.get(name) or "; ".join(
+        f"{label} {trained(catalog, name, kind)}" for kind, label in SHOWN.items()
+    )
     lines.append(f"* **Trained:** {counts}")
     return "\n".join([*lines, *_options(cls)])
 
 
 def _options(cls: type) -> list[str]:
     described = option_descriptions(cls)
-    rows = [f"| `{option.name}` | {_default(option)} | {described[option.name]} |" for option in dataclasses.fields(cls) if option.init]
+    rows = [
+        f"| `{option.name}` | {_default(option)} | {described[option.name]} |"
+        for option in dataclasses.fields(cls)
+        if option.init
+    ]
     return ["", "| option | default | meaning |", "|---|---|---|", *rows] if rows else []
 
 

@@ -125,7 +125,9 @@ def compare_strategies(run: RecordSet, baseline: str, asked: Asked) -> Compariso
     if baseline not in labels:
         from ..errors import suggestion
 
-        raise RunError(f"--baseline {baseline!r}: no strategy of {run.source} is labelled so{suggestion(baseline, labels)}")
+        raise RunError(
+            f"--baseline {baseline!r}: no strategy of {run.source} is labelled so{suggestion(baseline, labels)}"
+        )
     pairings = []
     for place in sorted(run.records):
         against = replace(place, strategy=baseline)
@@ -166,7 +168,9 @@ def _refuse_unlike(pairings: Sequence[Pairing], asked: Asked) -> None:
     found: dict[Difference, None] = {}
     for pairing in pairings:
         for name in asked.metrics or _primaries(pairing):
-            reading = next((m for pair in pairing[2] for record in pair if (m := record.measurement(name)) is not None), None)
+            reading = next(
+                (m for pair in pairing[2] for record in pair if (m := record.measurement(name)) is not None), None
+            )
             found |= dict.fromkeys(without(differences(pairing[2], needed(name, reading)), asked.allowed))
     if found:
         lines = [f"not comparable: {one}" for one in found]
@@ -177,7 +181,9 @@ def _rows(pairing: Pairing, asked: Asked) -> list[Row]:
     place, against, pairs = pairing
     rows = []
     for name in asked.metrics or (*_primaries(pairing), *COSTS):
-        readings = [(pair, one, two) for pair in pairs if (one := _taken(pair[0], name)) and (two := _taken(pair[1], name))]
+        readings = [
+            (pair, one, two) for pair in pairs if (one := _taken(pair[0], name)) and (two := _taken(pair[1], name))
+        ]
         if readings:
             rows.append(_row(place, against, readings, asked))
     return rows
@@ -194,9 +200,19 @@ def _row(place: Place, against: str, readings: Sequence[Reading], asked: Asked) 
     second = [two.value or 0.0 for _, _, two in readings]
     seeds = tuple(pair[0].trial["seed"] for pair, _, _ in readings)
     row = Row(
-        place, against, known.name, known.unit, _scale(known, first + second), seeds, float(np.mean(first)), float(np.mean(second)), None,
-        "not comparable", None, None,
-    )  # fmt: skip
+        place,
+        against,
+        known.name,
+        known.unit,
+        _scale(known, first + second),
+        seeds,
+        float(np.mean(first)),
+        float(np.mean(second)),
+        None,
+        "not comparable",
+        None,
+        None,
+    )
     unlike = without(differences((pair for pair, _, _ in readings), needed(known.name, known)), asked.allowed)
     if unlike:
         return replace(row, reason="; ".join(map(str, unlike)))
@@ -222,7 +238,9 @@ def _scale(known: Measurement, values: Sequence[float]) -> Scale:
 
 def _exact(row: Row, first: Sequence[float], second: Sequence[float], *, lower: bool) -> Row:
     # What is next to nothing is no measure of a change: the ratio to it may be no number.
-    changes = [two / one - 1 if abs(one) * LARGEST > 1 else float(two != one) for one, two in zip(first, second, strict=True)]
+    changes = [
+        two / one - 1 if abs(one) * LARGEST > 1 else float(two != one) for one, two in zip(first, second, strict=True)
+    ]
     if first == second:
         return replace(row, difference=estimate(changes), verdict="equal")
     better = (row.second or 0.0) < (row.first or 0.0) if lower else (row.second or 0.0) > (row.first or 0.0)

@@ -55,7 +55,17 @@ def cells(row: Row) -> list[str]:
     target = f"{row.place.target} ({row.place.backbone})"
     means = [quantity(mean, row.unit) if mean is not None else "–" for mean in (row.first, row.second)]
     p = f"{row.p:.2g}" if row.p is not None else "–"
-    return [target, row.place.strategy, row.metric, *means, _difference(row), row.verdict, p, _effect(row), str(len(row.seeds))]
+    return [
+        target,
+        row.place.strategy,
+        row.metric,
+        *means,
+        _difference(row),
+        row.verdict,
+        p,
+        _effect(row),
+        str(len(row.seeds)),
+    ]
 
 
 def _difference(row: Row) -> str:
@@ -92,20 +102,39 @@ def _csv(found: Comparison) -> str:
 def _flat(row: Row) -> dict[str, Any]:
     size, difference = row.effect, row.difference
     return {
-        "target": row.place.target, "backbone": row.place.backbone, "strategy": row.place.strategy, "against": row.against,
-        "metric": row.metric, "unit": row.unit, "scale": row.scale, "first": row.first, "second": row.second,
-        "difference": difference and difference.mean, "low": difference and difference.low, "high": difference and difference.high,
-        "verdict": row.verdict, "p_holm": row.p, "d_z": size and size.d_z, "error_reduction": size and size.error_reduction,
-        "p_better": size and size.p_better, "n": len(row.seeds), "seeds": " ".join(map(str, row.seeds)), "reason": row.reason,
-    }  # fmt: skip
+        "target": row.place.target,
+        "backbone": row.place.backbone,
+        "strategy": row.place.strategy,
+        "against": row.against,
+        "metric": row.metric,
+        "unit": row.unit,
+        "scale": row.scale,
+        "first": row.first,
+        "second": row.second,
+        "difference": difference and difference.mean,
+        "low": difference and difference.low,
+        "high": difference and difference.high,
+        "verdict": row.verdict,
+        "p_holm": row.p,
+        "d_z": size and size.d_z,
+        "error_reduction": size and size.error_reduction,
+        "p_better": size and size.p_better,
+        "n": len(row.seeds),
+        "seeds": " ".join(map(str, row.seeds)),
+        "reason": row.reason,
+    }
 
 
 def _json(found: Comparison) -> str:
     table = {
-        "schema": "ftbench.comparison/1", "first": found.first, "second": found.second,
-        "configuration": [asdict(one) for one in found.configuration], "drift": [asdict(one) for one in found.drift],
-        "alone": list(found.alone), "rows": [asdict(row) for row in found.rows],
-    }  # fmt: skip
+        "schema": "ftbench.comparison/1",
+        "first": found.first,
+        "second": found.second,
+        "configuration": [asdict(one) for one in found.configuration],
+        "drift": [asdict(one) for one in found.drift],
+        "alone": list(found.alone),
+        "rows": [asdict(row) for row in found.rows],
+    }
     return json.dumps(table, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
@@ -117,9 +146,22 @@ def _latex(found: Comparison) -> str:
 
 
 _TEX = {
-    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "_": r"\_", "%": r"\%", "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}", "–": "--", "−": "$-$", "→": r"$\to$", "<": r"\textless{}", ">": r"\textgreater{}",
-}  # fmt: skip
+    "\\": r"\textbackslash{}",
+    "{": r"\{",
+    "}": r"\}",
+    "$": r"\$",
+    "&": r"\&",
+    "#": r"\#",
+    "_": r"\_",
+    "%": r"\%",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "–": "--",
+    "−": "$-$",
+    "→": r"$\to$",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+}
 
 
 def _tex(text: str) -> str:

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from .contender import Contender
 
 
-def verdict(contenders: Sequence[Contender], primary: str, comparisons: Sequence[Comparison], *, is_sequence: bool) -> tuple[str, ...]:
+def verdict(
+    contenders: Sequence[Contender], primary: str, comparisons: Sequence[Comparison], *, is_sequence: bool
+) -> tuple[str, ...]:
     """Say who leads and who is told apart from the leader.
 
     Args:
@@ -40,7 +42,9 @@ def verdict(contenders: Sequence[Contender], primary: str, comparisons: Sequence
     others = {c.first: c for c in comparisons if c.second == leader.label}
     beaten = [others[c.label] for c in scored[1:] if c.label in others and others[c.label].apart]
     same = [label for label, c in others.items() if c.difference.verdict == "equivalent"]
-    few = [c.label for c in scored[1:] if c.label not in others or others[c.label].difference.verdict == "too few seeds"]
+    few = [
+        c.label for c in scored[1:] if c.label not in others or others[c.label].difference.verdict == "too few seeds"
+    ]
     tied = [c.label for c in scored[1:] if c.label not in {b.first for b in beaten} | {*same, *few}]
     if tied:
         sentences.append(f"It cannot be told apart from {joined(tied)} on this test set.")
@@ -66,7 +70,9 @@ def _beyond(beaten: Sequence[Comparison]) -> str:
     unknown = next((c.difference.unknown for c in beaten if c.difference.new_items is None), "")
     if unknown:
         return f"Whether it would on new test items is not known: {unknown}."
-    kept = [c.first for c in beaten if c.difference.new_items and c.difference.new_items.verdict == c.difference.verdict]
+    kept = [
+        c.first for c in beaten if c.difference.new_items and c.difference.new_items.verdict == c.difference.verdict
+    ]
     if not kept:
         return "On new test items that is undecided."
     if len(kept) == len(beaten):
@@ -76,7 +82,9 @@ def _beyond(beaten: Sequence[Comparison]) -> str:
 
 def _forgetting(scored: Sequence[Contender]) -> list[str]:
     found = [(c, c.quantities["forgetting"]) for c in scored if "forgetting" in c.quantities]
-    ordered = sorted(((c.label, q.estimate, q.unit) for c, q in found if q.estimate is not None), key=lambda one: one[1].mean)
+    ordered = sorted(
+        ((c.label, q.estimate, q.unit) for c, q in found if q.estimate is not None), key=lambda one: one[1].mean
+    )
     if len(ordered) < 2:
         return []
     parts = [f"{label} {point_interval(value, unit)}" for label, value, unit in ordered]

@@ -136,7 +136,9 @@ def difference(first: Contender, second: Contender, name: str, margin: float = M
     return found
 
 
-def differences(pairs: Sequence[tuple[Contender, Contender]], name: str, margin: float = MARGIN) -> list[Difference | None]:
+def differences(
+    pairs: Sequence[tuple[Contender, Contender]], name: str, margin: float = MARGIN
+) -> list[Difference | None]:
     """Compare many pairs, those on the same seeds all at once; see `difference`."""
     found: list[Difference | None] = [None] * len(pairs)
     alike: dict[tuple[bool, tuple[int, ...]], list[int]] = defaultdict(list)
@@ -147,14 +149,19 @@ def differences(pairs: Sequence[tuple[Contender, Contender]], name: str, margin:
     for (lower, seeds), places in alike.items():
         if seeds:
             chosen = [pairs[place] for place in places]
-            scores = [[[c.quantities[name].by_seed[seed] for c in side] for seed in seeds] for side in zip(*chosen, strict=True)]
+            scores = [
+                [[c.quantities[name].by_seed[seed] for c in side] for seed in seeds]
+                for side in zip(*chosen, strict=True)
+            ]
             of_seeds = all_paired(np.array(scores[0]), np.array(scores[1]), margin, lower=lower)
             for place, pair, one in zip(places, chosen, of_seeds, strict=True):
                 found[place] = _with_items(one, pair, seeds, name, lower=lower)
     return found
 
 
-def _with_items(found: Difference, pair: tuple[Contender, Contender], seeds: Sequence[int], name: str, *, lower: bool) -> Difference:
+def _with_items(
+    found: Difference, pair: tuple[Contender, Contender], seeds: Sequence[int], name: str, *, lower: bool
+) -> Difference:
     """Say what the seeds do not: that counts differ for sure, and what holds on new test items."""
     first, second = pair
     if found.estimate.deviation == 0 and found.estimate.n >= CLAIM and all(_is_exact(c.quantities[name]) for c in pair):
@@ -206,7 +213,9 @@ def with_budgets(contenders: Sequence[Contender], budgets: Mapping[tuple[str, st
         contenders: in the order of the suite.
         budgets: backbone and strategy → budget; who is not in it had nothing to tune, and may be compared with all.
     """
-    noted = [replace(contender, budget=budgets.get((contender.backbone, contender.strategy), "")) for contender in contenders]
+    noted = [
+        replace(contender, budget=budgets.get((contender.backbone, contender.strategy), "")) for contender in contenders
+    ]
     counts = Counter(contender.budget for contender in noted if contender.budget)
     if len(counts) < 2:
         return noted

@@ -120,7 +120,9 @@ def usable(lines: Mapping[str, Lines]) -> dict[str, dict[int, Sequence[Mapping[s
     return {label: by_seed for label, by_seed in found.items() if by_seed}
 
 
-def errors_of(task: str, confusion: Mapping[str, Sequence[Sequence[int]]], names: Sequence[str], lines: Mapping[str, Lines]) -> Errors:
+def errors_of(
+    task: str, confusion: Mapping[str, Sequence[Sequence[int]]], names: Sequence[str], lines: Mapping[str, Lines]
+) -> Errors:
     """Look into the errors made on one task.
 
     Args:
@@ -130,11 +132,16 @@ def errors_of(task: str, confusion: Mapping[str, Sequence[Sequence[int]]], names
         lines: contender → seed → predictions, each with `id`, `label`, `prediction` and `probabilities`; best contender first. See
             `usable`.
     """
-    leader = next((label for label, seeds in lines.items() if any(_is_wrong(line) for found in seeds.values() for line in found)), "")
+    leader = next(
+        (label for label, seeds in lines.items() if any(_is_wrong(line) for found in seeds.values() for line in found)),
+        "",
+    )
     return Errors(
         task=task,
         classes={label: class_scores(matrix, names) for label, matrix in confusion.items()},
-        calibration={label: _bins([line for found in seeds.values() for line in found]) for label, seeds in lines.items()},
+        calibration={
+            label: _bins([line for found in seeds.values() for line in found]) for label, seeds in lines.items()
+        },
         leader=leader,
         mistakes=_mistakes(lines[leader]) if leader else (),
         slices=tuple(_by_class_size(lines)),
@@ -148,7 +155,11 @@ def _is_usable(found: Sequence[Mapping[str, Any]]) -> bool:
 def _has_probabilities(line: Mapping[str, Any]) -> bool:
     """Tell whether a line names classes and how likely each is; it may come from anywhere."""
     shares = line.get("probabilities")
-    if not isinstance(shares, list) or not shares or not all(isinstance(share, int | float) and 0 <= share <= 1 for share in shares):
+    if (
+        not isinstance(shares, list)
+        or not shares
+        or not all(isinstance(share, int | float) and 0 <= share <= 1 for share in shares)
+    ):
         return False
     return all(isinstance(line.get(name), int) and 0 <= line[name] < len(shares) for name in ("label", "prediction"))
 
@@ -174,7 +185,11 @@ def _mistakes(by_seed: Lines) -> tuple[Mistake, ...]:
     found = []
     for identity, lines in wrong.items():
         worst = max(lines, key=lambda line: max(line["probabilities"]))
-        found.append(Mistake(identity, worst["label"], worst["prediction"], max(worst["probabilities"]), len(lines), len(by_seed)))
+        found.append(
+            Mistake(
+                identity, worst["label"], worst["prediction"], max(worst["probabilities"]), len(lines), len(by_seed)
+            )
+        )
     return tuple(sorted(found, key=lambda one: (-one.confidence, one.id))[:SHOWN])
 
 
@@ -200,14 +215,20 @@ def by_length(lines: Mapping[str, Lines], lengths: Mapping[str, float]) -> list[
         lines: see `errors_of`.
         lengths: id → length, where that is known and means anything.
     """
-    return _parted("input length", lengths, lines, "letters", sorted(lengths.values())) if len(set(lengths.values())) >= PARTS else []
+    return (
+        _parted("input length", lengths, lines, "letters", sorted(lengths.values()))
+        if len(set(lengths.values())) >= PARTS
+        else []
+    )
 
 
 def _first(lines: Mapping[str, Lines], read: Callable[[Mapping[str, Any]], Any]) -> dict[str, Any]:
     return {str(line["id"]): read(line) for by_seed in lines.values() for found in by_seed.values() for line in found}
 
 
-def _parted(by: str, values: Mapping[str, float], lines: Mapping[str, Lines], unit: str, ordered: Sequence[float]) -> list[Slice]:
+def _parted(
+    by: str, values: Mapping[str, float], lines: Mapping[str, Lines], unit: str, ordered: Sequence[float]
+) -> list[Slice]:
     """Part the items at the terciles of `ordered`; parts that would be empty are left out."""
     edges = sorted({ordered[math.ceil(len(ordered) * part / PARTS) - 1] for part in range(1, PARTS + 1)})
     found, below = [], -math.inf

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from .task_column import TaskColumn
 
 
-def inspected(target: TaskColumn, records: Sequence[Record], place: Callable[[Record], Path], catalog: Catalog | None = None) -> TaskColumn:
+def inspected(
+    target: TaskColumn, records: Sequence[Record], place: Callable[[Record], Path], catalog: Catalog | None = None
+) -> TaskColumn:
     """Give a target with what goes wrong on its tasks.
 
     Args:
@@ -41,14 +43,18 @@ def inspected(target: TaskColumn, records: Sequence[Record], place: Callable[[Re
         errors = errors_of(task, confusion, target.classes.get(task, ()), ordered)
         if catalog is not None and errors.leader:
             trial = records[0].trial
-            shown = exhibits_of(catalog, trial["stages"][number]["task"], trial["split_seed"], [one.id for one in errors.mistakes])
+            shown = exhibits_of(
+                catalog, trial["stages"][number]["task"], trial["split_seed"], [one.id for one in errors.mistakes]
+            )
             exhibits[task] = shown
             errors = replace(errors, slices=(*errors.slices, *by_length(ordered, shown.lengths)))
         found.append(errors)
     return replace(target, errors=tuple(found), exhibits=exhibits)
 
 
-def _lines(records: Sequence[Record], place: Callable[[Record], Path]) -> dict[str, dict[str, dict[int, list[Mapping[str, Any]]]]]:
+def _lines(
+    records: Sequence[Record], place: Callable[[Record], Path]
+) -> dict[str, dict[str, dict[int, list[Mapping[str, Any]]]]]:
     """Give contender → task → seed → predictions."""
     found: dict[str, dict[str, dict[int, list[Mapping[str, Any]]]]] = defaultdict(lambda: defaultdict(dict))
     for label, group in grouped(records).items():

@@ -147,7 +147,9 @@ def foresee_sight(run: Path, planned: Iterable[tuple[str, int]]) -> list[Detecta
     return [_sight(target, len(own), records[target], calibrated) for target, own in seeds.items()]
 
 
-def _sight(target: str, seeds: int, records: Sequence[Record], calibrated: dict[tuple[str, str], Noise]) -> DetectableEffect:
+def _sight(
+    target: str, seeds: int, records: Sequence[Record], calibrated: dict[tuple[str, str], Noise]
+) -> DetectableEffect:
     metrics = [metric for known, metric in calibrated if known == target]
     if not records:
         metric = metrics[0] if len(metrics) == 1 else ""
@@ -180,14 +182,18 @@ def read_calibration(run: Path) -> dict[tuple[str, str], Noise]:
         table = table.get("noise")
     try:
         return {
-            (target, metric): Noise(_positive(found["s_d"]), int(found["n"]), f"calibration over {found['n']} re-seeded pairs")
+            (target, metric): Noise(
+                _positive(found["s_d"]), int(found["n"]), f"calibration over {found['n']} re-seeded pairs"
+            )
             for target, metrics in table.items()
             for metric, found in metrics.items()
             if found["s_d"] != 0
         }
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         shape = '{"schema": "ftbench.calibration/1", "noise": {"target": {"metric": {"s_d": 0.008, "n": 10}}}}'
-        raise RunError(f"{path}: not a calibration, {shape}: {type(error).__name__} {error}; take it away to do without") from None
+        raise RunError(
+            f"{path}: not a calibration, {shape}: {type(error).__name__} {error}; take it away to do without"
+        ) from None
 
 
 def _positive(value: float) -> float:

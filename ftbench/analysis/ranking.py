@@ -84,12 +84,16 @@ class Ranking:
                 f"90 % at five."
             )
         if len(self.tasks) < self.of:
-            found.append(f"Ranked on {len(self.tasks)} of {self.of} tasks, those on which all ranked strategies have scores.")
+            found.append(
+                f"Ranked on {len(self.tasks)} of {self.of} tasks, those on which all ranked strategies have scores."
+            )
         if self.left_out:
             named = ", ".join(f"{label} ({scored} of {self.of})" for label, scored in self.left_out.items())
             found.append(f"Not ranked, for want of scores on the others' tasks: {named}.")
         if self.apart:
-            found.append(f"Not ranked, for they were tuned with another budget than the others: {', '.join(self.apart)}.")
+            found.append(
+                f"Not ranked, for they were tuned with another budget than the others: {', '.join(self.apart)}."
+            )
         if min(self.seeds.values()) == 1:
             found.append("One task or more has one seed alone: rank intervals leave the noise of seeds out there.")
         return (*found, *filter(None, (self.undiagrammed, self.unprofiled)))
@@ -109,14 +113,20 @@ def rank_over_tasks(targets: Sequence[TaskColumn]) -> Ranking:
     cells = {target.label: _runs(target) for target in tasks}
     strategies = list(dict.fromkeys(name for runs in cells.values() for name in runs))
     labels, names = _complete([target.label for target in tasks], strategies, cells)
-    blocks = {label: block for label in labels if names and (block := _block([cells[label][name] for name in names])) is not None}
+    blocks = {
+        label: block
+        for label in labels
+        if names and (block := _block([cells[label][name] for name in names])) is not None
+    }
     if len(blocks) < 2 or len(names) < 2:
         what = "tasks" if len(blocks) < 2 else "strategies"
         return Ranking(reason=f"No ranking over tasks: it needs two {what} that have scores in common.", of=len(tasks))
     scored = {name: sum(name in runs for runs in cells.values()) for name in strategies}
     shares = {target.label for target in tasks if _is_share(target)}
     ranking = _ranking(blocks, names, scored, of=len(tasks), one_scale=shares >= set(blocks))
-    return replace(ranking, apart=tuple(dict.fromkeys(c.strategy for target in tasks for c in target.contenders if c.apart)))
+    return replace(
+        ranking, apart=tuple(dict.fromkeys(c.strategy for target in tasks for c in target.contenders if c.apart))
+    )
 
 
 def _runs(target: TaskColumn) -> dict[str, Runs]:
@@ -137,7 +147,9 @@ def _is_share(target: TaskColumn) -> bool:
     )
 
 
-def _complete(tasks: list[str], strategies: list[str], cells: Mapping[str, Mapping[str, Runs]]) -> tuple[list[str], list[str]]:
+def _complete(
+    tasks: list[str], strategies: list[str], cells: Mapping[str, Mapping[str, Runs]]
+) -> tuple[list[str], list[str]]:
     while tasks and strategies:
         by_strategy = {name: sum(name not in cells[task] for task in tasks) / len(tasks) for name in strategies}
         by_task = {task: sum(name not in cells[task] for name in strategies) / len(strategies) for task in tasks}
@@ -154,14 +166,23 @@ def _complete(tasks: list[str], strategies: list[str], cells: Mapping[str, Mappi
 def _block(runs: Sequence[Runs]) -> NDArray[np.float64] | None:
     """Give the scores of one task, [seeds that all share, strategies]; None where they share none."""
     backbones = sorted(set.intersection(*({backbone for backbone, _ in one} for one in runs)))
-    seeds = sorted(set.intersection(*({seed for b, seed in one if b == backbone} for one in runs for backbone in backbones or [""])))
+    seeds = sorted(
+        set.intersection(
+            *({seed for b, seed in one if b == backbone} for one in runs for backbone in backbones or [""])
+        )
+    )
     if not backbones or not seeds:
         return None
     return np.array([[np.mean([one[backbone, seed] for backbone in backbones]) for one in runs] for seed in seeds])
 
 
 def _ranking(
-    blocks: Mapping[str, NDArray[np.float64]], names: Sequence[str], scored: Mapping[str, int], *, of: int, one_scale: bool
+    blocks: Mapping[str, NDArray[np.float64]],
+    names: Sequence[str],
+    scored: Mapping[str, int],
+    *,
+    of: int,
+    one_scale: bool,
 ) -> Ranking:
     means = np.stack([block.mean(0) for block in blocks.values()])
     mean_ranks = ranks(means).mean(0)
@@ -172,7 +193,12 @@ def _ranking(
     order = np.argsort(mean_ranks, kind="stable")
     entries = []
     for place in order:
-        entry = Ranked(names[place], float(mean_ranks[place]), Interval(float(low[place]), float(high[place])), scored[names[place]])
+        entry = Ranked(
+            names[place],
+            float(mean_ranks[place]),
+            Interval(float(low[place]), float(high[place])),
+            scored[names[place]],
+        )
         entries.append(entry if unprofiled else _profiled(entry, runs[:, :, place]))
     k, n = len(names), len(blocks)
     needed = tasks_needed(k)
@@ -207,6 +233,8 @@ def _unprofiled(blocks: Mapping[str, NDArray[np.float64]], *, one_scale: bool) -
 
 def _profiled(entry: Ranked, runs: NDArray[np.float64]) -> Ranked:
     return replace(
-        entry, interquartile_mean=interquartile_mean(runs), interquartile_interval=interquartile_interval(runs),
+        entry,
+        interquartile_mean=interquartile_mean(runs),
+        interquartile_interval=interquartile_interval(runs),
         profile=profile(runs, PROFILED),
-    )  # fmt: skip
+    )

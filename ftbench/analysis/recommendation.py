@@ -85,7 +85,9 @@ class Recommendation:
     """Everyone with a score: those that meet every limit first, then by preference."""
 
 
-def recommend(summary: Summary, limits: Sequence[Limit], prefer: str | None = None, only: Sequence[str] = ()) -> list[Recommendation]:
+def recommend(
+    summary: Summary, limits: Sequence[Limit], prefer: str | None = None, only: Sequence[str] = ()
+) -> list[Recommendation]:
     """Recommend for every target.
 
     A limit is met where the whole 95 % interval lies on its side: over seeds and new test items for the primary score where that
@@ -114,29 +116,50 @@ def _recommended(target: TaskColumn, limits: Sequence[Limit], prefer: str, stati
     scored = [c for c in target.contenders if c.statuses.get("ok") and not c.apart]
     candidates = [Candidate(c, tuple(_judged(c, limit, target) for limit in limits)) for c in scored]
     order = {"met": 0, "undecided": 1, "not measured": 2, "not met": 3}
-    candidates.sort(key=lambda c: (order[c.standing], gain(c.contender, prefer) is None, -(gain(c.contender, prefer) or 0)))
+    candidates.sort(
+        key=lambda c: (order[c.standing], gain(c.contender, prefer) is None, -(gain(c.contender, prefer) or 0))
+    )
     fitting = [c.contender for c in candidates if c.standing == "met"]
     recommended, why = _chosen(fitting, prefer, target, statistics)
     if not fitting:
         why = _nobody(candidates, limits)
     else:
         unsure = [c.contender.label for c in candidates if c.standing == "undecided"]
-        flags = sorted({flag for c in fitting if c.label in recommended and _taken(c, prefer) for flag in c.quantities[prefer].flags})
+        flags = sorted(
+            {
+                flag
+                for c in fitting
+                if c.label in recommended and _taken(c, prefer)
+                for flag in c.quantities[prefer].flags
+            }
+        )
         why += [f"Of {prefer.replace('_', ' ')} must be known: {joined(flags)}."] if flags else []
-        why += [f"Whether {joined(unsure)} would do is undecided: an interval lies on both sides of a limit."] if unsure else []
-    return Recommendation(target.label, prefer, tuple(recommended), (*why, *apart_sentences(target.contenders)), tuple(candidates))
+        why += (
+            [f"Whether {joined(unsure)} would do is undecided: an interval lies on both sides of a limit."]
+            if unsure
+            else []
+        )
+    return Recommendation(
+        target.label, prefer, tuple(recommended), (*why, *apart_sentences(target.contenders)), tuple(candidates)
+    )
 
 
 def _judged(contender: Contender, limit: Limit, target: TaskColumn) -> Judged:
     there = [name for name in limit.metrics if any(_taken(c, name) for c in target.contenders)]
     quantity = contender.quantities.get(there[0]) if there else None
     if quantity is None or quantity.estimate is None:
-        return Judged(limit, there[0] if there else "", "not measured", (quantity.reason if quantity else "") or "", quantity)
+        return Judged(
+            limit, there[0] if there else "", "not measured", (quantity.reason if quantity else "") or "", quantity
+        )
     interval = judging(quantity)
     mean = quantity.estimate.mean
     low, high = (interval.low, interval.high) if interval else (mean, mean)
-    by = "over seeds and new test items" if quantity.new_items else "over seeds" if interval else "one seed, no interval"
-    inside, outside = (low >= limit.bound, high < limit.bound) if limit.at_least else (high <= limit.bound, low > limit.bound)
+    by = (
+        "over seeds and new test items" if quantity.new_items else "over seeds" if interval else "one seed, no interval"
+    )
+    inside, outside = (
+        (low >= limit.bound, high < limit.bound) if limit.at_least else (high <= limit.bound, low > limit.bound)
+    )
     return Judged(limit, quantity.name, "met" if inside else "not met" if outside else "undecided", by, quantity)
 
 
@@ -144,33 +167,48 @@ def _taken(contender: Contender, name: str) -> bool:
     return name in contender.quantities and contender.quantities[name].estimate is not None
 
 
-def _chosen(fitting: Sequence[Contender], prefer: str, target: TaskColumn, statistics: Statistics) -> tuple[list[str], list[str]]:
+def _chosen(
+    fitting: Sequence[Contender], prefer: str, target: TaskColumn, statistics: Statistics
+) -> tuple[list[str], list[str]]:
     """Choose among those that meet every limit, best by preference first."""
     named = prefer.replace("_", " ")
     rated = [c for c in fitting if _taken(c, prefer)]
     if not rated:
         labels = [c.label for c in fitting]
-        return labels, [f"{joined(labels)} meet{'s' if len(labels) == 1 else ''} every limit; {named} was not measured."] if labels else []
+        return labels, [
+            f"{joined(labels)} meet{'s' if len(labels) == 1 else ''} every limit; {named} was not measured."
+        ] if labels else []
     if len(fitting) == 1:
         return [fitting[0].label], [f"{fitting[0].label} alone meets every limit for sure."]
     best, unit = rated[0], rated[0].quantities[prefer].unit
     margin = margin_of(statistics, target.label, prefer, unit)
-    pairs = {(worse.label, better.label): difference(worse, better, prefer, margin) for better, worse in itertools.combinations(rated, 2)}
+    pairs = {
+        (worse.label, better.label): difference(worse, better, prefer, margin)
+        for better, worse in itertools.combinations(rated, 2)
+    }
     comparisons = corrected({pair: found for pair, found in pairs.items() if found is not None})
     against = {c.first: c for c in comparisons if c.second == best.label}
     tied = [c.label for c in rated[1:] if c.label not in against or not against[c.label].apart]
     unrated = [c.label for c in fitting if c not in rated]
     way = "lowest" if best.quantities[prefer].direction == "lower" else "highest"
     if not tied and not unrated:
-        return [best.label], [f"{best.label} meets every limit and has the {way} {named}, told apart from {joined([*against])}."]
-    return [best.label, *tied, *unrated], _undecided(best.label, tied, unrated, f"{way} mean {named}", list(against.values()))
+        return [best.label], [
+            f"{best.label} meets every limit and has the {way} {named}, told apart from {joined([*against])}."
+        ]
+    return [best.label, *tied, *unrated], _undecided(
+        best.label, tied, unrated, f"{way} mean {named}", list(against.values())
+    )
 
 
-def _undecided(best: str, tied: Sequence[str], unrated: Sequence[str], named: str, against: Sequence[Comparison]) -> list[str]:
+def _undecided(
+    best: str, tied: Sequence[str], unrated: Sequence[str], named: str, against: Sequence[Comparison]
+) -> list[str]:
     why = [f"{best} has the {named} of those that meet every limit."]
     few = next((c.difference.estimate.n for c in against if c.difference.verdict == "too few seeds"), None)
     if tied and few is not None:
-        why.append(f"{few} seed{'s' if few > 1 else ''} cannot say whether it is better than {joined(tied)}; {CLAIM} could.")
+        why.append(
+            f"{few} seed{'s' if few > 1 else ''} cannot say whether it is better than {joined(tied)}; {CLAIM} could."
+        )
     elif tied:
         why.append(f"It cannot be told apart from {joined(tied)}.")
     if unrated:
@@ -181,10 +219,14 @@ def _undecided(best: str, tied: Sequence[str], unrated: Sequence[str], named: st
 def _nobody(candidates: Sequence[Candidate], limits: Sequence[Limit]) -> list[str]:
     unsure = [c.contender.label for c in candidates if c.standing == "undecided"]
     if unsure:
-        return [f"No strategy meets every limit for sure; {joined(unsure)} may: an interval lies on both sides of a limit."]
+        return [
+            f"No strategy meets every limit for sure; {joined(unsure)} may: an interval lies on both sides of a limit."
+        ]
     missing = [limit.metrics[0] for limit in limits if all(_missing(c, limit) for c in candidates)]
     if candidates and missing:
-        return [f"No strategy can be held against every limit: nothing here has {joined([name.replace('_', ' ') for name in missing])}."]
+        return [
+            f"No strategy can be held against every limit: nothing here has {joined([name.replace('_', ' ') for name in missing])}."
+        ]
     return ["No strategy meets every limit."] if candidates else ["No trial has finished with a score."]
 
 

@@ -70,7 +70,10 @@ def summarise_runs(
         NotComparable: they differ in data, protocol, software or hardware; a line for each difference.
     """
     with ExitStack() as stack:
-        runs = [_read(path, stack.enter_context(opened(path)), name) for path, name in zip(paths, _names(paths), strict=True)]
+        runs = [
+            _read(path, stack.enter_context(opened(path)), name)
+            for path, name in zip(paths, _names(paths), strict=True)
+        ]
         drift = _refuse_unlike(runs, allowed)
         together = _Together(runs)
         records = together.records
@@ -81,13 +84,22 @@ def summarise_runs(
 
         budgets = budgets_of(together.searches)
         summary = summarise(
-            records, order, baseline, runs[0].lock.statistics, read, unfinished=together.unfinished, log=together.log, budgets=budgets
-        )  # fmt: skip
+            records,
+            order,
+            baseline,
+            runs[0].lock.statistics,
+            read,
+            unfinished=together.unfinished,
+            log=together.log,
+            budgets=budgets,
+        )
         summary = with_tuning(summary, together.tuning, together.searches, read)
         of_target: dict[str, list[Record]] = defaultdict(list)
         for record in records:
             of_target[record.trial["target"]].append(record)
-        targets = tuple(inspected(target, of_target[target.label], together.place, catalog) for target in summary.targets)
+        targets = tuple(
+            inspected(target, of_target[target.label], together.place, catalog) for target in summary.targets
+        )
     suites = tuple(dict.fromkeys(run.found.suite for run in runs))
     remarks = (*summary.remarks, *together.remarks, *(f"the runs differ in {one}, which was allowed" for one in drift))
     return replace(summary, targets=targets, suite=" and ".join(suites), suites=suites, remarks=remarks)
@@ -227,4 +239,8 @@ def _ambiguous(runs: Sequence[_Run]) -> set[Place]:
 
 def _relabelled(record: Record, label: str) -> Record:
     strategy = record.trial["strategy"]
-    return record if strategy["label"] == label else replace(record, trial={**record.trial, "strategy": {**strategy, "label": label}})
+    return (
+        record
+        if strategy["label"] == label
+        else replace(record, trial={**record.trial, "strategy": {**strategy, "label": label}})
+    )

@@ -83,11 +83,16 @@ class Summary:
 
 
 def summarise(
-    records: Sequence[Record], order: Sequence[str] = (), baseline: str | None = None, statistics: Statistics | None = None,
-    read: Callable[[Record], Items | str] | None = None, *, unfinished: Sequence[tuple[str, str, str, int]] = (),
+    records: Sequence[Record],
+    order: Sequence[str] = (),
+    baseline: str | None = None,
+    statistics: Statistics | None = None,
+    read: Callable[[Record], Items | str] | None = None,
+    *,
+    unfinished: Sequence[tuple[str, str, str, int]] = (),
     log: Callable[[Record], str] | None = None,
     budgets: Mapping[tuple[str, str, str], str] | None = None,
-) -> Summary:  # fmt: skip
+) -> Summary:
     """Sum records up.
 
     Args:
@@ -115,7 +120,8 @@ def summarise(
     view = View(rank, baseline, statistics)
     targets = [
         with_unfinished(
-            target_of(label, by_target[label], with_budgets(contenders_of(by_target[label], read), given[label]), view), still[label]
+            target_of(label, by_target[label], with_budgets(contenders_of(by_target[label], read), given[label]), view),
+            still[label],
         )
         for label in sorted(by_target, key=lambda label: (rank.get(label, len(rank)), label))
     ]
@@ -163,7 +169,11 @@ def _remarks(statistics: Statistics, targets: Sequence[TaskColumn]) -> tuple[str
 
 
 def _untouched(unfinished: Mapping[str, Sequence[object]], begun: Mapping[str, object]) -> list[str]:
-    return [f"{label}: none of its {len(places)} trials has a record yet" for label, places in unfinished.items() if label not in begun]
+    return [
+        f"{label}: none of its {len(places)} trials has a record yet"
+        for label, places in unfinished.items()
+        if label not in begun
+    ]
 
 
 # ---- one contender -------------------------------------------------------------------------------------------------------
@@ -225,12 +235,23 @@ def _trials(records: Sequence[Record], log: Callable[[Record], str]) -> tuple[Tr
                 spent = record.measurement("wall_time")
                 seconds = spent.value if spent else None
                 told = log(record) if record.status in FAILED else ""
-                line = (record.trial["seed"], record.id, record.status, record.attempts, seconds, record.earlier, told, record.samples)
+                line = (
+                    record.trial["seed"],
+                    record.id,
+                    record.status,
+                    record.attempts,
+                    seconds,
+                    record.earlier,
+                    told,
+                    record.samples,
+                )
                 found.append(TrialLine(target, label, *line))
     return tuple(found)
 
 
-def _over_items(quantities: dict[str, Quantity], primary: str, items: Mapping[int, Items], unknown: str) -> dict[str, Quantity]:
+def _over_items(
+    quantities: dict[str, Quantity], primary: str, items: Mapping[int, Items], unknown: str
+) -> dict[str, Quantity]:
     """Say of the primary score what holds on other test items."""
     found = quantities.get(primary)
     if found is None or found.estimate is None:
@@ -260,7 +281,9 @@ def _course(curves: Sequence[Curve]) -> Iterator[LossPoint]:
         for step in sorted(reached):
             yield from _course(reached[step])
         return
-    losses, seconds = (np.array([[point[name] for point in curve.points] for curve in curves]) for name in ("task_loss", "seconds"))
+    losses, seconds = (
+        np.array([[point[name] for point in curve.points] for curve in curves]) for name in ("task_loss", "seconds")
+    )
     columns = (losses.mean(0), losses.min(0), losses.max(0), seconds.mean(0))
     yield from map(LossPoint, (point["step"] for point in curves[0].points), *(column.tolist() for column in columns))
 

@@ -31,9 +31,16 @@ if TYPE_CHECKING:
     from .error_analysis import Errors
 
 COSTS = (
-    "trainable_parameters", "peak_host_memory", "peak_allocated_memory", "peak_device_memory", "peak_tensor_bytes", "flops_per_step",
-    "throughput", "energy", "cost",
-)  # fmt: skip
+    "trainable_parameters",
+    "peak_host_memory",
+    "peak_allocated_memory",
+    "peak_device_memory",
+    "peak_tensor_bytes",
+    "flops_per_step",
+    "throughput",
+    "energy",
+    "cost",
+)
 """The measurements quality is drawn against, where they were taken."""
 
 BESIDE = ("forgetting", "macro_f1", "exact_match", "spearman", "character_error_rate", "calibration_error")
@@ -133,7 +140,13 @@ def target_of(label: str, records: Sequence[Record], contenders: Sequence[Conten
     margin = margin_of(view.statistics, label, primary, unit)
     ordered = sorted(
         contenders,
-        key=lambda c: (score(c, primary) is None, bool(c.apart), -(gain(c, primary) or 0), view.rank.get(c.strategy, 0), c.label),
+        key=lambda c: (
+            score(c, primary) is None,
+            bool(c.apart),
+            -(gain(c, primary) or 0),
+            view.rank.get(c.strategy, 0),
+            c.label,
+        ),
     )
     ordered = _with_fronts(ordered, primary)
     baseline = _baseline(ordered, view.baseline, view.rank)
@@ -155,7 +168,9 @@ def target_of(label: str, records: Sequence[Record], contenders: Sequence[Conten
         baseline=baseline,
         missing=_missing(grouped(records)),
         majority=_majority(records),
-        notes=tuple(dict.fromkeys(d["note"] for r in records for d in r.provenance.get("data", {}).values() if d["note"])),
+        notes=tuple(
+            dict.fromkeys(d["note"] for r in records for d in r.provenance.get("data", {}).values() if d["note"])
+        ),
         verdict=(*verdict(equal, primary, comparisons, is_sequence=is_sequence), *apart_sentences(ordered)),
         margin=margin,
         comparisons=tuple(comparisons),
@@ -207,7 +222,10 @@ def _against(contenders: Sequence[Contender], baseline: str | None, primary: str
         return list(contenders)
     pairs = [(reference, c) for c in contenders if c is not reference]
     found = zip(pairs, differences(pairs, primary, margin), strict=True)
-    comparisons = {c.second: c for c in corrected({(reference.label, other.label): one for (_, other), one in found if one is not None})}
+    comparisons = {
+        c.second: c
+        for c in corrected({(reference.label, other.label): one for (_, other), one in found if one is not None})
+    }
     return [
         replace(
             c,
@@ -223,7 +241,9 @@ def _against(contenders: Sequence[Contender], baseline: str | None, primary: str
 
 
 def _by_seed(first: Quantity, second: Quantity) -> dict[int, float]:
-    return {seed: value - first.by_seed[seed] for seed, value in sorted(second.by_seed.items()) if seed in first.by_seed}
+    return {
+        seed: value - first.by_seed[seed] for seed, value in sorted(second.by_seed.items()) if seed in first.by_seed
+    }
 
 
 def _all_pairs(contenders: Sequence[Contender], primary: str, margin: float) -> list[Comparison]:
@@ -234,14 +254,21 @@ def _all_pairs(contenders: Sequence[Contender], primary: str, margin: float) -> 
     return corrected({(worse.label, better.label): one for (worse, better), one in found if one is not None})
 
 
-def _explored(contenders: Sequence[Contender], baseline: str | None, primary: str, margin: Callable[[str, str], float]) -> list[Contender]:
+def _explored(
+    contenders: Sequence[Contender], baseline: str | None, primary: str, margin: Callable[[str, str], float]
+) -> list[Contender]:
     """Compare everything else that can be better or worse with the baseline."""
     reference = next((c for c in contenders if c.label == baseline), None)
     if reference is None:
         return list(contenders)
     found = {}
     pairs = [(reference, c) for c in contenders if c is not reference]
-    units = {name: q.unit for c in contenders for name, q in c.quantities.items() if q.direction != "none" and name != primary}
+    units = {
+        name: q.unit
+        for c in contenders
+        for name, q in c.quantities.items()
+        if q.direction != "none" and name != primary
+    }
     for name, unit in units.items():
         for (_, other), one in zip(pairs, differences(pairs, name, margin(name, unit)), strict=True):
             if one is not None and one.estimate.n >= CLAIM:

@@ -106,10 +106,16 @@ def tuning_verdict(found: Sequence[Tuned]) -> tuple[str, ...]:
     compared = [one for one in found if one.change is not None]
     for word, verb in (("better", "improved"), ("worse", "harmed")):
         moved = [one for one in compared if one.change is not None and one.change.verdict == word]
-        named = [f"{one.contender} by {point_interval(one.change.estimate, one.test_unit)}" for one in moved if one.change is not None]
+        named = [
+            f"{one.contender} by {point_interval(one.change.estimate, one.test_unit)}"
+            for one in moved
+            if one.change is not None
+        ]
         if named:
             sentences.append(f"Tuning {verb} {joined(named)} on this test set.")
-    open_ones = [one.contender for one in compared if one.change is not None and one.change.verdict not in ("better", "worse")]
+    open_ones = [
+        one.contender for one in compared if one.change is not None and one.change.verdict not in ("better", "worse")
+    ]
     if open_ones:
         few = any(one.change is not None and one.change.verdict == "too few seeds" for one in compared)
         sentences.append(f"{'Too few seeds to tell' if few else 'No change was shown'} for {joined(open_ones)}.")
@@ -118,7 +124,9 @@ def tuning_verdict(found: Sequence[Tuned]) -> tuple[str, ...]:
         sentences.append(f"{joined(same)} kept {'its' if len(same) == 1 else 'their'} untuned values.")
     at_edge = [f"{one.contender} ({one.edge})" for one in found if one.edge]
     if at_edge:
-        sentences.append(f"At the end of the range of learning rates, where a better one may lie beyond: {joined(at_edge)}.")
+        sentences.append(
+            f"At the end of the range of learning rates, where a better one may lie beyond: {joined(at_edge)}."
+        )
     return (*sentences, *_led(found))
 
 
@@ -175,12 +183,29 @@ def tuning_rows(found: Sequence[Tuned]) -> list[dict[str, Any]]:
         ):
             why = None if value is not None else "no try has it"
             rows.append(
-                {**common, **score, "measurement": name, "mean": value, "method": method, "reason": why, "flags": "; ".join(one.flags)}
+                {
+                    **common,
+                    **score,
+                    "measurement": name,
+                    "mean": value,
+                    "method": method,
+                    "reason": why,
+                    "flags": "; ".join(one.flags),
+                }
             )
         for count, value in enumerate(one.expected, 1):
             how = f"expected best of {count} of {len(one.expected)} tries (Dodge et al. 2019)"
-            rows.append({**common, **score, "measurement": f"tuning_expected_best_of_{count}", "mean": value, "method": how})
-        for name, spent in (("seconds", one.seconds), ("training", Spent(one.training, "s")), ("energy", one.energy), ("cost", one.money)):
+            rows.append(
+                {**common, **score, "measurement": f"tuning_expected_best_of_{count}", "mean": value, "method": how}
+            )
+        for name, spent in (
+            ("seconds", one.seconds),
+            ("training", Spent(one.training, "s")),
+            ("energy", one.energy),
+            ("cost", one.money),
+        ):
             total = {"measurement": f"tuning_{name}", "total": spent.value, "unit": spent.unit, "direction": "lower"}
-            rows.append({**common, **total, "reason": spent.reason or None, "method": "all tries together", "scope": "tuning"})
+            rows.append(
+                {**common, **total, "reason": spent.reason or None, "method": "all tries together", "scope": "tuning"}
+            )
     return rows

@@ -158,7 +158,10 @@ def _spent(records: Sequence[Record], name: str, unit: str) -> Spent:
 
 
 def _changed(
-    target: TaskColumn, found: Sequence[Tuned], untuned: Mapping[Place, Sequence[Record]], read: Callable[[Record], Items | str] | None
+    target: TaskColumn,
+    found: Sequence[Tuned],
+    untuned: Mapping[Place, Sequence[Record]],
+    read: Callable[[Record], Items | str] | None,
 ) -> list[Tuned]:
     """Hold what was tuned against the untuned values, on the test split."""
     contenders = {c.label: c for c in target.contenders}
@@ -173,7 +176,9 @@ def _changed(
             before[one.contender] = after
     pairs: dict[tuple[str, str], Difference] = {}
     for label, earlier in before.items():
-        one_more = difference(earlier, contenders[label], primary, target.margin) if earlier is not contenders[label] else None
+        one_more = (
+            difference(earlier, contenders[label], primary, target.margin) if earlier is not contenders[label] else None
+        )
         if one_more is not None:
             pairs["untuned", label] = one_more
     changes: dict[str, Any] = {comparison.second: comparison.difference for comparison in corrected(pairs)}

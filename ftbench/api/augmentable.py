@@ -47,10 +47,14 @@ def augmentation_mistakes(task: Task, names: Sequence[str]) -> list[str]:
     found = []
     for number, (augmentation, name) in enumerate(zip(augmentations(task), names, strict=True), 1):
         if augmentation.modality != task.modality:
-            found.append(f"augment[{number}]: {name!r} changes {augmentation.modality}, and the task reads {task.modality}")
+            found.append(
+                f"augment[{number}]: {name!r} changes {augmentation.modality}, and the task reads {task.modality}"
+            )
         elif task.answer not in augmentation.answers:
             served = " or ".join(words for answer, words in OUTPUT_TYPES.items() if answer in augmentation.answers)
-            found.append(f"augment[{number}]: {name!r} is for tasks that ask for {served}; this one asks for {OUTPUT_TYPES[task.answer]}")
+            found.append(
+                f"augment[{number}]: {name!r} is for tasks that ask for {served}; this one asks for {OUTPUT_TYPES[task.answer]}"
+            )
     return found
 
 
@@ -64,7 +68,9 @@ def clean_options(task: Any, options: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in options.items() if not (isinstance(task, Augmentable) and name == "augment")}
 
 
-def prepare_augmentations(task: Augmentable, examples: Sequence[Example[Any]], processor: Any, sign: Callable[[], None]) -> None:
+def prepare_augmentations(
+    task: Augmentable, examples: Sequence[Example[Any]], processor: Any, sign: Callable[[], None]
+) -> None:
     """Let the augmentations work out what is slow, for all training examples; none is read that none asks for."""
 
     def inputs() -> Iterator[Any]:

@@ -88,7 +88,9 @@ class FeatureAugmentation(Augmentation):
     """Changes the features of one example."""
 
     @abstractmethod
-    def change_features(self, features: Mapping[str, NDArray[Any]], rng: np.random.Generator) -> Mapping[str, NDArray[Any]]:
+    def change_features(
+        self, features: Mapping[str, NDArray[Any]], rng: np.random.Generator
+    ) -> Mapping[str, NDArray[Any]]:
         """Give the changed features; the arrays given must stay as they are."""
 
 

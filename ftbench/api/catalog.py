@@ -53,7 +53,9 @@ class Catalog:
             return offered[name]
         message = f"no {kind.removesuffix('s').replace('strategie', 'strategy')} is called {name!r}{suggestion(name, offered)}"
         if self.broken:
-            message += "; plugins that could not be loaded: " + ", ".join(f"{n} ({why})" for n, why in self.broken.items())
+            message += "; plugins that could not be loaded: " + ", ".join(
+                f"{n} ({why})" for n, why in self.broken.items()
+            )
         raise PluginError(message)
 
     def build(self, kind: str, name: str, options: Mapping[str, Any]) -> Any:
@@ -85,7 +87,10 @@ class Catalog:
                 except PluginError as error:
                     found.append((place, str(error)))
                 else:
-                    found.extend((f"{place}.{where}" if where else place, mistake) for where, mistake in self.mistakes(nested, inner))
+                    found.extend(
+                        (f"{place}.{where}" if where else place, mistake)
+                        for where, mistake in self.mistakes(nested, inner)
+                    )
         return found
 
     def _nested(self, place: str, kind: str, value: Any) -> Any:
@@ -182,9 +187,16 @@ def _choice(kind: str) -> Any:
     def named(value: Any) -> Any:
         if isinstance(value, str) or (isinstance(value, dict) and isinstance(value.get("use"), str)):
             return value
-        raise PydanticCustomError("nested", "must be the name of one of the {kind}, or a table with 'use' and options", {"kind": kind})
+        raise PydanticCustomError(
+            "nested", "must be the name of one of the {kind}, or a table with 'use' and options", {"kind": kind}
+        )
 
-    shape = {"anyOf": [{"type": "string"}, {"type": "object", "required": ["use"], "properties": {"use": {"type": "string"}}}]}
+    shape = {
+        "anyOf": [
+            {"type": "string"},
+            {"type": "object", "required": ["use"], "properties": {"use": {"type": "string"}}},
+        ]
+    }
     return Annotated[Any, AfterValidator(named), WithJsonSchema(shape)]
 
 

@@ -30,7 +30,9 @@ class Ragged:
         return self.values[self.offsets[row] : self.offsets[row + 1]]
 
     @classmethod
-    def of(cls, rows: Sequence[Sequence[float] | NDArray[np.generic]], dtype: type = np.int64, padding: float = 0) -> Ragged:
+    def of(
+        cls, rows: Sequence[Sequence[float] | NDArray[np.generic]], dtype: type = np.int64, padding: float = 0
+    ) -> Ragged:
         """Join `rows`."""
         lengths = [len(row) for row in rows]
         values = np.concatenate([np.asarray(row, dtype) for row in rows]) if rows else np.zeros(0, dtype)

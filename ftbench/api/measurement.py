@@ -93,7 +93,9 @@ def scores_only(measurement: Measurement) -> Measurement:
 
 def disturbances(*readings: Measurement) -> tuple[str, ...]:
     """Name what disturbed any of some readings."""
-    flags = (flag.removeprefix(DISTURBED) for reading in readings for flag in reading.flags if flag.startswith(DISTURBED))
+    flags = (
+        flag.removeprefix(DISTURBED) for reading in readings for flag in reading.flags if flag.startswith(DISTURBED)
+    )
     return tuple(dict.fromkeys(flags))
 
 

@@ -19,11 +19,15 @@ BINS = 15
 ABSENT = "classes that neither occur nor are predicted left out"
 
 
-def metric(name: str, value: float, method: str, unit: str = "1", direction: Direction = "higher", *, reason: str = "") -> Measurement:
+def metric(
+    name: str, value: float, method: str, unit: str = "1", direction: Direction = "higher", *, reason: str = ""
+) -> Measurement:
     """Give one score of a split; a value that is no number is none, for `reason`."""
     if np.isfinite(value):
         return Measurement(name, float(value), unit, direction, method=method, scope="test")
-    return Measurement(name, None, unit, direction, method=method, scope="test", reason=reason or "undefined for this split")
+    return Measurement(
+        name, None, unit, direction, method=method, scope="test", reason=reason or "undefined for this split"
+    )
 
 
 def class_scores(truth: NDArray[np.int64], log_probability: NDArray[np.float64]) -> tuple[Measurement, ...]:
@@ -47,16 +51,25 @@ def class_scores(truth: NDArray[np.int64], log_probability: NDArray[np.float64])
         return (
             metric("accuracy", sk.accuracy_score(truth, guess), "accuracy_score"),
             metric(
-                "balanced_accuracy", sk.balanced_accuracy_score(truth, guess), "balanced_accuracy_score: mean recall of the true classes"
+                "balanced_accuracy",
+                sk.balanced_accuracy_score(truth, guess),
+                "balanced_accuracy_score: mean recall of the true classes",
             ),
             metric("macro_f1", averaged["macro"][2], f"precision_recall_fscore_support, macro, {ABSENT}"),
             metric("micro_f1", averaged["micro"][2], "precision_recall_fscore_support, micro"),
-            metric("weighted_f1", averaged["weighted"][2], "precision_recall_fscore_support, weighted by true examples"),
+            metric(
+                "weighted_f1", averaged["weighted"][2], "precision_recall_fscore_support, weighted by true examples"
+            ),
             metric("precision", averaged["macro"][0], f"precision_recall_fscore_support, macro, {ABSENT}"),
             metric("recall", averaged["macro"][1], f"precision_recall_fscore_support, macro, {ABSENT}"),
             metric("mcc", sk.matthews_corrcoef(truth, guess), "matthews_corrcoef; 0 for a constant answer"),
             *ranking_scores(np.eye(len(names))[truth], probability),
-            metric("calibration_error", calibration_error(truth == guess, probability.max(1)), f"{BINS} bins", direction="lower"),
+            metric(
+                "calibration_error",
+                calibration_error(truth == guess, probability.max(1)),
+                f"{BINS} bins",
+                direction="lower",
+            ),
             metric("loss", loss, "mean negative log-likelihood", unit="nat", direction="lower"),
         )
 
@@ -81,15 +94,33 @@ def label_scores(truth: NDArray[np.int64], probability: NDArray[np.float64]) -> 
         return (
             metric("micro_f1", averaged["micro"][2], "precision_recall_fscore_support, micro"),
             metric("macro_f1", averaged["macro"][2], f"precision_recall_fscore_support, macro, {ABSENT}"),
-            metric("weighted_f1", averaged["weighted"][2], "precision_recall_fscore_support, weighted by true examples"),
-            metric("example_f1", averaged["samples"][2], "precision_recall_fscore_support, mean over examples with a class"),
-            metric("precision", averaged["micro"][0], "precision_recall_fscore_support, micro", reason="no class was said of any example"),
-            metric("recall", averaged["micro"][1], "precision_recall_fscore_support, micro", reason="no example has a class"),
+            metric(
+                "weighted_f1", averaged["weighted"][2], "precision_recall_fscore_support, weighted by true examples"
+            ),
+            metric(
+                "example_f1", averaged["samples"][2], "precision_recall_fscore_support, mean over examples with a class"
+            ),
+            metric(
+                "precision",
+                averaged["micro"][0],
+                "precision_recall_fscore_support, micro",
+                reason="no class was said of any example",
+            ),
+            metric(
+                "recall",
+                averaged["micro"][1],
+                "precision_recall_fscore_support, micro",
+                reason="no example has a class",
+            ),
             metric("exact_match", sk.accuracy_score(truth, guess), "accuracy_score of whole sets"),
             metric("hamming_loss", sk.hamming_loss(truth, guess), "hamming_loss", direction="lower"),
             *ranking_scores(truth, probability),
             metric(
-                "loss", float(-np.log(np.maximum(likelihood, 1e-12)).mean()), "mean binary cross-entropy", unit="nat", direction="lower"
+                "loss",
+                float(-np.log(np.maximum(likelihood, 1e-12)).mean()),
+                "mean binary cross-entropy",
+                unit="nat",
+                direction="lower",
             ),
         )
 
@@ -109,7 +140,13 @@ def number_scores(truth: NDArray[np.float64], guess: NDArray[np.float64]) -> tup
         metric("spearman", spearman, "scipy spearmanr", reason=constant),
         metric("r2", explained, "r2_score", reason=constant),
         metric("mean_absolute_error", sk.mean_absolute_error(truth, guess), "mean_absolute_error", "target", "lower"),
-        metric("root_mean_squared_error", sk.root_mean_squared_error(truth, guess), "root_mean_squared_error", "target", "lower"),
+        metric(
+            "root_mean_squared_error",
+            sk.root_mean_squared_error(truth, guess),
+            "root_mean_squared_error",
+            "target",
+            "lower",
+        ),
     )
 
 
@@ -151,5 +188,7 @@ def calibration_error(right: NDArray[np.bool_], confidence: NDArray[np.float64])
     """
     bins = np.clip(np.ceil(confidence * BINS).astype(int) - 1, 0, BINS - 1)
     count = np.maximum(np.bincount(bins, minlength=BINS), 1)
-    gap = np.bincount(bins, weights=right.astype(float), minlength=BINS) - np.bincount(bins, weights=confidence, minlength=BINS)
+    gap = np.bincount(bins, weights=right.astype(float), minlength=BINS) - np.bincount(
+        bins, weights=confidence, minlength=BINS
+    )
     return float(np.abs(gap / count * np.bincount(bins, minlength=BINS)).sum() / max(1, len(right)))

@@ -10,7 +10,7 @@ from annotated_types import Ge, Gt, Le, Lt
 
 OptimizerName = Literal[
     "adamw", "adam", "sgd", "adafactor", "adadelta", "adagrad", "adamax", "asgd", "nadam", "radam", "rmsprop", "rprop"
-]  # fmt: skip
+]
 
 
 ADDED_LATER: Mapping[str, Any] = {"group_by_length": False}

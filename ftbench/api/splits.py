@@ -104,12 +104,16 @@ def draw(
         sample, remaining = _fill(remaining, wanted)
         short = next((label for label, number in wanted.items() if number), None)
         if short is not None:
-            raise UserError(f"{name}_size: {size} examples are asked for, and class {short} is {wanted[short]} short; ask for fewer")
+            raise UserError(
+                f"{name}_size: {size} examples are asked for, and class {short} is {wanted[short]} short; ask for fewer"
+            )
         drawn[name] = [sample[place] for place in rng.permutation(len(sample))]
     return drawn
 
 
-def _fill(families: list[list[Example[Item]]], wanted: dict[int, int]) -> tuple[list[Example[Item]], list[list[Example[Item]]]]:
+def _fill(
+    families: list[list[Example[Item]]], wanted: dict[int, int]
+) -> tuple[list[Example[Item]], list[list[Example[Item]]]]:
     """Take what is wanted from families in their order, counting `wanted` down; a family not needed is left for later."""
     sample: list[Example[Item]] = []
     left = []

@@ -56,7 +56,9 @@ class _Commands(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
         from ..errors import suggestion
 
         if args and not args[0].startswith("-") and args[0] not in COMMANDS:
@@ -66,7 +68,13 @@ class _Commands(click.Group):
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="ftbench")
-@click.option("-p", "plugin_files", multiple=True, metavar="FILE.py", help="Load a plugin from one file or folder; may be repeated.")
+@click.option(
+    "-p",
+    "plugin_files",
+    multiple=True,
+    metavar="FILE.py",
+    help="Load a plugin from one file or folder; may be repeated.",
+)
 @click.option("--without", multiple=True, metavar="NAME", help="Leave an installed plugin out; may be repeated.")
 @click.pass_context
 def group(ctx: click.Context, plugin_files: Sequence[str], without: Sequence[str]) -> None:

@@ -9,7 +9,9 @@ import click
 
 @click.command(name="bundle")
 @click.argument("run", type=click.Path(file_okay=False))
-@click.option("-o", "--output", required=True, type=click.Path(dir_okay=False), help="The file to write, such as baseline.zip.")
+@click.option(
+    "-o", "--output", required=True, type=click.Path(dir_okay=False), help="The file to write, such as baseline.zip."
+)
 def command(run: str, output: str) -> None:
     """Write records, predictions and the resolved suite of the run directory RUN to one file.
 
@@ -21,4 +23,6 @@ def command(run: str, output: str) -> None:
     names = pack(Path(run), Path(output))
     records = sum(name.endswith("record.json") for name in names)
     predictions = sum(name.endswith(PREDICTIONS) for name in names)
-    click.echo(f"{output}: {records} records, {predictions} files of predictions, {Path(output).stat().st_size / 2**20:.1f} MiB")
+    click.echo(
+        f"{output}: {records} records, {predictions} files of predictions, {Path(output).stat().st_size / 2**20:.1f} MiB"
+    )

@@ -26,7 +26,9 @@ def command() -> None:
 
 @command.command(name="strategy")
 @click.argument("name")
-@click.option("-o", "--option", "options", multiple=True, metavar="KEY=VALUE", help="An option of the strategy, as in TOML.")
+@click.option(
+    "-o", "--option", "options", multiple=True, metavar="KEY=VALUE", help="An option of the strategy, as in TOML."
+)
 @click.option(
     "-b",
     "--backbone",

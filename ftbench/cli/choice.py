@@ -12,10 +12,14 @@ if TYPE_CHECKING:
     from ..suite.selection import Chosen
 
 only_option = click.option(
-    "--only", multiple=True, metavar="PATTERN",
+    "--only",
+    multiple=True,
+    metavar="PATTERN",
     help="Only trials in whose name this is found, as `ftbench plan` shows it; * and ? stand for anything; may be repeated.",
-)  # fmt: skip
-exclude_option = click.option("--exclude", multiple=True, metavar="PATTERN", help="No trial in whose name this is found; may be repeated.")
+)
+exclude_option = click.option(
+    "--exclude", multiple=True, metavar="PATTERN", help="No trial in whose name this is found; may be repeated."
+)
 
 
 def chosen(only: Sequence[str], exclude: Sequence[str], shard: str | None = None) -> Chosen:

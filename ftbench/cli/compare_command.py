@@ -18,12 +18,19 @@ if TYPE_CHECKING:
 @click.argument("second", metavar="[RUN_B]", type=click.Path(), required=False)
 @click.option("--baseline", metavar="LABEL", help="Compare the strategies of one run with the strategy of this label.")
 @click.option(
-    "--metric", "metrics", multiple=True, metavar="NAME", help="A measurement; may be repeated. By default primary scores, costs."
+    "--metric",
+    "metrics",
+    multiple=True,
+    metavar="NAME",
+    help="A measurement; may be repeated. By default primary scores, costs.",
 )
 @click.option(
-    "--allow-drift", "allowed", multiple=True, metavar="FIELD",
+    "--allow-drift",
+    "allowed",
+    multiple=True,
+    metavar="FIELD",
     help="Let a field differ, such as software.torch, or a whole part; may be repeated.",
-)  # fmt: skip
+)
 @click.option(
     "--margin",
     type=click.FloatRange(min=0, min_open=True),
@@ -31,11 +38,21 @@ if TYPE_CHECKING:
     show_default=True,
     help="Differences of scores below it do not matter.",
 )
-@click.option("--format", "form", type=click.Choice(["markdown", "csv", "json", "latex"]), default="markdown", show_default=True)
+@click.option(
+    "--format", "form", type=click.Choice(["markdown", "csv", "json", "latex"]), default="markdown", show_default=True
+)
 @click.option("-o", "--output", type=click.Path(dir_okay=False), help="The file to write; standard output by default.")
 def command(
-    first: str, second: str | None, baseline: str | None, metrics: Sequence[str], allowed: Sequence[str], *, margin: float, form: str, output: str | None
-) -> None:  # fmt: skip
+    first: str,
+    second: str | None,
+    baseline: str | None,
+    metrics: Sequence[str],
+    allowed: Sequence[str],
+    *,
+    margin: float,
+    form: str,
+    output: str | None,
+) -> None:
     """Compare two runs, or the strategies of one: first what they differ in, then what came out.
 
     RUN_A and RUN_B are run directories or bundles. Trials are paired by task, backbone, strategy and seed; differences are RUN_B

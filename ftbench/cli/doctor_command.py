@@ -42,13 +42,17 @@ def _print(diagnosis: Diagnosis, suite: str | None) -> None:
     click.echo("  " + ", ".join(f"{name} {version}" for name, version in diagnosis.versions.items()))
     host = diagnosis.host
     click.secho("machine", bold=True)
-    click.echo(f"  {host['cores']} cores, {quantity(host['memory'], 'B')} of memory, {quantity(host['memory_free'], 'B')} free")
+    click.echo(
+        f"  {host['cores']} cores, {quantity(host['memory'], 'B')} of memory, {quantity(host['memory_free'], 'B')} free"
+    )
     click.echo(f"  {quantity(host['disk_free'], 'B')} free on the disk of {host['cache']}")
     for device in diagnosis.devices:
         free = "not known how much" if device["memory_free"] is None else quantity(device["memory_free"], "B")
         divided = ", divided (MIG)" if device["divided"] else ""
         size = quantity(device["memory"], "B")
-        click.echo(f"  cuda:{device['index']} {device['name']}, {size}, {free} free, driver {device['driver_major']}{divided}")
+        click.echo(
+            f"  cuda:{device['index']} {device['name']}, {size}, {free} free, driver {device['driver_major']}{divided}"
+        )
     click.secho("what can be measured", bold=True)
     for ability in diagnosis.abilities:
         mark = click.style("yes", fg="green") if ability.possible else click.style("no ", fg="yellow")

@@ -24,8 +24,14 @@ def command(ctx: click.Context, run: str, trial: str, folder: str, adapter: bool
     from ..training.export import export
 
     exported = export(Path(run), trial, Path(folder), Setting.of(ctx).catalog, adapter=adapter)
-    click.echo(f"wrote {exported.folder}: {exported.record.trial['target']}, {exported.record.trial['strategy']['label']}")
+    click.echo(
+        f"wrote {exported.folder}: {exported.record.trial['target']}, {exported.record.trial['strategy']['label']}"
+    )
     if exported.same:
         click.echo("it answers every test example as the record says")
     else:
-        click.secho("it does not answer every test example as the record says: code, software or machine differ", fg="yellow", err=True)
+        click.secho(
+            "it does not answer every test example as the record says: code, software or machine differ",
+            fg="yellow",
+            err=True,
+        )

@@ -32,20 +32,42 @@ if TYPE_CHECKING:
     help="Run SUITE where RUN is not there yet, and on more of the baseline's seeds where it has too few.",
 )
 @click.option(
-    "--plugin", metavar="FILE", type=click.Path(), help="Run SUITE with this plugin, a file or folder, next to its state at --base."
+    "--plugin",
+    metavar="FILE",
+    type=click.Path(),
+    help="Run SUITE with this plugin, a file or folder, next to its state at --base.",
 )
-@click.option("--base", "revision", metavar="GITREF", help="The git revision --plugin is held against, such as origin/main.")
-@click.option("--calibrate", is_flag=True, help="Hold RUN against itself, seed against seed: its noise, and how often that is an alarm.")
-@click.option("--repetitions", metavar="N", type=click.IntRange(min=1), help="With --calibrate and --run: as many seeds as N gates take.")
+@click.option(
+    "--base", "revision", metavar="GITREF", help="The git revision --plugin is held against, such as origin/main."
+)
+@click.option(
+    "--calibrate",
+    is_flag=True,
+    help="Hold RUN against itself, seed against seed: its noise, and how often that is an alarm.",
+)
+@click.option(
+    "--repetitions",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="With --calibrate and --run: as many seeds as N gates take.",
+)
 @runs_option
 @click.option("--junit", metavar="FILE", type=click.Path(dir_okay=False), help="Write JUnit XML.")
 @click.option("--markdown", metavar="FILE", type=click.Path(dir_okay=False), help="Write Markdown for a pull request.")
 @click.option("--github", is_flag=True, help="Print annotations, and write the summary of the step.")
 @click.option("--strict", is_flag=True, help="Exit with 4 where something is inconclusive or changed.")
 @click.option("--all", "everything", is_flag=True, help="Print what is ok too.")
-@click.option("--accept", metavar="REASON", help="Take what regressed or is missing for a deliberate step, and move the baseline by it.")
 @click.option(
-    "--allow-drift", "allowed", multiple=True, metavar="FIELD", help="Let a field differ, such as software.torch; may be repeated."
+    "--accept",
+    metavar="REASON",
+    help="Take what regressed or is missing for a deliberate step, and move the baseline by it.",
+)
+@click.option(
+    "--allow-drift",
+    "allowed",
+    multiple=True,
+    metavar="FIELD",
+    help="Let a field differ, such as software.torch; may be repeated.",
 )
 @click.pass_context
 def command(ctx: click.Context, /, run: str, **options: Any) -> None:
@@ -92,7 +114,9 @@ def _check_options(options: Mapping[str, Any]) -> None:
         if options["revision"] is not None:
             raise UserError("--base goes with --plugin; a run is held against --baseline")
         if options["baseline"] is None:
-            raise UserError("give a baseline with --baseline, a run directory or a bundle; or a plugin with --plugin and --base")
+            raise UserError(
+                "give a baseline with --baseline, a run directory or a bundle; or a plugin with --plugin and --base"
+            )
     else:
         _refuse(options, ("baseline", "suite", "accept", "allowed"), "--plugin")
         if options["revision"] is None:
@@ -124,7 +148,9 @@ def _calibrate(setting: Setting, run: Path, suite: str | None, repetitions: int 
     if suite is not None and repetitions is not None:
         parsed = setting.suite(suite)
         if run.name != parsed.name:
-            raise UserError(f"--run {suite}: the suite {parsed.name!r} leaves its records in a folder of that name, not in {run}")
+            raise UserError(
+                f"--run {suite}: the suite {parsed.name!r} leaves its records in a folder of that name, not in {run}"
+            )
         gate = parsed.gate
         _run_suite(setting, replace(parsed, seeds=tuple(range(seeds_for(repetitions, gate)))), run.parent)
     records = read_record_set(run)
@@ -224,16 +250,23 @@ def _run_suite(setting: Setting, suite: Suite, runs: Path) -> None:
         raise click.Abort
 
 
-def _run_more(setting: Setting, suite: Suite, head: RecordSet, more: set[tuple[Place, int]], *, order: Sequence[int], runs: Path) -> None:
+def _run_more(
+    setting: Setting, suite: Suite, head: RecordSet, more: set[tuple[Place, int]], *, order: Sequence[int], runs: Path
+) -> None:
     from ..gate.more_seeds import run_more
     from ..runner.progress import ConsoleProgress
 
     seeds = sorted({seed for _, seed in more})
     click.echo(f"inconclusive: {len(more)} more trials, seeds {', '.join(map(str, seeds))}", err=True)
     outcome = run_more(
-        suite, head, more, order, selection=setting.selection, runs=runs,
+        suite,
+        head,
+        more,
+        order,
+        selection=setting.selection,
+        runs=runs,
         observe=lambda plugins: plugins.register(ConsoleProgress(), "console-progress"),
-    )  # fmt: skip
+    )
     if outcome.interrupted:
         raise click.Abort
 

@@ -9,10 +9,20 @@ import click
 
 @click.command(name="gc")
 @click.argument("run", type=click.Path(file_okay=False), required=False)
-@click.option("--attempts", is_flag=True, help="Earlier attempts of finished trials too; how they ended stays in the record.")
+@click.option(
+    "--attempts", is_flag=True, help="Earlier attempts of finished trials too; how they ended stays in the record."
+)
 @click.option("--unplanned", is_flag=True, help="Trials that the suite no longer plans too, with their records.")
-@click.option("--cache", is_flag=True, help="The cache: what dead processes left in it, and what was not used for longest above --keep.")
-@click.option("--keep", metavar="SIZE", help="How large the cache may stay, such as 5GB or 0; by default $FTBENCH_CACHE_LIMIT, or 20GiB.")
+@click.option(
+    "--cache",
+    is_flag=True,
+    help="The cache: what dead processes left in it, and what was not used for longest above --keep.",
+)
+@click.option(
+    "--keep",
+    metavar="SIZE",
+    help="How large the cache may stay, such as 5GB or 0; by default $FTBENCH_CACHE_LIMIT, or 20GiB.",
+)
 @click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
 def command(run: str | None, *, attempts: bool, unplanned: bool, cache: bool, keep: str | None, dry_run: bool) -> None:
     """Remove what the run directory RUN holds and nothing needs: half-written files, and attempts whose runner was killed.
@@ -38,11 +48,15 @@ def _tidy_cache(keep: str | None, *, dry_run: bool) -> None:
     store = Cache(limit=limit)
     size = store.size
     if dry_run:
-        click.echo(f"the cache holds {quantity(size, 'B')}; {quantity(max(0, size - store.limit), 'B')} of it are too much")
+        click.echo(
+            f"the cache holds {quantity(size, 'B')}; {quantity(max(0, size - store.limit), 'B')} of it are too much"
+        )
         return
     store.sweep()
     gone = store.evict()
-    click.echo(f"removed {gone.entries} entries from the cache, {quantity(gone.bytes, 'B')}; {quantity(size - gone.bytes, 'B')} are left")
+    click.echo(
+        f"removed {gone.entries} entries from the cache, {quantity(gone.bytes, 'B')}; {quantity(size - gone.bytes, 'B')} are left"
+    )
 
 
 def _tidy(run: str, *, attempts: bool, unplanned: bool, dry_run: bool) -> None:

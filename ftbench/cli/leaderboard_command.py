@@ -29,9 +29,12 @@ def command() -> None:
 @click.argument("results", nargs=-1, required=True, type=click.Path())
 @click.option("-o", "--output", required=True, type=click.Path(file_okay=False), help="The folder of the site.")
 @click.option(
-    "--allow-drift", "drift", multiple=True, metavar="FIELD",
+    "--allow-drift",
+    "drift",
+    multiple=True,
+    metavar="FIELD",
     help="Rank rows together that differ in this, such as software.pillow, or in all software; may be repeated.",
-)  # fmt: skip
+)
 @click.pass_context
 def build(ctx: click.Context, results: Sequence[str], output: str, drift: Sequence[str]) -> None:
     """Write a static site of RESULTS: run directories, bundles, and folders of bundles.
@@ -91,7 +94,9 @@ def _check_drift(drift: Sequence[str]) -> None:
 
     odd = [field for field in drift if field.partition(".")[0] != "software"]
     if odd:
-        raise UserError(f"--allow-drift {odd[0]}: only software, or a part of it such as software.pillow, may differ within a group")
+        raise UserError(
+            f"--allow-drift {odd[0]}: only software, or a part of it such as software.pillow, may differ within a group"
+        )
 
 
 def _reports(ctx: click.Context) -> list[Report]:

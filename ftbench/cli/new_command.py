@@ -18,9 +18,16 @@ def command() -> None:
 
 @command.command(name="suite")
 @click.argument("template", required=False)
-@click.option("--task", help="A task on your own data: text-classification, image-classification, audio-classification.")
+@click.option(
+    "--task", help="A task on your own data: text-classification, image-classification, audio-classification."
+)
 @click.option("--data", type=click.Path(), help="Your data: a file, or a folder.")
-@click.option("-o", "--output", type=click.Path(dir_okay=False), help="File to write; TEMPLATE.toml, or one called after the data.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False),
+    help="File to write; TEMPLATE.toml, or one called after the data.",
+)
 @click.pass_context
 def suite(ctx: click.Context, template: str | None, task: str | None, data: str | None, output: str | None) -> None:
     """Copy the suite TEMPLATE (quickstart, transfer, …) into this folder, or write one for your own data."""

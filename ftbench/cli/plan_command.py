@@ -25,24 +25,50 @@ if TYPE_CHECKING:
 @runs_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per trial.")
 @click.option("--predict", is_flag=True, help="Predict parameters, FLOPs and peak memory; needs no weights and no GPU.")
-@click.option("--card", metavar="SIZE", help="Say what fits a card of so much memory, such as 24GB, and the largest batch that does.")
+@click.option(
+    "--card",
+    metavar="SIZE",
+    help="Say what fits a card of so much memory, such as 24GB, and the largest batch that does.",
+)
 @click.option("--device", metavar="cuda:N", help="The same for a card of this machine.")
 @click.option(
-    "--target", type=click.Choice(["cpu", "cuda"]), help="Whose kernels to predict; by default a card's where one is asked about."
+    "--target",
+    type=click.Choice(["cpu", "cuda"]),
+    help="Whose kernels to predict; by default a card's where one is asked about.",
 )
-@click.option("--length", type=click.FloatRange(min=0, min_open=True), help="Tokens, pixels of a side, or seconds of every example.")
-@click.option("--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True, help="Of predictions.")
 @click.option(
-    "--model", metavar="DIR_OR_ID", help="Predict for this model, without a suite: a directory, an id in the hub's cache, or a backbone."
+    "--length",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Tokens, pixels of a side, or seconds of every example.",
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "csv", "json"]),
+    default="table",
+    show_default=True,
+    help="Of predictions.",
+)
+@click.option(
+    "--model",
+    metavar="DIR_OR_ID",
+    help="Predict for this model, without a suite: a directory, an id in the hub's cache, or a backbone.",
 )
 @click.option("--task", default="text-classification", show_default=True, help="With --model: the kind of task.")
-@click.option("--batch", type=click.IntRange(min=1), default=16, show_default=True, help="With --model: examples of a step.")
+@click.option(
+    "--batch", type=click.IntRange(min=1), default=16, show_default=True, help="With --model: examples of a step."
+)
 @click.option(
     "--classes",
     type=click.IntRange(min=2),
     help="With --model: classes of the task, 2 by default; characters where it is a transcript, by default those of English.",
 )
-@click.option("--strategy", "strategies", multiple=True, help="With --model: may be repeated; by default all that need no options.")
+@click.option(
+    "--strategy",
+    "strategies",
+    multiple=True,
+    help="With --model: may be repeated; by default all that need no options.",
+)
 @click.pass_context
 def command(ctx: click.Context, /, suite: str | None, **options: Any) -> None:
     """Show the trials of SUITE: what each is, its id, its learning rate, and whether it is done. Or predict what they will take."""
@@ -74,7 +100,10 @@ def _show(setting: Setting, suite: str, runs: str, *, as_json: bool) -> None:
     course = Tuner(parsed, foreseen.trials, setting.catalog).course(store.reader(here))
     statuses = {trial.id: store.status(trial.id, here) for trial in course.trials}
     done = {key for key, status in statuses.items() if status is not None}
-    sight = {found.target: found for found in foresee_sight(store.folder, ((trial.target, trial.seed) for trial in foreseen.trials))}
+    sight = {
+        found.target: found
+        for found in foresee_sight(store.folder, ((trial.target, trial.seed) for trial in foreseen.trials))
+    }
     for trial in course.trials:
         shown = statuses[trial.id] or ("not-applicable" if trial.not_applicable else "planned")
         click.echo(_row(trial, shown, sight[trial.target], as_json=as_json))
@@ -111,7 +140,10 @@ def _told(seen: DetectableEffect) -> str:
         return f"{seen.target}: {seen.seeds} seed{'s' if seen.seeds > 1 else ''} can find no difference: claims are made from {CLAIM} on"
     if seen.noise is None or seen.detectable is None:
         return f"{seen.target}: unknown noise; {seen.seeds} seeds find a difference of {seen.in_deviations:.2f} of its standard deviations"
-    smallest, s_d = (f"{100 * v:.1f} points" if seen.unit == "1" else quantity(v, seen.unit) for v in (seen.detectable, seen.noise.s_d))
+    smallest, s_d = (
+        f"{100 * v:.1f} points" if seen.unit == "1" else quantity(v, seen.unit)
+        for v in (seen.detectable, seen.noise.s_d)
+    )
     found = f"{seen.seeds} seeds find a difference of {smallest} in {seen.metric.replace('_', ' ')} with 80 % power"
     return f"{seen.target}: {found} (standard deviation of a difference {s_d}: {seen.noise.source}, in earlier runs)"
 
@@ -151,4 +183,6 @@ def _cells_of_model(
 
     known = setting.catalog.offers.get("backbones", {})
     backbone, named = (model, {}) if model in known and not Path(model).is_dir() else ("transformers", {"path": model})
-    return cells_of_model(setting.catalog, backbone, named, task, batch_size=batch, classes=classes, strategies=strategies)
+    return cells_of_model(
+        setting.catalog, backbone, named, task, batch_size=batch, classes=classes, strategies=strategies
+    )

@@ -39,10 +39,21 @@ def _print_table(predictions: Sequence[Prediction], question: Question) -> None:
     if not console.is_terminal:
         console = Console(highlight=False, width=160)
     for target, backbone in dict.fromkeys((one.cell.target, one.cell.backbone) for one in predictions):
-        table = Table(title=f"{target} · {backbone}", title_justify="left", title_style="bold", box=None, pad_edge=False)
+        table = Table(
+            title=f"{target} · {backbone}", title_justify="left", title_style="bold", box=None, pad_edge=False
+        )
         table.add_column("strategy")
         asked = ("fits", "largest batch") if question.memory is not None else ()
-        for name in ("batch", "length", "trained", "stored", "FLOPs a step", "peak memory", "of it activations", *asked):
+        for name in (
+            "batch",
+            "length",
+            "trained",
+            "stored",
+            "FLOPs a step",
+            "peak memory",
+            "of it activations",
+            *asked,
+        ):
             table.add_column(name, justify="right")
         for one in predictions:
             if (one.cell.target, one.cell.backbone) == (target, backbone):
@@ -53,7 +64,9 @@ def _print_table(predictions: Sequence[Prediction], question: Question) -> None:
                 console.print(f"  {one.cell.strategy}: {one.reason}", markup=False, soft_wrap=True)
         console.print()
     kernels = "as on this CPU" if question.target == "cpu" else "with the kernels of a CUDA card"
-    console.print(f"peak memory: live tensors while training, {kernels}; not in it: the driver, the allocator's rounding, evaluations")
+    console.print(
+        f"peak memory: live tensors while training, {kernels}; not in it: the driver, the allocator's rounding, evaluations"
+    )
 
 
 def _cells(one: Prediction) -> list[str]:
@@ -61,9 +74,15 @@ def _cells(one: Prediction) -> list[str]:
     if found is None:
         return [one.cell.strategy, str(one.batch_size), "", "–"]
     cells = [
-        one.cell.strategy, str(one.batch_size), f"{one.length:g}", count(found.trainable_parameters), quantity(found.stored_bytes, "B"),
-        count(found.flops), quantity(found.peak.total, "B"), quantity(found.peak.activations, "B"),
-    ]  # fmt: skip
+        one.cell.strategy,
+        str(one.batch_size),
+        f"{one.length:g}",
+        count(found.trainable_parameters),
+        quantity(found.stored_bytes, "B"),
+        count(found.flops),
+        quantity(found.peak.total, "B"),
+        quantity(found.peak.activations, "B"),
+    ]
     if one.memory is not None:
         cells += ["yes" if one.fits else "no", "–" if one.largest_batch is None else f"{one.largest_batch:,}"]
     return cells

@@ -21,12 +21,31 @@ _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 @click.command(name="recommend")
 @click.argument("run", type=click.Path(file_okay=False))
-@click.option("--max-memory", metavar="SIZE", help="The memory there is, such as 16GB: a device's where it was measured, else the host's.")
-@click.option("--min", "least", multiple=True, metavar="NAME=VALUE", help="What a measurement must be at least; may be repeated.")
-@click.option("--max", "most", multiple=True, metavar="NAME=VALUE", help="What a measurement must be at most; may be repeated.")
-@click.option("--prefer", metavar="NAME", help="What decides between those that meet every limit; by default the primary score.")
-@click.option("--target", "targets", multiple=True, metavar="LABEL", help="A task or sequence; all by default, may be repeated.")
-@click.option("--format", "form", type=click.Choice(["markdown", "json"]), default="markdown", show_default=True, help="How it is written.")
+@click.option(
+    "--max-memory",
+    metavar="SIZE",
+    help="The memory there is, such as 16GB: a device's where it was measured, else the host's.",
+)
+@click.option(
+    "--min", "least", multiple=True, metavar="NAME=VALUE", help="What a measurement must be at least; may be repeated."
+)
+@click.option(
+    "--max", "most", multiple=True, metavar="NAME=VALUE", help="What a measurement must be at most; may be repeated."
+)
+@click.option(
+    "--prefer", metavar="NAME", help="What decides between those that meet every limit; by default the primary score."
+)
+@click.option(
+    "--target", "targets", multiple=True, metavar="LABEL", help="A task or sequence; all by default, may be repeated."
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["markdown", "json"]),
+    default="markdown",
+    show_default=True,
+    help="How it is written.",
+)
 def command(run: str, **asked: Any) -> None:
     """Recommend strategies of the run directory RUN that meet some limits, as far as its data can tell.
 
@@ -40,7 +59,11 @@ def command(run: str, **asked: Any) -> None:
     summary = read_summary(run)
     labels = [target.label for target in summary.targets]
     targets: Sequence[str] = asked["targets"]
-    mistakes = [f"--target: {run} has no task or sequence {name!r}{suggestion(name, labels)}" for name in targets if name not in labels]
+    mistakes = [
+        f"--target: {run} has no task or sequence {name!r}{suggestion(name, labels)}"
+        for name in targets
+        if name not in labels
+    ]
     units = _units(summary, [name for name in targets if name in labels])
     limits = _memory(asked["max_memory"], units, mistakes)
     for option, texts in (("--min", asked["least"]), ("--max", asked["most"])):
@@ -50,7 +73,9 @@ def command(run: str, **asked: Any) -> None:
     if mistakes:
         raise UserError(*mistakes)
     found = recommend(summary, limits, asked["prefer"], targets)
-    click.echo(as_json(summary, limits, found) if asked["form"] == "json" else as_markdown(summary, limits, found), nl=False)
+    click.echo(
+        as_json(summary, limits, found) if asked["form"] == "json" else as_markdown(summary, limits, found), nl=False
+    )
 
 
 def _units(summary: Summary, targets: Sequence[str]) -> dict[str, str]:
@@ -74,7 +99,9 @@ def _memory(size: str | None, units: Mapping[str, str], mistakes: list[str]) -> 
     if bound is None:
         mistakes.append(f"--max-memory: {size!r} is no size; give one such as 16GB or 16GiB")
     elif not any(name in units for name in MEMORY):
-        mistakes.append("--max-memory: no memory was measured in this run; let its suite have the meter 'memory' or 'energy'")
+        mistakes.append(
+            "--max-memory: no memory was measured in this run; let its suite have the meter 'memory' or 'energy'"
+        )
     return [] if bound is None else [Limit(MEMORY, float(bound), at_least=False)]
 
 
@@ -110,13 +137,19 @@ def _value(text: str, unit: str) -> float | None:
 
 
 def _shown(unit: str) -> str:
-    return {"1": "shares: give 0.9 or 90%", "B": "bytes: give 16GB or 16GiB", "s": "seconds: give 90, 90s, 5m or 1h"}.get(unit, unit)
+    return {
+        "1": "shares: give 0.9 or 90%",
+        "B": "bytes: give 16GB or 16GiB",
+        "s": "seconds: give 90, 90s, 5m or 1h",
+    }.get(unit, unit)
 
 
 def _check_preference(prefer: str, summary: Summary, units: Mapping[str, str], mistakes: list[str]) -> None:
     if prefer not in units:
         mistakes.append(f"--prefer: nothing is measured here that is called {prefer!r}{suggestion(prefer, units)}")
         return
-    directions = {c.quantities[prefer].direction for t in summary.targets for c in t.contenders if prefer in c.quantities}
+    directions = {
+        c.quantities[prefer].direction for t in summary.targets for c in t.contenders if prefer in c.quantities
+    }
     if directions == {"none"}:
         mistakes.append(f"--prefer: of {prefer} neither more nor less is better")

@@ -47,7 +47,11 @@ def _table(found: Recommendation, limits: Sequence[Limit]) -> Iterator[str]:
     yield "|---|" + "---:|" * (len(headings) + 1) + "---|"
     for candidate in found.candidates:
         cells = [f"{_measured(candidate.contender, judged.metric)}: {judged.standing}" for judged in candidate.judged]
-        cells = [_escaped(candidate.contender.label), *map(_escaped, cells), _escaped(_measured(candidate.contender, found.prefer))]
+        cells = [
+            _escaped(candidate.contender.label),
+            *map(_escaped, cells),
+            _escaped(_measured(candidate.contender, found.prefer)),
+        ]
         yield "| " + " | ".join([*cells, candidate.standing if limits else "none asked for"]) + " |"
 
 
@@ -73,7 +77,9 @@ def as_json(summary: Summary, limits: Sequence[Limit], found: Sequence[Recommend
     table = {
         "suite": summary.suite,
         "method": METHOD,
-        "limits": [{"metrics": list(limit.metrics), "bound": limit.bound, "at_least": limit.at_least} for limit in limits],
+        "limits": [
+            {"metrics": list(limit.metrics), "bound": limit.bound, "at_least": limit.at_least} for limit in limits
+        ],
         "targets": [
             {
                 "target": one.target,
@@ -112,7 +118,12 @@ def _numbers(contender: Contender, name: str) -> dict[str, Any]:
     if found is None or found.estimate is None:
         return {"mean": None, "n": 0, "interval": None, "unit": found.unit if found else None}
     interval = judging(found)
-    return {"mean": found.estimate.mean, "n": found.estimate.n, "interval": asdict(interval) if interval else None, "unit": found.unit}
+    return {
+        "mean": found.estimate.mean,
+        "n": found.estimate.n,
+        "interval": asdict(interval) if interval else None,
+        "unit": found.unit,
+    }
 
 
 def _escaped(text: str) -> str:

@@ -21,7 +21,9 @@ WATCHED = ("html",)
 
 @click.command(name="report")
 @click.argument("runs", metavar="RUN...", type=click.Path(), nargs=-1, required=True)
-@click.option("-f", "--format", "formats", multiple=True, metavar="NAME", help="html, markdown, csv, latex …; all by default.")
+@click.option(
+    "-f", "--format", "formats", multiple=True, metavar="NAME", help="html, markdown, csv, latex …; all by default."
+)
 @click.option(
     "-o",
     "--output",
@@ -31,16 +33,31 @@ WATCHED = ("html",)
 @click.option("--baseline", metavar="LABEL", help="The strategy the others are compared with; `full` by default.")
 @click.option("--examples/--no-examples", default=True, help="Show test items that were mistaken, or name them only.")
 @click.option(
-    "--allow-drift", "allowed", multiple=True, metavar="FIELD",
+    "--allow-drift",
+    "allowed",
+    multiple=True,
+    metavar="FIELD",
     help="Let several runs differ in a field, such as software.torch, or a whole part; may be repeated.",
-)  # fmt: skip
+)
 @click.option("--open", "open_it", is_flag=True, help="Show the page in a browser.")
-@click.option("--watch", is_flag=True, help="Write anew whenever a trial ends, until all have or Ctrl-C; the page reads itself again.")
+@click.option(
+    "--watch",
+    is_flag=True,
+    help="Write anew whenever a trial ends, until all have or Ctrl-C; the page reads itself again.",
+)
 @click.pass_context
 def command(  # noqa: PLR0917 - click hands arguments and options over by name
-    ctx: click.Context, runs: Sequence[str], formats: Sequence[str], output: str | None, baseline: str | None, allowed: Sequence[str], *,
-    examples: bool, open_it: bool, watch: bool,
-) -> None:  # fmt: skip
+    ctx: click.Context,
+    runs: Sequence[str],
+    formats: Sequence[str],
+    output: str | None,
+    baseline: str | None,
+    allowed: Sequence[str],
+    *,
+    examples: bool,
+    open_it: bool,
+    watch: bool,
+) -> None:
     """Write the reports of RUN, a run directory or a bundle; of several, which must be comparable, on one page.
 
     Several runs must agree in data, protocol, software and hardware; where they do not, the differences are listed and the exit

@@ -39,7 +39,9 @@ class Asked:
 
 
 @collector_paused()
-def write_reports(catalog: Catalog, formats: Sequence[str], asked: Asked, *, live: bool = False) -> tuple[Summary, list[Path]]:
+def write_reports(
+    catalog: Catalog, formats: Sequence[str], asked: Asked, *, live: bool = False
+) -> tuple[Summary, list[Path]]:
     """Sum runs up and write them in every format.
 
     Args:
@@ -58,7 +60,11 @@ def write_reports(catalog: Catalog, formats: Sequence[str], asked: Asked, *, liv
     reports: dict[str, Report] = {name: catalog.build("reports", name, {}) for name in formats}
     summary = summarise_runs(asked.runs, asked.baseline, catalog if asked.examples else None, asked.allowed)
     if live and summary.statuses.get(UNFINISHED):
-        reports |= {name: catalog.build("reports", name, {"live": True}) for name in reports if "live" in option_names(type(reports[name]))}
+        reports |= {
+            name: catalog.build("reports", name, {"live": True})
+            for name in reports
+            if "live" in option_names(type(reports[name]))
+        }
     try:
         asked.output.mkdir(parents=True, exist_ok=True)
         paths = [_whole(report, summary, asked.output) for report in reports.values()]
@@ -67,7 +73,9 @@ def write_reports(catalog: Catalog, formats: Sequence[str], asked: Asked, *, liv
     for path in paths:
         if path.stat().st_size > LARGE:
             size = path.stat().st_size / 1e6
-            click.echo(f"{path}: {size:.1f} MB are much for a browser; fewer runs, or --no-examples, make it smaller", err=True)
+            click.echo(
+                f"{path}: {size:.1f} MB are much for a browser; fewer runs, or --no-examples, make it smaller", err=True
+            )
     return summary, paths
 
 

@@ -34,7 +34,9 @@ def command(ctx: click.Context, run: str, only: Sequence[str], exclude: Sequence
     setting, folder = Setting.of(ctx), Path(run)
     suite = resolved_suite(folder)
     setting.plugins.register(ConsoleProgress(), "console-progress")
-    outcome = run_suite(suite, setting.plugins, setting.selection, folder.resolve().parent, chosen=chosen(only, exclude), again=True)
+    outcome = run_suite(
+        suite, setting.plugins, setting.selection, folder.resolve().parent, chosen=chosen(only, exclude), again=True
+    )
     if outcome.ran == 0 and not outcome.interrupted:
         click.echo("nothing to do: no trial failed that the suite still plans")
     end(ctx, setting.catalog, outcome, report=report and outcome.ran > 0)

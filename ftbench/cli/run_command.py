@@ -24,14 +24,25 @@ if TYPE_CHECKING:
 @suite_argument
 @runs_option
 @click.option("--report/--no-report", default=True, help="Write the reports afterwards.")
-@click.option("--strict", is_flag=True, help="Run nothing where the data have an error or a warning; see `ftbench data check`.")
+@click.option(
+    "--strict", is_flag=True, help="Run nothing where the data have an error or a warning; see `ftbench data check`."
+)
 @only_option
 @exclude_option
 @click.option("--shard", metavar="I/N", help="Only the I-th of N shares of the trials, the same on every machine.")
 @click.pass_context
 def command(
-    ctx: click.Context, /, suite: str, runs: str, *, report: bool, strict: bool, only: Sequence[str], exclude: Sequence[str], shard: str | None
-) -> None:  # fmt: skip
+    ctx: click.Context,
+    /,
+    suite: str,
+    runs: str,
+    *,
+    report: bool,
+    strict: bool,
+    only: Sequence[str],
+    exclude: Sequence[str],
+    shard: str | None,
+) -> None:
     """Run SUITE, a TOML file; what is done already is not done again.
 
     Each trial runs in a process of its own and leaves a record. A trial that fails is a record too, and the others go

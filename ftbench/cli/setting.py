@@ -44,4 +44,6 @@ class Setting:
 
 
 suite_argument = click.argument("suite", type=click.Path())
-runs_option = click.option("--runs", default="runs", show_default=True, type=click.Path(file_okay=False), help="Folder of run directories.")
+runs_option = click.option(
+    "--runs", default="runs", show_default=True, type=click.Path(file_okay=False), help="Folder of run directories."
+)

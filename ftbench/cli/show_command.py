@@ -31,7 +31,10 @@ def command(run: str, trial: str, as_json: bool) -> None:
 
 def _print(record: Record, path: Path) -> None:
     trial = record.trial
-    click.secho(f"{trial['target']} · {trial['backbone']['label']} · {trial['strategy']['label']} · seed {trial['seed']}", bold=True)
+    click.secho(
+        f"{trial['target']} · {trial['backbone']['label']} · {trial['strategy']['label']} · seed {trial['seed']}",
+        bold=True,
+    )
     click.echo(f"id {record.id}  cell {record.cell}  environment {record.environment}")
     if trial.get("values"):
         click.echo(f"{'try' if trial['role'] == 'try' else 'tuned'}: {valued(trial['values'])}")

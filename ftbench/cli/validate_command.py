@@ -24,4 +24,6 @@ def command(ctx: click.Context, suite: str) -> None:
     known = f"{course.size} trials"
     tries = sum(trial.role == "try" for trial in course.trials) + sum(one.tries for one in course.untold)
     known += f", {tries} of them tries" if tries else ""
-    click.echo(f"{suite}: valid, {known if not foreseen.unknown else f'as far as can be told here; {known} are known, and more will be'}")
+    click.echo(
+        f"{suite}: valid, {known if not foreseen.unknown else f'as far as can be told here; {known} are known, and more will be'}"
+    )

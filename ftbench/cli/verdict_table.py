@@ -26,7 +26,9 @@ def print_verdicts(summary: Summary) -> None:
         console.print()
         console.print(_table(target))
         for sentence in target.verdict:
-            console.print(f"  {sentence}", style="bold" if sentence is target.verdict[0] else "", markup=False, soft_wrap=True)
+            console.print(
+                f"  {sentence}", style="bold" if sentence is target.verdict[0] else "", markup=False, soft_wrap=True
+            )
         for missing in target.missing:
             console.print(
                 f"  {missing.contender}, seed {missing.seed}: {missing.status}: {missing.message}",

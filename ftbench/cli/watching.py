@@ -45,5 +45,10 @@ def watched(catalog: Catalog, formats: Sequence[str], asked: Asked) -> Iterator[
 
 def _state(runs: Sequence[Path]) -> object:
     """Give what changes when a trial ends or the plan does: names, sizes and times of the files that are read."""
-    files = sorted(file for run in runs for file in (run, *run.glob("plan.json"), *run.glob("trials/*/*/record.json")) if file.exists())
+    files = sorted(
+        file
+        for run in runs
+        for file in (run, *run.glob("plan.json"), *run.glob("trials/*/*/record.json"))
+        if file.exists()
+    )
     return [(file, file.stat().st_size, file.stat().st_mtime_ns) for file in files if file.is_file()]

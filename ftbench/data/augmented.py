@@ -50,7 +50,11 @@ class Augmented:
         wanted = [int(row) for row in rows]
         draws = {row: self._drawn(row, seed, epoch) for row in dict.fromkeys(wanted)}
         mixing = {
-            row: [(one, int(rng.integers(len(self.encoded))), rng) for one, rng in found if isinstance(one, MixingAugmentation)]
+            row: [
+                (one, int(rng.integers(len(self.encoded))), rng)
+                for one, rng in found
+                if isinstance(one, MixingAugmentation)
+            ]
             for row, found in draws.items()
         }
         for other in [other for found in mixing.values() for _, other, _ in found]:
@@ -73,7 +77,10 @@ class Augmented:
 
     def _encoded(self, draws: Mapping[int, list[Drawn]]) -> list[tuple[Encoded, list[int]]]:
         """Encode anew the examples whose input is changed, and take the others as they are; gives both with their rows."""
-        changes = {row: [(one, rng) for one, rng in found if isinstance(one, InputAugmentation)] for row, found in draws.items()}
+        changes = {
+            row: [(one, rng) for one, rng in found if isinstance(one, InputAugmentation)]
+            for row, found in draws.items()
+        }
         anew, kept = [row for row in draws if changes[row]], [row for row in draws if not changes[row]]
         parts = [(self.encoded.take(kept), kept)] if kept else []
         if anew:
@@ -94,7 +101,9 @@ class Augmented:
         label: Any = part.labels[place]
         return Item(features, self._shares(label) if self._mixes else label, float(part.units[place]))
 
-    def _mixture(self, items: Mapping[int, Item], row: int, mixing: list[tuple[MixingAugmentation, int, np.random.Generator]]) -> Item:
+    def _mixture(
+        self, items: Mapping[int, Item], row: int, mixing: list[tuple[MixingAugmentation, int, np.random.Generator]]
+    ) -> Item:
         mixed = items[row]
         for augmentation, other, rng in mixing:
             mixed = augmentation.mix(mixed, items[other], rng)

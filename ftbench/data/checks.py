@@ -40,7 +40,13 @@ CLOSE = 3.0
 """Mean distance up to which two sketches, of numbers from 0 to 255, are close."""
 CUT_OFF = 0.05
 """Share of inputs that may be cut off unmentioned."""
-SAME = ({"y", "yes", "true", "1"}, {"n", "no", "false", "0"}, {"pos", "positive"}, {"neg", "negative"}, {"neu", "neutral"})
+SAME = (
+    {"y", "yes", "true", "1"},
+    {"n", "no", "false", "0"},
+    {"pos", "positive"},
+    {"neg", "negative"},
+    {"neu", "neutral"},
+)
 """Spellings that mean the same."""
 
 
@@ -99,7 +105,14 @@ def check_data(task: Inspectable, backbone: Backbone, split_seed: int, options: 
     Raises:
         UserError: the data cannot be read or divided at all.
     """
-    identity = [task.fingerprint(), options, backbone.fingerprint(), split_seed, code_hash([type(task), type(backbone)]), TRAINING_VERSION]
+    identity = [
+        task.fingerprint(),
+        options,
+        backbone.fingerprint(),
+        split_seed,
+        code_hash([type(task), type(backbone)]),
+        TRAINING_VERSION,
+    ]
 
     def look() -> list[dict[str, Any]]:
         splits = task.splits(split_seed)
@@ -108,7 +121,9 @@ def check_data(task: Inspectable, backbone: Backbone, split_seed: int, options: 
         rank = {"error": 0, "warning": 1, "note": 2}
         return [asdict(flaw) for flaw in sorted(found, key=lambda flaw: rank[flaw.severity])]
 
-    return [Flaw(**{**flaw, "examples": tuple(flaw["examples"])}) for flaw in remembered("data", digest(identity), look)]
+    return [
+        Flaw(**{**flaw, "examples": tuple(flaw["examples"])}) for flaw in remembered("data", digest(identity), look)
+    ]
 
 
 # -- labels ------------------------------------------------------------------------------------------------------------------
@@ -120,7 +135,13 @@ def _labels(task: UserData) -> Iterator[Flaw]:
     rows = [f"{key} row {number + 1}" for key, numbers in empty.items() for number in numbers[:SHOWN]]
     count = sum(len(numbers) for numbers in empty.values())
     if count:
-        yield Flaw("warning", "label missing", count, tuple(rows[:SHOWN]), "these rows are left out; label them, or remove them")
+        yield Flaw(
+            "warning",
+            "label missing",
+            count,
+            tuple(rows[:SHOWN]),
+            "these rows are left out; label them, or remove them",
+        )
     for names in spellings(task.classes if isinstance(task, UserClassification) else ()):
         advice = "give one spelling to all, or they are learnt as different classes"
         yield Flaw("error", "label spelled in several ways", len(names), tuple(repr(name) for name in names), advice)
@@ -140,26 +161,46 @@ def _classes(task: UserData, splits: Splits[Any]) -> Iterator[Flaw]:
     """Look at how the classes lie in the splits."""
     if not isinstance(task, UserClassification):
         return
-    counts = {name: np.bincount(np.array(outline(splits[name])[1], np.int64), minlength=len(task.classes)) for name in NAMES}
+    counts = {
+        name: np.bincount(np.array(outline(splits[name])[1], np.int64), minlength=len(task.classes)) for name in NAMES
+    }
     unseen = [task.classes[place] for place in np.flatnonzero((counts["train"] == 0) & (counts["test"] > 0))]
     if unseen:
         yield Flaw(
-            "error", "class in the test split only", len(unseen), tuple(map(repr, unseen[:SHOWN])), "it cannot be learnt: divide otherwise"
+            "error",
+            "class in the test split only",
+            len(unseen),
+            tuple(map(repr, unseen[:SHOWN])),
+            "it cannot be learnt: divide otherwise",
         )
     untested = [task.classes[place] for place in np.flatnonzero((counts["train"] > 0) & (counts["test"] == 0))]
     if untested:
-        yield Flaw("warning", "class not in the test split", len(untested), tuple(map(repr, untested[:SHOWN])), "nothing is said about it")
+        yield Flaw(
+            "warning",
+            "class not in the test split",
+            len(untested),
+            tuple(map(repr, untested[:SHOWN])),
+            "nothing is said about it",
+        )
     empty = [task.classes[place] for place in np.flatnonzero(sum(counts.values()) == 0)]
     if empty:
         yield Flaw(
-            "warning", "class without examples", len(empty), tuple(map(repr, empty[:SHOWN])), "take it out of `labels`, or add examples"
+            "warning",
+            "class without examples",
+            len(empty),
+            tuple(map(repr, empty[:SHOWN])),
+            "take it out of `labels`, or add examples",
         )
     held = counts["train"][counts["train"] > 0]
     if len(held) and held.max() / held.min() > UNEVEN:
-        most, least = (task.classes[int(place(np.where(counts["train"] > 0, counts["train"], filling)))]
-                       for place, filling in ((np.argmax, -1), (np.argmin, np.iinfo(np.int64).max)))  # fmt: skip
+        most, least = (
+            task.classes[int(place(np.where(counts["train"] > 0, counts["train"], filling)))]
+            for place, filling in ((np.argmax, -1), (np.argmin, np.iinfo(np.int64).max))
+        )
         examples = (f"{most!r} {held.max():,}", f"{least!r} {held.min():,}")
-        yield Flaw("warning", "classes of very different size", len(held), examples, "read macro F1 rather than accuracy")
+        yield Flaw(
+            "warning", "classes of very different size", len(held), examples, "read macro F1 rather than accuracy"
+        )
 
 
 # -- inputs ------------------------------------------------------------------------------------------------------------------
@@ -243,15 +284,29 @@ def _repeated(exact: Iterable[Sequence[_Seen]], near: Iterable[Sequence[_Seen]])
     near_leaks = [group for group in near if _across([seen for seen in group if seen.id not in known])]
     if near_leaks:
         yield Flaw(
-            "warning", "nearly the same input in two splits", _extra(near_leaks), _shown(near_leaks), "group the rows that belong together"
+            "warning",
+            "nearly the same input in two splits",
+            _extra(near_leaks),
+            _shown(near_leaks),
+            "group the rows that belong together",
         )
     if same:
         yield Flaw(
-            "note", "same input more than once", _extra(same), _shown(same), "repeated rows weigh more; remove them if that is not meant"
+            "note",
+            "same input more than once",
+            _extra(same),
+            _shown(same),
+            "repeated rows weigh more; remove them if that is not meant",
         )
     torn = [group for group in same if len({seen.label for seen in group}) > 1]
     if torn:
-        yield Flaw("warning", "same input with different labels", len(torn), _shown(torn), "no model can answer both: correct the labels")
+        yield Flaw(
+            "warning",
+            "same input with different labels",
+            len(torn),
+            _shown(torn),
+            "no model can answer both: correct the labels",
+        )
 
 
 def _across(group: Sequence[_Seen]) -> bool:

@@ -33,10 +33,22 @@ class ChunkedEncoded(Encoded):
     """
 
     def __init__(
-        self, cache: Cache, key: Mapping[str, Any], labels: NDArray[np.int64], ids: tuple[str, ...], encode: Callable[[int, int], Encoded]
+        self,
+        cache: Cache,
+        key: Mapping[str, Any],
+        labels: NDArray[np.int64],
+        ids: tuple[str, ...],
+        encode: Callable[[int, int], Encoded],
     ) -> None:
         """Keep chunks in `cache`, where the split is known by `key`; `encode` encodes the examples from one place up to another."""
-        for name, value in {"cache": cache, "key": key, "labels": labels, "ids": ids, "encode": encode, "held": OrderedDict()}.items():
+        for name, value in {
+            "cache": cache,
+            "key": key,
+            "labels": labels,
+            "ids": ids,
+            "encode": encode,
+            "held": OrderedDict(),
+        }.items():
             object.__setattr__(self, name, value)
 
     cache: Cache
@@ -83,7 +95,11 @@ class ChunkedEncoded(Encoded):
         columns: dict[str, Any] = {}
         for name, column in _all_columns(first).items():
             cells = [_all_columns(chunks[row // CHUNK])[name][row % CHUNK] for row in rows]
-            columns[name] = Ragged.of(cells, column.values.dtype.type, column.padding) if isinstance(column, Ragged) else np.stack(cells)
+            columns[name] = (
+                Ragged.of(cells, column.values.dtype.type, column.padding)
+                if isinstance(column, Ragged)
+                else np.stack(cells)
+            )
         units = np.array([chunks[row // CHUNK].units[row % CHUNK] for row in rows])
         return Encoded(columns, columns.pop(LABELS), tuple(self.ids[row] for row in rows), units)
 
@@ -116,8 +132,10 @@ class _Chunk:
         for name, column in _all_columns(value).items():
             if isinstance(column, Ragged):
                 arrays |= {
-                    f"values.{name}": column.values, f"offsets.{name}": column.offsets, f"padding.{name}": np.array(column.padding)
-                }  # fmt: skip
+                    f"values.{name}": column.values,
+                    f"offsets.{name}": column.offsets,
+                    f"padding.{name}": np.array(column.padding),
+                }
             else:
                 arrays[f"dense.{name}"] = column
         np.savez(folder / "chunk.npz", **arrays)

@@ -52,7 +52,10 @@ def remotes(suite: Suite, catalog: Catalog) -> Iterator[tuple[str, Remote]]:
                 built = catalog.build(kind, choice.use, choice.options)
             except UserError:
                 continue  # planning tells what is wrong with it
-            found = [(f"{key}[{number}]", built), *((f"{key}[{number}].{place}", inner) for place, inner in nested(built))]
+            found = [
+                (f"{key}[{number}]", built),
+                *((f"{key}[{number}].{place}", inner) for place, inner in nested(built)),
+            ]
             yield from ((place, part) for place, part in found if isinstance(part, Remote) and _lies_there(part))
 
 
@@ -90,7 +93,9 @@ def download(remote: Remote, say: Callable[[str], None] = lambda _: None) -> Sna
     repository = remote.repository()
     assert repository is not None, "asked only where the options name a repository"
     if constants.HF_HUB_OFFLINE:
-        raise UserError(f"{repository} cannot be downloaded: HF_HUB_OFFLINE is set in the environment, against the suite's online = true")
+        raise UserError(
+            f"{repository} cannot be downloaded: HF_HUB_OFFLINE is set in the environment, against the suite's online = true"
+        )
     if not sys.stderr.isatty():
         disable_progress_bars()
     where: dict[str, Any] = {"repo_type": repository.kind, "revision": repository.revision}
@@ -112,7 +117,9 @@ def _reason(error: Exception, repository: Repository) -> str:
     from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
 
     if isinstance(error, GatedRepoError):
-        return f"its terms are to be accepted at {constants.ENDPOINT}/{repository.name}; then log in with `hf auth login`"
+        return (
+            f"its terms are to be accepted at {constants.ENDPOINT}/{repository.name}; then log in with `hf auth login`"
+        )
     if isinstance(error, RepositoryNotFoundError):
         return f"the hub has no such {repository.kind}, or it is private: then log in with `hf auth login`"
     if isinstance(error, RevisionNotFoundError):

@@ -52,10 +52,16 @@ class Prepared:
 
 
 def prepare_data(
-    task: Task, backbone: Backbone, processor: Any, *, split_seed: int, cache: Path, options: Callable[[Any], Mapping[str, Any]],
+    task: Task,
+    backbone: Backbone,
+    processor: Any,
+    *,
+    split_seed: int,
+    cache: Path,
+    options: Callable[[Any], Mapping[str, Any]],
     waiting: Callable[[], None] = lambda: None,
     names: Sequence[str] = SPLITS,
-) -> Prepared:  # fmt: skip
+) -> Prepared:
     """Give the encoded splits of a task, from `cache` where they are there and whole.
 
     Args:
@@ -69,7 +75,10 @@ def prepare_data(
         names: the splits that are wanted; no example of another is looked at.
     """
     identity = {
-        "parts": [[type(part).__qualname__, clean_options(part, options(part)), dict(part.fingerprint())] for part in (task, backbone)],
+        "parts": [
+            [type(part).__qualname__, clean_options(part, options(part)), dict(part.fingerprint())]
+            for part in (task, backbone)
+        ],
         "split_seed": split_seed,
         "code": [code_hash([type(task), type(backbone)]), TRAINING_VERSION],
         "software": software(),
@@ -82,7 +91,9 @@ def prepare_data(
         check_filled(splits, names)
         if _is_large(source):
             return _outline(source)
-        return _Whole(splits.hash(names), {name: task.encode(splits[name], processor) for name in names if splits[name]})
+        return _Whole(
+            splits.hash(names), {name: task.encode(splits[name], processor) for name in names if splits[name]}
+        )
 
     found = store.get("encoded", identity, make, _Splits(), waiting=waiting).value
     if isinstance(found, _Whole):
@@ -129,8 +140,11 @@ def _outline(source: _Source) -> _Outline:
     """Note which examples a large data set has; they are encoded chunk by chunk when they are asked for."""
     splits = source.splits
     outlines = {name: outline(splits[name]) for name in source.names if splits[name]}
-    return _Outline(splits.hash(source.names), {name: np.array(labels) for name, (_, labels) in outlines.items()},
-                    {name: tuple(ids) for name, (ids, _) in outlines.items()})  # fmt: skip
+    return _Outline(
+        splits.hash(source.names),
+        {name: np.array(labels) for name, (_, labels) in outlines.items()},
+        {name: tuple(ids) for name, (ids, _) in outlines.items()},
+    )
 
 
 @dataclass(frozen=True)
@@ -161,7 +175,9 @@ class _Splits:
             index["ids"] = {name: list(ids) for name, ids in value.ids.items()}
             Arrays().write(value.labels, folder)
         else:
-            index["splits"] = {name: self._write_split(name, encoded, folder) for name, encoded in value.encoded.items()}
+            index["splits"] = {
+                name: self._write_split(name, encoded, folder) for name, encoded in value.encoded.items()
+            }
         (folder / "index.json").write_text(json.dumps(index), encoding="utf-8")
 
     def _write_split(self, split: str, encoded: Encoded, folder: Path) -> dict[str, Any]:
@@ -181,7 +197,9 @@ class _Splits:
         index, arrays = json.loads((folder / "index.json").read_text(encoding="utf-8")), Arrays().read(folder)
         if "ids" in index:
             return _Outline(index["split_hash"], arrays, {name: tuple(ids) for name, ids in index["ids"].items()})
-        return _Whole(index["split_hash"], {split: _read_split(arrays, split, entry) for split, entry in index["splits"].items()})
+        return _Whole(
+            index["split_hash"], {split: _read_split(arrays, split, entry) for split, entry in index["splits"].items()}
+        )
 
 
 def _read_split(arrays: Mapping[str, Any], split: str, entry: Mapping[str, Any]) -> Encoded:

@@ -50,8 +50,14 @@ def split_files(card: Mapping[str, Any], names: Sequence[str], config: str) -> d
     Raises:
         UserError: there is no such configuration, or several to choose from.
     """
-    tables = [name for name in sorted(names) if name.lower().endswith(READ) and not PurePosixPath(name).name.startswith((".", "_"))]
-    configs = {str(entry.get("config_name", "default")): entry for entry in card.get("configs") or () if "data_files" in entry}
+    tables = [
+        name
+        for name in sorted(names)
+        if name.lower().endswith(READ) and not PurePosixPath(name).name.startswith((".", "_"))
+    ]
+    configs = {
+        str(entry.get("config_name", "default")): entry for entry in card.get("configs") or () if "data_files" in entry
+    }
     if configs:
         entry = configs[_chosen(configs, config)]
         matched = {split: [name for name in tables if _matches(name, patterns)] for split, patterns in _patterns(entry)}

@@ -40,7 +40,9 @@ class MicroBatch:
     """Units of the padded batch, by the attention mask; as `units` where there is none."""
 
 
-def grouped(drawn: NDArray[np.int64], lengths: NDArray[np.int64], batch_size: int, generator: np.random.Generator) -> NDArray[np.int64]:
+def grouped(
+    drawn: NDArray[np.int64], lengths: NDArray[np.int64], batch_size: int, generator: np.random.Generator
+) -> NDArray[np.int64]:
     """Order examples so that those of a batch are of like length.
 
     Args:
@@ -62,9 +64,15 @@ class Loader:
     """
 
     def __init__(
-        self, encoded: Encoded, task: Lesson, training: Training, *, seed: int, device: torch.device | str = "cpu",
+        self,
+        encoded: Encoded,
+        task: Lesson,
+        training: Training,
+        *,
+        seed: int,
+        device: torch.device | str = "cpu",
         augmented: Augmented | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.encoded, self.task, self.training = encoded, task, training
         self.seed, self.device, self.augmented = seed, device, augmented
         self.per_epoch = -(-len(encoded) // training.batch_size)

@@ -15,7 +15,11 @@ if TYPE_CHECKING:
 
 Held = TypeVar("Held")
 
-GIVEN = {"train": ("train", "training"), "validation": ("validation", "valid", "val", "dev"), "test": ("test", "testing")}
+GIVEN = {
+    "train": ("train", "training"),
+    "validation": ("validation", "valid", "val", "dev"),
+    "test": ("test", "testing"),
+}
 """Split → what its file or folder may be called."""
 
 Places = dict[str, tuple[Path, ...]]
@@ -41,7 +45,9 @@ def local_places(data: str | Mapping[str, str], names: Mapping[str, str]) -> Pla
         raise UserError(f"data: {path}: no such file or folder")
     if path.is_file() or is_saved(path):
         return {"data": (path,)}
-    entries: Places = {entry.stem.lower() if entry.is_file() else entry.name.lower(): (entry,) for entry in sorted(path.iterdir())}
+    entries: Places = {
+        entry.stem.lower() if entry.is_file() else entry.name.lower(): (entry,) for entry in sorted(path.iterdir())
+    }
     given = choose_splits(entries, names, str(path))
     if not given:
         return {"data": (path,)}
@@ -62,7 +68,11 @@ def _matching(place: str) -> tuple[Path, ...]:
     if path.exists():
         return (path,)
     # Path.glob takes no absolute pattern.
-    found = [Path(name) for name in sorted(glob(str(path), recursive=True)) if Path(name).is_file()] if has_magic(place) else []  # noqa: PTH207
+    found = (
+        [Path(name) for name in sorted(glob(str(path), recursive=True)) if Path(name).is_file()]
+        if has_magic(place)
+        else []
+    )  # noqa: PTH207
     if not found:
         raise UserError(f"data: {place}: {'no file matches' if has_magic(place) else 'no such file or folder'}")
     kinds = sorted({path.suffix.lower() for path in found})
@@ -80,7 +90,9 @@ def choose_splits(held: Mapping[str, Held], names: Mapping[str, str], place: str
     found = {}
     for split, usual in GIVEN.items():
         if split in names and names[split] not in held:
-            raise UserError(f"split_names.{split}: {place} has no split {names[split]!r}{suggestion(names[split], held)}")
+            raise UserError(
+                f"split_names.{split}: {place} has no split {names[split]!r}{suggestion(names[split], held)}"
+            )
         others = {name for other, name in names.items() if other != split}
         name = names.get(split) or next((name for name in usual if name in held and name not in others), None)
         if name is not None:

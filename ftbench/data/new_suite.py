@@ -56,9 +56,14 @@ def starting_suite(catalog: Catalog, task: str, data: str, file: Path) -> str:
     built.fingerprint()
     backbone, about = _backbone(catalog, built.modality)
     return skeleton("own-data").format(
-        question="Which fine-tuning strategy for these data?", file=file.name, name=_name(file), backbone=backbone, about=about, task=task,
+        question="Which fine-tuning strategy for these data?",
+        file=file.name,
+        name=_name(file),
+        backbone=backbone,
+        about=about,
+        task=task,
         options="\n".join(f"{name} = {_quoted(value)}" for name, value in options.items()),
-    )  # fmt: skip
+    )
 
 
 def _columns(cls: type[UserData], data: str) -> dict[str, Any]:

@@ -73,7 +73,9 @@ def exhibits_of(catalog: Catalog, task: Mapping[str, Any], split_seed: int, want
         lengths: dict[str, float] = {}
         if built.modality == "text" and len(test) <= LARGEST:
             examples = [test[row] for row in range(len(test))]
-            lengths = {e.id: float(len(_text(raw))) for e, raw in zip(examples, built.raw_inputs(examples, form), strict=True)}
+            lengths = {
+                e.id: float(len(_text(raw))) for e, raw in zip(examples, built.raw_inputs(examples, form), strict=True)
+            }
     except (UserError, OSError) as error:
         return Previews({}, {}, f"the data cannot be read: {str(error).splitlines()[0]}")
     return Previews(lengths, {identity: one for identity, one in shown.items() if one is not None})

@@ -35,7 +35,9 @@ class Division:
     """Share of every split that is kept."""
 
 
-def divide(division: Division, classes: NDArray[np.int64], groups: NDArray[np.int64] | None, seed: int) -> dict[str, NDArray[np.int64]]:
+def divide(
+    division: Division, classes: NDArray[np.int64], groups: NDArray[np.int64] | None, seed: int
+) -> dict[str, NDArray[np.int64]]:
     """Divide all rows.
 
     Args:
@@ -71,20 +73,30 @@ def thinned(
     """
     found = {name: rng.permutation(rows) for name, rows in found.items()}
     if division.limit < 1:
-        found = {name: rows[: max(1, round(division.limit * len(rows)))] if len(rows) else rows for name, rows in found.items()}
+        found = {
+            name: rows[: max(1, round(division.limit * len(rows)))] if len(rows) else rows
+            for name, rows in found.items()
+        }
     if division.shots:
         kept = []
         for label in np.unique(classes[found["train"]]):
             rows = found["train"][classes[found["train"]] == label]
             if len(rows) < division.shots:
-                raise UserError(f"shots: {division.shots} examples a class are asked for, and class {label} has {len(rows)}")
+                raise UserError(
+                    f"shots: {division.shots} examples a class are asked for, and class {label} has {len(rows)}"
+                )
             kept.append(rows[: division.shots])
         found["train"] = rng.permutation(np.concatenate(kept))
     return found
 
 
 def allot(
-    classes: NDArray[np.int64], groups: NDArray[np.int64] | None, shares: Sequence[float], rng: np.random.Generator, *, stratify: bool
+    classes: NDArray[np.int64],
+    groups: NDArray[np.int64] | None,
+    shares: Sequence[float],
+    rng: np.random.Generator,
+    *,
+    stratify: bool,
 ) -> list[NDArray[np.int64]]:
     """Allot rows to parts in the given shares, whole groups only; each part's rows are sorted.
 

@@ -162,7 +162,12 @@ def table_columns(path: Path, *, quoted: bool = True) -> tuple[str, ...]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
             if kind == "csv":
-                found = next(csv.reader(stream, delimiter=_delimiter(path), quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE), [])
+                found = next(
+                    csv.reader(
+                        stream, delimiter=_delimiter(path), quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
+                    ),
+                    [],
+                )
             else:
                 first = _first_row(stream, whole=path.suffix.lower() == ".json")
                 found = list(first) if isinstance(first, dict) else []
@@ -171,7 +176,9 @@ def table_columns(path: Path, *, quoted: bool = True) -> tuple[str, ...]:
     except (ValueError, OSError, csv.Error) as error:
         raise UserError(f"{path}: cannot be read: {_first_line(error)}") from None
     if not found:
-        raise UserError(f"{path}: is empty; the first line must {'name the columns' if kind == 'csv' else 'be a JSON object'}")
+        raise UserError(
+            f"{path}: is empty; the first line must {'name the columns' if kind == 'csv' else 'be a JSON object'}"
+        )
     twice = sorted({name for name in found if found.count(name) > 1})
     if twice:
         raise UserError(f"{path}: two columns are called {twice[0]!r}")
@@ -200,13 +207,21 @@ def read_table(*paths: Path, features: Any = None, quoted: bool = True) -> Store
     options: dict[str, Any] = {"features": features}
     if kind == "csv":
         texts = datasets.Features({name: datasets.Value("string") for name in columns})
-        options = {"features": features or texts, "sep": _delimiter(first), "keep_default_na": False, "na_values": [], "index_col": False}
+        options = {
+            "features": features or texts,
+            "sep": _delimiter(first),
+            "keep_default_na": False,
+            "na_values": [],
+            "index_col": False,
+        }
         if not quoted:
             options["quoting"] = csv.QUOTE_NONE
     content = file_sha256(first)[:32] if len(paths) == 1 else digest([file_sha256(path) for path in paths])
     folder = cache_folder() / "tables" / content
     try:
-        data = datasets.load_dataset(kind, data_files=[str(path) for path in paths], split="train", cache_dir=str(folder), **options)
+        data = datasets.load_dataset(
+            kind, data_files=[str(path) for path in paths], split="train", cache_dir=str(folder), **options
+        )
     except Exception as error:  # noqa: BLE001 - whatever the reader says of the file is the user's to know
         if len(paths) > 1:
             for path in paths:
@@ -215,7 +230,11 @@ def read_table(*paths: Path, features: Any = None, quoted: bool = True) -> Store
         if "corresponds to no data" in str(cause):
             raise UserError(f"{first}: has no rows") from None
         of = f" with {len(paths) - 1} more" if len(paths) > 1 else ""
-        hint = "; where cells never stand in quotes, say quoted = false" if kind == "csv" and "inside string" in str(cause) else ""
+        hint = (
+            "; where cells never stand in quotes, say quoted = false"
+            if kind == "csv" and "inside string" in str(cause)
+            else ""
+        )
         raise UserError(f"{first}{of}: cannot be read as {first.suffix[1:]}: {_first_line(cause)}{hint}") from None
     return StoredTable(first.stem, _undecoded(data))
 
@@ -253,7 +272,9 @@ def _columns_of_all(paths: Sequence[Path], *, quoted: bool) -> tuple[str, ...]:
     for path in paths[1:]:
         others = table_columns(path, quoted=quoted)
         if set(others) != set(columns):
-            raise UserError(f"{path}: its columns are {', '.join(others)}; those of {paths[0].name} are {', '.join(columns)}")
+            raise UserError(
+                f"{path}: its columns are {', '.join(others)}; those of {paths[0].name} are {', '.join(columns)}"
+            )
     return columns
 
 
@@ -290,11 +311,15 @@ def list_files(folder: Path, suffixes: Sequence[str], pattern: str = "") -> List
         Path(place, name).relative_to(folder)
         for place, _, names in os.walk(folder, followlinks=True)
         for name in names
-        if Path(name).suffix.lower() in suffixes and not any(part.startswith(".") for part in Path(place, name).relative_to(folder).parts)
+        if Path(name).suffix.lower() in suffixes
+        and not any(part.startswith(".") for part in Path(place, name).relative_to(folder).parts)
     )
     if not paths:
         raise UserError(f"{folder}: no file ends in {', '.join(suffixes)}")
-    cells: dict[str, list[Any]] = {"path": [str(folder.absolute() / path) for path in paths], "label": [path.parent.name for path in paths]}
+    cells: dict[str, list[Any]] = {
+        "path": [str(folder.absolute() / path) for path in paths],
+        "label": [path.parent.name for path in paths],
+    }
     if pattern:
         expression = _expression(pattern)
         found = [expression.fullmatch(path.stem) for path in paths]
@@ -313,7 +338,9 @@ def _expression(pattern: str) -> re.Pattern[str]:
     """
     parts = re.split(r"\{(\w+)\}", pattern)
     try:
-        return re.compile("".join(re.escape(part) if place % 2 == 0 else f"(?P<{part}>.+?)" for place, part in enumerate(parts)))
+        return re.compile(
+            "".join(re.escape(part) if place % 2 == 0 else f"(?P<{part}>.+?)" for place, part in enumerate(parts))
+        )
     except re.error as error:
         raise UserError(f"pattern: {pattern!r} is no pattern: {error}") from None
 
@@ -335,7 +362,9 @@ def _kind(path: Path) -> str:
         raise UserError(f"{path}: no such file")
     kind = SUFFIXES.get(path.suffix.lower())
     if kind is None:
-        raise UserError(f"{path}: files that end in {path.suffix or 'nothing'} are not known; known: {', '.join(SUFFIXES)}")
+        raise UserError(
+            f"{path}: files that end in {path.suffix or 'nothing'} are not known; known: {', '.join(SUFFIXES)}"
+        )
     return kind
 
 
@@ -355,7 +384,9 @@ def _library() -> Any:
     # It would count each use of its readers on a server.
     datasets.config.HF_UPDATE_DOWNLOAD_COUNTS = False
     datasets.disable_progress_bars()
-    datasets.logging.set_verbosity(datasets.logging.CRITICAL)  # what it has to say of a broken file is in what it raises, too
+    datasets.logging.set_verbosity(
+        datasets.logging.CRITICAL
+    )  # what it has to say of a broken file is in what it raises, too
     return datasets
 
 

@@ -46,7 +46,9 @@ class UserClassification(UserData, ClassificationTask):
         for table in self.tables.values():
             known.update(name for name in self._names(table, table.codes(self.target)[1]) if name)
         if len(known) < 2:
-            raise UserError(f"data: {self.name}: column {self.target!r} holds {len(known)} classes; at least two are needed")
+            raise UserError(
+                f"data: {self.name}: column {self.target!r} holds {len(known)} classes; at least two are needed"
+            )
         numeric = all(_is_number(name) for name in known)
         return sorted(known, key=lambda name: (float(name) if numeric else 0.0, name))
 
@@ -76,7 +78,9 @@ class UserClassification(UserData, ClassificationTask):
         assert table is not None
         classes = table.codes(self.target)[1]
         if len(classes) < 2:
-            held = f"all of its {len(table):,} files are of class {classes[0]!r}" if classes else "its files have no class"
+            held = (
+                f"all of its {len(table):,} files are of class {classes[0]!r}" if classes else "its files have no class"
+            )
             raise UserError(
                 f'data: {path}: {held}; give each class a folder of its own, or say what the names hold: pattern = "{{label}}_{{index}}"'
             )

@@ -103,15 +103,21 @@ class UserData(Task, Remote):
         """
         mistakes = []
         for option in (self.data if isinstance(self.data, Mapping) else {}, self.split_names):
-            mistakes += [f"there is no split {name!r}; splits are {', '.join(NAMES)}" for name in option if name not in NAMES]
+            mistakes += [
+                f"there is no split {name!r}; splits are {', '.join(NAMES)}" for name in option if name not in NAMES
+            ]
         if isinstance(self.data, Mapping) and not {"train", "test"} <= {*self.data}:
             mistakes.append(f"data: train and test are needed, got {', '.join(self.data) or 'neither'}")
         if self._hub_name is None and (self.config or self.revision != "main"):
-            mistakes.append(f"{'config' if self.config else 'revision'}: goes with data of the hub, such as 'hub:nyu-mll/glue'")
+            mistakes.append(
+                f"{'config' if self.config else 'revision'}: goes with data of the hub, such as 'hub:nyu-mll/glue'"
+            )
         if any(share < 0 for share in self.ratios) or not self.ratios[0] or not self.ratios[2]:
             mistakes.append(f"ratios: training and test need a share above 0, got {list(self.ratios)}")
         if self.folds == 1 or (self.fold is not None and self.fold >= self.folds):
-            mistakes.append(f"fold: there is no fold {self.fold or 0} of {self.folds}; folds are counted from 0, and are at least two")
+            mistakes.append(
+                f"fold: there is no fold {self.fold or 0} of {self.folds}; folds are counted from 0, and are at least two"
+            )
         if mistakes:
             raise UserError(*mistakes)
 
@@ -206,7 +212,11 @@ class UserData(Task, Remote):
         splits = self._hub_splits(folder)
         if not splits:
             return local_places(str(folder), self.split_names)
-        return given_splits({split: tuple(folder / name for name in files) for split, files in splits.items()}, self.split_names, self.name)
+        return given_splits(
+            {split: tuple(folder / name for name in files) for split, files in splits.items()},
+            self.split_names,
+            self.name,
+        )
 
     @property
     def name(self) -> str:
@@ -220,7 +230,11 @@ class UserData(Task, Remote):
         for key, paths in self._places.items():
             if is_saved(paths[0]):
                 stored = stored_splits(paths[0]) or {}
-                own = given_splits(stored, self.split_names, self.name) if key == "data" else {key: next(iter(stored.values()))}
+                own = (
+                    given_splits(stored, self.split_names, self.name)
+                    if key == "data"
+                    else {key: next(iter(stored.values()))}
+                )
                 found |= own
             else:
                 found[key] = self._open(paths)
@@ -244,7 +258,9 @@ class UserData(Task, Remote):
         wanted = [*self.inputs(), self.target, *([self.group] if self.group else [])]
         lost = [name for name in dict.fromkeys(wanted) if name not in columns]
         if lost:
-            raise UserError(*(f"data: {path}: has no column {name!r}; its columns: {', '.join(columns)}" for name in lost))
+            raise UserError(
+                *(f"data: {path}: has no column {name!r}; its columns: {', '.join(columns)}" for name in lost)
+            )
 
     # -- splits ----------------------------------------------------------------------------------------------------------------
 
@@ -267,13 +283,18 @@ class UserData(Task, Remote):
     def _given(self, division: Division, seed: int) -> Splits[tuple[str, int]]:
         """Take the splits as they are given; validation is cut from training where there is none."""
         if division.folds:
-            raise UserError(f"folds: {self.name} comes divided into {' and '.join(self.tables)}; folds are for data that do not")
+            raise UserError(
+                f"folds: {self.name} comes divided into {' and '.join(self.tables)}; folds are for data that do not"
+            )
         rng = np.random.default_rng(seed)
         classes = {key: self.kinds(table) for key, table in self.tables.items()}
         rows = {key: np.flatnonzero(found >= 0) for key, found in classes.items()}
         for key, held in rows.items():
             if not len(held):
-                other = next((name for name in ("validation", "train") if name != key and name in rows and len(rows[name])), "validation")
+                other = next(
+                    (name for name in ("validation", "train") if name != key and name in rows and len(rows[name])),
+                    "validation",
+                )
                 raise UserError(
                     f'data: {self.name}: no row of its {key} split has a label; take another: split_names = {{ {key} = "{other}" }}'
                 )
@@ -286,11 +307,15 @@ class UserData(Task, Remote):
         found = {}
         for name in NAMES:
             own = classes[keys[name]]
-            kept = thinned(division if name == "train" else Division(limit=division.limit), {"train": rows[name]}, own, rng)["train"]
+            kept = thinned(
+                division if name == "train" else Division(limit=division.limit), {"train": rows[name]}, own, rng
+            )["train"]
             found[name] = Rows(keys[name], kept, own[kept])
         return Splits(**found)
 
-    def cells(self, examples: Sequence[Example[tuple[str, int]]], columns: tuple[str, ...] = ()) -> list[dict[str, Any]]:
+    def cells(
+        self, examples: Sequence[Example[tuple[str, int]]], columns: tuple[str, ...] = ()
+    ) -> list[dict[str, Any]]:
         """Read cells of some examples, in their order: those of the input, and of `columns`."""
         found: list[dict[str, Any]] = [{}] * len(examples)
         by_table: dict[str, list[int]] = {}
@@ -360,7 +385,14 @@ class UserData(Task, Remote):
 
     def reading(self) -> list[Any]:
         """Give what decides the cells of the target, as JSON values: what is found out of them is remembered by it."""
-        return [self.fingerprint(), self.target, dict(self.split_names), self.config, self.quoted, type(self).__qualname__]
+        return [
+            self.fingerprint(),
+            self.target,
+            dict(self.split_names),
+            self.config,
+            self.quoted,
+            type(self).__qualname__,
+        ]
 
     def provenance(self) -> Provenance:
         """Say that a user brought it, or which data set of the hub it is; a folder's name, never where it lies."""
@@ -371,7 +403,8 @@ class UserData(Task, Remote):
         licence = read_card(snapshot.folder / CARD).get("license") or "unknown"
         of = f", configuration {self.config}" if self.config else ""
         return Provenance(
-            ", ".join(licence) if isinstance(licence, list) else str(licence), f"hub: {self._hub_name}{of}, commit {snapshot.commit[:12]}"
+            ", ".join(licence) if isinstance(licence, list) else str(licence),
+            f"hub: {self._hub_name}{of}, commit {snapshot.commit[:12]}",
         )
 
 

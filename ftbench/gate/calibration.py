@@ -76,7 +76,9 @@ def calibrate(run: RecordSet, gate: Gate) -> Calibration:
     enough = seeds_for(1, gate)
     seeds = run.seeds
     if len(seeds) < enough:
-        raise RunError(f"{run.source}: {len(seeds)} seeds are too few to calibrate with; {enough} give one gate, {10 * enough} give ten")
+        raise RunError(
+            f"{run.source}: {len(seeds)} seeds are too few to calibrate with; {enough} give one gate, {10 * enough} give ten"
+        )
     _refuse_failures(run)
     half = len(seeds) // 2
     whole = _scores(_against_others(run, seeds[:half], seeds[half : 2 * half], gate))
@@ -92,7 +94,9 @@ def calibrate(run: RecordSet, gate: Gate) -> Calibration:
 
 def write_calibration(found: Calibration, folder: Path) -> Path:
     """Write `calibration.json` into a run directory."""
-    table = {target: {metric: asdict(noise) for metric, noise in metrics.items()} for target, metrics in found.noise.items()}
+    table = {
+        target: {metric: asdict(noise) for metric, noise in metrics.items()} for target, metrics in found.noise.items()
+    }
     write_whole(folder / FILE, json.dumps({"schema": SCHEMA, "noise": table}, indent=1, ensure_ascii=False) + "\n")
     return folder / FILE
 
@@ -103,7 +107,9 @@ def _refuse_failures(run: RecordSet) -> None:
     for place, records in run.records.items():
         for seed, record in records.items():
             if record.status not in ("ok", "not-applicable"):
-                raise RunError(f"{run.source}: {place}, seed {seed}: {record.status}; noise is measured where every trial has a score")
+                raise RunError(
+                    f"{run.source}: {place}, seed {seed}: {record.status}; noise is measured where every trial has a score"
+                )
 
 
 def _noise(found: Sequence[Check], n: int, gates: int, alarms: int) -> Noise:
@@ -140,7 +146,9 @@ def _renamed(run: RecordSet, seeds: Sequence[int]) -> RecordSet:
     names = {seed: number for number, seed in enumerate(seeds)}
     records = {
         place: {
-            names[seed]: replace(record, trial={**record.trial, "seed": names[seed]}) for seed, record in found.items() if seed in names
+            names[seed]: replace(record, trial={**record.trial, "seed": names[seed]})
+            for seed, record in found.items()
+            if seed in names
         }
         for place, found in run.records.items()
     }

@@ -47,7 +47,9 @@ class Gated:
         """How many checks came out how: `24 checks: 1 regressed, 23 ok`."""
         held = [check for check in self.checks if check.held]
         found = Counter(check.verdict for check in held)
-        return f"{len(held)} checks: {', '.join(f'{found[verdict]} {verdict}' for verdict in VERDICTS if found[verdict])}"
+        return (
+            f"{len(held)} checks: {', '.join(f'{found[verdict]} {verdict}' for verdict in VERDICTS if found[verdict])}"
+        )
 
     @property
     def verdict(self) -> str:
@@ -78,12 +80,21 @@ def markdown(gated: Gated, limit: int = COMMENT) -> str:
     ordered = gravest_first(gated.checks)
     open_rows = [check for check in ordered if check.verdict != "ok" and check.held]
     rest = [check for check in ordered if check.verdict == "ok" or not check.held]
-    head = [MARK, f"## ftbench gate: {gated.verdict}", "", f"`{_code(gated.head)}` against `{_code(gated.base)}`, {gated.counts}.", ""]
+    head = [
+        MARK,
+        f"## ftbench gate: {gated.verdict}",
+        "",
+        f"`{_code(gated.head)}` against `{_code(gated.base)}`, {gated.counts}.",
+        "",
+    ]
     header = ["| verdict | metric | strategy | task | backbone | what was found |", "|---|---|---|---|---|---|"]
     cut = "\n_Cut here: {shown} of {all} checks are shown, the gravest first; the JUnit file and the log of the job have all._\n"
     room = limit - len(cut.format(shown=len(ordered), all=len(ordered)).encode()) - len("\n</details>\n")
     parts, used, shown = list(head), _bytes(head), 0
-    for rows, before in ((open_rows, header), (rest, ["", f"<details><summary>{len(rest)} more</summary>", "", *header])):
+    for rows, before in (
+        (open_rows, header),
+        (rest, ["", f"<details><summary>{len(rest)} more</summary>", "", *header]),
+    ):
         if not rows or shown < (0 if rows is open_rows else len(open_rows)):
             continue
         if used + _bytes(before) > room:
@@ -128,9 +139,7 @@ def sized(gains: Estimate, before: float, after: float, unit: str, *, margin: fl
     over = f"over {counted(gains.n, 'pair')}"
     level = f", p {p:.2g}" if p is not None else ""
     if unit == "1":
-        return (
-            f"{quantity(before, '1')} → {quantity(after, '1')}, gain {point_interval(gains)} {over}{level}, margin {100 * margin:g} points"
-        )
+        return f"{quantity(before, '1')} → {quantity(after, '1')}, gain {point_interval(gains)} {over}{level}, margin {100 * margin:g} points"
     change = f" ({percent(after / before - 1)})" if before else ""
     return f"{quantity(before, unit)} → {quantity(after, unit)}{change} {over}{level}, margin {quantity(margin, unit)}"
 

@@ -68,10 +68,18 @@ def hold(head: RecordSet, base: RecordSet, gate: Gate, allowed: Sequence[str] = 
     """
     if head.suite != base.suite:
         raise RunError(f"{base.source}: is a run of the suite {base.suite!r}, and {head.source} of {head.suite!r}")
-    measured = {m.name for one in (head, base) for seeds in one.records.values() for record in seeds.values() for m in record.measurements}
+    measured = {
+        m.name
+        for one in (head, base)
+        for seeds in one.records.values()
+        for record in seeds.values()
+        for m in record.measurements
+    }
     for name in gate.metrics:
         if name not in measured:
-            raise RunError(f"gate.metrics: no trial of {head.source} or {base.source} has a measurement called {name!r}")
+            raise RunError(
+                f"gate.metrics: no trial of {head.source} or {base.source} has a measurement called {name!r}"
+            )
     checks = list(_Holding(head, base, gate, tuple(allowed)).checks())
     if not any(check.held for check in checks):
         raise RunError(f"{head.source}: there is nothing to compare with {base.source}: no trial of either has a score")
@@ -80,7 +88,9 @@ def hold(head: RecordSet, base: RecordSet, gate: Gate, allowed: Sequence[str] = 
 
 def undecided(checks: Sequence[Check]) -> set[Place]:
     """Give the places where more seeds could decide a score."""
-    return {check.place for check in checks if check.verdict == "inconclusive" and check.tier == "quality" and check.held}
+    return {
+        check.place for check in checks if check.verdict == "inconclusive" and check.tier == "quality" and check.held
+    }
 
 
 def accept(checks: Sequence[Check], base: RecordSet, reason: str) -> tuple[list[Check], list[Step]]:
@@ -91,10 +101,17 @@ def accept(checks: Sequence[Check], base: RecordSet, reason: str) -> tuple[list[
             place = check.place
             steps.append(
                 Step(
-                    reason, place.target, place.backbone, place.strategy, check.metric, check.task,
-                    seeds=check.seeds, before=check.before, after=check.after,
+                    reason,
+                    place.target,
+                    place.backbone,
+                    place.strategy,
+                    check.metric,
+                    check.task,
+                    seeds=check.seeds,
+                    before=check.before,
+                    after=check.after,
                 )
-            )  # fmt: skip
+            )
             found.append(replace(check, verdict="accepted", message=f"{check.message}; accepted: {reason}"))
         else:
             found.append(check)
@@ -175,7 +192,9 @@ class _Holding:
 
     def _differences(self, place: Place, parts: Sequence[Part]) -> list[Difference]:
         if place not in self.differing:
-            self.differing[place] = without(differences((pair.base, pair.head) for pair in self.pairs[place]), self.allowed)
+            self.differing[place] = without(
+                differences((pair.base, pair.head) for pair in self.pairs[place]), self.allowed
+            )
         return [one for one in self.differing[place] if one.part in parts]
 
     def _comparable(self, place: Place, name: str) -> Check | None:
@@ -199,7 +218,9 @@ class _Holding:
             if refusal is not None:
                 yield replace(refusal, task=task)
                 continue
-            before, after = (tuple(e[name, task].value if (name, task) in e else None for e in side) for side in (bases, heads))
+            before, after = (
+                tuple(e[name, task].value if (name, task) in e else None for e in side) for side in (bases, heads)
+            )
             check = Check("ok", place, name, "exact", "", task, self._seeds(place), before, after)
             yield self._equal(check, unit)
 
@@ -211,7 +232,11 @@ class _Holding:
         where = f"on {len(wrong)} of {counted(len(check.seeds), 'seed')}"
         if not wrong:
             shown = figure(after, unit) if isinstance(after, float) else "equal"
-            message = f"{moved(before, after, unit)}; accepted: {reason}" if reason else f"{shown} on {counted(len(check.seeds), 'seed')}"
+            message = (
+                f"{moved(before, after, unit)}; accepted: {reason}"
+                if reason
+                else f"{shown} on {counted(len(check.seeds), 'seed')}"
+            )
             return replace(check, message=message)
         if None in (before, after):
             return replace(check, verdict="missing", message=f"{moved(before, after, unit)} {where}")
@@ -263,7 +288,9 @@ class _Holding:
             if _value(getattr(pair, whose), name) is None
         ]
         if absent:
-            return Check("missing", place, name, "quality", f"has no value for {', '.join(absent[:4])}", seeds=self._seeds(place))
+            return Check(
+                "missing", place, name, "quality", f"has no value for {', '.join(absent[:4])}", seeds=self._seeds(place)
+            )
         margin = self.gate.margins.get(name, self.gate.margin)
         samples.append(self._sample(place, name, margin))
         return None
@@ -324,7 +351,9 @@ class _Holding:
             verdict, message = "ok", f"{message}; the records are identical"
         elif n < CLAIM:
             message = f"{message}; {CLAIM} are needed to say anything"
-        return Check(verdict, sample.place, sample.metric, tier, message, "", self._seeds(sample.place), sample.base, sample.head)
+        return Check(
+            verdict, sample.place, sample.metric, tier, message, "", self._seeds(sample.place), sample.base, sample.head
+        )
 
     def _speed(self, place: Place) -> Iterator[Check]:
         """Say why speed is not held: two runs made apart say nothing about five per cent."""
@@ -332,7 +361,10 @@ class _Holding:
             if not self._somewhere(place, name):
                 continue
             found = self._differences(place, needed(name))
-            why = "; ".join(map(str, found)) or "the two were not run in turn; `ftbench gate SUITE --plugin FILE --base REF` does that"
+            why = (
+                "; ".join(map(str, found))
+                or "the two were not run in turn; `ftbench gate SUITE --plugin FILE --base REF` does that"
+            )
             yield Check("not comparable", place, name, "speed", why, seeds=self._seeds(place), held=False)
 
 

@@ -17,7 +17,13 @@ if TYPE_CHECKING:
 
 MOST = 10
 """Annotations of one level that GitHub shows of a step."""
-_LEVELS = {"not comparable": "error", "missing": "error", "regressed": "error", "inconclusive": "warning", "changed": "notice"}
+_LEVELS = {
+    "not comparable": "error",
+    "missing": "error",
+    "regressed": "error",
+    "inconclusive": "warning",
+    "changed": "notice",
+}
 
 
 def annotate(checks: Sequence[Check], file: str | None = None) -> list[str]:
@@ -34,9 +40,14 @@ def annotate(checks: Sequence[Check], file: str | None = None) -> list[str]:
     found = []
     for level, listed in by_level.items():
         shown = listed if len(listed) <= MOST else listed[: MOST - 1]
-        found += [annotation(level, f"ftbench gate: {check.verdict}", flat(f"{check.title}: {check.message}"), file) for check in shown]
+        found += [
+            annotation(level, f"ftbench gate: {check.verdict}", flat(f"{check.title}: {check.message}"), file)
+            for check in shown
+        ]
         if len(listed) > MOST:
-            found.append(annotation(level, "ftbench gate", f"and {len(listed) - len(shown)} more; the log has all", file))
+            found.append(
+                annotation(level, "ftbench gate", f"and {len(listed) - len(shown)} more; the log has all", file)
+            )
     return found
 
 

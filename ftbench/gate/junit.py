@@ -24,11 +24,19 @@ def junit(checks: Sequence[Check], suite: str, *, strict: bool = False) -> str:
     root = ET.Element("testsuites", name=_xml(suite))
     for target in dict.fromkeys(check.place.target for check in checks):
         cases = [_case(check, suite, strict=strict) for check in checks if check.place.target == target]
-        counts = {kind: str(sum(case.find(kind) is not None for case in cases)) for kind in ("failure", "error", "skipped")}
+        counts = {
+            kind: str(sum(case.find(kind) is not None for case in cases)) for kind in ("failure", "error", "skipped")
+        }
         element = ET.SubElement(
-            root, "testsuite", name=_xml(f"{suite}.{target}"), tests=str(len(cases)), failures=counts["failure"], errors=counts["error"],
-            skipped=counts["skipped"], time="0",
-        )  # fmt: skip
+            root,
+            "testsuite",
+            name=_xml(f"{suite}.{target}"),
+            tests=str(len(cases)),
+            failures=counts["failure"],
+            errors=counts["error"],
+            skipped=counts["skipped"],
+            time="0",
+        )
         element.extend(cases)
     for name, attribute in (("testsuite", "tests"), ("testsuite", "failures"), ("testsuite", "errors")):
         root.set(attribute, str(sum(int(element.get(attribute, "0")) for element in root.findall(name))))
@@ -40,7 +48,10 @@ def _case(check: Check, suite: str, *, strict: bool) -> ET.Element:
     place = check.place
     about = f"{check.metric}{f' of {check.task}' if check.task else ''}"
     case = ET.Element(
-        "testcase", classname=_xml(f"{suite}.{place.target}"), name=_xml(f"{about}, {place.strategy}, {place.backbone}"), time="0"
+        "testcase",
+        classname=_xml(f"{suite}.{place.target}"),
+        name=_xml(f"{about}, {place.strategy}, {place.backbone}"),
+        time="0",
     )
     kind = _kind(check, strict=strict)
     if kind is None:

@@ -44,13 +44,23 @@ class Only:
     @hookimpl
     def ftbench_trials_planned(self, trials: list[Trial]) -> None:
         """Leave the others out."""
-        trials[:] = [trial for trial in trials if trial.seed in self.seeds or (Place(*trial.place[:3]), trial.seed) in self.trials]
+        trials[:] = [
+            trial
+            for trial in trials
+            if trial.seed in self.seeds or (Place(*trial.place[:3]), trial.seed) in self.trials
+        ]
 
 
 def run_more(
-    suite: Suite, head: RecordSet | None, trials: set[tuple[Place, int]], order: Iterable[int], *, selection: Selection, runs: Path,
+    suite: Suite,
+    head: RecordSet | None,
+    trials: set[tuple[Place, int]],
+    order: Iterable[int],
+    *,
+    selection: Selection,
+    runs: Path,
     observe: Callable[[Plugins], None] = lambda _: None,
-) -> Outcome:  # fmt: skip
+) -> Outcome:
     """Run the trials that are wanted beside what a run has; its plan then holds both.
 
     Args:
@@ -64,7 +74,10 @@ def run_more(
     """
     fresh = {seed for _, seed in trials}
     there = {(place, seed) for place, seeds in head.records.items() for seed in seeds} if head is not None else set()
-    seeds = [*suite.seeds, *(seed for seed in order if seed not in suite.seeds and (seed in fresh or seed in {s for _, s in there}))]
+    seeds = [
+        *suite.seeds,
+        *(seed for seed in order if seed not in suite.seeds and (seed in fresh or seed in {s for _, s in there})),
+    ]
     plugins = Plugins.discover(selection)
     plugins.register(Only(frozenset(suite.seeds), frozenset(trials | there)), "gate")
     observe(plugins)

@@ -69,7 +69,9 @@ class SideBySide:
         found = self._run(done, "")
         checks = hold(found.head, found.base, gate)
         while more := self._more(found, undecided(checks), gate):
-            self.say(f"inconclusive: {2 * len(more)} more trials, seeds {', '.join(map(str, sorted({seed for _, seed in more})))}")
+            self.say(
+                f"inconclusive: {2 * len(more)} more trials, seeds {', '.join(map(str, sorted({seed for _, seed in more})))}"
+            )
             done |= more
             found = self._run(done, "")
             checks = hold(found.head, found.base, gate)
@@ -86,7 +88,9 @@ class SideBySide:
         again = self._run({(place, seed) for place in flagged for seed in self._seeds}, "-again")
         second = {check.place: check for check in hold_speed(again.head, again.base, gate)}
         return [
-            replace(second[c.place], message=f"{second[c.place].message}; the first time {c.message}") if c.place in flagged else c
+            replace(second[c.place], message=f"{second[c.place].message}; the first time {c.message}")
+            if c.place in flagged
+            else c
             for c in first
         ]
 
@@ -130,7 +134,9 @@ class SideBySide:
                     raise KeyboardInterrupt
         return Sides(read_record_set(base.folder), read_record_set(head.folder))
 
-    def _open(self, selection: Selection, name: str, wanted: set[tuple[Place, int]], slots: list[Slot]) -> AbstractContextManager[OpenRun]:
+    def _open(
+        self, selection: Selection, name: str, wanted: set[tuple[Place, int]], slots: list[Slot]
+    ) -> AbstractContextManager[OpenRun]:
         # Loaded last, planned at once: both versions have the same module names, and a plan hashes what is loaded.
         plugins = Plugins.discover(selection)
         plugins.register(Only(frozenset(), frozenset(wanted)), "gate")
@@ -139,7 +145,9 @@ class SideBySide:
         return open_run(suite, plugins, selection, self.runs / name, slots)
 
 
-def _in_turn(base: OpenRun, head: OpenRun, seeds: Sequence[int]) -> Iterator[tuple[tuple[OpenRun, Trial], tuple[OpenRun, Trial]]]:
+def _in_turn(
+    base: OpenRun, head: OpenRun, seeds: Sequence[int]
+) -> Iterator[tuple[tuple[OpenRun, Trial], tuple[OpenRun, Trial]]]:
     """Yield pairs of equal place and seed, the base first in every other one of a place."""
     turn = {seed: number % 2 for number, seed in enumerate(seeds)}
     other = {trial.place: trial for trial in head.trials}

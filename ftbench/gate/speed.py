@@ -44,7 +44,9 @@ def _judged(place: Place, name: str, head: RecordSet, base: RecordSet, gate: Gat
         return
     read = [(_value(other[seed], name), _value(one[seed], name)) for seed in seeds]
     known = [(before, after) for before, after in read if before and after]
-    readings = [found for seed in seeds for found in (other[seed].measurement(name), one[seed].measurement(name)) if found]
+    readings = [
+        found for seed in seeds for found in (other[seed].measurement(name), one[seed].measurement(name)) if found
+    ]
     check = Check("inconclusive", place, name, "speed", "", seeds=seeds)
     if len(known) < len(read):
         one_sided = any((before is None) != (after is None) for before, after in read)
@@ -61,7 +63,11 @@ def _judged(place: Place, name: str, head: RecordSet, base: RecordSet, gate: Gat
     reading = one[seeds[0]].measurement(name)
     assert reading is not None
     before, after = (math.exp(sum(math.log(pair[side]) for pair in known) / len(known)) for side in (0, 1))
-    ends = f" [{percent(math.expm1(logs.low))}, {percent(math.expm1(logs.high))}]" if logs.low is not None and logs.high is not None else ""
+    ends = (
+        f" [{percent(math.expm1(logs.low))}, {percent(math.expm1(logs.high))}]"
+        if logs.low is not None and logs.high is not None
+        else ""
+    )
     p = loss_p(logs)
     message = (
         f"{quantity(before, reading.unit)} → {quantity(after, reading.unit)}, {percent(math.expm1(logs.mean))}{ends} over "
@@ -71,7 +77,13 @@ def _judged(place: Place, name: str, head: RecordSet, base: RecordSet, gate: Gat
         yield replace(check, message=f"{message}; {gate.pairs} are needed to say anything")
         return
     verdict = said(logs, p, -math.log1p(-gate.slowdown), gate.slowdown_alpha)
-    yield replace(check, verdict=verdict, message=message, before=tuple(pair[0] for pair in known), after=tuple(pair[1] for pair in known))
+    yield replace(
+        check,
+        verdict=verdict,
+        message=message,
+        before=tuple(pair[0] for pair in known),
+        after=tuple(pair[1] for pair in known),
+    )
 
 
 def _value(record: Record, name: str) -> float | None:

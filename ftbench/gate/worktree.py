@@ -58,12 +58,17 @@ def _git(folder: Path, mistake: str, *arguments: str) -> str:
         UserError: it failed, or is not there.
     """
     # What a hook of git sets would lead to another repository than the folder's.
-    inherited = {name: value for name, value in os.environ.items() if name not in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE")}
+    inherited = {
+        name: value for name, value in os.environ.items() if name not in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE")
+    }
     try:
         done = subprocess.run(  # noqa: S603 - no shell, and a revision cannot be taken for an option
             ["git", "-C", str(folder), *arguments],  # noqa: S607 - the git of the user's path
-            capture_output=True, text=True, env=inherited, check=False,
-        )  # fmt: skip
+            capture_output=True,
+            text=True,
+            env=inherited,
+            check=False,
+        )
     except OSError:
         raise UserError("git is not on the path, and --plugin needs it") from None
     if done.returncode:

@@ -83,7 +83,9 @@ class Entry:
 def held_to(record: Record) -> dict[str, Any]:
     """Give what all strategies of one target and backbone must have in common: what is learnt, from what, and how."""
     content = {name: value for name, value in trial_of(record).content.items() if name not in ("strategy", "twin")}
-    stages = [{**stage, "training": {k: v for k, v in stage["training"].items() if k != "lr"}} for stage in content["stages"]]
+    stages = [
+        {**stage, "training": {k: v for k, v in stage["training"].items() if k != "lr"}} for stage in content["stages"]
+    ]
     return {**content, "stages": stages, "primary": record.primary, "profile": record.trial["profile"]}
 
 
@@ -123,7 +125,9 @@ def read_entry(bundle: Path, folder: Path, source: Path | None = None) -> Entry:
         # It is read from a folder that nobody has heard of.
         raise RunError(*(one_line(line.replace(str(folder), str(source))) for line in error.mistakes)) from None
     except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError, OSError) as error:
-        raise RunError(one_line(f"{source}: a record or the suite in it is not what ftbench writes: {error!r}")) from None
+        raise RunError(
+            one_line(f"{source}: a record or the suite in it is not what ftbench writes: {error!r}")
+        ) from None
 
 
 def _read(bundle: Path, folder: Path, source: Path) -> Entry:
@@ -186,7 +190,9 @@ def _suite(records: Sequence[Record], statistics: Statistics, tuning: Any) -> st
 
 
 def _name(records: Sequence[Record], sha256: str) -> str:
-    suite = "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in str(records[0].trial["suite"]))
+    suite = "".join(
+        letter if letter.isascii() and letter.isalnum() else "-" for letter in str(records[0].trial["suite"])
+    )
     ended = datetime.fromtimestamp(_finished(records), UTC)
     return f"{suite[:_LETTERS].strip('-') or 'suite'}-{ended:%Y-%m-%d}-{sha256[:_HASH]}"
 
@@ -261,9 +267,16 @@ def _mixed(records: Sequence[Record]) -> Iterator[str]:
         place, known = place_of(record), record.provenance
         other = first.setdefault((place.target, place.backbone), record)
         if digest(held_to(other)) != digest(held_to(record)):
-            found = [one for one in differences([(other, record)], ("data", "protocol")) if ABSENT not in (one.first, one.second)]
+            found = [
+                one
+                for one in differences([(other, record)], ("data", "protocol"))
+                if ABSENT not in (one.first, one.second)
+            ]
             yield f"{named(record)}: mixed fingerprints: differs from {named(other)} in {', '.join(map(str, found)) or 'what it is held to'}"
-        if "hardware" in known and digest({name: known[name] for name in ("software", "hardware")}) != record.environment:
+        if (
+            "hardware" in known
+            and digest({name: known[name] for name in ("software", "hardware")}) != record.environment
+        ):
             yield f"{named(record)}: mixed fingerprints: its software and hardware are not those of environment {record.environment}"
         for task, split in known.get("splits", {}).items():
             before, owner = splits.setdefault(task, (split, record))

@@ -212,7 +212,9 @@ def read_published(text: str, source: str) -> dict[str, Any]:
     try:
         published_adapter().validate_python(table)
     except ValidationError as error:
-        raise RunError(*(f"{source}: {'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors(include_url=False))) from None
+        raise RunError(
+            *(f"{source}: {'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors(include_url=False))
+        ) from None
     assert isinstance(table, dict)
     return table
 
@@ -225,9 +227,12 @@ def written(board: Leaderboard) -> str:
 def table_of(board: Leaderboard) -> dict[str, Any]:
     """Give a leaderboard as JSON values."""
     found = Published(
-        board.harness, list(board.drift), [_run(run) for run in board.runs], [_group(group) for group in board.groups],
+        board.harness,
+        list(board.drift),
+        [_run(run) for run in board.runs],
+        [_group(group) for group in board.groups],
         [_history(one) for one in board.series],
-    )  # fmt: skip
+    )
     # Through text, so that tuples are lists and keys are text, as they are when it is read again.
     table: dict[str, Any] = json.loads(json.dumps({"schema": SCHEMA, **asdict(found)}, allow_nan=False))
     return table
@@ -240,19 +245,38 @@ def iso(seconds: float) -> str | None:
 
 def _run(run: PublishedRun) -> Run:
     return Run(
-        run.name, run.suite, run.bundle, run.sha256, run.size, iso(run.finished), run.harness or None, run.environment,
-        dict(run.hardware), dict(run.software), list(run.summary.seeds), dict(sorted(run.summary.statuses.items())), run.fingerprint.key,
-    )  # fmt: skip
+        run.name,
+        run.suite,
+        run.bundle,
+        run.sha256,
+        run.size,
+        iso(run.finished),
+        run.harness or None,
+        run.environment,
+        dict(run.hardware),
+        dict(run.software),
+        list(run.summary.seeds),
+        dict(sorted(run.summary.statuses.items())),
+        run.fingerprint.key,
+    )
 
 
 def _group(group: Group) -> RankedGroup:
     found: Fingerprint = group.fingerprint
     ranking = group.summary.ranking
     return RankedGroup(
-        found.key, found.suite, group.suite, found.measuring, found.device, dict(found.software), list(group.runs), dict(group.sources),
+        found.key,
+        found.suite,
+        group.suite,
+        found.measuring,
+        found.device,
+        dict(found.software),
+        list(group.runs),
+        dict(group.sources),
         [_board(target, group) for target in group.summary.targets],
-        [Ranked(one.strategy, one.rank, one.interval, one.scored) for one in ranking.entries], ranking.reason,
-    )  # fmt: skip
+        [Ranked(one.strategy, one.rank, one.interval, one.scored) for one in ranking.entries],
+        ranking.reason,
+    )
 
 
 def _board(target: TaskColumn, group: Group) -> Board:
@@ -263,21 +287,33 @@ def _board(target: TaskColumn, group: Group) -> Board:
         if one.method not in known.methods:
             known.methods.append(one.method)
     return Board(
-        target.label, target.modality, target.primary, target.baseline, target.margin, list(target.verdict),
-        [list(tied) for tied in target.ties], measured, [_row(c, target, group) for c in target.contenders],
+        target.label,
+        target.modality,
+        target.primary,
+        target.baseline,
+        target.margin,
+        list(target.verdict),
+        [list(tied) for tied in target.ties],
+        measured,
+        [_row(c, target, group) for c in target.contenders],
         [Lost(one.contender, one.seed, one.status, one.kind, one.message) for one in target.missing],
-    )  # fmt: skip
+    )
 
 
 def _row(contender: Contender, target: TaskColumn, group: Group) -> Row:
     score, found = contender.quantities.get(target.primary), contender.against_baseline
     return Row(
-        contender.label, contender.strategy, contender.backbone, group.sources[contender.strategy], dict(sorted(contender.statuses.items())),
-        group.places[target.label].get(contender.label), {str(seed): value for seed, value in score.by_seed.items()} if score else {},
+        contender.label,
+        contender.strategy,
+        contender.backbone,
+        group.sources[contender.strategy],
+        dict(sorted(contender.statuses.items())),
+        group.places[target.label].get(contender.label),
+        {str(seed): value for seed, value in score.by_seed.items()} if score else {},
         score.new_items if score else None,
         Against(found.estimate, found.verdict, contender.p_adjusted, found.new_items) if found else None,
         {name: _value(quantity) for name, quantity in contender.quantities.items()},
-    )  # fmt: skip
+    )
 
 
 def _value(quantity: Quantity) -> Value:
@@ -286,7 +322,12 @@ def _value(quantity: Quantity) -> Value:
 
 def _history(series: Series) -> History:
     steps = [
-        Step(point.run, point.score.estimate if point.score else None, dict(sorted(point.statuses.items())), point.current)
+        Step(
+            point.run,
+            point.score.estimate if point.score else None,
+            dict(sorted(point.statuses.items())),
+            point.current,
+        )
         for point in series.points
     ]
     return History(series.suite, series.measuring, series.device, series.target, series.contender, steps)

@@ -181,7 +181,9 @@ def leaderboard_of(entries: Sequence[Entry], harness: str, drift: Sequence[str] 
             by_key[runs[entry.name].fingerprint.key].append(entry)
         found = [_group(group, labels, runs[group[0].name].fingerprint) for group in by_key.values()]
         groups += found
-        series += _series(suite, labels, runs, {(one.fingerprint.key, *pair) for one in found for pair in one.sources.items()})
+        series += _series(
+            suite, labels, runs, {(one.fingerprint.key, *pair) for one in found for pair in one.sources.items()}
+        )
     return Leaderboard(harness, tuple(sorted({*drift})), tuple(runs.values()), tuple(groups), tuple(series))
 
 
@@ -196,13 +198,17 @@ def shared_trials(entries: Sequence[Entry]) -> list[str]:
                 if first is not entry:
                     shared[str(entry.source), str(first.source)].append(record)
     return [
-        one_line(f"{later}: repeated seeds: {len(records)} of its trials stand in {first} too, {named(records[0])} the first; keep one")
+        one_line(
+            f"{later}: repeated seeds: {len(records)} of its trials stand in {first} too, {named(records[0])} the first; keep one"
+        )
         for (later, first), records in shared.items()
     ]
 
 
 def _run(entry: Entry, drift: Sequence[str]) -> PublishedRun:
-    kept = {name: version for name, version in entry.software.items() if not {"software", f"software.{name}"} & {*drift}}
+    kept = {
+        name: version for name, version in entry.software.items() if not {"software", f"software.{name}"} & {*drift}
+    }
     first = entry.records[0]
     measuring = entry.harness.get("measuring")
     return PublishedRun(
@@ -231,7 +237,11 @@ def _labels(entries: Sequence[Entry]) -> dict[tuple[str, str], str]:
     Returns:
         Name of an entry and label there → label here.
     """
-    meant = {(entry.name, label): configuration for entry in entries for label, configuration in _configurations(entry).items()}
+    meant = {
+        (entry.name, label): configuration
+        for entry in entries
+        for label, configuration in _configurations(entry).items()
+    }
     by_label: dict[str, set[str]] = defaultdict(set)
     for (_, label), configuration in meant.items():
         by_label[label].add(configuration)
@@ -299,14 +309,20 @@ def _chosen(entries: Sequence[Entry], labels: Mapping[tuple[str, str], str]) -> 
     for entry in entries:
         for record in entry.records:
             scores[labels[entry.name, record.trial["strategy"]["label"]]][entry.name] += record.status == "ok"
-    return {label: max((e for e in entries if e.name in found), key=lambda e: found[e.name]) for label, found in scores.items()}
+    return {
+        label: max((e for e in entries if e.name in found), key=lambda e: found[e.name])
+        for label, found in scores.items()
+    }
 
 
 # ---- over time ---------------------------------------------------------------------------------------------------------------------
 
 
 def _series(
-    entries: Sequence[Entry], labels: Mapping[tuple[str, str], str], runs: Mapping[str, PublishedRun], current: set[tuple[str, str, str]]
+    entries: Sequence[Entry],
+    labels: Mapping[tuple[str, str], str],
+    runs: Mapping[str, PublishedRun],
+    current: set[tuple[str, str, str]],
 ) -> list[Series]:
     """Follow every strategy of a suite over its runs, oldest first, each device model and measuring version by itself."""
     found: dict[tuple[int | None, str, str, str, str], list[Point]] = defaultdict(list)

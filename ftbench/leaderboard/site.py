@@ -33,7 +33,9 @@ _LARGEST = 256 * 2**20
 _ROUNDING = 1e-9
 
 
-def build(entries: Sequence[Entry], reports: Sequence[Report], site: Path, harness: str, drift: Sequence[str] = ()) -> Leaderboard:
+def build(
+    entries: Sequence[Entry], reports: Sequence[Report], site: Path, harness: str, drift: Sequence[str] = ()
+) -> Leaderboard:
     """Write the site of some runs; the same runs give the same bytes. A site that was there is replaced, other files in it stay.
 
     Args:
@@ -116,7 +118,11 @@ def verify(site: Path, reports: Sequence[Report], harness: str) -> Checked:
     except RunError as error:
         return Checked(error.mistakes)
     if table["harness"] != harness:
-        return Checked((f"{index}: was built by ftbench {table['harness']}, and this is {harness}: build it again, or check it with that",))
+        return Checked(
+            (
+                f"{index}: was built by ftbench {table['harness']}, and this is {harness}: build it again, or check it with that",
+            )
+        )
     with TemporaryDirectory(prefix="ftbench-") as folder:
         entries, faults = _entries(table["runs"], site, Path(folder))
         if faults:
@@ -156,7 +162,11 @@ def _entries(runs: Sequence[Mapping[str, Any]], site: Path, folder: Path) -> tup
                 faults += error.mistakes
     known = {run["bundle"] for run in runs}
     there = sorted(folder_of_bundles.iterdir()) if folder_of_bundles.is_dir() else []
-    faults += [f"{path}: lies among the bundles, and is not published" for path in there if f"{BUNDLES}/{path.name}" not in known]
+    faults += [
+        f"{path}: lies among the bundles, and is not published"
+        for path in there
+        if f"{BUNDLES}/{path.name}" not in known
+    ]
     return entries, faults
 
 
@@ -202,7 +212,9 @@ def _about(place: str, root: Any) -> str:
             break
         if isinstance(here, dict):
             words += [
-                str(here[name]) for name in ("device", "target", "label", "contender", "strategy") if isinstance(here.get(name), str)
+                str(here[name])
+                for name in ("device", "target", "label", "contender", "strategy")
+                if isinstance(here.get(name), str)
             ][:1]
     return f" ({', '.join(dict.fromkeys(words))})" if words else ""
 

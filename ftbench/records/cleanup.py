@@ -69,7 +69,9 @@ def _of_trial(folder: Path, *, attempts: bool) -> Iterator[Leftover]:
             noted = any((attempt / name).exists() for name in (ENDED, RECORD))
             # A trial without a record may go on from what it left; one that has a record will not.
             if attempts or not noted:
-                yield Leftover(attempt, "an earlier attempt" if noted else "an attempt whose runner was killed", _size(attempt))
+                yield Leftover(
+                    attempt, "an earlier attempt" if noted else "an attempt whose runner was killed", _size(attempt)
+                )
                 continue
         yield from (Leftover(path, "half-written", _size(path)) for path in leftovers(attempt))
 

@@ -52,9 +52,13 @@ def parts(record: Record) -> dict[Part, dict[str, Any]]:
     data = {
         "split_seed": trial["split_seed"],
         "backbone": _content(trial["backbone"]),
-        "task": {stage["task"]["label"]: {**_content(stage["task"]), **_split(splits, stage)} for stage in trial["stages"]},
+        "task": {
+            stage["task"]["label"]: {**_content(stage["task"]), **_split(splits, stage)} for stage in trial["stages"]
+        },
     }
-    training = {stage["task"]["label"]: {k: v for k, v in stage["training"].items() if k != "lr"} for stage in trial["stages"]}
+    training = {
+        stage["task"]["label"]: {k: v for k, v in stage["training"].items() if k != "lr"} for stage in trial["stages"]
+    }
     protocol = {"training": training, "device": trial["device"], "threads": trial["threads"]}
     return {
         "data": data,
@@ -93,13 +97,18 @@ def differences(pairs: Iterable[tuple[Record, Record]], needed: Sequence[Part] =
 def configuration_differences(pairs: Iterable[tuple[Record, Record]]) -> list[Difference]:
     """List the fields in which what is compared differs."""
     named = ("configuration",)
-    return _differing((({"configuration": configuration(one)}, {"configuration": configuration(other)}) for one, other in pairs), named)
+    return _differing(
+        (({"configuration": configuration(one)}, {"configuration": configuration(other)}) for one, other in pairs),
+        named,
+    )
 
 
 def without(found: Iterable[Difference], allowed: Iterable[str]) -> list[Difference]:
     """Leave out the differences a user allows: each field named, and all that is below it."""
     fields = tuple(allowed)
-    return [one for one in found if not any(one.field == field or one.field.startswith(f"{field}.") for field in fields)]
+    return [
+        one for one in found if not any(one.field == field or one.field.startswith(f"{field}.") for field in fields)
+    ]
 
 
 def _differing(pairs: Iterable[tuple[Mapping[Any, Any], Mapping[Any, Any]]], names: Sequence[str]) -> list[Difference]:
@@ -131,7 +140,11 @@ def _leaves(field: str, first: Any, second: Any) -> Iterator[tuple[str, str, str
     elif isinstance(first, dict) and isinstance(second, dict):
         for key in sorted({*first, *second}):
             yield from _leaves(f"{field}.{key}", first.get(key, _MISSING), second.get(key, _MISSING))
-    elif first is _MISSING or second is _MISSING or json.dumps(first, sort_keys=True) != json.dumps(second, sort_keys=True):
+    elif (
+        first is _MISSING
+        or second is _MISSING
+        or json.dumps(first, sort_keys=True) != json.dumps(second, sort_keys=True)
+    ):
         yield field, _shown(first), _shown(second)
 
 

@@ -41,7 +41,9 @@ def write_predictions(path: Path, scored: Mapping[str, Scored], tasks: Mapping[s
     """Write one JSON line per example, with the group it belongs to if it does; the same predictions give the same bytes."""
     with path.open("wb") as raw, gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as stream:
         for label, one in scored.items():
-            groups = tasks[label].groups([prediction["id"] for prediction in one.predictions]) or [None] * len(one.predictions)
+            groups = tasks[label].groups([prediction["id"] for prediction in one.predictions]) or [None] * len(
+                one.predictions
+            )
             for prediction, group in zip(one.predictions, groups, strict=True):
                 line = {"task": label, **prediction, **({} if group is None else {"group": group})}
                 stream.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
@@ -67,7 +69,11 @@ def read_predictions(path: Path) -> list[dict[str, Any]] | str:
                 found.append(parse_json(line, str(path)))
     except (OSError, EOFError, zlib.error, RunError):
         return "the predictions cannot be read"
-    return found if all(isinstance(one, dict) and isinstance(one.get("id"), str) for one in found) else "the predictions cannot be read"
+    return (
+        found
+        if all(isinstance(one, dict) and isinstance(one.get("id"), str) for one in found)
+        else "the predictions cannot be read"
+    )
 
 
 def read_items(path: Path, record: Record) -> Items | str:

@@ -96,17 +96,23 @@ def collect(found: Sequence[Record], source: str, folder: Path) -> RecordSet:
         raise RunError(f"{source}: holds records of several suites: {', '.join(suites)}")
     environments = {record.environment for record in found}
     if len(environments) > 1:
-        raise NotComparable(f"{source}: holds records of {len(environments)} environments; those of one are needed, by a plan.json")
+        raise NotComparable(
+            f"{source}: holds records of {len(environments)} environments; those of one are needed, by a plan.json"
+        )
     records: dict[Place, dict[int, Record]] = defaultdict(dict)
     for record in found:
         place, seed = place_of(record), record.trial["seed"]
         if seed in records[place]:
-            raise NotComparable(f"{source}: two records are of {place}, seed {seed}; the plan.json that tells them apart is missing")
+            raise NotComparable(
+                f"{source}: two records are of {place}, seed {seed}; the plan.json that tells them apart is missing"
+            )
         records[place][seed] = record
     unfinished = tuple(_unfinished(folder, {record.id for record in found}))
     lock = read_lock(folder)
     order = {seed: number for number, seed in enumerate(lock.seeds)}
-    seeds = tuple(sorted({record.trial["seed"] for record in found}, key=lambda seed: (order.get(seed, len(order)), seed)))
+    seeds = tuple(
+        sorted({record.trial["seed"] for record in found}, key=lambda seed: (order.get(seed, len(order)), seed))
+    )
     return RecordSet(source, suites[0], dict(records), unfinished, lock.gate, seeds, read_steps(folder))
 
 
@@ -121,7 +127,9 @@ def _unfinished(folder: Path, done: set[str]) -> Iterator[tuple[Place, int]]:
     if plan is None:
         return
     if len(plan.places) != len(plan.trials):
-        raise RunError(f"{folder / PLAN}: not a plan: places of {len(plan.places)} trials for {len(plan.trials)}; run the suite again")
+        raise RunError(
+            f"{folder / PLAN}: not a plan: places of {len(plan.places)} trials for {len(plan.trials)}; run the suite again"
+        )
     for trial, (target, backbone, strategy, seed) in zip(plan.trials, plan.places, strict=True):
         if trial not in done:
             yield Place(target, backbone, strategy), seed

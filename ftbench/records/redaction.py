@@ -33,13 +33,21 @@ def discreet(record: Record) -> Record:
     failure = record.failure
     if failure is not None:
         trace = failure.traceback
-        failure = replace(failure, message=discreet_text(failure.message), traceback=None if trace is None else discreet_text(trace))
+        failure = replace(
+            failure, message=discreet_text(failure.message), traceback=None if trace is None else discreet_text(trace)
+        )
     earlier = tuple(replace(attempt, message=discreet_text(attempt.message)) for attempt in record.earlier)
-    measurements = tuple(m if m.reason is None else replace(m, reason=discreet_text(m.reason)) for m in record.measurements)
+    measurements = tuple(
+        m if m.reason is None else replace(m, reason=discreet_text(m.reason)) for m in record.measurements
+    )
     return replace(
-        record, trial=without_home(record.trial), provenance=without_home(record.provenance), failure=failure, measurements=measurements,
+        record,
+        trial=without_home(record.trial),
+        provenance=without_home(record.provenance),
+        failure=failure,
+        measurements=measurements,
         earlier=earlier,
-    )  # fmt: skip
+    )
 
 
 def without_home(value: Any) -> Any:
@@ -76,7 +84,11 @@ def discreet_text(text: str) -> str:
 def _home() -> re.Pattern[str]:
     """Find the home folder where it begins a path; nothing where it is the root of the machine."""
     homes = {str(Path("~").expanduser()), str(Path("~").expanduser().resolve())} - {"/", "~", "."}
-    return re.compile(rf"(?:{'|'.join(map(re.escape, sorted(homes)))})(?=/|$|[\s\"':,)])") if homes else re.compile(r"(?!)")
+    return (
+        re.compile(rf"(?:{'|'.join(map(re.escape, sorted(homes)))})(?=/|$|[\s\"':,)])")
+        if homes
+        else re.compile(r"(?!)")
+    )
 
 
 @cache
@@ -101,4 +113,8 @@ def _names() -> dict[str, str]:
     users = {os.environ.get(name, "") for name in ("USER", "LOGNAME", "USERNAME")}
     host = socket.gethostname()
     named = dict.fromkeys(users, "[user]") | {host: "[host]", host.partition(".")[0]: "[host]"}
-    return {name: what for name, what in sorted(named.items(), key=lambda one: -len(one[0])) if len(name) > 2 and name not in _EVERYONE}
+    return {
+        name: what
+        for name, what in sorted(named.items(), key=lambda one: -len(one[0]))
+        if len(name) > 2 and name not in _EVERYONE
+    }

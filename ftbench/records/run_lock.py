@@ -113,7 +113,9 @@ class Claim:
 
     def _taken(self, holder: dict[str, Any] | None) -> RunError:
         who = f" (process {holder['pid']} on {holder['host']})" if holder else ""
-        return RunError(f"{self._folder}: another `ftbench run` is writing here{who}; wait for it, or give --runs another folder")
+        return RunError(
+            f"{self._folder}: another `ftbench run` is writing here{who}; wait for it, or give --runs another folder"
+        )
 
     def _holder(self) -> dict[str, Any] | None:
         return _read(self._file, close=False)

@@ -120,7 +120,11 @@ class Store:
     def attempts(self, trial: str, environment: str) -> int:
         """Give the number of the last attempt made so far; 0 where there was none."""
         folder = self.trial_folder(trial, environment) / "attempts"
-        return max((int(path.name) for path in folder.iterdir() if path.name.isdecimal()), default=0) if folder.is_dir() else 0
+        return (
+            max((int(path.name) for path in folder.iterdir() if path.name.isdecimal()), default=0)
+            if folder.is_dir()
+            else 0
+        )
 
     def earlier(self, trial: str, environment: str) -> tuple[Attempt, ...]:
         """Tell how the attempts before the last ended."""
@@ -196,7 +200,11 @@ class Store:
             ) from error
 
     def lock_suite(
-        self, table: dict[str, Any], trials: Mapping[str, Sequence[str | int]], environment: str, tuning: Mapping[str, Any] | None = None
+        self,
+        table: dict[str, Any],
+        trials: Mapping[str, Sequence[str | int]],
+        environment: str,
+        tuning: Mapping[str, Any] | None = None,
     ) -> None:
         """Write `suite.lock.toml`, and `plan.json`: which of the records in the folder are the suite's as it stands.
 
@@ -211,7 +219,11 @@ class Store:
                 write_whole(self.folder / name, text)
 
     def is_locked(
-        self, table: dict[str, Any], trials: Mapping[str, Sequence[str | int]], environment: str, tuning: Mapping[str, Any] | None = None
+        self,
+        table: dict[str, Any],
+        trials: Mapping[str, Sequence[str | int]],
+        environment: str,
+        tuning: Mapping[str, Any] | None = None,
     ) -> bool:
         """Tell whether `lock_suite` would write what is there already."""
         try:
@@ -235,7 +247,10 @@ def _locks(
         "places": [list(place) for place in trials.values()],
     }
     plan |= {"tuning": tuning} if tuning else {}
-    return {LOCK: tomli_w.dumps({"schema": LOCK_SCHEMA, **without_home(table)}), PLAN: json.dumps(plan, indent=1, ensure_ascii=False)}
+    return {
+        LOCK: tomli_w.dumps({"schema": LOCK_SCHEMA, **without_home(table)}),
+        PLAN: json.dumps(plan, indent=1, ensure_ascii=False),
+    }
 
 
 def _attempt(folder: Path, number: int) -> Attempt:
@@ -287,7 +302,9 @@ def record_files(run: Path, *, tuning: bool = False) -> list[Path]:
     plan = _read_plan(run)
     if plan is None:
         return [path for path in sorted(run.glob("trials/*/*/record.json")) if _is_of_tuning(path) == tuning]
-    paths = (run / "trials" / trial / plan.environment / RECORD for trial in (plan.tuning.trials if tuning else plan.trials))
+    paths = (
+        run / "trials" / trial / plan.environment / RECORD for trial in (plan.tuning.trials if tuning else plan.trials)
+    )
     return [path for path in paths if path.exists()]
 
 

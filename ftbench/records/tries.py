@@ -45,7 +45,9 @@ def _reading(record: Record, name: str) -> float | None:
         return None
     found = record.measurement(name)
     if found is None or found.direction == "none":
-        known = ", ".join(sorted({m.name for m in record.measurements if m.scope == "validation" and m.direction != "none"}))
+        known = ", ".join(
+            sorted({m.name for m in record.measurements if m.scope == "validation" and m.direction != "none"})
+        )
         raise UserError(f"tuning.metric: {name!r} is no score of {record.trial['target']}; it gives {known}")
     return None if found.value is None else -found.value if found.direction == "lower" else found.value
 

@@ -21,7 +21,14 @@ def charged_time(seconds: float, shared: Iterable[Shared]) -> Measurement:
     elsewhere = [one for one in shared if one.elsewhere]
     named = ", ".join(f"{one.name} {one.elsewhere:.1f} s" for one in elsewhere)
     method = "wall time" + (f", and what others spent on work this trial uses too: {named}" if named else "")
-    return Measurement("charged_time", seconds + sum(one.elsewhere for one in elsewhere), "s", "lower", method=method, scope="whole trial")
+    return Measurement(
+        "charged_time",
+        seconds + sum(one.elsewhere for one in elsewhere),
+        "s",
+        "lower",
+        method=method,
+        scope="whole trial",
+    )
 
 
 def without_shared(measurement: Measurement, shared: Iterable[Shared]) -> Measurement:
@@ -47,7 +54,9 @@ def cost_measurements(cost: Cost, seconds: float, measured: Iterable[Measurement
 def _money(cost: Cost, seconds: float) -> Measurement:
     name, scope = "cost", "whole trial"
     if cost.price_per_hour is None:
-        return Measurement(name, None, cost.currency, "lower", scope=scope, reason="the suite gives no cost.price_per_hour")
+        return Measurement(
+            name, None, cost.currency, "lower", scope=scope, reason="the suite gives no cost.price_per_hour"
+        )
     value = cost.price_per_hour * seconds / 3600
     method = f"charged time, {seconds:.1f} s, at {cost.price_per_hour:g} {cost.currency} an hour"
     return Measurement(name, value, cost.currency, "lower", method=method, scope=scope)
@@ -58,7 +67,9 @@ def _emissions(cost: Cost, energy: Measurement | None) -> Measurement:
     if cost.grams_per_kwh is None:
         return Measurement(name, None, unit, "lower", scope=scope, reason="the suite gives no cost.grams_per_kwh")
     if energy is None or energy.value is None:
-        reason = f"no energy: {energy.reason}" if energy else "no meter gives the energy; add 'energy' to measure.meters"
+        reason = (
+            f"no energy: {energy.reason}" if energy else "no meter gives the energy; add 'energy' to measure.meters"
+        )
         return Measurement(name, None, unit, "lower", scope=scope, reason=reason)
     value = cost.grams_per_kwh * energy.value / JOULES_PER_KWH
     method = f"energy of the device alone, {energy.value:.0f} J, at {cost.grams_per_kwh:g} g/kWh"

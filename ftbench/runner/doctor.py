@@ -70,7 +70,9 @@ class Diagnosis:
         return not self.missing
 
 
-def diagnose(catalog: Catalog, version: str, suite: Suite | None = None, plan: Callable[[], object] | None = None) -> Diagnosis:
+def diagnose(
+    catalog: Catalog, version: str, suite: Suite | None = None, plan: Callable[[], object] | None = None
+) -> Diagnosis:
     """Look at this machine.
 
     Args:
@@ -108,7 +110,12 @@ def _existing(path: Path) -> Path:
 
 def _host_abilities() -> Iterator[Ability]:
     clear = os.access("/proc/self/clear_refs", os.W_OK)
-    yield Ability("peak memory of a phase", "host", clear, "" if clear else "this system does not let a process reset its peak memory")
+    yield Ability(
+        "peak memory of a phase",
+        "host",
+        clear,
+        "" if clear else "this system does not let a process reset its peak memory",
+    )
     yield Ability("wall time and throughput", "host", possible=True)
 
 
@@ -118,7 +125,9 @@ def _devices() -> tuple[list[dict[str, Any]], list[Ability]]:
     if why is None and not indices:
         why = f"CUDA_VISIBLE_DEVICES = {os.environ.get('CUDA_VISIBLE_DEVICES')!r} leaves no GPU"
     if why is not None:
-        return [], [Ability(what, "cuda", possible=False, why=why) for what in ("memory of torch's allocator", *QUESTIONS)]
+        return [], [
+            Ability(what, "cuda", possible=False, why=why) for what in ("memory of torch's allocator", *QUESTIONS)
+        ]
     found: list[dict[str, Any]] = []
     abilities: list[Ability] = []
     with nvml_probes([gpu_uuid(index) for index in indices]) as probes:
@@ -133,7 +142,9 @@ def _devices() -> tuple[list[dict[str, Any]], list[Ability]]:
 
 def _device_abilities(name: str, probe: DeviceProbe, *, divided: bool) -> Iterator[Ability]:
     cuda = _has_cuda()
-    yield Ability("memory of torch's allocator", name, cuda, "" if cuda else "the installed torch is built without CUDA")
+    yield Ability(
+        "memory of torch's allocator", name, cuda, "" if cuda else "the installed torch is built without CUDA"
+    )
     for what, question in QUESTIONS.items():
         answer = _told(probe, question)
         if isinstance(answer, NotMeasured):

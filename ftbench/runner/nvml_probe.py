@@ -63,7 +63,9 @@ class NvmlProbe(DeviceProbe):
 
     def processes(self) -> tuple[DeviceProcess, ...]:
         """List the processes with a compute context."""
-        return tuple(DeviceProcess(int(one.pid), one.usedGpuMemory) for one in self._ask("nvmlDeviceGetComputeRunningProcesses"))
+        return tuple(
+            DeviceProcess(int(one.pid), one.usedGpuMemory) for one in self._ask("nvmlDeviceGetComputeRunningProcesses")
+        )
 
     def power(self) -> float:
         """Read milliwatts."""

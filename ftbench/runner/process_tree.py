@@ -53,7 +53,11 @@ def _told_by_kernel(process: psutil.Process) -> list[psutil.Process]:
     """Ask for the children alone where the kernel tells them: to look through all processes of a machine takes a while."""
     found: list[psutil.Process] = []
     try:
-        numbers = [number for task in Path(f"/proc/{process.pid}/task").iterdir() for number in (task / "children").read_text().split()]
+        numbers = [
+            number
+            for task in Path(f"/proc/{process.pid}/task").iterdir()
+            for number in (task / "children").read_text().split()
+        ]
     except OSError:
         return list(process.children())
     for number in numbers:

@@ -95,9 +95,15 @@ def foresee_here(suite: Suite, plugins: Plugins, catalog: Catalog) -> Foreseen:
 
 
 def run_suite(
-    suite: Suite, plugins: Plugins, selection: Selection, runs: Path, say: Callable[[str], None] = lambda _: None, *,
-    chosen: Chosen | None = None, again: bool = False,
-) -> Outcome:  # fmt: skip
+    suite: Suite,
+    plugins: Plugins,
+    selection: Selection,
+    runs: Path,
+    say: Callable[[str], None] = lambda _: None,
+    *,
+    chosen: Chosen | None = None,
+    again: bool = False,
+) -> Outcome:
     """Run what is not done yet of a suite.
 
     Args:
@@ -161,7 +167,9 @@ class OpenRun:
 def open_run(suite: Suite, plugins: Plugins, selection: Selection, runs: Path, slots: list[Slot]) -> Iterator[OpenRun]:
     """Plan a suite and let its trials be run one by one, in any order and in turn with those of another run; see `run_suite`."""
     if suite.tuning is not None:
-        raise UserError(f"{suite.source}: tuning: two versions are compared at the same values; write the chosen ones into the suite")
+        raise UserError(
+            f"{suite.source}: tuning: two versions are compared at the same values; write the chosen ones into the suite"
+        )
     catalog = plugins.catalog()
     trials = plan_here(suite, plugins, catalog)
     store = Store(runs / suite.name)
@@ -174,12 +182,19 @@ def open_run(suite: Suite, plugins: Plugins, selection: Selection, runs: Path, s
         run = _Run(suite, plugins, catalog, selection, store=store, fingerprint=fingerprint, slots=slots)
 
         def work(trial: Trial) -> bool:
-            return store.status(trial.id, fingerprint) is not None or (trial.id in run.work([trial]) and not run.interrupted)
+            return store.status(trial.id, fingerprint) is not None or (
+                trial.id in run.work([trial]) and not run.interrupted
+            )
 
         plugins.suite_started(suite, trials)
         yield OpenRun(store.folder, tuple(trials), work)
         plugins.suite_finished(
-            suite, [store.record(trial.id, fingerprint) for trial in trials if store.status(trial.id, fingerprint) is not None]
+            suite,
+            [
+                store.record(trial.id, fingerprint)
+                for trial in trials
+                if store.status(trial.id, fingerprint) is not None
+            ],
         )
     finally:
         store.release()
@@ -254,7 +269,9 @@ class _Run:
                 record = self._record(trial, _failed(ending, folder))
                 self._settle(trial, record, folder, waiting, statuses)
 
-    def _settle(self, trial: Trial, record: Record, folder: Path, waiting: deque[Trial], statuses: dict[str, str]) -> None:
+    def _settle(
+        self, trial: Trial, record: Record, folder: Path, waiting: deque[Trial], statuses: dict[str, str]
+    ) -> None:
         """Commit how a trial ended; or, where the machine or a user ended it, leave it to be done: now or by the next run."""
         again = record.status == "infra" and (self.interrupted or self._retried[trial.id] < self.suite.limits.retries)
         if not again and record.status != "cancelled":
@@ -281,9 +298,14 @@ class _Run:
     def _open_attempt(self, trial: Trial, slot: Slot) -> Path:
         folder = self.store.new_attempt(trial.id, self.fingerprint)
         spec = Spec(
-            trial, slot.device, str(cache_folder()), self.selection.files, self.selection.without,
-            str(self.store.checkpoints(trial.id, self.fingerprint)), checkpoint_seconds(self.suite.machine),
-        )  # fmt: skip
+            trial,
+            slot.device,
+            str(cache_folder()),
+            self.selection.files,
+            self.selection.without,
+            str(self.store.checkpoints(trial.id, self.fingerprint)),
+            checkpoint_seconds(self.suite.machine),
+        )
         self.store.write(folder / "spec.json", json.dumps(dataclasses.asdict(spec), indent=1))
         return folder
 

@@ -74,7 +74,9 @@ class RunningTrial:
         elif now - self.child.started > seconds(limits.trial):
             self.stopped = Ending("timeout", "Timeout", f"longer than limits.trial = {limits.trial}")
         elif now - self._last_sign > seconds(limits.no_progress):
-            self.stopped = Ending("timeout", "Timeout", f"no sign of life for limits.no_progress = {limits.no_progress}")
+            self.stopped = Ending(
+                "timeout", "Timeout", f"no sign of life for limits.no_progress = {limits.no_progress}"
+            )
         if self.stopped is not None and self.child.alive:
             self.child.stop()
 

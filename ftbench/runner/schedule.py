@@ -24,7 +24,14 @@ class Agenda:
     """The trials of one suite in one run directory and environment, or those of them that are meant."""
 
     def __init__(
-        self, tuner: Tuner, store: Store, environment: str, table: dict[str, Any], chosen: Chosen | None = None, *, again: bool = False
+        self,
+        tuner: Tuner,
+        store: Store,
+        environment: str,
+        table: dict[str, Any],
+        chosen: Chosen | None = None,
+        *,
+        again: bool = False,
     ) -> None:
         """Look for the first time.
 
@@ -39,9 +46,18 @@ class Agenda:
         Raises:
             UserError: trials are chosen that cannot be.
         """
-        self.tuner, self.store, self.environment, self.table, self.chosen, self.again = tuner, store, environment, table, chosen, again
+        self.tuner, self.store, self.environment, self.table, self.chosen, self.again = (
+            tuner,
+            store,
+            environment,
+            table,
+            chosen,
+            again,
+        )
         if chosen is not None and chosen.shard is not None and tuner.suite.tuning is not None:
-            raise UserError("--shard: what was tried decides what follows, which shares cannot know of each other; choose with --only")
+            raise UserError(
+                "--shard: what was tried decides what follows, which shares cannot know of each other; choose with --only"
+            )
         self._given: set[str] = set()
         self._read = store.reader(environment)
         self.look()

@@ -62,6 +62,10 @@ def _shares(machine: Machine) -> list[tuple[int, ...]]:
         return [()]
     cores, size = sorted(os.sched_getaffinity(0)), machine.threads
     if machine.workers * size > len(cores):
-        needed = f"{machine.workers} workers of {size} thread{'s' if size > 1 else ''} need {machine.workers * size} cores"
-        raise UserError(f"machine.workers: {needed}, and this process may use {len(cores)}; give fewer workers, or fewer machine.threads")
+        needed = (
+            f"{machine.workers} workers of {size} thread{'s' if size > 1 else ''} need {machine.workers * size} cores"
+        )
+        raise UserError(
+            f"machine.workers: {needed}, and this process may use {len(cores)}; give fewer workers, or fewer machine.threads"
+        )
     return [tuple(cores[place * size : (place + 1) * size]) for place in range(machine.workers)]

@@ -51,7 +51,9 @@ class Isolation:
         methods = multiprocessing.get_all_start_methods()
         self._context = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
         if "forkserver" in methods:
-            self._context.set_forkserver_preload(["ftbench.runner.preload", *(["ftbench.runner.preload_plugins"] if whole else [])])
+            self._context.set_forkserver_preload(
+                ["ftbench.runner.preload", *(["ftbench.runner.preload_plugins"] if whole else [])]
+            )
 
     def start(self, folder: Path, variables: Mapping[str, str], cores: Sequence[int] = ()) -> Child:
         """Start the trial described in `folder/spec.json`, with extra environment variables; on `cores` alone, where there are some.

@@ -55,7 +55,13 @@ def suite_schema(catalog: Catalog) -> dict[str, Any]:
             for option, description in option_descriptions(cls).items():
                 if option in options.get("properties", {}):
                     options["properties"][option]["description"] = description
-            inline = {**options.get("properties", {}), "use": {"const": name}, "label": label, "options": options, **own}
+            inline = {
+                **options.get("properties", {}),
+                "use": {"const": name},
+                "label": label,
+                "options": options,
+                **own,
+            }
             cases.append({"properties": inline, "required": ["use"], "additionalProperties": False})
         return {"type": "array", "minItems": 1, "items": {"anyOf": cases}}
 
@@ -74,7 +80,9 @@ def suite_schema(catalog: Catalog) -> dict[str, Any]:
             "profile": {"enum": ["smoke", "normal", "publish"]},
             **{key: {**TypeAdapter(cls).json_schema(), "additionalProperties": False} for key, cls in tables.items()},
             "backbone": entries("backbones", {"strategies": labels}),
-            "task": entries("tasks", {"backbone": labels, "strategies": labels, "training": training, "alone": {"type": "boolean"}}),
+            "task": entries(
+                "tasks", {"backbone": labels, "strategies": labels, "training": training, "alone": {"type": "boolean"}}
+            ),
             "strategy": entries("strategies", _of_a_strategy()),
             "sequence": {
                 "type": "array",
@@ -113,7 +121,11 @@ def write(folder: Path) -> None:
     """Write `record.json`, `leaderboard.json` and `suite.json`."""
     from ..plugins import Plugins
 
-    schemas = {"record": schema("record"), "leaderboard": schema("leaderboard"), "suite": suite_schema(Plugins.discover().catalog())}
+    schemas = {
+        "record": schema("record"),
+        "leaderboard": schema("leaderboard"),
+        "suite": suite_schema(Plugins.discover().catalog()),
+    }
     for name, table in schemas.items():
         (folder / f"{name}.json").write_text(json.dumps(table, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 

@@ -49,7 +49,9 @@ def effect(first: Sequence[float], second: Sequence[float], *, lower: bool = Fal
     won = -differences if lower else differences
     return Effect(
         points=100 * mean,
-        error_reduction=_error_reduction(float(np.mean(first)), float(np.mean(second)), lower=lower) if shares else None,
+        error_reduction=_error_reduction(float(np.mean(first)), float(np.mean(second)), lower=lower)
+        if shares
+        else None,
         d_z=mean / deviation if deviation else None,
         p_better=float(((won > 0) + 0.5 * (won == 0)).mean()),
     )

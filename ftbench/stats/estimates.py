@@ -138,7 +138,9 @@ class Difference:
     """Why nothing is said about other test items."""
 
 
-def paired(first: Sequence[float], second: Sequence[float], margin: float = MARGIN, *, lower: bool = False) -> Difference:
+def paired(
+    first: Sequence[float], second: Sequence[float], margin: float = MARGIN, *, lower: bool = False
+) -> Difference:
     """Compare scores on shared seeds; higher is better, or `lower` is.
 
     The verdict is `equivalent` where the 90 % interval lies inside ± margin (two one-sided tests, Schuirmann 1987), else
@@ -158,7 +160,9 @@ def paired(first: Sequence[float], second: Sequence[float], margin: float = MARG
     return found
 
 
-def all_paired(first: NDArray[np.float64], second: NDArray[np.float64], margin: float = MARGIN, *, lower: bool = False) -> list[Difference]:
+def all_paired(
+    first: NDArray[np.float64], second: NDArray[np.float64], margin: float = MARGIN, *, lower: bool = False
+) -> list[Difference]:
     """Compare many pairs on the same seeds; see `paired`.
 
     Args:
@@ -191,7 +195,9 @@ def all_paired(first: NDArray[np.float64], second: NDArray[np.float64], margin: 
     ]
 
 
-def _told(found: Estimate, p: float | None, half_90: float, half_95: float, margin: float, *, lower: bool) -> Difference:
+def _told(
+    found: Estimate, p: float | None, half_90: float, half_95: float, margin: float, *, lower: bool
+) -> Difference:
     if found.deviation:
         verdict = judged(found.mean, half_90, half_95, margin, lower=lower)
     else:

@@ -80,8 +80,12 @@ def on_new_items(found: Difference, first: Sequence[Items], second: Sequence[Ite
     if isinstance(summed, str):
         return summed
     over, items, groups = summed
-    half_90, half_95 = (max(over.half_width(1 - 2 * alpha), half_width(found.estimate, alpha)) for alpha in (ALPHA, ALPHA / 2))
-    verdict = judged(over.mean, half_90, half_95, found.margin, lower=lower) if over.error or not over.mean else "undecided"
+    half_90, half_95 = (
+        max(over.half_width(1 - 2 * alpha), half_width(found.estimate, alpha)) for alpha in (ALPHA, ALPHA / 2)
+    )
+    verdict = (
+        judged(over.mean, half_90, half_95, found.margin, lower=lower) if over.error or not over.mean else "undecided"
+    )
     if over.seeds < CLAIM:
         verdict = "too few seeds"
     p = over.p if over.p is None or found.p is None else max(over.p, found.p)

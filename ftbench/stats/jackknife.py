@@ -15,7 +15,9 @@ DIGITS = 6
 """Digits that are kept of what an example adds."""
 
 
-def pseudo_values(parts: NDArray[np.float64], measure: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> list[float | None]:
+def pseudo_values(
+    parts: NDArray[np.float64], measure: Callable[[NDArray[np.float64]], NDArray[np.float64]]
+) -> list[float | None]:
     """Give jackknife pseudo-values N·θ − (N − 1)·θ₍₋ᵢ₎ of a score that depends on sums over examples (Tukey 1958; Miller 1974, eq. 1.1).
 
     Their mean is the score but for a bias of the order 1/N, and their spread over examples that of the score over test sets. Of a

@@ -43,7 +43,9 @@ def benjamini_hochberg(p_values: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def adjusted(p_values: Mapping[Key, float | None], method: Callable[[Sequence[float]], list[float]] = holm) -> dict[Key, float | None]:
+def adjusted(
+    p_values: Mapping[Key, float | None], method: Callable[[Sequence[float]], list[float]] = holm
+) -> dict[Key, float | None]:
     """Adjust named p-values; where there is none it stays none and does not count among the comparisons."""
     known = {key: p for key, p in p_values.items() if p is not None}
     found = dict(zip(known, method(list(known.values())), strict=True))
@@ -69,7 +71,9 @@ class Comparison:
         return self.difference.verdict in ("better", "worse")
 
 
-def compare_with(baseline: str, scores: Mapping[str, Sequence[float]], margin: float = MARGIN, *, lower: bool = False) -> list[Comparison]:
+def compare_with(
+    baseline: str, scores: Mapping[str, Sequence[float]], margin: float = MARGIN, *, lower: bool = False
+) -> list[Comparison]:
     """Compare everyone with the baseline, Holm over the k − 1 comparisons.
 
     Args:
@@ -84,12 +88,16 @@ def compare_with(baseline: str, scores: Mapping[str, Sequence[float]], margin: f
     return _compared(((baseline, name) for name in scores if name != baseline), scores, margin, lower=lower)
 
 
-def compare_all(scores: Mapping[str, Sequence[float]], margin: float = MARGIN, *, lower: bool = False) -> list[Comparison]:
+def compare_all(
+    scores: Mapping[str, Sequence[float]], margin: float = MARGIN, *, lower: bool = False
+) -> list[Comparison]:
     """Compare all pairs, Holm over the k(k − 1)/2 comparisons; see `compare_with`."""
     return _compared(itertools.combinations(scores, 2), scores, margin, lower=lower)
 
 
-def _compared(pairs: Iterable[tuple[str, str]], scores: Mapping[str, Sequence[float]], margin: float, *, lower: bool) -> list[Comparison]:
+def _compared(
+    pairs: Iterable[tuple[str, str]], scores: Mapping[str, Sequence[float]], margin: float, *, lower: bool
+) -> list[Comparison]:
     return corrected({(one, other): paired(scores[one], scores[other], margin, lower=lower) for one, other in pairs})
 
 
@@ -103,7 +111,10 @@ def corrected(found: Mapping[tuple[str, str], Difference]) -> list[Comparison]:
     """
     seeds = adjusted({pair: one.p for pair, one in found.items()})
     items = adjusted({pair: one.new_items.p if one.new_items else None for pair, one in found.items()})
-    return [Comparison(*pair, _softened(one, seeds[pair], items[pair]), seeds[pair], items[pair]) for pair, one in found.items()]
+    return [
+        Comparison(*pair, _softened(one, seeds[pair], items[pair]), seeds[pair], items[pair])
+        for pair, one in found.items()
+    ]
 
 
 def _softened(found: Difference, p: float | None, p_new_items: float | None) -> Difference:

@@ -16,13 +16,12 @@ if TYPE_CHECKING:
 
 def pareto(points: Sequence[tuple[float, float]]) -> list[bool]:
     """Tell which points are on the front: none other is at least as good in both and better in one; higher is better."""
-    return [
-        not any(x >= a and y >= b and (x > a or y > b) for x, y in points)
-        for a, b in points
-    ]  # fmt: skip
+    return [not any(x >= a and y >= b and (x > a or y > b) for x, y in points) for a, b in points]
 
 
-def front_chances(quality: NDArray[np.float64], price: NDArray[np.float64], draws: int = DRAWS, seed: int = 0) -> NDArray[np.float64]:
+def front_chances(
+    quality: NDArray[np.float64], price: NDArray[np.float64], draws: int = DRAWS, seed: int = 0
+) -> NDArray[np.float64]:
     """Give the probability of each point to be on the front, by a bootstrap of seeds that are the same for all points and both axes.
 
     Args:

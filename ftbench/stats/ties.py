@@ -37,10 +37,14 @@ def tie_groups(names: Sequence[str], apart: Collection[tuple[str, str]]) -> tupl
         Groups of two and more.
     """
     different = {frozenset(pair) for pair in apart}
-    tied = {one: {other for other in names if other != one and frozenset((one, other)) not in different} for one in names}
+    tied = {
+        one: {other for other in names if other != one and frozenset((one, other)) not in different} for one in names
+    }
     place = {name: number for number, name in enumerate(names)}
     found = [sorted(group, key=place.__getitem__) for group in _cliques(set(), set(names), set(), tied)]
-    return tuple(tuple(group) for group in sorted(found, key=lambda group: [place[name] for name in group]) if len(group) > 1)
+    return tuple(
+        tuple(group) for group in sorted(found, key=lambda group: [place[name] for name in group]) if len(group) > 1
+    )
 
 
 def _cliques(group: set[str], more: set[str], seen: set[str], tied: dict[str, set[str]]) -> Iterator[set[str]]:

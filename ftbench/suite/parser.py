@@ -109,9 +109,18 @@ class _Reader:
         if self.mistakes:
             return None
         return Suite(
-            str(name), seeds, backbones, tasks, strategies, sequences, split_seed=table.get("split_seed", 0),
-            online=online, profile=profile, tuning=tuning, **parts,
-        )  # fmt: skip
+            str(name),
+            seeds,
+            backbones,
+            tasks,
+            strategies,
+            sequences,
+            split_seed=table.get("split_seed", 0),
+            online=online,
+            profile=profile,
+            tuning=tuning,
+            **parts,
+        )
 
     # -- tables ----------------------------------------------------------------------------------------------------------
 
@@ -127,7 +136,12 @@ class _Reader:
         return cls(**tuples)
 
     def _options(
-        self, place: str, cls: type, options: Mapping[str, Any], nested: frozenset[str] = frozenset(), later: frozenset[str] = frozenset()
+        self,
+        place: str,
+        cls: type,
+        options: Mapping[str, Any],
+        nested: frozenset[str] = frozenset(),
+        later: frozenset[str] = frozenset(),
     ) -> None:
         """Check options; those named in `nested` stand in a table `options` of their own, those in `later` may be missing."""
         try:
@@ -253,9 +267,12 @@ class _Reader:
             if choice and isinstance(own, dict):
                 names = {key: self._names(place, entry, key) for key in ("backbone", "strategies")}
                 task = TaskChoice(
-                    **choice, backbones=names["backbone"], strategies=names["strategies"], training=own,
+                    **choice,
+                    backbones=names["backbone"],
+                    strategies=names["strategies"],
+                    training=own,
                     alone=entry.get("alone", True),
-                )  # fmt: skip
+                )
                 found.append(task)
                 if training is not None and own and not self.mistakes:
                     self.mistakes.extend(training_mistakes(task_training(training, task), f"{place}.training"))
@@ -295,12 +312,16 @@ class _Reader:
         for values in itertools.product(*sweep.values()):
             point = dict(zip(sweep, values, strict=True))
             # The other options were checked where they stand.
-            swept = [mistake for mistake in self.catalog.mistakes(cls, {**choice.options, **point}) if mistake[0] in point]
+            swept = [
+                mistake for mistake in self.catalog.mistakes(cls, {**choice.options, **point}) if mistake[0] in point
+            ]
             self.mistakes.extend(f"{place}.sweep.{where}: {mistake}" for where, mistake in swept)
             suffix = "".join(f"-{name}{value}" for name, value in point.items())
             label = choice.label + _UNNAMED.sub("_", suffix)
             if not NAME.fullmatch(label):
-                self.mistakes.append(f"{place}.sweep: {label[:80]!r} is too long; list the points as entries with labels of their own")
+                self.mistakes.append(
+                    f"{place}.sweep: {label[:80]!r} is too long; list the points as entries with labels of their own"
+                )
                 return
             yield replace(choice, label=label, options={**choice.options, **point})
 
@@ -309,7 +330,9 @@ class _Reader:
         for place, entry in self._entries(table, "sequence", needed=False):
             for key in entry:
                 if key not in _ENTRY_KEYS["sequence"]:
-                    self.mistakes.append(f"{place}.{shown_key(key)}: unknown key{suggestion(key, _ENTRY_KEYS['sequence'])}")
+                    self.mistakes.append(
+                        f"{place}.{shown_key(key)}: unknown key{suggestion(key, _ENTRY_KEYS['sequence'])}"
+                    )
             label = entry.get("label")
             if not isinstance(label, str) or not NAME.fullmatch(label):
                 self.mistakes.append(f"{place}.label: must be {NAMES}")

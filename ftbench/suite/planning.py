@@ -107,12 +107,21 @@ class _Planner:
                 backbone = self.catalog.build("backbones", choice.use, choice.options)
                 content = {} if self.outlines else dict(backbone.fingerprint())
                 part = Part(choice.use, choice.label, self.catalog.options(backbone), content)
-                self.backbones[choice.label] = (backbone, part, backbone.outline_card() if self.outlines else backbone.card())
+                self.backbones[choice.label] = (
+                    backbone,
+                    part,
+                    backbone.outline_card() if self.outlines else backbone.card(),
+                )
         for number, task_choice in enumerate(self.suite.tasks, 1):
             with self._at(f"task[{number}]"):
                 task = self.catalog.build("tasks", task_choice.use, task_choice.options)
                 options = self.catalog.options(task)
-                part = Part(task_choice.use, task_choice.label, options, {**task.fingerprint(), **self._augmented(task, options)})
+                part = Part(
+                    task_choice.use,
+                    task_choice.label,
+                    options,
+                    {**task.fingerprint(), **self._augmented(task, options)},
+                )
                 self.tasks[task_choice.label] = (task, part)
         for number, strategy_choice in enumerate(self.suite.strategies, 1):
             with self._at(f"strategy[{number}]"):
@@ -156,11 +165,15 @@ class _Planner:
             members = tuple(tasks[label] for label in sequence.tasks)
             modalities = {self.tasks[task.label][0].modality for task in members}
             if len(modalities) > 1:
-                self.mistakes.append(f"sequence[{number}].tasks: one learner cannot learn {' and '.join(sorted(modalities))}")
+                self.mistakes.append(
+                    f"sequence[{number}].tasks: one learner cannot learn {' and '.join(sorted(modalities))}"
+                )
                 continue
             answers = sorted({OUTPUT_TYPES[self.tasks[task.label][0].answer] for task in members})
             if len(answers) > 1:
-                self.mistakes.append(f"sequence[{number}].tasks: one learner cannot answer both with {' and with '.join(answers)}")
+                self.mistakes.append(
+                    f"sequence[{number}].tasks: one learner cannot answer both with {' and with '.join(answers)}"
+                )
                 continue
             yield _Target(sequence.label, members, sequence.backbones, sequence.strategies, f"sequence[{number}]")
 
@@ -216,11 +229,17 @@ class _Planner:
         for number, choice in enumerate(self.suite.strategies, 1):
             found = reasons[choice.label]
             if not found and self.strategies[choice.label][0].needs_sequence:
-                self.mistakes.append(f"strategy[{number}]: {choice.label!r} needs a [[sequence]] of tasks, and meets none")
+                self.mistakes.append(
+                    f"strategy[{number}]: {choice.label!r} needs a [[sequence]] of tasks, and meets none"
+                )
             elif not found:
-                self.mistakes.append(f"strategy[{number}]: {choice.label!r} meets no task and no backbone of this suite")
+                self.mistakes.append(
+                    f"strategy[{number}]: {choice.label!r} meets no task and no backbone of this suite"
+                )
             elif all(found):
-                self.mistakes.append(f"strategy[{number}]: {choice.label!r} can serve no cell of this suite: {found[0]}")
+                self.mistakes.append(
+                    f"strategy[{number}]: {choice.label!r} can serve no cell of this suite: {found[0]}"
+                )
         trained = {target.label for target, _, _ in cells}
         for target in self._targets():
             if target.label not in trained and not self.mistakes:
@@ -252,7 +271,9 @@ class _Planner:
             not_applicable=self._reason(target, backbone, strategy),
         )
 
-    def _stage(self, task: TaskChoice, choice: StrategyChoice, strategy: Strategy, card: ModelCard, place: int) -> Stage:
+    def _stage(
+        self, task: TaskChoice, choice: StrategyChoice, strategy: Strategy, card: ModelCard, place: int
+    ) -> Stage:
         if task.label not in self.protocols:
             self.protocols[task.label] = dataclasses.asdict(task_training(self.suite.training, task))
         training = dict(self.protocols[task.label])

@@ -130,7 +130,9 @@ def _study(sampler: Any = None, pruner: Any = None) -> Study:
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    return optuna.create_study(direction="maximize", sampler=sampler or optuna.samplers.RandomSampler(seed=0), pruner=pruner)
+    return optuna.create_study(
+        direction="maximize", sampler=sampler or optuna.samplers.RandomSampler(seed=0), pruner=pruner
+    )
 
 
 def _distribution(domain: Listed | Span) -> BaseDistribution:
@@ -174,7 +176,9 @@ def bars(before: Sequence[Tried], validations: int, reduction: int) -> tuple[tup
     for number in range(1, validations):
         reached = sorted({one.way[number - 1] for one in before if len(one.way) >= number})
         if reached and _is_stopped(before, np.nextafter(reached[0], -np.inf), number, reduction):
-            found.append((number, next(value for value in reached if not _is_stopped(before, value, number, reduction))))
+            found.append(
+                (number, next(value for value in reached if not _is_stopped(before, value, number, reduction)))
+            )
     return tuple(found)
 
 
@@ -245,7 +249,9 @@ def beyond(tried: Sequence[Tried], space: Space) -> Point:
     scores: dict[float, float] = {}
     for one in tried:
         if one.point[RATE] != rate:
-            scores[one.point[RATE]] = max(scores.get(one.point[RATE], -np.inf), -np.inf if one.score is None else one.score)
+            scores[one.point[RATE]] = max(
+                scores.get(one.point[RATE], -np.inf), -np.inf if one.score is None else one.score
+            )
     below, above = ([other for other in scores if (other < rate) == side] for side in (True, False))
     around = [*([max(below)] if below else []), *([min(above)] if above else [])] or [whole.at(0.5)]
     nearest = max(around, key=lambda neighbour: scores.get(neighbour, -np.inf))

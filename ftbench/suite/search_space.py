@@ -85,7 +85,10 @@ class Space:
 
     def as_json(self) -> dict[str, Any]:
         """Give the domains as a suite would write them; `read_domain` reads each."""
-        return {name: list(domain.values) if isinstance(domain, Listed) else asdict(domain) for name, domain in self.domains.items()}
+        return {
+            name: list(domain.values) if isinstance(domain, Listed) else asdict(domain)
+            for name, domain in self.domains.items()
+        }
 
     @property
     def holds_default(self) -> bool:
@@ -100,7 +103,9 @@ class Space:
             if isinstance(domain, Listed):
                 sizes.append(float(len(domain.values)))
             else:
-                sizes.append(domain.high - domain.low + 1 if domain.whole else 1.0 if domain.high == domain.low else math.inf)
+                sizes.append(
+                    domain.high - domain.low + 1 if domain.whole else 1.0 if domain.high == domain.low else math.inf
+                )
         return math.prod(sizes)
 
     def grid(self, count: int) -> list[Point]:
@@ -116,7 +121,9 @@ class Space:
         combinations = math.prod(len(values) for values in listed.values())
         if len(spans) > 1:
             named = " and ".join(spans)
-            raise UserError(f"a grid steps over one range, and {named} are ranges; list the values of all but one, or search at random")
+            raise UserError(
+                f"a grid steps over one range, and {named} are ranges; list the values of all but one, or search at random"
+            )
         steps, rest = divmod(count, combinations)
         if rest or not steps or (not spans and steps > 1):
             filled = f"a multiple of {combinations}" if spans else str(combinations)
@@ -157,7 +164,9 @@ def read_domain(given: Any) -> Domain:
 
 def offered(cls: type) -> dict[str, tuple[Any, ...]]:
     """Give the options that a strategy marks as worth tuning, with the values it names."""
-    return {name: part.values for name in option_names(cls) for part in _metadata(cls, name) if isinstance(part, Tunable)}
+    return {
+        name: part.values for name in option_names(cls) for part in _metadata(cls, name) if isinstance(part, Tunable)
+    }
 
 
 def what_is_tuned(cls: type) -> str:

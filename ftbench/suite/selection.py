@@ -54,9 +54,15 @@ class Chosen:
         for option, patterns in (("--only", self.only), ("--exclude", self.exclude)):
             for pattern in patterns:
                 if trials and not any(matches(pattern, trial.id, trial.name) for trial in trials):
-                    raise UserError(f"{option} {pattern}: found in no trial's name; they are such as '{trials[0].name}'")
+                    raise UserError(
+                        f"{option} {pattern}: found in no trial's name; they are such as '{trials[0].name}'"
+                    )
         # By their ids, so that a share does not depend on the order a plan has.
-        mine = {t.id for t in sorted(trials, key=lambda t: t.id)[self.shard.number - 1 :: self.shard.of]} if self.shard else None
+        mine = (
+            {t.id for t in sorted(trials, key=lambda t: t.id)[self.shard.number - 1 :: self.shard.of]}
+            if self.shard
+            else None
+        )
         return [trial for trial in trials if (mine is None or trial.id in mine) and self._means(trial)]
 
     def _means(self, trial: Trial) -> bool:

@@ -94,7 +94,11 @@ class Trial:
         own: dict[str, Any] = {"twin": self.twin} if self.twin else {}
         if self.role == "try":
             # Each place makes its own tries: what one took from another would look cheaper than it is.
-            own |= {"role": self.role, "for": list(self.place[:3]), "bars": dataclasses.asdict(self.bars) if self.bars else None}
+            own |= {
+                "role": self.role,
+                "for": list(self.place[:3]),
+                "bars": dataclasses.asdict(self.bars) if self.bars else None,
+            }
         return {
             **own,
             "backbone": _content(self.backbone),
@@ -150,4 +154,6 @@ class Bars:
 
 def valued(values: Mapping[str, Any]) -> str:
     """Write tuned values: `lr 0.001, rank 8`."""
-    return ", ".join(f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}" for name, value in values.items())
+    return ", ".join(
+        f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}" for name, value in values.items()
+    )

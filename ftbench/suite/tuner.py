@@ -106,9 +106,13 @@ class Tuner:
                 continue
             try:
                 _refuse_moving_splits(own)
-                self._of[place] = Searched(tuning, choice, tuple(own), space_of(own[0], choice, tuning, catalog), meters)
+                self._of[place] = Searched(
+                    tuning, choice, tuple(own), space_of(own[0], choice, tuning, catalog), meters
+                )
             except UserError as error:
-                mistakes.extend(f"{self.suite.source}: strategy[{number}] on {own[0].target}: {line}" for line in error.mistakes)
+                mistakes.extend(
+                    f"{self.suite.source}: strategy[{number}] on {own[0].target}: {line}" for line in error.mistakes
+                )
         if mistakes:
             raise SuiteError(*dict.fromkeys(mistakes))
         groups: dict[tuple[str, str], list[Searched]] = defaultdict(list)
@@ -131,7 +135,9 @@ class Tuner:
             for searched in group:
                 tries += searched.trials
                 if not searched.over:
-                    untold.append(Untold(searched.place, max(0, searched.expected - len(searched.trials)), searched.finals_count))
+                    untold.append(
+                        Untold(searched.place, max(0, searched.expected - len(searched.trials)), searched.finals_count)
+                    )
         later = list(_told_apart([found for trial in self.trials for found in self._tuned(trial)]))
         finals = [trial for trial in later if trial.role == "final"]
         unique: dict[str, Trial] = {}
@@ -163,15 +169,24 @@ def _told_apart(trials: Sequence[Trial]) -> Iterator[Trial]:
 class Searched:
     """The search for one strategy on one backbone and target, and how far it is."""
 
-    def __init__(self, tuning: Tuning, choice: StrategyChoice, own: tuple[Trial, ...], space: Space, meters: tuple[str, ...]) -> None:
+    def __init__(
+        self, tuning: Tuning, choice: StrategyChoice, own: tuple[Trial, ...], space: Space, meters: tuple[str, ...]
+    ) -> None:
         self.tuning, self.space, self.own = tuning, space, own
         self.place = own[0].place[:3]
         self.tries = choice.tries or tuning.tries
         self.seconds = choice.seconds or tuning.seconds
         self.search = SEARCHES[tuning.search](space, _seed_of(tuning.search_seed, self.place), self.tries)
         if self.tries is not None and space.size < self.tries:
-            raise UserError(f"its space holds {space.size:g} points, fewer than {self.tries} tries; give it more values")
-        self.told: dict[str, Any] = {"place": list(self.place), "search": tuning.search, "budget": self.budget, "metric": tuning.metric}
+            raise UserError(
+                f"its space holds {space.size:g} points, fewer than {self.tries} tries; give it more values"
+            )
+        self.told: dict[str, Any] = {
+            "place": list(self.place),
+            "search": tuning.search,
+            "budget": self.budget,
+            "metric": tuning.metric,
+        }
         self.told |= {"space": space.as_json(), "untuned": dict(space.default)}
         self._template = replace(own[0], role="try", meters=meters, probe=False, choice=self.told)
         self._halves = tuning.pruning == "halving" and not own[0].is_sequence
@@ -197,7 +212,11 @@ class Searched:
     @property
     def budget(self) -> str:
         """What it was given, in words: only equal ones are compared."""
-        return f"{self.seconds:g} s of training" if self.tries is None else f"{self.tries} {'try' if self.tries == 1 else 'tries'}"
+        return (
+            f"{self.seconds:g} s of training"
+            if self.tries is None
+            else f"{self.tries} {'try' if self.tries == 1 else 'tries'}"
+        )
 
     def follow(self, read: Read) -> None:
         """Find out how far the search is, extensions left out."""
@@ -234,7 +253,11 @@ class Searched:
             return None
         needed = bars(self.done, self._template.stages[0].training["validations"], self.tuning.reduction)
         sign = -1 if self._lower else 1
-        return Bars(self.tuning.metric, tuple((number, sign * least) for number, least in needed), self._lower) if needed else None
+        return (
+            Bars(self.tuning.metric, tuple((number, sign * least) for number, least in needed), self._lower)
+            if needed
+            else None
+        )
 
     def _note(self, point: Point, trials: list[Trial], read: Read) -> Tried | None:
         """Note what became of a point; None, and the search is not over, where a record is missing."""
@@ -252,10 +275,15 @@ class Searched:
         """Give a trial that counts its values, and say how they were chosen."""
         best = best_of(self.done)
         choice = {
-            "search": self.tuning.search, "budget": self.budget, "tries": len(self.done), "seeds": list(self.tuning.seeds),
-            "metric": self.tuning.metric, "score": best.score if best else None, "edge": edge(self.done, self.space),
+            "search": self.tuning.search,
+            "budget": self.budget,
+            "tries": len(self.done),
+            "seeds": list(self.tuning.seeds),
+            "metric": self.tuning.metric,
+            "score": best.score if best else None,
+            "edge": edge(self.done, self.space),
             "untuned": dict(self.space.default),
-        }  # fmt: skip
+        }
         if best is None:
             return replace(trial, choice={**choice, "reason": "no try gave a score; the values are the untuned ones"})
         return with_values(replace(trial, choice=choice), best.point)
@@ -296,8 +324,12 @@ def space_of(trial: Trial, choice: StrategyChoice, tuning: Tuning, catalog: Cata
         domains |= {name: Listed(values) for name, values in offered(cls).items() if name not in choice.space}
     for name, given in choice.space.items():
         if name != RATE:
-            domains[name] = read_domain({**given, "whole": bool(is_whole(cls, name))} if isinstance(given, dict) else given)
-    default = {RATE: trial.stages[-1].training["lr"]} | {name: trial.strategy.options[name] for name in domains if name != RATE}
+            domains[name] = read_domain(
+                {**given, "whole": bool(is_whole(cls, name))} if isinstance(given, dict) else given
+            )
+    default = {RATE: trial.stages[-1].training["lr"]} | {
+        name: trial.strategy.options[name] for name in domains if name != RATE
+    }
     space = Space(domains, default)
     _check_values(trial, space, catalog)
     return space
@@ -315,7 +347,9 @@ def _check_values(trial: Trial, space: Space, catalog: Catalog) -> None:
     """Refuse a value that the strategy refuses on the backbone, such as more blocks than it has."""
     card = catalog.build("backbones", trial.backbone.use, trial.backbone.options).card()
     for name, domain in space.domains.items():
-        values: Sequence[Any] = domain.values if isinstance(domain, Listed) else (domain.typed(domain.low), domain.typed(domain.high))
+        values: Sequence[Any] = (
+            domain.values if isinstance(domain, Listed) else (domain.typed(domain.low), domain.typed(domain.high))
+        )
         for value in values if name != RATE else ():
             try:
                 catalog.build("strategies", trial.strategy.use, {**trial.strategy.options, name: value}).check(card)
@@ -327,7 +361,9 @@ def _refuse_moving_splits(own: Sequence[Trial]) -> None:
     """Refuse splits that differ from seed to seed: what one seed's tries train on is what another's test is made of."""
     for one, other in itertools.pairwise(own):
         if [stage.task for stage in one.stages] != [stage.task for stage in other.stages]:
-            raise UserError("its splits differ from seed to seed, as with folds: the tries of one would see the test items of another")
+            raise UserError(
+                "its splits differ from seed to seed, as with folds: the tries of one would see the test items of another"
+            )
 
 
 def with_values(trial: Trial, values: Mapping[str, Any]) -> Trial:

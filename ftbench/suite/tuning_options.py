@@ -20,7 +20,9 @@ _ENDS = ("low", "high", "log")
 OPTUNA = "needs optuna, which is not installed; `pip install 'ftbench[tuning]'` installs it"
 
 
-def read_own_tuning(entry: Mapping[str, Any], cls: type, options: Mapping[str, Any], catalog: Catalog) -> tuple[dict[str, Any], list[str]]:
+def read_own_tuning(
+    entry: Mapping[str, Any], cls: type, options: Mapping[str, Any], catalog: Catalog
+) -> tuple[dict[str, Any], list[str]]:
     """Read what a `[[strategy]]` entry says of tuning; gives fields of its choice, and what is wrong with them."""
     space, mistakes = entry.get("space", {}), []
     if not isinstance(space, dict):
@@ -34,9 +36,14 @@ def read_own_tuning(entry: Mapping[str, Any], cls: type, options: Mapping[str, A
         elif name not in known:
             mistakes.append(f"space.{name}: is nothing that can be tuned{suggestion(name, known)}")
         else:
-            mistakes.extend(f"space.{name}: {mistake}" for mistake in _domain_mistakes(name, domain, cls, options, catalog))
+            mistakes.extend(
+                f"space.{name}: {mistake}" for mistake in _domain_mistakes(name, domain, cls, options, catalog)
+            )
     own: dict[str, Any] = {"space": dict(space)}
-    for key, kinds, what in (("tries", (int,), "a whole number of 1 or more"), ("seconds", (int, float), "a number above 0")):
+    for key, kinds, what in (
+        ("tries", (int,), "a whole number of 1 or more"),
+        ("seconds", (int, float), "a number above 0"),
+    ):
         value = entry.get(key)
         if value is not None and (isinstance(value, bool) or not isinstance(value, kinds) or not value > 0):
             mistakes.append(f"{key}: must be {what}, got {value!r}")
@@ -93,7 +100,12 @@ def _value_mistakes(name: str, value: Any, cls: type, options: Mapping[str, Any]
 
 
 def tuning_mistakes(
-    tuning: Tuning | None, strategies: Sequence[StrategyChoice], seeds: Sequence[int], training: Training | None, *, asked: bool
+    tuning: Tuning | None,
+    strategies: Sequence[StrategyChoice],
+    seeds: Sequence[int],
+    training: Training | None,
+    *,
+    asked: bool,
 ) -> Iterator[str]:
     """Say what is wrong with a suite's tuning, and with its strategies under it.
 

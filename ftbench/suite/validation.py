@@ -21,7 +21,9 @@ _METRIC = re.compile(r"[a-z][a-z0-9_]*")
 
 def table_mistakes(tables: Mapping[str, Any]) -> Iterator[str]:
     """Look at the tables of a suite, by name; None stands for one that could not be read."""
-    training, limits, machine, measure, gate = (tables[name] for name in ("training", "limits", "machine", "measure", "gate"))
+    training, limits, machine, measure, gate = (
+        tables[name] for name in ("training", "limits", "machine", "measure", "gate")
+    )
     if training is not None:
         yield from training_mistakes(training, "training")
     if limits is not None:
@@ -94,7 +96,9 @@ def margin_mistakes(statistics: Statistics, targets: Sequence[str]) -> Iterator[
             yield f"statistics.margins.{shown_key(name)}: {known}; give a score, a label, or 'label/score'"
 
 
-def sequence_mistakes(training: Training, tasks: Sequence[TaskChoice], sequences: Sequence[SequenceChoice]) -> Iterator[str]:
+def sequence_mistakes(
+    training: Training, tasks: Sequence[TaskChoice], sequences: Sequence[SequenceChoice]
+) -> Iterator[str]:
     """Look for tasks whose own protocols would want one learner to be two."""
     own = {task.label: task_training(training, task) for task in tasks}
     for number, sequence in enumerate(sequences, 1):

@@ -56,7 +56,11 @@ def check_meter(make: Callable[[], Meter], backbone: Backbone, task: Task) -> li
 
 
 def _findings(
-    first: Sequence[Measurement], again: Sequence[Measurement], second: Sequence[Measurement], idle: Sequence[Measurement], left: list[str]
+    first: Sequence[Measurement],
+    again: Sequence[Measurement],
+    second: Sequence[Measurement],
+    idle: Sequence[Measurement],
+    left: list[str],
 ) -> Iterator[Finding]:
     yield Finding("it measures a trial without raising", passed=True)
     yield _none("it gives measurements", [] if first else ["none"])
@@ -64,12 +68,19 @@ def _findings(
     yield _none("no reading is given twice", [name for name, task in set(seen) if seen.count((name, task)) > 1])
     yield _none("names are words in small letters joined by _", [m.name for m in first if not _NAME.fullmatch(m.name)])
     yield _none("every reading has a unit", [m.name for m in first if not m.unit.strip()])
-    yield _none("every direction is one of higher, lower, none", [m.name for m in first if m.direction not in get_args(Direction)])
+    yield _none(
+        "every direction is one of higher, lower, none",
+        [m.name for m in first if m.direction not in get_args(Direction)],
+    )
     everything = [*first, *idle]
-    yield _none("every reading has a value or a reason, and not both", [m.name for m in everything if (m.value is None) == (not m.reason)])
+    yield _none(
+        "every reading has a value or a reason, and not both",
+        [m.name for m in everything if (m.value is None) == (not m.reason)],
+    )
     yield _none("every value tells its method", [m.name for m in first if m.value is not None and not m.method])
     yield _none(
-        "every value is a number that can be measured", [m.name for m in everything if m.value is not None and not is_number(m.value)]
+        "every value is a number that can be measured",
+        [m.name for m in everything if m.value is not None and not is_number(m.value)],
     )
     zeros = [m.name for m in first if m.value == 0 and PHYSICAL.fullmatch(m.unit)]
     yield _none("no zero stands for what was not measured", zeros)
@@ -82,7 +93,9 @@ def _watched(meter: Meter, backbone: Backbone, task: Task) -> tuple[list[Measure
     """Let a meter watch a short training, and stop it twice."""
     from ..training.phases import Phases
 
-    watch = Watch("cpu", os.getpid(), profile="smoke", probe=DeviceProbe("no device is given to a meter that is checked"))
+    watch = Watch(
+        "cpu", os.getpid(), profile="smoke", probe=DeviceProbe("no device is given to a meter that is checked")
+    )
     phases = Phases(watch, [meter] if meter.where == "trial" else [], lambda: None)
     meter.start(watch)
     with phases.phase("load"):
@@ -108,7 +121,11 @@ def _watched(meter: Meter, backbone: Backbone, task: Task) -> tuple[list[Measure
             watch.traces.append(trace)
     if meter.where == "trial":
         with phases.phase("probe"):
-            meter.examine(FinishedTrial(learner, task, encoded, lambda take: take(Step(BATCH, BATCH, 0.0) for _ in steps), lambda: None))
+            meter.examine(
+                FinishedTrial(
+                    learner, task, encoded, lambda take: take(Step(BATCH, BATCH, 0.0) for _ in steps), lambda: None
+                )
+            )
     return list(meter.stop()), list(meter.stop())
 
 

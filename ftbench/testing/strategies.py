@@ -35,7 +35,9 @@ EXAMPLES = 16
 STEPS = 4
 
 
-def check_strategy(make: Callable[[], Strategy], backbone: Backbone, task: Task, catalog: Catalog | None = None) -> list[Finding]:
+def check_strategy(
+    make: Callable[[], Strategy], backbone: Backbone, task: Task, catalog: Catalog | None = None
+) -> list[Finding]:
     """Check a strategy on one backbone and task.
 
     Args:
@@ -83,7 +85,9 @@ class _Check:
 
     # -- a strategy at work ------------------------------------------------------------------------------------------------
 
-    def _ready(self, data: Encoded | None = None, temperature: float | None = None, **training: Any) -> tuple[Strategy, Learner, Bench]:
+    def _ready(
+        self, data: Encoded | None = None, temperature: float | None = None, **training: Any
+    ) -> tuple[Strategy, Learner, Bench]:
         """Prepare a fresh learner; weight decay is on, so that a parameter left in the optimizer by mistake moves."""
         import torch
 
@@ -92,9 +96,15 @@ class _Check:
         watch = Watch("cpu", 0)
         phases = Phases(watch, [], lambda: None)
         bench = Bench(
-            [ground], self.backbone, self.catalog, phases, watch,  # type: ignore[arg-type]  # only nested strategies need a catalog
-            seed=0, device=torch.device("cpu"), after_step=lambda *_: None,
-        )  # fmt: skip
+            [ground],
+            self.backbone,
+            self.catalog,
+            phases,
+            watch,  # type: ignore[arg-type]  # only nested strategies need a catalog
+            seed=0,
+            device=torch.device("cpu"),
+            after_step=lambda *_: None,
+        )
         seed_all(0)
         learner = self.backbone.load(self.task.outputs, self.task.answer)
         learner.adopt_head("task", learner)
@@ -106,7 +116,9 @@ class _Check:
         strategy.prepare(learner, bench)
         return strategy, learner, bench
 
-    def _trained(self, data: Encoded | None = None, temperature: float | None = None, **training: Any) -> tuple[Strategy, Learner, Bench]:
+    def _trained(
+        self, data: Encoded | None = None, temperature: float | None = None, **training: Any
+    ) -> tuple[Strategy, Learner, Bench]:
         strategy, learner, bench = self._ready(data, temperature, **training)
         strategy.fit(learner, bench)
         return strategy, learner, bench
@@ -133,18 +145,29 @@ class _Check:
         traces = bench._watch.traces  # noqa: SLF001 - this is the core's own look at its bench
         given = set(traces[-1].trained) if traces else set()
         leaked = sorted(given ^ set(declared)) if traces else []
-        yield Finding("what the optimizer was given is what was declared to train", not leaked, float(len(leaked)), 0.0, _few(leaked))
+        yield Finding(
+            "what the optimizer was given is what was declared to train",
+            not leaked,
+            float(len(leaked)),
+            0.0,
+            _few(leaked),
+        )
         moved = sorted(changed - set(declared) - (buffers if strategy.moves_statistics else set()))
-        yield Finding("nothing else moves, buffers included, with weight decay on", not moved, float(len(moved)), 0.0, _few(moved))
+        yield Finding(
+            "nothing else moves, buffers included, with weight decay on", not moved, float(len(moved)), 0.0, _few(moved)
+        )
         counted = sum(traces[-1].trained.values()) if traces else 0
         expected = sum(declared.values()) if traces else 0
         yield Finding("the count of what trains is right", counted == expected, float(abs(counted - expected)), 0.0)
         still = sorted(name for name in declared if name not in changed)
         share = 1 - len(still) / max(1, len(declared))
         yield Finding(
-            "what is declared to train does move", share > 0 or not declared, share, None,
+            "what is declared to train does move",
+            share > 0 or not declared,
+            share,
+            None,
             f"{len(still)} of {len(declared)} did not: {_few(still)}" if still else "",
-        )  # fmt: skip
+        )
 
     def _starts_as_the_backbone(self) -> Finding:
         seed_all(0)
@@ -178,7 +201,9 @@ class _Check:
             for name in set(kept) & set(own):
                 own[name].copy_(kept[name])
         distance = _distance(self._answers(learner), self._answers(fresh))
-        return Finding("what trained is all that must be kept", not lost and distance <= 1e-6, distance, 1e-6, _few(lost))
+        return Finding(
+            "what trained is all that must be kept", not lost and distance <= 1e-6, distance, 1e-6, _few(lost)
+        )
 
     def _two_runs_are_equal(self) -> Finding:
         one, other = _state(self._trained()[1]), _state(self._trained()[1])
@@ -189,7 +214,9 @@ class _Check:
         """Where the first of several tasks need not be learnt twice, learning it must come to the same."""
         name = "it learns a first task as the strategy it names"
         if type(self.make()).begins_as is Strategy.begins_as or self.catalog is None:
-            return Finding(name, passed=True, detail="it names none" if self.catalog else "there is no catalog to find it in")
+            return Finding(
+                name, passed=True, detail="it names none" if self.catalog else "there is no catalog to find it in"
+            )
         strategy, learner, bench = self._ready()
         first = strategy.begins_as(bench)
         strategy.fit(learner, bench)
@@ -197,7 +224,9 @@ class _Check:
             return Finding(name, passed=True, detail="it names itself" if first else "it names none")
         _, other, _ = _Check(lambda: first, self.backbone, self.task, self.catalog)._trained()  # noqa: SLF001 - one of its own
         one, same = _state(learner), _state(other)
-        unequal = sorted(name for name in {*one, *same} if name not in one or name not in same or not _same(one[name], same[name]))
+        unequal = sorted(
+            name for name in {*one, *same} if name not in one or name not in same or not _same(one[name], same[name])
+        )
         return Finding(name, not unequal, float(len(unequal)), 0.0, _few(unequal))
 
     def _accumulation_changes_nothing(self) -> Finding:
@@ -223,7 +252,9 @@ class _Check:
 
     def _four_examples_are_learnt(self) -> Finding:
         rate = self.make().lr(self.backbone.card())
-        strategy, learner, bench = self._ready(self.data.take(range(4)), steps=40, batch_size=4, schedule="constant", lr=rate)
+        strategy, learner, bench = self._ready(
+            self.data.take(range(4)), steps=40, batch_size=4, schedule="constant", lr=rate
+        )
         strategy.fit(learner, bench)
         traces = bench._watch.traces  # noqa: SLF001
         if not traces:

@@ -133,7 +133,9 @@ class Bench:
             raise ValueError(message)
         return ground.open[split]
 
-    def loader(self, split: OpenSplit = "train", stage: int | None = None, learner: Learner | None = None, **changes: Any) -> Loader:
+    def loader(
+        self, split: OpenSplit = "train", stage: int | None = None, learner: Learner | None = None, **changes: Any
+    ) -> Loader:
         """Give the batches of a split, in the order every strategy sees; `changes` replace fields of the protocol.
 
         The examples of the training split are changed as the task's augmentations say, in the same way for every strategy and
@@ -225,17 +227,23 @@ class Bench:
         if self._checkpoints is None:
             return None
         if not strategy.resumable():
-            print(f"no checkpoints: {type(strategy).__name__} cannot go on from one, and begins anew where it is killed")  # noqa: T201 - the log
+            print(
+                f"no checkpoints: {type(strategy).__name__} cannot go on from one, and begins anew where it is killed"
+            )  # noqa: T201 - the log
             return None
         # On a card the same steps may come to other bits: what was reached after a training that is made again is then not believed.
         believe = self.device.type == "cpu" or all(keeper.whole for keeper in self._keepers)
-        keeper = Keeper(self._checkpoints, len(self._keepers), lambda: self._phases.phase("checkpoint"), believe=believe)
+        keeper = Keeper(
+            self._checkpoints, len(self._keepers), lambda: self._phases.phase("checkpoint"), believe=believe
+        )
         self._keepers.append(keeper)
         return keeper
 
     # -- what trials share -------------------------------------------------------------------------------------------------
 
-    def cached(self, name: str, key: Any, make: Callable[[], Mapping[str, Tensor]], of: Learner | None = None) -> Mapping[str, Tensor]:
+    def cached(
+        self, name: str, key: Any, make: Callable[[], Mapping[str, Tensor]], of: Learner | None = None
+    ) -> Mapping[str, Tensor]:
         """Give tensors that other trials need as well: made by whoever needs them first, read from disk by the others.
 
         What making took is charged to every trial that uses them. Where nothing can be kept they are made each time. Random numbers
@@ -273,7 +281,11 @@ class Bench:
 
     def _described(self, part: Any) -> dict[str, Any]:
         cls = type(part)
-        return {"class": f"{cls.__module__}.{cls.__qualname__}", "options": self._catalog.options(part), "code": _code(part)}
+        return {
+            "class": f"{cls.__module__}.{cls.__qualname__}",
+            "options": self._catalog.options(part),
+            "code": _code(part),
+        }
 
     def teach(self, strategy: Strategy, backbone: Backbone | None = None) -> Learner:
         """Load a second learner and let `strategy` train it on the stage at hand, or take over what it became in another trial."""
@@ -298,7 +310,10 @@ class Bench:
         assert self._sharing is not None
         names = {id(parameter): name for name, parameter in learner.named_parameters()}
         groups = [
-            {**{name: value for name, value in group.items() if name != "params"}, "names": [names[id(p)] for p in group["params"]]}
+            {
+                **{name: value for name, value in group.items() if name != "params"},
+                "names": [names[id(p)] for p in group["params"]],
+            }
             for group in strategy.param_groups(learner)
         ]
         key = {
@@ -348,7 +363,9 @@ class Bench:
         looks = [order[begin : begin + size].tolist() for begin in range(0, min(LOOKS * size, len(order)), size)]
         try:
             with seeds_kept(), self._phases.phase("features"):
-                self._spared = Features(learner, get, training.eval_batch_size).stand_in(self.task, loader.encoded, looks)
+                self._spared = Features(learner, get, training.eval_batch_size).stand_in(
+                    self.task, loader.encoded, looks
+                )
         except NotApplicable as error:
             self.computes_because = str(error)
 
@@ -361,7 +378,9 @@ class Bench:
         """
         from .loop import predict
 
-        return np.stack(predict(learner, self.task, self.encoded(split, learner=learner), self.training.eval_batch_size).answers)
+        return np.stack(
+            predict(learner, self.task, self.encoded(split, learner=learner), self.training.eval_batch_size).answers
+        )
 
     def phase(self, name: str) -> AbstractContextManager[None]:
         """Charge what happens inside to a phase of its own, such as `fisher` or `teacher`."""

@@ -84,7 +84,13 @@ class Checkpoints:
         try:
             save_file(tensors, temporary / TENSORS)
             _sync(temporary / TENSORS)
-            about = {"trial": self.trial, "training": training, "step": step, "ended": ended, "sha256": read_sha256(temporary / TENSORS)}
+            about = {
+                "trial": self.trial,
+                "training": training,
+                "step": step,
+                "ended": ended,
+                "sha256": read_sha256(temporary / TENSORS),
+            }
             content = json.dumps({**about, "state": packed}, sort_keys=True)
             table = {"schema": SCHEMA, "sha256": hashlib.sha256(content.encode()).hexdigest(), "content": content}
             (temporary / POSITION).write_text(json.dumps(table), encoding="utf-8")
@@ -119,7 +125,9 @@ class Checkpoints:
     def _of(self, training: int) -> Iterator[tuple[int, Path]]:
         """Give step and folder of a training's checkpoints, the latest first."""
         found = [
-            (int(path.name.partition("-")[2]), path) for path in self.folder.glob(f"{training}-*") if path.name.partition("-")[2].isdigit()
+            (int(path.name.partition("-")[2]), path)
+            for path in self.folder.glob(f"{training}-*")
+            if path.name.partition("-")[2].isdigit()
         ]
         yield from sorted(found, reverse=True)
 
@@ -187,7 +195,10 @@ class _Packer:
             float: ("float", float.hex),
             torch.Tensor: ("tensor", self._add),
             torch.nn.Parameter: ("tensor", self._add),
-            np.ndarray: ("array", lambda array: self._add(torch.from_numpy(np.ascontiguousarray(array)).reshape(array.shape))),
+            np.ndarray: (
+                "array",
+                lambda array: self._add(torch.from_numpy(np.ascontiguousarray(array)).reshape(array.shape)),
+            ),
             tuple: ("tuple", lambda items: [self.pack(item) for item in items]),
             dict: ("dict", lambda table: [[self.pack(key), self.pack(item)] for key, item in table.items()]),
             defaultdict: ("dict", lambda table: [[self.pack(key), self.pack(item)] for key, item in table.items()]),

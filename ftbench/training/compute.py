@@ -49,7 +49,9 @@ def training_pass(training: Training, learner: Learner) -> Callable[[Mapping[str
         return learner.forward
     compiler = os.environ.get("CXX", "g++")
     if learner.device.type == "cpu" and BACKEND == "inductor" and shutil.which(compiler) is None:
-        raise UserError(f"training.compile: there is no C++ compiler {compiler!r} on this machine; install one, or set CXX to its path")
+        raise UserError(
+            f"training.compile: there is no C++ compiler {compiler!r} on this machine; install one, or set CXX to its path"
+        )
     _compile_alone()
     return learner.compiled(BACKEND)
 
@@ -123,7 +125,9 @@ def _set_numbers(holder: Any, probability: float) -> bool:
     names = [
         name
         for name, value in vars(holder).items()
-        if ("dropout" in name or name.endswith("pdrop")) and isinstance(value, int | float) and not isinstance(value, bool)
+        if ("dropout" in name or name.endswith("pdrop"))
+        and isinstance(value, int | float)
+        and not isinstance(value, bool)
     ]
     for name in names:
         setattr(holder, name, probability)

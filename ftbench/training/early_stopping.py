@@ -99,7 +99,9 @@ def watched(scores: Sequence[Measurement], name: str) -> float:
     known = [m.name for m in scores if m.direction != "none"]
     found = next((m for m in scores if m.name == name), None)
     if found is None or found.direction == "none":
-        raise UserError(f"training.watch: {name!r} is no metric that could be watched; this task gives {', '.join(known)}")
+        raise UserError(
+            f"training.watch: {name!r} is no metric that could be watched; this task gives {', '.join(known)}"
+        )
     value = math.nan if found.value is None else found.value
     return value if found.direction == "higher" else -value
 

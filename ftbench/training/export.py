@@ -119,7 +119,9 @@ class _Exporting(Execution):
         if self.adapter is not None:
             self.adapter.mkdir(parents=True, exist_ok=True)
             if not strategy.export(learner, self.adapter):
-                raise UserError(f"{self.trial.strategy.label!r} has no adapter in peft's format; export the whole model instead")
+                raise UserError(
+                    f"{self.trial.strategy.label!r} has no adapter in peft's format; export the whole model instead"
+                )
         super().finish(strategy, learner)
 
 
@@ -133,7 +135,9 @@ def _write_model(learner: Learner, folder: Path) -> None:
     added = sorted({name.split(".")[0] for name, _ in model.named_parameters() if name.startswith("ftbench_")})
     if added:
         parts = ", ".join(name.removeprefix("ftbench_").replace("_", " ") for name in added)
-        raise UserError(f"what was trained is more than transformers' {type(model).__name__}: it has {parts}, which cannot be merged")
+        raise UserError(
+            f"what was trained is more than transformers' {type(model).__name__}: it has {parts}, which cannot be merged"
+        )
     assert learner.task is not None
     names = learner.task.classes
     if names and learner.task.answer != "transcript":
@@ -148,18 +152,32 @@ def _write_model(learner: Learner, folder: Path) -> None:
 def _write_card(folder: Path, record: Record, learner: Learner, *, same: bool, adapter: bool) -> None:
     trial = record.trial
     assert learner.task is not None
-    pooled = {"text": "SequenceClassification", "vision": "ImageClassification", "speech": "AudioClassification"}[learner.card.modality]
+    pooled = {"text": "SequenceClassification", "vision": "ImageClassification", "speech": "AudioClassification"}[
+        learner.card.modality
+    ]
     auto = AUTO.get(learner.task.answer, pooled)
     scores = [
-        f"| {m.name} ({m.scope}) | {m.value:.4f} |" for m in record.measurements if m.scope == "test" and m.value is not None and not m.task
+        f"| {m.name} ({m.scope}) | {m.value:.4f} |"
+        for m in record.measurements
+        if m.scope == "test" and m.value is not None and not m.task
     ]
     text = CARD.format(
-        target=trial["target"], strategy=trial["strategy"]["label"], backbone=trial["backbone"]["label"], seed=trial["seed"], id=record.id,
-        what="An adapter for peft" if adapter else "A whole model", version=metadata.version("ftbench"),
+        target=trial["target"],
+        strategy=trial["strategy"]["label"],
+        backbone=trial["backbone"]["label"],
+        seed=trial["seed"],
+        id=record.id,
+        what="An adapter for peft" if adapter else "A whole model",
+        version=metadata.version("ftbench"),
         classes=", ".join(learner.task.classes) or "none",
-        scores="\n".join(scores), source=learner.card.source, licence=learner.card.licence, data=learner.task.provenance().source,
-        same="answers every test example as it did then" if same else "does not answer every test example as it did then",
+        scores="\n".join(scores),
+        source=learner.card.source,
+        licence=learner.card.licence,
+        data=learner.task.provenance().source,
+        same="answers every test example as it did then"
+        if same
+        else "does not answer every test example as it did then",
         use="" if adapter else USE.format(auto=auto, folder=folder.name),
-    )  # fmt: skip
+    )
     (folder / "README.md").write_text(text, encoding="utf-8")
     (folder / "ftbench.json").write_text(json.dumps(trial, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -28,14 +28,25 @@ _CUDA_FULL = ("cuda error: out of memory", "cuda driver error: out of memory", "
 """What libraries of a card say without raising torch's own exception, in small letters."""
 _HOST_FULL = ("can't allocate memory", "cannot allocate memory", "std::bad_alloc")
 _DEVICE_LOST = (
-    "uncorrectable ecc", "gpu is lost", "fallen off the bus", "busy or unavailable", "no cuda-capable device",
-    "unspecified driver error", "nvlink", "hardware stack error",
-)  # fmt: skip
+    "uncorrectable ecc",
+    "gpu is lost",
+    "fallen off the bus",
+    "busy or unavailable",
+    "no cuda-capable device",
+    "unspecified driver error",
+    "nvlink",
+    "hardware stack error",
+)
 """What a driver says of a card that broke or went away; a kernel that reads past its memory is the trial's own doing."""
 _MACHINE_FAILED = {
-    errno.ENOSPC: "DiskFull", errno.EDQUOT: "DiskFull", errno.EIO: "DiskFailed", errno.EROFS: "DiskReadOnly", errno.ESTALE: "DiskGone",
-    errno.ENODEV: "DeviceGone", errno.ENFILE: "TooManyFiles",
-}  # fmt: skip
+    errno.ENOSPC: "DiskFull",
+    errno.EDQUOT: "DiskFull",
+    errno.EIO: "DiskFailed",
+    errno.EROFS: "DiskReadOnly",
+    errno.ESTALE: "DiskGone",
+    errno.ENODEV: "DeviceGone",
+    errno.ENFILE: "TooManyFiles",
+}
 _OWN_FAULTS = frozenset({"SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGABRT", "SIGTRAP", "SIGSYS"})
 """Signals a process brings upon itself; the others are sent."""
 

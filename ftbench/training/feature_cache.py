@@ -67,7 +67,9 @@ def _parts(output: Any) -> list[tuple[str, Tensor]]:
 
     if isinstance(output, torch.Tensor):
         return [("", output)]
-    named = [(str(place), part) for place, part in enumerate(output)] if isinstance(output, tuple) else list(output.items())
+    named = (
+        [(str(place), part) for place, part in enumerate(output)] if isinstance(output, tuple) else list(output.items())
+    )
     return [(name, part) for name, part in named if isinstance(part, torch.Tensor)]
 
 
@@ -108,7 +110,9 @@ class Features:
         import torch
 
         learner = self._learner
-        batches = [{name: part.to(learner.device) for name, part in _batch(task, encoded, some).items()} for some in rows]
+        batches = [
+            {name: part.to(learner.device) for name, part in _batch(task, encoded, some).items()} for some in rows
+        ]
         learner.train()
         with torch.no_grad():
             self._name = _boundary(learner, batches[0])
@@ -146,7 +150,10 @@ class Features:
             self.step_aside()
             message = f"the head cannot go on from features: {type(error).__name__}: {error}"
             raise NotApplicable(message) from error
-        apart = max(float((one - other).abs().max()) / max(1.0, float(one.abs().max())) for one, other in zip(whole, short, strict=True))
+        apart = max(
+            float((one - other).abs().max()) / max(1.0, float(one.abs().max()))
+            for one, other in zip(whole, short, strict=True)
+        )
         if not apart <= TOLERANCE:
             self.step_aside()
             message = f"answers from features differ by {apart:.1g}"
@@ -219,7 +226,11 @@ class Features:
                 batch = {name: part.to(learner.device) for name, part in _batch(task, encoded, rows).items()}
                 for name, tensor in self._given(batch).items():
                     real = _lengths(learner, batch, tensor)
-                    rows_of = list(tensor.cpu()) if real is None else [row[:length] for row, length in zip(tensor.cpu(), real, strict=True)]
+                    rows_of = (
+                        list(tensor.cpu())
+                        if real is None
+                        else [row[:length] for row, length in zip(tensor.cpu(), real, strict=True)]
+                    )
                     parts.setdefault(name, []).extend(rows_of)
                     lengths.setdefault(name, []).extend(real or [])
                     framed[name] = "attention_mask" in batch and tensor.shape[1:2] != batch["attention_mask"].shape[1:]
@@ -278,7 +289,9 @@ def _boundary(learner: Learner, batch: Mapping[str, Tensor]) -> str:
         NotApplicable: something below the head trains, draws at random, or is looked at from outside.
     """
     head = {id(module) for part in learner.head for module in part.modules()}
-    if {id(parameter) for _, parameter in learner.trainable()} - {id(parameter) for parameter in learner.head_parameters()}:
+    if {id(parameter) for _, parameter in learner.trainable()} - {
+        id(parameter) for parameter in learner.head_parameters()
+    }:
         message = "something below the head trains"
         raise NotApplicable(message)
     names = dict(_outermost(learner.model, head))

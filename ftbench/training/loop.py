@@ -38,7 +38,15 @@ WINDOW = 20
 """Steps between two looks at a GPU: each look waits for it."""
 
 
-def fit(learner: Learner, loader: Loader, strategy: Strategy, after_step: AfterStep, label: str, *, keeper: Keeper | None = None) -> Trace:
+def fit(
+    learner: Learner,
+    loader: Loader,
+    strategy: Strategy,
+    after_step: AfterStep,
+    label: str,
+    *,
+    keeper: Keeper | None = None,
+) -> Trace:
     """Train `learner` on `loader` as `strategy` wants it.
 
     Args:
@@ -80,7 +88,9 @@ class Loop:
         self.judge = Judge(self.training)
         self.kept: Kept | None = None
         self.forward = training_pass(self.training, learner)
-        self.scaling = Scaling(self.optimizer, self.parameters, learner.device) if self.training.precision == "fp16" else None
+        self.scaling = (
+            Scaling(self.optimizer, self.parameters, learner.device) if self.training.precision == "fp16" else None
+        )
 
     def run(self, after_step: AfterStep, keeper: Keeper | None = None) -> Trace:
         """Make all steps that are not made yet."""

@@ -104,7 +104,9 @@ class Signs:
         now = time.monotonic()
         if losses and (now - self._last > STEP_EVERY or step == self.steps[stage]):
             self._last = now
-            self._emit({"event": "step", "step": sum(self.steps[:stage]) + step, "steps": sum(self.steps), "loss": losses[-1]})
+            self._emit(
+                {"event": "step", "step": sum(self.steps[:stage]) + step, "steps": sum(self.steps), "loss": losses[-1]}
+            )
 
     def end(self, stage: int, made: int, losses: list[float]) -> None:
         """Leave the steps of a stage that stopped early out of those still to come."""

@@ -38,7 +38,9 @@ def make_optimizer(groups: list[dict[str, Any]], training: Training) -> Optimize
     import torch
 
     assert isinstance(training.lr, float | int)
-    cls: Any = {name.lower(): found for name, found in vars(torch.optim).items() if inspect.isclass(found)}[training.optimizer]
+    cls: Any = {name.lower(): found for name, found in vars(torch.optim).items() if inspect.isclass(found)}[
+        training.optimizer
+    ]
     known = inspect.signature(cls).parameters
     options: dict[str, Any] = {"lr": training.lr}
     if "weight_decay" in known:
@@ -98,5 +100,7 @@ class Scaling:
         self.skipped += 1
         self._in_a_row += 1
         if self._in_a_row == LONGEST:
-            raise Diverged(f"the gradient was not finite at {LONGEST} steps in a row, however small the scale of the loss")
+            raise Diverged(
+                f"the gradient was not finite at {LONGEST} steps in a row, however small the scale of the loss"
+            )
         return False

@@ -20,7 +20,9 @@ class Phases:
     What comes before the first phase is `start`, what lies between phases and after them `other`.
     """
 
-    def __init__(self, watch: Watch, meters: Sequence[Meter], synchronise: Callable[[], None], began: float | None = None) -> None:
+    def __init__(
+        self, watch: Watch, meters: Sequence[Meter], synchronise: Callable[[], None], began: float | None = None
+    ) -> None:
         self.watch, self.meters, self.synchronise = watch, meters, synchronise
         self._open: list[str] = []
         self._seconds: dict[str, float] = {}

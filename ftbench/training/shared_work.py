@@ -31,7 +31,9 @@ class Sharing:
         sign: called now and then while another trial does the work.
     """
 
-    def __init__(self, trial: Trial, device: str, cache: Cache, *, phases: Phases, used: list[Shared], sign: Callable[[], None]) -> None:
+    def __init__(
+        self, trial: Trial, device: str, cache: Cache, *, phases: Phases, used: list[Shared], sign: Callable[[], None]
+    ) -> None:
         self.trial, self._cache, self._phases, self._used, self._sign = trial, cache, phases, used, sign
         self._common = {
             "environment": environment(device),
@@ -39,7 +41,9 @@ class Sharing:
             "threads": trial.threads,
         }
 
-    def get(self, name: str, key: Any, make: Callable[[], Mapping[str, Tensor]], *, code: str = "") -> Mapping[str, Tensor]:
+    def get(
+        self, name: str, key: Any, make: Callable[[], Mapping[str, Tensor]], *, code: str = ""
+    ) -> Mapping[str, Tensor]:
         """Give tensors, on the CPU, that others have made or will read; see `Bench.cached`.
 
         Args:
@@ -63,7 +67,12 @@ class Sharing:
 
         with self._phases.phase("shared"):
             found = self._cache.get(
-                name, {**self._common, "code": code or self.trial.code, "key": key}, made, Tensors(), waiting=self._sign, worth=worth
+                name,
+                {**self._common, "code": code or self.trial.code, "key": key},
+                made,
+                Tensors(),
+                waiting=self._sign,
+                worth=worth,
             )
         # What went into it is in its own seconds.
         self._used[begun:] = [Shared(name, phase, found.seconds, spent[0] if found.made else 0.0)]

@@ -61,7 +61,11 @@ def _copy(tensor: Tensor) -> Tensor:
 
 def moved(learner: Learner) -> dict[str, Tensor]:
     """Give what trains, and every buffer."""
-    trained = {f"parameter.{name}": parameter.detach() for name, parameter in learner.named_parameters() if parameter.requires_grad}
+    trained = {
+        f"parameter.{name}": parameter.detach()
+        for name, parameter in learner.named_parameters()
+        if parameter.requires_grad
+    }
     return trained | {f"buffer.{name}": buffer for name, buffer in learner.named_buffers()}
 
 

@@ -88,13 +88,19 @@ def carry_out(spec: Spec, catalog: Catalog, folder: Path, emit: Emit, began: flo
     found["provenance"] = {
         **(execution.provenance() if execution else {}),
         **environment(spec.device),
-        "harness": {"version": metadata.version("ftbench"), "training": TRAINING_VERSION, "measuring": MEASURING_VERSION},
+        "harness": {
+            "version": metadata.version("ftbench"),
+            "training": TRAINING_VERSION,
+            "measuring": MEASURING_VERSION,
+        },
         "started": started,
         "finished": time.time(),
     }
     # Last of all, so that they are of the whole time.
     ended = time.monotonic()
-    found["phases"] = [asdict(phase) for phase in (execution.phases.list(ended) if execution else [Phase("start", ended - began)])]
+    found["phases"] = [
+        asdict(phase) for phase in (execution.phases.list(ended) if execution else [Phase("start", ended - began)])
+    ]
     return {"status": status, "failure": asdict(failure) if failure else None, "began": began, "ended": ended, **found}
 
 
@@ -148,7 +154,9 @@ class Execution:
         for meter in self.meters:
             measurements.extend(meter.stop())
         return {
-            "measurements": [asdict(replace(m, scope=self.scored) if m.scope == "test" else m) for m in checked(measurements)],
+            "measurements": [
+                asdict(replace(m, scope=self.scored) if m.scope == "test" else m) for m in checked(measurements)
+            ],
             "confusion": {label: s.confusion for label, s in scored.items() if s.confusion is not None},
             "retention": self._retention(matrix),
         }
@@ -183,13 +191,25 @@ class Execution:
         self.watch.learner = learner
         self.grounds = grounds
         sharing = Sharing(
-            self.trial, self.spec.device, Cache(Path(self.spec.cache)),
-            phases=self.phases, used=self.watch.shared, sign=self.signs.working,
-        )  # fmt: skip
+            self.trial,
+            self.spec.device,
+            Cache(Path(self.spec.cache)),
+            phases=self.phases,
+            used=self.watch.shared,
+            sign=self.signs.working,
+        )
         self.bench = bench = Bench(
-            grounds, backbone, self.catalog, self.phases, self.watch, seed=self.trial.seed, device=self.device,
-            after_step=self._after_step, checkpoints=self.checkpoints, sharing=sharing,
-        )  # fmt: skip
+            grounds,
+            backbone,
+            self.catalog,
+            self.phases,
+            self.watch,
+            seed=self.trial.seed,
+            device=self.device,
+            after_step=self._after_step,
+            checkpoints=self.checkpoints,
+            sharing=sharing,
+        )
         bench.adopt(learner)
         self.signs.steps = [bench.loader(stage=number).steps for number in range(bench.stages)]
         return learner, tests, bench
@@ -198,7 +218,14 @@ class Execution:
         cache, seed = Path(self.spec.cache), self.trial.split_seed
         names = ("train", "validation", "test") if self.scored == "test" else ("train", "validation")
         return prepare_data(
-            task, backbone, processor, split_seed=seed, cache=cache, options=self.catalog.options, waiting=self.signs.working, names=names
+            task,
+            backbone,
+            processor,
+            split_seed=seed,
+            cache=cache,
+            options=self.catalog.options,
+            waiting=self.signs.working,
+            names=names,
         )
 
     def _augmented(self, task: Task, data: Prepared, processor: Any) -> Callable[[Encoded, Any], Augmented] | None:
@@ -254,10 +281,14 @@ class Execution:
         scored = ground.task.score(predicted.answers, encoded)
         if any(m.name == "loss" for m in scored.measurements):
             return scored
-        loss = Measurement("loss", predicted.loss, ground.task.loss_unit, "lower", method="the task's mean loss", scope="test")
+        loss = Measurement(
+            "loss", predicted.loss, ground.task.loss_unit, "lower", method="the task's mean loss", scope="test"
+        )
         return replace(scored, measurements=(*scored.measurements, loss))
 
-    def _after_step(self, bench: Bench, learner: Learner, loader: Loader, step: int, trace: Trace) -> Sequence[Measurement]:
+    def _after_step(
+        self, bench: Bench, learner: Learner, loader: Loader, step: int, trace: Trace
+    ) -> Sequence[Measurement]:
         """Score the validation split where it is time for it, and tell the runner how far the training is."""
         main = learner is self.watch.learner
         scores: Sequence[Measurement] = ()
@@ -269,7 +300,9 @@ class Execution:
             self.signs.working()
         return scores
 
-    def _validate(self, bench: Bench, learner: Learner, loader: Loader, step: int, trace: Trace) -> Sequence[Measurement]:
+    def _validate(
+        self, bench: Bench, learner: Learner, loader: Loader, step: int, trace: Trace
+    ) -> Sequence[Measurement]:
         ground, times = self.grounds[bench.stage], loader.training.validations
         due = times and (step * times) // loader.steps > ((step - 1) * times) // loader.steps
         if not due or "validation" not in ground.open or loader.task is not ground.task:
@@ -279,7 +312,9 @@ class Execution:
         learner.train()
         point = {m.name: m.value for m in scored.measurements if m.value is not None}
         trace.validation.append({"step": float(step), **point})
-        if learner is self.watch.learner and (behind := should_prune(self.trial.bars, ground.task.primary, trace.validation)):
+        if learner is self.watch.learner and (
+            behind := should_prune(self.trial.bars, ground.task.primary, trace.validation)
+        ):
             self.watch.traces.append(trace)
             raise Pruned(behind)
         return scored.measurements
@@ -291,7 +326,9 @@ class Execution:
             trial = self.trial
             backbone = self.catalog.build("backbones", trial.backbone.use, trial.backbone.options)
             strategy = self.catalog.build("strategies", trial.strategy.use, trial.strategy.options)
-            ThroughputProbe(self.grounds, backbone, self.catalog, take, seed=trial.seed, device=self.spec.device).run(strategy)
+            ThroughputProbe(self.grounds, backbone, self.catalog, take, seed=trial.seed, device=self.spec.device).run(
+                strategy
+            )
 
         ground = self.grounds[-1]
 
@@ -303,7 +340,9 @@ class Execution:
 
     def _account(self) -> Accounting:
         with self.phases.phase("accounting"):
-            return account_once(self.trial, self.catalog, Path(self.spec.cache), [ground.open["train"] for ground in self.grounds])
+            return account_once(
+                self.trial, self.catalog, Path(self.spec.cache), [ground.open["train"] for ground in self.grounds]
+            )
 
     # -- what is left ------------------------------------------------------------------------------------------------------
 
@@ -311,19 +350,25 @@ class Execution:
         if not self.trial.is_sequence:
             return list(next(iter(scored.values())).measurements)
         found = [replace(m, task=label) for label, s in scored.items() for m in s.measurements]
-        return found + sequence_measurements(matrix, _primary(scored[self.grounds[0].label], self.grounds[0].task.primary))
+        return found + sequence_measurements(
+            matrix, _primary(scored[self.grounds[0].label], self.grounds[0].task.primary)
+        )
 
     def _steps_made(self) -> list[Measurement]:
         """Count the steps of each stage that could have stopped early."""
         stopping = {ground.label for ground in self.grounds if ground.training.early_stopping}
         return [
             Measurement(
-                "training_steps", float(len(trace.losses)), "steps", method=f"steps made of {trace.planned} planned", scope="train",
+                "training_steps",
+                float(len(trace.losses)),
+                "steps",
+                method=f"steps made of {trace.planned} planned",
+                scope="train",
                 task=trace.task if self.trial.is_sequence else "",
             )
             for trace in self.watch.traces
             if trace.task in stopping
-        ]  # fmt: skip
+        ]
 
     def _retention(self, matrix: list[list[float | None]]) -> dict[str, Any] | None:
         if not self.trial.is_sequence:
@@ -341,7 +386,9 @@ class Execution:
 
     def disturbances(self) -> list[str]:
         """Say where a training went on from a checkpoint: what was measured of time, rate and energy is of the last stretch, or a sum."""
-        return [f"resumed after step {trace.resumed[-1]} of {trace.task}" for trace in self.watch.traces if trace.resumed]
+        return [
+            f"resumed after step {trace.resumed[-1]} of {trace.task}" for trace in self.watch.traces if trace.resumed
+        ]
 
     def last_readings(self) -> list[Measurement]:
         """Give what the meters of a trial that failed can still tell: such as the peak at which memory ran out."""

@@ -34,7 +34,9 @@ def curve_of(trace: Trace, trial: Trial) -> Curve:
         for begin, end in pairwise(edges)
         if np.isfinite(trace.losses[begin:end]).all()
     )
-    return Curve(trace.task, points, tuple(trace.validation), trace.planned, len(trace.task_losses), trace.kept, trace.skipped)
+    return Curve(
+        trace.task, points, tuple(trace.validation), trace.planned, len(trace.task_losses), trace.kept, trace.skipped
+    )
 
 
 def sequence_measurements(matrix: list[list[float | None]], primary: Measurement) -> list[Measurement]:
@@ -60,8 +62,15 @@ def sequence_measurements(matrix: list[list[float | None]], primary: Measurement
     method, unit = f"mean over tasks of {primary.name}", primary.unit
     return [
         Measurement(
-            primary.name, sign * float(np.mean(last)), unit, primary.direction, method=f"{method} after the last task", scope="test"
+            primary.name,
+            sign * float(np.mean(last)),
+            unit,
+            primary.direction,
+            method=f"{method} after the last task",
+            scope="test",
         ),
         Measurement("forgetting", forgotten, unit, "lower", method=f"{method}: best before, less last", scope="test"),
-        Measurement("backward_transfer", backward, unit, "higher", method=f"{method}: last, less when learnt", scope="test"),
+        Measurement(
+            "backward_transfer", backward, unit, "higher", method=f"{method}: last, less when learnt", scope="test"
+        ),
     ]

@@ -29,7 +29,9 @@ def follow(task: Task, training: Training, data: Mapping[str, Encoded], scored: 
     if scored not in data:
         raise NotApplicable(f"values are chosen on a {scored} split, and the task has none")
     if goes_by_validation(training) and "validation" not in data:
-        raise NotApplicable("plateau, early stopping and the best weights go by a validation split, and the task has none")
+        raise NotApplicable(
+            "plateau, early stopping and the best weights go by a validation split, and the task has none"
+        )
     if isinstance(task, ClassificationTask):
         task.train_as(training, np.asarray(data["train"].labels))
     elif training.label_smoothing or training.class_weights != "none":

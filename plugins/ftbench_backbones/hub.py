@@ -96,10 +96,16 @@ class Transformers(Backbone, Remote):
         if self.pretrained and not weights:
             pickled = next((name for name in names if name.endswith(PICKLED)), "")
             hint = (
-                f"; {pickled} can run code: name a revision that has safetensors, or convert it and give the directory" if pickled else ""
+                f"; {pickled} can run code: name a revision that has safetensors, or convert it and give the directory"
+                if pickled
+                else ""
             )
             raise UserError(f"has no {WEIGHTS}{hint}")
-        small = [name for name in names if "/" not in name and name.endswith((".json", ".txt")) and not name.endswith(".index.json")]
+        small = [
+            name
+            for name in names
+            if "/" not in name and name.endswith((".json", ".txt")) and not name.endswith(".index.json")
+        ]
         pieces = [name for name in files if name in names and name.endswith(".model") and "tokenizer.json" not in names]
         return [*small, *pieces, *(weights if self.pretrained else ())]
 
@@ -138,17 +144,26 @@ class Transformers(Backbone, Remote):
         """Describe the model by its configuration file, though nothing else may be there."""
         folder = self._config_folder()
         config = read_config(folder)
-        width = next((config[name] for name in ("hidden_size", "d_model", "n_embd", "dim", "embed_dim") if config.get(name)), 0)
+        width = next(
+            (config[name] for name in ("hidden_size", "d_model", "n_embd", "dim", "embed_dim") if config.get(name)), 0
+        )
         width = width or max(config.get("hidden_sizes", [0]))
         rate = self.lr or next(rate for least, rate in _RATES if width >= least)
         source = folder.name if self.repository() is None else f"hub: {self.path}, commit {folder.name[:12]}"
         return make_card(
-            config, licence=self.licence, source=source, full_lr=rate, pretrained=self.pretrained, parameters=stored_parameters(folder)
+            config,
+            licence=self.licence,
+            source=source,
+            full_lr=rate,
+            pretrained=self.pretrained,
+            parameters=stored_parameters(folder),
         )
 
     def reads(self, length: float | None = None) -> InputSpec:
         """Tell by the configuration what one example looks like."""
-        return read_inputs(self._config_folder(), read_config(self._config_folder()), self.outline_card().positions, length)
+        return read_inputs(
+            self._config_folder(), read_config(self._config_folder()), self.outline_card().positions, length
+        )
 
     def fingerprint(self) -> Mapping[str, Any]:
         """Give the hashes of configuration, weights and processor files; of a model from the hub, its commit and its weights."""
@@ -164,7 +179,13 @@ class Transformers(Backbone, Remote):
     def load(self, labels: int, answer: OutputType = "class") -> Learner:
         """Load the model through the Auto classes."""
         return load_learner(
-            self._folder(), labels, answer, self.card(), pretrained=self.pretrained, attention=self.attention, dtype=self.dtype
+            self._folder(),
+            labels,
+            answer,
+            self.card(),
+            pretrained=self.pretrained,
+            attention=self.attention,
+            dtype=self.dtype,
         )
 
     def outline(self, labels: int, answer: OutputType = "class") -> Learner:
@@ -178,4 +199,6 @@ class Transformers(Backbone, Remote):
 
     def load_language_model(self) -> Learner:
         """Load the model under the head of its language model."""
-        return load_language_model(self._folder(), self.card(), pretrained=self.pretrained, attention=self.attention, dtype=self.dtype)
+        return load_language_model(
+            self._folder(), self.card(), pretrained=self.pretrained, attention=self.attention, dtype=self.dtype
+        )

@@ -61,7 +61,9 @@ def read_config(folder: Path) -> dict[str, Any]:
     except (ValueError, KeyError, TypeError, OSError) as error:
         raise UserError(f"{path}: not a model configuration: {error}") from None
     if kind not in ARCHITECTURES and "auto_map" in config:
-        raise UserError(f"{path}: model_type {kind!r} needs code of its own (auto_map), and no code that comes with a model is ever run")
+        raise UserError(
+            f"{path}: model_type {kind!r} needs code of its own (auto_map), and no code that comes with a model is ever run"
+        )
     if kind not in ARCHITECTURES:
         known = ", ".join(sorted(ARCHITECTURES))
         raise UserError(f"{path}: model_type {kind!r} is not known to this plugin; known: {known}")
@@ -93,7 +95,10 @@ def _weight_files(folder: Path) -> list[Path]:
     if not index.exists():
         return []
     try:
-        return [folder / Path(name).name for name in sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))]
+        return [
+            folder / Path(name).name
+            for name in sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
+        ]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{index}: not an index of weights: {error}") from None
 
@@ -208,7 +213,9 @@ def load_learner(
     settings = {"vocab_size": labels, "pad_token_id": 0} if answer == "transcript" else {"num_labels": labels}
     architecture = ARCHITECTURES[card.architecture]
     fresh = head or architecture.head_of(answer)
-    model = _load_model(_class_for(answer, card), folder, fresh, pretrained=pretrained, attention=attention, dtype=dtype, **settings)
+    model = _load_model(
+        _class_for(answer, card), folder, fresh, pretrained=pretrained, attention=attention, dtype=dtype, **settings
+    )
     roles = architecture.resolve(model, fresh)
     _fresh_head(model, roles.head)
     return _told_of_padding(Learner(model, roles, _fitted(load_processor(folder, card), model, card), card))
@@ -231,7 +238,9 @@ def outline_learner(
     architecture = ARCHITECTURES[card.architecture]
     fresh = head or architecture.head_of(answer)
     with torch.device("meta"):
-        model = _load_model(_class_for(answer, card), folder, fresh, pretrained=False, attention=attention, dtype=dtype, **settings)
+        model = _load_model(
+            _class_for(answer, card), folder, fresh, pretrained=False, attention=attention, dtype=dtype, **settings
+        )
     if card.modality == "text" and model.config.pad_token_id is None:
         model.config.pad_token_id = 0
     return _told_of_padding(Learner(model, architecture.resolve(model, fresh), None, card))
@@ -267,7 +276,14 @@ def load_language_model(
 
 
 def _load_model(
-    model_class: str, folder: Path, fresh: tuple[str, ...] = (), *, pretrained: bool, attention: str | None, dtype: str, **settings: Any
+    model_class: str,
+    folder: Path,
+    fresh: tuple[str, ...] = (),
+    *,
+    pretrained: bool,
+    attention: str | None,
+    dtype: str,
+    **settings: Any,
 ) -> Any:
     """Load a model through one of transformers' Auto classes, in evaluation mode; modules named in `fresh` are made anew later.
 
@@ -287,9 +303,16 @@ def _load_model(
     extra = {"attn_implementation": attention} if attention else {}
     if pretrained:
         model, told = auto.from_pretrained(
-            folder, config=config, dtype=getattr(torch, dtype), use_safetensors=True, local_files_only=True, trust_remote_code=False,
-            ignore_mismatched_sizes=True, output_loading_info=True, **extra,
-        )  # fmt: skip
+            folder,
+            config=config,
+            dtype=getattr(torch, dtype),
+            use_safetensors=True,
+            local_files_only=True,
+            trust_remote_code=False,
+            ignore_mismatched_sizes=True,
+            output_loading_info=True,
+            **extra,
+        )
         _check_filled(folder, model, fresh, told)
     else:
         # The directory may say fp16, which is how the weights are kept, not how they are trained.
@@ -317,8 +340,10 @@ def _check_filled(folder: Path, model: Any, fresh: tuple[str, ...], told: Mappin
 
 def _in_dtype(model: Any, positional: tuple[Any, ...], named: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """Give images and sounds to a model in the precision of its weights."""
-    return positional, {key: value.to(model.dtype) if hasattr(value, "is_floating_point") and value.is_floating_point() else value
-                        for key, value in named.items()}  # fmt: skip
+    return positional, {
+        key: value.to(model.dtype) if hasattr(value, "is_floating_point") and value.is_floating_point() else value
+        for key, value in named.items()
+    }
 
 
 def load_processor(folder: Path, card: ModelCard) -> Any:

@@ -46,7 +46,9 @@ class AccountingMeter(Meter):
     def _readings(self, found: Accounting) -> list[Measurement]:
         card = "a CUDA card" if self._device.startswith("cuda") else "a CPU"
         how = f"batch of {found.batch_size}, as long as the longest of 256 training examples; fake tensors, kernels of {card}"
-        flops = "matrix products, convolutions and attention of the last step, forward and backward, by torch's formulas"
+        flops = (
+            "matrix products, convolutions and attention of the last step, forward and backward, by torch's formulas"
+        )
         peak = "most bytes of live tensors at any moment of the training, and of a teacher's"
         return [
             _reading("flops_per_step", found.flops, f"{flops}; {how}"),

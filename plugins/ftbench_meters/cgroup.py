@@ -33,7 +33,9 @@ class CgroupPeak:
         if self._mine is not None:
             self._mine.close()
         if peak is None or self._before is None:
-            return Measurement(NAME, None, "B", "lower", reason="this system has no readable memory.peak of a control group")
+            return Measurement(
+                NAME, None, "B", "lower", reason="this system has no readable memory.peak of a control group"
+            )
         if self._mine is None and peak <= self._before:
             reason = "the control group had its peak before this trial, and this kernel keeps that"
             return Measurement(NAME, None, "B", "lower", reason=reason)
@@ -78,7 +80,9 @@ def _peak_file(root: Path, own: Path) -> Path | None:
         if number == "0":
             places = [root / path.lstrip("/") / "memory.peak", root / "memory.peak"]
         elif "memory" in controllers.split(","):
-            places = [base / "memory.max_usage_in_bytes" for base in (root / "memory" / path.lstrip("/"), root / "memory")]
+            places = [
+                base / "memory.max_usage_in_bytes" for base in (root / "memory" / path.lstrip("/"), root / "memory")
+            ]
         for place in places:
             if place.is_file():
                 return place

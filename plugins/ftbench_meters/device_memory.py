@@ -33,8 +33,14 @@ def device_memory(sampler: Sampler, before: DeviceState, window: Window, flags: 
     delta = float(values.max(initial=0.0)) - before.memory
     if delta <= 0:
         return _null(f"the device held no more {when} than before the trial")
-    cause = "NVML gives no memory of single processes" if sampler.silent else "process ids are those of another namespace (a container)"
-    method = f"NVML memory of the device less that before the trial, 20 Hz, peak {when}; {cause}, and nobody else was on it"
+    cause = (
+        "NVML gives no memory of single processes"
+        if sampler.silent
+        else "process ids are those of another namespace (a container)"
+    )
+    method = (
+        f"NVML memory of the device less that before the trial, 20 Hz, peak {when}; {cause}, and nobody else was on it"
+    )
     return Measurement(NAME, delta, "B", "lower", method=method, scope="device_delta", flags=flags)
 
 

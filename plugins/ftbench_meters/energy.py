@@ -45,7 +45,9 @@ class DeviceMeter(Meter):
         """Stop the sampler and give what the device told."""
         sampler = self._sampler
         sampler.stop()
-        self._train = training(self._watch.spans, sampler.ended) or Window([(sampler.began, sampler.ended)], "whole trial")
+        self._train = training(self._watch.spans, sampler.ended) or Window(
+            [(sampler.began, sampler.ended)], "whole trial"
+        )
         self._flags = self._common_flags()
         return [
             self._memory(),
@@ -53,7 +55,13 @@ class DeviceMeter(Meter):
             self._energy("train_energy", self._train),
             self._mean("mean_power", "power", "W", "lower"),
             self._idle_power(),
-            self._mean("sm_utilisation", "utilisation", "1", "none", "share of the time in which a kernel ran, whatever it filled; "),
+            self._mean(
+                "sm_utilisation",
+                "utilisation",
+                "1",
+                "none",
+                "share of the time in which a kernel ran, whatever it filled; ",
+            ),
             self._mean("sm_clock", "clock", "Hz", "none"),
             self._temperature(),
             self._throttled(),
@@ -73,7 +81,11 @@ class DeviceMeter(Meter):
             ),
             ("device power", "W", sampler.series["power"], "the whole device"),
         ]
-        return [Samples(name, unit, points, scope) for name, unit, series, scope in found if len(points := thinned(series, POINTS)) > 1]
+        return [
+            Samples(name, unit, points, scope)
+            for name, unit, series, scope in found
+            if len(points := thinned(series, POINTS)) > 1
+        ]
 
     def disturbances(self) -> tuple[str, ...]:
         """Tell of clocks held down, and of others on the device."""
@@ -120,27 +132,45 @@ class DeviceMeter(Meter):
                 flags.append(f"power adds up to {integrated:.0f} J")
         return Measurement(name, used, "J", "lower", method=COUNTED, scope=f"device, {window.name}", flags=tuple(flags))
 
-    def _mean(self, name: str, quantity: str, unit: str, direction: Literal["lower", "none"], method: str = "") -> Measurement:
+    def _mean(
+        self, name: str, quantity: str, unit: str, direction: Literal["lower", "none"], method: str = ""
+    ) -> Measurement:
         series, scope = self._sampler.series[quantity], f"device, {self._train.name}"
         reason = self._reason(quantity, series)
         if reason is not None:
             return Measurement(name, None, unit, direction, scope=scope, reason=reason)
         value = float(self._train.values(series).mean())
-        return Measurement(name, value, unit, direction, method=f"{method}mean of NVML's readings, 20 Hz", scope=scope, flags=self._flags)
+        return Measurement(
+            name,
+            value,
+            unit,
+            direction,
+            method=f"{method}mean of NVML's readings, 20 Hz",
+            scope=scope,
+            flags=self._flags,
+        )
 
     def _idle_power(self) -> Measurement:
         name, power = "idle_power", self._watch.before.power
         if power is None or self._partitioned:
             reason = self._reason("power", self._sampler.series["power"]) or "the power before the trial is not known"
             return Measurement(name, None, "W", scope="device", reason=reason)
-        return Measurement(name, power, "W", method="NVML's reading just before the trial; not subtracted from anything", scope="device")
+        return Measurement(
+            name,
+            power,
+            "W",
+            method="NVML's reading just before the trial; not subtracted from anything",
+            scope="device",
+        )
 
     def _temperature(self) -> Measurement:
         name, series = "peak_temperature", self._sampler.series["temperature"]
         reason = self._reason("temperature", series)
         if reason is not None:
             return Measurement(name, None, "°C", scope="device, whole trial", reason=reason)
-        return Measurement(name, max(series.values), "°C", method="highest of NVML's readings, 20 Hz", scope="device, whole trial")
+        return Measurement(
+            name, max(series.values), "°C", method="highest of NVML's readings, 20 Hz", scope="device, whole trial"
+        )
 
     def _throttled(self) -> Measurement:
         name, scope = "throttled_share", f"device, {self._train.name}"
@@ -165,7 +195,9 @@ class DeviceMeter(Meter):
             "ticks at which it was late and took no sample",
             "CPU time of its thread over wall time",
         )
-        return [Measurement(n, v, u, method=m, scope=scope) for (n, u), v, m in zip(_ITSELF, found, methods, strict=True)]
+        return [
+            Measurement(n, v, u, method=m, scope=scope) for (n, u), v, m in zip(_ITSELF, found, methods, strict=True)
+        ]
 
     def _reason(self, quantity: str, series: Series) -> str | None:
         """Say why a quantity is not known; None where it is."""

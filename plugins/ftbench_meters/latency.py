@@ -72,7 +72,9 @@ class LatencyMeter(Meter):
         for _ in range(patience.warm_up):
             next(answers)
         finished.synchronise()
-        while (spent := sum(found.seconds)) < patience.longest and (len(found.seconds) < patience.passes or spent < patience.seconds):
+        while (spent := sum(found.seconds)) < patience.longest and (
+            len(found.seconds) < patience.passes or spent < patience.seconds
+        ):
             begun = self.clock()
             found.units += next(answers)
             finished.synchronise()
@@ -105,8 +107,6 @@ class LatencyMeter(Meter):
         direction: Direction = "lower" if unit == "s" else "higher"
         if found.reason is not None:
             return Measurement(name, None, unit, direction, scope=scope, reason=found.reason)
-        method = (
-            f"{which}, {len(found.seconds)} forward passes of the finished model over test examples, batch on the device, each waited for"
-        )
+        method = f"{which}, {len(found.seconds)} forward passes of the finished model over test examples, batch on the device, each waited for"
         flags = ("short window",) if len(found.seconds) < ENOUGH else ()
         return Measurement(name, value, unit, direction, method=method, scope=scope, flags=flags)

@@ -54,8 +54,12 @@ class MemoryMeter(Meter):
         return [
             self._host_peak(),
             self._cgroup.reading,
-            self._allocator_peak("peak_allocated_memory", self._allocated, "max_memory_allocated: bytes of live tensors"),
-            self._allocator_peak("peak_reserved_memory", self._reserved, "max_memory_reserved: what the allocator took of the device"),
+            self._allocator_peak(
+                "peak_allocated_memory", self._allocated, "max_memory_allocated: bytes of live tensors"
+            ),
+            self._allocator_peak(
+                "peak_reserved_memory", self._reserved, "max_memory_reserved: what the allocator took of the device"
+            ),
             self._allocator_count("allocator_retries", "num_alloc_retries", "times the cache was emptied to find room"),
             self._allocator_count("allocator_ooms", "num_ooms", "times no room was found"),
         ]
@@ -70,12 +74,16 @@ class MemoryMeter(Meter):
         name = "peak_host_memory"
         method = "VmHWM of the trial's process and of the children it had, reset at each phase, less what it inherited"
         if self._inherited is None or not self._resettable:
-            return Measurement(name, None, "B", "lower", reason="this system does not let a process reset its peak memory")
+            return Measurement(
+                name, None, "B", "lower", reason="this system does not let a process reset its peak memory"
+            )
         peak = max((self._host.get(phase, 0) for phase in _TRAINING), default=0)
         if not peak:
             return Measurement(name, None, "B", "lower", scope="train", reason="nothing was trained")
         if peak <= self._inherited:
-            return Measurement(name, None, "B", "lower", scope="train", reason="the process gave back more than it took")
+            return Measurement(
+                name, None, "B", "lower", scope="train", reason="the process gave back more than it took"
+            )
         return Measurement(name, float(peak - self._inherited), "B", "lower", method=method, scope="train")
 
     def _allocator_peak(self, name: str, peaks: Mapping[str, int], method: str) -> Measurement:
@@ -90,4 +98,6 @@ class MemoryMeter(Meter):
         if not self._on_gpu:
             return Measurement(name, None, "events", "lower", reason=_NO_ALLOCATOR)
         value = float(self._stats().get(key, 0))
-        return Measurement(name, value, "events", "lower", method=f"torch.cuda.memory_stats: {method}", scope="whole trial")
+        return Measurement(
+            name, value, "events", "lower", method=f"torch.cuda.memory_stats: {method}", scope="whole trial"
+        )

@@ -38,10 +38,13 @@ class ParameterMeter(Meter):
             _count("pretrained_parameters", self._before, "unique parameters of the loaded model, one head included"),
             _count("inference_parameters", final, "unique parameters of the finished model, one head included"),
             Measurement(
-                "stored_bytes", float(4 * (head + backbone)), "B", "lower",
+                "stored_bytes",
+                float(4 * (head + backbone)),
+                "B",
+                "lower",
                 method="what trained, in fp32: what must be kept beside the pretrained weights",
             ),
-        ]  # fmt: skip
+        ]
 
 
 def _place(name: str, task: str, head: tuple[str, ...]) -> tuple[str, str]:

@@ -31,7 +31,9 @@ def peak_of_tree() -> int:
 
     Pages that several of them share count several times, as they do in every sum of resident sets.
     """
-    return (_status("self", "VmHWM") or 0) + sum(_status(str(child), "VmHWM") or 0 for child in children_of(os.getpid()))
+    return (_status("self", "VmHWM") or 0) + sum(
+        _status(str(child), "VmHWM") or 0 for child in children_of(os.getpid())
+    )
 
 
 def children_of(process: int) -> list[int]:

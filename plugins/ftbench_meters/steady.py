@@ -34,9 +34,12 @@ class Stretch:
 
     def __add__(self, other: Stretch) -> Stretch:
         return Stretch(
-            self.steps + other.steps, self.seconds + other.seconds, self.units + other.units, self.padded + other.padded,
+            self.steps + other.steps,
+            self.seconds + other.seconds,
+            self.units + other.units,
+            self.padded + other.padded,
             self.waiting + other.waiting,
-        )  # fmt: skip
+        )
 
     @property
     def rate(self) -> float:

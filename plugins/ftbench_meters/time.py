@@ -79,7 +79,10 @@ class TimeMeter(Meter):
         method = "phases warm-up and train: no loading, evaluation, teacher or Fisher"
         before = sum(sum(trace.seconds[: trace.resumed[-1]]) for trace in self._watch.traces if trace.resumed)
         if before:
-            seconds, method = seconds + before, f"{method}; {before:.4g} s of it the steps before it went on from a checkpoint"
+            seconds, method = (
+                seconds + before,
+                f"{method}; {before:.4g} s of it the steps before it went on from a checkpoint",
+            )
         if elsewhere:
             method += f"; {elsewhere:.1f} s of it another trial's, whose first task was learnt the same"
         return Measurement("train_time", seconds + elsewhere, "s", LOWER, method=method, scope="train")
@@ -149,8 +152,16 @@ class Throughput:
         kept = tuple(stretches[1:] if on_gpu else stretches[WARM_UP_STEPS:])
         if not kept:
             return cls(reason=f"only {len(trace.seconds)} steps: all of them are warm-up")
-        spared = f"; {trace.spared * 1000:.1f} ms added to each step for the frozen part, as timed alone" if trace.spared else ""
-        which = f"the stretches of {GPU_STEPS} steps after the first" if on_gpu else f"the steps after the {WARM_UP_STEPS}th"
+        spared = (
+            f"; {trace.spared * 1000:.1f} ms added to each step for the frozen part, as timed alone"
+            if trace.spared
+            else ""
+        )
+        which = (
+            f"the stretches of {GPU_STEPS} steps after the first"
+            if on_gpu
+            else f"the steps after the {WARM_UP_STEPS}th"
+        )
         which += spared
         return cls(kept, trace.unit, f"over {which}", (SHORT, *([refusal] if refusal else [])))
 
@@ -165,15 +176,21 @@ class Throughput:
             self._reading("throughput_p10", rates, f"10th percentile {self.method}; {real}", quantile=0.1),
             self._reading("throughput_p90", rates, f"90th percentile {self.method}; {real}", quantile=0.9),
             self._reading("padded_throughput", padded, f"median {self.method}; padding counted as if it were real"),
-            self._reading("waiting_share", waiting, f"median {self.method}; share of the time in which the next batch was made"),
+            self._reading(
+                "waiting_share", waiting, f"median {self.method}; share of the time in which the next batch was made"
+            ),
         ]
 
-    def _reading(self, name: str, values: Sequence[float] | NDArray[np.float64], method: str, quantile: float = 0.5) -> Measurement:
+    def _reading(
+        self, name: str, values: Sequence[float] | NDArray[np.float64], method: str, quantile: float = 0.5
+    ) -> Measurement:
         is_share = name == "waiting_share"
         unit, direction = ("1", LOWER) if is_share else (f"{self.unit}/s", HIGHER)
         if self.reason is not None:
             return Measurement(name, None, unit, direction, scope="train", reason=self.reason)
-        return Measurement(name, float(np.quantile(values, quantile)), unit, direction, method=method, scope="train", flags=self.flags)
+        return Measurement(
+            name, float(np.quantile(values, quantile)), unit, direction, method=method, scope="train", flags=self.flags
+        )
 
 
 def settled(trace: Trace, *, on_gpu: bool) -> SteadyState:

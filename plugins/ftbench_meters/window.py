@@ -45,14 +45,18 @@ class Window:
     def growth(self, series: Series) -> float:
         """Give what a counter grew by inside, its edges interpolated."""
         times, values = _arrays(series)
-        return float(sum(np.interp(end, times, values) - np.interp(begin, times, values) for begin, end in self.stretches))
+        return float(
+            sum(np.interp(end, times, values) - np.interp(begin, times, values) for begin, end in self.stretches)
+        )
 
     def integral(self, series: Series) -> float:
         """Integrate over the time inside, by trapezoids."""
         times, values = _arrays(series)
         steps = np.diff(times) * (values[1:] + values[:-1]) / 2
         summed = np.concatenate([[0.0], np.cumsum(steps)])
-        return float(sum(np.interp(end, times, summed) - np.interp(begin, times, summed) for begin, end in self.stretches))
+        return float(
+            sum(np.interp(end, times, summed) - np.interp(begin, times, summed) for begin, end in self.stretches)
+        )
 
 
 def whole(series: Series) -> Window:

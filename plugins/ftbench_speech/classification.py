@@ -29,7 +29,9 @@ class AudioClassification(OwnSounds, UserClassification):
         """Give the length of every clip."""
         return self.seconds
 
-    def encode_inputs(self, inputs: Iterable[Sound], examples: Sequence[Example[tuple[str, int]]], processor: Any) -> Encoded:
+    def encode_inputs(
+        self, inputs: Iterable[Sound], examples: Sequence[Example[tuple[str, int]]], processor: Any
+    ) -> Encoded:
         """Cut or fill to one length, and extract features with the backbone's processor."""
         rate = int(processor.sampling_rate)
         length = round(self.seconds * rate)

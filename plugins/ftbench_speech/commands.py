@@ -45,7 +45,9 @@ class SpokenCommands(Augmentable, DrawnClassificationTask):
 
     def splits(self, seed: int) -> Splits[NDArray[np.float32]]:
         """Draw balanced splits: train and validation from 20 voices, test from 20 others."""
-        known = draw(_recordings("train", self.words), {"validation": self.validation_size, "train": self.train_size}, seed)
+        known = draw(
+            _recordings("train", self.words), {"validation": self.validation_size, "train": self.train_size}, seed
+        )
         unknown = draw(_recordings("test", self.words), {"test": self.test_size}, seed)
         return Splits(**known, **unknown)
 
@@ -59,11 +61,15 @@ class SpokenCommands(Augmentable, DrawnClassificationTask):
         """Give the recordings, a second each."""
         return [Sound(example.value, SAMPLE_RATE) for example in examples]
 
-    def encode_inputs(self, inputs: Sequence[Sound], examples: Sequence[Example[NDArray[np.float32]]], processor: Any) -> Encoded:
+    def encode_inputs(
+        self, inputs: Sequence[Sound], examples: Sequence[Example[NDArray[np.float32]]], processor: Any
+    ) -> Encoded:
         """Extract features of one second with the backbone's processor; one second is one unit."""
         sounds = [sound.samples[:SAMPLE_RATE] for sound in inputs]
         features = processor(
-            [np.pad(sound, (0, SAMPLE_RATE - len(sound))) for sound in sounds], sampling_rate=SAMPLE_RATE, return_tensors="np"
+            [np.pad(sound, (0, SAMPLE_RATE - len(sound))) for sound in sounds],
+            sampling_rate=SAMPLE_RATE,
+            return_tensors="np",
         )
         name = "input_values" if "input_values" in features else "input_features"
         return Encoded(
@@ -79,7 +85,9 @@ class SpokenCommands(Augmentable, DrawnClassificationTask):
 
     def provenance(self) -> Provenance:
         """Name the makers, and say that no person spoke."""
-        source = "this project, spoken by espeak-ng 1.52: ftbench_speech.provenance.commands; noise and room at load time"
+        source = (
+            "this project, spoken by espeak-ng 1.52: ftbench_speech.provenance.commands; noise and room at load time"
+        )
         return Provenance("CC0-1.0", source, "synthetic")
 
 

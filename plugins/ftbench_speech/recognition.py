@@ -111,7 +111,9 @@ class SpeechRecognition(OwnSounds):
         spoken = Ragged.of([[1] * max(1, round(10 * reads.length))] * count, padding=IGNORED)
         return replace(super().outline(reads, count), columns={reads.name: sounds}, labels=spoken)
 
-    def encode_inputs(self, inputs: Iterable[Sound], examples: Sequence[Example[tuple[str, int]]], processor: Any) -> Encoded:
+    def encode_inputs(
+        self, inputs: Iterable[Sound], examples: Sequence[Example[tuple[str, int]]], processor: Any
+    ) -> Encoded:
         """Normalise sounds of unequal length; labels are the outputs of the transcript's characters.
 
         Raises:
@@ -122,7 +124,9 @@ class SpeechRecognition(OwnSounds):
         places = {sign: place for place, sign in enumerate(self._characters())}
         clips, labels = [], []
         for whole, example, row in zip(inputs, examples, self.cells(examples, (self.target,)), strict=True):
-            clips.append(np.asarray(processor(whole.samples[:longest], sampling_rate=rate)["input_values"][0], np.float32))
+            clips.append(
+                np.asarray(processor(whole.samples[:longest], sampling_rate=rate)["input_values"][0], np.float32)
+            )
             said = self._plain(row[self.target])
             lost = next((sign for sign in said if sign not in places), None)
             if lost is not None:
@@ -149,7 +153,9 @@ class SpeechRecognition(OwnSounds):
 
         log_probability = log_softmax(outputs.logits.float(), -1).transpose(0, 1)
         known = batch["labels"] != IGNORED
-        return ctc_loss(log_probability, batch["labels"][known], outputs.frames, known.sum(1), blank=BLANK, zero_infinity=True)
+        return ctc_loss(
+            log_probability, batch["labels"][known], outputs.frames, known.sum(1), blank=BLANK, zero_infinity=True
+        )
 
     def answers(self, outputs: Any, batch: Mapping[str, Tensor]) -> list[NDArray[Any]]:
         """Give the likeliest output of each real frame, [frames] an example; for a beam search all log-probabilities, [frames, outputs]."""
@@ -164,11 +170,19 @@ class SpeechRecognition(OwnSounds):
         rows = self.cells(self.named(examples.ids), (self.target,))
         predictions = []
         for identity, frames, row in zip(examples.ids, answers, rows, strict=True):
-            said = greedy(frames.tolist(), characters).strip() if self.beams == 1 else beam_search(frames, characters, self.beams)
+            said = (
+                greedy(frames.tolist(), characters).strip()
+                if self.beams == 1
+                else beam_search(frames, characters, self.beams)
+            )
             said, right = " ".join(said.split()), self._plain(row[self.target])
             predictions.append({"id": identity, "label": right, "prediction": said, **errors(right, said)})
         kept = [name for name, counts in (("case", self.case), ("punctuation", self.punctuation)) if counts]
-        method = f"jiwer, over all words; {' and '.join(kept)} kept" if kept else "jiwer, over all words; without case and punctuation"
+        method = (
+            f"jiwer, over all words; {' and '.join(kept)} kept"
+            if kept
+            else "jiwer, over all words; without case and punctuation"
+        )
         counts = np.array([[one["word_errors"], one["words"]] for one in predictions])
         for one, value in zip(predictions, pseudo_values(counts, ratio), strict=True):
             one["word_error_rate"] = value
@@ -177,7 +191,10 @@ class SpeechRecognition(OwnSounds):
             (
                 metric("word_error_rate", share(predictions, "word"), method, direction="lower"),
                 metric(
-                    "character_error_rate", share(predictions, "character"), method.replace("words", "characters", 1), direction="lower"
+                    "character_error_rate",
+                    share(predictions, "character"),
+                    method.replace("words", "characters", 1),
+                    direction="lower",
                 ),
                 metric("exact_match", whole, "share of transcripts without an error"),
             ),
@@ -192,8 +209,15 @@ class SpeechRecognition(OwnSounds):
 
         folder.mkdir(parents=True, exist_ok=True)
         vocabulary = folder / "vocab.json"
-        vocabulary.write_text(json.dumps({name: place for place, name in enumerate(self.classes)}, ensure_ascii=False), encoding="utf-8")
+        vocabulary.write_text(
+            json.dumps({name: place for place, name in enumerate(self.classes)}, ensure_ascii=False), encoding="utf-8"
+        )
         tokenizer = Wav2Vec2CTCTokenizer(
-            str(vocabulary), unk_token=SPACE, pad_token=self.classes[BLANK], word_delimiter_token=SPACE, bos_token=None, eos_token=None
+            str(vocabulary),
+            unk_token=SPACE,
+            pad_token=self.classes[BLANK],
+            word_delimiter_token=SPACE,
+            bos_token=None,
+            eos_token=None,
         )
         Wav2Vec2Processor(feature_extractor=learner.processor, tokenizer=tokenizer).save_pretrained(folder)

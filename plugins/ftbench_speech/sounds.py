@@ -76,7 +76,9 @@ class OwnSounds(Augmentable, Inspectable):
 
         source, name = self.located(cell, self.folder)
         try:
-            samples, own = soundfile.read(BytesIO(source) if isinstance(source, bytes) else source, dtype="float32", always_2d=True)
+            samples, own = soundfile.read(
+                BytesIO(source) if isinstance(source, bytes) else source, dtype="float32", always_2d=True
+            )
         except (soundfile.LibsndfileError, OSError) as error:
             raise UserError(f"{name}: cannot be read as a sound: {str(error).splitlines()[0]}") from None
         if not len(samples):
@@ -92,7 +94,9 @@ class OwnSounds(Augmentable, Inspectable):
         return (Sound(self.sound(row[self.audio], rate), rate) for row in self.cells(examples))
 
     @abstractmethod
-    def encode_inputs(self, inputs: Iterable[Sound], examples: Sequence[Example[tuple[str, int]]], processor: Any) -> Encoded:
+    def encode_inputs(
+        self, inputs: Iterable[Sound], examples: Sequence[Example[tuple[str, int]]], processor: Any
+    ) -> Encoded:
         """Turn sounds into arrays, taking one at a time."""
 
     def encode(self, examples: Sequence[Example[tuple[str, int]]], processor: Any) -> Encoded:
@@ -118,7 +122,12 @@ class OwnSounds(Augmentable, Inspectable):
         heard = np.flatnonzero(np.abs(sound) > peak / 20)
         middle = sound[heard[0] : heard[-1] + 1] / peak if len(heard) and peak else sound
         near = _digest(np.round(middle * 16).astype(np.int8).tobytes())
-        return Inspected(_digest(sound.tobytes()), (near,), problems=tuple(problems), cut_off=len(sound) > round(self.longest() * rate))
+        return Inspected(
+            _digest(sound.tobytes()),
+            (near,),
+            problems=tuple(problems),
+            cut_off=len(sound) > round(self.longest() * rate),
+        )
 
 
 def _digest(data: bytes) -> str:

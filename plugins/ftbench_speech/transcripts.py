@@ -25,7 +25,9 @@ def normalised(text: str, *, case: bool, punctuation: bool) -> str:
         text = text.lower()
     if not punctuation:
         # An apostrophe is part of a word.
-        text = "".join(sign if sign == "'" or unicodedata.category(sign)[0] not in "PS" else " " for sign in text.replace("’", "'"))
+        text = "".join(
+            sign if sign == "'" or unicodedata.category(sign)[0] not in "PS" else " " for sign in text.replace("’", "'")
+        )
     return " ".join(text.split())
 
 
@@ -50,9 +52,14 @@ def beam_search(log_probability: NDArray[np.float32], characters: Sequence[str],
     except ImportError:
         raise UserError("beams: more than 1 needs flashlight-text: pip install 'ftbench[beam]'") from None
     options = decoder.LexiconFreeDecoderOptions(
-        beam_size=beams, beam_size_token=len(characters), beam_threshold=50.0, lm_weight=0.0, sil_score=0.0, log_add=True,
+        beam_size=beams,
+        beam_size_token=len(characters),
+        beam_threshold=50.0,
+        lm_weight=0.0,
+        sil_score=0.0,
+        log_add=True,
         criterion_type=decoder.CriterionType.CTC,
-    )  # fmt: skip
+    )
     search = decoder.LexiconFreeDecoder(options, decoder.ZeroLM(), -1, BLANK, [])
     emissions = np.ascontiguousarray(log_probability, np.float32)
     best = search.decode(emissions.ctypes.data, *emissions.shape)[0]

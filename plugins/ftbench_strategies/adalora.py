@@ -75,10 +75,16 @@ class AdaLoRA(Injected):
         warm = min(round(steps * self.warm_share), steps - final - 1)
         names = named(learner, self.targets)
         config = AdaLoraConfig(
-            target_r=self.target_rank, init_r=self.initial_rank, lora_alpha=self.alpha, target_modules=names,
-            total_step=steps, tinit=warm, tfinal=final,
-            orth_reg_weight=self.orthogonality, fan_in_fan_out=is_transposed(learner, names),
-        )  # fmt: skip
+            target_r=self.target_rank,
+            init_r=self.initial_rank,
+            lora_alpha=self.alpha,
+            target_modules=names,
+            total_step=steps,
+            tinit=warm,
+            tfinal=final,
+            orth_reg_weight=self.orthogonality,
+            fan_in_fan_out=is_transposed(learner, names),
+        )
         self._first_stage = steps
         self._tuner = inject(learner, config)
 

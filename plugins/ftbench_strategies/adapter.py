@@ -62,7 +62,9 @@ class Adapter(Strategy):
         exits = [module for role in self._roles(learner.card) for module in learner.modules(role)]
         if self.kind == "parallel":
             beside = list(zip(learner.modules("ffn_in"), exits, strict=True))
-            insert_parallel_adapters(learner.model, beside, self.bottleneck, self.activation, self.scale, device=bench.device)
+            insert_parallel_adapters(
+                learner.model, beside, self.bottleneck, self.activation, self.scale, device=bench.device
+            )
         else:
             insert_adapters(learner.model, exits, self.bottleneck, self.activation, bench.device)
         if self.train_layer_norm:

@@ -48,7 +48,12 @@ class BitFit(Strategy):
     def prepare(self, learner: Learner, bench: Bench) -> None:
         """Freeze all that is not a bias."""
         learner.freeze_backbone()
-        front = {id(p) for module in learner.modules("feature_encoder") for p in module.parameters() if self.freeze_feature_encoder}
+        front = {
+            id(p)
+            for module in learner.modules("feature_encoder")
+            for p in module.parameters()
+            if self.freeze_feature_encoder
+        }
         projections = [module for role in self.which for module in learner.modules(role)]
         # Where layers of peft stand around a projection, its bias is within.
         wanted = {id(getattr(module, "base_layer", module).bias) for module in projections}

@@ -58,7 +58,9 @@ class Combine(Strategy):
         """Tell why a part cannot stand beside those before it."""
         part, before = self.parts[place], self.parts[:place]
         kind = type(part)
-        found = [f"it {why}" for moment, why in _STEERING.items() if getattr(kind, moment) is not getattr(Strategy, moment)]
+        found = [
+            f"it {why}" for moment, why in _STEERING.items() if getattr(kind, moment) is not getattr(Strategy, moment)
+        ]
         if any(type(other) is kind for other in before):
             found.append("a second part of the same kind would take the place of the first")
         elif isinstance(part, Injected) and any(isinstance(other, Injected) for other in before):

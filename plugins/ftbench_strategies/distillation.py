@@ -66,7 +66,9 @@ class Distillation(Strategy):
             message = f"the teacher reads {teacher.modality}, {card.architecture} {card.modality}"
             raise NotApplicable(message)
         if self._every == 1 and teacher.parameters and card.parameters and teacher.parameters < card.parameters:
-            raise UserError(f"teacher: its {teacher.parameters:,} parameters are fewer than the student's {card.parameters:,}")
+            raise UserError(
+                f"teacher: its {teacher.parameters:,} parameters are fewer than the student's {card.parameters:,}"
+            )
 
     @property
     def _every(self) -> int:
@@ -91,7 +93,9 @@ class Distillation(Strategy):
         with bench.phase("teacher"):
             self._teacher = None
             if self._answers_once(bench):
-                kept = bench.cached("answers", bench.lesson(bench.strategy("full"), self.teacher), lambda: self._answered(bench))
+                kept = bench.cached(
+                    "answers", bench.lesson(bench.strategy("full"), self.teacher), lambda: self._answered(bench)
+                )
                 self._answers, size = kept["answers"].to(bench.device), int(kept["parameters"])
             else:
                 self._answers, self._teacher = None, self._trained_teacher(bench)

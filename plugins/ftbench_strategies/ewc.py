@@ -74,7 +74,10 @@ class EWC(Strategy):
             kept = bench.cached("fisher", key, lambda: self._information(learner, bench), of=learner)
             found = {name: tensor.to(bench.device) for name, tensor in kept.items()}
         if self.online:
-            found = {name: self.decay * self._fisher[name] + new if name in self._fisher else new for name, new in found.items()}
+            found = {
+                name: self.decay * self._fisher[name] + new if name in self._fisher else new
+                for name, new in found.items()
+            }
             self._fisher, self._anchors = found, []
         parameters = dict(learner.trainable())
         self._anchors.append({name: anchor(parameters[name], information) for name, information in found.items()})
@@ -84,7 +87,8 @@ class EWC(Strategy):
 
         rows = bench.generator("fisher").permutation(len(bench.encoded()))[: self.samples]
         batches = (
-            {name: tensor.to(bench.device) for name, tensor in bench.task.collate(bench.encoded(), [int(row)]).items()} for row in rows
+            {name: tensor.to(bench.device) for name, tensor in bench.task.collate(bench.encoded(), [int(row)]).items()}
+            for row in rows
         )
         return diagonal_fisher(learner, batches, form=self.fisher, generator=bench.generator("answers"))
 
@@ -97,10 +101,13 @@ class EWC(Strategy):
         if self.online:
             self._anchors = []
         head = {id(parameter) for parameter in learner.head_parameters()}
-        self._anchors.append({
-            name: Anchored(torch.zeros_like(parameter), parameter.detach().clone(), None)
-            for name, parameter in learner.trainable() if id(parameter) not in head
-        })  # fmt: skip
+        self._anchors.append(
+            {
+                name: Anchored(torch.zeros_like(parameter), parameter.detach().clone(), None)
+                for name, parameter in learner.trainable()
+                if id(parameter) not in head
+            }
+        )
 
     def resumable(self) -> bool:
         """Tell that information and anchors are gathered anew from the weights at the end of each stage."""

@@ -24,7 +24,9 @@ class Frozen(Strategy):
     )
 
     lr_ratio: ClassVar[float] = 20.0
-    lr_range: ClassVar[RateRange | None] = RateRange(0.1, 10.0, "Yang et al. 2021: the learning rate is all that is searched, over decades")
+    lr_range: ClassVar[RateRange | None] = RateRange(
+        0.1, 10.0, "Yang et al. 2021: the learning rate is all that is searched, over decades"
+    )
 
     last_k: Annotated[int, Ge(0)] = 0
     """How many of the topmost blocks train too."""
@@ -66,7 +68,9 @@ class Frozen(Strategy):
         for block in opened:
             block.requires_grad_(requires_grad=True)
         inside = {id(module) for block in [*opened, *learner.head] for module in block.modules()}
-        parents = {id(module) for module in learner.model.modules() if any(id(child) in inside for child in module.modules())}
+        parents = {
+            id(module) for module in learner.model.modules() if any(id(child) in inside for child in module.modules())
+        }
         learner.keep_still(*(m for m in learner.model.modules() if id(m) not in inside | parents))
         if self.layers == "mix":
             mix_layers(learner, bench.device)

@@ -26,7 +26,9 @@ class IA3(Injected):
     )
 
     lr_ratio: ClassVar[float] = 50.0
-    lr_range: ClassVar[RateRange | None] = RateRange(0.1, 10.0, "peft's method_comparison: best at 5e-3 of 1e-4, 1e-3 and 5e-3")
+    lr_range: ClassVar[RateRange | None] = RateRange(
+        0.1, 10.0, "peft's method_comparison: best at 5e-3 of 1e-4, 1e-3 and 5e-3"
+    )
     starts_within: ClassVar[float | None] = 0.0
 
     def check(self, card: ModelCard) -> None:
@@ -41,5 +43,7 @@ class IA3(Injected):
 
         inner = named(learner, ("ffn_out",))
         names = [*named(learner, ("key", "value")), *inner]
-        config = IA3Config(target_modules=names, feedforward_modules=inner, fan_in_fan_out=is_transposed(learner, names))
+        config = IA3Config(
+            target_modules=names, feedforward_modules=inner, fan_in_fan_out=is_transposed(learner, names)
+        )
         inject(learner, config)

@@ -52,7 +52,9 @@ class L2SP(Strategy):
         head = {id(parameter) for parameter in learner.head_parameters()}
         one = torch.ones((), device=bench.device)
         self._anchors = {
-            name: Anchored(one, parameter.detach().clone(), None) for name, parameter in learner.trainable() if id(parameter) not in head
+            name: Anchored(one, parameter.detach().clone(), None)
+            for name, parameter in learner.trainable()
+            if id(parameter) not in head
         }
 
     def param_groups(self, learner: Learner) -> list[dict[str, Any]]:

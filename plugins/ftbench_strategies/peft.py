@@ -88,7 +88,11 @@ class Peft(Injected):
             if card.objective == "causal" and kind not in _KEEPS_IDS:
                 message = f"with peft's {kind}, {card.architecture} would read its answer off the padding; use `prompt`"
                 raise NotApplicable(message)
-        elif "target_modules" in _arguments(self._config_class()) and "target_modules" not in self.arguments and self._adapts_matrices():
+        elif (
+            "target_modules" in _arguments(self._config_class())
+            and "target_modules" not in self.arguments
+            and self._adapts_matrices()
+        ):
             refuse_without(card, self.targets, "conv")
 
     def lr(self, card: ModelCard) -> float:
@@ -121,7 +125,9 @@ class Peft(Injected):
         known, arguments = _arguments(self._config_class()), dict(self.arguments)
         if self._config_class().__name__ == "LNTuningConfig":
             norms = {id(module) for module in normalisations(learner)}
-            arguments.setdefault("target_modules", [name for name, module in learner.model.named_modules() if id(module) in norms])
+            arguments.setdefault(
+                "target_modules", [name for name, module in learner.model.named_modules() if id(module) in norms]
+            )
         elif "target_modules" in known and self._adapts_matrices():
             arguments.setdefault("target_modules", named(learner, self.targets, "conv"))
             if "fan_in_fan_out" in known and isinstance(arguments["target_modules"], list):

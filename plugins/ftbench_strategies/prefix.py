@@ -51,7 +51,9 @@ class Prefix(Strategy):
             message = f"{card.architecture} is given no positions that could be shifted"
             raise NotApplicable(message)
         if card.positions is not None and self.length >= card.positions:
-            raise UserError(f"length: a prefix of {self.length} leaves nothing of the backbone's {card.positions} positions")
+            raise UserError(
+                f"length: a prefix of {self.length} leaves nothing of the backbone's {card.positions} positions"
+            )
 
     def prepare(self, learner: Learner, bench: Bench) -> None:
         """Freeze the backbone and put the prefixes in."""

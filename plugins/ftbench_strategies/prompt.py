@@ -69,7 +69,9 @@ class Prompt(Strategy):
         else:
             encoded = bench.encoded()
             rows = generator.permutation(len(encoded))[:EXAMPLES]
-            batch = {name: tensor.to(bench.device) for name, tensor in bench.task.collate(encoded, rows.tolist()).items()}
+            batch = {
+                name: tensor.to(bench.device) for name, tensor in bench.task.collate(encoded, rows.tolist()).items()
+            }
         hidden = entering(learner, batch, learner.blocks()[:sets])
         real = real_tokens(batch, hidden[0], learner.card.class_tokens or 0).cpu()
         known = len(hidden[0][real])

@@ -85,9 +85,7 @@ class Replay(Strategy):
         share = self.memory // (len(self._memory) + 1)
         encoded = bench.encoded()
         kept = choose(_classes(encoded), share, self.sampling, self._generator)
-        self._memory = [
-            Remembered(old.label, old.task, old.encoded, self._fewer(old, share)) for old in self._memory
-        ]  # fmt: skip
+        self._memory = [Remembered(old.label, old.task, old.encoded, self._fewer(old, share)) for old in self._memory]
         self._memory.append(Remembered(learner.active, bench.task, encoded, kept))
 
     def _fewer(self, old: Remembered, share: int) -> tuple[int, ...]:
@@ -113,9 +111,13 @@ class Replay(Strategy):
         if not self._memory:
             return task_loss
         remembered = self._memory[int(self._generator.integers(len(self._memory)))]
-        drawn = self._generator.choice(len(remembered.rows), self._batch_size, replace=len(remembered.rows) < self._batch_size)
+        drawn = self._generator.choice(
+            len(remembered.rows), self._batch_size, replace=len(remembered.rows) < self._batch_size
+        )
         rows = [remembered.rows[place] for place in drawn]
-        old = {name: tensor.to(self._device) for name, tensor in remembered.task.collate(remembered.encoded, rows).items()}
+        old = {
+            name: tensor.to(self._device) for name, tensor in remembered.task.collate(remembered.encoded, rows).items()
+        }
         label, task = learner.active, learner.task
         assert task is not None
         learner.activate(remembered.label, remembered.task)

@@ -48,7 +48,10 @@ class VeRA(Injected):
 
         names = named(learner, self.targets)
         config = VeraConfig(
-            r=self.rank, d_initial=self.initial, target_modules=names, projection_prng_key=bench.seed,
+            r=self.rank,
+            d_initial=self.initial,
+            target_modules=names,
+            projection_prng_key=bench.seed,
             fan_in_fan_out=is_transposed(learner, names),
-        )  # fmt: skip
+        )
         inject(learner, config)

@@ -26,7 +26,9 @@ def read_conll(paths: Sequence[Path], tokens: str, tags: str) -> ListedTable:
         UserError: a file is missing, empty or not UTF-8, or a line has a word and no tag.
     """
     sentences = [sentence for path in paths for sentence in _sentences(path)]
-    return ListedTable(paths[0].stem, {tokens: [words for words, _ in sentences], tags: [known for _, known in sentences]})
+    return ListedTable(
+        paths[0].stem, {tokens: [words for words, _ in sentences], tags: [known for _, known in sentences]}
+    )
 
 
 def _sentences(path: Path) -> list[tuple[list[str], list[str]]]:

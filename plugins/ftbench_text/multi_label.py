@@ -50,9 +50,16 @@ class MultiLabelTextClassification(WholeTexts, MultiLabelTask):
         return tuple(remembered("classes", key, self._found_classes))
 
     def _found_classes(self) -> list[str]:
-        known = {name for table in self.tables.values() for cell in self.target_cells(table) for name in self._named(table, cell)}
+        known = {
+            name
+            for table in self.tables.values()
+            for cell in self.target_cells(table)
+            for name in self._named(table, cell)
+        }
         if len(known) < 2:
-            raise UserError(f"data: {self.name}: column {self.target!r} holds {len(known)} classes; at least two are needed")
+            raise UserError(
+                f"data: {self.name}: column {self.target!r} holds {len(known)} classes; at least two are needed"
+            )
         return sorted(known)
 
     def _named(self, table: Table, cell: Any) -> list[str]:

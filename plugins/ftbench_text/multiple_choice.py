@@ -65,7 +65,10 @@ class MultipleChoice(OwnTexts):
         Raises:
             UserError: a row has another number of choices than the first, or its label is none of them.
         """
-        rows = [(example, self._choices(row), row) for example, row in zip(examples, self.cells(examples, (self.target,)), strict=True)]
+        rows = [
+            (example, self._choices(row), row)
+            for example, row in zip(examples, self.cells(examples, (self.target,)), strict=True)
+        ]
         count = len(rows[0][1]) if rows else 0
         labels = []
         for example, choices, row in rows:
@@ -83,11 +86,15 @@ class MultipleChoice(OwnTexts):
             labels.append(label)
         first = [as_text(row[self.text]) for _, choices, row in rows for _ in choices]
         second = [choice for _, choices, _ in rows for choice in choices]
-        made = processor(first, second, truncation="only_first", max_length=self.longest(processor), return_attention_mask=False)
+        made = processor(
+            first, second, truncation="only_first", max_length=self.longest(processor), return_attention_mask=False
+        )
         names = [name for name in ("input_ids", "token_type_ids") if name in made]
         pieces = {name: [made[name][begin : begin + count] for begin in range(0, len(second), count)] for name in names}
         ids = pieces["input_ids"]
-        columns = {name: joined(found, processor.pad_token_id if name == "input_ids" else 0) for name, found in pieces.items()}
+        columns = {
+            name: joined(found, processor.pad_token_id if name == "input_ids" else 0) for name, found in pieces.items()
+        }
         return Encoded(
             columns={**columns, LENGTHS: lengths(ids)},
             labels=np.array(labels),
@@ -118,7 +125,12 @@ class MultipleChoice(OwnTexts):
         guess = log_probability.argmax(1)
         loss = -log_probability[np.arange(len(truth)), truth].mean()
         predictions = tuple(
-            {"id": identity, "label": int(wanted), "prediction": int(said), "probabilities": [round(float(v), 6) for v in np.exp(row)]}
+            {
+                "id": identity,
+                "label": int(wanted),
+                "prediction": int(said),
+                "probabilities": [round(float(v), 6) for v in np.exp(row)],
+            }
             for identity, wanted, said, row in zip(examples.ids, truth, guess, log_probability, strict=True)
         )
         calibration = calibration_error(truth == guess, np.exp(log_probability.max(1)))

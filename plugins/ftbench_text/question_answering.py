@@ -99,7 +99,9 @@ class QuestionAnswering(OwnTexts):
             begin = int(cell["answer_start"][0]) if texts else -1
         else:
             texts = as_list(cell) if isinstance(cell, list) else [text for text in [as_text(cell)] if text]
-            begin = int(as_text(row[self.start]) or -1) if self.start and texts else context.find(texts[0]) if texts else -1
+            begin = (
+                int(as_text(row[self.start]) or -1) if self.start and texts else context.find(texts[0]) if texts else -1
+            )
         if not texts and not self.unanswerable:
             raise UserError(f"{place}: has no answer; set unanswerable = true where texts need not answer")
         if texts and context[begin : begin + len(texts[0])] != texts[0]:
@@ -119,17 +121,27 @@ class QuestionAnswering(OwnTexts):
         # A window has room for the text whatever the question: a third is the question's, and a third at most is shared.
         asked = _cut([row.question for row in rows], longest // 3, processor)
         made = with_offsets(
-            processor, asked, [row.context for row in rows], truncation="only_second", max_length=longest,
-            stride=min(self.stride, longest // 3), return_overflowing_tokens=True, return_attention_mask=False,
-        )  # fmt: skip
+            processor,
+            asked,
+            [row.context for row in rows],
+            truncation="only_second",
+            max_length=longest,
+            stride=min(self.stride, longest // 3),
+            return_overflowing_tokens=True,
+            return_attention_mask=False,
+        )
         windows: list[list[int]] = [[] for _ in rows]
         for window, row in enumerate(made["overflow_to_sample_mapping"]):
             windows[row].append(window)
         places = [_context_offsets(made, window) for window in range(len(made["input_ids"]))]
-        labels = [[token for w in own for token in _span(places[w], row)] for row, own in zip(rows, windows, strict=True)]
+        labels = [
+            [token for w in own for token in _span(places[w], row)] for row, own in zip(rows, windows, strict=True)
+        ]
         names = [name for name in ("input_ids", "token_type_ids") if name in made]
         columns = {
-            name: joined([[made[name][w] for w in own] for own in windows], processor.pad_token_id if name == "input_ids" else 0)
+            name: joined(
+                [[made[name][w] for w in own] for own in windows], processor.pad_token_id if name == "input_ids" else 0
+            )
             for name in names
         }
         ids = [[made["input_ids"][w] for w in own] for own in windows]
@@ -161,7 +173,8 @@ class QuestionAnswering(OwnTexts):
         from torch.nn.functional import cross_entropy
 
         begin, end = (
-            logits.float().masked_fill(batch["attention_mask"] == 0, -1e4) for logits in (outputs.start_logits, outputs.end_logits)
+            logits.float().masked_fill(batch["attention_mask"] == 0, -1e4)
+            for logits in (outputs.start_logits, outputs.end_logits)
         )
         return (cross_entropy(begin, batch["labels"][:, 0]) + cross_entropy(end, batch["labels"][:, 1])) / 2
 
@@ -171,7 +184,10 @@ class QuestionAnswering(OwnTexts):
 
         logits = torch.stack([outputs.start_logits, outputs.end_logits], -1).float().cpu().numpy()
         real, owners = batch["attention_mask"].bool().cpu().numpy(), batch["owners"].cpu().numpy()
-        return [np.concatenate([logits[w][real[w]] for w in np.flatnonzero(owners == row)]) for row in range(int(owners.max()) + 1)]
+        return [
+            np.concatenate([logits[w][real[w]] for w in np.flatnonzero(owners == row)])
+            for row in range(int(owners.max()) + 1)
+        ]
 
     def score(self, answers: Sequence[NDArray[np.float32]], examples: Encoded) -> Scored:
         """Score answers as SQuAD does: by exact match and by the words shared, after normalisation, against the nearest right one."""
@@ -182,7 +198,13 @@ class QuestionAnswering(OwnTexts):
             said = self._said(logits, offsets(examples, row), sizes(examples, row), asked.context)
             exact, shared = best_scores(said, asked.answers)
             predictions.append(
-                {"id": identity, "label": list(asked.answers), "prediction": said, "exact_match": exact, "f1": round(shared, 6)}
+                {
+                    "id": identity,
+                    "label": list(asked.answers),
+                    "prediction": said,
+                    "exact_match": exact,
+                    "f1": round(shared, 6),
+                }
             )
         method = "as SQuAD's script: no case, punctuation and articles; the nearest right answer"
         return Scored(
@@ -193,7 +215,9 @@ class QuestionAnswering(OwnTexts):
             tuple(predictions),
         )
 
-    def _said(self, logits: NDArray[np.float32], windows: Sequence[NDArray[Any]], tokens: NDArray[Any], context: str) -> str:
+    def _said(
+        self, logits: NDArray[np.float32], windows: Sequence[NDArray[Any]], tokens: NDArray[Any], context: str
+    ) -> str:
         """Give the likeliest answer of all windows.
 
         Args:
@@ -219,7 +243,8 @@ def _cut(questions: Sequence[str], tokens: int, processor: Any) -> list[str]:
     """Cut questions off after so many tokens."""
     made = with_offsets(processor, list(questions), truncation=True, max_length=tokens, add_special_tokens=False)
     return [
-        question[: max((end for _, end in offsets), default=0)] for question, offsets in zip(questions, made["offset_mapping"], strict=True)
+        question[: max((end for _, end in offsets), default=0)]
+        for question, offsets in zip(questions, made["offset_mapping"], strict=True)
     ]
 
 

@@ -33,7 +33,9 @@ class TextRegression(WholeTexts, RegressionTask):
             UserError: a cell holds something else.
         """
         rows = self.cells(examples, (self.target,))
-        return np.array([self._number(row[self.target], example) for row, example in zip(rows, examples, strict=True)], np.float32)
+        return np.array(
+            [self._number(row[self.target], example) for row, example in zip(rows, examples, strict=True)], np.float32
+        )
 
     def _number(self, cell: object, example: Example[tuple[str, int]]) -> float:
         try:
@@ -42,5 +44,7 @@ class TextRegression(WholeTexts, RegressionTask):
             found = float("nan")
         if not isfinite(found):
             key, number = example.value
-            raise UserError(f"{self.name}: {key} row {number + 1}: column {self.target!r} holds {as_text(cell)!r}, which is no number")
+            raise UserError(
+                f"{self.name}: {key} row {number + 1}: column {self.target!r} holds {as_text(cell)!r}, which is no number"
+            )
         return found

@@ -25,7 +25,9 @@ class OwnTexts(Inspectable):
     modality: ClassVar[str] = "text"
     unit: ClassVar[str] = "tokens"
 
-    advice: ClassVar[Mapping[str, tuple[Severity, str]]] = {"input empty": ("warning", "there is nothing to learn from: remove these rows")}
+    advice: ClassVar[Mapping[str, tuple[Severity, str]]] = {
+        "input empty": ("warning", "there is nothing to learn from: remove these rows")
+    }
 
     max_length: Annotated[int, Ge(2)] = 128
     """Longest encoded text, in tokens; what is longer is cut off at its end."""
@@ -46,7 +48,12 @@ class OwnTexts(Inspectable):
         joined = [" ".join(row) for row in rows]
         lengths = [len(ids) for ids in processor(joined, truncation=True, max_length=longest + 1)["input_ids"]]
         return [
-            Inspected(_digest(row), (_digest(map(_plain, row)),), problems=() if any(row) else ("input empty",), cut_off=length > longest)
+            Inspected(
+                _digest(row),
+                (_digest(map(_plain, row)),),
+                problems=() if any(row) else ("input empty",),
+                cut_off=length > longest,
+            )
             for row, length in zip(rows, lengths, strict=True)
         ]
 
@@ -58,7 +65,9 @@ def with_offsets(processor: Any, *texts: Any, **options: Any) -> Any:
         UserError: the tokenizer cannot say it.
     """
     if not processor.is_fast:
-        raise UserError(f"the tokenizer {type(processor).__name__} cannot say where its tokens lie: a fast one (tokenizer.json) is needed")
+        raise UserError(
+            f"the tokenizer {type(processor).__name__} cannot say where its tokens lie: a fast one (tokenizer.json) is needed"
+        )
     return processor(*texts, return_offsets_mapping=True, **options)
 
 

@@ -63,7 +63,11 @@ class TokenClassification(OwnTexts):
 
     def open_files(self, paths: Sequence[Path]) -> Table:
         """Open CoNLL files, or any others, as one table."""
-        return read_conll(paths, self.tokens, self.target) if paths[0].suffix.lower() in SUFFIXES else super().open_files(paths)
+        return (
+            read_conll(paths, self.tokens, self.target)
+            if paths[0].suffix.lower() in SUFFIXES
+            else super().open_files(paths)
+        )
 
     def file_columns(self, path: Path) -> tuple[str, ...]:
         """Name the columns of a file."""
@@ -80,9 +84,16 @@ class TokenClassification(OwnTexts):
         return found
 
     def _found_tags(self) -> list[str]:
-        known = {tag for table in self.tables.values() for cell in self.target_cells(table) for tag in self._tags(table, cell)}
+        known = {
+            tag
+            for table in self.tables.values()
+            for cell in self.target_cells(table)
+            for tag in self._tags(table, cell)
+        }
         if len(known) < 2:
-            raise UserError(f"data: {self.name}: column {self.target!r} holds {len(known)} tags; at least two are needed")
+            raise UserError(
+                f"data: {self.name}: column {self.target!r} holds {len(known)} tags; at least two are needed"
+            )
         return sorted(known, key=lambda tag: (tag != OUTSIDE, tag.partition("-")[2], tag))
 
     def _check_scheme(self, tags: tuple[str, ...]) -> None:
@@ -110,13 +121,17 @@ class TokenClassification(OwnTexts):
             key, number = example.value
             words, tags = as_list(row[self.tokens]), self._tags(self.tables[key], row[self.target])
             if len(words) != len(tags):
-                raise UserError(f"{self.name}: {key} row {number + 1}: {len(words)} words and {len(tags)} tags; each word needs one")
+                raise UserError(
+                    f"{self.name}: {key} row {number + 1}: {len(words)} words and {len(tags)} tags; each word needs one"
+                )
             found.append((words, tags))
         return found
 
     def outline(self, reads: InputSpec, count: int) -> Encoded:
         """Give sentences whose every token is a word of the first class."""
-        return replace(super().outline(reads, count), labels=Ragged.of([np.zeros(reads.shape, np.int64)] * count, padding=IGNORED))
+        return replace(
+            super().outline(reads, count), labels=Ragged.of([np.zeros(reads.shape, np.int64)] * count, padding=IGNORED)
+        )
 
     def encode(self, examples: Sequence[Example[tuple[str, int]]], processor: Any) -> Encoded:
         """Tokenize; the first token of a word is what its tag is learnt and said at."""
@@ -126,7 +141,9 @@ class TokenClassification(OwnTexts):
         if strange is not None:
             raise UserError(f"labels: the data hold {as_text(strange)!r}, which is not among {', '.join(self.classes)}")
         texts = [" ".join(words) for words, _ in sentences]
-        made = with_offsets(processor, texts, truncation=True, max_length=self.longest(processor), return_attention_mask=False)
+        made = with_offsets(
+            processor, texts, truncation=True, max_length=self.longest(processor), return_attention_mask=False
+        )
         labels = [
             _first_tokens(words, offsets, [places[tag] for tag in tags])
             for (words, tags), offsets in zip(sentences, made["offset_mapping"], strict=True)
@@ -170,7 +187,15 @@ class TokenClassification(OwnTexts):
             right = sum(a == b for a, b in zip(true_tags, guesses, strict=True))
             truth.append(true_tags)
             said.append(guesses)
-            predictions.append({"id": identity, "label": true_tags, "prediction": guesses, "right": right, "loss": round(losses[place], 6)})
+            predictions.append(
+                {
+                    "id": identity,
+                    "label": true_tags,
+                    "prediction": guesses,
+                    "right": right,
+                    "loss": round(losses[place], 6),
+                }
+            )
         for one, value in zip(predictions, self._added(truth, said), strict=True):
             one["f1"] = value
         scores = _word_scores(truth, said) if self.scheme == "words" else _name_scores(truth, said, self.scheme)
@@ -247,7 +272,11 @@ def _name_scores(truth: list[list[str]], said: list[list[str]], scheme: str) -> 
         warnings.simplefilter("ignore")
         found = {
             (name, kind): float(measure(truth, said, average=kind, zero_division=0, **how))
-            for name, measure in (("f1", metrics.f1_score), ("precision", metrics.precision_score), ("recall", metrics.recall_score))
+            for name, measure in (
+                ("f1", metrics.f1_score),
+                ("precision", metrics.precision_score),
+                ("recall", metrics.recall_score),
+            )
             for kind in ("micro", "macro")
         }
     method = f"seqeval, strict, {scheme}"
@@ -268,7 +297,8 @@ def _word_scores(truth: list[list[str]], said: list[list[str]]) -> tuple[Measure
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         macro, weighted = (
-            f1_score(flat_truth, flat_said, labels=names, average=kind, zero_division=np.nan) for kind in ("macro", "weighted")
+            f1_score(flat_truth, flat_said, labels=names, average=kind, zero_division=np.nan)
+            for kind in ("macro", "weighted")
         )
     return metric("f1", macro, "scikit-learn f1_score of words, mean over tags"), metric(
         "weighted_f1", weighted, "scikit-learn f1_score of words, weighted"

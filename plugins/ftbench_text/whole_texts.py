@@ -44,7 +44,9 @@ class WholeTexts(Augmentable, OwnTexts):
         """Read the text, or the two."""
         return [self.texts(row) for row in self.cells(examples)]
 
-    def encode_inputs(self, inputs: Sequence[tuple[str, ...]], examples: Sequence[Example[tuple[str, int]]], processor: Any) -> Encoded:
+    def encode_inputs(
+        self, inputs: Sequence[tuple[str, ...]], examples: Sequence[Example[tuple[str, int]]], processor: Any
+    ) -> Encoded:
         """Tokenize; a text's tokens, the special ones included, are its units."""
         texts = [list(column) for column in zip(*inputs, strict=True)]
         made = processor(*texts, truncation=True, max_length=self.longest(processor), return_attention_mask=False)

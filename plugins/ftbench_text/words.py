@@ -45,7 +45,9 @@ class _RatedWords(Augmentable, DrawnClassificationTask):
         """Give the words."""
         return [(example.value,) for example in examples]
 
-    def encode_inputs(self, inputs: Sequence[tuple[str, ...]], examples: Sequence[Example[str]], processor: Any) -> Encoded:
+    def encode_inputs(
+        self, inputs: Sequence[tuple[str, ...]], examples: Sequence[Example[str]], processor: Any
+    ) -> Encoded:
         """Tokenize; a word's tokens, the special ones included, are its units."""
         rows = processor([text for (text,) in inputs], truncation=True, max_length=self.max_length)["input_ids"]
         return Encoded(
@@ -66,7 +68,9 @@ class _RatedWords(Augmentable, DrawnClassificationTask):
 
     def provenance(self) -> Provenance:
         """Name the lexicon."""
-        return Provenance("MIT", "VADER lexicon (Hutto and Gilbert 2014), PyPI wheel vaderSentiment 3.3.2, ten ratings a word")
+        return Provenance(
+            "MIT", "VADER lexicon (Hutto and Gilbert 2014), PyPI wheel vaderSentiment 3.3.2, ten ratings a word"
+        )
 
 
 @dataclass

@@ -18,7 +18,12 @@ from .digits import Digits, Digits04, Digits59
 @hookimpl
 def ftbench_tasks() -> Mapping[str, type[Task]]:
     """Offer what this package has."""
-    return {"image-classification": ImageClassification, "digits": Digits, "digits-0-4": Digits04, "digits-5-9": Digits59}
+    return {
+        "image-classification": ImageClassification,
+        "digits": Digits,
+        "digits-0-4": Digits04,
+        "digits-5-9": Digits59,
+    }
 
 
 @hookimpl

@@ -58,10 +58,14 @@ class ImageClassification(Augmentable, UserClassification, Inspectable):
         mode = "RGB" if len(processor.image_mean) == 3 else "L"
         return [self._read(row[self.image], mode) for row in self.cells(examples)]
 
-    def encode_inputs(self, inputs: Sequence[Any], examples: Sequence[Example[tuple[str, int]]], processor: Any) -> Encoded:
+    def encode_inputs(
+        self, inputs: Sequence[Any], examples: Sequence[Example[tuple[str, int]]], processor: Any
+    ) -> Encoded:
         """Resize and normalise with the backbone's processor."""
         return Encoded(
-            columns={"pixel_values": np.asarray(processor(list(inputs), return_tensors="np")["pixel_values"], np.float32)},
+            columns={
+                "pixel_values": np.asarray(processor(list(inputs), return_tensors="np")["pixel_values"], np.float32)
+            },
             labels=np.array([example.label for example in examples]),
             ids=tuple(example.id for example in examples),
             units=np.ones(len(examples)),

@@ -57,7 +57,9 @@ class Digits(Augmentable, DrawnClassificationTask):
         mode = "RGB" if len(processor.image_mean) == 3 else "L"
         return [Image.fromarray(example.value).convert(mode) for example in examples]
 
-    def encode_inputs(self, inputs: Sequence[Any], examples: Sequence[Example[NDArray[np.uint8]]], processor: Any) -> Encoded:
+    def encode_inputs(
+        self, inputs: Sequence[Any], examples: Sequence[Example[NDArray[np.uint8]]], processor: Any
+    ) -> Encoded:
         """Upscale and normalise with the backbone's processor."""
         pixels = processor(list(inputs), return_tensors="np")["pixel_values"]
         return Encoded(

@@ -99,7 +99,15 @@ class Board:
     def __init__(self, summary: Summary, looks: Mapping[str, Look]) -> None:
         self.columns: list[Column] = measured(summary.targets)
         self.shown = shown(self.columns)
-        self.headings = ("strategy", "score", "difference", "ties", "seeds", *(column.heading for column in self.columns), "learning rate")
+        self.headings = (
+            "strategy",
+            "score",
+            "difference",
+            "ties",
+            "seeds",
+            *(column.heading for column in self.columns),
+            "learning rate",
+        )
         self._looks = looks
 
     @property
@@ -111,7 +119,9 @@ class Board:
 
     def style(self) -> str:
         """Give CSS that hides a column by one class of the table, and names each value on a narrow page, where the head has no room."""
-        hiding = "".join(f"#board.h{place} tr>:nth-child({place + 1}){{display:none}}" for place in range(1, len(self.headings)))
+        hiding = "".join(
+            f"#board.h{place} tr>:nth-child({place + 1}){{display:none}}" for place in range(1, len(self.headings))
+        )
         naming = "".join(
             f'#board td:nth-child({place + 1}):not(.text)::before{{content:"{heading}"}}'
             for place, heading in enumerate(self.headings)
@@ -134,14 +144,19 @@ class Board:
         for missing in target.missing:
             found[missing.contender, missing.status, missing.message, missing.kind].append(missing.seed)
         return [
-            Lost(label, tuple(seeds), STATUS.get(status, status), message, kind) for (label, status, message, kind), seeds in found.items()
+            Lost(label, tuple(seeds), STATUS.get(status, status), message, kind)
+            for (label, status, message, kind), seeds in found.items()
         ]
 
     def _row(self, target: TaskColumn, contender: Contender, scale: Scale, letters: str) -> Row:
         found = contender.quantities[target.primary]
         assert found.estimate is not None
         beside = contender.quantities.get(target.beside)
-        sub = f"{target.beside.replace('_', ' ').replace(' f1', ' F1')} {_written(beside)}" if beside and beside.estimate else ""
+        sub = (
+            f"{target.beside.replace('_', ' ').replace(' f1', ' F1')} {_written(beside)}"
+            if beside and beside.estimate
+            else ""
+        )
         against = contender.against_baseline
         unit = target.unit
         beyond = against.new_items if against and against.verdict != "too few seeds" else None
@@ -162,10 +177,18 @@ class Board:
             if found.new_items
             else f"on new items: {found.unknown or 'not known'}",
             difference=_points(contender, target),
-            difference_value="0" if contender.label == target.baseline else f"{against.estimate.mean:.6g}" if against else "",
+            difference_value="0"
+            if contender.label == target.baseline
+            else f"{against.estimate.mean:.6g}"
+            if against
+            else "",
             word=_word(contender, target),
             beyond=contender.apart
-            or (f"new items {_unbroken(step_range(beyond.interval.low, beyond.interval.high, unit))} {beyond.verdict}" if beyond else ""),
+            or (
+                f"new items {_unbroken(step_range(beyond.interval.low, beyond.interval.high, unit))} {beyond.verdict}"
+                if beyond
+                else ""
+            ),
             seeds=f"{done} of {sum(ends.values())}" if len(ends) > 1 else str(done),
             statuses=", ".join(f"{n} {STATUS.get(s, s)}" for s, n in sorted(ends.items()) if s != "ok"),
             costs=tuple(_cell(contender.quantities.get(column.name)) for column in self.columns),
@@ -190,7 +213,9 @@ def _word(contender: Contender, target: TaskColumn) -> str:
 def fronts(contender: Contender) -> str:
     """Say on which fronts it stands, and how often it would with other seeds."""
     named = ((cost.replace("_", " "), contender.front_chances.get(cost)) for cost in sorted(contender.fronts))
-    return ", ".join(f"{cost} ({100 * chance:.0f} % of draws of seeds)" if chance is not None else cost for cost, chance in named)
+    return ", ".join(
+        f"{cost} ({100 * chance:.0f} % of draws of seeds)" if chance is not None else cost for cost, chance in named
+    )
 
 
 def _scale(target: TaskColumn, scored: list[Contender]) -> Scale:
@@ -214,7 +239,9 @@ def _letters(target: TaskColumn) -> dict[str, str]:
             found[label] += letter
     if len(target.ties) <= len(_LETTERS) and all(len(letters) <= _MOST_LETTERS for letters in found.values()):
         return found
-    return {label: f"{best}–{worst}" if best < worst else str(best) for label, (best, worst) in places_of(target).items()}
+    return {
+        label: f"{best}–{worst}" if best < worst else str(best) for label, (best, worst) in places_of(target).items()
+    }
 
 
 def _is_share(contender: Contender, target: TaskColumn) -> bool:

@@ -31,7 +31,11 @@ def price(target: TaskColumn) -> str:
     if leader is None:
         return ""
     memory = _memory(target)
-    told = [f"{_written(leader, memory)} of memory ({MEMORY[memory]})"] if memory and mean(leader, memory) is not None else []
+    told = (
+        [f"{_written(leader, memory)} of memory ({MEMORY[memory]})"]
+        if memory and mean(leader, memory) is not None
+        else []
+    )
     told += [text.format(_written(leader, name)) for name, text in _TOLD if mean(leader, name) is not None]
     return f"{leader.label}: {', '.join(told)}." if told else ""
 
@@ -55,7 +59,10 @@ def unscored(summary: Summary, board: Board) -> list[tuple[str, str, str, str]]:
     for target in summary.targets:
         for lost in board.lost(target):
             found[target.label, lost.status, lost.told, lost.message].append(lost.label)
-    return [(status, f"{', '.join(labels)} on {target}", told, message) for (target, status, told, message), labels in found.items()]
+    return [
+        (status, f"{', '.join(labels)} on {target}", told, message)
+        for (target, status, told, message), labels in found.items()
+    ]
 
 
 def _leader(target: TaskColumn) -> Contender | None:

@@ -36,7 +36,10 @@ def span(contender: Contender, name: str, widest: float | None = None) -> Sequen
     assert found is not None
     if found.low is None or found.high is None:
         return (found.mean,)
-    low, high = max(0.0, found.low) if found.mean >= 0 else found.low, found.high if widest is None else min(widest, found.high)
+    low, high = (
+        max(0.0, found.low) if found.mean >= 0 else found.low,
+        found.high if widest is None else min(widest, found.high),
+    )
     # Two seeds give intervals far wider than the page: the seeds' own range is drawn there.
     if found.n == 2:
         values = list(contender.quantities[name].by_seed.values())
@@ -53,8 +56,13 @@ def mean(contender: Contender, name: str) -> float | None:
 def frame(across: Scale, up: Scale, unit: str, label: str, upright: str = "", *, share: bool = False) -> str:
     """Draw grid, ticks and labels; `upright` names the upright axis, which counts in per cent where it is a `share`."""
     grid = "".join(f"M{LEFT} {up.place(tick):.0f}H{WIDTH - RIGHT}" for tick in up.ticks())
-    ticks = "".join(f'<text x="{LEFT - 6}" y="{up.place(tick) + 3.5:.0f}">{100 * tick if share else tick:g}</text>' for tick in up.ticks())
-    named = f'<text x="{LEFT}" y="{TOP - 7}" class="label">{escape(upright.replace("_", " "))}</text>' if upright else ""
+    ticks = "".join(
+        f'<text x="{LEFT - 6}" y="{up.place(tick) + 3.5:.0f}">{100 * tick if share else tick:g}</text>'
+        for tick in up.ticks()
+    )
+    named = (
+        f'<text x="{LEFT}" y="{TOP - 7}" class="label">{escape(upright.replace("_", " "))}</text>' if upright else ""
+    )
     return f'<path d="{grid}" class="grid"/><g class="e">{ticks}</g>{named}<g class="m">{level_axis(across, unit, label)}</g>'
 
 
@@ -106,7 +114,14 @@ def pareto_chart(target: TaskColumn, cost: str, looks: Mapping[str, Look]) -> Ma
     upright = f"{target.primary}, {'%' if share else target.unit}"
     better = "more is better" if found.direction == "higher" else "less is better"
     parts = [
-        frame(across, up, found.unit, f"{cost.replace('_', ' ')}{beside_axis(found.unit)} ({better})", upright, share=share),
+        frame(
+            across,
+            up,
+            found.unit,
+            f"{cost.replace('_', ' ')}{beside_axis(found.unit)} ({better})",
+            upright,
+            share=share,
+        ),
         _wall(lost, looks),
     ]
     front = sorted((c for c in drawn if cost in c.fronts), key=lambda c: mean(c, cost) or 0)
@@ -166,7 +181,9 @@ def curves(target: TaskColumn, task: str, looks: Mapping[str, Look]) -> Figure |
     if not drawn:
         return None
     taken = {c.label: _thinned(c.learning[task], _POINTS if len(drawn) <= 20 else 12) for c in drawn}
-    up = Scale.over([value for points in taken.values() for p in points for value in (p.least, p.most)], HEIGHT - BOTTOM, TOP)
+    up = Scale.over(
+        [value for points in taken.values() for p in points for value in (p.least, p.most)], HEIGHT - BOTTOM, TOP
+    )
     unit = _loss_unit(target, task)
     about = f"Training loss of {task} ({unit}): the mean over seeds, shaded from the least to the most."
     steps_axis = Scale(0, max(c.learning[task][-1].step for c in drawn), LEFT, WIDTH - RIGHT)
@@ -181,11 +198,24 @@ def curves(target: TaskColumn, task: str, looks: Mapping[str, Look]) -> Figure |
         parts.append(f'<path d="{around}z" class="range a{looks[c.label].colour}"/>')
     for c in drawn:
         elsewhere = [f"{seconds_axis.place(p.seconds):.0f}" for p in taken[c.label]]
-        parts.append(line([(steps_axis.place(p.step), up.place(p.mean)) for p in taken[c.label]], looks[c.label], c.label, elsewhere))
+        parts.append(
+            line(
+                [(steps_axis.place(p.step), up.place(p.mean)) for p in taken[c.label]],
+                looks[c.label],
+                c.label,
+                elsewhere,
+            )
+        )
     steps = sorted({p.step for c in drawn for p in _thinned(c.learning[task], _ROWS)})
     by_step = {c.label: {p.step: p for p in c.learning[task]} for c in drawn}
     rows = tuple(
-        (f"{step:g}", *(f"{p.mean:.3f} ({p.least:.3f} to {p.most:.3f})" if (p := by_step[c.label].get(step)) else "" for c in drawn))
+        (
+            f"{step:g}",
+            *(
+                f"{p.mean:.3f} ({p.least:.3f} to {p.most:.3f})" if (p := by_step[c.label].get(step)) else ""
+                for c in drawn
+            ),
+        )
         for step in steps
     )
     title = f"{task}, in {target.label}: training loss" if target.is_sequence else f"{task}: training loss"
@@ -215,18 +245,33 @@ def pareto(target: TaskColumn, costs: Mapping[str, str], looks: Mapping[str, Loo
     there = [cost for cost in costs if any(mean(c, cost) is not None for c in target.contenders)]
     # The most telling costs are drawn, of what memory may mean one; the table has the others, and the panel draws them when asked.
     other = [cost for cost in MEMORY if cost in there][1:]
-    charts = [(costs[cost], chart) for cost in there if cost not in other and (chart := pareto_chart(target, cost, looks)) is not None]
+    charts = [
+        (costs[cost], chart)
+        for cost in there
+        if cost not in other and (chart := pareto_chart(target, cost, looks)) is not None
+    ]
     charts = charts[: 1 if target.is_sequence else _DRAWN]
     if not charts:
         return None
     scored = [c for c in target.contenders if mean(c, target.primary) is not None]
     rows = tuple(
-        (c.label, whole(c.quantities[target.primary]), *(whole(c.quantities[cost]) if cost in c.quantities else "" for cost in there))
+        (
+            c.label,
+            whole(c.quantities[target.primary]),
+            *(whole(c.quantities[cost]) if cost in c.quantities else "" for cost in there),
+        )
         for c in scored
     )
     headings = ("strategy", target.primary.replace("_", " "), *(cost.replace("_", " ") for cost in there))
     about = "Nobody who costs no more scores higher than those on the dashed line; crosses are 95 % intervals over seeds, both ways."
-    return Figure(f"{target.label}: {target.primary.replace('_', ' ')} against cost", about, tuple(charts), headings, rows, wide=True)
+    return Figure(
+        f"{target.label}: {target.primary.replace('_', ' ')} against cost",
+        about,
+        tuple(charts),
+        headings,
+        rows,
+        wide=True,
+    )
 
 
 def swatch(look: Look) -> Markup:

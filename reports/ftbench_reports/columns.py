@@ -73,12 +73,16 @@ def shown(there: Sequence[Column]) -> frozenset[str]:
 def uncertain(target: TaskColumn) -> list[str]:
     """Say what is not known of new test items, and why; and what so many seeds could have seen."""
     readings = [c.quantities[target.primary] for c in target.contenders if target.primary in c.quantities]
-    found = [f"on new test items: not known: {reason}" for reason in dict.fromkeys(q.unknown for q in readings if q.unknown)]
+    found = [
+        f"on new test items: not known: {reason}" for reason in dict.fromkeys(q.unknown for q in readings if q.unknown)
+    ]
     seeds = max((q.estimate.n for q in readings if q.estimate), default=0)
     smallest = target.noise.detectable(seeds) if target.noise else None
     if smallest is not None:
         size = f"{100 * smallest:.1f}" if target.unit == "1" else f"{smallest:.3g}"
-        found.append(f"{seeds} seeds find a difference of {size} {step_unit(target.unit)} to {target.baseline} four times in five")
+        found.append(
+            f"{seeds} seeds find a difference of {size} {step_unit(target.unit)} to {target.baseline} four times in five"
+        )
     return found
 
 
@@ -112,7 +116,9 @@ def methods(targets: Iterable[TaskColumn]) -> list[tuple[str, str]]:
         said = {reading.method for reading in readings}
         if said:
             how = said.pop() if len(said) == 1 else "differs from strategy to strategy: report.csv tells each"
-            found.append((column.heading, f"{how}; in {' or '.join(dict.fromkeys(reading.unit for reading in readings))}"))
+            found.append(
+                (column.heading, f"{how}; in {' or '.join(dict.fromkeys(reading.unit for reading in readings))}")
+            )
     return found
 
 
@@ -157,7 +163,8 @@ def whole(found: Quantity) -> str:
         return text
     low = max(0.0, known.low) if known.mean >= 0 else known.low
     numbers, units = zip(
-        *(one.rpartition(" ")[::2] for one in (text, quantity(low, found.unit), quantity(known.high, found.unit))), strict=True
+        *(one.rpartition(" ")[::2] for one in (text, quantity(low, found.unit), quantity(known.high, found.unit))),
+        strict=True,
     )
     # A unit that all three share stands once.
     low_text, high_text = (f"{number} {unit}" for number, unit in zip(numbers[1:], units[1:], strict=True))

@@ -35,7 +35,9 @@ def embedded(summary: Summary, looks: Mapping[str, Look]) -> str:
 
 
 def _cost(column: Column, summary: Summary) -> dict[str, Any]:
-    found = next(c.quantities[column.name] for t in summary.targets for c in t.contenders if mean(c, column.name) is not None)
+    found = next(
+        c.quantities[column.name] for t in summary.targets for c in t.contenders if mean(c, column.name) is not None
+    )
     return {
         "name": {"trainable": "trained parameters", "stored": "stored bytes"}.get(column.heading, column.heading),
         "measured": column.name.replace("_", " "),
@@ -57,10 +59,15 @@ def _target(target: TaskColumn, columns: Sequence[Column]) -> dict[str, Any]:
         "share": target.unit == "1",
         "unit": target.unit,
         "lower": found is not None and found.direction == "lower",
-        "units": [next((c.quantities[one.name].unit for c in scored if one.name in c.quantities), "") for one in columns],
+        "units": [
+            next((c.quantities[one.name].unit for c in scored if one.name in c.quantities), "") for one in columns
+        ],
         "lost": lost_to_memory(target),
         "points": [_point(contender, target, columns) for contender in scored],
-        "pairs": {f"{labels.index(one.first)},{labels.index(one.second)}": _pair(one, target.unit) for one in target.comparisons},
+        "pairs": {
+            f"{labels.index(one.first)},{labels.index(one.second)}": _pair(one, target.unit)
+            for one in target.comparisons
+        },
     }
 
 
@@ -68,7 +75,9 @@ def _point(contender: Contender, target: TaskColumn, columns: Sequence[Column]) 
     """Give a name, its score, and its costs, each a mean with the ends of its interval."""
     found = contender.quantities[target.primary]
     widest = 1.0 if found.unit == "1" and found.direction == "higher" else None
-    costs = [_rounded(span(contender, column.name)) if mean(contender, column.name) is not None else 0 for column in columns]
+    costs = [
+        _rounded(span(contender, column.name)) if mean(contender, column.name) is not None else 0 for column in columns
+    ]
     return [contender.label, _rounded(span(contender, target.primary, widest)), costs]
 
 

@@ -43,7 +43,9 @@ def class_table(errors: Errors) -> tuple[tuple[str, ...], list[tuple[str, ...]]]
 
 
 def _cell(one: ClassScores) -> str:
-    f1, precision, recall = ("–" if value is None else f"{100 * value:.1f}" for value in (one.f1, one.precision, one.recall))
+    f1, precision, recall = (
+        "–" if value is None else f"{100 * value:.1f}" for value in (one.f1, one.precision, one.recall)
+    )
     return f"{f1} ({precision}, {recall})"
 
 
@@ -55,12 +57,16 @@ def mistakes(target: TaskColumn, errors: Errors) -> list[Shown]:
     few = any(one.kind != "text" for one in shown.values())
     return [
         Shown(
-            shown.get(one.id), one.id, _name(names, one.label), _name(names, one.prediction), percent(one.confidence),
+            shown.get(one.id),
+            one.id,
+            _name(names, one.label),
+            _name(names, one.prediction),
+            percent(one.confidence),
             f"{one.wrong} of {one.of} seeds" if one.of > 1 else "",
         )
         for one in errors.mistakes
         if one.id in shown or not few
-    ]  # fmt: skip
+    ]
 
 
 def _name(names: tuple[str, ...], place: int) -> str:
@@ -73,7 +79,11 @@ def slice_table(errors: Errors) -> tuple[tuple[str, ...], list[tuple[str, ...]]]
         return None
     labels = list(dict.fromkeys(label for one in errors.slices for label in one.scores))
     rows = [
-        (f"{one.by} {one.name}", str(one.items), *(share_interval(one.scores[label]) if label in one.scores else "" for label in labels))
+        (
+            f"{one.by} {one.name}",
+            str(one.items),
+            *(share_interval(one.scores[label]) if label in one.scores else "" for label in labels),
+        )
         for one in errors.slices
     ]
     return ("test items", "items", *labels), rows
@@ -106,7 +116,9 @@ def calibration(target: TaskColumn, errors: Errors, looks: Mapping[str, Look]) -
             f"{marker(look, *places[-1])}<title>{escape(label)}</title></g>"
         )
     about = "On the dashed line answers are right as often as they are sure; below it they are too sure. All seeds together, ten bins."
-    error = {c.label: c.quantities["calibration_error"] for c in target.contenders if "calibration_error" in c.quantities}
+    error = {
+        c.label: c.quantities["calibration_error"] for c in target.contenders if "calibration_error" in c.quantities
+    }
     most = max(len(bins) for bins in drawn.values())
     rows = tuple(
         (
@@ -117,6 +129,10 @@ def calibration(target: TaskColumn, errors: Errors, looks: Mapping[str, Look]) -
         )
         for label, bins in drawn.items()
     )
-    headings = ("strategy", "calibration error", *(f"bin {number + 1}: sure → right, % (answers)" for number in range(most)))
+    headings = (
+        "strategy",
+        "calibration error",
+        *(f"bin {number + 1}: sure → right, % (answers)" for number in range(most)),
+    )
     chart = drawing("".join(parts), _SIDE, _SIDE, f"{errors.task}: calibration")
     return Figure(f"{errors.task}: calibration", about, (("", Markup(chart)),), headings, rows)  # noqa: S704 - drawn from numbers

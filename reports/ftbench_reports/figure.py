@@ -38,7 +38,9 @@ def drawing(body: str, width: float, height: float, title: str, kind: str = "cha
         title: what it shows; the caption beside it says more.
         kind: its class.
     """
-    open_tag = Markup('<svg class="{}" viewBox="0 0 {:g} {:g}" role="img" aria-label="{}">').format(kind, width, height, title)
+    open_tag = Markup('<svg class="{}" viewBox="0 0 {:g} {:g}" role="img" aria-label="{}">').format(
+        kind, width, height, title
+    )
     return open_tag + Markup(body) + Markup("</svg>")  # noqa: S704 - drawn from numbers and escaped labels
 
 

@@ -46,14 +46,18 @@ def heat_map(summary: Summary) -> HeatMap | None:
     if len(columns) < 2:
         return None
     several = {target.label for target in summary.targets if len({c.backbone for c in target.contenders}) > 1}
-    names = tuple(f"{target.label} · {backbone}" if target.label in several else target.label for target, backbone in columns)
+    names = tuple(
+        f"{target.label} · {backbone}" if target.label in several else target.label for target, backbone in columns
+    )
     strategies = dict.fromkeys(
         c.strategy for label in summary.strategies for t in summary.targets for c in t.contenders if c.label == label
     )
     rows = []
     for strategy in strategies:
         cells = tuple(
-            next((_shade(c, target) for c in target.contenders if (c.strategy, c.backbone) == (strategy, backbone)), None)
+            next(
+                (_shade(c, target) for c in target.contenders if (c.strategy, c.backbone) == (strategy, backbone)), None
+            )
             for target, backbone in columns
         )
         rows.append((strategy, cells))
@@ -71,7 +75,10 @@ def _shade(contender: Contender, target: TaskColumn) -> Shade | None:
     way = f"{'up' if gain > 0 else 'down'}{depth}" if gain else "base"
     unsure = "" if found.verdict in ("better", "worse") else " unsure"
     return Shade(
-        step_text(found.estimate.mean, target.unit), way + unsure, f"{contender.label}, {target.label}: {found.verdict}", found.verdict
+        step_text(found.estimate.mean, target.unit),
+        way + unsure,
+        f"{contender.label}, {target.label}: {found.verdict}",
+        found.verdict,
     )
 
 

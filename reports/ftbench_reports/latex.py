@@ -17,11 +17,31 @@ if TYPE_CHECKING:
     from .board import Board
 
 _SIGNS = {
-    "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
-    "|": r"\textbar{}", '"': r"\textquotedbl{}", "–": "--", "—": "---", "’": "'", "“": "``", "”": "''", "·": r"\textperiodcentered{}",
-    "±": r"$\pm$", "×": r"$\times$", "≥": r"$\geq$", "≤": r"$\leq$", "→": r"$\rightarrow$", "²": r"\textsuperscript{2}", "₂": r"\textsubscript{2}",
-    "…": r"\dots{}", "µ": r"$\mu$", "⌈": r"$\lceil$", "⌉": r"$\rceil$",
-}  # fmt: skip
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    '"': r"\textquotedbl{}",
+    "–": "--",
+    "—": "---",
+    "’": "'",
+    "“": "``",
+    "”": "''",
+    "·": r"\textperiodcentered{}",
+    "±": r"$\pm$",
+    "×": r"$\times$",
+    "≥": r"$\geq$",
+    "≤": r"$\leq$",
+    "→": r"$\rightarrow$",
+    "²": r"\textsuperscript{2}",
+    "₂": r"\textsubscript{2}",
+    "…": r"\dots{}",
+    "µ": r"$\mu$",
+    "⌈": r"$\lceil$",
+    "⌉": r"$\rceil$",
+}
 _INTERVALS = (
     "Mean over seeds with its 95\\,\\% Student $t$ interval, on this test set. Differences are paired over seeds; words are "
     "Holm-corrected, and \\emph{undecided} means that no difference was shown, not that there is none. "

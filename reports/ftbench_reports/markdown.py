@@ -57,7 +57,10 @@ def _target(target: TaskColumn) -> Iterator[str]:
         cells.insert(1, _escaped(share_range(score.new_items, target.unit)) if score else "")
         yield f"| {_escaped(contender.label)} | " + " | ".join(cells) + f" | {_against(contender, target)} |"
     yield ""
-    yield from (f"* {_escaped(reason)}" for reason in (*uncertain(target), *unmeasured(target), *spent(target), *flagged(target)))
+    yield from (
+        f"* {_escaped(reason)}"
+        for reason in (*uncertain(target), *unmeasured(target), *spent(target), *flagged(target))
+    )
     for missing in target.missing:
         yield f"* {_escaped(missing.contender)}, seed {missing.seed}: **{missing.status}**: {_escaped(missing.message)}"
     yield ""
@@ -68,7 +71,9 @@ def _against(contender: Contender, target: TaskColumn) -> str:
         return "baseline"
     difference = contender.against_baseline
     if difference is None:
-        return _escaped(f"not comparable: {contender.apart}") if contender.apart else ", ".join(sorted(contender.statuses))
+        return (
+            _escaped(f"not comparable: {contender.apart}") if contender.apart else ", ".join(sorted(contender.statuses))
+        )
     return against(difference, target.unit)
 
 

@@ -90,7 +90,11 @@ def render(summary: Summary, *, live: bool = False) -> str:
 def _environment() -> Environment:
     """Give what reads the templates; each is read once."""
     return Environment(
-        loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
 
 
@@ -116,35 +120,65 @@ class Page:
     def values(self) -> dict[str, Any]:
         """Give what stands in the template under its name."""
         board = self.board
-        order = list(dict.fromkeys(name for target in self.summary.targets for c in target.contenders for name in c.phases))
+        order = list(
+            dict.fromkeys(name for target in self.summary.targets for c in target.contenders for name in c.phases)
+        )
         found = {
-            "summary": self.summary, "looks": self.looks, "board": board, "legend": self.legend, "unscored": unscored(self.summary, board),
+            "summary": self.summary,
+            "looks": self.looks,
+            "board": board,
+            "legend": self.legend,
+            "unscored": unscored(self.summary, board),
             "statuses": sorted(self.summary.statuses.items(), key=lambda found: (found[0] != "ok", found[0])),
             "modalities": list(dict.fromkeys(target.modality for target in self.summary.targets)),
-            "families": sorted({_family(c.label, t) for t in self.summary.targets for c in t.contenders}), "family": _family,
-            "measurements": self.measurements, "lower": _lower, "paretos": self.paretos, "heat": heat_map(self.summary),
+            "families": sorted({_family(c.label, t) for t in self.summary.targets for c in t.contenders}),
+            "family": _family,
+            "measurements": self.measurements,
+            "lower": _lower,
+            "paretos": self.paretos,
+            "heat": heat_map(self.summary),
             "forests": [found for target in self.summary.targets if (found := forest(target, self.looks))],
-            "ranks": rank_chart(self.summary.ranking, self.looks), "learning": self.learning,
+            "ranks": rank_chart(self.summary.ranking, self.looks),
+            "learning": self.learning,
             "analysed": [(target, errors) for target in self.summary.targets for errors in target.errors],
-            "most_matrices": 4, "calibration": calibration, "mistakes": mistakes, "slice_table": slice_table, "class_table": class_table,
+            "most_matrices": 4,
+            "calibration": calibration,
+            "mistakes": mistakes,
+            "slice_table": slice_table,
+            "class_table": class_table,
             "sequences": [t for t in self.summary.targets if t.is_sequence],
-            "price": price, "cheapest": cheapest, "prose": [protocol(self.summary), statistics(self.summary), left_out(self.summary)],
+            "price": price,
+            "cheapest": cheapest,
+            "prose": [protocol(self.summary), statistics(self.summary), left_out(self.summary)],
             "timed": [found for target in self.summary.targets if (found := phases(target, order))],
             "phase_legend": phase_legend(order),
-            "sampled": [found for target in self.summary.targets for found in over_time(self.summary, target, self.looks)],
+            "sampled": [
+                found for target in self.summary.targets for found in over_time(self.summary, target, self.looks)
+            ],
             "different": [(target, table) for target in self.summary.targets if (table := settings_table(target))[1]],
-            "tuned": tuned_targets(self.summary), "tuning_sentences": sentences, "change_table": change_table, "choice_table": choice_table,
-            "tuning_notes": tuning_notes, "rate_curves": rate_curves,
-            "compared": COMPARED, "trial_table": trial_table, "task_cell": self.task_cell, "moved": _moved,
-        }  # fmt: skip
+            "tuned": tuned_targets(self.summary),
+            "tuning_sentences": sentences,
+            "change_table": change_table,
+            "choice_table": choice_table,
+            "tuning_notes": tuning_notes,
+            "rate_curves": rate_curves,
+            "compared": COMPARED,
+            "trial_table": trial_table,
+            "task_cell": self.task_cell,
+            "moved": _moved,
+        }
         return {**found, "sections": _sections(found)}
 
     def diagonals(self) -> str:
         """Give CSS that marks the diagonal of every matrix, of classes and of stages."""
-        of_classes = (matrix for target in self.summary.targets for c in target.contenders for matrix in c.confusion.values())
+        of_classes = (
+            matrix for target in self.summary.targets for c in target.contenders for matrix in c.confusion.values()
+        )
         of_stages = (c.retention for target in self.summary.targets for c in target.contenders)
         most = max((len(matrix) for matrix in itertools.chain(of_classes, of_stages)), default=0)
-        marked = ",".join(f".matrix tbody tr:nth-child({place}) td:nth-child({place + 1})" for place in range(1, most + 1))
+        marked = ",".join(
+            f".matrix tbody tr:nth-child({place}) td:nth-child({place + 1})" for place in range(1, most + 1)
+        )
         return f"{marked}{{background:var(--tint);font-weight:650}}" if marked else ""
 
     @cached_property
@@ -155,7 +189,12 @@ class Page:
     @cached_property
     def learning(self) -> list[Figure]:
         """Training losses, a figure a task."""
-        return [found for target in self.summary.targets for task in target.tasks if (found := curves(target, task, self.looks))]
+        return [
+            found
+            for target in self.summary.targets
+            for task in target.tasks
+            if (found := curves(target, task, self.looks))
+        ]
 
     @cached_property
     def legend(self) -> Markup:
@@ -202,16 +241,26 @@ def _family(label: str, target: TaskColumn) -> str:
 
 
 def _lower(target: TaskColumn) -> bool:
-    return any(c.quantities[target.primary].direction == "lower" for c in target.contenders if target.primary in c.quantities)
+    return any(
+        c.quantities[target.primary].direction == "lower" for c in target.contenders if target.primary in c.quantities
+    )
 
 
 def _sections(found: Mapping[str, Any]) -> list[tuple[str, str]]:
     there = [
-        ("verdict", "Verdict", True), ("leaderboard", "Leaderboard", True), ("cost", "Cost", found["paretos"]),
-        ("heat", "Tasks", found["heat"]), ("differences", "Differences", found["forests"]),
+        ("verdict", "Verdict", True),
+        ("leaderboard", "Leaderboard", True),
+        ("cost", "Cost", found["paretos"]),
+        ("heat", "Tasks", found["heat"]),
+        ("differences", "Differences", found["forests"]),
         ("tuning", "Tuning", found["tuned"]),
-        ("ranks", "Ranks", found["ranks"] or found["summary"].ranking.reason), ("curves", "Curves", found["learning"]),
-        ("errors", "Errors", found["analysed"]), ("retention", "Retention", found["sequences"]), ("settings", "Settings", found["different"]),
-        ("trials", "Trials", True), ("provenance", "Methods", True), ("reproduce", "Reproduce", True),
-    ]  # fmt: skip
+        ("ranks", "Ranks", found["ranks"] or found["summary"].ranking.reason),
+        ("curves", "Curves", found["learning"]),
+        ("errors", "Errors", found["analysed"]),
+        ("retention", "Retention", found["sequences"]),
+        ("settings", "Settings", found["different"]),
+        ("trials", "Trials", True),
+        ("provenance", "Methods", True),
+        ("reproduce", "Reproduce", True),
+    ]
     return [(name, heading) for name, heading, shown in there if shown]

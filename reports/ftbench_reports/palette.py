@@ -45,7 +45,10 @@ class Look:
 
 def looks(labels: Sequence[str]) -> dict[str, Look]:
     """Give each label its look; beyond 56, looks repeat."""
-    return {label: Look(number % len(LIGHT), number % len(MARKERS), number // len(LIGHT)) for number, label in enumerate(labels)}
+    return {
+        label: Look(number % len(LIGHT), number % len(MARKERS), number // len(LIGHT))
+        for number, label in enumerate(labels)
+    }
 
 
 def marker(look: Look, x: float, y: float, *, inherits: bool = False) -> str:
@@ -57,7 +60,8 @@ def marker(look: Look, x: float, y: float, *, inherits: bool = False) -> str:
 def definitions() -> str:
     """Give the SVG element that defines the markers for the whole page."""
     shapes = "".join(
-        f'<path id="m{number}" d="{path}" stroke-width="{2.4 if "z" not in path else 1.2}"/>' for number, path in enumerate(MARKERS)
+        f'<path id="m{number}" d="{path}" stroke-width="{2.4 if "z" not in path else 1.2}"/>'
+        for number, path in enumerate(MARKERS)
     )
     hatch = '<pattern id="hatch" width="6" height="6" patternUnits="userSpaceOnUse"><path d="M-1 7L7 -1M-1 1L1 -1M5 7L7 5" class="hatch"/></pattern>'
     return f'<svg class="defs" width="0" height="0" aria-hidden="true" focusable="false"><defs>{shapes}{hatch}</defs></svg>'
@@ -67,7 +71,8 @@ def style() -> str:
     """Give the colours as CSS: fills `k`, lines `l` and areas `a`, on light and on dark."""
     light, dark = (";".join(f"--k{n}:{colour}" for n, colour in enumerate(colours)) for colours in (LIGHT, DARK))
     rules = "".join(
-        f".k{n}{{fill:var(--k{n});stroke:var(--k{n})}}.l{n}{{stroke:var(--k{n})}}.a{n}{{fill:var(--k{n})}}" for n in range(len(LIGHT))
+        f".k{n}{{fill:var(--k{n});stroke:var(--k{n})}}.l{n}{{stroke:var(--k{n})}}.a{n}{{fill:var(--k{n})}}"
+        for n in range(len(LIGHT))
     )
     screen = f"@media screen and (prefers-color-scheme:dark){{:root{{{dark}}}}}"
     return f":root{{{light}}}{screen}{rules}\n"

@@ -22,7 +22,9 @@ def protocol(summary: Summary) -> list[str]:
 
 def statistics(summary: Summary) -> list[str]:
     """Say how differences were judged."""
-    margin = f"± {100 * summary.statistics.margin:g} points" + (" where the suite says nothing else" if summary.statistics.margins else "")
+    margin = f"± {100 * summary.statistics.margin:g} points" + (
+        " where the suite says nothing else" if summary.statistics.margins else ""
+    )
     said = [
         "A difference is the mean over shared seeds of the paired differences, with its Student t interval: on this test set.",
         "“On new items” is the same over seeds and test items together, items of one speaker or document counted as one.",
@@ -42,7 +44,9 @@ def left_out(summary: Summary) -> list[str]:
     again = sum(trial.attempts > 1 for trial in summary.trials)
     said = ["All trials left a score; none was left out."]
     if done < total:
-        said = [f"{total - done} of {total} trials left no score: they are in no mean, and each is a row of the leaderboard."]
+        said = [
+            f"{total - done} of {total} trials left no score: they are in no mean, and each is a row of the leaderboard."
+        ]
     said.append(f"{again} trials took more than one attempt." if again else "No trial was tried more than once.")
     return said
 
@@ -62,7 +66,11 @@ def _weights(everyone: Iterable[Contender]) -> str:
         return "The weights scored are the last ones."
     if kept == {"best"}:
         return f"The weights scored are those that were best on the validation split, by {_listed(_values(everyone, 'watch')) or 'loss'}."
-    return "The weights scored are the last ones, or those that were best on the validation split: see “What differs”." if kept else ""
+    return (
+        "The weights scored are the last ones, or those that were best on the validation split: see “What differs”."
+        if kept
+        else ""
+    )
 
 
 def _rates(everyone: Iterable[Contender]) -> str:
@@ -76,7 +84,11 @@ def _rates(everyone: Iterable[Contender]) -> str:
 
 def _values(everyone: Iterable[Contender], name: str) -> set[str]:
     """Give the values of a field of the training protocol among contenders that have scores."""
-    return {str(json.loads(c.settings[f"training.{name}"])) for c in everyone if c.statuses.get("ok") and f"training.{name}" in c.settings}
+    return {
+        str(json.loads(c.settings[f"training.{name}"]))
+        for c in everyone
+        if c.statuses.get("ok") and f"training.{name}" in c.settings
+    }
 
 
 def _listed(values: Iterable[str]) -> str:

@@ -68,17 +68,31 @@ def forest(target: TaskColumn, looks: Mapping[str, Look]) -> Figure | None:
     typical = sorted(abs(row.mean) for row in rows)[len(rows) // 2]
     unit = target.unit
     reach = max(_REACH * typical, _LEAST if unit == "1" else 0.0, 2 * target.margin) or 1.0
-    ends = [value for row in rows if abs(row.mean) <= reach for value in (row.mean, row.low, row.high, *row.dots, *(row.wider or ()))]
+    ends = [
+        value
+        for row in rows
+        if abs(row.mean) <= reach
+        for value in (row.mean, row.low, row.high, *row.dots, *(row.wider or ()))
+    ]
     known = [value for value in ends if value is not None and abs(value) <= 2 * reach]
     scale = Scale.over([*known, -2 * target.margin, 2 * target.margin], _LEFT, WIDTH - _RIGHT)
     name = target.primary.replace("_", " ")
     axis = Axis(
-        scale, f"difference of {name} to {target.baseline}, {step_unit(unit)}", lambda v: _tick(v, unit), 0.0,
-        (-target.margin, target.margin) if target.margin else None, scale.ticks(5),
-    )  # fmt: skip
+        scale,
+        f"difference of {name} to {target.baseline}, {step_unit(unit)}",
+        lambda v: _tick(v, unit),
+        0.0,
+        (-target.margin, target.margin) if target.margin else None,
+        scale.ticks(5),
+    )
     margin = f"{100 * target.margin if unit == '1' else target.margin:g} {step_unit(unit)}"
-    about = "Small dots are seeds, the marker their mean with its 95 % interval, the thin line the interval on new test items too; " + (
-        f"the band is what counts as equal, ± {margin}." if target.margin else "the suite does not say what counts as equal."
+    about = (
+        "Small dots are seeds, the marker their mean with its 95 % interval, the thin line the interval on new test items too; "
+        + (
+            f"the band is what counts as equal, ± {margin}."
+            if target.margin
+            else "the suite does not say what counts as equal."
+        )
     )
     chart = _draw(rows, axis, f"{target.label}: against {target.baseline}")
     seeds = sorted({seed for c in compared for seed in c.against_by_seed})
@@ -92,7 +106,11 @@ def forest(target: TaskColumn, looks: Mapping[str, Look]) -> Figure | None:
         *(f"seed {seed}" for seed in seeds),
     )
     return Figure(
-        f"{target.label}: against {target.baseline}", about, (("", chart),), headings, tuple(_numbers(c, seeds, unit) for c in compared)
+        f"{target.label}: against {target.baseline}",
+        about,
+        (("", chart),),
+        headings,
+        tuple(_numbers(c, seeds, unit) for c in compared),
     )
 
 
@@ -133,7 +151,10 @@ def _numbers(contender: Contender, seeds: Sequence[int], unit: str) -> tuple[str
         step_range(beyond.low, beyond.high, unit) if beyond else "–",
         found.verdict,
         "–" if p is None else f"{p:.3f}" if p >= 0.001 else "< 0.001",
-        *(step_text(contender.against_by_seed[seed], unit) if seed in contender.against_by_seed else "–" for seed in seeds),
+        *(
+            step_text(contender.against_by_seed[seed], unit) if seed in contender.against_by_seed else "–"
+            for seed in seeds
+        ),
     )
 
 
@@ -144,16 +165,33 @@ def rank_chart(ranking: Ranking, looks: Mapping[str, Look]) -> Figure | None:
     plain = Look(0, 0)
     named = {label.split(" · ")[0]: look for label, look in reversed(list(looks.items()))}
     rows = [
-        Row(one.strategy, f"{one.rank:.1f}", named.get(one.strategy, plain), one.rank, one.interval.low, one.interval.high)
+        Row(
+            one.strategy,
+            f"{one.rank:.1f}",
+            named.get(one.strategy, plain),
+            one.rank,
+            one.interval.low,
+            one.interval.high,
+        )
         for one in ranking.entries
     ]
     last = len(rows)
     scale = Scale(0.7, last + 0.3, _LEFT, WIDTH - _RIGHT)
-    axis = Axis(scale, "mean rank, 1 is best", lambda v: f"{v:g}", ticks=[float(rank) for rank in range(1, last + 1, max(1, last // 8))])
+    axis = Axis(
+        scale,
+        "mean rank, 1 is best",
+        lambda v: f"{v:g}",
+        ticks=[float(rank) for rank in range(1, last + 1, max(1, last // 8))],
+    )
     about = f"The mean rank over {len(ranking.tasks)} tasks and its 95 % interval with other tasks and other seeds."
     chart = _draw(rows, axis, "Ranks over tasks")
     numbers = tuple(
-        (one.strategy, f"{one.rank:.1f}", f"[{one.interval.low:.1f}, {one.interval.high:.1f}]", f"{one.scored} of {ranking.of}")
+        (
+            one.strategy,
+            f"{one.rank:.1f}",
+            f"[{one.interval.low:.1f}, {one.interval.high:.1f}]",
+            f"{one.scored} of {ranking.of}",
+        )
         for one in ranking.entries
     )
     return Figure("Ranks over tasks", about, (("", chart),), ("strategy", "mean rank", "interval", "tasks"), numbers)
@@ -168,7 +206,9 @@ def _draw(rows: Sequence[Row], axis: Axis, title: str) -> Markup:
         parts.append(f'<rect x="{a:.0f}" y="0" width="{b - a:.0f}" height="{base}" class="band"/>')
     for tick in axis.ticks:
         x = axis.scale.place(tick)
-        parts.append(f'<path d="M{x:.0f} 0V{base}" class="grid"/><text x="{x:.0f}" y="{base + 12}" class="m">{axis.write(tick)}</text>')
+        parts.append(
+            f'<path d="M{x:.0f} 0V{base}" class="grid"/><text x="{x:.0f}" y="{base + 12}" class="m">{axis.write(tick)}</text>'
+        )
     if axis.zero is not None:
         parts.append(f'<path d="M{axis.scale.place(axis.zero):.0f} 0V{base}" class="zeroline"/>')
     parts += [_row(row, axis.scale, place * _ROW) for place, row in enumerate(rows)]
@@ -185,7 +225,9 @@ def _row(row: Row, scale: Scale, top: float) -> str:
     ]
     colour = row.look.colour
     if row.wider:
-        parts.append(f'<path d="M{scale.place(row.wider[0]):.0f} {y}H{scale.place(row.wider[1]):.0f}" class="thin l{colour}"/>')
+        parts.append(
+            f'<path d="M{scale.place(row.wider[0]):.0f} {y}H{scale.place(row.wider[1]):.0f}" class="thin l{colour}"/>'
+        )
     if row.low is not None and row.high is not None:
         parts.append(f'<path d="M{scale.place(row.low):.0f} {y}H{scale.place(row.high):.0f}" class="thick l{colour}"/>')
     seeds = "".join(f"M{scale.place(dot):.0f} {y + 6}h0" for dot in row.dots if scale.low <= dot <= scale.high)

@@ -54,11 +54,12 @@ def phases(target: TaskColumn, order: Sequence[str]) -> Figure | None:
     about = "Seconds of each phase of a trial, the mean over seeds; the longest trial takes the whole width."
     rows = tuple(
         (
-            c.label, *(quantity(c.phases[name].mean, "s") if name in c.phases else "" for name in names),
+            c.label,
+            *(quantity(c.phases[name].mean, "s") if name in c.phases else "" for name in names),
             quantity(sum(found.mean for name, found in c.phases.items() if name not in names), "s"),
         )
         for c in timed
-    )  # fmt: skip
+    )
     chart = drawing("".join(parts), _WIDTH, len(timed) * _ROW, f"{target.label}: where time went")
     return Figure(f"{target.label}: where time went", about, (("", chart),), ("strategy", *names, "all others"), rows)
 
@@ -66,7 +67,9 @@ def phases(target: TaskColumn, order: Sequence[str]) -> Figure | None:
 def phase_legend(order: Sequence[str]) -> Markup:
     """Give which phase has which colour, once for all tasks."""
     items = (
-        Markup('<li><svg class="swatch" aria-hidden="true"><path d="M1 7h12" class="{}"/></svg>{}</li>').format(_paint(name, order), name)
+        Markup('<li><svg class="swatch" aria-hidden="true"><path d="M1 7h12" class="{}"/></svg>{}</li>').format(
+            _paint(name, order), name
+        )
         for name in order
     )
     return Markup('<ul class="legend">{}</ul>').format(Markup("").join(items)) if order else Markup("")
@@ -94,27 +97,43 @@ def _sampled(target: TaskColumn, name: str, found: Mapping[str, Samples], looks:
     across = Scale(0, max(1e-3, *(seconds for seconds, _ in everything)), LEFT, WIDTH - RIGHT)
     up = Scale.over([0.0, *(value for _, value in everything)], HEIGHT - BOTTOM, TOP)
     parts = [frame(across, up, "s", "seconds of the trial", f"{name}, {written}")]
-    parts += [line([(across.place(x), up.place(y)) for x, y in points], looks[label], label) for label, points in drawn.items()]
+    parts += [
+        line([(across.place(x), up.place(y)) for x, y in points], looks[label], label)
+        for label, points in drawn.items()
+    ]
     scopes = ", ".join(dict.fromkeys(one.scope for one in found.values()))
-    about = f"{name.capitalize()} of one trial each, {scopes}: the highest reading of each of a hundred stretches or so."
+    about = (
+        f"{name.capitalize()} of one trial each, {scopes}: the highest reading of each of a hundred stretches or so."
+    )
     rows = tuple(
-        (label, quantity(max(v for _, v in one.points), unit), quantity(sum(v for _, v in one.points) / len(one.points), unit), quantity(one.points[-1][0], "s"))
+        (
+            label,
+            quantity(max(v for _, v in one.points), unit),
+            quantity(sum(v for _, v in one.points) / len(one.points), unit),
+            quantity(one.points[-1][0], "s"),
+        )
         for label, one in found.items()
-    )  # fmt: skip
+    )
     chart = drawing("".join(parts), WIDTH, HEIGHT, f"{target.label}: {name}")
-    return Figure(f"{target.label}: {name}", about, (("", chart),), ("strategy", "highest", "mean of the points", "until"), rows)
+    return Figure(
+        f"{target.label}: {name}", about, (("", chart),), ("strategy", "highest", "mean of the points", "until"), rows
+    )
 
 
 def trial_table(summary: Summary, target: TaskColumn) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     """List the trials of a target: how they ended, after how many attempts, how long they took."""
     rows: list[tuple[str, ...]] = [
         (
-            one.contender, str(one.seed), STATUS.get(one.status, one.status), _attempts(one),
-            quantity(one.seconds, "s") if one.seconds is not None else "–", one.id,
+            one.contender,
+            str(one.seed),
+            STATUS.get(one.status, one.status),
+            _attempts(one),
+            quantity(one.seconds, "s") if one.seconds is not None else "–",
+            one.id,
         )
         for one in summary.trials
         if one.target == target.label
-    ]  # fmt: skip
+    ]
     return ("strategy", "seed", "status", "attempts", "wall time", "trial"), rows
 
 

@@ -43,7 +43,9 @@ def change_table(found: Sequence[Tuned]) -> Table:
             valued(one.chosen) if one.chosen is not None else "–",
             share_interval(one.untuned_test, one.test_unit) if one.untuned_test else "–",
             share_interval(one.tuned_test, one.test_unit) if one.tuned_test else "–",
-            f"{point_interval(one.change.estimate, one.test_unit)}, {one.change.verdict}" if one.change else _unchanged(one),
+            f"{point_interval(one.change.estimate, one.test_unit)}, {one.change.verdict}"
+            if one.change
+            else _unchanged(one),
             _spent(one.seconds.value, "s"),
             _spent(one.energy.value, one.energy.unit),
             _spent(one.money.value, one.money.unit),
@@ -88,7 +90,9 @@ def _points(value: float | None, unit: str) -> str:
 def _expected(one: Tuned) -> str:
     """Give the expected best of one try, of half of them, and of all."""
     known = len(one.expected)
-    return ", ".join(_score(one.expected[count - 1], one.unit) for count in (1, -(-known // 2), known)) if known else "–"
+    return (
+        ", ".join(_score(one.expected[count - 1], one.unit) for count in (1, -(-known // 2), known)) if known else "–"
+    )
 
 
 def _spent(value: float | None, unit: str) -> str:
@@ -98,7 +102,10 @@ def _spent(value: float | None, unit: str) -> str:
 def tuning_notes(found: Sequence[Tuned]) -> list[str]:
     """Say what a reader must know of the choices, and why something was not measured."""
     notes = [f"{one.contender}: {flag}" for one in found for flag in one.flags]
-    for name, reasons in (("energy", [one.energy.reason for one in found]), ("cost", [one.money.reason for one in found])):
+    for name, reasons in (
+        ("energy", [one.energy.reason for one in found]),
+        ("cost", [one.money.reason for one in found]),
+    ):
         notes += [f"{name} of the tries: not measured: {reason}" for reason in dict.fromkeys(filter(None, reasons))]
     return notes
 
@@ -120,7 +127,9 @@ def rate_curves(label: str, found: Sequence[Tuned], looks: Mapping[str, Look]) -
         look = looks[one.contender]
         places = [(across.place(rate), up.place(score)) for rate, score in points]
         line = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
-        parts.append(f'<g><polyline points="{line}" class="curve l{look.colour}"/><title>{escape(one.contender)}</title>')
+        parts.append(
+            f'<g><polyline points="{line}" class="curve l{look.colour}"/><title>{escape(one.contender)}</title>'
+        )
         if one.chosen is not None and one.best is not None:
             x, y = across.place(one.chosen["lr"]), up.place(one.best)
             parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="8" class="ring l{look.colour}"/>')

@@ -63,9 +63,15 @@ def test_what_was_measured_while_clocks_were_held_down_decides_nothing(run, othe
         next(m for m in record["measurements"] if m["name"] == "throughput")["flags"] = ["disturbed: throttled"]
 
     found = row(compared(run, rewrite(other, throttle, where=of("lora", 1))), "lora", "throughput")
-    assert (found.verdict, found.reason, found.difference) == ("undecided", "the device was not itself: throttled", None)
+    assert (found.verdict, found.reason, found.difference) == (
+        "undecided",
+        "the device was not itself: throttled",
+        None,
+    )
     assert row(compared(run, other), "full", "throughput").verdict == "better", "the others are not touched"
-    assert "throughput cannot be decided: the device was not itself: throttled" in write(compared(run, other), "markdown")
+    assert "throughput cannot be decided: the device was not itself: throttled" in write(
+        compared(run, other), "markdown"
+    )
 
 
 def test_scores_are_compared_by_the_paired_t_test_and_corrected_over_the_rows(run, other):
@@ -120,7 +126,10 @@ def test_costs_are_compared_by_their_ratios(run, other):
 def test_figures_without_noise_are_equal_or_not(run, other):
     rewrite(other, lambda record: set_value(record, "trainable_parameters", 1.0), where=of("lora"))
     found = compared(run, other)
-    assert (row(found, "lora", "trainable_parameters").verdict, row(found, "lora", "trainable_parameters").p) == ("better", None)
+    assert (row(found, "lora", "trainable_parameters").verdict, row(found, "lora", "trainable_parameters").p) == (
+        "better",
+        None,
+    )
     assert row(found, "full", "trainable_parameters").verdict == "equal"
 
 
@@ -152,14 +161,19 @@ def test_other_hardware_leaves_scores_and_refuses_speed(run, other):
     assert '→ "Z80"' in speed.reason
     with pytest.raises(NotComparable, match=r"hardware\.cpu"):
         compared(run, other, metrics=("throughput",))
-    assert row(compared(run, other, metrics=("throughput",), allowed=("hardware",)), "full", "throughput").difference is not None
+    assert (
+        row(compared(run, other, metrics=("throughput",), allowed=("hardware",)), "full", "throughput").difference
+        is not None
+    )
 
 
 def test_other_software_leaves_counts_and_refuses_scores(run, other):
     rewrite(other, lambda record: record["provenance"]["software"].update(torch="1.0"))
     with pytest.raises(NotComparable, match=r"software\.torch"):
         compared(run, other)
-    assert row(compared(run, other, metrics=("trainable_parameters",)), "full", "trainable_parameters").verdict == "equal"
+    assert (
+        row(compared(run, other, metrics=("trainable_parameters",)), "full", "trainable_parameters").verdict == "equal"
+    )
 
 
 def test_strategies_are_compared_with_the_one_that_is_named(run):
@@ -176,7 +190,10 @@ def test_what_only_one_has_is_told_and_failed_trials_are_not_compared(run, other
     rewrite(other, lambda record: record["trial"]["strategy"].update(label="mine"), where=of("lora"))
     rewrite(other, lambda record: record.update(status="oom"), where=of("full", 1))
     found = compared(run, other)
-    assert found.alone == (f"lora on digits (tiny-vit) is only in {run}", f"mine on digits (tiny-vit) is only in {other}")
+    assert found.alone == (
+        f"lora on digits (tiny-vit) is only in {run}",
+        f"mine on digits (tiny-vit) is only in {other}",
+    )
     assert row(found, "full", "accuracy").seeds == (0, 2)
     assert row(found, "full", "accuracy").verdict == "too few seeds"
     rewrite(other, lambda record: record.update(status="oom"))

@@ -53,14 +53,20 @@ def test_bins_hold_every_answer_and_weigh_up_to_the_accuracy():
     lines = [line(str(n), 0, int(rng.integers(3)), float(rng.uniform(0.34, 1))) for n in range(200)]
     bins = analysed({"a": {0: lines}}).calibration["a"]
     assert sum(one.count for one in bins) == 200
-    assert sum(one.count * one.right for one in bins) / 200 == pytest.approx(np.mean([one["prediction"] == 0 for one in lines]))
+    assert sum(one.count * one.right for one in bins) / 200 == pytest.approx(
+        np.mean([one["prediction"] == 0 for one in lines])
+    )
     assert all(low.confidence < high.confidence for low, high in pairwise(bins))
 
 
 def test_items_are_parted_by_length_and_every_item_is_in_one_part():
     lines = [line(str(n), 0, int(n < 3), 0.9) for n in range(9)]
     parts = by_length({"a": {0: lines}}, {str(n): float(n) for n in range(9)})
-    assert [(one.name, one.items) for one in parts] == [("0 to 2 letters", 3), ("3 to 5 letters", 3), ("6 to 8 letters", 3)]
+    assert [(one.name, one.items) for one in parts] == [
+        ("0 to 2 letters", 3),
+        ("3 to 5 letters", 3),
+        ("6 to 8 letters", 3),
+    ]
     assert [one.scores["a"].mean for one in parts] == [0, 1, 1]
 
 

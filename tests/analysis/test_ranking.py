@@ -66,9 +66,11 @@ def test_only_what_is_complete_is_ranked_and_nothing_is_made_up():
 
 def test_a_failed_seed_is_left_out_for_all():
     failed = [
-        record("a", 0, 0.0, status="oom", target="task-01") if (r.trial["strategy"]["label"], r.trial["seed"], r.trial["target"]) == ("a", 0, "task-01") else r
+        record("a", 0, 0.0, status="oom", target="task-01")
+        if (r.trial["strategy"]["label"], r.trial["seed"], r.trial["target"]) == ("a", 0, "task-01")
+        else r
         for r in run(2)
-    ]  # fmt: skip
+    ]
     assert ranking(failed).seeds == {"task-00": 3, "task-01": 2}
 
 

@@ -112,7 +112,10 @@ def test_a_limit_on_what_was_not_measured_is_not_met():
 
 
 def test_exact_counts_need_no_scatter_to_be_told_apart():
-    records = [*(record("a", s, 0.9, params=10.0) for s in range(3)), *(record("b", s, 0.9, params=20.0) for s in range(3))]
+    records = [
+        *(record("a", s, 0.9, params=10.0) for s in range(3)),
+        *(record("b", s, 0.9, params=20.0) for s in range(3)),
+    ]
     assert only(records, prefer="trainable_parameters").recommended == ("a",)
 
 
@@ -141,16 +144,35 @@ def test_the_command_answers_in_markdown_and_json(kept, ftbench):
 
 def test_every_mistake_is_a_line_with_its_likely_fix(kept, ftbench):
     done = ftbench(
-        "recommend", kept, "--max-memory", "8X", "--min", "acuracy=0.9", "--max", "accuracy", "--max", "throughput=fast",
-        "--min", "accuracy=90s", "--prefer", "troughput", "--target", "digit",
-    )  # fmt: skip
+        "recommend",
+        kept,
+        "--max-memory",
+        "8X",
+        "--min",
+        "acuracy=0.9",
+        "--max",
+        "accuracy",
+        "--max",
+        "throughput=fast",
+        "--min",
+        "accuracy=90s",
+        "--prefer",
+        "troughput",
+        "--target",
+        "digit",
+    )
     assert done.returncode == 2
     lines = done.stderr.splitlines()
     assert len(lines) == 7
     assert any("has no task or sequence 'digit'; did you mean 'digits'?" in line for line in lines)
     assert "error: --max-memory: '8X' is no size; give one such as 16GB or 16GiB" in lines
-    assert any("--min: nothing is measured here that is called 'acuracy'; did you mean 'accuracy'?" in line for line in lines)
+    assert any(
+        "--min: nothing is measured here that is called 'acuracy'; did you mean 'accuracy'?" in line for line in lines
+    )
     assert "error: --max: 'accuracy' is not NAME=VALUE, such as accuracy=0.9" in lines
     assert "error: --max: throughput: 'fast' is no value in images/s" in lines
     assert any("'90s' is no value in shares: give 0.9 or 90%" in line for line in lines)
-    assert any("--prefer: nothing is measured here that is called 'troughput'; did you mean 'throughput'?" in line for line in lines)
+    assert any(
+        "--prefer: nothing is measured here that is called 'troughput'; did you mean 'throughput'?" in line
+        for line in lines
+    )

@@ -91,13 +91,19 @@ def test_a_trial_without_a_record_is_a_row(run):
     named = json.loads(gone.read_text())["trial"]
     gone.unlink()
     found = summarise_runs([run])
-    assert [(m.contender, m.seed, m.status) for m in found.targets[0].missing] == [(named["strategy"]["label"], named["seed"], "missing")]
+    assert [(m.contender, m.seed, m.status) for m in found.targets[0].missing] == [
+        (named["strategy"]["label"], named["seed"], "missing")
+    ]
     assert found.statuses == {"ok": 5, "missing": 1}
 
 
 def test_what_a_failed_trial_wrote_is_kept_with_it(run):
     def fail(record):
-        record |= {"status": "error", "measurements": [], "failure": {"kind": "ValueError", "message": "why", "traceback": "Traceback"}}
+        record |= {
+            "status": "error",
+            "measurements": [],
+            "failure": {"kind": "ValueError", "message": "why", "traceback": "Traceback"},
+        }
 
     rewrite(run, fail, where=of("lora", 1))
     log = next(
@@ -146,7 +152,9 @@ def watching(run):
     """Watch a run, with Ctrl-C as a terminal sends it, whatever these tests were started by; nothing is left watching."""
     command = [FTBENCH, "report", run, "--watch", "--no-examples"]
     restored = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=restored) as watch:  # noqa: PLW1509
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=restored
+    ) as watch:  # noqa: PLW1509
         try:
             yield watch
         finally:

@@ -20,7 +20,10 @@ from tests.reports.test_page import record
 def run(seed=0, seeds=5, noise=0.01, **leads):
     rng = np.random.default_rng(seed)
     return [
-        replace(found, measurements=(*found.measurements, Measurement("throughput", 100.0 + rng.normal(), "images/s", "higher")))
+        replace(
+            found,
+            measurements=(*found.measurements, Measurement("throughput", 100.0 + rng.normal(), "images/s", "higher")),
+        )
         for name, lead in leads.items()
         for number in range(seeds)
         for found in (record(name, number, 0.8 + lead + rng.normal(0, noise), params=1000.0 + 1000 * (lead > 0)),)
@@ -59,7 +62,9 @@ def test_the_suite_says_what_does_not_matter():
     records = run(full=0.0, near=0.01, noise=0.002)
     assert only(records).contenders[1 - 0].label
     words = {
-        margin: {c.label: c for c in only(records, statistics=Statistics(margin)).contenders}["near"].against_baseline.verdict
+        margin: {c.label: c for c in only(records, statistics=Statistics(margin)).contenders}[
+            "near"
+        ].against_baseline.verdict
         for margin in (0.005, 0.02)
     }
     assert words == {0.005: "better", 0.02: "equivalent"}
@@ -68,7 +73,9 @@ def test_the_suite_says_what_does_not_matter():
 
 
 def test_a_margin_for_nothing_that_is_measured_is_told():
-    remarks = summarise(run(full=0.0, good=0.1), statistics=Statistics(margins={"acuracy": 0.01, "accuracy": 0.02})).remarks
+    remarks = summarise(
+        run(full=0.0, good=0.1), statistics=Statistics(margins={"acuracy": 0.01, "accuracy": 0.02})
+    ).remarks
     assert remarks == ("statistics.margins: 'acuracy': nothing is measured that is called so",)
 
 
@@ -125,11 +132,17 @@ def test_sentences_tell_what_holds_on_new_items():
     assert leader.quantities["throughput"].new_items is None
 
 
-_outcome = st.one_of(st.none(), st.sampled_from(["oom", "error", "not-applicable"]), st.sampled_from([0.0, 0.5, 0.9, 1.0]))
+_outcome = st.one_of(
+    st.none(), st.sampled_from(["oom", "error", "not-applicable"]), st.sampled_from([0.0, 0.5, 0.9, 1.0])
+)
 
 
 @settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.dictionaries(st.tuples(st.sampled_from("abc"), st.sampled_from(["x", "y"]), st.integers(0, 3)), _outcome, min_size=1))
+@given(
+    st.dictionaries(
+        st.tuples(st.sampled_from("abc"), st.sampled_from(["x", "y"]), st.integers(0, 3)), _outcome, min_size=1
+    )
+)
 def test_whatever_is_missing_a_run_is_summed_up_and_shown(tmp_path, outcomes):
     records = []
     for (name, target, seed), outcome in outcomes.items():

@@ -36,7 +36,9 @@ def test_the_median_try_and_the_expected_best_say_how_lucky_the_best_is():
     lora = tuned()["lora"]
     assert lora.median == pytest.approx(0.6)
     assert lora.sensitivity == pytest.approx(0.2)
-    assert lora.expected == pytest.approx(((0.4 + 0.6 + 0.8) / 3, (0.4 + 3 * 0.6 + 5 * 0.8) / 9, (0.4 + 7 * 0.6 + 19 * 0.8) / 27))
+    assert lora.expected == pytest.approx(
+        ((0.4 + 0.6 + 0.8) / 3, (0.4 + 3 * 0.6 + 5 * 0.8) / 9, (0.4 + 7 * 0.6 + 19 * 0.8) / 27)
+    )
 
 
 def test_a_failed_try_is_the_worst_of_the_median_and_counted_and_told():
@@ -83,10 +85,16 @@ def test_tries_and_untuned_values_are_in_no_table_of_what_is_compared():
 
 def test_strategies_tuned_with_unequal_budgets_are_compared_with_nobody():
     compared = [
-        *finals("full", (0.80, 0.81, 0.82)), *finals("adapter", (0.70, 0.71, 0.72)), *finals("lora", (0.95, 0.96, 0.97)),
+        *finals("full", (0.80, 0.81, 0.82)),
+        *finals("adapter", (0.70, 0.71, 0.72)),
+        *finals("lora", (0.95, 0.96, 0.97)),
         *finals("none", (0.1, 0.11, 0.12)),
-    ]  # fmt: skip
-    tuning = [*tries("full", (0.5, 0.9, 0.7)), *tries("adapter", (0.5, 0.9, 0.7)), *tries("lora", (0.5, 0.9, 0.7), budget="30 tries")]
+    ]
+    tuning = [
+        *tries("full", (0.5, 0.9, 0.7)),
+        *tries("adapter", (0.5, 0.9, 0.7)),
+        *tries("lora", (0.5, 0.9, 0.7), budget="30 tries"),
+    ]
     (target,) = summed(compared, tuning).targets
     assert [c.label for c in target.contenders] == ["full", "adapter", "none", "lora"]
     lora = target.contenders[-1]
@@ -95,7 +103,9 @@ def test_strategies_tuned_with_unequal_budgets_are_compared_with_nobody():
     assert not lora.explored
     assert not lora.fronts
     assert target.baseline == "full"
-    assert {frozenset((c.first, c.second)) for c in target.comparisons if "lora" in (c.first, c.second)} == {frozenset(("lora", "none"))}
+    assert {frozenset((c.first, c.second)) for c in target.comparisons if "lora" in (c.first, c.second)} == {
+        frozenset(("lora", "none"))
+    }
     assert not any("lora" in group for group in target.ties)
     assert target.verdict[0].startswith("full has the highest mean")
     (advice,) = recommend(summed(compared, tuning), [])

@@ -28,7 +28,10 @@ use = "full"
 
 
 def planned(catalog, augment, task="word-sentiment", backbone="minilm"):
-    return plan(parse_suite(tomllib.loads(SUITE.format(augment=augment, task=task, backbone=backbone)), catalog, "s.toml"), catalog)
+    return plan(
+        parse_suite(tomllib.loads(SUITE.format(augment=augment, task=task, backbone=backbone)), catalog, "s.toml"),
+        catalog,
+    )
 
 
 def test_an_augmentation_is_a_name_or_a_table_and_its_defaults_are_in_the_trial(catalog):
@@ -45,11 +48,23 @@ def test_an_augmentation_is_a_name_or_a_table_and_its_defaults_are_in_the_trial(
 @pytest.mark.parametrize(
     ("augment", "message"),
     [
-        ('["random-deletoin"]', "s.toml: task[1].augment[1]: no augmentation is called 'random-deletoin'; did you mean 'random-deletion'?"),
+        (
+            '["random-deletoin"]',
+            "s.toml: task[1].augment[1]: no augmentation is called 'random-deletoin'; did you mean 'random-deletion'?",
+        ),
         ('"typos"', "s.toml: task[1].augment: must be a valid array, got 'typos'"),
-        ("[3]", "s.toml: task[1].augment[1]: must be the name of one of the augmentations, or a table with 'use' and options"),
-        ('[{ use = "typos", share = 2.0 }]', "s.toml: task[1].augment[1].share: must be less than or equal to 1, got 2.0"),
-        ('[{ use = "typos", probability = 0.0 }]', "s.toml: task[1].augment[1].probability: must be greater than 0, got 0.0"),
+        (
+            "[3]",
+            "s.toml: task[1].augment[1]: must be the name of one of the augmentations, or a table with 'use' and options",
+        ),
+        (
+            '[{ use = "typos", share = 2.0 }]',
+            "s.toml: task[1].augment[1].share: must be less than or equal to 1, got 2.0",
+        ),
+        (
+            '[{ use = "typos", probability = 0.0 }]',
+            "s.toml: task[1].augment[1].probability: must be greater than 0, got 0.0",
+        ),
         ('["typos", { use = "synonym-replacement" }]', "s.toml: task[1].augment[2].file: is missing"),
     ],
 )
@@ -62,9 +77,19 @@ def test_a_mistake_in_an_option_is_a_line_with_its_place(augment, message, catal
 
 def test_an_augmentation_for_another_modality_is_a_line(catalog):
     for backbone, task, augment, message in (
-        ("minilm", "word-sentiment", '["typos", "audio-noise"]', "augment[2]: 'audio-noise' changes speech, and the task reads text"),
+        (
+            "minilm",
+            "word-sentiment",
+            '["typos", "audio-noise"]',
+            "augment[2]: 'audio-noise' changes speech, and the task reads text",
+        ),
         ("tiny-vit", "digits", '["random-swap"]', "augment[1]: 'random-swap' changes text, and the task reads vision"),
-        ("tiny-wav2vec2", "spoken-commands", '["mixup"]', "augment[1]: 'mixup' changes vision, and the task reads speech"),
+        (
+            "tiny-wav2vec2",
+            "spoken-commands",
+            '["mixup"]',
+            "augment[1]: 'mixup' changes vision, and the task reads speech",
+        ),
     ):
         with pytest.raises(SuiteError) as raised:
             planned(catalog, augment, task, backbone)
@@ -103,7 +128,11 @@ def test_what_mixes_labels_is_refused_where_there_are_no_classes_and_the_rest_is
     with pytest.raises(SuiteError) as raised:
         plan(
             parse_suite(
-                tomllib.loads(SUITE.format(augment='["mixup"]', task="brightness", backbone="tiny-vit").replace("train_size = 20\n", "")),
+                tomllib.loads(
+                    SUITE.format(augment='["mixup"]', task="brightness", backbone="tiny-vit").replace(
+                        "train_size = 20\n", ""
+                    )
+                ),
                 own,
             ),
             own,
@@ -114,7 +143,11 @@ def test_what_mixes_labels_is_refused_where_there_are_no_classes_and_the_rest_is
 def test_a_file_of_synonyms_is_looked_at_before_anything_runs_and_is_part_of_the_trial(catalog, tmp_path):
     path = tmp_path / "s.tsv"
     augment = f'["typos", {{ use = "synonym-replacement", file = "{path}" }}]'
-    for content, message in ((None, "no such file"), (b"", "holds no word with a synonym"), (b"\xff\xfe", "not UTF-8 at byte 0")):
+    for content, message in (
+        (None, "no such file"),
+        (b"", "holds no word with a synonym"),
+        (b"\xff\xfe", "not UTF-8 at byte 0"),
+    ):
         if content is not None:
             path.write_bytes(content)
         with pytest.raises(SuiteError) as raised:
@@ -132,7 +165,9 @@ def test_validate_says_it_in_one_line_and_list_shows_what_there_is(ftbench, tmp_
     (tmp_path / "s.toml").write_text(SUITE.format(augment='["specaugment"]', task="word-sentiment", backbone="minilm"))
     done = ftbench("validate", "s.toml", check=2)
     assert (
-        done.stderr.strip().splitlines()[-1].endswith("s.toml: task[1]: augment[1]: 'specaugment' changes speech, and the task reads text")
+        done.stderr.strip()
+        .splitlines()[-1]
+        .endswith("s.toml: task[1]: augment[1]: 'specaugment' changes speech, and the task reads text")
     )
     listed = ftbench("list", "augmentations", check=0).stdout
     assert "cutmix" in listed

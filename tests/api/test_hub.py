@@ -62,7 +62,9 @@ def test_a_hub_id_is_a_name_or_an_owner_and_a_name(name, expected):
     assert is_hub_id(name) == expected
 
 
-@pytest.mark.parametrize(("name", "revision"), [("../../etc", "main"), ("a/b", "../x"), ("a/b", "x/../../y"), ("a/b", ""), ("a/b", "-x")])
+@pytest.mark.parametrize(
+    ("name", "revision"), [("../../etc", "main"), ("a/b", "../x"), ("a/b", "x/../../y"), ("a/b", ""), ("a/b", "-x")]
+)
 def test_a_name_or_revision_that_leads_out_of_the_cache_is_refused(name, revision):
     with pytest.raises(UserError, match=r"is no hub id|is no branch, tag or commit"):
         Repository("model", name, revision)
@@ -136,11 +138,21 @@ def test_a_cached_model_is_trained_offline_and_known_by_its_commit_and_weights(
     assert (same["id"], same["status"]) == (record["id"], "ok"), "a branch and its commit are the same trial"
 
 
-def test_online_the_runner_downloads_what_is_needed_once_and_trials_ask_for_nothing(ftbench, suite, hub_server, model_folder, tmp_path):
+def test_online_the_runner_downloads_what_is_needed_once_and_trials_ask_for_nothing(
+    ftbench, suite, hub_server, model_folder, tmp_path
+):
     from shutil import copytree
 
     folder = copytree(model_folder("vit"), tmp_path / "repository")
-    for name in ("pytorch_model.bin", "tf_model.h5", "flax_model.msgpack", "model.onnx", "README.md", "training_args.bin", "x.py"):
+    for name in (
+        "pytorch_model.bin",
+        "tf_model.h5",
+        "flax_model.msgpack",
+        "model.onnx",
+        "README.md",
+        "training_args.bin",
+        "x.py",
+    ):
         (folder / name).write_bytes(b"not wanted")
     (folder / "pytorch_model.bin.index.json").write_text("{}")
     (folder / "model.fp32-00001-of-00001.safetensors").write_bytes(b"the same again")
@@ -162,7 +174,9 @@ def test_online_the_runner_downloads_what_is_needed_once_and_trials_ask_for_noth
     assert "valid, 1 trials" in ftbench("validate", suite(), check=0).stdout, "what was downloaded is there offline"
 
 
-def test_a_half_downloaded_model_is_no_model_and_online_it_is_completed(ftbench, suite, hub_server, hub_cache, model_folder):
+def test_a_half_downloaded_model_is_no_model_and_online_it_is_completed(
+    ftbench, suite, hub_server, hub_cache, model_folder
+):
     put_in_cache(hub_cache, "model", "acme/tiny", model_folder("vit"), leave_out=("model.safetensors",))
     done = ftbench("validate", suite())
     assert "'acme/tiny' is in the hub cache only in part, without its weights; set online = true" in done.stderr
@@ -193,7 +207,9 @@ def test_what_cannot_be_downloaded_is_one_line_each(ftbench, suite, hub_server, 
     files = hub_server.repositories["model", "acme/tiny"]
     weights = files.pop("model.safetensors")
     files["pytorch_model.bin"] = b"pickle"
-    assert "has no model.safetensors; pytorch_model.bin can run code: name a revision that has safetensors" in lines()[0]
+    assert (
+        "has no model.safetensors; pytorch_model.bin can run code: name a revision that has safetensors" in lines()[0]
+    )
     del files["preprocessor_config.json"]
     assert "has no image processor (preprocessor_config.json" in lines()[0]
     del files["config.json"]
@@ -211,7 +227,9 @@ def test_online_must_be_true_or_false(ftbench, suite):
     assert "s.toml: online: must be true or false, got 'yes'" in ftbench("validate", suite(top='online = "yes"')).stderr
 
 
-def test_a_plan_of_a_cached_model_imports_no_torch_and_opens_no_connection(suite, hub_cache, model_folder, tmp_path, monkeypatch, catalog):
+def test_a_plan_of_a_cached_model_imports_no_torch_and_opens_no_connection(
+    suite, hub_cache, model_folder, tmp_path, monkeypatch, catalog
+):
     import subprocess
     import sys
 

@@ -64,7 +64,9 @@ def test_with_one_class_alone_there_is_no_area_and_it_says_why():
 
 def test_the_loss_is_the_mean_negative_log_likelihood():
     probability = np.array([[0.7, 0.3], [0.2, 0.8]])
-    assert values(class_scores(np.array([0, 0]), np.log(probability)))["loss"] == pytest.approx(-(np.log(0.7) + np.log(0.2)) / 2)
+    assert values(class_scores(np.array([0, 0]), np.log(probability)))["loss"] == pytest.approx(
+        -(np.log(0.7) + np.log(0.2)) / 2
+    )
 
 
 def test_calibration_error_is_the_gap_between_confidence_and_accuracy_in_each_bin():
@@ -116,7 +118,9 @@ def test_numbers_are_scored_as_scipy_scores_them():
     assert found["r2"] == pytest.approx(1 - ((truth - guess) ** 2).sum() / ((truth - truth.mean()) ** 2).sum())
 
 
-@pytest.mark.parametrize("numbers", [([1.0, 1.0, 1.0], [1.0, 2.0, 3.0]), ([1.0, 2.0, 3.0], [5.0, 5.0, 5.0]), ([1.0], [1.0])])
+@pytest.mark.parametrize(
+    "numbers", [([1.0, 1.0, 1.0], [1.0, 2.0, 3.0]), ([1.0, 2.0, 3.0], [5.0, 5.0, 5.0]), ([1.0], [1.0])]
+)
 def test_constant_numbers_have_no_correlation_and_it_says_why(numbers):
     found = by_name(number_scores(*map(np.array, numbers)))
     assert found["pearson"].value is None

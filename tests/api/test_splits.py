@@ -44,7 +44,10 @@ def test_a_pool_can_be_used_to_the_last_example():
 
 
 def test_the_test_sample_does_not_depend_on_the_training_size():
-    assert draw(examples(90), {"test": 30, "train": 10}, 0)["test"] == draw(examples(90), {"test": 30, "train": 40}, 0)["test"]
+    assert (
+        draw(examples(90), {"test": 30, "train": 10}, 0)["test"]
+        == draw(examples(90), {"test": 30, "train": 40}, 0)["test"]
+    )
 
 
 def test_the_hash_tells_order_labels_and_splits_apart():
@@ -60,7 +63,10 @@ def test_the_hash_tells_order_labels_and_splits_apart():
 
 def test_no_word_family_is_in_two_splits(catalog):
     splits = catalog.build("tasks", "word-sentiment", {}).splits(0)
-    families = [{word.value[: 5 if len(word.value) > 5 else 4] for word in splits[name]} for name in ("train", "validation", "test")]
+    families = [
+        {word.value[: 5 if len(word.value) > 5 else 4] for word in splits[name]}
+        for name in ("train", "validation", "test")
+    ]
     assert [len(splits[name]) for name in ("train", "validation", "test")] == [240, 200, 1000]
     assert not families[0] & families[2]
     assert not families[1] & families[2]

@@ -24,7 +24,10 @@ def main(table):
         settings = arguments(output, lora=table["strategy"] == "lora", epochs=table["epochs"], seed=table["seed"])
         settings.learning_rate = table["lr"]
         trainer = Trainer(
-            model=model, args=settings, train_dataset=Words(tokenizer, *table["train"]), data_collator=DataCollatorWithPadding(tokenizer)
+            model=model,
+            args=settings,
+            train_dataset=Words(tokenizer, *table["train"]),
+            data_collator=DataCollatorWithPadding(tokenizer),
         )
         trainer.train()
         found = trainer.predict(Words(tokenizer, *table["test"])).predictions.argmax(1)

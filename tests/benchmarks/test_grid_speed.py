@@ -48,18 +48,28 @@ WORK = {"train", "warm-up", "evaluate", "features"}
 def words(catalog):
     splits = catalog.build("tasks", "word-sentiment", {"train_size": 240, "test_size": 500}).splits(0)
     train, test = (([e.value for e in part], [e.label for e in part]) for part in (splits.train, splits.test))
-    return {"folder": str(catalog.build("backbones", "minilm", {}).folder()), "train": train, "test": test, "epochs": EPOCHS}
+    return {
+        "folder": str(catalog.build("backbones", "minilm", {}).folder()),
+        "train": train,
+        "test": test,
+        "epochs": EPOCHS,
+    }
 
 
 def ours(folder):
     """Run the grid; gives its seconds, and the records."""
     folder.mkdir()
-    (folder / "grid.toml").write_text(SUITE + "".join(f'[[strategy]]\nuse = "{use}"\nlr = {lr}\n' for use, lr in RATES.items()))
+    (folder / "grid.toml").write_text(
+        SUITE + "".join(f'[[strategy]]\nuse = "{use}"\nlr = {lr}\n' for use, lr in RATES.items())
+    )
     begun = time.perf_counter()
     subprocess.run(
-        [FTBENCH, "run", "grid.toml", "--no-report"], cwd=folder, check=True, capture_output=True,
+        [FTBENCH, "run", "grid.toml", "--no-report"],
+        cwd=folder,
+        check=True,
+        capture_output=True,
         env={**os.environ, "FTBENCH_CACHE": str(folder / "cache")},
-    )  # fmt: skip
+    )
     return time.perf_counter() - begun, read_run(folder / "runs" / "grid")
 
 
@@ -67,9 +77,13 @@ def plain(words, strategy, seed):
     """Run one plain script; gives its seconds and the accuracy."""
     begun = time.perf_counter()
     done = subprocess.run(
-        [sys.executable, "-m", "tests.benchmarks.plain_trial"], cwd=ROOT, check=True, capture_output=True, text=True,
+        [sys.executable, "-m", "tests.benchmarks.plain_trial"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
         input=json.dumps({**words, "strategy": strategy, "seed": seed, "lr": RATES[strategy]}),
-    )  # fmt: skip
+    )
     return time.perf_counter() - begun, float(done.stdout.splitlines()[-1])
 
 
@@ -91,7 +105,9 @@ def test_a_grid_is_done_sooner_than_by_plain_scripts(words, tmp_path):
             scores[use][1].extend(theirs[use, seed][1] for seed in SEEDS)
     ratio, head, overhead, start = map(statistics.median, (whole, heads, overheads, starts))
     print(f"\ngrid against plain scripts: {ratio:.2f} (goal 1.5); its head-only part: {head:.2f} (goal 5)")
-    print(f"beside training and scoring: {overhead:.2f} s a trial, and {start:.1f} s for the command, imports and plan included:")
+    print(
+        f"beside training and scoring: {overhead:.2f} s a trial, and {start:.1f} s for the command, imports and plan included:"
+    )
     print(f"{overhead + start / QUICKSTART:.2f} s a trial of a grid as large as the quickstart (goal 0.5)")
     for use, (one, other) in scores.items():
         print(f"accuracy of {use}: {statistics.mean(one):.3f}, of the plain script {statistics.mean(other):.3f}")

@@ -51,7 +51,10 @@ def trained(ready, catalog, seed, *, grouped):
 def test_an_epoch_in_batches_of_like_length_is_over_sooner_and_teaches_the_same(ready, catalog):
     ratios, differences = [], []
     for seed in range(PAIRS):
-        sides = {grouped: trained(ready, catalog, seed, grouped=grouped) for grouped in ((True, False) if seed % 2 else (False, True))}
+        sides = {
+            grouped: trained(ready, catalog, seed, grouped=grouped)
+            for grouped in ((True, False) if seed % 2 else (False, True))
+        }
         ratios.append(sides[False][0] / sides[True][0])
         differences.append(sides[True][1] - sides[False][1])
     apart = estimate(differences) if PAIRS > 1 else None

@@ -50,7 +50,9 @@ def test_a_thousand_trials(tmp_path):
     records = [json.loads(path.read_text()) for path in run.glob("trials/*/*/record.json")]
     assert len(records) == TRIALS
     assert {record["status"] for record in records} == {"ok"}
-    own = sum(phase["seconds"] for record in records for phase in record["phases"] if phase["name"] not in ("start", "exit"))
+    own = sum(
+        phase["seconds"] for record in records for phase in record["phases"] if phase["name"] not in ("start", "exit")
+    )
     scheduling = (whole - own) / TRIALS
     again = min(seconds(*command("run", suite, "--no-report"), cwd=tmp_path) for _ in range(3))
     light = min(seconds(sys.executable, "-c", "import click, numpy, pluggy", cwd=tmp_path) for _ in range(3))

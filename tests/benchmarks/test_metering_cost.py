@@ -59,7 +59,12 @@ class Metered:
 
     def meters(self, *where):
         """Make the meters that sit there, and what they look at."""
-        watch = Watch("cpu", os.getsid(0), probe=ScriptedProbe(Clock(), processes=[(os.getpid(), 500 * MIB)]), learner=self.learner)
+        watch = Watch(
+            "cpu",
+            os.getsid(0),
+            probe=ScriptedProbe(Clock(), processes=[(os.getpid(), 500 * MIB)]),
+            learner=self.learner,
+        )
         built = [self.catalog.build("meters", name, {}) for name in self.names]
         return [meter for meter in built if meter.where in where], watch
 

@@ -26,7 +26,9 @@ def seconds(call):
 def test_ten_thousand_records_become_a_page_in_less_time_than_their_json_is_loaded_and_copied(tmp_path):
     run = written(tmp_path / "run", trials(100, 10, 10))
     reading, summing, writing, size = reported(run)
-    command, _ = seconds(lambda: subprocess.run([FTBENCH, "report", run, "-f", "html"], check=True, capture_output=True))
+    command, _ = seconds(
+        lambda: subprocess.run([FTBENCH, "report", run, "-f", "html"], check=True, capture_output=True)
+    )
     loading, tables = seconds(lambda: [json.loads(path.read_text()) for path in record_files(run)])
     copying, _ = seconds(lambda: copy.deepcopy(tables))
     print(
@@ -52,8 +54,16 @@ def written(run, records):
         folder = run / "trials" / record.id / record.environment
         folder.mkdir(parents=True)
         (folder / "record.json").write_text(record.to_json())
-    places = [[r.trial["target"], r.trial["backbone"]["label"], r.trial["strategy"]["label"], r.trial["seed"]] for r in records]
-    plan = {"schema": PLAN_SCHEMA, "trials": [r.id for r in records], "environment": records[0].environment, "places": places}
+    places = [
+        [r.trial["target"], r.trial["backbone"]["label"], r.trial["strategy"]["label"], r.trial["seed"]]
+        for r in records
+    ]
+    plan = {
+        "schema": PLAN_SCHEMA,
+        "trials": [r.id for r in records],
+        "environment": records[0].environment,
+        "places": places,
+    }
     (run / "plan.json").write_text(json.dumps(plan))
     return run
 
@@ -72,12 +82,15 @@ def test_sorting_a_thousand_rows_costs_a_few_times_what_moving_them_does(tmp_pat
         rows = page.locator("#board tbody tr:not(.group)").count()
         timed = "(act) => { const began = performance.now(); act(); return performance.now() - began; }"
         times = [
-            page.evaluate(f"({timed})(() => document.querySelectorAll('#board thead button')[{place}].click())") for place in (1, 0, 5, 1)
+            page.evaluate(f"({timed})(() => document.querySelectorAll('#board thead button')[{place}].click())")
+            for place in (1, 0, 5, 1)
         ]
         moving = page.evaluate(
             f"({timed})(() => document.querySelectorAll('#board tbody').forEach((body) => body.append(...[...body.rows].reverse())))"
         )
         browser.close()
-    print(f"\n{rows:,} rows: opened in {opening:.1f} s, sorted in {', '.join(f'{one:.0f}' for one in times)} ms, moved in {moving:.0f} ms")
+    print(
+        f"\n{rows:,} rows: opened in {opening:.1f} s, sorted in {', '.join(f'{one:.0f}' for one in times)} ms, moved in {moving:.0f} ms"
+    )
     assert rows == 1000
     assert sorted(times)[1] < 5 * max(moving, 1)

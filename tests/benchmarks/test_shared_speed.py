@@ -42,7 +42,10 @@ tasks = ["digits-0-4", "digits-5-9"]
 
 def outcomes(catalog, parts, cache, epochs):
     suite = parse_suite(tomllib.loads(SUITE.format(parts=parts, epochs=epochs)), catalog)
-    found = [carry_out(Spec(trial, "cpu", str(cache)), catalog, cache.parent, lambda event: None) for trial in plan(suite, catalog)]
+    found = [
+        carry_out(Spec(trial, "cpu", str(cache)), catalog, cache.parent, lambda event: None)
+        for trial in plan(suite, catalog)
+    ]
     assert all(outcome["status"] == "ok" for outcome in found)
     return found
 
@@ -66,7 +69,10 @@ def folder(tmp_path):
 def test_a_head_trains_on_cached_features_ten_times_as_fast(catalog, folder, monkeypatch):
     from ftbench_strategies.frozen import Frozen
 
-    rows = [f"{' '.join(f'word {n * 7 % 31} of sentence {n}' for _ in range(6))},{'yes' if n % 3 else 'no'}" for n in range(480)]
+    rows = [
+        f"{' '.join(f'word {n * 7 % 31} of sentence {n}' for _ in range(6))},{'yes' if n % 3 else 'no'}"
+        for n in range(480)
+    ]
     (folder / "texts.csv").write_text("text,label\n" + "\n".join(rows))
     parts = f'[[backbone]]\nuse = "minilm"\n[[task]]\nuse = "text-classification"\ndata = "{folder / "texts.csv"}"\n'
     parts += '[[strategy]]\nuse = "frozen"\n'
@@ -79,8 +85,9 @@ def test_a_head_trains_on_cached_features_ten_times_as_fast(catalog, folder, mon
         (computed,) = outcomes(catalog, parts, folder / "cache", 3)
         assert score([read]) == score([computed])
         steps = [
-            sum(phase["seconds"] for phase in one["phases"] if phase["name"] in {"train", "warm-up"}) for one in (computed, read)
-        ]  # fmt: skip
+            sum(phase["seconds"] for phase in one["phases"] if phase["name"] in {"train", "warm-up"})
+            for one in (computed, read)
+        ]
         training.append(steps[0] / steps[1])
         whole.append(seconds([computed]) / seconds([read]))
     print(f"\nhead-only on cached features: training {statistics.median(training):.1f} times as fast (goal 10)", end="")
@@ -89,13 +96,16 @@ def test_a_head_trains_on_cached_features_ten_times_as_fast(catalog, folder, mon
 
 
 GRIDS = {
-    "students of one teacher": DIGITS + "".join(
-        f'[[strategy]]\nuse = "distillation"\nlabel = "t{t}"\noptions = {{ temperature = {t} }}\n' for t in (1.0, 2.0, 4.0, 8.0)
+    "students of one teacher": DIGITS
+    + "".join(
+        f'[[strategy]]\nuse = "distillation"\nlabel = "t{t}"\noptions = {{ temperature = {t} }}\n'
+        for t in (1.0, 2.0, 4.0, 8.0)
     ),
-    "sequences of one first task": SEQUENCE + "".join(
+    "sequences of one first task": SEQUENCE
+    + "".join(
         f'[[strategy]]\nuse = "ewc"\nlabel = "s{s}"\noptions = {{ strength = {s} }}\n' for s in (1e2, 1e3, 1e4, 1e5)
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.timeout(900)

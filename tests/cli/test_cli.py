@@ -15,7 +15,9 @@ def modules_after(*arguments, cwd):
         "try: main()\nexcept SystemExit as e: print('exit', e.code)\n"
         f"print('heavy', [m for m in {HEAVY!r} if m in sys.modules])"
     )
-    return subprocess.run([sys.executable, "-c", code, *map(str, arguments)], cwd=cwd, capture_output=True, text=True, timeout=60)
+    return subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments)], cwd=cwd, capture_output=True, text=True, timeout=60
+    )
 
 
 @pytest.mark.parametrize("arguments", [("--help",), ("list",), ("run", "--help"), ("validate", "S"), ("plan", "S")])

@@ -34,11 +34,25 @@ def test_a_regression_exits_with_three_and_writes_every_file(ftbench, head, base
     scored(head, (0.7, 0.712, 0.72))
     summary = tmp_path / "summary.md"
     done = ftbench(
-        "gate", head, "--baseline", base, "--junit", "j.xml", "--markdown", "m.md", "--github", check=3,
+        "gate",
+        head,
+        "--baseline",
+        base,
+        "--junit",
+        "j.xml",
+        "--markdown",
+        "m.md",
+        "--github",
+        check=3,
         env={"GITHUB_STEP_SUMMARY": str(summary), "GITHUB_OUTPUT": str(tmp_path / "out")},
-    )  # fmt: skip
-    assert done.stdout.startswith("regressed: accuracy, lora on digits (tiny-vit): 91.0 % → 71.1 %, gain -19.9 points [")
-    assert "::error title=ftbench gate%3A regressed::accuracy, lora on digits (tiny-vit): 91.0 %25 → 71.1 %25" in done.stdout
+    )
+    assert done.stdout.startswith(
+        "regressed: accuracy, lora on digits (tiny-vit): 91.0 % → 71.1 %, gain -19.9 points ["
+    )
+    assert (
+        "::error title=ftbench gate%3A regressed::accuracy, lora on digits (tiny-vit): 91.0 %25 → 71.1 %25"
+        in done.stdout
+    )
     assert summary.read_text() == (tmp_path / "m.md").read_text()
     assert (tmp_path / "out").read_text() == "verdict=regressed\n"
     assert ET.parse(tmp_path / "j.xml").getroot().get("failures") == "1"
@@ -54,7 +68,11 @@ def test_a_regression_exits_with_three_and_writes_every_file(ftbench, head, base
             "made by a newer ftbench (ftbench.record/9; this one reads ftbench.record/1)",
         ),
         (lambda record: record["provenance"]["splits"].update(digits="x"), 5, "not comparable: "),
-        (lambda record: record.update(status="oom", failure={"kind": "Oom", "message": "m", "traceback": None}), 1, "missing: "),
+        (
+            lambda record: record.update(status="oom", failure={"kind": "Oom", "message": "m", "traceback": None}),
+            1,
+            "missing: ",
+        ),
     ],
 )
 def test_what_cannot_be_held_has_its_exit_code_and_a_line(ftbench, head, base, change, code, said):
@@ -86,7 +104,9 @@ def test_one_seed_is_inconclusive_and_counts_where_strict(ftbench, head, base):
     for run in (head, base):
         plan = json.loads((run / "plan.json").read_text())
         kept = [n for n, place in enumerate(plan["places"]) if place[3] == 0]
-        (run / "plan.json").write_text(json.dumps({**plan, **{key: [plan[key][n] for n in kept] for key in ("trials", "places")}}))
+        (run / "plan.json").write_text(
+            json.dumps({**plan, **{key: [plan[key][n] for n in kept] for key in ("trials", "places")}})
+        )
     scored(head, (0.1, 0, 0))
     done = ftbench("gate", head, "--baseline", base, check=0)
     assert "over 1 pair, margin 1 points; 3 are needed to say anything" in done.stdout
@@ -106,7 +126,11 @@ def test_more_seeds_are_run_where_the_gate_cannot_tell_and_only_there(ftbench, t
     done = ftbench("gate", head, "--baseline", base, "--run", suite, "--strict", check=4)
     assert "inconclusive: 3 more trials, seeds 3, 4, 5" in done.stderr
     fresh = [json.loads(path.read_text()) for path in record_paths(head) if path not in before]
-    assert sorted((r["trial"]["strategy"]["label"], r["trial"]["seed"]) for r in fresh) == [("lora", 3), ("lora", 4), ("lora", 5)]
+    assert sorted((r["trial"]["strategy"]["label"], r["trial"]["seed"]) for r in fresh) == [
+        ("lora", 3),
+        ("lora", 4),
+        ("lora", 5),
+    ]
     assert "over 6 pairs" in done.stdout
     found = read_record_set(head)
     assert found.unfinished == ()

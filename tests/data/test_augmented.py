@@ -48,7 +48,9 @@ def planned(catalog):
             limit="1m",
             strategies="".join(f'[[strategy]]\nuse = "{s}"\n' for s in strategies) + extra,
         )
-        text = text.replace("train_size", f"{augment}train_size", 1).replace("batch_size = 8", f"batch_size = 8\n{knobs}")
+        text = text.replace("train_size", f"{augment}train_size", 1).replace(
+            "batch_size = 8", f"batch_size = 8\n{knobs}"
+        )
         return plan(parse_suite(tomllib.loads(text), catalog), catalog)
 
     return make
@@ -61,7 +63,9 @@ def seen(monkeypatch):
     original = Learner.forward
 
     def watched(self, batch):
-        found["training" if self.model.training else "evaluation"].append({name: tensor.clone() for name, tensor in batch.items()})
+        found["training" if self.model.training else "evaluation"].append(
+            {name: tensor.clone() for name, tensor in batch.items()}
+        )
         return original(self, batch)
 
     monkeypatch.setattr(Learner, "forward", watched)
@@ -90,7 +94,8 @@ def test_two_strategies_see_the_same_batches_to_the_last_bit_and_every_epoch_oth
     assert all(equal(one, other) for one, other in zip(*batches, strict=True))
     # Five steps are an epoch of forty examples.
     first, second = (
-        {int(row): b["pixel_values"][p] for b in part for p, row in enumerate(b["rows"])} for part in (batches[0][:5], batches[0][5:])
+        {int(row): b["pixel_values"][p] for b in part for p, row in enumerate(b["rows"])}
+        for part in (batches[0][:5], batches[0][5:])
     )
     assert len(first) == 40
     same = [torch.equal(pixels, first[row]) for row, pixels in second.items()]
@@ -107,7 +112,10 @@ def test_validation_test_and_predictions_on_the_training_split_are_not_changed(p
     carried(changed, catalog, tmp_path)
     assert all(equal(one, other) for one, other in zip(clean, seen["evaluation"], strict=True))
     assert {len(batch["rows"]) if "rows" in batch else len(batch["labels"]) for batch in clean} == {20, 60}
-    assert not any(torch.equal(one["pixel_values"], other["pixel_values"]) for one, other in zip(own, seen["training"], strict=True))
+    assert not any(
+        torch.equal(one["pixel_values"], other["pixel_values"])
+        for one, other in zip(own, seen["training"], strict=True)
+    )
     seen["evaluation"].clear()
     for trial in (plain, changed):
         execution = Execution(Spec(trial, "cpu", str(tmp_path / "cache")), catalog, lambda event: None)
@@ -130,7 +138,8 @@ def test_the_options_are_part_of_the_trial_and_not_of_the_clean_examples(planned
 def test_equal_seeds_give_equal_losses_and_another_seed_others(planned, catalog, tmp_path):
     (trial,) = planned()
     losses = [
-        [point["task_loss"] for point in carried(replace(trial, seed=seed), catalog, tmp_path)["curves"][0]["points"]] for seed in (0, 0, 1)
+        [point["task_loss"] for point in carried(replace(trial, seed=seed), catalog, tmp_path)["curves"][0]["points"]]
+        for seed in (0, 0, 1)
     ]
     assert losses[0] == losses[1] != losses[2]
 
@@ -145,7 +154,9 @@ def test_an_example_is_the_same_in_whatever_batch_it_comes(knobs, digits):
         for step, portions in enumerate(loader := Loader(encoded, task, protocol, seed=3, augmented=augmented)):
             for portion in portions:
                 for place, row in enumerate(portion.batch["rows"].tolist()):
-                    found[step // loader.per_epoch, row] = {name: tensor[place] for name, tensor in portion.batch.items()}
+                    found[step // loader.per_epoch, row] = {
+                        name: tensor[place] for name, tensor in portion.batch.items()
+                    }
         return found
 
     plain, other = examples(), examples(**knobs)
@@ -156,11 +167,15 @@ def test_an_example_is_the_same_in_whatever_batch_it_comes(knobs, digits):
 
 def test_iterating_anew_gives_the_same_batches_and_the_order_is_that_without_augmentation(digits):
     task, encoded, augmented = digits("random-crop")
-    loaders = [Loader(encoded, task, Training(epochs=2, batch_size=16), seed=3, augmented=one) for one in (augmented, None)]
+    loaders = [
+        Loader(encoded, task, Training(epochs=2, batch_size=16), seed=3, augmented=one) for one in (augmented, None)
+    ]
     again = [[portion.batch for portions in loaders[0] for portion in portions] for _ in range(2)]
     assert all(equal(one, other) for one, other in zip(*again, strict=True))
     assert loaders[0].order_hash() == loaders[1].order_hash()
-    assert [b["rows"].tolist() for b in again[0]] == [portion.batch["rows"].tolist() for portions in loaders[1] for portion in portions]
+    assert [b["rows"].tolist() for b in again[0]] == [
+        portion.batch["rows"].tolist() for portions in loaders[1] for portion in portions
+    ]
 
 
 def test_no_draw_of_an_example_is_a_draw_of_the_order(digits):
@@ -174,12 +189,19 @@ def test_adding_an_augmentation_does_not_change_the_draws_of_the_others(digits):
     rows = range(40)
     flipped = digits("horizontal-flip")[2].take(rows, seed=1, epoch=0).columns["pixel_values"]
     mixed = digits("horizontal-flip", "mixup")[2]
-    assert all(np.array_equal(item.features["pixel_values"], one) for item, one in zip(unmixed(mixed, rows), flipped, strict=True))
+    assert all(
+        np.array_equal(item.features["pixel_values"], one)
+        for item, one in zip(unmixed(mixed, rows), flipped, strict=True)
+    )
 
 
 def unmixed(augmented, rows):
     draws = {row: augmented._drawn(row, 1, 0) for row in rows}
-    items = {row: augmented._item(part, place, draws[row]) for part, own in augmented._encoded(draws) for place, row in enumerate(own)}
+    items = {
+        row: augmented._item(part, place, draws[row])
+        for part, own in augmented._encoded(draws)
+        for place, row in enumerate(own)
+    }
     return [items[row] for row in rows]
 
 
@@ -200,7 +222,9 @@ def test_what_is_mixed_in_is_a_training_example_as_it_is_in_that_epoch(digits):
     found = augmented.take(range(40), seed=2, epoch=1)
     assert found.labels.dtype == np.float32
     assert np.allclose(found.labels.sum(1), 1)
-    alone = np.stack([item.features["pixel_values"] for item in (unmixed_in(augmented, row, 2, 1) for row in range(40))])
+    alone = np.stack(
+        [item.features["pixel_values"] for item in (unmixed_in(augmented, row, 2, 1) for row in range(40))]
+    )
     several = 0
     for row, pixels in enumerate(found.columns["pixel_values"]):
         kept = (pixels == alone[row]).all(0)
@@ -222,7 +246,9 @@ def test_only_what_changes_is_encoded_anew(digits, monkeypatch):
     task, _, augmented = digits({"use": "horizontal-flip", "probability": 0.3})
     counted = []
     original = type(task).encode_inputs
-    monkeypatch.setattr(type(task), "encode_inputs", lambda self, inputs, *a: counted.append(len(inputs)) or original(self, inputs, *a))
+    monkeypatch.setattr(
+        type(task), "encode_inputs", lambda self, inputs, *a: counted.append(len(inputs)) or original(self, inputs, *a)
+    )
     augmented.take(range(40), seed=0, epoch=0)
     assert 0 < sum(counted) < 25
     counted.clear()
@@ -231,7 +257,12 @@ def test_only_what_changes_is_encoded_anew(digits, monkeypatch):
 
 
 def test_a_large_split_encoded_chunk_by_chunk_gives_the_same_batches(catalog, tmp_path, monkeypatch):
-    options = {"train_size": 40, "validation_size": 20, "test_size": 60, "augment": ["random-crop", {"use": "mixup", "probability": 0.5}]}
+    options = {
+        "train_size": 40,
+        "validation_size": 20,
+        "test_size": 60,
+        "augment": ["random-crop", {"use": "mixup", "probability": 0.5}],
+    }
     task, backbone = catalog.build("tasks", "digits", options), catalog.build("backbones", "tiny-vit", {})
     processor = backbone.load_processor()
 
@@ -253,10 +284,14 @@ def test_a_large_split_encoded_chunk_by_chunk_gives_the_same_batches(catalog, tm
 def test_two_readers_of_one_example_read_the_same_words(catalog, model_folder, monkeypatch):
     from ftbench_text.words import WordSentiment
 
-    task = catalog.build("tasks", "word-sentiment", {"train_size": 16, "test_size": 16, "augment": [{"use": "typos", "share": 0.5}]})
+    task = catalog.build(
+        "tasks", "word-sentiment", {"train_size": 16, "test_size": 16, "augment": [{"use": "typos", "share": 0.5}]}
+    )
     read = []
     original = WordSentiment.encode_inputs
-    monkeypatch.setattr(WordSentiment, "encode_inputs", lambda self, inputs, *a: read.append(list(inputs)) or original(self, inputs, *a))
+    monkeypatch.setattr(
+        WordSentiment, "encode_inputs", lambda self, inputs, *a: read.append(list(inputs)) or original(self, inputs, *a)
+    )
     train = task.splits(0).train
     found = []
     for processor in (
@@ -270,7 +305,9 @@ def test_two_readers_of_one_example_read_the_same_words(catalog, model_folder, m
     assert found[1] == found[3] != [[(example.value,) for example in train]]
     assert len(found[1][0]) == 16
     assert found[0].columns["input_ids"].values.tolist() != found[2].columns["input_ids"].values.tolist()
-    assert found[0].units.tolist() == np.diff(found[0].columns["input_ids"].offsets).tolist(), "units are those of the changed text"
+    assert found[0].units.tolist() == np.diff(found[0].columns["input_ids"].offsets).tolist(), (
+        "units are those of the changed text"
+    )
 
 
 class Faded(FeatureAugmentation):
@@ -298,7 +335,9 @@ class Several(Augmentable, MultiLabelTask):
 
 def test_labels_that_are_shares_already_are_mixed_as_they_are_and_an_unmixed_split_keeps_its_own(catalog):
     labels = np.array([[1, 0, 1], [0, 1, 1], [1, 1, 0], [1, 0, 1]])
-    encoded = Encoded({"pixel_values": np.random.default_rng(0).normal(size=(4, 3, 4, 4))}, labels, tuple("abcd"), np.ones(4))
+    encoded = Encoded(
+        {"pixel_values": np.random.default_rng(0).normal(size=(4, 3, 4, 4))}, labels, tuple("abcd"), np.ones(4)
+    )
     task = Several(augment=(catalog.build("augmentations", "mixup", {"alpha": 1.0}),))
     found = Augmented(task, list, encoded, None).take([2, 0], seed=0, epoch=0)
     assert found.ids == ("c", "a")
@@ -329,7 +368,9 @@ def test_what_is_slow_is_worked_out_before_training_and_nothing_is_read_for_the_
     task, _, augmented = digits("horizontal-flip")
     read = []
     original = type(task).raw_inputs
-    monkeypatch.setattr(type(task), "raw_inputs", lambda self, examples, p: read.append(len(examples)) or original(self, examples, p))
+    monkeypatch.setattr(
+        type(task), "raw_inputs", lambda self, examples, p: read.append(len(examples)) or original(self, examples, p)
+    )
     prepare_augmentations(task, augmented._examples, augmented.processor, lambda: None)
     assert not read
     task.augment = (slow := Slow(),)
@@ -417,7 +458,9 @@ mask_share = 0.01
     def read(batch):
         hidden = batch["labels"].ndim > 1
         ids = torch.where(batch["labels"] >= 0, batch["labels"], batch["input_ids"]) if hidden else batch["input_ids"]
-        return {text.replace("#", "").replace(" ", "") for text in processor.batch_decode(ids, skip_special_tokens=True)}
+        return {
+            text.replace("#", "").replace(" ", "") for text in processor.batch_decode(ids, skip_special_tokens=True)
+        }
 
     assert len(read(pretraining) & words) > 12, "but for those that are cut off"
     assert all(len(read(batch) & words) < 4 for batch in tuning)

@@ -94,8 +94,13 @@ def test_labels_spelled_in_several_ways_are_errors(look):
 
 
 def test_a_class_in_the_test_split_alone_cannot_be_learnt(look):
-    found = look({"train": sound_rows(), "test": [*[(sentence(500 + n), "yes") for n in range(9)], (sentence(990), "new")]})
-    assert (found["class in the test split only"].count, found["class in the test split only"].examples) == (1, ("'new'",))
+    found = look(
+        {"train": sound_rows(), "test": [*[(sentence(500 + n), "yes") for n in range(9)], (sentence(990), "new")]}
+    )
+    assert (found["class in the test split only"].count, found["class in the test split only"].examples) == (
+        1,
+        ("'new'",),
+    )
     assert (found["class not in the test split"].count, found["class not in the test split"].examples) == (1, ("'no'",))
 
 
@@ -113,7 +118,9 @@ def test_leaks_between_splits_are_counted_the_exact_and_the_nearly_exact(look):
 
 def test_repeated_rows_and_rows_that_contradict_each_other_are_told_apart(look):
     train = [*sound_rows(), *sound_rows()[:4], (sound_rows()[10][0], "yes"), (sound_rows()[12][0], "yes")]
-    found = look({"train": train, "validation": [(sentence(700), "no")], "test": [(sentence(701), "yes"), (sentence(702), "no")]})
+    found = look(
+        {"train": train, "validation": [(sentence(700), "no")], "test": [(sentence(701), "yes"), (sentence(702), "no")]}
+    )
     assert found["same input more than once"].count == 6
     assert found["same input with different labels"].count == 2
     assert "same input in two splits" not in found
@@ -162,7 +169,9 @@ def pictures(tmp_path):
 
 def looked(catalog, backbone, use, folder, **options):
     task = catalog.build("tasks", use, {"data": str(folder), **options})
-    found = check_data(task, catalog.build("backbones", "transformers", {"path": str(backbone)}), 0, catalog.options(task))
+    found = check_data(
+        task, catalog.build("backbones", "transformers", {"path": str(backbone)}), 0, catalog.options(task)
+    )
     return {flaw.kind: flaw for flaw in found}
 
 
@@ -216,7 +225,9 @@ def test_sounds_that_cannot_be_heard_or_are_clipped_are_named(catalog, tmp_path,
     soundfile.write(folder / "clipped.wav", np.clip(3 * np.sin(2 * np.pi * 300 * time), -1, 1), 8000)
     (folder / "torn.wav").write_bytes(b"RIFF no sound at all")
     known, _ = soundfile.read(folder / "0.wav")
-    soundfile.write(tmp_path / "sounds" / "b" / "again.wav", np.concatenate([np.zeros(700), known * 0.5]), 8000, subtype="FLOAT")
+    soundfile.write(
+        tmp_path / "sounds" / "b" / "again.wav", np.concatenate([np.zeros(700), known * 0.5]), 8000, subtype="FLOAT"
+    )
     found = looked(catalog, model_folder("wav2vec2"), "audio-classification", tmp_path / "sounds", seconds=2.0)
     assert {kind: (flaw.severity, flaw.count) for kind, flaw in found.items() if "two splits" not in kind} == {
         "sound unreadable": ("error", 1),

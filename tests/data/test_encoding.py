@@ -45,7 +45,11 @@ def test_a_split_is_encoded_once_and_read_back_equal(counted, tmp_path):
 def test_a_torn_or_missing_file_is_noticed_and_the_entry_built_anew(counted, tmp_path):
     first = prepared(counted, tmp_path / "apart")
     prepared(counted, tmp_path)
-    for spoil in (lambda p: p.write_bytes(p.read_bytes()[:-1]), lambda p: p.unlink(), lambda p: p.write_bytes(b"x" * p.stat().st_size)):
+    for spoil in (
+        lambda p: p.write_bytes(p.read_bytes()[:-1]),
+        lambda p: p.unlink(),
+        lambda p: p.write_bytes(b"x" * p.stat().st_size),
+    ):
         (folder,) = [f for f in (tmp_path / "entries" / "encoded").iterdir() if "." not in f.name]
         spoil(folder / "train.column.pixel_values.npy")
         assert equal(prepared(counted, tmp_path), first)

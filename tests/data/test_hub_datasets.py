@@ -95,12 +95,16 @@ def sst2(tmp_path):
     """A repository laid out as GLUE is: class labels, -1 throughout the test split, two configurations."""
     import datasets
 
-    features = datasets.Features({"sentence": datasets.Value("string"), "label": datasets.ClassLabel(names=["negative", "positive"])})
+    features = datasets.Features(
+        {"sentence": datasets.Value("string"), "label": datasets.ClassLabel(names=["negative", "positive"])}
+    )
     folder = tmp_path / "glue"
     for split, size in (("train", 40), ("validation", 12), ("test", 8)):
         rows = [{"sentence": f"{split} sentence {n}", "label": -1 if split == "test" else n % 2} for n in range(size)]
         (folder / "sst2").mkdir(parents=True, exist_ok=True)
-        datasets.Dataset.from_list(rows, features=features).to_parquet(folder / "sst2" / f"{split}-00000-of-00001.parquet")
+        datasets.Dataset.from_list(rows, features=features).to_parquet(
+            folder / "sst2" / f"{split}-00000-of-00001.parquet"
+        )
     (folder / "ax").mkdir()
     (folder / "ax" / "test-00000-of-00001.parquet").write_bytes(b"never read")
     (folder / "README.md").write_text(
@@ -118,7 +122,9 @@ def test_labels_of_minus_one_are_no_labels_and_another_split_can_be_the_test(cat
     commit = put_in_cache(hub_cache, "dataset", "acme/glue", sst2)
     unlabelled = task(catalog, config="sst2", text="sentence")
     assert unlabelled.classes == ("negative", "positive")
-    with pytest.raises(UserError, match=r'no row of its test split has a label; take another: split_names = \{ test = "validation" \}'):
+    with pytest.raises(
+        UserError, match=r'no row of its test split has a label; take another: split_names = \{ test = "validation" \}'
+    ):
         unlabelled.splits(0)
     made = task(catalog, config="sst2", text="sentence", split_names={"test": "validation"})
     splits = made.splits(0)
@@ -148,10 +154,10 @@ def test_the_names_of_classes_may_stand_in_the_card(catalog, hub_cache, tmp_path
     folder = tmp_path / "named"
     folder.mkdir()
     for split in ("train", "test"):
-        (folder / f"{split}.jsonl").write_text("".join(json.dumps({"text": f"{split} {n}", "label": n % 2}) + "\n" for n in range(20)))
-    info = (
-        "dataset_info:\n  features:\n  - name: text\n    dtype: string\n  - name: label\n    dtype:\n      class_label:\n        names:\n"
-    )
+        (folder / f"{split}.jsonl").write_text(
+            "".join(json.dumps({"text": f"{split} {n}", "label": n % 2}) + "\n" for n in range(20))
+        )
+    info = "dataset_info:\n  features:\n  - name: text\n    dtype: string\n  - name: label\n    dtype:\n      class_label:\n        names:\n"
     (folder / "README.md").write_text(f"---\n{info}          '0': ham\n          '1': spam\n---\n")
     put_in_cache(hub_cache, "dataset", "acme/named", folder)
     assert task(catalog, "hub:acme/named").classes == ("ham", "spam")
@@ -162,7 +168,8 @@ def test_a_data_set_without_a_test_split_says_which_could_be_one(catalog, hub_ca
     (sst2 / "README.md").unlink()
     put_in_cache(hub_cache, "dataset", "acme/glue", sst2)
     with pytest.raises(
-        UserError, match=r'has the splits train, validation, and none called test; .* split_names = \{ test = "validation" \}'
+        UserError,
+        match=r'has the splits train, validation, and none called test; .* split_names = \{ test = "validation" \}',
     ):
         task(catalog, config="sst2", text="sentence").fingerprint()
     with pytest.raises(UserError, match=r"split_names.test: hub:acme/glue has no split 'dev'"):
@@ -186,9 +193,12 @@ def png(number):
 
 
 @pytest.mark.parametrize(
-    ("use", "column", "kind", "cell"), [("audio-classification", "audio", "wav2vec2", wav), ("image-classification", "image", "vit", png)]
+    ("use", "column", "kind", "cell"),
+    [("audio-classification", "audio", "wav2vec2", wav), ("image-classification", "image", "vit", png)],
 )
-def test_sounds_and_images_inside_a_data_set_are_decoded_here(use, column, kind, cell, catalog, hub_cache, tmp_path, model_folder):
+def test_sounds_and_images_inside_a_data_set_are_decoded_here(
+    use, column, kind, cell, catalog, hub_cache, tmp_path, model_folder
+):
     import datasets
 
     feature = datasets.Audio(decode=False) if column == "audio" else datasets.Image(decode=False)
@@ -221,7 +231,8 @@ def test_a_repository_of_images_in_folders_is_a_folder(catalog, hub_cache, tmp_p
 
 def test_what_is_not_cached_or_not_whole_is_said(catalog, hub_cache, sst2):
     with pytest.raises(
-        NotCached, match=r"'acme/glue' is not in the hub cache; set online = true to download it, or give a file or a folder"
+        NotCached,
+        match=r"'acme/glue' is not in the hub cache; set online = true to download it, or give a file or a folder",
     ):
         task(catalog, config="sst2").fingerprint()
     put_in_cache(hub_cache, "dataset", "acme/glue", sst2, leave_out=("sst2/train-00000-of-00001.parquet",))
@@ -258,7 +269,9 @@ use = "full"
 """
 
 
-def test_model_and_data_are_downloaded_and_trained_on_with_no_more_requests(ftbench, hub_server, sst2, model_folder, tmp_path):
+def test_model_and_data_are_downloaded_and_trained_on_with_no_more_requests(
+    ftbench, hub_server, sst2, model_folder, tmp_path
+):
     import tomllib
 
     model = hub_server.put("model", "acme/tiny", model_folder("bert"))
@@ -267,17 +280,24 @@ def test_model_and_data_are_downloaded_and_trained_on_with_no_more_requests(ftbe
     assert ftbench("validate", "s.toml", check=0).stderr.count("note: ") == 2
     ftbench("run", "s.toml", check=0)
     assert {name for name in hub_server.downloaded() if "of-00001" in name or name.endswith(("md", "py"))} == {
-        "README.md", *(name.rpartition("/")[2] for name in SST2),
-    }  # fmt: skip
+        "README.md",
+        *(name.rpartition("/")[2] for name in SST2),
+    }
     assert not any("/ax/" in line or "glue.py" in line for line in hub_server.asked)
-    assert [entry["commit"] for entry in tomllib.loads((tmp_path / "runs/s/suite.lock.toml").read_text())["hub"]] == [model, data]
+    assert [entry["commit"] for entry in tomllib.loads((tmp_path / "runs/s/suite.lock.toml").read_text())["hub"]] == [
+        model,
+        data,
+    ]
     asked = len(hub_server.asked)
     (tmp_path / "s.toml").write_text(SUITE.format(online="false", config="sst2"))
     assert "nothing to do" in ftbench("run", "s.toml", check=0).stdout
     assert len(hub_server.asked) == asked
     (tmp_path / "s.toml").write_text(SUITE.format(online="true", config="sst3"))
     done = ftbench("run", "s.toml")
-    assert (done.returncode, done.stderr) == (2, "error: s.toml: task[1]: config: there is no configuration 'sst3'; did you mean 'sst2'?\n")
+    assert (done.returncode, done.stderr) == (
+        2,
+        "error: s.toml: task[1]: config: there is no configuration 'sst3'; did you mean 'sst2'?\n",
+    )
 
 
 def test_a_data_set_of_code_alone_says_where_its_tables_may_be(ftbench, hub_server, model_folder, tmp_path):

@@ -31,7 +31,9 @@ def texts():
 
 def padded(order, encoded, batch_size):
     lengths = encoded.lengths()
-    return sum(len(batch) * lengths[batch].max() for batch in np.split(order, range(batch_size, len(order), batch_size)))
+    return sum(
+        len(batch) * lengths[batch].max() for batch in np.split(order, range(batch_size, len(order), batch_size))
+    )
 
 
 def test_less_is_padded_and_each_epoch_has_an_order_of_its_own(texts):
@@ -44,8 +46,12 @@ def test_less_is_padded_and_each_epoch_has_an_order_of_its_own(texts):
 
 
 def test_inputs_of_one_length_keep_the_order_that_was_drawn():
-    images = Encoded({"pixel_values": np.zeros((20, 2))}, np.zeros(20, np.int64), tuple(map(str, range(20))), np.ones(20))
-    orders = [Loader(images, None, Training(epochs=1, group_by_length=group), seed=3).order_hash() for group in (False, True)]
+    images = Encoded(
+        {"pixel_values": np.zeros((20, 2))}, np.zeros(20, np.int64), tuple(map(str, range(20))), np.ones(20)
+    )
+    orders = [
+        Loader(images, None, Training(epochs=1, group_by_length=group), seed=3).order_hash() for group in (False, True)
+    ]
     assert orders[0] == orders[1]
 
 
@@ -57,7 +63,9 @@ def test_a_protocol_that_does_not_ask_for_it_leaves_trials_what_they_were(catalo
 
     from tests.conftest import QUICK, TINY
 
-    text = TINY.format(measure=QUICK, name="x", seeds="[0]", steps=3, limit="1m", strategies='[[strategy]]\nuse = "full"\n')
+    text = TINY.format(
+        measure=QUICK, name="x", seeds="[0]", steps=3, limit="1m", strategies='[[strategy]]\nuse = "full"\n'
+    )
 
     def cell(text):
         return plan(parse_suite(tomllib.loads(text), catalog), catalog)[0]

@@ -63,7 +63,9 @@ def test_a_split_by_another_name_serves_where_it_is_told_to(catalog, written, tm
     written("given/train.csv", rows(0, 40))
     written("given/test.csv", [{"text": "unlabelled", "label": ""}])
     written("given/dev.csv", rows(100, 12))
-    with pytest.raises(UserError, match=r'no row of its test split has a label; take another: split_names = \{ test = "validation" \}'):
+    with pytest.raises(
+        UserError, match=r'no row of its test split has a label; take another: split_names = \{ test = "validation" \}'
+    ):
         task(catalog, str(tmp_path / "given")).splits(0)
     made = task(catalog, str(tmp_path / "given"), split_names={"test": "dev"})
     assert [len(made.splits(0)[split]) for split in ("train", "validation", "test")] == [32, 8, 12]

@@ -15,13 +15,17 @@ def data(tmp_path):
 
     rng = np.random.default_rng(0)
     words = ("good", "bad", "odd")
-    (tmp_path / "reviews.csv").write_text("Review,Sentiment\n" + "".join(f"{words[n % 3]} number {n},{words[n % 3]}\n" for n in range(60)))
+    (tmp_path / "reviews.csv").write_text(
+        "Review,Sentiment\n" + "".join(f"{words[n % 3]} number {n},{words[n % 3]}\n" for n in range(60))
+    )
     for n in range(48):
         for kind, suffix in (("pictures", "png"), ("sounds", "wav")):
             folder = tmp_path / kind / words[n % 3]
             folder.mkdir(parents=True, exist_ok=True)
             if suffix == "png":
-                Image.fromarray(rng.integers(60 * (n % 3), 60 * (n % 3) + 90, (12, 12), dtype=np.uint8)).save(folder / f"{n}.png")
+                Image.fromarray(rng.integers(60 * (n % 3), 60 * (n % 3) + 90, (12, 12), dtype=np.uint8)).save(
+                    folder / f"{n}.png"
+                )
             else:
                 tone = np.sin(np.arange(8000) * 0.05 * (1 + n % 3)) + rng.normal(0, 0.05, 8000)
                 soundfile.write(folder / f"{n}.wav", tone.astype(np.float32) * 0.3, 8000)
@@ -58,7 +62,10 @@ def test_what_cannot_be_guessed_is_asked_for(data, ftbench):
         (("--task", "text-clasification", "--data", "odd.csv"), "did you mean 'text-classification'?"),
         (("--task", "text-classification", "--data", "nothing.csv"), "nothing.csv: no such file or folder"),
         (("--task", "text-classification"), "give a TEMPLATE, or both --task and --data"),
-        (("--task", "image-classification", "--data", "pictures/good"), "give each class a folder of its own, or say what the names hold"),
+        (
+            ("--task", "image-classification", "--data", "pictures/good"),
+            "give each class a folder of its own, or say what the names hold",
+        ),
     ):
         done = ftbench("new", "suite", *arguments, cwd=data)
         assert done.returncode == 2

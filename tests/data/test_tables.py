@@ -111,4 +111,12 @@ def test_a_missing_file_is_named(tmp_path):
 
 
 def test_cells_become_text_without_surprises():
-    assert [as_text(cell) for cell in (None, float("nan"), 3.0, 3.5, " a ", 7, "")] == ["", "", "3", "3.5", "a", "7", ""]
+    assert [as_text(cell) for cell in (None, float("nan"), 3.0, 3.5, " a ", 7, "")] == [
+        "",
+        "",
+        "3",
+        "3.5",
+        "a",
+        "7",
+        "",
+    ]

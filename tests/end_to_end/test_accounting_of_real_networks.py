@@ -16,7 +16,13 @@ from tests.training.accounting.test_accounting import EIGHT
 
 TASKS = {"minilm": "word-sentiment", "tiny-vit": "digits", "tiny-wav2vec2": "spoken-commands"}
 BATCH = 16
-QUICK = [("tiny-vit", "full"), ("tiny-vit", "prefix"), ("tiny-vit", "distillation"), ("minilm", "lora"), ("tiny-wav2vec2", "bitfit")]
+QUICK = [
+    ("tiny-vit", "full"),
+    ("tiny-vit", "prefix"),
+    ("tiny-vit", "distillation"),
+    ("minilm", "lora"),
+    ("tiny-wav2vec2", "bitfit"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +62,9 @@ class Training3:
         self.strategy, self.stages, self.after = strategy, stages, []
         watch = Watch("cpu", 0)
         phases = Phases(watch, [], lambda: None)
-        self.bench = OwningBench(stages, backbone, catalog, phases, watch, seed=0, device=torch.device("cpu"), after_step=self._after_step)
+        self.bench = OwningBench(
+            stages, backbone, catalog, phases, watch, seed=0, device=torch.device("cpu"), after_step=self._after_step
+        )
         self.learner = None
         for number, ground in enumerate(stages):
             self.bench.stage = number
@@ -87,7 +95,9 @@ def counted(training):
     aten = torch.ops.aten
     own = {
         aten._scaled_dot_product_flash_attention_for_cpu: lambda q, k, v, *_, **__: sdpa_flop_count(q, k, v),
-        aten._scaled_dot_product_flash_attention_for_cpu_backward: lambda g, q, k, v, *_, **__: sdpa_backward_flop_count(g, q, k, v),
+        aten._scaled_dot_product_flash_attention_for_cpu_backward: lambda g, q, k, v, *_, **__: (
+            sdpa_backward_flop_count(g, q, k, v)
+        ),
     }
     totals = [0]
     with FlopCounterMode(display=False, custom_mapping=own) as counter:
@@ -99,7 +109,11 @@ def counted(training):
 def allocated(training):
     """Give the most bytes that torch's allocator had given out, and numpy's batch, which it knows nothing of."""
     gc.collect()
-    tensors = [tensor for named in (training.learner.named_parameters(), training.learner.named_buffers()) for _, tensor in named]
+    tensors = [
+        tensor
+        for named in (training.learner.named_parameters(), training.learner.named_buffers())
+        for _, tensor in named
+    ]
     live = sum({tensor.untyped_storage()._cdata: tensor.untyped_storage().nbytes() for tensor in tensors}.values())
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiled:
         training.run()
@@ -128,7 +142,9 @@ def test_it_is_what_torch_says_of_a_real_training(use, strategy, stage, catalog)
     flops = counted(Training3(backbone, stages, fresh(), catalog))
     bytes_given = allocated(Training3(backbone, stages, fresh(), catalog))
     print(f"| {use} | {strategy} | {fake.flops:,} | {real.flops:,} | {flops:,} ", end="")
-    print(f"| {fake.peak.total:,} | {real.peak.total:,} | {bytes_given:,} | {fake.peak.total / real.peak.total - 1:+.3%} |")
+    print(
+        f"| {fake.peak.total:,} | {real.peak.total:,} | {bytes_given:,} | {fake.peak.total / real.peak.total - 1:+.3%} |"
+    )
     assert fake.flops == real.flops == flops
     assert fake.peak.total == pytest.approx(real.peak.total, rel=0.005)
     assert fake == real

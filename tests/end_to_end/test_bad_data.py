@@ -45,14 +45,22 @@ def sound_rows(count=40, begin=0):
 BROKEN = {
     "no such file": ({}, 'data = "a.csv"', "data: a.csv: no such file or folder"),
     "empty file": ({"a.csv": b""}, 'data = "a.csv"', "a.csv: is empty; the first line must name the columns"),
-    "missing column": ({"a.csv": b"words,label\na,b\n"}, 'data = "a.csv"', "a.csv: has no column 'text'; its columns: words, label"),
+    "missing column": (
+        {"a.csv": b"words,label\na,b\n"},
+        'data = "a.csv"',
+        "a.csv: has no column 'text'; its columns: words, label",
+    ),
     "missing group": (
         {"a.csv": b"text,label\na,b\n"},
         'data = "a.csv"\ngroup = "who"',
         "a.csv: has no column 'who'; its columns: text, label",
     ),
     "column twice": ({"a.csv": b"text,text,label\n"}, 'data = "a.csv"', "a.csv: two columns are called 'text'"),
-    "not UTF-8 in the first line": ({"a.csv": b"te\xffxt,label\n"}, 'data = "a.csv"', "a.csv: not UTF-8 at byte 2; save it as UTF-8"),
+    "not UTF-8 in the first line": (
+        {"a.csv": b"te\xffxt,label\n"},
+        'data = "a.csv"',
+        "a.csv: not UTF-8 at byte 2; save it as UTF-8",
+    ),
     "not UTF-8 in the first row": (
         {"a.jsonl": b'{"text": "caf\xe9", "label": "a"}\n'},
         'data = "a.jsonl"',
@@ -60,7 +68,11 @@ BROKEN = {
     ),
     "no JSON": ({"a.jsonl": b"{text\n"}, 'data = "a.jsonl"', "a.jsonl: cannot be read: Expecting property name"),
     "no Parquet": ({"a.parquet": b"PAR1 cut short"}, 'data = "a.parquet"', "a.parquet: not a Parquet file: "),
-    "unknown kind": ({"a.xlsx": b"PK"}, 'data = "a.xlsx"', "a.xlsx: files that end in .xlsx are not known; known: .csv"),
+    "unknown kind": (
+        {"a.xlsx": b"PK"},
+        'data = "a.xlsx"',
+        "a.xlsx: files that end in .xlsx are not known; known: .csv",
+    ),
     "no test": ({"d/train.csv": b"text,label\n"}, 'data = "d"', "data: d: has train and no test"),
     "other columns in one split": (
         {"d/train.csv": b"text,label\n", "d/test.csv": b"text,class\n"},
@@ -128,7 +140,9 @@ def checked(ftbench, *arguments):
     return done.stdout
 
 
-def test_labels_that_stand_in_the_test_split_alone_empty_classes_and_rows_in_two_splits_are_told(ftbench, suite, tmp_path):
+def test_labels_that_stand_in_the_test_split_alone_empty_classes_and_rows_in_two_splits_are_told(
+    ftbench, suite, tmp_path
+):
     train, test = sound_rows(), sound_rows(12, 100)
     table(tmp_path / "d" / "train.csv", train)
     table(tmp_path / "d" / "test.csv", [*test, train[3], (test[0][0] + " more", "new")])
@@ -149,9 +163,14 @@ def test_labels_that_stand_in_the_test_split_alone_empty_classes_and_rows_in_two
 
 @pytest.mark.parametrize(
     ("task", "backbone", "name", "noun"),
-    [("image-classification", "tiny-vit", "x.png", "an image"), ("audio-classification", "tiny-wav2vec2", "x.wav", "a sound")],
+    [
+        ("image-classification", "tiny-vit", "x.png", "an image"),
+        ("audio-classification", "tiny-wav2vec2", "x.wav", "a sound"),
+    ],
 )
-def test_an_unreadable_file_is_told_before_and_named_in_the_record(task, backbone, name, noun, ftbench, suite, tmp_path):
+def test_an_unreadable_file_is_told_before_and_named_in_the_record(
+    task, backbone, name, noun, ftbench, suite, tmp_path
+):
     import soundfile
     from PIL import Image
 
@@ -183,6 +202,8 @@ def test_reading_data_opens_no_connection(tmp_path):
     code = "import socket\ndef no(*a, **k): raise SystemExit('a connection')\nsocket.socket.connect = socket.getaddrinfo = no\n"
     code += "from pathlib import Path\nfrom ftbench.tables import read_table\nimport datasets.load\n"
     code += "datasets.load.get_session = no\nprint(len(read_table(Path('a.csv'))))"
-    online = {name: value for name, value in os.environ.items() if name not in ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE")}
+    online = {
+        name: value for name, value in os.environ.items() if name not in ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE")
+    }
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, env=online)
     assert done.stdout == "40\n", done.stdout + done.stderr

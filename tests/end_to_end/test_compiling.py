@@ -13,9 +13,14 @@ from tests.plugins.strategies.test_every_strategy import bench_for, encoded  # n
 
 CPU = torch.device("cpu")
 CASES = [
-    ("full", {}), ("gradual", {}), ("adalora", {}), ("adapter", {}), ("prefix", {"projection": True}), ("prompt", {"depth": "deep"}),
+    ("full", {}),
+    ("gradual", {}),
+    ("adalora", {}),
+    ("adapter", {}),
+    ("prefix", {"projection": True}),
+    ("prompt", {"depth": "deep"}),
     ("distillation", {"hidden": 1.0}),
-]  # fmt: skip
+]
 ALIKE = [("frozen", {"layers": "mix"}), ("lora", {}), ("adapter", {"kind": "parallel"}), ("prefix", {}), ("replay", {})]
 """Whose networks, or whose course, are seen in others too."""
 
@@ -24,7 +29,9 @@ ALIKE = [("frozen", {"layers": "mix"}), ("lora", {}), ("adapter", {"kind": "para
 def train(catalog, encoded):  # noqa: F811
     def run(kind, use, stages=1, options=None, **knobs):
         task, data, backbone = encoded(kind)
-        bench, learner, watch = bench_for(catalog, task, data, backbone, stages=stages, **{"lr": 1e-3, "dropout": 0.0, **knobs})
+        bench, learner, watch = bench_for(
+            catalog, task, data, backbone, stages=stages, **{"lr": 1e-3, "dropout": 0.0, **knobs}
+        )
         compute_as(bench.training, learner, CPU)
         strategy = catalog.build("strategies", use, options or {})
         strategy.prepare(learner, bench)
@@ -60,7 +67,9 @@ def agree(train, kind, use, **knobs):
 
 # Where the prefixes are made by a network, torch's compiler looks for the gradient of what is no parameter.
 @pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf")
-@pytest.mark.parametrize(("use", "options"), [*CASES, *(pytest.param(*case, marks=pytest.mark.thorough) for case in ALIKE)])
+@pytest.mark.parametrize(
+    ("use", "options"), [*CASES, *(pytest.param(*case, marks=pytest.mark.thorough) for case in ALIKE)]
+)
 def test_it_ends_where_the_uncompiled_one_does(use, options, train, monkeypatch):
     monkeypatch.setattr(computing, "BACKEND", "aot_eager")
     agree(train, "vit", use, options=options)

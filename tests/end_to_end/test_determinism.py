@@ -22,9 +22,13 @@ def reduced():
     table = {**QUICKSTART, "seeds": [0], "training": {"steps": 5, "batch_size": 8}}
     kept = ("word-sentiment", "digits", "digits-0-4", "digits-5-9")
     sizes = {"train_size": 40, "test_size": 40}
-    table["task"] = [{k: v for k, v in task.items() if k != "training"} | sizes for task in QUICKSTART["task"] if task["use"] in kept]
+    table["task"] = [
+        {k: v for k, v in task.items() if k != "training"} | sizes for task in QUICKSTART["task"] if task["use"] in kept
+    ]
     table["backbone"] = [one for one in QUICKSTART["backbone"] if one["use"] != "tiny-wav2vec2"]
-    table["sequence"] = [{"label": "digits-low-then-high", "tasks": ["digits-0-4", "digits-5-9"], "strategies": ["ewc"]}]
+    table["sequence"] = [
+        {"label": "digits-low-then-high", "tasks": ["digits-0-4", "digits-5-9"], "strategies": ["ewc"]}
+    ]
     table["strategy"] = [one for one in QUICKSTART["strategy"] if one.get("label", one["use"]) in ("lora", "ewc")]
     table["measure"] = {"meters": []}
     return table
@@ -51,13 +55,22 @@ def results(folder, name):
 
 
 def run(suite, *options):
-    subprocess.run([FTBENCH, *options, "run", suite.name, "--no-report"], cwd=suite.parent, check=True, capture_output=True, timeout=3000)
+    subprocess.run(
+        [FTBENCH, *options, "run", suite.name, "--no-report"],
+        cwd=suite.parent,
+        check=True,
+        capture_output=True,
+        timeout=3000,
+    )
 
 
 def run_and_kill(suite, records):
     """Run a suite, kill the runner once so many records stand and a trial is under way, and run it again."""
     runner = subprocess.Popen(
-        [FTBENCH, "run", suite.name, "--no-report"], cwd=suite.parent, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [FTBENCH, "run", suite.name, "--no-report"],
+        cwd=suite.parent,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
     while len(list(suite.parent.glob("runs/*/trials/*/*/record.json"))) < records and runner.poll() is None:
         time.sleep(0.05)

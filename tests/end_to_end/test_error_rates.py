@@ -37,7 +37,9 @@ def test_intervals_over_seeds_cover_95_percent(n, count, record_property):
 @pytest.mark.parametrize("seeds", [3, 5, 10])
 @pytest.mark.parametrize("of_seeds", [0.0, 0.01, 0.05])
 @pytest.mark.parametrize("count", SIZES)
-def test_intervals_over_seeds_and_items_cover_95_percent_and_those_over_seeds_do_not(seeds, of_seeds, count, record_property):
+def test_intervals_over_seeds_and_items_cover_95_percent_and_those_over_seeds_do_not(
+    seeds, of_seeds, count, record_property
+):
     rng = np.random.default_rng(seeds)
     over_both = over_seeds = 0
     for _ in range(count):

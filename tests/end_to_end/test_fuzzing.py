@@ -58,7 +58,11 @@ class Watchman:
             if isinstance(path, int):
                 continue
             place = os.path.abspath(os.fsdecode(path))  # noqa: PTH100 - a path is not to be followed
-            if not place.startswith(self.allowed) and not place.endswith((".pyc", "/dev/null")) and ".pyc." not in place:
+            if (
+                not place.startswith(self.allowed)
+                and not place.endswith((".pyc", "/dev/null"))
+                and ".pyc." not in place
+            ):
                 self.noted.append((event, place))
 
 
@@ -108,7 +112,9 @@ def place(tmp_path_factory):
             record["curves"] = []
             path.write_text(json.dumps(record))
     with (folder / "rows.csv").open("w", newline="") as stream:
-        csv.writer(stream).writerows([("text", "label"), *((f"row {n} is {'good' if n % 2 else 'bad'}", n % 2) for n in range(40))])
+        csv.writer(stream).writerows(
+            [("text", "label"), *((f"row {n} is {'good' if n % 2 else 'bad'}", n % 2) for n in range(40))]
+        )
     rows = [{"text": f"row {n}", "label": ["a", "b"][n % 2]} for n in range(40)]
     (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     (folder / "rows.json").write_text(json.dumps(rows))
@@ -124,9 +130,11 @@ def survives(watchman, run, *arguments):
     assert done.code in (0, 1, 2, 3, 4, 5), done.err
     assert "Traceback" not in done.err
     if done.code == 2:
-        assert all(line.startswith("error: ") for line in done.err.splitlines() if not line.startswith(("data: ", "warning")) and line), (
-            done.err
-        )
+        assert all(
+            line.startswith("error: ")
+            for line in done.err.splitlines()
+            if not line.startswith(("data: ", "warning")) and line
+        ), done.err
     return done
 
 
@@ -141,20 +149,22 @@ def fuzz_suite(rnd, place, watchman):
 
 def commands(rnd, run, place):
     trial = record_paths(place / "other")[0].parts[-3]
-    return rnd.choice([
-        ("show", run, trial),
-        ("show", run, ""),
-        ("compare", run, place / "other"),
-        ("compare", place / "other", run),
-        ("compare", run, "--baseline", "full"),
-        ("gate", run, "--baseline", place / "other"),
-        ("gate", place / "other", "--baseline", run),
-        ("report", run, "-f", rnd.choice(["csv", "markdown", "html"])),
-        ("recommend", run),
-        ("gc", run, "--dry-run"),
-        ("logs", run, trial),
-        ("report", run, place / "other", "-f", "markdown", "-o", run),
-    ])  # fmt: skip
+    return rnd.choice(
+        [
+            ("show", run, trial),
+            ("show", run, ""),
+            ("compare", run, place / "other"),
+            ("compare", place / "other", run),
+            ("compare", run, "--baseline", "full"),
+            ("gate", run, "--baseline", place / "other"),
+            ("gate", place / "other", "--baseline", run),
+            ("report", run, "-f", rnd.choice(["csv", "markdown", "html"])),
+            ("recommend", run),
+            ("gc", run, "--dry-run"),
+            ("logs", run, trial),
+            ("report", run, place / "other", "-f", "markdown", "-o", run),
+        ]
+    )
 
 
 def fuzz_record(rnd, place, watchman):
@@ -171,7 +181,9 @@ def fuzz_record(rnd, place, watchman):
             path = run / rnd.choice(["plan.json", "accepted.json", "calibration.json"])
             path.write_bytes(change_json(rnd, path.read_text("utf-8", "replace")))
         elif kind == 6:
-            (run / "suite.lock.toml").write_bytes(change_toml(rnd, (run / "suite.lock.toml").read_text("utf-8", "replace")))
+            (run / "suite.lock.toml").write_bytes(
+                change_toml(rnd, (run / "suite.lock.toml").read_text("utf-8", "replace"))
+            )
         else:
             path = rnd.choice(sorted(run.rglob("predictions.jsonl.gz")))
             path.write_bytes(changed_predictions(rnd, path.read_bytes()))
@@ -197,7 +209,9 @@ def fuzz_bundle(rnd, place, watchman):
         path.write_bytes(change_bytes(rnd, (GOLDEN / "run-notes-1.zip").read_bytes()))
     else:
         files = {
-            str(file.relative_to(place / "other")): file.read_bytes() for file in sorted((place / "other").rglob("*")) if file.is_file()
+            str(file.relative_to(place / "other")): file.read_bytes()
+            for file in sorted((place / "other").rglob("*"))
+            if file.is_file()
         }
         name = rnd.choice(sorted(files))
         content = files.pop(name)
@@ -205,9 +219,15 @@ def fuzz_bundle(rnd, place, watchman):
             content = changed_predictions(rnd, content)
         else:
             content = (change_toml if name.endswith(".toml") else change_json)(rnd, content.decode())
-        renamed = rnd.choice(["../x", "/x", "trials/a/b/x.pkl", "trials/../../y/record.json"]) if rnd.random() < 0.1 else name
+        renamed = (
+            rnd.choice(["../x", "/x", "trials/a/b/x.pkl", "trials/../../y/record.json"]) if rnd.random() < 0.1 else name
+        )
         forged(path, {**files, renamed: content})
-    arguments = [("compare", place / "other", path), ("compare", path, path), ("gate", place / "other", "--baseline", path)]
+    arguments = [
+        ("compare", place / "other", path),
+        ("compare", path, path),
+        ("gate", place / "other", "--baseline", path),
+    ]
     survives(watchman, place / "nowhere", *rnd.choice(arguments))
 
 
@@ -241,11 +261,21 @@ def fuzz_data(rnd, place, watchman):
         content = change_bytes(rnd, content)
     data.write_bytes(content)
     task = rnd.choice(
-        ["text-classification", "text-classification", "text-regression", "token-classification", "multi-label-classification"]
+        [
+            "text-classification",
+            "text-classification",
+            "text-regression",
+            "token-classification",
+            "multi-label-classification",
+        ]
     )
     suite = place / "data.toml"
     suite.write_text(
-        DATA.format(task=task, data=data, more=rnd.choice(["", "folds = 2", "shots = 1", 'labels = ["a", "b"]', "train_size = 7"]))
+        DATA.format(
+            task=task,
+            data=data,
+            more=rnd.choice(["", "folds = 2", "shots = 1", 'labels = ["a", "b"]', "train_size = 7"]),
+        )
     )
     survives(watchman, place / "runs", *rnd.choice([("plan", suite), ("data", "check", suite)]))
 
@@ -257,7 +287,9 @@ SHARE = float(os.environ.get("FTBENCH_FUZZ", "1"))
 
 
 def fuzz(kind, examples, place, watchman):
-    @settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck), database=None, print_blob=False)
+    @settings(
+        max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck), database=None, print_blob=False
+    )
     @given(st.integers(0, 2**48))
     def go(seed):
         KINDS[kind](random.Random(seed), place, watchman)

@@ -32,8 +32,13 @@ def test_a_choice_is_run_and_the_rest_is_neither_missing_nor_failed(inside, tmp_
     inside(*PLUGINS, "run", suite, "--only", "v0", "--exclude", "seed 1", check=0)
     assert statuses(run) == {("v0", 0): "ok"}
     assert len(json.loads((run / "plan.json").read_text())["trials"]) == 4
-    assert "nothing to do: 1 of 1 trials are done" in inside(*PLUGINS, "run", suite, "--only", "v0 · seed 0", check=0).stdout
-    assert "error: --only v9: found in no trial's name" in inside(*PLUGINS, "run", suite, "--only", "v9", check=2).stderr
+    assert (
+        "nothing to do: 1 of 1 trials are done"
+        in inside(*PLUGINS, "run", suite, "--only", "v0 · seed 0", check=0).stdout
+    )
+    assert (
+        "error: --only v9: found in no trial's name" in inside(*PLUGINS, "run", suite, "--only", "v9", check=2).stderr
+    )
     inside(*PLUGINS, "run", suite, check=0)
     assert set(statuses(run)) == {(v, s) for v in ("v0", "v1") for s in (0, 1)}
 
@@ -45,7 +50,9 @@ def test_shares_run_elsewhere_are_one_run_when_they_are_copied_together(inside, 
     one, other = tmp_path / "machine-1" / "quick", tmp_path / "machine-2" / "quick"
     assert len(statuses(one)) == len(statuses(other)) == 2
     shutil.copytree(other / "trials", one / "trials", dirs_exist_ok=True)
-    assert "report: machine-1/quick/report.html" in inside(*PLUGINS, "run", suite, "--runs", "machine-1", check=0).stdout
+    assert (
+        "report: machine-1/quick/report.html" in inside(*PLUGINS, "run", suite, "--runs", "machine-1", check=0).stdout
+    )
     assert len(statuses(one)) == 4
     assert "nothing to do: 4 of 4" in inside(*PLUGINS, "run", suite, "--runs", "machine-1", check=0).stdout
 
@@ -69,7 +76,9 @@ def test_a_failed_trial_is_run_once_more_on_demand_alone_and_what_was_is_kept(in
     failed = records["error"]
     assert records["ok"] == fine
     assert failed.attempts == 2
-    assert [(a.number, a.status, a.kind, a.message) for a in failed.earlier] == [(1, "error", "RuntimeError", "the strategy raised")]
+    assert [(a.number, a.status, a.kind, a.message) for a in failed.earlier] == [
+        (1, "error", "RuntimeError", "the strategy raised")
+    ]
     assert failed.earlier[0].seconds > 0
     folder = run / "trials" / failed.id / failed.environment / "attempts"
     assert json.loads((folder / "1" / "record.json").read_text())["attempts"] == 1
@@ -154,7 +163,10 @@ def test_leftovers_are_what_nothing_needs(killed):
     noted = {("trials/done/e/attempts/1", "an earlier attempt")}
     assert found(killed, attempts=True) == half | dead | noted
     gone = {("trials/gone", "not planned any more")}
-    assert found(killed, unplanned=True) == half - {("trials/gone/e/attempts/2/outcome.json.tmp", "half-written")} | dead | gone
+    assert (
+        found(killed, unplanned=True)
+        == half - {("trials/gone/e/attempts/2/outcome.json.tmp", "half-written")} | dead | gone
+    )
 
 
 def test_gc_leaves_nothing_of_it_and_nothing_else_out(killed, inside):
@@ -163,7 +175,9 @@ def test_gc_leaves_nothing_of_it_and_nothing_else_out(killed, inside):
     assert not found(killed)
     lost = before - {path for path in killed.rglob("*") if path.is_file()}
     assert {path.name for path in lost} == {"outcome.json.tmp", "events.jsonl", ".plan.json.4194305"}
-    assert Store(killed).earlier("done", "e")[0] == Attempt(1, "infra", "SIGKILL", "killed from outside by SIGKILL", 1.5)
+    assert Store(killed).earlier("done", "e")[0] == Attempt(
+        1, "infra", "SIGKILL", "killed from outside by SIGKILL", 1.5
+    )
 
 
 def test_an_attempt_whose_runner_was_killed_is_told_of(killed):

@@ -43,7 +43,9 @@ def test_trainer_and_peft_reach_the_same_accuracy(ftbench, catalog, tmp_path):
     folder = catalog.build("backbones", "minilm", {}).folder()
     for strategy in ("full", "lora"):
         ours = [r.measurement("accuracy").value for r in records if r.trial["strategy"]["use"] == strategy]
-        theirs = [accuracy(folder, tmp_path, train, test, lora=strategy == "lora", epochs=3, seed=seed) for seed in SEEDS]
+        theirs = [
+            accuracy(folder, tmp_path, train, test, lora=strategy == "lora", epochs=3, seed=seed) for seed in SEEDS
+        ]
         one, other = estimate(ours), estimate(theirs)
         print(strategy, ours, theirs)
         assert len(ours) == len(SEEDS)

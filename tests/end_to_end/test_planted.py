@@ -82,7 +82,9 @@ def test_mistakes_in_what_is_exact_are_found_on_one_seed(ftbench, tmp_path):
     assert found["planted-lora", "regressed"]["trainable_parameters"].startswith(
         "must be equal: 17,674 parameters → 9,482 parameters (-46.4 %)"
     )
-    assert found["planted-loader", "regressed"] == {"planned_steps": "must be equal: 14 steps → 12 steps (-14.3 %) on 1 of 1 seed"}
+    assert found["planted-loader", "regressed"] == {
+        "planned_steps": "must be equal: 14 steps → 12 steps (-14.3 %) on 1 of 1 seed"
+    }
     assert (
         found["planted-head", "regressed"]["trainable_head_parameters"]
         == "must be equal: 1,290 parameters → 2,580 parameters (+100.0 %) on 1 of 1 seed"
@@ -100,7 +102,8 @@ def test_an_adapter_with_a_wrong_scale_is_found_by_its_score(ftbench, tmp_path):
     found = verdicts(done.stdout)
     assert set(found["planted-adapter", "regressed"]) == {"accuracy"}
     assert re.search(
-        r"gain -\d\d\.\d points \[.*\] over 3 pairs, p 0\.\d+, margin 1 points", found["planted-adapter", "regressed"]["accuracy"]
+        r"gain -\d\d\.\d points \[.*\] over 3 pairs, p 0\.\d+, margin 1 points",
+        found["planted-adapter", "regressed"]["accuracy"],
     )
 
 
@@ -114,9 +117,19 @@ def test_a_strategy_that_waits_at_every_step_is_found_slower_twice(ftbench, repo
     message = found["planted-slow", "regressed"]["throughput"]
     assert re.search(r"-\d+\.\d % \[.*\] over 5 pairs run in turn, p .*, margin 5 %; the first time", message)
     order = [line.split()[0] for line in done.stderr.splitlines() if "seed" in line]
-    assert order == ["base", "head", "head", "base", "base", "head", "head", "base", "base", "head", *(
-        f"{side}-again" for side in ("base", "head", "head", "base", "base", "head", "head", "base", "base", "head")
-    )]  # fmt: skip
+    assert order == [
+        "base",
+        "head",
+        "head",
+        "base",
+        "base",
+        "head",
+        "head",
+        "base",
+        "base",
+        "head",
+        *(f"{side}-again" for side in ("base", "head", "head", "base", "base", "head", "head", "base", "base", "head")),
+    ]
     assert "slower: planted-slow on digits (tiny-vit); run once more" in done.stderr
     listed = subprocess.run(["git", "-C", repository, "worktree", "list"], capture_output=True, text=True).stdout
     assert listed.count("\n") == 1
@@ -150,7 +163,9 @@ def test_an_interrupted_gate_ends_after_the_running_trial_and_leaves_no_worktree
     git(repository, "commit", "-q", "-a", "-m", "trials of some seconds, which a signal cannot miss")
     path = suite(repository, "long", ("planted-slow",), seeds="[0]", epochs=15)
     call = [FTBENCH, "gate", path, "--plugin", "method.py", "--base", "HEAD"]
-    process = subprocess.Popen(call, cwd=repository, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    process = subprocess.Popen(
+        call, cwd=repository, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
     assert process.stderr.readline().startswith("base ")
     time.sleep(1)
     process.send_signal(signal.SIGINT)
@@ -191,7 +206,9 @@ def test_every_mistake_is_found_in_one_job_and_nothing_else(ftbench, repository)
     strategies = ("planted-lora", "planted-adapter", "planted-loader", "planted-head", "planted-slow", "frozen")
     path = suite(repository, "all", strategies, seeds="[0, 1, 2]", epochs=6, train=200, test=300)
     (repository / "method.py").write_text(planted("lora-lost", "adapter", "loader", "head", "slow"))
-    done = ftbench("gate", path, "--plugin", "method.py", "--base", "HEAD", "--all", cwd=repository, check=3, timeout=880)
+    done = ftbench(
+        "gate", path, "--plugin", "method.py", "--base", "HEAD", "--all", cwd=repository, check=3, timeout=880
+    )
     found = verdicts(done.stdout)
     expected = {
         "planted-lora": "accuracy",

@@ -105,7 +105,9 @@ def test_a_step_whose_gradient_overflows_is_left_out_and_training_goes_on(train)
     assert trace.skipped == 1
     assert acted == [0, 1, 3, 4, 5]
     assert all(torch.equal(weights[2][name], weights[3][name]) for name in weights[2])
-    assert not any(torch.equal(weights[3][name], weights[4][name]) for name in ("classifier.weight", "vit.layers.1.mlp.fc1.weight"))
+    assert not any(
+        torch.equal(weights[3][name], weights[4][name]) for name in ("classifier.weight", "vit.layers.1.mlp.fc1.weight")
+    )
     assert len(trace.losses) == 6
 
 

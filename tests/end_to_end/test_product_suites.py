@@ -57,11 +57,17 @@ def cifar10(folder, rng):
 def conll2003(folder, rng):
     names = ["O", "B-PER", "I-PER", "B-ORG", "I-ORG", "B-LOC", "I-LOC", "B-MISC", "I-MISC"]
     tags = datasets.List(datasets.ClassLabel(names=names))
-    features = datasets.Features({"id": datasets.Value("string"), "tokens": datasets.List(datasets.Value("string")), "ner_tags": tags})
+    features = datasets.Features(
+        {"id": datasets.Value("string"), "tokens": datasets.List(datasets.Value("string")), "ner_tags": tags}
+    )
     for split, rows in ROWS.items():
         words = [rng.choice(WORDS, 6).tolist() for _ in range(rows)]
-        known = [[(WORDS.index(word) % 3) and 2 * (WORDS.index(word) % 3) - 1 for word in sentence] for sentence in words]
-        data = datasets.Dataset.from_dict({"id": list(map(str, range(rows))), "tokens": words, "ner_tags": known}, features=features)
+        known = [
+            [(WORDS.index(word) % 3) and 2 * (WORDS.index(word) % 3) - 1 for word in sentence] for sentence in words
+        ]
+        data = datasets.Dataset.from_dict(
+            {"id": list(map(str, range(rows))), "tokens": words, "ner_tags": known}, features=features
+        )
         yield folder / f"conll2003/{split}/0000.parquet", data
 
 
@@ -70,7 +76,9 @@ def commonvoice(folder, rng):
         sounds, sentences = [], []
         for row in range(rows):
             with io.BytesIO() as stream:
-                soundfile.write(stream, rng.normal(0, 0.1, 24_000 + 1_000 * row).astype(np.float32), 48_000, format="MP3")
+                soundfile.write(
+                    stream, rng.normal(0, 0.1, 24_000 + 1_000 * row).astype(np.float32), 48_000, format="MP3"
+                )
                 sounds.append({"bytes": stream.getvalue(), "path": f"{row}.mp3"})
             sentences.append(f"{' '.join(rng.choice(['güneş', 'Kedi', 'iyi'], 2))}.")
         data = datasets.Dataset.from_dict({"client_id": ["a"] * rows, "audio": sounds, "sentence": sentences})
@@ -87,18 +95,25 @@ def stand_in(name, folder, cache):
     """Put a toy of the suite's model and data where the hub's client keeps what it downloaded."""
     text = (SUITES / f"{name}.toml").read_text()
     (folder / "model").mkdir()
-    put_in_cache(cache, "model", re.search(r'^path = "(.+?)"', text, re.MULTILINE)[1], save(KINDS[name], folder / "model"))
+    put_in_cache(
+        cache, "model", re.search(r'^path = "(.+?)"', text, re.MULTILINE)[1], save(KINDS[name], folder / "model")
+    )
     found = list(DATA[name](folder / "data", np.random.default_rng(0)))
     for path, data in found:
         path.parent.mkdir(parents=True, exist_ok=True)
         data.to_parquet(path)
     if "refs/convert" not in text:
         config = found[0][0].parent.name
-        files = [{"split": path.name.partition("-")[0], "path": f"{config}/{path.name.partition('-')[0]}-*"} for path, _ in found]
+        files = [
+            {"split": path.name.partition("-")[0], "path": f"{config}/{path.name.partition('-')[0]}-*"}
+            for path, _ in found
+        ]
         head = {"configs": [{"config_name": config, "data_files": files}], "license": "other"}
         (folder / "data/README.md").write_text(f"---\n{yaml.safe_dump(head)}---\n# A stand-in\n")
     ref = re.search(r'^revision = "(.+?)"', text, re.MULTILINE)
-    put_in_cache(cache, "dataset", re.search(r'"hub:(.+?)"', text)[1], folder / "data", refs=(ref[1] if ref else "main",))
+    put_in_cache(
+        cache, "dataset", re.search(r'"hub:(.+?)"', text)[1], folder / "data", refs=(ref[1] if ref else "main",)
+    )
     return text
 
 
@@ -108,12 +123,17 @@ def test_it_is_valid_where_nothing_was_downloaded(name, hub_cache, ftbench):
     assert "is not in the hub cache; `ftbench run` downloads it" in done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("name", [name if name == "conll2003" else pytest.param(name, marks=pytest.mark.thorough) for name in DATA])
+@pytest.mark.parametrize(
+    "name", [name if name == "conll2003" else pytest.param(name, marks=pytest.mark.thorough) for name in DATA]
+)
 def test_it_runs_on_a_stand_in(name, tmp_path, hub_cache, ftbench):
     text = stand_in(name, tmp_path, hub_cache)
     # Two steps and one seed are enough to see that everything fits together.
     text = re.sub(
-        r"^epochs = .*", "steps = 8", re.sub(r"^seeds = .*", "seeds = [0]\nprofile = 'smoke'", text, flags=re.MULTILINE), flags=re.MULTILINE
+        r"^epochs = .*",
+        "steps = 8",
+        re.sub(r"^seeds = .*", "seeds = [0]\nprofile = 'smoke'", text, flags=re.MULTILINE),
+        flags=re.MULTILINE,
     )
     text = re.sub(r"^batch_size = .*", "batch_size = 8", text, flags=re.MULTILINE)
     (tmp_path / "s.toml").write_text(f"{text}\n[machine]\nthreads = 1\n[measure]\n{QUICK}\n")

@@ -28,10 +28,13 @@ def ran(ftbench, suite):
     records = [json.loads(path.read_text()) for path in suite.parent.glob("runs/*/trials/*/*/record.json")]
     assert {record["status"] for record in records} == {"ok"}
     scores, losses = (
-        [m["value"] for record in records for m in record["measurements"] if m["name"] == name] for name in ("accuracy", "loss")
+        [m["value"] for record in records for m in record["measurements"] if m["name"] == name]
+        for name in ("accuracy", "loss")
     )
     assert all(0 <= score <= 1 for score in scores)
-    assert len(set(losses)) == len(records), "so few steps may leave all with the commonest answer, but not equally sure of it"
+    assert len(set(losses)) == len(records), (
+        "so few steps may leave all with the commonest answer, but not equally sure of it"
+    )
     hashes = {json.dumps(record["provenance"]["splits"]) for record in records}
     assert len(hashes) == 1, "all strategies and seeds see the same splits"
     assert (suite.parent / "runs" / suite.stem / "report.html").stat().st_size > 20_000

@@ -47,7 +47,9 @@ def test_the_gradients_are_the_same(use, options, kind, catalog, encoded):  # no
 
 
 def test_what_was_computed_in_bf16_is_computed_in_bf16_again(catalog, encoded):  # noqa: F811
-    plain, found = (gradients(catalog, encoded, "vit", "full", again=again, precision="bf16") for again in (False, True))
+    plain, found = (
+        gradients(catalog, encoded, "vit", "full", again=again, precision="bf16") for again in (False, True)
+    )
     assert all(torch.equal(plain[name], found[name]) for name in plain)
 
 
@@ -86,11 +88,15 @@ def test_what_peft_refuses_is_not_applicable_in_its_own_words(catalog, encoded):
     for again in (False, True):
         bench, learner, _ = bench_for(catalog, task, data, backbone, gradient_checkpointing=again)
         compute_as(bench.training, learner, CPU)
-        strategy = catalog.build("strategies", "peft", {"method": "PrefixTuningConfig", "arguments": {"num_virtual_tokens": 4}})
+        strategy = catalog.build(
+            "strategies", "peft", {"method": "PrefixTuningConfig", "arguments": {"num_virtual_tokens": 4}}
+        )
         if not again:
             strategy.prepare(learner, bench)
             continue
-        with pytest.raises(NotApplicable, match="peft: ValueError: PREFIX_TUNING does not work with gradient checkpointing"):
+        with pytest.raises(
+            NotApplicable, match="peft: ValueError: PREFIX_TUNING does not work with gradient checkpointing"
+        ):
             strategy.prepare(learner, bench)
 
 
@@ -98,7 +104,9 @@ def test_with_it_less_is_kept_for_the_backward_pass(catalog, encoded):  # noqa: 
     kept = []
     for again in (False, True):
         sizes = []
-        with torch.autograd.graph.saved_tensors_hooks(lambda tensor, sizes=sizes: (sizes.append(tensor.numel()), tensor)[1], lambda t: t):
+        with torch.autograd.graph.saved_tensors_hooks(
+            lambda tensor, sizes=sizes: (sizes.append(tensor.numel()), tensor)[1], lambda t: t
+        ):
             gradients(catalog, encoded, "bert", "full", again=again)
         kept.append(sum(sizes))
     assert kept[1] < 0.7 * kept[0]

@@ -12,7 +12,17 @@ from tests.conftest import EXAMPLES, QUICK, ROOT, TINY
 
 SOURCES = sorted(path for folder in ("ftbench", "plugins", "reports") for path in (ROOT / folder).rglob("*.py"))
 FORBIDDEN_MODULES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal", "jsonpickle"}
-FORBIDDEN_CALLS = {"torch.load", "torch.save", "os.system", "os.popen", "yaml.load", "eval", "exec", "pd.read_pickle", "pandas.read_pickle"}
+FORBIDDEN_CALLS = {
+    "torch.load",
+    "torch.save",
+    "os.system",
+    "os.popen",
+    "yaml.load",
+    "eval",
+    "exec",
+    "pd.read_pickle",
+    "pandas.read_pickle",
+}
 
 
 def called(node):
@@ -45,7 +55,10 @@ def broken_by(node):
 
 
 def test_nothing_is_pickled_no_code_is_taken_from_data_and_no_shell_is_asked():
-    found = {str(path.relative_to(ROOT)): list(broken_promises(ast.parse(path.read_text(encoding="utf-8")))) for path in SOURCES}
+    found = {
+        str(path.relative_to(ROOT)): list(broken_promises(ast.parse(path.read_text(encoding="utf-8"))))
+        for path in SOURCES
+    }
     assert len(found) > 200
     assert {path: broken for path, broken in found.items() if broken} == {}
 
@@ -66,7 +79,9 @@ subprocess.run("x", shell=True)
 def test_every_claim_names_tests_that_are_there():
     text = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
     claims = [
-        line for line in text.partition("## What holds it")[2].splitlines() if line.startswith("| ") and not line.startswith("| claim")
+        line
+        for line in text.partition("## What holds it")[2].splitlines()
+        if line.startswith("| ") and not line.startswith("| claim")
     ]
     assert len(claims) >= 12
     for claim in claims:
@@ -93,20 +108,29 @@ def told(tmp_path_factory):
     )
     text = TINY.format(name="told", seeds="[0]", steps=3, limit="2m", strategies=strategies, measure=QUICK)
     text = text.replace('use = "tiny-vit"', 'use = "minilm"').replace(
-        'use = "digits"\ntrain_size = 40\nvalidation_size = 20\ntest_size = 60', f'use = "text-classification"\ndata = "{home}/private.csv"'
+        'use = "digits"\ntrain_size = 40\nvalidation_size = 20\ntest_size = 60',
+        f'use = "text-classification"\ndata = "{home}/private.csv"',
     )
     suite = work / "told.toml"
     suite.write_text(text)
     env = {
-        **os.environ, "HOME": str(home), "USER": "adalovelace", "TELLTALE_TOKEN": "tok-0123456789", "TELLTALE_CALLS": str(home / "calls"),
-    }  # fmt: skip
+        **os.environ,
+        "HOME": str(home),
+        "USER": "adalovelace",
+        "TELLTALE_TOKEN": "tok-0123456789",
+        "TELLTALE_CALLS": str(home / "calls"),
+    }
     env = {name: value for name, value in env.items() if name not in ("HF_HUB_OFFLINE", "HF_ENDPOINT")}
     plugin = EXAMPLES / "telltale.py"
-    done = subprocess.run([FTBENCH, "-p", plugin, "run", suite], cwd=work, env=env, capture_output=True, text=True, timeout=200)
+    done = subprocess.run(
+        [FTBENCH, "-p", plugin, "run", suite], cwd=work, env=env, capture_output=True, text=True, timeout=200
+    )
     assert done.returncode == 1, done.stdout + done.stderr
     run = work / "runs" / "told"
     for command in (("report", run), ("bundle", run, "-o", work / "b.zip")):
-        subprocess.run([FTBENCH, "-p", plugin, *command], cwd=work, env=env, check=True, capture_output=True, timeout=100)
+        subprocess.run(
+            [FTBENCH, "-p", plugin, *command], cwd=work, env=env, check=True, capture_output=True, timeout=100
+        )
     return home, run, work / "b.zip"
 
 
@@ -129,7 +153,14 @@ def test_neither_home_nor_user_nor_secret_enters_records_bundles_or_reports(told
     home, run, bundle = told
     found = dict(texts(run, bundle))
     assert {"record.json", "suite.lock.toml", "report.html", "report.csv", "report.md"} <= {*found}
-    hidden = [str(home), "adalovelace", "tok-0123456789", f"@{socket.gethostname()}", str(EXAMPLES), str(Path("~").expanduser())]
+    hidden = [
+        str(home),
+        "adalovelace",
+        "tok-0123456789",
+        f"@{socket.gethostname()}",
+        str(EXAMPLES),
+        str(Path("~").expanduser()),
+    ]
     for name, content in texts(run, bundle):
         assert not [secret for secret in hidden if secret.encode() in content], name
     records = [json.loads(path.read_text()) for path in run.glob("trials/*/*/record.json")]

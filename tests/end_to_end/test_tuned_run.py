@@ -51,7 +51,9 @@ def killed(tmp_path_factory):
     folder = tmp_path_factory.mktemp("tuned")
     (folder / "suite.toml").write_text(SUITE)
     call = [FTBENCH, *map(str, PLUGIN), "run", "suite.toml"]
-    first = subprocess.Popen(call, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    first = subprocess.Popen(
+        call, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
     run = folder / "runs" / "tuned"
     until = time.monotonic() + 120
     while len(records(run)) < 3 and first.poll() is None and time.monotonic() < until:
@@ -59,7 +61,9 @@ def killed(tmp_path_factory):
     os.killpg(first.pid, signal.SIGKILL)
     first.wait()
     assert 3 <= len(records(run)) < 6, "killed in the middle of the tries"
-    planned = subprocess.run([*call[:-2], "plan", "suite.toml"], cwd=folder, capture_output=True, text=True, timeout=100)
+    planned = subprocess.run(
+        [*call[:-2], "plan", "suite.toml"], cwd=folder, capture_output=True, text=True, timeout=100
+    )
     done = subprocess.run(call, cwd=folder, capture_output=True, text=True, timeout=200)
     assert done.returncode == 0, done.stdout + done.stderr
     return folder, planned.stdout
@@ -96,7 +100,10 @@ def test_the_plan_counts_tries_and_what_they_take(killed, ftbench):
     assert "tuning: 6 tries for 1 strategies" in planned
     assert "tries to come, " in planned
     assert "tuning: 6 trials with chosen or untuned values to come: nothing like them has been run here" in planned
-    rows = [json.loads(line) for line in ftbench(*PLUGIN, "plan", "suite.toml", "--json", cwd=folder, check=0).stdout.splitlines()]
+    rows = [
+        json.loads(line)
+        for line in ftbench(*PLUGIN, "plan", "suite.toml", "--json", cwd=folder, check=0).stdout.splitlines()
+    ]
     assert [row["role"] for row in rows] == ["try"] * 6 + ["final"] * 3 + ["default"] * 3
     assert all(row["values"] for row in rows if row["role"] != "default")
 
@@ -129,14 +136,19 @@ def test_a_leaderboard_ranks_what_was_chosen_and_never_a_try(killed, ftbench):
     board = json.loads((folder / "site" / "leaderboard.json").read_text())
     (row,) = [row for group in board["groups"] for one in group["boards"] for row in one["rows"]]
     assert row["statuses"] == {"ok": 3}
-    assert row["by_seed"] == {str(r.trial["seed"]): r.measurement("level").value for r in read_run(folder / "runs" / "tuned")}
+    assert row["by_seed"] == {
+        str(r.trial["seed"]): r.measurement("level").value for r in read_run(folder / "runs" / "tuned")
+    }
 
 
 def test_one_strategy_with_more_tries_is_refused_unless_it_is_shown_apart(ftbench, tmp_path):
     unequal = SUITE + '[[strategy]]\nuse = "response"\nlabel = "more"\ntries = 20\n'
     (tmp_path / "suite.toml").write_text(unequal)
     refused = ftbench(*PLUGIN, "validate", "suite.toml", check=2)
-    assert "strategy[2].tries: 20 where the others have 6: a comparison of unequal tuning" in refused.stdout + refused.stderr
+    assert (
+        "strategy[2].tries: 20 where the others have 6: a comparison of unequal tuning"
+        in refused.stdout + refused.stderr
+    )
     (tmp_path / "suite.toml").write_text(unequal.replace("options = true", "options = true\nunequal = true"))
     assert "valid, 38 trials, 26 of them tries" in ftbench(*PLUGIN, "validate", "suite.toml", check=0).stdout
 

@@ -48,7 +48,9 @@ def test_bundles_of_every_version_give_the_scores_they_gave(name):
     assert scores(GOLDEN / f"{name}.zip") == expected
     found = read_record_set(GOLDEN / f"{name}.zip")
     assert (found.gate.looks, found.seeds, found.unfinished, found.suite) == ((3, 6), (0, 1), (), "golden")
-    assert [(step.reason, step.strategy, step.before) for step in found.accepted] == [("meant to be", "full", (0.3, 0.4))]
+    assert [(step.reason, step.strategy, step.before) for step in found.accepted] == [
+        ("meant to be", "full", (0.3, 0.4))
+    ]
 
 
 @pytest.mark.parametrize("run", RUNS, indirect=True)
@@ -57,7 +59,12 @@ def test_run_directories_of_every_version_are_read_by_every_command(run, tmp_pat
     assert [target.label for target in read_summary(run).targets] == ["digits", "both"]
     trial = record_paths(run)[0].parts[-3]
     assert "status" in call("show", run, trial).out
-    for arguments in (("report", run), ("compare", run, "--baseline", "full"), ("compare", run, run), ("gate", run, "--baseline", run)):
+    for arguments in (
+        ("report", run),
+        ("compare", run, "--baseline", "full"),
+        ("compare", run, run),
+        ("gate", run, "--baseline", run),
+    ):
         done = call(*arguments)
         assert done.code in (0, 1), done.err
         assert "Traceback" not in done.err
@@ -74,7 +81,9 @@ def test_suites_of_every_version_are_planned(name, catalog):
 
 @pytest.mark.parametrize("run", RUNS[1:], indirect=True)
 @pytest.mark.parametrize("metric", ["accuracy", "trainable_parameters"])
-@pytest.mark.parametrize(("seeds", "before", "after"), [((0, 1), (), ()), ((0,), (0.5, 0.6), (0.4,)), ((0, 1), (0.5, 0.5), ())])
+@pytest.mark.parametrize(
+    ("seeds", "before", "after"), [((0, 1), (), ()), ((0,), (0.5, 0.6), (0.4,)), ((0, 1), (0.5, 0.5), ())]
+)
 def test_an_accepted_step_whose_values_are_not_one_a_seed_moves_nothing(metric, seeds, before, after, run):
     write_steps(run, [Step("r", "digits", "tiny-vit", "full", metric, seeds=seeds, before=before, after=after)])
     checks = hold(read_record_set(GOLDEN / "run-notes-1.zip"), read_record_set(run), Gate())

@@ -35,7 +35,17 @@ def test_two_workers_give_what_one_gives_each_on_a_core_of_its_own(tiny_suite, f
     suite = tiny_suite(("full", "frozen", "tells"), seeds="[0, 1]", measure=SIDE_BY_SIDE)
     ftbench("-p", "tells.py", "run", suite, "--runs", "one", "--no-report", check=0)
     suite.write_text(suite.read_text().replace("threads = 1", "threads = 1\nworkers = 2"))
-    ftbench("-p", "tells.py", "run", suite, "--runs", "two", "--no-report", check=0, env={"FTBENCH_CACHE": str(tmp_path / "cache")})
+    ftbench(
+        "-p",
+        "tells.py",
+        "run",
+        suite,
+        "--runs",
+        "two",
+        "--no-report",
+        check=0,
+        env={"FTBENCH_CACHE": str(tmp_path / "cache")},
+    )
     one, two = ({r.id: r for r in read_run(tmp_path / runs / "tiny")} for runs in ("one", "two"))
     assert one.keys() == two.keys()
     for key, record in one.items():
@@ -48,7 +58,12 @@ def test_two_workers_give_what_one_gives_each_on_a_core_of_its_own(tiny_suite, f
         assert two[key].measurement("trainable_parameters").value > 0
         assert record.environment == two[key].environment
     logs = [path.read_text() for path in (tmp_path / "two").rglob("output.log")]
-    cores = [json.loads(line.removeprefix("cores ")) for log in logs for line in log.splitlines() if line.startswith("cores ")]
+    cores = [
+        json.loads(line.removeprefix("cores "))
+        for log in logs
+        for line in log.splitlines()
+        if line.startswith("cores ")
+    ]
     assert len(cores) == 2
     assert all(len(own) == 1 for own in cores)
 
@@ -57,7 +72,8 @@ def test_more_workers_than_cores_are_refused():
     cores = len(os.sched_getaffinity(0))
     with (
         pytest.raises(
-            UserError, match=rf"machine.workers: {cores} workers of 2 threads need {2 * cores} cores, and this process may use {cores}"
+            UserError,
+            match=rf"machine.workers: {cores} workers of 2 threads need {2 * cores} cores, and this process may use {cores}",
         ),
         open_slots("cpu", Machine(workers=cores, threads=2)),
     ):
@@ -77,4 +93,7 @@ def test_workers_without_quality_only_are_a_mistake_of_the_suite(tiny_suite, ftb
     suite = tiny_suite(("full",))
     suite.write_text(suite.read_text().replace("threads = 1", "threads = 1\nworkers = 2"))
     done = ftbench("validate", suite, check=2)
-    assert "machine.workers: 2 trials side by side disturb what is measured of each other; say measure.quality_only = true" in done.stderr
+    assert (
+        "machine.workers: 2 trials side by side disturb what is measured of each other; say measure.quality_only = true"
+        in done.stderr
+    )

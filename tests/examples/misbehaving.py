@@ -22,9 +22,28 @@ class Misbehaving(Strategy):
     """Fail in the way asked for, at the third step."""
 
     how: Literal[
-        "raise", "hang", "exit", "exit-zero", "sys-exit-zero", "nan", "segfault", "killed", "abort", "memory", "address-space",
-        "tensors", "pieces", "balloon", "leak", "escape", "escape-and-die", "flood", "deaf", "disk", "clock",
-    ] = "raise"  # fmt: skip
+        "raise",
+        "hang",
+        "exit",
+        "exit-zero",
+        "sys-exit-zero",
+        "nan",
+        "segfault",
+        "killed",
+        "abort",
+        "memory",
+        "address-space",
+        "tensors",
+        "pieces",
+        "balloon",
+        "leak",
+        "escape",
+        "escape-and-die",
+        "flood",
+        "deaf",
+        "disk",
+        "clock",
+    ] = "raise"
     """The way to fail."""
 
     def prepare(self, learner: Learner, bench: Bench) -> None:

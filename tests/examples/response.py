@@ -68,7 +68,9 @@ class SealedTask(Task):
     def encode(self, examples, processor):
         count = len(examples)
         ids = tuple(example.id for example in examples)
-        return Encoded({"pixel_values": np.ones((count, 1), np.float32)}, np.zeros(count, np.float32), ids, np.ones(count))
+        return Encoded(
+            {"pixel_values": np.ones((count, 1), np.float32)}, np.zeros(count, np.float32), ids, np.ones(count)
+        )
 
     def fingerprint(self):
         return {"made": 1}

@@ -134,7 +134,11 @@ class SquaredBatches(Strategy):
             for portion in portions:
                 bench.task.loss(learner.forward(portion.batch), portion.batch).backward()
             for name, parameter in learner.trainable():
-                squared = parameter.grad.square() / loader.steps if parameter.grad is not None else torch.zeros_like(parameter)
+                squared = (
+                    parameter.grad.square() / loader.steps
+                    if parameter.grad is not None
+                    else torch.zeros_like(parameter)
+                )
                 self.information[name] = self.information.get(name, 0) + squared
         learner.model.zero_grad()
         self.anchor = {name: parameter.detach().clone() for name, parameter in learner.trainable()}
@@ -174,7 +178,16 @@ class ForgottenTemperature(Strategy):
 @hookimpl
 def ftbench_strategies():
     found = (
-        LeakedEmbedding, MovingNorm, LostHead, WrongMerge, NoIdentity, Unseeded, Picky, SquaredBatches, ForgottenTemperature,
-        Sourceless, Exploding,
-    )  # fmt: skip
+        LeakedEmbedding,
+        MovingNorm,
+        LostHead,
+        WrongMerge,
+        NoIdentity,
+        Unseeded,
+        Picky,
+        SquaredBatches,
+        ForgottenTemperature,
+        Sourceless,
+        Exploding,
+    )
     return {cls.__name__: cls for cls in found}

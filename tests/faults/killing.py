@@ -72,7 +72,11 @@ def comparable(run):
 
 def half_written(run):
     """List the files that are renamed when they are whole."""
-    return [path for path in run.rglob("*") if path.name.endswith(".tmp") or (path.name.startswith(".") and path.name != ".lock")]
+    return [
+        path
+        for path in run.rglob("*")
+        if path.name.endswith(".tmp") or (path.name.startswith(".") and path.name != ".lock")
+    ]
 
 
 def soak(folder, kills, seed, mark):

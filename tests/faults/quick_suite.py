@@ -35,7 +35,9 @@ test_size = 40
 
 def write(folder, *, seeds=1, steps=3, pause=0.0, variants=1, retries=2, plain="none"):
     """Write `quick.toml`: strategies `v0`, `v1`, … of so many seeds, or one plain strategy where there are no variants."""
-    entries = [f'[[strategy]]\nuse = "everything"\nlabel = "v{n}"\nvariant = {n}\npause = {pause}\n' for n in range(variants)]
+    entries = [
+        f'[[strategy]]\nuse = "everything"\nlabel = "v{n}"\nvariant = {n}\npause = {pause}\n' for n in range(variants)
+    ]
     text = "".join(entries) or f'[[strategy]]\nuse = "{plain}"\n'
     path = folder / "quick.toml"
     path.write_text(SUITE.format(seeds=list(range(seeds)), steps=steps, retries=retries, strategies=text))
@@ -49,7 +51,9 @@ def command(*arguments):
 
 def call(folder, *arguments, check=None):
     """Run it in a folder."""
-    done = subprocess.run(command(*arguments), cwd=folder, capture_output=True, text=True, timeout=280, env=dict(os.environ))
+    done = subprocess.run(
+        command(*arguments), cwd=folder, capture_output=True, text=True, timeout=280, env=dict(os.environ)
+    )
     if check is not None:
         assert done.returncode == check, done.stdout + done.stderr
     return done

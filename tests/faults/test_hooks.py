@@ -18,7 +18,10 @@ OBSERVERS = [name for name in HOOKS if name not in (*OFFERS, *ELSEWHERE)]
 
 def raising(folder, names):
     """Write a plugin that raises in these hooks."""
-    hooks = "".join(f"\n\n@hookimpl\ndef {name}({', '.join(HOOKS[name].parameters)}):\n    raise KeyError('in {name}')\n" for name in names)
+    hooks = "".join(
+        f"\n\n@hookimpl\ndef {name}({', '.join(HOOKS[name].parameters)}):\n    raise KeyError('in {name}')\n"
+        for name in names
+    )
     (folder / "raising.py").write_text(f'"""Raises."""\nfrom ftbench import hookimpl\n{hooks}')
     return folder / "raising.py"
 
@@ -35,7 +38,10 @@ def test_who_only_watches_is_named_and_the_run_goes_on(tmp_path, inside, caplog)
 
 def test_who_shapes_the_plan_ends_the_command_with_a_line(tmp_path, inside):
     done = inside("-p", PLUGIN, "-p", raising(tmp_path, ["ftbench_trials_planned"]), "run", write(tmp_path), check=2)
-    assert done.stderr == "error: plugin 'raising.py' raised in ftbench_trials_planned: KeyError: 'in ftbench_trials_planned'\n"
+    assert (
+        done.stderr
+        == "error: plugin 'raising.py' raised in ftbench_trials_planned: KeyError: 'in ftbench_trials_planned'\n"
+    )
     assert not (tmp_path / "runs").exists()
 
 

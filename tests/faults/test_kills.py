@@ -43,7 +43,11 @@ def test_a_trial_its_server_and_the_runner_are_killed_and_all_ends_as_if_nothing
     assert comparable(run) == comparable(tmp_path / "undisturbed" / "quick")
     assert not half_written(run)
     page = (run / "report.html").read_text()
-    for why in ("killed from outside by SIGKILL", "the process that trials are forked from was killed", "the runner ended before it"):
+    for why in (
+        "killed from outside by SIGKILL",
+        "the process that trials are forked from was killed",
+        "the runner ended before it",
+    ):
         assert f"machine failed: {why}" in page
 
 
@@ -66,6 +70,8 @@ def test_two_hundred_kills_at_random_times_change_nothing(tmp_path):
         assert not half_written(run)
         until(lambda: not running(str(tmp_path)))
         print(f"\nrun {rounds}: {dict(counts)}", flush=True)
-    print(f"{sum(kills.values())} kills ({dict(kills)}) in {rounds} runs of 24 trials: {attempts} attempts, every record as it should be")
+    print(
+        f"{sum(kills.values())} kills ({dict(kills)}) in {rounds} runs of 24 trials: {attempts} attempts, every record as it should be"
+    )
     assert sum(kills.values()) == KILLS
     assert min(kills.values()) > KILLS / 10

@@ -11,7 +11,11 @@ def test_a_trial_that_takes_too_long_is_ended_whatever_it_shows(tmp_path, inside
     suite.write_text(text + '[[strategy]]\nuse = "none"\n')
     inside("-p", PLUGIN, "run", suite, check=1)
     slow, neighbour = read_run(tmp_path / "runs" / "quick")
-    assert (slow.status, slow.failure.kind, slow.failure.message) == ("timeout", "Timeout", "longer than limits.trial = 4s")
+    assert (slow.status, slow.failure.kind, slow.failure.message) == (
+        "timeout",
+        "Timeout",
+        "longer than limits.trial = 4s",
+    )
     assert slow.measurement("wall_time").value > 4
     assert slow.attempts == 1
     assert neighbour.status == "ok"

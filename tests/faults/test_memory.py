@@ -21,7 +21,11 @@ def group():
     """A control group below this process's own, with a limit; its processes are moved into it by their numbers."""
     own = dict(line.split(":", 2)[1:] for line in Path("/proc/self/cgroup").read_text().splitlines())
     first = "memory" in own
-    place = (ROOT / "memory" if first else ROOT) / own["memory" if first else ""].lstrip("/") / f"ftbench-test-{os.getpid()}"
+    place = (
+        (ROOT / "memory" if first else ROOT)
+        / own["memory" if first else ""].lstrip("/")
+        / f"ftbench-test-{os.getpid()}"
+    )
     try:
         place.mkdir()
     except OSError:
@@ -41,10 +45,14 @@ def group():
 @pytest.mark.thorough
 def test_a_trial_that_the_kernel_kills_at_the_groups_limit_ran_out_of_memory(tmp_path, group):
     suite = write(tmp_path)
-    suite.write_text(suite.read_text() + '[[strategy]]\nuse = "misbehaving"\nhow = "balloon"\n[[strategy]]\nuse = "full"\n')
+    suite.write_text(
+        suite.read_text() + '[[strategy]]\nuse = "misbehaving"\nhow = "balloon"\n[[strategy]]\nuse = "full"\n'
+    )
     inside = f'echo $$ > {group}/cgroup.procs && exec "$@"'
     arguments = command("-p", EXAMPLES / "misbehaving.py", "run", suite)
-    done = subprocess.run(["sh", "-c", inside, "sh", *arguments], cwd=tmp_path, capture_output=True, text=True, timeout=200)
+    done = subprocess.run(
+        ["sh", "-c", inside, "sh", *arguments], cwd=tmp_path, capture_output=True, text=True, timeout=200
+    )
     assert done.returncode == 1, done.stderr
     found = {record.trial["strategy"]["label"]: record for record in read_run(tmp_path / "runs" / "quick")}
     assert {label: record.status for label, record in found.items()} == {"v0": "ok", "misbehaving": "oom", "full": "ok"}

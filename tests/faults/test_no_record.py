@@ -49,4 +49,6 @@ def test_what_a_task_says_that_makes_no_record_fails_its_trials_and_no_others(tm
     found = {record.trial["target"]: record for record in read_run(tmp_path / "runs" / "quick")}
     assert found["points"].status == "ok"
     assert (found["numbered"].status, found["numbered"].failure.kind) == ("error", "NoRecord")
-    assert found["numbered"].failure.message.startswith("what it gave makes no record: record: not a record: classes.numbered.0: ")
+    assert found["numbered"].failure.message.startswith(
+        "what it gave makes no record: record: not a record: classes.numbered.0: "
+    )

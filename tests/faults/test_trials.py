@@ -41,12 +41,18 @@ def run(tmp_path_factory):
     """A finished run of one trial each, between two that behave; and what it left among the processes."""
     folder = tmp_path_factory.mktemp("misbehaving")
     entries = "".join(f'[[strategy]]\nuse = "misbehaving"\nlabel = "{how}"\nhow = "{how}"\n' for how in ENDINGS)
-    strategies = f'[[strategy]]\nuse = "everything"\nlabel = "first"\n{entries}[[strategy]]\nuse = "full"\nlabel = "last"\n'
+    strategies = (
+        f'[[strategy]]\nuse = "everything"\nlabel = "first"\n{entries}[[strategy]]\nuse = "full"\nlabel = "last"\n'
+    )
     text = SUITE.format(seeds=[0], steps=6, retries=1, strategies=strategies)
     (folder / "quick.toml").write_text(text.replace("[limits]", '[limits]\ntrial = "2m"\nno_progress = "5s"'))
     before = {process.pid for process in psutil.process_iter()}
     done = call(folder, "-p", EXAMPLES / "misbehaving.py", "run", "quick.toml")
-    left = [p for p in psutil.process_iter(["cmdline"]) if p.pid not in before and "time.sleep(600)" in " ".join(p.info["cmdline"] or [])]
+    left = [
+        p
+        for p in psutil.process_iter(["cmdline"])
+        if p.pid not in before and "time.sleep(600)" in " ".join(p.info["cmdline"] or [])
+    ]
     return folder / "runs" / "quick", done, left
 
 
@@ -77,7 +83,9 @@ def test_only_what_the_machine_did_is_tried_again_and_every_attempt_is_kept(run,
     for how, record in records.items():
         again = how in ("killed", "disk")
         assert record.attempts == (2 if again else 1), how
-        assert [(one.number, one.status, one.kind) for one in record.earlier] == ([(1, "infra", record.failure.kind)] if again else [])
+        assert [(one.number, one.status, one.kind) for one in record.earlier] == (
+            [(1, "infra", record.failure.kind)] if again else []
+        )
         folder = run[0] / "trials" / record.id / record.environment / "attempts"
         assert sorted(path.name for path in folder.iterdir()) == [str(n + 1) for n in range(record.attempts)]
     assert run[1].stderr.count("tried again") == 2
@@ -106,7 +114,9 @@ def test_a_gigabyte_of_output_is_kept_by_its_beginning_and_its_end(run, records)
 def test_a_clock_that_jumps_moves_no_duration(records):
     record = records["clock"]
     assert all(phase.seconds >= 0 for phase in record.phases)
-    assert sum(phase.seconds for phase in record.phases) == pytest.approx(record.measurement("wall_time").value, rel=0.05)
+    assert sum(phase.seconds for phase in record.phases) == pytest.approx(
+        record.measurement("wall_time").value, rel=0.05
+    )
     assert all(one["seconds"] <= other["seconds"] for one, other in pairwise(record.curves[0].points))
 
 

@@ -75,7 +75,9 @@ def test_too_few_seeds_failures_and_data_of_each_seeds_own_are_refused(noisy, th
     with pytest.raises(RunError, match=r'each seed has data of its own: .*: "0", "1", "2", "3", and 26 more → '):
         calibrate(read_record_set(run), Gate())
     rewrite(
-        run, lambda record: record.update(status="error", failure={"kind": "E", "message": "m", "traceback": None}), where=of("lora", 4)
+        run,
+        lambda record: record.update(status="error", failure={"kind": "E", "message": "m", "traceback": None}),
+        where=of("lora", 4),
     )
     with pytest.raises(RunError, match=r"lora on digits \(tiny-vit\), seed 4: error"):
         calibrate(read_record_set(run), Gate())

@@ -53,7 +53,11 @@ def test_an_unchanged_head_is_ok_in_every_tier(head, base):
     checks = held(head, base)
     assert {check.verdict for check in checks if check.held} == {"ok"}
     assert {check.tier for check in checks if check.held} == {"exact", "trace", "quality"}
-    assert {check.metric for check in checks if check.tier == "exact"} >= {"trainable_parameters", "planned_steps", "data_order"}
+    assert {check.metric for check in checks if check.tier == "exact"} >= {
+        "trainable_parameters",
+        "planned_steps",
+        "data_order",
+    }
     assert code(checks) == code(checks, strict=True) == ExitCode.OK
     assert found(checks, "throughput").held is False
 
@@ -61,7 +65,9 @@ def test_an_unchanged_head_is_ok_in_every_tier(head, base):
 def test_a_count_that_differs_on_one_seed_is_a_regression_that_names_its_size(head, base):
     rewrite(
         head,
-        lambda record: next(m for m in record["measurements"] if m["name"] == "inference_parameters").update(value=1080340.0),
+        lambda record: next(m for m in record["measurements"] if m["name"] == "inference_parameters").update(
+            value=1080340.0
+        ),
         where=of("lora", 1),
     )
     checks = held(head, base)
@@ -140,7 +146,13 @@ def test_scores_are_held_by_their_bounds_and_the_margin(head, base, gains, verdi
         half = stats.t.ppf(1 - level, n - 1) * array.std(ddof=1) / np.sqrt(n)
         # Two scores are judged together: the other strategy's p is 1, so this one's counts twice.
         p = min(1, 2 * stats.ttest_1samp(array, 0, alternative="less").pvalue)
-        expected = "regressed" if p < level and array.mean() < -0.01 else "ok" if array.mean() - half > -0.01 else "inconclusive"
+        expected = (
+            "regressed"
+            if p < level and array.mean() < -0.01
+            else "ok"
+            if array.mean() - half > -0.01
+            else "inconclusive"
+        )
         assert verdict == expected
 
 
@@ -180,12 +192,17 @@ def test_allocated_memory_may_grow_by_the_larger_of_a_share_and_a_few_bytes(head
         for run, factor in ((base, 1), (head, 1 + growth)):
             rewrite(
                 run,
-                lambda record, factor=factor: set_value(record, "peak_allocated_memory", factor * (8e9 + 1e6 * record["trial"]["seed"])),
+                lambda record, factor=factor: set_value(
+                    record, "peak_allocated_memory", factor * (8e9 + 1e6 * record["trial"]["seed"])
+                ),
             )
         assert found(held(head, base), "peak_allocated_memory").verdict == verdict
     for run, factor in ((base, 1), (head, 1.05)):
         rewrite(
-            run, lambda record, factor=factor: set_value(record, "peak_allocated_memory", factor * (5e8 + 1e3 * record["trial"]["seed"]))
+            run,
+            lambda record, factor=factor: set_value(
+                record, "peak_allocated_memory", factor * (5e8 + 1e3 * record["trial"]["seed"])
+            ),
         )
     assert found(held(head, base), "peak_allocated_memory").verdict == "ok"
     assert found(held(head, base, Gate(memory_bytes=1)), "peak_allocated_memory").verdict == "regressed"
@@ -225,7 +242,9 @@ def test_under_three_pairs_nothing_is_said_unless_the_records_are_identical(head
             path.unlink()
     plan = json.loads((head / "plan.json").read_text())
     kept = [n for n, place in enumerate(plan["places"]) if place[3] == 0]
-    (head / "plan.json").write_text(json.dumps({**plan, **{key: [plan[key][n] for n in kept] for key in ("trials", "places")}}))
+    (head / "plan.json").write_text(
+        json.dumps({**plan, **{key: [plan[key][n] for n in kept] for key in ("trials", "places")}})
+    )
     checks = held(head, base)
     assert found(checks, "accuracy").verdict == "ok"
     assert found(checks, "accuracy").message.endswith("over 1 pair, margin 1 points; the records are identical")
@@ -249,7 +268,11 @@ def test_trials_that_are_missing_failed_or_of_no_common_seed_are_never_a_pass(he
     assert missing(held(base, head)) == [f"seed 1 has no record in the baseline {head}: it is not finished"]
     assert code(checks) == ExitCode.TRIALS_FAILED
     record = json.loads(text)
-    path.write_text(json.dumps({**record, "status": "oom", "failure": {"kind": "Oom", "message": "does not fit", "traceback": None}}))
+    path.write_text(
+        json.dumps(
+            {**record, "status": "oom", "failure": {"kind": "Oom", "message": "does not fit", "traceback": None}}
+        )
+    )
     assert missing(held(head, base)) == [f"seed 1 of {head}: oom: does not fit"]
     assert missing(held(base, head)) == [f"seed 1 of the baseline {head}: oom: does not fit"]
     path.write_text(text)
@@ -260,7 +283,10 @@ def test_trials_that_are_missing_failed_or_of_no_common_seed_are_never_a_pass(he
 def test_a_strategy_that_only_one_side_has_is_missing(head, base):
     rewrite(head, lambda record: record["trial"]["strategy"].update(label="mine"), where=of("lora"))
     checks = held(head, base)
-    assert set(missing(checks)) == {f"is in the baseline {base} and not in {head}", f"is in {head} and not in the baseline {base}"}
+    assert set(missing(checks)) == {
+        f"is in the baseline {base} and not in {head}",
+        f"is in {head} and not in the baseline {base}",
+    }
     assert code(checks) == ExitCode.TRIALS_FAILED
 
 
@@ -294,7 +320,11 @@ def test_another_suite_mixed_and_empty_folders_are_one_line(head, base, tmp_path
     with pytest.raises(RunError, match="holds records of several suites: other, tiny"):
         held(head, base)
     (tmp_path / "empty" / "trials").mkdir(parents=True)
-    for folder, mistake in ((tmp_path / "empty", "no trial has finished"), (tmp_path, "not a run directory"), (tmp_path / "no", "no such")):
+    for folder, mistake in (
+        (tmp_path / "empty", "no trial has finished"),
+        (tmp_path, "not a run directory"),
+        (tmp_path / "no", "no such"),
+    ):
         with pytest.raises(RunError, match=mistake):
             held(head, folder)
 

@@ -60,7 +60,9 @@ print("kept")
 
 
 def held(**variables):
-    done = subprocess.run([sys.executable, "-c", CONTRACT], capture_output=True, text=True, env={**os.environ, **variables}, timeout=120)
+    done = subprocess.run(
+        [sys.executable, "-c", CONTRACT], capture_output=True, text=True, env={**os.environ, **variables}, timeout=120
+    )
     assert done.stdout == "kept\n", done.stderr
 
 

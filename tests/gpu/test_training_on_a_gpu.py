@@ -28,7 +28,12 @@ def stage(catalog):
             task = catalog.build("tasks", TASKS[use], {})
             backbone = catalog.build("backbones", use, {})
             train = task.encode(task.splits(0).train[:64], backbone.load_processor())
-            made[use] = backbone, StageData("task", task, Training(batch_size=16, lr=1e-4), {"train": train}, lambda *_: {"train": train})
+            made[use] = (
+                backbone,
+                StageData(
+                    "task", task, Training(batch_size=16, lr=1e-4), {"train": train}, lambda *_: {"train": train}
+                ),
+            )
         return made[use]
 
     return get
@@ -44,7 +49,9 @@ def test_the_predicted_peak_is_what_the_allocator_saw(strategy, use, stage, cata
     torch.cuda.empty_cache()
     torch.cuda.reset_peak_memory_stats()
     before = torch.cuda.memory_allocated()
-    ThroughputProbe(stages, backbone, catalog, lambda steps: list(islice(steps, 4)), seed=0, device="cuda:0").run(chosen)
+    ThroughputProbe(stages, backbone, catalog, lambda steps: list(islice(steps, 4)), seed=0, device="cuda:0").run(
+        chosen
+    )
     seen = torch.cuda.max_memory_allocated() - before
     print(f"| {use} | {strategy} | {predicted / 2**20:.1f} | {seen / 2**20:.1f} | {predicted / seen - 1:+.1%} |")
     assert predicted == pytest.approx(seen, rel=0.1, abs=WORKSPACES)

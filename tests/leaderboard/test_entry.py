@@ -14,7 +14,17 @@ from ftbench.suite.trial import TRAINING_VERSION
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.support.made_runs import copied, elsewhere, identify, of, record_paths, rewrite, set_value, value, without_trials
+from tests.support.made_runs import (
+    copied,
+    elsewhere,
+    identify,
+    of,
+    record_paths,
+    rewrite,
+    set_value,
+    value,
+    without_trials,
+)
 
 
 @pytest.fixture
@@ -98,12 +108,16 @@ def test_a_repeated_seed_is_named(run, tmp_path):
     for path in record_paths(run):
         path.parent.parent.rename(run / "trials" / json.loads(path.read_text())["id"])
     (run / "plan.json").write_text(json.dumps(plan))
-    assert any(line.startswith("seed 0 of lora on digits (tiny-vit) is there twice: trials ") for line in faults(run, tmp_path))
+    assert any(
+        line.startswith("seed 0 of lora on digits (tiny-vit) is there twice: trials ") for line in faults(run, tmp_path)
+    )
 
 
 def test_a_trial_that_was_given_another_seed_is_not_the_one_of_its_id(run, tmp_path):
     rewrite(run, lambda record: record["trial"].update(seed=7), where=of("full", 1))
-    assert any(line.startswith("seed 7 of full on digits (tiny-vit): its trial was changed") for line in faults(run, tmp_path))
+    assert any(
+        line.startswith("seed 7 of full on digits (tiny-vit): its trial was changed") for line in faults(run, tmp_path)
+    )
 
 
 def test_a_trial_that_goes_by_another_name_is_not_the_one_that_was_planned(run, tmp_path):
@@ -114,7 +128,9 @@ def test_a_trial_that_goes_by_another_name_is_not_the_one_that_was_planned(run, 
 
 def test_records_of_another_machine_or_split_are_mixed_fingerprints(run, tmp_path):
     rewrite(run, lambda record: record["provenance"]["hardware"].update(cpu="Faster"), where=of("full", 1))
-    assert faults(run, tmp_path)[0].startswith("seed 1 of full on digits (tiny-vit): mixed fingerprints: its software and hardware")
+    assert faults(run, tmp_path)[0].startswith(
+        "seed 1 of full on digits (tiny-vit): mixed fingerprints: its software and hardware"
+    )
     rewrite(run, lambda record: record["provenance"]["splits"].update(digits="0123"), where=of("lora", 2))
     assert any("splits of digits are" in line for line in faults(run, tmp_path))
 

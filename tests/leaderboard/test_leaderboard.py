@@ -38,9 +38,14 @@ def rescored(run, strategy, shift):
 
 
 def test_rows_meet_where_suite_measuring_device_and_software_are_equal(run):
-    board = leaderboard(run("a"), elsewhere(run("b")), elsewhere(run("c"), torch="9.9"), later(elsewhere(run("d"), torch="9.9")))
+    board = leaderboard(
+        run("a"), elsewhere(run("b")), elsewhere(run("c"), torch="9.9"), later(elsewhere(run("d"), torch="9.9"))
+    )
     here = next(one.hardware["cpu"] for one in board.runs if one.hardware["cpu"] != "Another Processor")
-    found = sorted((len(group.runs), group.fingerprint.device, group.fingerprint.software["torch"] == "9.9") for group in board.groups)
+    found = sorted(
+        (len(group.runs), group.fingerprint.device, group.fingerprint.software["torch"] == "9.9")
+        for group in board.groups
+    )
     assert found == sorted([(1, here, False), (1, "Another Processor", False), (2, "Another Processor", True)])
     assert len({group.fingerprint.suite for group in board.groups}) == 1
     for group in board.groups:
@@ -52,7 +57,11 @@ def test_software_that_may_drift_does_not_part_rows(run):
     rewrite(runs[0], lambda record: None)
     elsewhere(runs[0])
     assert len(leaderboard(*runs).groups) == 2
-    assert len(leaderboard(*runs, drift=["software.torch"]).groups) == len(leaderboard(*runs, drift=["software"]).groups) == 1
+    assert (
+        len(leaderboard(*runs, drift=["software.torch"]).groups)
+        == len(leaderboard(*runs, drift=["software"]).groups)
+        == 1
+    )
 
 
 def test_a_smaller_test_split_another_margin_or_another_measuring_version_is_another_fingerprint(run):
@@ -114,7 +123,11 @@ def test_ties_share_places_and_one_seed_has_none(run):
     assert group.places["digits"] == {"full": (1, 2), "lora": (1, 2)}
     single = rescored(run("b"), "lora", 0)
     for seed in (1, 2):
-        failed = {"status": "error", "measurements": [], "failure": {"kind": "ValueError", "message": "no", "traceback": None}}
+        failed = {
+            "status": "error",
+            "measurements": [],
+            "failure": {"kind": "ValueError", "message": "no", "traceback": None},
+        }
         rewrite(single, lambda record, failed=failed: record.update(failed), where=of(seed=seed))
     (group,) = leaderboard(single).groups
     assert group.places["digits"] == {}
@@ -143,5 +156,7 @@ def test_the_order_of_the_runs_does_not_matter(run):
 def test_the_same_trials_in_two_runs_are_repeated_seeds(run):
     other = run("b")
     (other / "accepted.json").write_text('{"schema": "ftbench.accepted/1", "steps": []}')
-    with pytest.raises(RunError, match=r"repeated seeds: 6 of its trials stand in .*seed 0 of full on digits \(tiny-vit\) the first"):
+    with pytest.raises(
+        RunError, match=r"repeated seeds: 6 of its trials stand in .*seed 0 of full on digits \(tiny-vit\) the first"
+    ):
         leaderboard(run("a"), other)

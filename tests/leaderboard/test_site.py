@@ -16,7 +16,9 @@ from tests.support.made_runs import copied, elsewhere, later, of, rewrite, set_v
 def runs(three_seeds, tmp_path_factory):
     """Three runs on two fingerprints: one machine twice, a day apart, and another machine."""
     folder = tmp_path_factory.mktemp("runs")
-    first, second, third = (copied(three_seeds / "runs" / "tiny", folder / name) for name in ("first", "second", "third"))
+    first, second, third = (
+        copied(three_seeds / "runs" / "tiny", folder / name) for name in ("first", "second", "third")
+    )
     return first, later(second, version="0.2.0"), elsewhere(third)
 
 
@@ -28,7 +30,9 @@ def built(runs, tmp_path_factory):
     from tests.conftest import FTBENCH
 
     folder = tmp_path_factory.mktemp("site")
-    done = subprocess.run([FTBENCH, "leaderboard", "build", *runs, "-o", folder / "site"], capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        [FTBENCH, "leaderboard", "build", *runs, "-o", folder / "site"], capture_output=True, text=True, timeout=120
+    )
     assert done.returncode == 0, done.stderr
     assert done.stderr == "runs: 3, groups that are ranked: 2\n"
     return folder / "site"
@@ -107,7 +111,11 @@ def test_the_same_runs_give_the_same_bytes_whatever_their_order(runs, built, tmp
     with gathered([runs[2], runs[0], runs[1]]) as entries:
         build(entries, reports, tmp_path / "again", ftbench.__version__)
     files = {path.relative_to(built): path.read_bytes() for path in built.rglob("*") if path.is_file()}
-    assert {path.relative_to(tmp_path / "again"): path.read_bytes() for path in (tmp_path / "again").rglob("*") if path.is_file()} == files
+    assert {
+        path.relative_to(tmp_path / "again"): path.read_bytes()
+        for path in (tmp_path / "again").rglob("*")
+        if path.is_file()
+    } == files
     # Once more from its own bundles, over itself, with a file of the host's beside it.
     (tmp_path / "again" / "CNAME").write_text("board.example")
     with gathered([tmp_path / "again" / "bundles"]) as entries:
@@ -126,7 +134,9 @@ def test_a_tampered_number_is_named_with_its_place(site, reports, ftbench):
     publish(site, table)
     done = ftbench("leaderboard", "verify", site, check=1)
     number = table["groups"].index(group)
-    place = f"groups[{number}].boards[0].rows[0].values.accuracy.estimate.mean (Another Processor, digits, {row['label']})"
+    place = (
+        f"groups[{number}].boards[0].rows[0].values.accuracy.estimate.mean (Another Processor, digits, {row['label']})"
+    )
     said = f"{before + 0.01!r} is published, and {before!r} comes out of the bundles"
     assert done.stdout.splitlines() == [f"{site}/leaderboard.json: {place}: {said}"]
 
@@ -179,7 +189,10 @@ def test_a_repeated_seed_is_named(site, reports):
     table["runs"][2]["sha256"] = read_sha256(second)
     publish(site, table)
     faults = check(site, reports)
-    assert any("repeated seeds: 6 of its trials stand in" in fault and "seed 0 of full on digits (tiny-vit)" in fault for fault in faults)
+    assert any(
+        "repeated seeds: 6 of its trials stand in" in fault and "seed 0 of full on digits (tiny-vit)" in fault
+        for fault in faults
+    )
 
 
 def test_mixed_fingerprints_are_named(site, reports):
@@ -212,7 +225,10 @@ def test_a_row_that_was_left_out_is_missed(site, reports):
         (lambda table: table.update(harness="9"), "was built by ftbench 9"),
         (lambda table: table.pop("groups"), "groups"),
         (lambda table: table["runs"][0].update(bundle="../../secret.zip"), "is not where the bundle of a run"),
-        (lambda table: table["runs"][0].update(name="../x", bundle="bundles/../x.zip"), "is not where the bundle of a run"),
+        (
+            lambda table: table["runs"][0].update(name="../x", bundle="bundles/../x.zip"),
+            "is not where the bundle of a run",
+        ),
         (lambda table: table["runs"].pop(), "lies among the bundles, and is not published"),
         (lambda table: table["runs"][0].update(sha256=3), "sha256"),
     ],

@@ -64,7 +64,10 @@ def test_all_faults_of_all_bundles_are_told_at_once(run, tmp_path):
     pack(run, results / "b.zip")
     with pytest.raises(RunError) as caught, gathered([results]):
         pass
-    assert [line.partition(": ")[0] for line in caught.value.mistakes] == [str(results / "a.zip"), str(results / "b.zip")]
+    assert [line.partition(": ")[0] for line in caught.value.mistakes] == [
+        str(results / "a.zip"),
+        str(results / "b.zip"),
+    ]
 
 
 def test_nothing_to_gather_is_a_line(tmp_path):

@@ -14,9 +14,16 @@ pytestmark = pytest.mark.thorough
 HERE = Path(__file__).parent
 MIB = 2**20
 DEVICE = (
-    "peak_device_memory", "energy", "train_energy", "mean_power", "idle_power", "sm_utilisation", "sm_clock", "peak_temperature",
+    "peak_device_memory",
+    "energy",
+    "train_energy",
+    "mean_power",
+    "idle_power",
+    "sm_utilisation",
+    "sm_clock",
+    "peak_temperature",
     "throttled_share",
-)  # fmt: skip
+)
 
 
 def build(folder, *options):
@@ -24,7 +31,18 @@ def build(folder, *options):
     if compiler is None:
         pytest.skip("no C compiler to build a libnvidia-ml.so.1 with")
     folder.mkdir(exist_ok=True)
-    command = [compiler, "-shared", "-fPIC", "-O1", "-Wall", "-Werror", *options, "-o", folder / "libnvidia-ml.so.1", HERE / "nvidia_ml.c"]
+    command = [
+        compiler,
+        "-shared",
+        "-fPIC",
+        "-O1",
+        "-Wall",
+        "-Werror",
+        *options,
+        "-o",
+        folder / "libnvidia-ml.so.1",
+        HERE / "nvidia_ml.c",
+    ]
     subprocess.run(command, check=True)
     return folder
 
@@ -80,7 +98,9 @@ def test_two_cards_run_two_trials_side_by_side_each_metered_on_its_own(trials, c
         record = by_power[power]
         assert record.status == "ok"
         memory = reading(record, "peak_device_memory")
-        assert (memory.value, memory.scope) == ((1000 + 1000 * card) * MIB, "process"), "evaluation is not in it, nor the other trial"
+        assert (memory.value, memory.scope) == ((1000 + 1000 * card) * MIB, "process"), (
+            "evaluation is not in it, nor the other trial"
+        )
         assert reading(record, "energy").value == pytest.approx(power * wall(record), rel=0.2)
         assert reading(record, "energy").flags == ("short window",)
         assert 1.9 * power < reading(record, "train_energy").value < reading(record, "energy").value
@@ -152,7 +172,9 @@ def test_a_function_an_old_driver_lacks_is_null_alone(trials, cards, monkeypatch
 
 
 @pytest.mark.parametrize(("code", "reason"), [(15, "NVML: GPU is lost"), (9, "NVML: Driver Not Loaded")])
-def test_a_driver_that_vanishes_in_a_trial_leaves_reasons_and_a_finished_trial(trials, cards, monkeypatch, code, reason):
+def test_a_driver_that_vanishes_in_a_trial_leaves_reasons_and_a_finished_trial(
+    trials, cards, monkeypatch, code, reason
+):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
     cards("vanish", code)
     records, _ = trials("[0, 1]")
@@ -200,6 +222,8 @@ def test_a_stranger_on_the_card_is_told_and_memory_is_still_the_trials(trials, c
 def test_without_a_library_a_run_says_so_and_no_zero_stands_for_it(ftbench, tiny_suite, tmp_path, monkeypatch):
     ftbench("run", tiny_suite(("frozen",), steps=2), check=0)
     (record,) = read_run(tmp_path / "runs" / "tiny")
-    assert {(reading(record, name).value, reading(record, name).reason) for name in DEVICE} == {(None, "no NVIDIA driver")}
+    assert {(reading(record, name).value, reading(record, name).reason) for name in DEVICE} == {
+        (None, "no NVIDIA driver")
+    }
     for name in ("report.md", "report.html"):
         assert "not measured: no NVIDIA driver" in (tmp_path / "runs" / "tiny" / name).read_text()

@@ -35,7 +35,9 @@ def bundle(run, tmp_path):
 
 def forged(path, files, *, manifest=None, entry=None):
     """Write a zip file of `files` with a manifest of them, or the one given."""
-    table = {name: {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)} for name, content in files.items()}
+    table = {
+        name: {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)} for name, content in files.items()
+    }
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         content = manifest if manifest is not None else json.dumps({"schema": "ftbench.bundle/1", "files": table})
         if content is not False:
@@ -64,7 +66,12 @@ def test_a_bundle_gives_back_the_run(run, bundle, tmp_path):
     assert len(record_paths(tmp_path / "back")) == 6
     assert len(list((tmp_path / "back").rglob("predictions.jsonl.gz"))) == 6
     one, other = read_record_set(bundle), read_record_set(run)
-    assert (one.suite, one.records, one.unfinished, one.gate) == (other.suite, other.records, other.unfinished, other.gate)
+    assert (one.suite, one.records, one.unfinished, one.gate) == (
+        other.suite,
+        other.records,
+        other.unfinished,
+        other.gate,
+    )
 
 
 def test_the_manifest_lists_every_file_with_its_hash(bundle):
@@ -74,7 +81,9 @@ def test_the_manifest_lists_every_file_with_its_hash(bundle):
         assert {"suite.lock.toml", "plan.json"} <= {*manifest["files"]}
         for name, about in manifest["files"].items():
             assert about == {"sha256": hashlib.sha256(archive.read(name)).hexdigest(), "bytes": len(archive.read(name))}
-    assert not any(secret in bundle.read_bytes() for secret in (b"output.log", b"spec.json", str(bundle.parent).encode()))
+    assert not any(
+        secret in bundle.read_bytes() for secret in (b"output.log", b"spec.json", str(bundle.parent).encode())
+    )
 
 
 def test_the_same_run_gives_the_same_bytes(run, bundle, tmp_path):
@@ -105,8 +114,13 @@ def test_a_name_that_is_not_a_runs_is_refused_and_nothing_written(name, tmp_path
 
 def test_links_encryption_and_names_that_stand_twice_are_refused(tmp_path):
     path = tmp_path / "f.zip"
-    assert "is a link or no file" in refused(forged(path, {"plan.json": b"/etc/passwd"}, entry=stat.S_IFLNK | 0o777), tmp_path / "to")
-    with pytest.warns(UserWarning, match="Duplicate"), zipfile.ZipFile(forged(path, {"plan.json": b"{}"}), "a") as archive:
+    assert "is a link or no file" in refused(
+        forged(path, {"plan.json": b"/etc/passwd"}, entry=stat.S_IFLNK | 0o777), tmp_path / "to"
+    )
+    with (
+        pytest.warns(UserWarning, match="Duplicate"),
+        zipfile.ZipFile(forged(path, {"plan.json": b"{}"}), "a") as archive,
+    ):
         archive.writestr("plan.json", b"{}")
     assert "stands in it twice" in refused(path, tmp_path / "to")
     raw = bytearray(forged(path, {"plan.json": b"{}"}).read_bytes())
@@ -142,13 +156,23 @@ def test_what_the_manifest_does_not_say_is_refused(bundle, tmp_path):
     path, to = tmp_path / "f.zip", tmp_path / "to"
     good = {"plan.json": b"{}"}
     assert "has no manifest.json" in refused(forged(path, good, manifest=False), to)
-    for content in ("{", "[]", '"x"', '{"schema": "ftbench.bundle/1"}', '{"schema": "ftbench.bundle/1", "files": {"plan.json": 3}}'):
+    for content in (
+        "{",
+        "[]",
+        '"x"',
+        '{"schema": "ftbench.bundle/1"}',
+        '{"schema": "ftbench.bundle/1", "files": {"plan.json": 3}}',
+    ):
         assert "is no manifest" in refused(forged(path, good, manifest=content), to)
     assert "made by a newer ftbench (ftbench.bundle/9; this one reads ftbench.bundle/1)" in refused(
         forged(path, good, manifest='{"schema": "ftbench.bundle/9"}'), to
     )
-    assert "'plan.json' is not in the manifest" in refused(forged(path, good, manifest='{"schema": "ftbench.bundle/1", "files": {}}'), to)
-    other = json.dumps({"schema": "ftbench.bundle/1", "files": {"suite.lock.toml": {"sha256": "0"}, "plan.json": {"sha256": "0"}}})
+    assert "'plan.json' is not in the manifest" in refused(
+        forged(path, good, manifest='{"schema": "ftbench.bundle/1", "files": {}}'), to
+    )
+    other = json.dumps(
+        {"schema": "ftbench.bundle/1", "files": {"suite.lock.toml": {"sha256": "0"}, "plan.json": {"sha256": "0"}}}
+    )
     assert "'suite.lock.toml' is missing" in refused(forged(path, good, manifest=other), to)
     wrong = json.dumps({"schema": "ftbench.bundle/1", "files": {"plan.json": {"sha256": "0"}}})
     assert "its SHA-256 differs" in refused(forged(path, good, manifest=wrong), to)
@@ -195,7 +219,13 @@ def test_a_broken_record_in_a_bundle_is_named_by_the_bundle(run, tmp_path):
 
 def test_a_plan_cannot_lead_out_of_its_folder(run):
     plan = json.loads((run / "plan.json").read_text())
-    for change in ({"trials": ["../../x"]}, {"trials": ["/etc"]}, {"trials": [".."]}, {"trials": [3]}, {"environment": ".."}):
+    for change in (
+        {"trials": ["../../x"]},
+        {"trials": ["/etc"]},
+        {"trials": [".."]},
+        {"trials": [3]},
+        {"environment": ".."},
+    ):
         (run / "plan.json").write_text(json.dumps({**plan, **change}))
         with pytest.raises(RunError, match=r"not a plan: (trials|environment)"):
             read_record_set(run)

@@ -6,7 +6,15 @@ import pytest
 from ftbench.analysis.metric_tiers import needed, tier_of
 from ftbench.api.measurement import Measurement
 from ftbench.fingerprint import digest
-from ftbench.records.comparability import PARTS, Difference, configuration_differences, differences, digests, parts, without
+from ftbench.records.comparability import (
+    PARTS,
+    Difference,
+    configuration_differences,
+    differences,
+    digests,
+    parts,
+    without,
+)
 from ftbench.records.record_set import Place, read_record_set
 from hypothesis import given
 from hypothesis import strategies as st
@@ -100,7 +108,9 @@ def test_an_environment_nobody_knows_is_equal_to_nothing(full):
 
 
 def test_only_the_parts_that_are_needed_are_looked_at_and_allowed_fields_left_out(full):
-    other = changed(changed(full[0], ("provenance", "software", "torch"), "1.0"), ("provenance", "hardware", "cpu"), "Z80")
+    other = changed(
+        changed(full[0], ("provenance", "software", "torch"), "1.0"), ("provenance", "hardware", "cpu"), "Z80"
+    )
     pair = [(full[0], other)]
     assert differences(pair, needed("trainable_parameters")) == []
     assert [one.field for one in differences(pair, needed("accuracy"))] == ["software.torch"]
@@ -112,7 +122,12 @@ def test_only_the_parts_that_are_needed_are_looked_at_and_allowed_fields_left_ou
 
 def test_what_must_be_equal_depends_on_the_metric():
     assert needed("data_order") == needed("planned_steps") == ("data", "protocol")
-    assert needed("flops_per_step") == needed("peak_tensor_bytes") == needed("accuracy") == ("data", "protocol", "software")
+    assert (
+        needed("flops_per_step")
+        == needed("peak_tensor_bytes")
+        == needed("accuracy")
+        == ("data", "protocol", "software")
+    )
     assert needed("throughput") == needed("peak_allocated_memory") == needed("loss_trace") == PARTS
     assert needed("stored_bytes") == ("data", "protocol")
     assert [tier_of(name) for name in ("data_order", "macro_f1", "throughput", "peak_allocated_memory")] == [

@@ -12,11 +12,23 @@ from hypothesis import strategies as st
 from tests.support.made_runs import TRIAL
 
 RECORD = Record(
-    id="a1", cell="c1", environment="e1", trial=TRIAL, status="ok", primary="accuracy",
-    measurements=(Measurement("accuracy", 0.5, "1", "higher"), Measurement("energy", None, "J", "lower", reason="no driver")),
-    phases=(Phase("train", 1.5),), curves=(Curve("t", ({"step": 1.0, "examples": 8.0, "seconds": 0.1, "task_loss": 2.0, "loss": 2.0},), ()),), confusion={"t": ((1, 0), (0, 1))},
-    classes={"t": ("a", "b")}, retention=Retention(("t", "u"), ((0.5, None), (0.4, 0.6))), failure=None,
-)  # fmt: skip
+    id="a1",
+    cell="c1",
+    environment="e1",
+    trial=TRIAL,
+    status="ok",
+    primary="accuracy",
+    measurements=(
+        Measurement("accuracy", 0.5, "1", "higher"),
+        Measurement("energy", None, "J", "lower", reason="no driver"),
+    ),
+    phases=(Phase("train", 1.5),),
+    curves=(Curve("t", ({"step": 1.0, "examples": 8.0, "seconds": 0.1, "task_loss": 2.0, "loss": 2.0},), ()),),
+    confusion={"t": ((1, 0), (0, 1))},
+    classes={"t": ("a", "b")},
+    retention=Retention(("t", "u"), ((0.5, None), (0.4, 0.6))),
+    failure=None,
+)
 
 
 def test_what_is_written_is_read_back_equal():

@@ -28,12 +28,12 @@ def ada(monkeypatch):
 
 def test_a_traceback_names_files_by_their_package():
     packages = sysconfig.get_paths()["purelib"]
-    text = (
-        f'File "{packages}/torch/nn.py", line 3, in f\nFile "{Path.cwd()}/mine/plugin.py", line 1\nFile "/opt/far/away/pack/mod.py", line 2'
-    )
+    text = f'File "{packages}/torch/nn.py", line 3, in f\nFile "{Path.cwd()}/mine/plugin.py", line 1\nFile "/opt/far/away/pack/mod.py", line 2'
     assert discreet_text(text).splitlines() == [
-        'File "torch/nn.py", line 3, in f', 'File "mine/plugin.py", line 1', 'File "…/pack/mod.py", line 2',
-    ]  # fmt: skip
+        'File "torch/nn.py", line 3, in f',
+        'File "mine/plugin.py", line 1',
+        'File "…/pack/mod.py", line 2',
+    ]
     assert str(Path(sys.prefix)) not in discreet_text(f"{sys.prefix}/lib/x")
 
 
@@ -63,7 +63,11 @@ def test_a_record_keeps_what_was_run_and_loses_where():
     part = {**TRIAL["strategy"], "options": {"data": "/srv/people/ada/a.csv", "names": ["/srv/people/ada"], "rank": 4}}
     failure = Failure("OSError", "no /srv/people/ada/x", 'File "/srv/people/ada/p/q.py"')
     reading = Measurement("x", None, "1", reason="node17 has none")
-    record = discreet(Record("a", "c", "e", {**TRIAL, "strategy": part}, "error", "accuracy", failure=failure, measurements=(reading,)))
+    record = discreet(
+        Record(
+            "a", "c", "e", {**TRIAL, "strategy": part}, "error", "accuracy", failure=failure, measurements=(reading,)
+        )
+    )
     assert record.trial["strategy"]["options"] == {"data": "~/a.csv", "names": ["~"], "rank": 4}
     assert record.failure == Failure("OSError", "no ~/x", 'File "~/p/q.py"')
     assert record.measurements == (replace(reading, reason="[host] has none"),)

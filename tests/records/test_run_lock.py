@@ -36,7 +36,9 @@ def test_a_claim_names_its_holder_and_gives_the_name_up(tmp_path):
     claim = Claim(tmp_path / "run")
     assert json.loads((tmp_path / "run" / NAME).read_text())["pid"] == os.getpid()
     assert is_claimed(tmp_path / "run")
-    with pytest.raises(RunError, match=rf"another `ftbench run` is writing here \(process {os.getpid()} on {platform.node()}\);"):
+    with pytest.raises(
+        RunError, match=rf"another `ftbench run` is writing here \(process {os.getpid()} on {platform.node()}\);"
+    ):
         Claim(tmp_path / "run")
     claim.release()
     assert (tmp_path / "run" / NAME).read_text() == ""

@@ -10,7 +10,10 @@ from ftbench.reporting import summarise
 from ftbench_reports.page import render
 from tests.reports.synthetic import sequence, trials
 
-pytestmark = [pytest.mark.browser, pytest.mark.skipif(shutil.which("chromium") is None, reason="chromium is not installed")]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(shutil.which("chromium") is None, reason="chromium is not installed"),
+]
 
 WAYS = {
     "light": {"color_scheme": "light", "viewport": {"width": 1280, "height": 900}},
@@ -36,7 +39,9 @@ def page_of(strategies, seeds, tasks):
 
 
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("way", [way if way in DAILY else pytest.param(way, marks=pytest.mark.thorough) for way in WAYS])
+@pytest.mark.parametrize(
+    "way", [way if way in DAILY else pytest.param(way, marks=pytest.mark.thorough) for way in WAYS]
+)
 def test_axe_finds_nothing_and_the_page_is_not_wider_than_the_window(shown, axe, way, size):
     text = page_of(*size)
     if way == "scripting off":
@@ -54,5 +59,7 @@ def test_every_figure_has_its_numbers_as_a_table(shown, size):
     with shown(page_of(*size), java_script_enabled=False) as page:
         figures = page.locator("figure:not([hidden])")
         assert figures.count() > 5
-        without = figures.evaluate_all("all => all.filter((one) => !one.querySelector('table tbody th')).map((one) => one.innerText)")
+        without = figures.evaluate_all(
+            "all => all.filter((one) => !one.querySelector('table tbody th')).map((one) => one.innerText)"
+        )
         assert without == []

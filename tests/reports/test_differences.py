@@ -59,7 +59,9 @@ def test_a_forest_plot_shows_the_margin_of_equivalence_and_a_dot_a_seed():
 
 def test_ranks_are_the_summarys():
     found = rank_chart(SUMMARY.ranking, LOOKS)
-    assert [(row[0], row[1]) for row in found.rows] == [(one.strategy, f"{one.rank:.1f}") for one in SUMMARY.ranking.entries]
+    assert [(row[0], row[1]) for row in found.rows] == [
+        (one.strategy, f"{one.rank:.1f}") for one in SUMMARY.ranking.entries
+    ]
     assert rank_chart(summarise(RECORDS).ranking, LOOKS) is None
 
 

@@ -49,7 +49,10 @@ def test_a_mistaken_text_is_shown_with_what_it_is_and_what_was_answered(tmp_path
 def test_images_and_sounds_are_inside_the_page(tmp_path):
     shown = {"i0": Preview("image", "data:image/png;base64,AA"), "i2": Preview("sound", "data:audio/wav;base64,AA")}
     tags = shape(render(summed(tmp_path, Previews({}, shown))))
-    assert [a["src"] for tag, a in tags if tag in ("img", "audio")] == ["data:image/png;base64,AA", "data:audio/wav;base64,AA"]
+    assert [a["src"] for tag, a in tags if tag in ("img", "audio")] == [
+        "data:image/png;base64,AA",
+        "data:audio/wav;base64,AA",
+    ]
     assert all(a.get("alt") for tag, a in tags if tag == "img")
 
 
@@ -71,7 +74,13 @@ def large(strategies, seeds):
         for seed in range(seeds):
             one = record(f"strategy-{k}", seed, 0.5 + k / 300 + seed * (k % 7 + 1) / 3000, params=1000.0 * (k + 1))
             points = tuple(
-                {"step": float(n), "examples": 16.0 * n, "seconds": 0.01 * n, "loss": 2.0, "task_loss": 2 / (n + k + 1 + seed / 7)}
+                {
+                    "step": float(n),
+                    "examples": 16.0 * n,
+                    "seconds": 0.01 * n,
+                    "loss": 2.0,
+                    "task_loss": 2 / (n + k + 1 + seed / 7),
+                }
                 for n in range(1, 101)
             )
             more = tuple(Measurement(f"measure_{n}", 0.1 + n + k / 7 + seed / 13, "s", "lower") for n in range(20))
@@ -88,10 +97,13 @@ def large(strategies, seeds):
             matrix = tuple(tuple((row * 7 + column * 3 + k) % 90 for column in range(10)) for row in range(10))
             found.append(
                 replace(
-                    one, curves=(Curve("digits", points, ()),), measurements=(*one.measurements, *more, *costs), confusion={"digits": matrix},
+                    one,
+                    curves=(Curve("digits", points, ()),),
+                    measurements=(*one.measurements, *more, *costs),
+                    confusion={"digits": matrix},
                     classes={"digits": tuple("0123456789")},
                 )
-            )  # fmt: skip
+            )
     return found
 
 

@@ -22,7 +22,9 @@ def written(records, folder):
 
 def renamed(records, name):
     return [
-        replace(r, trial={**r.trial, "strategy": {**r.trial["strategy"], "label": name}}) if r.trial["strategy"]["use"] == "lora" else r
+        replace(r, trial={**r.trial, "strategy": {**r.trial["strategy"], "label": name}})
+        if r.trial["strategy"]["use"] == "lora"
+        else r
         for r in records
     ]
 
@@ -30,7 +32,9 @@ def renamed(records, name):
 def test_scores_and_differences_are_the_summarys_with_a_true_minus(tmp_path):
     text = written(RECORDS, tmp_path)
     found = estimate([0.9, 0.91, 0.92])
-    assert rf"full & {100 * found.mean:.1f} \% [{100 * found.low:.1f}, {100 * found.high:.1f}] & baseline & 3 \\" in text
+    assert (
+        rf"full & {100 * found.mean:.1f} \% [{100 * found.low:.1f}, {100 * found.high:.1f}] & baseline & 3 \\" in text
+    )
     assert r"$-$19.0 [$-$21.5, $-$16.5] worse" in text
     assert re.search(r"bad & \\multicolumn\{3\}\{.*out of memory, seed 0: does not fit", text)
 
@@ -48,11 +52,16 @@ def test_where_nobody_is_told_apart_by_letters_there_is_no_column_of_them(tmp_pa
 
 
 def test_no_sign_of_a_name_is_a_command():
-    assert escaped(HOSTILE) == r"a\_b\textbackslash{}input\{/etc/passwd\} \$x\textasciicircum{}2\$ \#1 50\% \textasciitilde{} \& \{ \}"
+    assert (
+        escaped(HOSTILE)
+        == r"a\_b\textbackslash{}input\{/etc/passwd\} \$x\textasciicircum{}2\$ \#1 50\% \textasciitilde{} \& \{ \}"
+    )
 
 
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
-@pytest.mark.parametrize("records", [trials(10, 5, 3), renamed(RECORDS, HOSTILE)], ids=["a hundred and fifty trials", "a hostile name"])
+@pytest.mark.parametrize(
+    "records", [trials(10, 5, 3), renamed(RECORDS, HOSTILE)], ids=["a hundred and fifty trials", "a hostile name"]
+)
 def test_a_real_latex_takes_it(records, tmp_path):
     written(records, tmp_path)
     (tmp_path / "paper.tex").write_text(

@@ -33,24 +33,45 @@ def point(step, loss):
 def record(strategy, seed, accuracy, *, status="ok", target="digits", backbone="vit", params=1000.0, message="why"):
     part = {"use": strategy, "label": strategy, "options": {}, "fingerprint": {}}
     trial = {
-        "suite": "page", "target": target, "modality": "vision", "profile": "normal", "seed": seed, "split_seed": 0,
-        "device": "cpu", "threads": 1, "code": "c", "backbone": {**part, "use": backbone, "label": backbone}, "strategy": part,
+        "suite": "page",
+        "target": target,
+        "modality": "vision",
+        "profile": "normal",
+        "seed": seed,
+        "split_seed": 0,
+        "device": "cpu",
+        "threads": 1,
+        "code": "c",
+        "backbone": {**part, "use": backbone, "label": backbone},
+        "strategy": part,
         "stages": [{"task": {**part, "label": target}, "training": {"lr": 0.001, "batch_size": 16}}],
-    }  # fmt: skip
+    }
     readings = (
-        Measurement("accuracy", accuracy, "1", "higher"), Measurement("macro_f1", accuracy, "1", "higher"),
+        Measurement("accuracy", accuracy, "1", "higher"),
+        Measurement("macro_f1", accuracy, "1", "higher"),
         Measurement("trainable_parameters", params, "parameters", "lower"),
         Measurement("peak_allocated_memory", None, "B", "lower", reason="no device allocator on a CPU"),
-    )  # fmt: skip
+    )
     done = status == "ok"
     return Record(
-        f"{strategy}{seed}", f"{strategy}{seed}", "env", trial, status, "accuracy",
-        measurements=readings if done else (), phases=(Phase("train", 1.0),) if done else (),
+        f"{strategy}{seed}",
+        f"{strategy}{seed}",
+        "env",
+        trial,
+        status,
+        "accuracy",
+        measurements=readings if done else (),
+        phases=(Phase("train", 1.0),) if done else (),
         curves=(Curve(target, tuple(point(step, 0.6 - step / 10) for step in (1, 2)), ()),) if done else (),
-        confusion={target: ((5, 1), (2, 4))} if done else {}, classes={target: ("a", "b")},
+        confusion={target: ((5, 1), (2, 4))} if done else {},
+        classes={target: ("a", "b")},
         failure=None if done else Failure("Kind", message, "Traceback <b>"),
-        provenance={"software": {"torch": "2"}, "hardware": {"cpu": "x"}, "data": {target: {"licence": "MIT", "source": "s", "note": ""}}},
-    )  # fmt: skip
+        provenance={
+            "software": {"torch": "2"},
+            "hardware": {"cpu": "x"},
+            "data": {target: {"licence": "MIT", "source": "s", "note": ""}},
+        },
+    )
 
 
 def with_memory(r):
@@ -127,7 +148,9 @@ def test_what_a_row_sorts_by_is_the_summarys_mean():
     page = render(summary)
     for contender in summary.targets[0].contenders:
         if contender.quantities:
-            row = re.search(rf'<tr><th scope="row">[^\n]*</svg>{contender.label}<.*?(?=<tr|</table>)', page, re.DOTALL)[0]
+            row = re.search(rf'<tr><th scope="row">[^\n]*</svg>{contender.label}<.*?(?=<tr|</table>)', page, re.DOTALL)[
+                0
+            ]
             assert f'<td data-v="{contender.quantities["accuracy"].estimate.mean:.6g}"' in row
             data = embedded_data(page)
             (costs,) = [costs for label, _, costs in data["targets"][0]["points"] if label == contender.label]
@@ -143,7 +166,9 @@ def test_where_ties_take_too_many_letters_the_places_each_may_hold_are_shown():
     assert shown == {label: f"{best}–{worst}" for label, (best, worst) in places_of(target).items()}
     assert len(shown) == 40
     few = summarise(trials(6, 5, failing=False))
-    assert {letter for row in Board(few, looks(few.strategies)).rows(few.targets[0]) for letter in row.letters} == set("abcd")
+    assert {letter for row in Board(few, looks(few.strategies)).rows(few.targets[0]) for letter in row.letters} == set(
+        "abcd"
+    )
 
 
 def test_differences_to_any_baseline_are_the_summarys_pairs():
@@ -171,32 +196,46 @@ def test_every_figure_has_a_title_a_sentence_and_its_numbers_as_a_table():
     figures = re.findall(r"<figure(?: class=.wide.)?>.*?</figure>", page, re.DOTALL)
     assert len(figures) == 4
     assert all(re.search(r"<figcaption><b>[^<]+</b> [^<]+\.</figcaption>", found) for found in figures)
-    assert all(re.search(r"<details><summary>The numbers</summary>.*<tbody><tr><th>", found, re.DOTALL) for found in figures)
+    assert all(
+        re.search(r"<details><summary>The numbers</summary>.*<tbody><tr><th>", found, re.DOTALL) for found in figures
+    )
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.text(max_size=60)
-    | st.sampled_from(["</script><script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "\u202eabc", "🦆" * 50, "{{ 7*7 }}"])
+    | st.sampled_from(
+        ["</script><script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "\u202eabc", "🦆" * 50, "{{ 7*7 }}"]
+    )
 )
 def test_a_hostile_name_is_shown_and_not_obeyed(name):
     plain = shape(render(summarise(RECORDS)))
     hostile = [
-        replace(r, trial={**r.trial, "strategy": {**r.trial["strategy"], "label": name}}) if r.trial["strategy"]["use"] == "lora" else r
+        replace(r, trial={**r.trial, "strategy": {**r.trial["strategy"], "label": name}})
+        if r.trial["strategy"]["use"] == "lora"
+        else r
         for r in RECORDS
     ]
     if name in ("full", "bad"):
         return
     page = render(summarise([replace(r, classes={"digits": (name, "b")}) for r in hostile]))
-    assert [tag for tag, _ in shape(page) if tag not in ("span", "polyline", "circle", "rect", "use", "path", "g", "tr", "th", "td")] == [
-        tag for tag, _ in plain if tag not in ("span", "polyline", "circle", "rect", "use", "path", "g", "tr", "th", "td")
+    assert [
+        tag
+        for tag, _ in shape(page)
+        if tag not in ("span", "polyline", "circle", "rect", "use", "path", "g", "tr", "th", "td")
+    ] == [
+        tag
+        for tag, _ in plain
+        if tag not in ("span", "polyline", "circle", "rect", "use", "path", "g", "tr", "th", "td")
     ]
     assert page.count("<script") == page.count("</script") == 2
     assert name in embedded_data(page)["targets"][0]["labels"]
 
 
 def test_a_hundred_trials_stay_under_the_budget():
-    many = [record(f"s{k}", seed, 0.5 + k / 100 + seed / 1000, params=1000.0 + k) for k in range(20) for seed in range(5)]
+    many = [
+        record(f"s{k}", seed, 0.5 + k / 100 + seed / 1000, params=1000.0 + k) for k in range(20) for seed in range(5)
+    ]
     assert len(render(summarise(many)).encode()) < 300_000
 
 

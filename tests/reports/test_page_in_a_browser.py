@@ -16,7 +16,11 @@ pytestmark = [
 ]
 SEVERAL = [
     *RECORDS,
-    *(record(name, seed, score + seed / 100, target="sounds") for name, score in (("full", 0.5), ("lora", 0.8)) for seed in range(3)),
+    *(
+        record(name, seed, score + seed / 100, target="sounds")
+        for name, score in (("full", 0.5), ("lora", 0.8))
+        for seed in range(3)
+    ),
 ]
 
 
@@ -50,7 +54,9 @@ def test_it_shows_without_a_request_or_an_error(opened, scheme):
 
 def test_the_leaderboard_fits_a_page_of_1200_pixels(opened):
     with opened(SEVERAL, viewport={"width": 1200, "height": 900}) as page:
-        assert page.evaluate("document.querySelector('.board').scrollWidth <= document.querySelector('.board').clientWidth")
+        assert page.evaluate(
+            "document.querySelector('.board').scrollWidth <= document.querySelector('.board').clientWidth"
+        )
 
 
 def test_without_scripting_everything_is_there_but_the_tools(opened):
@@ -162,7 +168,10 @@ def test_two_picked_strategies_show_only_what_differs_between_them(opened):
         page.locator("details.settings summary").click()
         page.locator("details.settings select").last.select_option("lora")
         shown = page.locator("details.settings tr:visible")
-        assert [row.split() for row in shown.all_inner_texts()] == [["setting", "full", "lora"], ["strategy.use", '"full"', '"lora"']]
+        assert [row.split() for row in shown.all_inner_texts()] == [
+            ["setting", "full", "lora"],
+            ["strategy.use", '"full"', '"lora"'],
+        ]
 
 
 def test_everything_can_be_done_by_keys_alone(opened):
@@ -207,9 +216,15 @@ def test_every_control_has_a_visible_focus(opened):
 
 
 def test_names_of_points_in_the_panel_stand_on_nothing_else(opened):
-    close = [record(f"strategy-{k}", seed, 0.8 + seed / 1000, params=1000.0 * 1.5**k) for k in range(12) for seed in range(3)]
+    close = [
+        record(f"strategy-{k}", seed, 0.8 + seed / 1000, params=1000.0 * 1.5**k) for k in range(12) for seed in range(3)
+    ]
     with opened(close) as page:
-        boxes = panel(page).locator("text.label.halo").evaluate_all("all => all.map((one) => one.getBoundingClientRect().toJSON())")
+        boxes = (
+            panel(page)
+            .locator("text.label.halo")
+            .evaluate_all("all => all.map((one) => one.getBoundingClientRect().toJSON())")
+        )
         assert boxes
         for place, one in enumerate(boxes):
             for other in boxes[:place]:
@@ -224,7 +239,9 @@ def test_names_of_points_in_the_panel_stand_on_nothing_else(opened):
 def test_curves_are_drawn_against_steps_or_seconds(opened):
     timed = [
         unchecked(
-            r.to_json().replace('"step": 1.0,', '"step": 1.0, "seconds": 0.5,').replace('"step": 2.0,', '"step": 2.0, "seconds": 1.0,')
+            r.to_json()
+            .replace('"step": 1.0,', '"step": 1.0, "seconds": 0.5,')
+            .replace('"step": 2.0,', '"step": 2.0, "seconds": 1.0,')
         )
         for r in RECORDS
     ]
@@ -249,9 +266,16 @@ def test_curves_are_drawn_against_steps_or_seconds(opened):
 
 
 HOSTILE = [
-    "</script><script>alert(1)</script>", "\u202e\u2028'\"`${1}", "🦆" * 20, "x" * 10_000, "NaN", "__proto__",
-    '"><img src=x onerror=alert(1)>', "{{ 7*7 }}", "a\u0000b\tc\nd",
-]  # fmt: skip
+    "</script><script>alert(1)</script>",
+    "\u202e\u2028'\"`${1}",
+    "🦆" * 20,
+    "x" * 10_000,
+    "NaN",
+    "__proto__",
+    '"><img src=x onerror=alert(1)>',
+    "{{ 7*7 }}",
+    "a\u0000b\tc\nd",
+]
 
 
 @pytest.mark.parametrize("text", HOSTILE)

@@ -115,7 +115,9 @@ def test_every_difference_is_paired_and_its_word_corrected(rows):
             kept = one.verdict not in ("better", "worse") or (p[name] is not None and p[name] < 0.05)
             words[task, name] = one.estimate, one.verdict if kept else "undecided"
     told = {
-        (row["task"], row["name"].strip(" ★")): row for row in rows if row["class"] != "missing" and "baseline" not in row["difference"]
+        (row["task"], row["name"].strip(" ★")): row
+        for row in rows
+        if row["class"] != "missing" and "baseline" not in row["difference"]
     }
     assert told.keys() == words.keys()
     for key, (found, word) in words.items():
@@ -126,15 +128,22 @@ def test_every_difference_is_paired_and_its_word_corrected(rows):
 
 @pytest.mark.parametrize(
     ("name", "heading"),
-    [("trainable_parameters", "trainable"), ("throughput", "throughput"), ("peak_tensor_bytes", "peak memory, tensors"), ("train_time", "training time")],
-)  # fmt: skip
+    [
+        ("trainable_parameters", "trainable"),
+        ("throughput", "throughput"),
+        ("peak_tensor_bytes", "peak memory, tensors"),
+        ("train_time", "training time"),
+    ],
+)
 def test_every_cost_is_the_mean_of_its_seeds(rows, page, name, heading):
     data = json.loads(re.search(r'id="data">(.*?)</script>', page, re.DOTALL)[1])
     place = [cost["measured"] for cost in data["costs"]].index(name.replace("_", " "))
     unit = next(m.unit for record in RECORDS for m in record.measurements if m.name == name)
     for task, by_strategy in raw(name).items():
         for strategy, by_seed in by_strategy.items():
-            (row,) = [r for r in rows if r["task"] == task and r["class"] != "missing" and r["name"].strip(" ★") == strategy]
+            (row,) = [
+                r for r in rows if r["task"] == task and r["class"] != "missing" and r["name"].strip(" ★") == strategy
+            ]
             found = estimate(list(by_seed.values()))
             assert row[heading] == quantity(found.mean, unit)
             points = next(target["points"] for target in data["targets"] if target["label"] == task)
@@ -146,9 +155,13 @@ def test_what_ended_without_a_score_is_a_row_with_its_seeds(rows):
     lost = defaultdict(list)
     for record in RECORDS:
         if record.status != "ok":
-            lost[record.trial["target"], record.trial["strategy"]["label"], record.failure.message].append(record.trial["seed"])
+            lost[record.trial["target"], record.trial["strategy"]["label"], record.failure.message].append(
+                record.trial["seed"]
+            )
     told = {
-        (r["task"], r["name"], r["told"].partition(": ")[2]): numbers(r["told"].partition(": ")[0]) for r in rows if r["class"] == "missing"
+        (r["task"], r["name"], r["told"].partition(": ")[2]): numbers(r["told"].partition(": ")[0])
+        for r in rows
+        if r["class"] == "missing"
     }
     assert told == {key: sorted(seeds) for key, seeds in lost.items()}
     assert len(told) == 2
@@ -185,13 +198,17 @@ def test_the_numbers_the_script_reads_are_the_pairs(page):
             shared = sorted({*by_strategy[first]} & {*by_strategy[second]})
             found = paired([by_strategy[first][s] for s in shared], [by_strategy[second][s] for s in shared]).estimate
             expected = [100 * found.mean, *(None if end is None else 100 * end for end in (found.low, found.high))]
-            assert [mean, low, high] == [None if value is None else pytest.approx(value, abs=6e-3) for value in expected]
+            assert [mean, low, high] == [
+                None if value is None else pytest.approx(value, abs=6e-3) for value in expected
+            ]
             checked += 1
     assert checked == 45 + 45 + 3 + 6
 
 
 def test_every_number_below_a_chart_is_its_summarys(page):
-    tables = dict(re.findall(r'aria-label="Numbers of ([^"]+: accuracy against cost)".*?<tbody>(.*?)</table>', page, re.DOTALL))
+    tables = dict(
+        re.findall(r'aria-label="Numbers of ([^"]+: accuracy against cost)".*?<tbody>(.*?)</table>', page, re.DOTALL)
+    )
     assert len(tables) == 4
     for title, body in tables.items():
         task = html.unescape(title).split(":")[0]

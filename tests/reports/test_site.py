@@ -30,11 +30,26 @@ def leaderboard(records=RECORDS, *, label="lora", suite="page", device="cpu"):
     """Two runs of one fingerprint, a day apart, and one of another."""
     text = [r if r.trial["strategy"]["label"] != "lora" else _called(r, label) for r in records]
     summary = replace(summarise(text), suite=suite)
-    prints = Fingerprint("0123456789abcdef", 1, device, {"torch": "2"}), Fingerprint("0123456789abcdef", 1, f"{device} 2", {"torch": "2"})
+    prints = (
+        Fingerprint("0123456789abcdef", 1, device, {"torch": "2"}),
+        Fingerprint("0123456789abcdef", 1, f"{device} 2", {"torch": "2"}),
+    )
     runs = tuple(
-        PublishedRun(f"page-2026-01-0{n}-{n:012x}", suite, f"{n:064x}", 1000, 1767225600.0 + 86400 * n, "0.1.0", f"e{n}", {"cpu": device}, {"torch": "2"}, prints[n == 1], summary)
+        PublishedRun(
+            f"page-2026-01-0{n}-{n:012x}",
+            suite,
+            f"{n:064x}",
+            1000,
+            1767225600.0 + 86400 * n,
+            "0.1.0",
+            f"e{n}",
+            {"cpu": device},
+            {"torch": "2"},
+            prints[n == 1],
+            summary,
+        )
         for n in (3, 2, 1)
-    )  # fmt: skip
+    )
     sources = {c.strategy: runs[0].name for t in summary.targets for c in t.contenders}
     places = {target.label: places_of(target) for target in summary.targets}
     groups = (
@@ -42,10 +57,20 @@ def leaderboard(records=RECORDS, *, label="lora", suite="page", device="cpu"):
         Group(prints[1], suite, (runs[2].name,), summary, dict.fromkeys(sources, runs[2].name), places),
     )
     series = tuple(
-        Series(prints[0].suite, 1, device, t.label, c.strategy, c.label, tuple(Point(run.name, c.quantities.get(t.primary), c.statuses, n == 1) for n, run in enumerate(runs[1::-1])))
+        Series(
+            prints[0].suite,
+            1,
+            device,
+            t.label,
+            c.strategy,
+            c.label,
+            tuple(
+                Point(run.name, c.quantities.get(t.primary), c.statuses, n == 1) for n, run in enumerate(runs[1::-1])
+            ),
+        )
         for t in summary.targets
         for c in t.contenders
-    )  # fmt: skip
+    )
     return Leaderboard("0.1.0", (), runs, groups, series)
 
 
@@ -61,7 +86,9 @@ def pages():
 def test_there_is_an_index_and_a_page_a_suite_a_strategy_and_a_run(pages):
     assert {path.partition("/")[0] for path in pages} == {"index.html", "suites", "strategies", "runs"}
     assert [path for path in pages if path.startswith("suites/")] == ["suites/page-01234567.html"]
-    assert {path for path in pages if path.startswith("strategies/")} == {f"strategies/{n}.html" for n in ("full", "lora", "bad")}
+    assert {path for path in pages if path.startswith("strategies/")} == {
+        f"strategies/{n}.html" for n in ("full", "lora", "bad")
+    }
     assert len([path for path in pages if re.fullmatch(r"runs/[\w-]+\.html", path)]) == 3
 
 
@@ -88,8 +115,15 @@ def test_no_page_has_a_script_and_each_allows_its_own_style_alone(pages):
         (policy,) = [attrs["content"] for tag, attrs in tags if attrs.get("http-equiv") == "Content-Security-Policy"]
         style = text.partition("<style>")[2].partition("</style>")[0]
         digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-        assert policy == f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; form-action 'none'"
-        assert not [tag for tag, attrs in tags if tag == "script" or "style" in attrs or any(name.startswith("on") for name in attrs)]
+        assert (
+            policy
+            == f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; form-action 'none'"
+        )
+        assert not [
+            tag
+            for tag, attrs in tags
+            if tag == "script" or "style" in attrs or any(name.startswith("on") for name in attrs)
+        ]
         assert not [attrs["src"] for _, attrs in tags if "src" in attrs]
 
 

@@ -18,9 +18,13 @@ def test_it_shows_on_every_screen_without_a_request_a_message_or_a_script(chromi
     write(leaderboard(label=HOSTILE[0], suite=HOSTILE[3], device=HOSTILE[1]), tmp_path / "hostile")
     said = []
     for scheme, width, script in (("light", 1240, True), ("dark", 390, True), ("light", 390, False)):
-        context = chromium.new_context(color_scheme=scheme, viewport={"width": width, "height": 900}, java_script_enabled=script)
+        context = chromium.new_context(
+            color_scheme=scheme, viewport={"width": width, "height": 900}, java_script_enabled=script
+        )
         page = context.new_page()
-        page.on("request", lambda request: None if request.url.startswith(("file:", "data:")) else said.append(request.url))
+        page.on(
+            "request", lambda request: None if request.url.startswith(("file:", "data:")) else said.append(request.url)
+        )
         page.on("console", lambda message: said.append(message.text))
         page.on("pageerror", lambda error: said.append(str(error)))
         page.on("dialog", lambda dialog: said.append(dialog.message))
@@ -38,6 +42,8 @@ def test_it_shows_on_every_screen_without_a_request_a_message_or_a_script(chromi
             background = page.evaluate("getComputedStyle(document.body).backgroundColor")
             assert background == ("rgb(16, 20, 26)" if scheme == "dark" else "rgb(255, 255, 255)")
         if width == 1240:
-            assert page.evaluate("[...document.querySelectorAll('.board')].every(board => board.scrollWidth <= board.clientWidth)")
+            assert page.evaluate(
+                "[...document.querySelectorAll('.board')].every(board => board.scrollWidth <= board.clientWidth)"
+            )
         context.close()
     assert said == []

@@ -47,7 +47,11 @@ def test_a_phase_has_one_colour_on_every_task():
 
 
 def test_phases_that_nobody_could_see_share_a_column():
-    long = [replace(r, phases=(Phase("train", 100.0), Phase("exit", 0.1), Phase("save", 0.2))) for r in RECORDS if r.status == "ok"]
+    long = [
+        replace(r, phases=(Phase("train", 100.0), Phase("exit", 0.1), Phase("save", 0.2)))
+        for r in RECORDS
+        if r.status == "ok"
+    ]
     found = phases(summarise(long).targets[0], ["train", "exit", "save"])
     assert found.headings == ("strategy", "train", "all others")
     assert found.rows[0][1:] == ("100.0 s", "0.3 s")

@@ -11,7 +11,11 @@ from ftbench_reports.tuning import change_table, choice_table, rate_curves, tune
 from tests.support.made_tuning import finals, summed, tries
 
 COMPARED = [*finals("full", (0.90, 0.91, 0.92)), *finals("lora", (0.80, 0.82, 0.81), 1e-2)]
-TUNING = [*tries("full", (0.5, 0.9, None)), *tries("lora", (0.4, 0.6, 0.8)), *finals("lora", (0.60, 0.61, 0.59), role="default")]
+TUNING = [
+    *tries("full", (0.5, 0.9, None)),
+    *tries("lora", (0.4, 0.6, 0.8)),
+    *finals("lora", (0.60, 0.61, 0.59), role="default"),
+]
 
 
 def test_the_page_has_a_section_on_tuning_only_where_something_was_tuned():
@@ -56,7 +60,11 @@ def test_markdown_and_csv_carry_it_too(tmp_path):
     assert "## Tuning on digits" in text
     assert "| lora | 3 tries, grid | lr 0.01 | 60.0 %" in text
     with CsvReport().write(summary, tmp_path).open() as stream:
-        rows = [row for row in csv.DictReader(stream) if row["strategy"] == "lora" and row["measurement"].startswith("tuning_")]
+        rows = [
+            row
+            for row in csv.DictReader(stream)
+            if row["strategy"] == "lora" and row["measurement"].startswith("tuning_")
+        ]
     by_name = {row["measurement"]: row for row in rows}
     assert float(by_name["tuning_best"]["mean"]) == 0.8
     assert by_name["tuning_best"]["scope"] == "validation"
@@ -68,7 +76,11 @@ def test_markdown_and_csv_carry_it_too(tmp_path):
 
 def test_who_was_tuned_with_another_budget_is_marked_and_stands_last():
     compared = [*COMPARED, *finals("adapter", (0.5, 0.51, 0.52))]
-    tuning = [*tries("full", (0.5, 0.9, 0.7)), *tries("adapter", (0.5, 0.9, 0.7)), *tries("lora", (0.4, 0.6, 0.8), budget="30 tries")]
+    tuning = [
+        *tries("full", (0.5, 0.9, 0.7)),
+        *tries("adapter", (0.5, 0.9, 0.7)),
+        *tries("lora", (0.4, 0.6, 0.8), budget="30 tries"),
+    ]
     page = render(summed(compared, tuning))
     board = page[page.index('id="board"') :]
     assert board.index("</svg>adapter") < board.index("</svg>lora")

@@ -18,18 +18,27 @@ def of_loss(strategy, seed, value, target="pages"):
     one = record(strategy, seed, 0.5, target=target)
     others = tuple(m for m in one.measurements if m.unit != "1")
     return type(one)(
-        **{**vars(one), "primary": "loss", "measurements": (Measurement("loss", value, "nat", "lower", scope="test"), *others)}
+        **{
+            **vars(one),
+            "primary": "loss",
+            "measurements": (Measurement("loss", value, "nat", "lower", scope="test"), *others),
+        }
     )
 
 
-SUMMARY = summarise([of_loss(name, seed, value) for name, values in LOSSES.items() for seed, value in enumerate(values)])
+SUMMARY = summarise(
+    [of_loss(name, seed, value) for name, values in LOSSES.items() for seed, value in enumerate(values)]
+)
 TARGET = SUMMARY.targets[0]
 
 
 def test_the_verdict_writes_nats():
     first, *others = TARGET.verdict
     known = estimate(LOSSES["full"])
-    assert first == f"full has the lowest mean loss, {known.mean:.4g} nat [{known.low:.4g}, {known.high:.4g}], over 3 seeds."
+    assert (
+        first
+        == f"full has the lowest mean loss, {known.mean:.4g} nat [{known.low:.4g}, {known.high:.4g}], over 3 seeds."
+    )
     assert not [sentence for sentence in (first, *others) if "%" in sentence or "point" in sentence]
     assert any(re.search(r"by 0\.\d+ nat \[", sentence) for sentence in others)
 
@@ -55,7 +64,10 @@ def test_pinned_differences_are_in_the_scores_unit():
 
 
 def test_who_has_too_few_seeds_is_neither_tied_nor_beaten():
-    short = [of_loss("lora", 0, 0.62), *(of_loss(name, s, v) for name in ("full", "adapter") for s, v in enumerate(LOSSES[name]))]
+    short = [
+        of_loss("lora", 0, 0.62),
+        *(of_loss(name, s, v) for name in ("full", "adapter") for s, v in enumerate(LOSSES[name])),
+    ]
     target = summarise(short).targets[0]
     assert "Too few seeds are shared with lora to say more." in target.verdict
     assert not [sentence for sentence in target.verdict if "lora" in sentence and "told apart" in sentence]

@@ -20,7 +20,9 @@ def test_importing_ftbench_imports_no_torch():
 
 
 def test_the_public_names_are_sorted_there_and_pinned():
-    listed = ast.literal_eval(re.search(r"__all__ = (\[.*?\])", (ROOT / "ftbench" / "__init__.pyi").read_text(), re.DOTALL)[1])
+    listed = ast.literal_eval(
+        re.search(r"__all__ = (\[.*?\])", (ROOT / "ftbench" / "__init__.pyi").read_text(), re.DOTALL)[1]
+    )
     assert listed == sorted(listed, key=lambda name: (not name.isupper(), name))
     assert {*ftbench.__all__, "__version__"} == set(listed)
     assert all(hasattr(ftbench, name) for name in ftbench.__all__)
@@ -29,7 +31,11 @@ def test_the_public_names_are_sorted_there_and_pinned():
 def test_a_public_name_is_imported_when_it_is_asked_for_and_not_before():
     code = "import sys, ftbench; print(len([m for m in sys.modules if m.startswith('ftbench.')])); ftbench.estimate; "
     code += "print('ftbench.stats.estimates' in sys.modules, 'numpy' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.split() == ["0", "True", "True"]
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.split() == [
+        "0",
+        "True",
+        "True",
+    ]
     public = {
         "Backbone",
         "Bench",
@@ -62,7 +68,12 @@ def test_plugins_import_the_public_ftbench_only():
         if path.is_relative_to(ROOT / "ftbench"):
             continue
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.ImportFrom) and node.level == 0 and node.module and node.module.startswith("ftbench."):
+            if (
+                isinstance(node, ast.ImportFrom)
+                and node.level == 0
+                and node.module
+                and node.module.startswith("ftbench.")
+            ):
                 pytest.fail(f"{path.relative_to(ROOT)} imports {node.module}")
 
 
@@ -76,7 +87,9 @@ def test_the_layers_hold():
     done = subprocess.run([sys.executable, "-m", "importlinter.cli", "lint"], cwd=ROOT, capture_output=True, text=True)
     if "No module named" in done.stderr:
         pytest.skip("import-linter is not installed")
-    done = subprocess.run([str((ROOT / sys.executable).parent / "lint-imports")], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run(
+        [str((ROOT / sys.executable).parent / "lint-imports")], cwd=ROOT, capture_output=True, text=True
+    )
     assert "0 broken" in done.stdout
 
 
@@ -93,9 +106,13 @@ def test_every_option_of_every_offer_is_described(catalog):
     for kind, offers in catalog.offers.items():
         for name, cls in offers.items():
             assert cls.__doc__, f"{kind} {name} has no docstring"
-            assert not cls.__doc__.startswith(f"{cls.__name__}("), f"{kind} {name} has the docstring dataclasses make up"
+            assert not cls.__doc__.startswith(f"{cls.__name__}("), (
+                f"{kind} {name} has the docstring dataclasses make up"
+            )
             if not dataclasses.is_dataclass(cls):
                 continue
             described = option_descriptions(cls)
             for option in dataclasses.fields(cls):
-                assert not option.init or option.name in described, f"{kind} {name}: option {option.name} has no docstring"
+                assert not option.init or option.name in described, (
+                    f"{kind} {name}: option {option.name} has no docstring"
+                )

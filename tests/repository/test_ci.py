@@ -62,8 +62,13 @@ class Runner:
 
     def action(self, inputs):
         """Run both steps; gives what the first printed and its exit code."""
-        given = {name: str(value).lower() if isinstance(value, bool) else filled(str(value), self.values) for name, value in inputs.items()}
-        values = {f"inputs.{name}": given.get(name, about.get("default", "")) for name, about in ACTION["inputs"].items()} | self.values
+        given = {
+            name: str(value).lower() if isinstance(value, bool) else filled(str(value), self.values)
+            for name, value in inputs.items()
+        }
+        values = {
+            f"inputs.{name}": given.get(name, about.get("default", "")) for name, about in ACTION["inputs"].items()
+        } | self.values
         first, second = (self.step(step, values) for step in ACTION["runs"]["steps"])
         assert second.returncode == 0, second.stderr
         return first
@@ -72,8 +77,12 @@ class Runner:
         environment = {name: filled(text, values) for name, text in step["env"].items()}
         return subprocess.run(
             ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]],
-            cwd=self.folder, env={**self.environment, **environment}, capture_output=True, text=True, timeout=280,
-        )  # fmt: skip
+            cwd=self.folder,
+            env={**self.environment, **environment},
+            capture_output=True,
+            text=True,
+            timeout=280,
+        )
 
     def calls(self):
         path = self.folder / "calls"
@@ -85,7 +94,9 @@ def project(three_seeds, tmp_path):
     """A checkout with a suite, its finished run and a baseline, by the names the README's workflow has."""
     folder = tmp_path / "project"
     folder.mkdir()
-    (folder / "quickstart.toml").write_text((three_seeds / "tiny.toml").read_text().replace('name = "tiny"', 'name = "quickstart"'))
+    (folder / "quickstart.toml").write_text(
+        (three_seeds / "tiny.toml").read_text().replace('name = "tiny"', 'name = "quickstart"')
+    )
     copied(three_seeds / "runs" / "tiny", folder / "runs" / "quickstart")
     rewrite(folder / "runs" / "quickstart", lambda record: record["trial"].update(suite="quickstart"))
     run_in(folder, "bundle", "runs/quickstart", "-o", "baseline.zip", check=0)
@@ -103,11 +114,20 @@ def test_the_action_is_well_formed_and_every_input_is_described_and_used():
     assert used == set(ACTION["inputs"])
     for step in ACTION["runs"]["steps"]:
         assert step["shell"] == "bash"
-        assert set(re.findall(r"\$\{?(\w+)", step["run"])) <= {*step["env"], "name", "field", "mark", "earlier", "arguments"}
+        assert set(re.findall(r"\$\{?(\w+)", step["run"])) <= {
+            *step["env"],
+            "name",
+            "field",
+            "mark",
+            "earlier",
+            "arguments",
+        }
 
 
 def test_no_input_is_pasted_into_a_script():
-    scripts = [step["run"] for step in ACTION["runs"]["steps"]] + [s["run"] for w in WORKFLOWS for s in steps(w) if "run" in s]
+    scripts = [step["run"] for step in ACTION["runs"]["steps"]] + [
+        s["run"] for w in WORKFLOWS for s in steps(w) if "run" in s
+    ]
     assert not [script for script in scripts if "${{" in script]
 
 
@@ -115,7 +135,17 @@ def test_every_option_the_action_gives_exists(ftbench):
     known = ftbench("gate", "--help", check=0).stdout
     script = ACTION["runs"]["steps"][0]["run"]
     options = set(re.findall(r"--[a-z][a-z-]+", script))
-    assert {"--github", "--junit", "--markdown", "--baseline", "--plugin", "--base", "--run", "--strict", "--allow-drift"} == options
+    assert {
+        "--github",
+        "--junit",
+        "--markdown",
+        "--baseline",
+        "--plugin",
+        "--base",
+        "--run",
+        "--strict",
+        "--allow-drift",
+    } == options
     assert all(option in known for option in options)
 
 
@@ -138,8 +168,12 @@ def test_every_other_command_of_the_workflows_runs(tmp_path):
     for workflow in WORKFLOWS:
         for step in steps(workflow):
             if "run" in step:
-                command = step["run"].replace("pip install", f"'{FTBENCH.parent / 'python'}' -m pip install --dry-run --no-index")
-                done = subprocess.run(["bash", "-eo", "pipefail", "-c", command], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+                command = step["run"].replace(
+                    "pip install", f"'{FTBENCH.parent / 'python'}' -m pip install --dry-run --no-index"
+                )
+                done = subprocess.run(
+                    ["bash", "-eo", "pipefail", "-c", command], cwd=tmp_path, capture_output=True, text=True, timeout=60
+                )
                 assert done.returncode == 0, done.stderr
 
 
@@ -154,20 +188,41 @@ def test_the_suites_workflow_is_green_where_nothing_changed_and_comments_once(pr
     asked, posted = runner.calls()
     assert asked[:3] == ["api", "--paginate", "repos/o/r/issues/7/comments"]
     assert 'startswith("<!-- ftbench gate -->")' in asked[-1]
-    assert posted == ["api", "--method", "POST", "repos/o/r/issues/7/comments", "--field", "body=@ftbench-gate.md", "--silent"]
+    assert posted == [
+        "api",
+        "--method",
+        "POST",
+        "repos/o/r/issues/7/comments",
+        "--field",
+        "body=@ftbench-gate.md",
+        "--silent",
+    ]
     runner.environment["GH_EARLIER"] = "https://api/1\nhttps://api/2\n"
     runner.action(gate["with"])
-    assert runner.calls()[-1] == ["api", "--method", "PATCH", "https://api/2", "--field", "body=@ftbench-gate.md", "--silent"]
+    assert runner.calls()[-1] == [
+        "api",
+        "--method",
+        "PATCH",
+        "https://api/2",
+        "--field",
+        "body=@ftbench-gate.md",
+        "--silent",
+    ]
 
 
 def test_the_suites_workflow_is_red_where_a_score_fell(project):
     rewrite(
-        project / "runs" / "quickstart", lambda record: set_value(record, "accuracy", 0.001 * record["trial"]["seed"]), where=of("lora")
+        project / "runs" / "quickstart",
+        lambda record: set_value(record, "accuracy", 0.001 * record["trial"]["seed"]),
+        where=of("lora"),
     )
     (gate,) = gates(WORKFLOWS[0])
     done = Runner(project).action(gate["with"])
     assert done.returncode == 3
-    assert "::error file=quickstart.toml,title=ftbench gate%3A regressed::accuracy, lora on digits (tiny-vit)" in done.stdout
+    assert (
+        "::error file=quickstart.toml,title=ftbench gate%3A regressed::accuracy, lora on digits (tiny-vit)"
+        in done.stdout
+    )
     assert (project / "output").read_text() == "verdict=regressed\n"
 
 
@@ -179,7 +234,16 @@ def test_the_suites_workflow_is_red_where_a_score_fell(project):
         ({"suite": "quickstart.toml", "baseline": "a; touch harm $(touch harm)"}, 2, "no such run directory or bundle"),
         ({"suite": "quickstart.toml", "plugin": "$(touch harm).py", "base": "HEAD"}, 2, "no such file or folder"),
         ({"suite": "quickstart.toml", "baseline": "baseline.zip", "run": "elsewhere"}, 2, "is not its run directory"),
-        ({"suite": "quickstart.toml", "baseline": "baseline.zip", "strict": True, "allow-drift": "software.python hardware"}, 0, "ok"),
+        (
+            {
+                "suite": "quickstart.toml",
+                "baseline": "baseline.zip",
+                "strict": True,
+                "allow-drift": "software.python hardware",
+            },
+            0,
+            "ok",
+        ),
     ],
 )
 def test_wrong_inputs_end_in_one_annotation_and_harm_nothing(project, inputs, code, said):

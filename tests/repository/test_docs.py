@@ -38,7 +38,11 @@ def test_every_plugin_shown_can_be_registered(path):
     shown = [code for code in blocks(path, "python") if "hookimpl" in code]
     for number, code in enumerate(shown):
         plugins.register(module(code, f"docs_{path.replace('/', '_')}_{number}"), f"block {number}")
-    assert sum(len(offers) for offers in plugins.catalog().offers.values()) == len(shown) == {"README.md": 1, "plugins/README.md": 6}[path]
+    assert (
+        sum(len(offers) for offers in plugins.catalog().offers.values())
+        == len(shown)
+        == {"README.md": 1, "plugins/README.md": 6}[path]
+    )
 
 
 def test_the_plugins_shown_run_together(ftbench, tmp_path):
@@ -79,7 +83,10 @@ def test_the_augmentation_shown_blacks_out_a_box():
 
     (code,) = [code for code in blocks("plugins/README.md", "python") if "InputAugmentation" in code]
     image = Image.new("RGB", (40, 30), "white")
-    black = np.asarray(module(code, "docs_erasing").RandomErasing(side=0.5).change(image, np.random.default_rng(0)))[..., 0] == 0
+    black = (
+        np.asarray(module(code, "docs_erasing").RandomErasing(side=0.5).change(image, np.random.default_rng(0)))[..., 0]
+        == 0
+    )
     assert (black.any(0).sum(), black.any(1).sum(), black.sum()) == (20, 15, 300)
     assert np.asarray(image).all()
 
@@ -99,9 +106,17 @@ def test_the_moments_shown_are_the_strategys():
     from ftbench import Strategy
 
     shown = dict(
-        re.findall(r"^\| `(\w+)\((.*?)\)` \|", (ROOT / "plugins" / "README.md").read_text().partition("## A task")[0], re.MULTILINE)
+        re.findall(
+            r"^\| `(\w+)\((.*?)\)` \|",
+            (ROOT / "plugins" / "README.md").read_text().partition("## A task")[0],
+            re.MULTILINE,
+        )
     )
-    methods = {name: ", ".join(list(inspect.signature(f).parameters)[1:]) for name, f in vars(Strategy).items() if inspect.isfunction(f)}
+    methods = {
+        name: ", ".join(list(inspect.signature(f).parameters)[1:])
+        for name, f in vars(Strategy).items()
+        if inspect.isfunction(f)
+    }
     assert shown == methods
 
 
@@ -126,13 +141,19 @@ def test_every_field_of_a_suite_is_in_its_tables_with_its_default():
             row = next(line for line in text.splitlines() if f"`{prefix}{option.name}`" in line)
             default = option.default_factory() if option.default is dataclasses.MISSING else option.default
             if default is not None and option.name not in ("epochs", "steps", "meters"):
-                shown = str(default).lower() if isinstance(default, bool) else str(list(default) if isinstance(default, tuple) else default)
+                shown = (
+                    str(default).lower()
+                    if isinstance(default, bool)
+                    else str(list(default) if isinstance(default, tuple) else default)
+                )
                 assert shown.strip("'") in row, row
 
 
 def test_every_suite_is_in_the_table_of_suites():
     text = (ROOT / "suites" / "README.md").read_text()
-    assert {path.name for path in (ROOT / "suites").glob("*.toml")} == set(re.findall(r"^\| `(\w+\.toml)` \|", text, re.MULTILINE))
+    assert {path.name for path in (ROOT / "suites").glob("*.toml")} == set(
+        re.findall(r"^\| `(\w+\.toml)` \|", text, re.MULTILINE)
+    )
 
 
 def test_every_path_of_the_readmes_tree_exists():

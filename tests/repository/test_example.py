@@ -44,9 +44,7 @@ def test_the_page_says_what_the_bundle_holds(run, page):
         for sentence in target.verdict:
             assert sentence in text
     data = json.loads(re.search(r'id="data">(.*?)</script>', page, re.DOTALL)[1])
-    scores = {
-        (target["label"], label): score[0] for target in data["targets"] for label, score, _ in target["points"]
-    }  # fmt: skip
+    scores = {(target["label"], label): score[0] for target in data["targets"] for label, score, _ in target["points"]}
     known = {
         (target.label, contender.label): contender.quantities[target.primary].estimate.mean
         for target in summary.targets

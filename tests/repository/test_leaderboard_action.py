@@ -10,13 +10,20 @@ import yaml
 from tests.conftest import FTBENCH, ROOT
 from tests.support.made_runs import copied, of, rewrite
 
-ACTION = yaml.safe_load((ROOT / ".github" / "actions" / "ftbench-leaderboard" / "action.yml").read_text(encoding="utf-8"))
+ACTION = yaml.safe_load(
+    (ROOT / ".github" / "actions" / "ftbench-leaderboard" / "action.yml").read_text(encoding="utf-8")
+)
 (SHOWN,) = re.findall(r"```yaml\n(.*?)```", (ROOT / "reports" / "README.md").read_text(encoding="utf-8"), re.DOTALL)
 WORKFLOW = yaml.safe_load(SHOWN)
 
 
 def used(name):
-    return [step for job in WORKFLOW["jobs"].values() for step in job["steps"] if step.get("uses", "").partition("@")[0] == name]
+    return [
+        step
+        for job in WORKFLOW["jobs"].values()
+        for step in job["steps"]
+        if step.get("uses", "").partition("@")[0] == name
+    ]
 
 
 @pytest.fixture
@@ -27,16 +34,25 @@ def run(three_seeds, tmp_path):
 def action(folder):
     """Run the step of the action with the inputs of the workflow, as GitHub's runner does."""
     (asked,), (step,) = used("./.github/actions/ftbench-leaderboard"), ACTION["runs"]["steps"]
-    given = {f"inputs.{name}": asked["with"].get(name, about.get("default", "")) for name, about in ACTION["inputs"].items()}
-    environment = {name: re.sub(r"\$\{\{ *([\w.-]+) *\}\}", lambda match: given[match[1]], text) for name, text in step["env"].items()}
+    given = {
+        f"inputs.{name}": asked["with"].get(name, about.get("default", "")) for name, about in ACTION["inputs"].items()
+    }
+    environment = {
+        name: re.sub(r"\$\{\{ *([\w.-]+) *\}\}", lambda match: given[match[1]], text)
+        for name, text in step["env"].items()
+    }
     tools = folder / "tools"
     tools.mkdir(exist_ok=True)
     if not (tools / "ftbench").exists():
         (tools / "ftbench").symlink_to(FTBENCH)
     return subprocess.run(
-        ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]], cwd=folder, capture_output=True, text=True, timeout=200,
+        ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=200,
         env={**os.environ, "PATH": f"{tools}:{os.environ['PATH']}", **environment},
-    )  # fmt: skip
+    )
 
 
 def test_the_action_describes_and_uses_every_input_and_pastes_none_into_a_script():
@@ -57,7 +73,9 @@ def test_the_workflow_checks_pull_requests_with_no_rights_and_publishes_the_main
     assert upload["with"]["path"] == used("./.github/actions/ftbench-leaderboard")[0]["with"]["site"]
     for job in WORKFLOW["jobs"].values():
         for step in job["steps"]:
-            assert re.fullmatch(r"\./\.github/actions/ftbench-leaderboard|actions/[\w-]+@v\d+", step.get("uses", "actions/x@v1"))
+            assert re.fullmatch(
+                r"\./\.github/actions/ftbench-leaderboard|actions/[\w-]+@v\d+", step.get("uses", "actions/x@v1")
+            )
             assert "${{" not in step.get("run", "")
 
 
@@ -72,5 +90,8 @@ def test_results_become_a_site_and_what_does_not_verify_is_red(run, ftbench, tmp
     ftbench("bundle", "tiny", "-o", bundle, check=0)
     done = action(tmp_path)
     assert done.returncode == 2
-    assert done.stdout.splitlines()[-1] == "::error title=ftbench leaderboard::the results do not verify; the log says what and where"
+    assert (
+        done.stdout.splitlines()[-1]
+        == "::error title=ftbench leaderboard::the results do not verify; the log says what and where"
+    )
     assert not any(line.startswith("::error::forged") for line in (done.stdout + done.stderr).splitlines())

@@ -13,7 +13,9 @@ from tests.conftest import ROOT
 @pytest.mark.slow
 def test_a_wheel_holds_weights_clips_schemas_and_suites_and_runs_elsewhere(tmp_path):
     built = subprocess.run(
-        [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", tmp_path, ROOT], capture_output=True, text=True
+        [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", tmp_path, ROOT],
+        capture_output=True,
+        text=True,
     )
     assert built.returncode == 0, built.stderr[-2000:]
     (wheel,) = tmp_path.glob("*.whl")

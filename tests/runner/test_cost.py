@@ -32,7 +32,12 @@ def test_half_an_hour_at_three_an_hour_and_half_a_kilowatt_hour_at_four_hundred_
     [
         (Cost(), (ENERGY,), "cost", "the suite gives no cost.price_per_hour"),
         (Cost(1.0), (ENERGY,), "emissions", "the suite gives no cost.grams_per_kwh"),
-        (Cost(grams_per_kwh=1), (Measurement("energy", None, "J", reason="no NVIDIA driver"),), "emissions", "no energy: no NVIDIA driver"),
+        (
+            Cost(grams_per_kwh=1),
+            (Measurement("energy", None, "J", reason="no NVIDIA driver"),),
+            "emissions",
+            "no energy: no NVIDIA driver",
+        ),
         (Cost(grams_per_kwh=1), (), "emissions", "no meter gives the energy; add 'energy' to measure.meters"),
     ],
 )
@@ -54,10 +59,14 @@ def test_a_price_that_is_none_is_refused_with_its_place(catalog, table, mistake)
     from ftbench import SuiteError
 
     with pytest.raises(SuiteError, match=mistake):
-        parse_suite({"name": "x", "training": {"steps": 1}, "cost": table, "backbone": [], "task": [], "strategy": []}, catalog)
+        parse_suite(
+            {"name": "x", "training": {"steps": 1}, "cost": table, "backbone": [], "task": [], "strategy": []}, catalog
+        )
 
 
-def test_a_run_has_its_price_in_records_reports_and_table_and_a_new_price_runs_nothing_again(ftbench, tiny_suite, tmp_path):
+def test_a_run_has_its_price_in_records_reports_and_table_and_a_new_price_runs_nothing_again(
+    ftbench, tiny_suite, tmp_path
+):
     extra = '[[strategy]]\nuse = "misbehaving"\nhow = "raise"\n[cost]\nprice_per_hour = 36.0\ncurrency = "EUR"\n'
     from tests.conftest import EXAMPLES
 
@@ -86,24 +95,38 @@ def test_a_run_has_its_price_in_records_reports_and_table_and_a_new_price_runs_n
 
 
 def test_work_that_was_only_read_is_charged_as_long_as_it_took_when_it_was_done():
-    shared = [Shared("teacher", "teacher", 30.0, 0.0), Shared("fisher", "fisher", 4.0, 4.0), Shared("answers", "teacher", 12.0, 2.0)]
+    shared = [
+        Shared("teacher", "teacher", 30.0, 0.0),
+        Shared("fisher", "fisher", 4.0, 4.0),
+        Shared("answers", "teacher", 12.0, 2.0),
+    ]
     charged = charged_time(100.0, shared)
     assert charged.value == 100 + 30 + 10
-    assert charged.method == "wall time, and what others spent on work this trial uses too: teacher 30.0 s, answers 10.0 s"
+    assert (
+        charged.method == "wall time, and what others spent on work this trial uses too: teacher 30.0 s, answers 10.0 s"
+    )
     assert charged_time(100.0, [shared[1]]).value == 100
 
 
 def test_an_energy_or_a_peak_without_that_work_says_so_and_nothing_else_does():
     shared = [Shared("teacher", "teacher", 30.0, 0.0)]
-    readings = [Measurement(name, 1.0, unit) for name, unit in (("energy", "J"), ("peak_host_memory", "B"), ("peak_tensor_bytes", "B"))]
+    readings = [
+        Measurement(name, 1.0, unit)
+        for name, unit in (("energy", "J"), ("peak_host_memory", "B"), ("peak_tensor_bytes", "B"))
+    ]
     flags = [without_shared(reading, shared).flags for reading in readings]
     assert flags == [("without shared work: teacher",)] * 2 + [()]
     assert all(without_shared(reading, [Shared("teacher", "teacher", 30.0, 30.0)]).flags == () for reading in readings)
 
 
 def test_where_only_scores_are_wanted_nothing_is_told_of_time_or_what_follows_from_it():
-    kept = [Measurement(name, 1.0, unit) for name, unit in (("accuracy", "1"), ("trainable_parameters", "parameters"), ("loss", "nat"))]
-    left_out = [Measurement(name, 1.0, unit) for name, unit in (("wall_time", "s"), ("throughput", "images/s"), ("cost", "EUR"))]
+    kept = [
+        Measurement(name, 1.0, unit)
+        for name, unit in (("accuracy", "1"), ("trainable_parameters", "parameters"), ("loss", "nat"))
+    ]
+    left_out = [
+        Measurement(name, 1.0, unit) for name, unit in (("wall_time", "s"), ("throughput", "images/s"), ("cost", "EUR"))
+    ]
     assert [scores_only(reading) for reading in kept] == kept
     for reading in map(scores_only, left_out):
         assert reading.value is None

@@ -24,7 +24,9 @@ def test_a_free_device_is_given_at_once_with_its_idle_power():
 
 def test_what_the_last_trial_left_is_waited_for():
     clock = FakeClock()
-    hand_over = DeviceRelease(ScriptedProbe(clock, memory=lambda t: (500 if t == 0 or t > 7 else 4000) * MIB), clock.now)
+    hand_over = DeviceRelease(
+        ScriptedProbe(clock, memory=lambda t: (500 if t == 0 or t > 7 else 4000) * MIB), clock.now
+    )
     clock.time += 1
     state, seconds = waited(clock, hand_over)
     assert 5.9 < seconds < 6.5
@@ -34,7 +36,9 @@ def test_what_the_last_trial_left_is_waited_for():
 def test_after_half_a_minute_the_offender_is_named_and_the_trial_gets_the_device():
     clock = FakeClock()
     memory = {"memory": lambda t: (500 if t == 0 else 4000) * MIB}
-    hand_over = DeviceRelease(ScriptedProbe(clock, processes=[(os.getpid(), 3500 * MIB), (2**22 + 5, None)], **memory), clock.now)
+    hand_over = DeviceRelease(
+        ScriptedProbe(clock, processes=[(os.getpid(), 3500 * MIB), (2**22 + 5, None)], **memory), clock.now
+    )
     clock.time += 1
     state, seconds = waited(clock, hand_over)
     assert PATIENCE <= seconds < PATIENCE + 0.5
@@ -48,7 +52,8 @@ def test_after_half_a_minute_the_offender_is_named_and_the_trial_gets_the_device
 def test_an_offender_that_cannot_be_seen_is_told_by_what_it_holds():
     clock = FakeClock()
     hand_over = DeviceRelease(
-        ScriptedProbe(clock, memory=lambda t: (500 if t == 0 else 800) * MIB, processes="NVML: Not Supported"), clock.now
+        ScriptedProbe(clock, memory=lambda t: (500 if t == 0 else 800) * MIB, processes="NVML: Not Supported"),
+        clock.now,
     )
     clock.time += 1
     state, _ = waited(clock, hand_over)
@@ -64,7 +69,9 @@ def test_a_few_mebibytes_are_nobody():
 
 def test_what_was_there_before_the_run_is_the_baseline_and_falls_with_it():
     clock = FakeClock()
-    hand_over = DeviceRelease(ScriptedProbe(clock, memory=lambda t: (3000 if t < 5 else 500 if t < 10 else 3000) * MIB), clock.now)
+    hand_over = DeviceRelease(
+        ScriptedProbe(clock, memory=lambda t: (3000 if t < 5 else 500 if t < 10 else 3000) * MIB), clock.now
+    )
     assert hand_over.state().memory == 3000 * MIB
     clock.time += 6
     assert hand_over.state().memory == 500 * MIB

@@ -7,7 +7,8 @@ from ftbench.runner.interrupt import Interruption
 
 
 @pytest.mark.parametrize(
-    ("numbers", "hurry"), [((), None), (("SIGINT",), False), (("SIGINT", "SIGINT"), True), (("SIGTERM",), True), (("SIGHUP",), True)]
+    ("numbers", "hurry"),
+    [((), None), (("SIGINT",), False), (("SIGINT", "SIGINT"), True), (("SIGTERM",), True), (("SIGHUP",), True)],
 )
 def test_once_finishes_twice_stops_and_a_keepers_signal_stops_at_once(numbers, hurry):
     before = {name: signal.getsignal(getattr(signal, name)) for name in ("SIGINT", "SIGTERM", "SIGHUP")}

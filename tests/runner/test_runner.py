@@ -33,7 +33,9 @@ def finished(tmp_path_factory):
     folder = tmp_path_factory.mktemp("finished")
     strategies = "".join(f'[[strategy]]\nuse = "{s}"\n' for s in ("full", "frozen"))
     suite = folder / "tiny.toml"
-    suite.write_text(TINY.format(measure=QUICK, name="tiny", seeds="[0, 1]", steps=6, limit="2m", strategies=strategies))
+    suite.write_text(
+        TINY.format(measure=QUICK, name="tiny", seeds="[0, 1]", steps=6, limit="2m", strategies=strategies)
+    )
     done = run_in(folder, "run", suite, check=0)
     return suite, folder / "runs" / "tiny", done
 
@@ -49,7 +51,9 @@ def test_a_run_leaves_a_record_predictions_and_reports(finished):
         assert record.classes["digits"] == tuple("0123456789")
         assert {"load", "train", "evaluate"} <= {phase.name for phase in record.phases}
     assert len(predictions(run)) == 4
-    assert all((run / name).stat().st_size > 100 for name in ("report.html", "report.md", "report.csv", "suite.lock.toml"))
+    assert all(
+        (run / name).stat().st_size > 100 for name in ("report.html", "report.md", "report.csv", "suite.lock.toml")
+    )
     assert "report: runs/tiny/report.html" in done.stdout.replace(os.sep, "/")
 
 
@@ -115,7 +119,9 @@ def test_a_suite_that_grew_runs_only_what_is_new(finished, tmp_path):
 
 def test_two_runs_give_bit_identical_predictions(finished, tmp_path):
     suite, run, _ = finished
-    done = subprocess.run([FTBENCH, "run", suite, "--runs", tmp_path], cwd=tmp_path, capture_output=True, text=True, timeout=200)
+    done = subprocess.run(
+        [FTBENCH, "run", suite, "--runs", tmp_path], cwd=tmp_path, capture_output=True, text=True, timeout=200
+    )
     assert done.returncode == 0
     assert predictions(tmp_path / "tiny") == predictions(run)
 
@@ -128,7 +134,9 @@ def _until(true, seconds):
 
 
 def test_a_failed_trial_stays_failed_and_the_exit_code_with_it(tiny_suite, ftbench):
-    suite = tiny_suite(('[[strategy]]\nuse = "misbehaving"\n',) and [('[[strategy]]\nuse = "misbehaving"\n',), "frozen"])
+    suite = tiny_suite(
+        ('[[strategy]]\nuse = "misbehaving"\n',) and [('[[strategy]]\nuse = "misbehaving"\n',), "frozen"]
+    )
     assert ftbench("-p", EXAMPLES / "misbehaving.py", "run", suite).returncode == 1
     again = ftbench("-p", EXAMPLES / "misbehaving.py", "run", suite)
     assert again.returncode == 1
@@ -145,7 +153,9 @@ def test_a_third_partys_strategy_runs_from_one_file(tiny_suite, ftbench, tmp_pat
 
 def test_two_runners_on_one_folder_are_told_apart(tiny_suite, ftbench, tmp_path):
     suite = tiny_suite(("full", "frozen", "bitfit"), steps=60)
-    first = subprocess.Popen([FTBENCH, "run", suite], cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    first = subprocess.Popen(
+        [FTBENCH, "run", suite], cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     _until((tmp_path / "runs" / "tiny" / "suite.lock.toml").exists, 120)
     second = ftbench("run", suite)
     assert second.returncode == 2
@@ -155,7 +165,9 @@ def test_two_runners_on_one_folder_are_told_apart(tiny_suite, ftbench, tmp_path)
 
 def test_ctrl_c_finishes_the_trial_under_way_and_the_rest_can_go_on(tiny_suite, ftbench, tmp_path):
     suite = tiny_suite(("full", "frozen", "bitfit"), steps=60)
-    runner = subprocess.Popen([FTBENCH, "run", suite], cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    runner = subprocess.Popen(
+        [FTBENCH, "run", suite], cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     _until(lambda: list((tmp_path / "runs").rglob("spec.json")), 120)
     runner.send_signal(signal.SIGINT)
     assert runner.wait(60) == 130
@@ -279,17 +291,28 @@ def test_a_notebook_runs_a_table_and_reads_a_data_frame(tiny_suite, tmp_path):
     table = tomllib.loads(tiny_suite(("frozen",)).read_text())
     folder = ftbench.run(table, runs=tmp_path / "runs")
     frame = load_records(folder)
-    assert frame.loc[0, ["target", "backbone", "strategy", "seed", "status"]].tolist() == ["digits", "tiny-vit", "frozen", 0, "ok"]
+    assert frame.loc[0, ["target", "backbone", "strategy", "seed", "status"]].tolist() == [
+        "digits",
+        "tiny-vit",
+        "frozen",
+        0,
+        "ok",
+    ]
     assert 0 <= frame.loc[0, "accuracy"] <= 1
     assert frame.loc[0, "trainable_parameters"] == 1290
 
 
 def test_not_applicable_cells_are_rows_and_no_failure(ftbench, tmp_path, model_folder, tiny_suite):
     suite = tiny_suite(
-        ("prefix", "frozen"), steps=2, extra=f'[[backbone]]\nuse = "transformers"\nlabel = "resnet"\npath = "{model_folder("resnet")}"\n'
+        ("prefix", "frozen"),
+        steps=2,
+        extra=f'[[backbone]]\nuse = "transformers"\nlabel = "resnet"\npath = "{model_folder("resnet")}"\n',
     )
     ftbench("run", suite, check=0)
-    found = {(r.trial["backbone"]["label"], r.trial["strategy"]["label"]): r.status for r in read_run(tmp_path / "runs" / "tiny")}
+    found = {
+        (r.trial["backbone"]["label"], r.trial["strategy"]["label"]): r.status
+        for r in read_run(tmp_path / "runs" / "tiny")
+    }
     assert found == {
         ("tiny-vit", "prefix"): "ok",
         ("tiny-vit", "frozen"): "ok",
@@ -331,8 +354,12 @@ def ftbench_meters():
 '''
 
 
-@pytest.mark.parametrize(("meter", "message"), [("at-start", "no such instrument"), ("at-stop", "the instrument broke")])
-def test_a_meter_of_the_runner_that_raises_ends_its_trial_and_not_the_run(ftbench, tiny_suite, tmp_path, meter, message):
+@pytest.mark.parametrize(
+    ("meter", "message"), [("at-start", "no such instrument"), ("at-stop", "the instrument broke")]
+)
+def test_a_meter_of_the_runner_that_raises_ends_its_trial_and_not_the_run(
+    ftbench, tiny_suite, tmp_path, meter, message
+):
     (tmp_path / "raising.py").write_text(RAISING)
     suite = tiny_suite(("frozen",), seeds="[0, 1]", steps=2, measure=f'meters = ["{meter}"]')
     ftbench("-p", tmp_path / "raising.py", "run", suite, check=1)

@@ -29,7 +29,12 @@ def test_every_shipped_suite_keeps_to_the_schema(name, suites):
 
 def test_the_schema_refuses_what_the_reader_refuses(suites):
     suite = tomllib.loads(templates()["quickstart"].read_text(encoding="utf-8"))
-    for broken in ({"seeds": [0, 0]}, {"nome": "x"}, {"task": [{"use": "digits", "trian_size": 3}]}, {"training": {"epochs": 0}}):
+    for broken in (
+        {"seeds": [0, 0]},
+        {"nome": "x"},
+        {"task": [{"use": "digits", "trian_size": 3}]},
+        {"training": {"epochs": 0}},
+    ):
         with pytest.raises(jsonschema.ValidationError):
             suites.validate({**suite, **broken})
 

@@ -21,7 +21,10 @@ def test_its_interval_draws_seeds_within_each_task():
     runs = rng.random(10) + rng.normal(0, 0.01, (5, 10))
     found = interquartile_interval(runs)
     # rliable's stratified bootstrap, by hand.
-    drawn = [metrics.aggregate_iqm(np.stack([rng.choice(runs[:, task], 5) for task in range(10)], axis=1)) for _ in range(2000)]
+    drawn = [
+        metrics.aggregate_iqm(np.stack([rng.choice(runs[:, task], 5) for task in range(10)], axis=1))
+        for _ in range(2000)
+    ]
     assert (found.low, found.high) == pytest.approx(tuple(np.percentile(drawn, [2.5, 97.5])), abs=1e-3)
     assert found == interquartile_interval(runs)
 

@@ -47,7 +47,10 @@ def test_a_paired_test_is_scipys(pairs):
     found = paired(first.tolist(), second.tolist())
     interval = expected.confidence_interval()
     assert found.p == pytest.approx(expected.pvalue, abs=1e-9)
-    assert (found.estimate.low, found.estimate.high) == (pytest.approx(interval.low, abs=1e-9), pytest.approx(interval.high, abs=1e-9))
+    assert (found.estimate.low, found.estimate.high) == (
+        pytest.approx(interval.low, abs=1e-9),
+        pytest.approx(interval.high, abs=1e-9),
+    )
 
 
 @settings(deadline=None)
@@ -60,14 +63,26 @@ def test_many_pairs_at_once_are_what_each_is_alone(seed, n, pairs, digits, lower
 
 def test_the_four_verdicts():
     base = [0.80, 0.81, 0.79, 0.80, 0.80]
-    assert paired(base, [v + 0.05 + d for v, d in zip(base, (0, 0.001, -0.001, 0.002, 0), strict=True)]).verdict == "better"
-    assert paired(base, [v - 0.05 + d for v, d in zip(base, (0, 0.001, -0.001, 0.002, 0), strict=True)]).verdict == "worse"
-    assert paired(base, [v + d for v, d in zip(base, (0, 0.001, -0.001, 0.001, 0), strict=True)]).verdict == "equivalent"
-    assert paired(base, [v + d for v, d in zip(base, (0.05, -0.05, 0.02, -0.03, 0), strict=True)]).verdict == "undecided"
+    assert (
+        paired(base, [v + 0.05 + d for v, d in zip(base, (0, 0.001, -0.001, 0.002, 0), strict=True)]).verdict
+        == "better"
+    )
+    assert (
+        paired(base, [v - 0.05 + d for v, d in zip(base, (0, 0.001, -0.001, 0.002, 0), strict=True)]).verdict == "worse"
+    )
+    assert (
+        paired(base, [v + d for v, d in zip(base, (0, 0.001, -0.001, 0.001, 0), strict=True)]).verdict == "equivalent"
+    )
+    assert (
+        paired(base, [v + d for v, d in zip(base, (0.05, -0.05, 0.02, -0.03, 0), strict=True)]).verdict == "undecided"
+    )
 
 
 def test_identical_scores_are_equivalent():
-    assert (paired([0.5, 0.6, 0.7], [0.5, 0.6, 0.7]).p, paired([0.5, 0.6, 0.7], [0.5, 0.6, 0.7]).verdict) == (1.0, "equivalent")
+    assert (paired([0.5, 0.6, 0.7], [0.5, 0.6, 0.7]).p, paired([0.5, 0.6, 0.7], [0.5, 0.6, 0.7]).verdict) == (
+        1.0,
+        "equivalent",
+    )
 
 
 def test_a_lead_that_is_the_same_on_every_seed_has_no_p_value_and_no_verdict():
@@ -111,7 +126,9 @@ def test_one_seed_bounds_nothing():
 @settings(deadline=None, max_examples=15)
 @given(st.lists(st.integers(-1000, 1000).map(lambda items: items / 1000), min_size=6, max_size=8))
 def test_a_sign_flip_permutation_is_scipys(differences):
-    expected = stats.permutation_test((np.array(differences),), np.sum, permutation_type="samples", n_resamples=np.inf, vectorized=False)
+    expected = stats.permutation_test(
+        (np.array(differences),), np.sum, permutation_type="samples", n_resamples=np.inf, vectorized=False
+    )
     assert sign_flip(differences) == pytest.approx(expected.pvalue, abs=1e-9)
 
 
@@ -119,7 +136,9 @@ def test_a_sign_flip_permutation_needs_six_seeds_and_is_drawn_where_there_are_ma
     assert sign_flip([1.0, 2.0, 3.0, 4.0, 5.0]) is None
     assert sign_flip([1.0] * 6) == 2 / 2**6
     many = np.random.default_rng(0).normal(0.5, 1, 24).tolist()
-    expected = stats.permutation_test((np.array(many),), np.mean, permutation_type="samples", vectorized=True, n_resamples=5_000, rng=1)
+    expected = stats.permutation_test(
+        (np.array(many),), np.mean, permutation_type="samples", vectorized=True, n_resamples=5_000, rng=1
+    )
     assert sign_flip(many) == sign_flip(many) == pytest.approx(expected.pvalue, abs=0.01)
 
 

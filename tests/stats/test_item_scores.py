@@ -24,7 +24,9 @@ def record(primary="accuracy", value=0.75, tasks=("t",), unit="1", **of_tasks):
 def kept(folder, *lines):
     path = folder / "predictions.jsonl.gz"
     with gzip.open(path, "wt", encoding="utf-8") as stream:
-        stream.writelines(json.dumps({"task": "t", "id": f"i{place}", **line}) + "\n" for place, line in enumerate(lines))
+        stream.writelines(
+            json.dumps({"task": "t", "id": f"i{place}", **line}) + "\n" for place, line in enumerate(lines)
+        )
     return path
 
 
@@ -75,7 +77,9 @@ def test_predictions_that_are_gone_or_broken_are_no_error(tmp_path):
 
 
 def test_groups_are_told_from_items_of_the_same_name(tmp_path):
-    found = read_items(kept(tmp_path, {**RIGHT, "group": 7}, {**RIGHT, "group": 7}, {**RIGHT, "id": "7"}, WRONG), record())
+    found = read_items(
+        kept(tmp_path, {**RIGHT, "group": 7}, {**RIGHT, "group": 7}, {**RIGHT, "id": "7"}, WRONG), record()
+    )
     assert found.groups[0] == found.groups[1]
     assert len(set(found.groups.tolist())) == 3
 
@@ -88,7 +92,9 @@ def test_a_sequence_scores_the_mean_over_its_tasks_and_scatters_as_that(tmp_path
         for task, of in (("t", first), ("u", second))
         for n, a in enumerate(of)
     ]
-    given = record(value=float((first.mean() + second.mean()) / 2), tasks=("t", "u"), t=float(first.mean()), u=float(second.mean()))
+    given = record(
+        value=float((first.mean() + second.mean()) / 2), tasks=("t", "u"), t=float(first.mean()), u=float(second.mean())
+    )
     found = read_items(kept(tmp_path, *lines), given)
     assert found.values.mean() == pytest.approx((first.mean() + second.mean()) / 2)
     error = np.sqrt(stats.sem(first) ** 2 + stats.sem(second) ** 2) / 2
@@ -111,7 +117,9 @@ def test_a_difference_on_new_items_is_never_narrower_than_on_these():
     for _ in range(50):
         one, other = contenders(answers(rng, strategies=2, seeds=3, items=100))
         found = difference(one, other, "accuracy")
-        assert found.new_items.interval.low <= found.estimate.low <= found.estimate.high <= found.new_items.interval.high
+        assert (
+            found.new_items.interval.low <= found.estimate.low <= found.estimate.high <= found.new_items.interval.high
+        )
         assert found.new_items.p >= found.p
         assert (found.new_items.items, found.new_items.groups) == (100, None)
 

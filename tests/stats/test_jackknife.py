@@ -14,7 +14,10 @@ def left_out(score, *columns):
     """Pseudo-values by their definition, each example really left out."""
     count = len(columns[0])
     whole = score(*columns)
-    return [count * whole - (count - 1) * score(*(np.delete(column, row, axis=0) for column in columns)) for row in range(count)]
+    return [
+        count * whole - (count - 1) * score(*(np.delete(column, row, axis=0) for column in columns))
+        for row in range(count)
+    ]
 
 
 @settings(deadline=None, max_examples=40)

@@ -19,7 +19,9 @@ def test_holm_is_the_published_example():
 def test_holm_never_lowers_a_p_value_and_keeps_the_order(p_values):
     found = holm(p_values)
     assert all(a >= p for a, p in zip(found, p_values, strict=True))
-    assert all(found[i] <= found[j] for i in range(len(p_values)) for j in range(len(p_values)) if p_values[i] < p_values[j])
+    assert all(
+        found[i] <= found[j] for i in range(len(p_values)) for j in range(len(p_values)) if p_values[i] < p_values[j]
+    )
 
 
 @pytest.mark.parametrize("count", [1, 2, 5, 12, 40])
@@ -27,7 +29,9 @@ def test_holm_never_lowers_a_p_value_and_keeps_the_order(p_values):
 def test_holm_and_benjamini_hochberg_are_those_of_statsmodels_also_with_ties(count, digits):
     p_values = np.round(np.random.default_rng(count).random(count) ** 3, digits).tolist()
     assert holm(p_values) == pytest.approx(multitest.multipletests(p_values, method="holm")[1], abs=1e-9)
-    assert benjamini_hochberg(p_values) == pytest.approx(multitest.multipletests(p_values, method="fdr_bh")[1], abs=1e-9)
+    assert benjamini_hochberg(p_values) == pytest.approx(
+        multitest.multipletests(p_values, method="fdr_bh")[1], abs=1e-9
+    )
 
 
 def test_what_has_no_p_value_is_not_counted():
@@ -37,7 +41,10 @@ def test_what_has_no_p_value_is_not_counted():
 
 def test_a_baseline_meets_everyone_once_and_all_pairs_meet():
     rng = np.random.default_rng(0)
-    scores = {name: (0.8 + lead + rng.normal(0, 0.01, 5)).tolist() for name, lead in (("a", 0), ("b", 0.1), ("c", 0), ("d", -0.1))}
+    scores = {
+        name: (0.8 + lead + rng.normal(0, 0.01, 5)).tolist()
+        for name, lead in (("a", 0), ("b", 0.1), ("c", 0), ("d", -0.1))
+    }
     with_a, pairs = compare_with("a", scores), compare_all(scores)
     assert [(c.first, c.second) for c in with_a] == [("a", "b"), ("a", "c"), ("a", "d")]
     assert len(pairs) == 6

@@ -34,11 +34,21 @@ def test_a_calibration_is_read_where_there_is_one(tmp_path):
     (tmp_path / CALIBRATION).write_text(
         json.dumps({"digits": {"accuracy": {"s_d": 0.008, "n": 10, "pairing": "x"}, "f1": {"s_d": 0.0, "n": 10}}})
     )
-    assert read_calibration(tmp_path) == {("digits", "accuracy"): Noise(0.008, 10, "calibration over 10 re-seeded pairs")}
+    assert read_calibration(tmp_path) == {
+        ("digits", "accuracy"): Noise(0.008, 10, "calibration over 10 re-seeded pairs")
+    }
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", '{"a": 1}', '{"a": {"b": {}}}', '{"a": {"b": {"s_d": -1, "n": 3}}}', '{"a": {"b": {"s_d": "x", "n": 3}}}']
+    "text",
+    [
+        "",
+        "[]",
+        '{"a": 1}',
+        '{"a": {"b": {}}}',
+        '{"a": {"b": {"s_d": -1, "n": 3}}}',
+        '{"a": {"b": {"s_d": "x", "n": 3}}}',
+    ],
 )
 def test_a_file_that_is_no_calibration_is_told_in_one_line(text, tmp_path):
     (tmp_path / CALIBRATION).write_text(text)

@@ -7,7 +7,9 @@ from scipy import stats
 from statsmodels.stats.power import TTestPower
 
 
-@pytest.mark.parametrize(("n", "smallest"), [(3, 3.26), (4, 2.13), (5, 1.68), (6, 1.43), (8, 1.16), (10, 1.00), (20, 0.66)])
+@pytest.mark.parametrize(
+    ("n", "smallest"), [(3, 3.26), (4, 2.13), (5, 1.68), (6, 1.43), (8, 1.16), (10, 1.00), (20, 0.66)]
+)
 def test_the_smallest_detectable_difference(n, smallest):
     assert detectable(n) == pytest.approx(smallest, abs=0.006)
     assert power_of(detectable(n), n) == pytest.approx(0.8, abs=1e-9)

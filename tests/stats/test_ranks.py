@@ -52,18 +52,32 @@ def test_friedman_at_both_ends():
 
 def test_demsars_example_of_the_iman_davenport_statistic():
     # Demšar 2006, section 3.2.2: 14 data sets, 4 algorithms, mean ranks 3.143, 2.000, 2.893, 1.964: χ² = 9.28, F = 3.69.
-    published = np.array([
-        [0.763, 0.768, 0.771, 0.798], [0.599, 0.591, 0.590, 0.569], [0.954, 0.971, 0.968, 0.967], [0.628, 0.661, 0.654, 0.657],
-        [0.882, 0.888, 0.886, 0.898], [0.936, 0.931, 0.916, 0.931], [0.661, 0.668, 0.609, 0.685], [0.583, 0.583, 0.563, 0.625],
-        [0.775, 0.838, 0.866, 0.875], [1.000, 1.000, 1.000, 1.000], [0.940, 0.962, 0.965, 0.962], [0.619, 0.666, 0.614, 0.669],
-        [0.972, 0.981, 0.9751, 0.975], [0.957, 0.978, 0.946, 0.970],
-    ])  # fmt: skip
+    published = np.array(
+        [
+            [0.763, 0.768, 0.771, 0.798],
+            [0.599, 0.591, 0.590, 0.569],
+            [0.954, 0.971, 0.968, 0.967],
+            [0.628, 0.661, 0.654, 0.657],
+            [0.882, 0.888, 0.886, 0.898],
+            [0.936, 0.931, 0.916, 0.931],
+            [0.661, 0.668, 0.609, 0.685],
+            [0.583, 0.583, 0.563, 0.625],
+            [0.775, 0.838, 0.866, 0.875],
+            [1.000, 1.000, 1.000, 1.000],
+            [0.940, 0.962, 0.965, 0.962],
+            [0.619, 0.666, 0.614, 0.669],
+            [0.972, 0.981, 0.9751, 0.975],
+            [0.957, 0.978, 0.946, 0.970],
+        ]
+    )
     assert ranks(published).mean(0) == pytest.approx([3.143, 2.000, 2.893, 1.964], abs=5e-4)
     n, k = published.shape
     without_ties = 12 * n / (k * (k + 1)) * ((ranks(published).mean(0) ** 2).sum() - k * (k + 1) ** 2 / 4)
     assert without_ties == pytest.approx(9.28, abs=0.01)
     # Ours is corrected for ties, and so a little larger.
-    assert without_ties < friedman(published).chi_squared == pytest.approx(stats.friedmanchisquare(*published.T).statistic)
+    assert (
+        without_ties < friedman(published).chi_squared == pytest.approx(stats.friedmanchisquare(*published.T).statistic)
+    )
     assert critical_difference(4, 14) == pytest.approx(2.569 * math.sqrt(4 * 5 / (6 * 14)), abs=1e-3)
     assert critical_difference(5, 30) == pytest.approx(2.728 * math.sqrt(5 * 6 / (6 * 30)), abs=1e-3)
 
@@ -75,7 +89,9 @@ def test_nemenyis_difference_is_where_scikit_posthocs_has_five_percent():
     gap = abs(mean[0] - mean[1]) * math.sqrt(12)
     expected = stats.studentized_range.sf(gap / math.sqrt(4 * 5 / 6) * math.sqrt(2), 4, np.inf)
     assert p_values[0, 1] == pytest.approx(expected, abs=1e-9)
-    at_five = stats.studentized_range.sf(critical_difference(4, 12) / math.sqrt(4 * 5 / (6 * 12)) * math.sqrt(2), 4, np.inf)
+    at_five = stats.studentized_range.sf(
+        critical_difference(4, 12) / math.sqrt(4 * 5 / (6 * 12)) * math.sqrt(2), 4, np.inf
+    )
     assert at_five == pytest.approx(0.05, abs=1e-9)
 
 

@@ -107,7 +107,10 @@ def test_missing_model_files_are_all_named_at_once(catalog, tmp_path):
     with pytest.raises(SuiteError) as caught:
         trials(catalog, text)
     assert [line.split(": ")[1] for line in caught.value.mistakes] == ["backbone[3]", "backbone[4]"]
-    assert "'nowhere' is not in the hub cache; set online = true to download it, or give a directory" in caught.value.mistakes[0]
+    assert (
+        "'nowhere' is not in the hub cache; set online = true to download it, or give a directory"
+        in caught.value.mistakes[0]
+    )
     assert "config.json: no such file" in caught.value.mistakes[1]
 
 
@@ -119,7 +122,9 @@ def bad(catalog, strategy):
 
 
 def test_what_a_strategy_cannot_do_is_a_line_before_anything_is_loaded(catalog, model_folder):
-    assert bad(catalog, 'use = "peft"\nmethod = "oftt"') == ["strategy[3]: method: peft has no method 'oftt'; did you mean 'oft'?"]
+    assert bad(catalog, 'use = "peft"\nmethod = "oftt"') == [
+        "strategy[3]: method: peft has no method 'oftt'; did you mean 'oft'?"
+    ]
     (line,) = bad(catalog, 'use = "peft"\nmethod = "oft"\narguments = { rr = 1 }')
     assert line.startswith("strategy[3]: arguments.rr: OFTConfig has no such argument")
     (line,) = bad(catalog, 'use = "combine"\nparts = ["lora", { use = "peft", method = "oftt" }]')
@@ -130,14 +135,21 @@ def test_what_a_strategy_cannot_do_is_a_line_before_anything_is_loaded(catalog, 
         "strategy[3] on tiny-vit: layers: 9 is beyond the 4 blocks of the backbone",
         "strategy[3] on tiny-wav2vec2: layers: 9 is beyond the 4 blocks of the backbone",
     ]
-    (line,) = bad(catalog, f'use = "distillation"\nteacher = {{ use = "transformers", path = "{model_folder("vit")}" }}')
+    (line,) = bad(
+        catalog, f'use = "distillation"\nteacher = {{ use = "transformers", path = "{model_folder("vit")}" }}'
+    )
     assert line == "strategy[3] on tiny-vit: teacher: its 23,970 parameters are fewer than the student's 540,170"
 
 
 def test_a_prefix_longer_than_the_positions_is_a_mistake(catalog, model_folder):
-    text = BASE + f'[[backbone]]\nuse = "transformers"\nlabel = "bert"\npath = "{model_folder("bert")}"\n[[task]]\nuse = "word-sentiment"\n'
+    text = (
+        BASE
+        + f'[[backbone]]\nuse = "transformers"\nlabel = "bert"\npath = "{model_folder("bert")}"\n[[task]]\nuse = "word-sentiment"\n'
+    )
     text += '[[strategy]]\nuse = "prefix"\nlength = 70\nposition_shift = true\n'
-    with pytest.raises(SuiteError, match=r"strategy\[3\] on bert: length: a prefix of 70 leaves nothing of the backbone's 64 positions"):
+    with pytest.raises(
+        SuiteError, match=r"strategy\[3\] on bert: length: a prefix of 70 leaves nothing of the backbone's 64 positions"
+    ):
         trials(catalog, text)
 
 
@@ -162,7 +174,9 @@ def test_the_code_of_a_nested_strategy_decides_the_id(catalog):
             BASE
             + f'[[backbone]]\nuse = "minilm"\n[[task]]\nuse = "word-sentiment"\n[[strategy]]\nuse = "adaptive_pretraining"\nthen = "{then}"\n'
         )
-        return next(t for t in trials(catalog, text) if t.strategy.use == "adaptive_pretraining" and not t.not_applicable)
+        return next(
+            t for t in trials(catalog, text) if t.strategy.use == "adaptive_pretraining" and not t.not_applicable
+        )
 
     assert pretrained("bitfit").code != pretrained("prefix").code
 

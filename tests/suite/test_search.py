@@ -34,7 +34,9 @@ def test_every_point_lies_in_the_space_and_none_comes_twice(seed, name):
 
 
 def test_the_estimator_comes_nearer_than_chance_over_many_searches():
-    found = {name: [best_of(searched(name, 25, level, seed=seed)).score for seed in range(12)] for name in ("random", "tpe")}
+    found = {
+        name: [best_of(searched(name, 25, level, seed=seed)).score for seed in range(12)] for name in ("random", "tpe")
+    }
     assert sum(found["tpe"]) / 12 > sum(found["random"]) / 12
     assert min(found["tpe"]) > 0.9
 
@@ -77,7 +79,8 @@ def test_a_bar_is_what_optunas_pruner_would_ask_for():
         least = dict(bars(before, 3, reduction))
         for value in (0.1, 0.25, 0.35, 0.42, 0.5, 0.55, 0.65):
             study = optuna.create_study(
-                direction="maximize", pruner=optuna.pruners.SuccessiveHalvingPruner(min_resource=1, reduction_factor=reduction)
+                direction="maximize",
+                pruner=optuna.pruners.SuccessiveHalvingPruner(min_resource=1, reduction_factor=reduction),
             )
             for way in ways:
                 trial = study.ask()

@@ -32,14 +32,20 @@ def test_by_default_all_are_meant(trials):
 def test_a_pattern_is_found_anywhere_in_a_name(trials):
     assert labels(Chosen(("lora",)).among(trials)) == {(s, seed) for s in ("lora", "LoRA-16") for seed in (0, 1, 10)}
     assert labels(Chosen(("· lora ·",)).among(trials)) == {("lora", seed) for seed in (0, 1, 10)}
-    assert labels(Chosen(("lora*seed 1",)).among(trials)) == {(s, seed) for s in ("lora", "LoRA-16") for seed in (1, 10)}
-    assert labels(Chosen(("full", "bitfit"), ("seed 0",)).among(trials)) == {(s, seed) for s in ("full", "bitfit") for seed in (1, 10)}
+    assert labels(Chosen(("lora*seed 1",)).among(trials)) == {
+        (s, seed) for s in ("lora", "LoRA-16") for seed in (1, 10)
+    }
+    assert labels(Chosen(("full", "bitfit"), ("seed 0",)).among(trials)) == {
+        (s, seed) for s in ("full", "bitfit") for seed in (1, 10)
+    }
     assert Chosen((trials[3].id[:6],)).among(trials) == [trials[3]]
 
 
 @pytest.mark.parametrize("choice", [Chosen(("lora", "lroa")), Chosen((), ("seed 7",))])
 def test_a_pattern_that_is_found_nowhere_is_one_line(trials, choice):
-    with pytest.raises(UserError, match="found in no trial's name; they are such as 'digits · tiny-vit · full · seed 0'"):
+    with pytest.raises(
+        UserError, match="found in no trial's name; they are such as 'digits · tiny-vit · full · seed 0'"
+    ):
         choice.among(trials)
 
 

@@ -21,5 +21,8 @@ def test_what_it_refuses_is_what_the_training_tests_see_refused(catalog):
 def test_reasons_stand_below_the_table(catalog):
     text = as_markdown(support_matrix(catalog))
     assert "* –: t5, resnet, convnext, efficientnet: has no attention modules\n" in text
-    assert "* –: t5, bart, swin, resnet, convnext, efficientnet: has no one sequence of tokens a prompt could stand in\n" in text
+    assert (
+        "* –: t5, bart, swin, resnet, convnext, efficientnet: has no one sequence of tokens a prompt could stand in\n"
+        in text
+    )
     assert text.count("| `") == len(STRATEGIES)

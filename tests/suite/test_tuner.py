@@ -73,7 +73,13 @@ class Run:
 
     def carry(self, trial):
         outcome = carry_out(Spec(trial, "cpu", str(self.folder)), self.catalog, self.folder, lambda _: None)
-        table = {"schema": "ftbench.record/1", "id": trial.id, "cell": trial.cell, "environment": "e", "primary": "level"}
+        table = {
+            "schema": "ftbench.record/1",
+            "id": trial.id,
+            "cell": trial.cell,
+            "environment": "e",
+            "primary": "level",
+        }
         return Record.from_json(json.dumps({**table, "trial": dataclasses.asdict(trial), **outcome}))
 
     def tries(self):
@@ -126,7 +132,13 @@ def test_no_try_reads_the_test_split_pruned_or_not_and_what_counts_does(planted,
 
 
 def test_a_hopeless_try_stops_early_and_says_where_it_stood(planted, tmp_path):
-    run = Run(planted, tmp_path, 'search = "grid"\ntries = 9\npruning = "halving"\nreduction = 2', validations=4, task="sealed = false")
+    run = Run(
+        planted,
+        tmp_path,
+        'search = "grid"\ntries = 9\npruning = "halving"\nreduction = 2',
+        validations=4,
+        task="sealed = false",
+    )
     run.work()
     stopped = [run.read(trial) for trial in run.tries() if run.read(trial).status == "skipped"]
     assert stopped
@@ -153,7 +165,9 @@ def test_a_search_cut_short_anywhere_goes_on_to_the_same_choice(tuning, planted,
 def test_the_chosen_values_make_the_trial_that_the_same_values_by_hand_make(planted, tmp_path):
     run = Run(planted, tmp_path, 'search = "random"\ntries = 6\noptions = true', task="sealed = false")
     final = next(trial for trial in run.work().trials if trial.role == "final")
-    by_hand = f'[[strategy]]\nuse = "response"\nlabel = "mine"\nlr = {final.values["lr"]}\nwidth = {final.values["width"]}\n'
+    by_hand = (
+        f'[[strategy]]\nuse = "response"\nlabel = "mine"\nlr = {final.values["lr"]}\nwidth = {final.values["width"]}\n'
+    )
     text = SUITE.format(tuning="tries = 1", strategies=by_hand, task="sealed = false", validations=1)
     table = tomllib.loads(text)
     del table["tuning"]
@@ -177,7 +191,8 @@ def test_a_best_rate_at_an_end_is_followed_beyond_it_and_the_others_get_as_many_
     run = Run(planted, tmp_path, "tries = 3\nextend = true", strategies, task="sealed = false")
     course = run.work()
     rates = {
-        label: [t.values["lr"] for t in course.trials if t.role == "try" and t.strategy.label == label] for label in ("response", "inside")
+        label: [t.values["lr"] for t in course.trials if t.role == "try" and t.strategy.label == label]
+        for label in ("response", "inside")
     }
     assert len(rates["response"]) == len(rates["inside"]) == 5
     assert sorted(rates["response"])[-2:] == [3.16e-3, 9.99e-3]
@@ -195,7 +210,12 @@ def test_two_strategies_that_come_to_the_same_values_are_two_rows_each_with_its_
     assert [t.strategy.label for t in course.trials if t.role == "try"] == ["response"] * 4 + ["again"] * 4
     finals = [t for t in course.trials if t.role == "final"]
     assert len({t.id for t in finals}) == 4
-    assert sorted((t.strategy.label, t.seed) for t in finals) == [("again", 0), ("again", 1), ("response", 0), ("response", 1)]
+    assert sorted((t.strategy.label, t.seed) for t in finals) == [
+        ("again", 0),
+        ("again", 1),
+        ("response", 0),
+        ("response", 1),
+    ]
 
 
 def test_a_try_that_fails_counts_as_a_try_and_is_never_chosen(planted, tmp_path):
@@ -246,10 +266,26 @@ def test_a_metric_that_is_none_is_named_with_those_there_are(planted, tmp_path):
 @pytest.mark.parametrize(
     ("tuning", "entry", "message"),
     [
-        ("tries = 5", "space = { width = [8, 16] }", "a grid of this space takes a multiple of 2 tries, and 5 are asked for"),
-        ("tries = 4", "space = { lr = [1e-3], width = [8, 16] }", "a grid of this space takes 2 tries, and 4 are asked for"),
-        ("tries = 4", "space = { width = { low = 2, high = 9 } }", "a grid steps over one range, and lr and width are ranges"),
-        ('search = "random"\ntries = 4', "space = { lr = [1e-3], width = [8, 16] }", "its space holds 2 points, fewer than 4 tries"),
+        (
+            "tries = 5",
+            "space = { width = [8, 16] }",
+            "a grid of this space takes a multiple of 2 tries, and 5 are asked for",
+        ),
+        (
+            "tries = 4",
+            "space = { lr = [1e-3], width = [8, 16] }",
+            "a grid of this space takes 2 tries, and 4 are asked for",
+        ),
+        (
+            "tries = 4",
+            "space = { width = { low = 2, high = 9 } }",
+            "a grid steps over one range, and lr and width are ranges",
+        ),
+        (
+            'search = "random"\ntries = 4',
+            "space = { lr = [1e-3], width = [8, 16] }",
+            "its space holds 2 points, fewer than 4 tries",
+        ),
     ],
 )
 def test_a_space_that_cannot_be_searched_so_is_refused_before_anything_runs(tuning, entry, message, planted, tmp_path):
@@ -259,7 +295,12 @@ def test_a_space_that_cannot_be_searched_so_is_refused_before_anything_runs(tuni
 
 
 def test_a_strategy_without_a_range_is_run_as_it_is(catalog, tmp_path):
-    text = SUITE.format(tuning="tries = 3", validations=1, task="", strategies='[[strategy]]\nuse = "none"\n[[strategy]]\nuse = "full"\n')
+    text = SUITE.format(
+        tuning="tries = 3",
+        validations=1,
+        task="",
+        strategies='[[strategy]]\nuse = "none"\n[[strategy]]\nuse = "full"\n',
+    )
     text = text.replace('"level"', '"tiny-vit"').replace('"sealed"', '"digits"')
     suite = parse_suite(tomllib.loads(text), catalog)
     course = Tuner(suite, plan(suite, catalog), catalog).course(lambda _: None)
@@ -269,7 +310,9 @@ def test_a_strategy_without_a_range_is_run_as_it_is(catalog, tmp_path):
 def test_folds_are_not_tuned_on(catalog, tmp_path):
     rows = tmp_path / "rows.csv"
     rows.write_text("text,label\n" + "".join(f"word {n},{'ab'[n % 2]}\n" for n in range(60)))
-    text = SUITE.format(tuning="tries = 3", validations=1, task=f'data = "{rows}"\nfolds = 3', strategies='[[strategy]]\nuse = "full"\n')
+    text = SUITE.format(
+        tuning="tries = 3", validations=1, task=f'data = "{rows}"\nfolds = 3', strategies='[[strategy]]\nuse = "full"\n'
+    )
     text = text.replace('"level"', '"minilm"').replace('"sealed"', '"text-classification"')
     suite = parse_suite(tomllib.loads(text), catalog)
     with pytest.raises(SuiteError, match="its splits differ from seed to seed, as with folds"):

@@ -46,7 +46,9 @@ def base_model(config):
 
     auto = {"text": t.AutoModelForSequenceClassification, "vision": t.AutoModelForImageClassification}
     with torch.device("meta"):
-        return auto.get(ARCHITECTURES[config.model_type].modality, t.AutoModelForAudioClassification).from_config(config)
+        return auto.get(ARCHITECTURES[config.model_type].modality, t.AutoModelForAudioClassification).from_config(
+            config
+        )
 
 
 def learner_of(kind: str, model) -> Learner:

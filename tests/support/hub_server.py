@@ -18,7 +18,9 @@ def files_of(folder):
 
 def commit_of(files):
     """Give a commit's hash, by content."""
-    return hashlib.sha1(repr(sorted((name, hashlib.sha1(data).hexdigest()) for name, data in files.items())).encode()).hexdigest()
+    return hashlib.sha1(
+        repr(sorted((name, hashlib.sha1(data).hexdigest()) for name, data in files.items())).encode()
+    ).hexdigest()
 
 
 def put_in_cache(cache, kind, name, folder, *, leave_out=(), refs=("main",)):
@@ -119,14 +121,24 @@ class HubServer:
         if files is None:
             return refused
         commit = commit_of(files)
-        found = {"id": name, "modelId": name, "sha": commit, "private": False, "tags": [], "siblings": [{"rfilename": f} for f in files]}
+        found = {
+            "id": name,
+            "modelId": name,
+            "sha": commit,
+            "private": False,
+            "tags": [],
+            "siblings": [{"rfilename": f} for f in files],
+        }
         return 200, {"Content-Type": "application/json", "X-Repo-Commit": commit}, json.dumps(found).encode()
 
     def _tree(self, plural, name, revision):
         files, refused = self._found(plural, name, revision)
         if files is None:
             return refused
-        rows = [{"type": "file", "path": f, "size": len(data), "oid": hashlib.sha1(data).hexdigest()} for f, data in files.items()]
+        rows = [
+            {"type": "file", "path": f, "size": len(data), "oid": hashlib.sha1(data).hexdigest()}
+            for f, data in files.items()
+        ]
         return 200, {"Content-Type": "application/json"}, json.dumps(rows).encode()
 
     def _file(self, prefix, name, revision, path):

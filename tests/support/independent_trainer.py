@@ -39,7 +39,13 @@ def model_for(folder, lora, seed):
     if lora:
         model = get_peft_model(
             model,
-            LoraConfig(TaskType.SEQ_CLS, r=8, lora_alpha=16, target_modules=["query", "value"], modules_to_save=["classifier", "pooler"]),
+            LoraConfig(
+                TaskType.SEQ_CLS,
+                r=8,
+                lora_alpha=16,
+                target_modules=["query", "value"],
+                modules_to_save=["classifier", "pooler"],
+            ),
         )
     return model
 
@@ -47,11 +53,25 @@ def model_for(folder, lora, seed):
 def arguments(output, *, lora, epochs, seed, **more):
     """Give the schedule of the suite: AdamW, linear, 10 % warm-up, batch 16."""
     return TrainingArguments(
-        output_dir=str(output), num_train_epochs=epochs, per_device_train_batch_size=16, per_device_eval_batch_size=128,
-        learning_rate=1e-3 if lora else 1e-4, lr_scheduler_type="linear", warmup_steps=0.1, weight_decay=0.01,
-        max_grad_norm=1.0, optim="adamw_torch_fused", report_to=[], save_strategy="no", logging_strategy="no",
-        seed=seed, disable_tqdm=True, use_cpu=True, dataloader_pin_memory=False, **more,
-    )  # fmt: skip
+        output_dir=str(output),
+        num_train_epochs=epochs,
+        per_device_train_batch_size=16,
+        per_device_eval_batch_size=128,
+        learning_rate=1e-3 if lora else 1e-4,
+        lr_scheduler_type="linear",
+        warmup_steps=0.1,
+        weight_decay=0.01,
+        max_grad_norm=1.0,
+        optim="adamw_torch_fused",
+        report_to=[],
+        save_strategy="no",
+        logging_strategy="no",
+        seed=seed,
+        disable_tqdm=True,
+        use_cpu=True,
+        dataloader_pin_memory=False,
+        **more,
+    )
 
 
 def accuracy(folder, output, train, test, *, lora, epochs, seed):

@@ -9,16 +9,36 @@ ODD = Place('a|b <i>"x"</i>', "b&b", "50%, yes: no\nnever\x00]]>")
 
 CHECKS = (
     Check("ok", FULL, "trainable_parameters", "exact", "540,170 parameters on 3 seeds"),
-    Check("regressed", LORA, "accuracy", "quality", "66.7 % → 41.1 %, gain -25.6 points [-31.9, -19.2] over 3 pairs, p 0.0017, margin 1 points"),
-    Check("changed", FULL, "loss_trace", "trace", "seed 0, digits: the training loss parts at point 7 of 12: 2.31 → 2.32"),
+    Check(
+        "regressed",
+        LORA,
+        "accuracy",
+        "quality",
+        "66.7 % → 41.1 %, gain -25.6 points [-31.9, -19.2] over 3 pairs, p 0.0017, margin 1 points",
+    ),
+    Check(
+        "changed", FULL, "loss_trace", "trace", "seed 0, digits: the training loss parts at point 7 of 12: 2.31 → 2.32"
+    ),
     Check("not comparable", FULL, "throughput", "speed", 'hardware.cpu: "A" → "B"', held=False),
     Check("not comparable", LORA, "throughput", "speed", 'hardware.cpu: "A" → "B"', held=False),
-    Check("inconclusive", FULL, "accuracy", "quality", "50.0 % → 49.0 %, gain -1.0 points [-9.0, +7.0] over 3 pairs, p 0.4, margin 1 points"),
-    Check("accepted", LORA, "planned_steps", "exact", "must be equal: 12 steps → 13 steps (+8.3 %) on 3 of 3 seeds; accepted: one more"),
+    Check(
+        "inconclusive",
+        FULL,
+        "accuracy",
+        "quality",
+        "50.0 % → 49.0 %, gain -1.0 points [-9.0, +7.0] over 3 pairs, p 0.4, margin 1 points",
+    ),
+    Check(
+        "accepted",
+        LORA,
+        "planned_steps",
+        "exact",
+        "must be equal: 12 steps → 13 steps (+8.3 %) on 3 of 3 seeds; accepted: one more",
+    ),
     Check("missing", ODD, "trials", "exact", "seed 1 of runs/x: error: `boom` @somebody ::error::"),
     Check("not comparable", ODD, "accuracy", "quality", 'software.torch: "1" → "2"', task="old|task"),
     Check("not comparable", ODD, "flops_per_step", "exact", 'software.torch: "1" → "2"'),
-)  # fmt: skip
+)
 
 GATED = Gated("runs/tiny", "base`line`.zip", "tiny", CHECKS)
 

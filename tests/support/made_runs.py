@@ -11,9 +11,18 @@ from pydantic import TypeAdapter
 
 _PART = {"use": "x", "label": "x", "options": {}, "fingerprint": {}}
 TRIAL = {
-    "suite": "s", "target": "t", "modality": "vision", "backbone": _PART, "stages": [{"task": _PART, "training": {"lr": 0.001}}], "strategy": _PART,
-    "seed": 0, "split_seed": 0, "device": "cpu", "threads": 1, "code": "c",
-}  # fmt: skip
+    "suite": "s",
+    "target": "t",
+    "modality": "vision",
+    "backbone": _PART,
+    "stages": [{"task": _PART, "training": {"lr": 0.001}}],
+    "strategy": _PART,
+    "seed": 0,
+    "split_seed": 0,
+    "device": "cpu",
+    "threads": 1,
+    "code": "c",
+}
 """A trial as far as every record has one."""
 
 
@@ -51,7 +60,9 @@ def set_value(record, name, value):
     """Set a measurement, or take it away with None; made where it is not there."""
     others = [m for m in record["measurements"] if m["name"] != name]
     if value is not None:
-        unit = {"throughput": "images/s", "accuracy": "1"}.get(name, "B" if "memory" in name or "bytes" in name else "FLOP")
+        unit = {"throughput": "images/s", "accuracy": "1"}.get(
+            name, "B" if "memory" in name or "bytes" in name else "FLOP"
+        )
         direction = "higher" if name in ("accuracy", "throughput") else "lower"
         scope = "test" if name == "accuracy" else "train"
         others.append({"name": name, "value": float(value), "unit": unit, "direction": direction, "scope": scope})

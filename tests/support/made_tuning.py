@@ -23,10 +23,18 @@ def tries(strategy, scores, *, budget="3 tries", untuned=1e-3, target="digits", 
         choice["space"] = {"lr": {"low": rates[0], "high": rates[-1], "log": True, "whole": False}}
         trial = {**made.trial, "role": "try", "values": {"lr": rate}, "choice": choice}
         readings = (
-            Measurement("accuracy", score or 0.0, "1", "higher", scope="validation"), Measurement("wall_time", 4.0, "s", "lower"),
-            Measurement("cost", 0.5, "USD", "lower"), Measurement("energy", None, "J", "lower", reason="no NVIDIA driver"),
-        )  # fmt: skip
-        made = replace(made, id=f"{strategy}-{rate}", trial=trial, measurements=readings, phases=(Phase("load", 1.0), Phase("train", 2.0)))
+            Measurement("accuracy", score or 0.0, "1", "higher", scope="validation"),
+            Measurement("wall_time", 4.0, "s", "lower"),
+            Measurement("cost", 0.5, "USD", "lower"),
+            Measurement("energy", None, "J", "lower", reason="no NVIDIA driver"),
+        )
+        made = replace(
+            made,
+            id=f"{strategy}-{rate}",
+            trial=trial,
+            measurements=readings,
+            phases=(Phase("load", 1.0), Phase("train", 2.0)),
+        )
         if score is None:
             made = replace(made, status="error", failure=Failure("Error", "too fast"), measurements=readings[1:])
         found.append(made)
@@ -39,7 +47,9 @@ def finals(strategy, scores, rate=1e-3, *, role="final", target="digits"):
     for seed, score in enumerate(scores):
         made = record(strategy, seed, score, target=target)
         stages = [{**made.trial["stages"][0], "training": {"lr": rate, "batch_size": 16}}]
-        found.append(replace(made, id=f"{strategy}-{role}-{seed}", trial={**made.trial, "role": role, "stages": stages}))
+        found.append(
+            replace(made, id=f"{strategy}-{role}-{seed}", trial={**made.trial, "role": role, "stages": stages})
+        )
     return found
 
 

@@ -9,10 +9,53 @@ from copy import deepcopy
 import tomli_w
 
 HOSTILE = [
-    "", " ", "../../evil", "/etc/passwd", "..", "a/b", "x" * 300, "\x00", "\x1b[2J", "<script>alert(1)</script>", "{{ 7*7 }}", "=1+1", "é日本🦆",
-    "\u202eabc", "nan", "1e999", "true", "transformers", "full", "~", "C:\\x", "a\nb", "%s%n", "${HOME}",
-]  # fmt: skip
-VALUES = [None, True, False, 0, -1, 1, 2**31, 2**63, 10**30, 0.0, -0.5, 1e308, 5e-324, [], {}, [[]], {"a": {}}, [None], ["x"], [1, 2]]
+    "",
+    " ",
+    "../../evil",
+    "/etc/passwd",
+    "..",
+    "a/b",
+    "x" * 300,
+    "\x00",
+    "\x1b[2J",
+    "<script>alert(1)</script>",
+    "{{ 7*7 }}",
+    "=1+1",
+    "é日本🦆",
+    "\u202eabc",
+    "nan",
+    "1e999",
+    "true",
+    "transformers",
+    "full",
+    "~",
+    "C:\\x",
+    "a\nb",
+    "%s%n",
+    "${HOME}",
+]
+VALUES = [
+    None,
+    True,
+    False,
+    0,
+    -1,
+    1,
+    2**31,
+    2**63,
+    10**30,
+    0.0,
+    -0.5,
+    1e308,
+    5e-324,
+    [],
+    {},
+    [[]],
+    {"a": {}},
+    [None],
+    ["x"],
+    [1, 2],
+]
 
 
 def places(value, path=()):
@@ -108,7 +151,9 @@ def change_json(rnd, text):
     except (ValueError, RecursionError):  # it was changed before, or is too deep to be written
         return change_bytes(rnd, text.encode())
     if rnd.random() < 0.1:
-        changed = changed.replace(rnd.choice(["1", "0", '"', "null"]), rnd.choice(["NaN", "1e999", "Infinity", '"\\ud800', "9" * 400]), 1)
+        changed = changed.replace(
+            rnd.choice(["1", "0", '"', "null"]), rnd.choice(["NaN", "1e999", "Infinity", '"\\ud800', "9" * 400]), 1
+        )
     return changed.encode()
 
 

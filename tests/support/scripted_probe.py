@@ -35,10 +35,18 @@ class ScriptedProbe(DeviceProbe):
         super().__init__("no script")
         self.ticking = ticking
         self.script = {
-            "partitioned": False, "memory": 500 * MIB, "capacity": 16 * 1024 * MIB, "processes": [], "power": 100.0,
-            "energy": lambda t: 5000 + 100.0 * t, "utilisation": 0.5, "clock": 1.4e9, "temperature": 60.0,
-            "throttling": frozenset(), **script,
-        }  # fmt: skip
+            "partitioned": False,
+            "memory": 500 * MIB,
+            "capacity": 16 * 1024 * MIB,
+            "processes": [],
+            "power": 100.0,
+            "energy": lambda t: 5000 + 100.0 * t,
+            "utilisation": 0.5,
+            "clock": 1.4e9,
+            "temperature": 60.0,
+            "throttling": frozenset(),
+            **script,
+        }
 
     def _answer(self, name):
         answer = self.script[name]
@@ -59,5 +67,15 @@ def _asked(name):
     return ask
 
 
-for _name in ("partitioned", "memory", "capacity", "power", "energy", "utilisation", "clock", "temperature", "throttling"):
+for _name in (
+    "partitioned",
+    "memory",
+    "capacity",
+    "power",
+    "energy",
+    "utilisation",
+    "clock",
+    "temperature",
+    "throttling",
+):
     setattr(ScriptedProbe, _name, _asked(_name))

@@ -8,7 +8,9 @@ from ftbench.stats.item_scores import Items
 
 def crossed_scores(rng, *, seeds, items, of_seeds=0.01, of_items=0.3, residual=0.3):
     """Give scores of mean 0 with effects of seeds, of items and of both, [seeds, items]."""
-    return rng.normal(0, of_seeds, (seeds, 1)) + rng.normal(0, of_items, items) + rng.normal(0, residual, (seeds, items))
+    return (
+        rng.normal(0, of_seeds, (seeds, 1)) + rng.normal(0, of_items, items) + rng.normal(0, residual, (seeds, items))
+    )
 
 
 def answers(rng, *, strategies, seeds, items, own=0.0, of_seeds=0.1, skill=0.0, groups=None, of_groups=0.0):
@@ -28,10 +30,23 @@ def contenders(found, groups=()):
     """Make contenders of answers, as a summary has them, with the items they were tested on."""
     return [
         Contender(
-            label=f"strategy-{place}", strategy=f"strategy-{place}", backbone="b", statuses={"ok": len(scores)},
-            quantities={"accuracy": Quantity("accuracy", "1", "higher", "", estimate(scores.mean(1)), None, (), dict(enumerate(scores.mean(1))))},
-            by_task={}, lr=None, learning={}, confusion={}, phases={},
-            items={seed: Items("accuracy", "the same", row, np.asarray(groups, int)) for seed, row in enumerate(scores)},
+            label=f"strategy-{place}",
+            strategy=f"strategy-{place}",
+            backbone="b",
+            statuses={"ok": len(scores)},
+            quantities={
+                "accuracy": Quantity(
+                    "accuracy", "1", "higher", "", estimate(scores.mean(1)), None, (), dict(enumerate(scores.mean(1)))
+                )
+            },
+            by_task={},
+            lr=None,
+            learning={},
+            confusion={},
+            phases={},
+            items={
+                seed: Items("accuracy", "the same", row, np.asarray(groups, int)) for seed, row in enumerate(scores)
+            },
         )
         for place, scores in enumerate(found)
-    ]  # fmt: skip
+    ]

@@ -16,7 +16,9 @@ def label_sets(folder):
     rng = random.Random(0)
     rows = [_words(rng, 5) for _ in range(ROWS)]
     path = folder / "sets.jsonl"
-    found = [{"text": " ".join(words), "labels": [name for name in ("cat", "dog", "sun") if name in words]} for words in rows]
+    found = [
+        {"text": " ".join(words), "labels": [name for name in ("cat", "dog", "sun") if name in words]} for words in rows
+    ]
     path.write_text("\n".join(map(json.dumps, found)))
     return path
 
@@ -78,7 +80,9 @@ def tones(folder, count=8):
     for number in range(count):
         letters = [("a", "b")[number % 2], ("b", "a")[number // 2 % 2]][: 1 + number % 3 // 1 % 2 + 1]
         parts = [np.sin(np.arange(4000) * {"a": 0.15, "b": 0.6}[letter]) for letter in letters]
-        sound = np.concatenate([np.concatenate([np.zeros(800), part]) for part in parts]) * 0.4 + rng.normal(0, 0.01, 4800 * len(letters))
+        sound = np.concatenate([np.concatenate([np.zeros(800), part]) for part in parts]) * 0.4 + rng.normal(
+            0, 0.01, 4800 * len(letters)
+        )
         soundfile.write(folder / f"{number}.wav", sound.astype(np.float32), 16_000)
         lines.append(f"{number}.wav,{' '.join(letters)}")
     path = folder / "tones.csv"

@@ -20,7 +20,9 @@ def config(kind):
     words = {"vocab_size": 100, "max_position_embeddings": 64}
     makers = {
         "bert": lambda: t.BertConfig(**_SIZE, **words),
-        "roberta": lambda: t.RobertaConfig(**_SIZE, **{**words, "max_position_embeddings": 66}, type_vocab_size=1, pad_token_id=0),
+        "roberta": lambda: t.RobertaConfig(
+            **_SIZE, **{**words, "max_position_embeddings": 66}, type_vocab_size=1, pad_token_id=0
+        ),
         "distilbert": lambda: t.DistilBertConfig(dim=32, n_layers=2, n_heads=4, hidden_dim=64, **words),
         "gpt2": lambda: t.GPT2Config(n_embd=32, n_layer=2, n_head=4, n_positions=64, vocab_size=100, pad_token_id=0),
         "modernbert": lambda: t.ModernBertConfig(
@@ -76,7 +78,13 @@ def config(kind):
         "vit": lambda: t.ViTConfig(**_SIZE, image_size=32, patch_size=8),
         "deit": lambda: t.DeiTConfig(**_SIZE, image_size=32, patch_size=8),
         "swin": lambda: t.SwinConfig(
-            image_size=32, patch_size=4, embed_dim=16, depths=[2, 2], num_heads=[2, 4], window_size=4, drop_path_rate=0.0
+            image_size=32,
+            patch_size=4,
+            embed_dim=16,
+            depths=[2, 2],
+            num_heads=[2, 4],
+            window_size=4,
+            drop_path_rate=0.0,
         ),
         "whisper": lambda: t.WhisperConfig(
             d_model=32,
@@ -130,7 +138,13 @@ def save(kind, folder):
     elif kind in VISION:
         name = "DeiTImageProcessor" if kind == "deit" else "ViTImageProcessor"
         processor = {"image_processor_type": name, "size": {"height": 32, "width": 32}, "do_center_crop": False}
-        processor |= {"image_mean": [0.5] * 3, "image_std": [0.5] * 3, "do_resize": True, "do_rescale": True, "do_normalize": True}
+        processor |= {
+            "image_mean": [0.5] * 3,
+            "image_std": [0.5] * 3,
+            "do_resize": True,
+            "do_rescale": True,
+            "do_normalize": True,
+        }
         (folder / "preprocessor_config.json").write_text(json.dumps(processor))
     else:
         _save_feature_extractor(kind, folder)
@@ -147,7 +161,12 @@ def _save_tokenizer(folder):
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     tokenizer.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
     PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, pad_token="[PAD]", unk_token="[UNK]", cls_token="[CLS]", sep_token="[SEP]", mask_token="[MASK]"
+        tokenizer_object=tokenizer,
+        pad_token="[PAD]",
+        unk_token="[UNK]",
+        cls_token="[CLS]",
+        sep_token="[SEP]",
+        mask_token="[MASK]",
     ).save_pretrained(folder)
 
 

@@ -10,7 +10,9 @@ from ftbench.testing.strategies import check_meter
 @pytest.fixture(scope="module")
 def findings(catalog):
     def check(make):
-        found = check_meter(make, catalog.build("backbones", "tiny-vit", {}), catalog.build("tasks", "digits", {"train_size": 40}))
+        found = check_meter(
+            make, catalog.build("backbones", "tiny-vit", {}), catalog.build("tasks", "digits", {"train_size": 40})
+        )
         return {finding.property: finding for finding in found}
 
     return check
@@ -33,7 +35,9 @@ class Wrong(Meter):
 
 
 def good(**changes):
-    return Measurement(**{"name": "cost_of_it", "value": 1.0, "unit": "B", "direction": "lower", "method": "read", **changes})
+    return Measurement(
+        **{"name": "cost_of_it", "value": 1.0, "unit": "B", "direction": "lower", "method": "read", **changes}
+    )
 
 
 @pytest.mark.parametrize(

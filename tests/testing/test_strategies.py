@@ -33,7 +33,9 @@ def findings(catalog, use, backbone="tiny-vit", task="digits", **options):
 
 
 QUICK = {"full", "frozen", "lora", "adapter", "prefix", "bitfit", "distillation", "ewc"}
-VISION = [pytest.param("tiny-vit", "digits", use, marks=[] if use in QUICK else pytest.mark.thorough) for use in STRATEGIES]
+VISION = [
+    pytest.param("tiny-vit", "digits", use, marks=[] if use in QUICK else pytest.mark.thorough) for use in STRATEGIES
+]
 SPEECH = [("tiny-wav2vec2", "spoken-commands", use) for use in ("full", "adapter", "prefix")]
 
 
@@ -60,8 +62,12 @@ def test_a_wrong_strategy_is_caught_by_name(use):
 
 def test_what_does_not_apply_is_one_finding(catalog, model_folder):
     backbone = catalog.build("backbones", "transformers", {"path": str(model_folder("resnet"))})
-    found = check_strategy(lambda: catalog.build("strategies", "prefix", {}), backbone, catalog.build("tasks", "digits", {}), catalog)
-    assert [(f.property, f.passed, f.detail) for f in found] == [("applicable", True, "not applicable: resnet has no attention modules")]
+    found = check_strategy(
+        lambda: catalog.build("strategies", "prefix", {}), backbone, catalog.build("tasks", "digits", {}), catalog
+    )
+    assert [(f.property, f.passed, f.detail) for f in found] == [
+        ("applicable", True, "not applicable: resnet has no attention modules")
+    ]
 
 
 def test_the_command_checks_a_file_and_exits_with_1_where_a_promise_is_broken(ftbench):

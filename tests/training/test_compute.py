@@ -68,13 +68,25 @@ def test_a_strategys_own_dropout_stays_its_own(catalog, encoded):  # noqa: F811
     bench, learner, _ = bench_for(catalog, task, data, backbone)
     compute_as(Training(steps=1, dropout=0.0), learner, CPU)
     catalog.build("strategies", "lora", {"dropout": 0.3}).prepare(learner, bench)
-    found = {module.p for name, module in learner.model.named_modules() if isinstance(module, torch.nn.Dropout) and "lora" in name}
-    others = {module.p for name, module in learner.model.named_modules() if isinstance(module, torch.nn.Dropout) and "lora" not in name}
+    found = {
+        module.p
+        for name, module in learner.model.named_modules()
+        if isinstance(module, torch.nn.Dropout) and "lora" in name
+    }
+    others = {
+        module.p
+        for name, module in learner.model.named_modules()
+        if isinstance(module, torch.nn.Dropout) and "lora" not in name
+    }
     assert (found, others) == ({0.3}, {0.0})
 
 
 def test_the_configuration_says_what_is_dropped(catalog, encoded):  # noqa: F811
-    for kind, name in (("gpt2", "attn_pdrop"), ("bert", "attention_probs_dropout_prob"), ("wav2vec2", "feat_proj_dropout")):
+    for kind, name in (
+        ("gpt2", "attn_pdrop"),
+        ("bert", "attention_probs_dropout_prob"),
+        ("wav2vec2", "feat_proj_dropout"),
+    ):
         task, data, backbone = encoded(kind)
         _, learner, _ = bench_for(catalog, task, data, backbone)
         before = learner.model.config.layerdrop if kind == "wav2vec2" else None
@@ -96,6 +108,8 @@ def test_second_learners_drop_and_compute_as_the_protocol_says(catalog, encoded)
     for learner in (bench.load(), bench.load(backbone), bench.load_language_model()):
         assert {m.p for m in learner.model.modules() if isinstance(m, torch.nn.Dropout)} == {0.3}
         seen = []
-        learner.model.bert.encoder.layer[0].intermediate.dense.register_forward_hook(lambda m, a, o, seen=seen: seen.append(o.dtype))
+        learner.model.bert.encoder.layer[0].intermediate.dense.register_forward_hook(
+            lambda m, a, o, seen=seen: seen.append(o.dtype)
+        )
         learner.forward(task.collate(data, range(2)))
         assert seen == [torch.bfloat16]

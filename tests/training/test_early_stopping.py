@@ -64,7 +64,14 @@ def test_training_stops_after_so_many_validations_in_a_row_that_were_no_better(l
 
 def test_the_best_is_the_first_of_equals_whatever_the_least_difference():
     judge = Judge(Training(steps=1, keep="best", min_delta=5.0))
-    assert [judge.see(scores(loss)) for loss in (3.0, 2.0, 2.0, 2.5, math.nan, 1.9)] == [True, True, False, False, False, True]
+    assert [judge.see(scores(loss)) for loss in (3.0, 2.0, 2.0, 2.5, math.nan, 1.9)] == [
+        True,
+        True,
+        False,
+        False,
+        False,
+        True,
+    ]
     assert not any(Judge(Training(steps=1)).see(scores(loss)) for loss in (3.0, 2.0))
 
 
@@ -84,7 +91,13 @@ def test_a_metric_of_which_more_is_better_is_watched_the_other_way():
 
 def test_what_could_not_be_measured_is_not_better():
     patience = Patience(2, 0.0)
-    assert [patience.is_over(value) for value in (math.nan, 1.0, math.nan, math.nan, 2.0)] == [False, False, False, True, False]
+    assert [patience.is_over(value) for value in (math.nan, 1.0, math.nan, math.nan, 2.0)] == [
+        False,
+        False,
+        False,
+        True,
+        False,
+    ]
     judge = Judge(Training(steps=1, schedule="plateau", patience=1))
     judge.see([Measurement("loss", None, "nat", "lower", reason="no example")])
     assert judge.factor == pytest.approx(0.1)
@@ -93,5 +106,7 @@ def test_what_could_not_be_measured_is_not_better():
 @pytest.mark.parametrize("name", ["los", "seen"])
 def test_a_metric_that_cannot_be_watched_is_told_with_those_that_can(name):
     judge = Judge(Training(steps=1, schedule="plateau", watch=name))
-    with pytest.raises(UserError, match=f"training.watch: '{name}' is no metric that could be watched; this task gives accuracy, loss"):
+    with pytest.raises(
+        UserError, match=f"training.watch: '{name}' is no metric that could be watched; this task gives accuracy, loss"
+    ):
         judge.see(scores(1.0))

@@ -12,10 +12,25 @@ from ftbench.training.export import export
 from tests.support.in_process import run_in
 
 KINDS = {
-    "bert": "text", "roberta": "text", "distilbert": "text", "modernbert": "text", "gpt2": "text", "llama": "text", "t5": "text", "bart": "text",
-    "vit": "vision", "deit": "vision", "swin": "vision", "resnet": "vision", "convnext": "vision", "efficientnet": "vision",
-    "wav2vec2": "speech", "hubert": "speech", "whisper": "speech", "audio-spectrogram-transformer": "speech",
-}  # fmt: skip
+    "bert": "text",
+    "roberta": "text",
+    "distilbert": "text",
+    "modernbert": "text",
+    "gpt2": "text",
+    "llama": "text",
+    "t5": "text",
+    "bart": "text",
+    "vit": "vision",
+    "deit": "vision",
+    "swin": "vision",
+    "resnet": "vision",
+    "convnext": "vision",
+    "efficientnet": "vision",
+    "wav2vec2": "speech",
+    "hubert": "speech",
+    "whisper": "speech",
+    "audio-spectrogram-transformer": "speech",
+}
 TASKS = {"text": "word-sentiment", "vision": "digits", "speech": "spoken-commands"}
 AUTO = {"text": "SequenceClassification", "vision": "ImageClassification", "speech": "AudioClassification"}
 
@@ -34,9 +49,11 @@ threads = 1
 meters = ["parameters"]
 """
 ADAPTERS = {
-    "lora": 'use = "lora"', "dora": 'use = "lora"\nvariant = "dora"', "ia3": 'use = "ia3"',
+    "lora": 'use = "lora"',
+    "dora": 'use = "lora"\nvariant = "dora"',
+    "ia3": 'use = "ia3"',
     "loha": 'use = "peft"\nmethod = "loha"\narguments = { r = 4 }',
-}  # fmt: skip
+}
 STRATEGIES = {**ADAPTERS, "distillation": 'use = "distillation"', "adapter": 'use = "adapter"'}
 
 
@@ -143,7 +160,10 @@ def test_the_command_writes_a_model_or_tells_in_one_line_why_not(trained, ftbenc
             (run, adapter, "other"),
             "what was trained is more than transformers' BertForSequenceClassification: it has adapters, which cannot be merged",
         ),
-        ((run, adapter, "other", "--adapter"), "'adapter' has no adapter in peft's format; export the whole model instead"),
+        (
+            (run, adapter, "other", "--adapter"),
+            "'adapter' has no adapter in peft's format; export the whole model instead",
+        ),
         ((run, "zz", "other"), "no record's id begins with 'zz'"),
         ((run, adapter, "model"), "is not empty; name another folder"),
     ):

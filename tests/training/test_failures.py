@@ -19,15 +19,27 @@ def system_error(number):
     [
         (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB."), "oom", "CudaOutOfMemory"),
         (RuntimeError("CUDA error: out of memory\nCUDA kernel errors might be"), "oom", "CudaOutOfMemory"),
-        (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"), "oom", "CudaOutOfMemory"),
+        (
+            RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+            "oom",
+            "CudaOutOfMemory",
+        ),
         (MemoryError(), "oom", "HostOutOfMemory"),
-        (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried"), "oom", "HostOutOfMemory"),
+        (
+            RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried"),
+            "oom",
+            "HostOutOfMemory",
+        ),
         (system_error(errno.ENOMEM), "oom", "HostOutOfMemory"),
         (Diverged("the loss is nan at step 3"), "diverged", "Diverged"),
         (NotApplicable("has no attention"), "not-applicable", "NotApplicable"),
         (system_error(errno.ENOSPC), "infra", "DiskFull"),
         (system_error(errno.EDQUOT), "infra", "DiskFull"),
-        (RuntimeError("Error while serializing: I/O error: No space left on device (os error 28)"), "infra", "DiskFull"),
+        (
+            RuntimeError("Error while serializing: I/O error: No space left on device (os error 28)"),
+            "infra",
+            "DiskFull",
+        ),
         (system_error(errno.EIO), "infra", "DiskFailed"),
         (system_error(errno.ESTALE), "infra", "DiskGone"),
         (RuntimeError("CUDA error: uncorrectable ECC error encountered"), "infra", "DeviceLost"),
@@ -73,7 +85,10 @@ def test_a_killed_process_ran_out_of_memory_where_the_kernel_says_that_it_killed
 
 
 def test_last_words_tell_of_memory():
-    assert ended(-signal.SIGABRT, printed="terminate called after throwing 'std::bad_alloc'") == ("oom", "HostOutOfMemory")
+    assert ended(-signal.SIGABRT, printed="terminate called after throwing 'std::bad_alloc'") == (
+        "oom",
+        "HostOutOfMemory",
+    )
     assert ended(1, printed="Traceback ...\nMemoryError") == ("oom", "HostOutOfMemory")
     assert ended(1, printed="MemoryError\nTraceback ...\nKeyError: 'x'") == ("error", "ProcessDied")
 

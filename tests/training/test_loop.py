@@ -25,7 +25,11 @@ def ready(catalog):
     learner.activate("digits", task)
     splits = task.splits(0)
     encoded = task.encode(splits.train, learner.processor)
-    return learner, encoded, lambda **knobs: Loader(encoded, task, Training(**{"epochs": 2, "batch_size": 8, "lr": 1e-3, **knobs}), seed=3)
+    return (
+        learner,
+        encoded,
+        lambda **knobs: Loader(encoded, task, Training(**{"epochs": 2, "batch_size": 8, "lr": 1e-3, **knobs}), seed=3),
+    )
 
 
 def run(learner, loader, catalog, use="full", **options):
@@ -164,7 +168,9 @@ def test_the_weights_kept_are_those_of_the_best_validation_to_the_last_bit(catal
 
         strategy = catalog.build("strategies", "full", {})
         strategy.prepare(learner, None)
-        trace = fit(learner, Loader(encoded, task, Training(steps=6, lr=1e-2, **knobs), seed=3), strategy, after_step, "digits")
+        trace = fit(
+            learner, Loader(encoded, task, Training(steps=6, lr=1e-2, **knobs), seed=3), strategy, after_step, "digits"
+        )
         return learner.model.state_dict(), states, trace
 
     kept, states, trace = train([5, 4, 1, 2, 1, 3], keep="best")
@@ -198,7 +204,9 @@ def test_a_gradient_that_is_no_number_ends_the_training_before_it_moves_anything
             named["vit.layers.1.mlp.fc1.weight"].grad[0, 0] = float("inf")
 
     strategy.after_backward = poison
-    with pytest.raises(Diverged, match=r"the gradient of vit.layers.1.mlp.fc1.weight is not finite at step 3; the loss was [0-9.]+"):
+    with pytest.raises(
+        Diverged, match=r"the gradient of vit.layers.1.mlp.fc1.weight is not finite at step 3; the loss was [0-9.]+"
+    ):
         fit(learner, loader(), strategy, lambda step, trace: None, "digits")
     assert all(bool(torch.isfinite(p).all()) for p in learner.model.parameters())
 
@@ -225,11 +233,18 @@ def test_the_names_of_optimizers_are_torchs():
 
 def test_options_of_an_optimizer_reach_it_and_wrong_ones_are_told():
     parameter = torch.nn.Parameter(torch.ones(2))
-    made = make_optimizer([{"params": [parameter]}], Training(steps=1, lr=0.1, optimizer="sgd", optimizer_options={"momentum": 0.9}))
+    made = make_optimizer(
+        [{"params": [parameter]}], Training(steps=1, lr=0.1, optimizer="sgd", optimizer_options={"momentum": 0.9})
+    )
     assert (made.defaults["momentum"], made.defaults["lr"], made.defaults["weight_decay"]) == (0.9, 0.1, 0.01)
-    for options, message in (({"momentun": 0.9}, "SGD says: .*momentun"), ({"momentum": -1.0}, "SGD says: Invalid momentum")):
+    for options, message in (
+        ({"momentun": 0.9}, "SGD says: .*momentun"),
+        ({"momentum": -1.0}, "SGD says: Invalid momentum"),
+    ):
         with pytest.raises(UserError, match=message):
-            make_optimizer([{"params": [parameter]}], Training(steps=1, lr=0.1, optimizer="sgd", optimizer_options=options))
+            make_optimizer(
+                [{"params": [parameter]}], Training(steps=1, lr=0.1, optimizer="sgd", optimizer_options=options)
+            )
 
 
 def test_a_smoothed_and_weighted_loss_is_its_formula(ready):
@@ -247,7 +262,10 @@ def test_a_smoothed_and_weighted_loss_is_its_formula(ready):
     task.train_as(Training(steps=1, class_weights="balanced"), labels.numpy())
     weights = torch.tensor([6 / (10 * 3), 6 / 10, 6 / (10 * 2)])[labels]
     assert float(task.loss(outputs, {"labels": labels})) == pytest.approx(float((weights * plain).mean()), rel=1e-6)
-    halves = [task.loss(type("Out", (), {"logits": outputs.logits[part]}), {"labels": labels[part]}) for part in (slice(3), slice(3, 6))]
+    halves = [
+        task.loss(type("Out", (), {"logits": outputs.logits[part]}), {"labels": labels[part]})
+        for part in (slice(3), slice(3, 6))
+    ]
     assert float(sum(halves) / 2) == pytest.approx(float((weights * plain).mean()), rel=1e-6)
 
 

@@ -23,7 +23,9 @@ from hypothesis import strategies as st
 
 from tests.conftest import FTBENCH, QUICK, TINY
 
-SECOND = '[[task]]\nuse = "digits"\nlabel = "more"\nalone = false\ntrain_size = 30\nvalidation_size = 20\ntest_size = 20\n'
+SECOND = (
+    '[[task]]\nuse = "digits"\nlabel = "more"\nalone = false\ntrain_size = 30\nvalidation_size = 20\ntest_size = 20\n'
+)
 SEQUENCE = SECOND + '[[sequence]]\nlabel = "both"\ntasks = ["digits", "more"]\n'
 
 
@@ -50,7 +52,9 @@ def trial_of(catalog):
 
     def make(strategy, *, training="", tasks="", steps=8):
         entry = f'[[strategy]]\nuse = "{strategy}"\n' if "use" not in strategy else f"[[strategy]]\n{strategy}\n"
-        text = TINY.format(name="resume", seeds="[0]", steps=steps, limit="2m", strategies=tasks + entry, measure="meters = []")
+        text = TINY.format(
+            name="resume", seeds="[0]", steps=steps, limit="2m", strategies=tasks + entry, measure="meters = []"
+        )
         table = tomllib.loads(text.replace("batch_size = 8\n", f"batch_size = 8\n{training}\n"))
         table["task"][0]["alone"] = "sequence" not in table
         return plan(parse_suite(table, catalog), catalog)[-1]
@@ -87,10 +91,17 @@ def bits(outcome, place):
     """Give all of a trial that must be the same: answers, scores, the course of its training."""
     assert outcome["status"] == "ok", outcome["failure"]
     curves = [
-        {**curve, "points": [{key: value for key, value in point.items() if key != "seconds"} for point in curve["points"]]}
+        {
+            **curve,
+            "points": [{key: value for key, value in point.items() if key != "seconds"} for point in curve["points"]],
+        }
         for curve in outcome["curves"]
     ]
-    scores = {(m["task"], m["name"]): m["value"] for m in outcome["measurements"] if m["scope"] in ("test", "train") and m["unit"] != "s"}
+    scores = {
+        (m["task"], m["name"]): m["value"]
+        for m in outcome["measurements"]
+        if m["scope"] in ("test", "train") and m["unit"] != "s"
+    }
     predictions = hashlib.sha256((place / "predictions.jsonl.gz").read_bytes()).hexdigest()
     return predictions, scores, curves, outcome["confusion"], outcome["retention"]
 
@@ -240,7 +251,9 @@ def test_a_strategy_that_cannot_go_on_begins_anew_and_says_so(trial_of, run, mon
     assert bits(outcome, place) == bits(*run(trial, "whole", every=None))
 
 
-def test_a_short_trial_writes_nothing_and_a_full_disk_costs_the_checkpoint_only(trial_of, run, monkeypatch, capsys, tmp_path):
+def test_a_short_trial_writes_nothing_and_a_full_disk_costs_the_checkpoint_only(
+    trial_of, run, monkeypatch, capsys, tmp_path
+):
     trial = trial_of("full", steps=3)
     whole = bits(*run(trial, "short", every=600.0))
     assert not (tmp_path / "checkpoints").exists()
@@ -261,7 +274,10 @@ def test_the_last_two_are_kept_and_each_is_believed_by_its_hash(tmp_path, monkey
         kept.save(0, step, {"x": torch.full((3,), float(step))}, ended=False)
     kept.save(1, 2, {"x": torch.zeros(1)}, ended=False)
     assert sorted(path.name for path in (tmp_path / "c").iterdir()) == ["0-3", "0-4", "1-2"]
-    assert [(step, ended, state["x"].tolist()) for step, ended, state in kept.latest(0)] == [(4, False, [4.0] * 3), (3, False, [3.0] * 3)]
+    assert [(step, ended, state["x"].tolist()) for step, ended, state in kept.latest(0)] == [
+        (4, False, [4.0] * 3),
+        (3, False, [3.0] * 3),
+    ]
     kept.save(0, 4, {"x": torch.ones(1)}, ended=True)
     assert [(step, ended) for step, ended, _ in kept.latest(0)] == [(4, True)]
     assert list(Checkpoints(tmp_path / "c", 0.0, "b").latest(0)) == []
@@ -270,13 +286,19 @@ def test_the_last_two_are_kept_and_each_is_believed_by_its_hash(tmp_path, monkey
 
 
 _leaves = (
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False)
+    | st.text()
     | st.builds(lambda n: torch.arange(n, dtype=torch.bfloat16), st.integers(0, 4))
     | st.builds(lambda n: np.arange(n, dtype=np.uint32), st.integers(0, 4))
-)  # fmt: skip
+)
 _values = st.recursive(
     _leaves,
-    lambda x: st.lists(x, max_size=3) | st.tuples(x, x) | st.dictionaries(st.text(max_size=3) | st.integers(), x, max_size=3),
+    lambda x: (
+        st.lists(x, max_size=3) | st.tuples(x, x) | st.dictionaries(st.text(max_size=3) | st.integers(), x, max_size=3)
+    ),
     max_leaves=8,
 )
 
@@ -311,9 +333,14 @@ def test_a_run_killed_by_sigkill_goes_on_and_flags_what_was_measured_of_it(tmp_p
     strategies = '[[strategy]]\nuse = "full"\n'
     text = TINY.format(name="long", seeds="[0]", steps=150, limit="5m", strategies=strategies, measure=QUICK)
     for name, machine in (("killed", 'checkpoint = "0.1s"'), ("whole", 'checkpoint = "never"')):
-        (tmp_path / f"{name}.toml").write_text(text.replace('"long"', f'"{name}"').replace("threads = 1", f"threads = 1\n{machine}"))
+        (tmp_path / f"{name}.toml").write_text(
+            text.replace('"long"', f'"{name}"').replace("threads = 1", f"threads = 1\n{machine}")
+        )
     runner = subprocess.Popen(
-        [FTBENCH, "run", "killed.toml", "--no-report"], cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [FTBENCH, "run", "killed.toml", "--no-report"],
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
     until = time.monotonic() + 120
     while not list(tmp_path.glob("runs/killed/trials/*/*/checkpoints/0-[1-9]*")) and time.monotonic() < until:
@@ -322,14 +349,21 @@ def test_a_run_killed_by_sigkill_goes_on_and_flags_what_was_measured_of_it(tmp_p
     runner.wait()
     assert not list(tmp_path.glob("runs/killed/trials/*/*/record.json"))
     for name in ("killed", "whole"):
-        subprocess.run([FTBENCH, "run", f"{name}.toml", "--no-report"], cwd=tmp_path, check=True, capture_output=True, timeout=200)
-    found = {name: json.loads(next(tmp_path.glob(f"runs/{name}/trials/*/*/record.json")).read_text()) for name in ("killed", "whole")}
+        subprocess.run(
+            [FTBENCH, "run", f"{name}.toml", "--no-report"], cwd=tmp_path, check=True, capture_output=True, timeout=200
+        )
+    found = {
+        name: json.loads(next(tmp_path.glob(f"runs/{name}/trials/*/*/record.json")).read_text())
+        for name in ("killed", "whole")
+    }
     resumed = found["killed"]["provenance"]["resumed"]["digits"]
     assert 0 < resumed[-1] <= 150
     assert found["killed"]["attempts"] == 2
     answers = {name: next(tmp_path.glob(f"runs/{name}/trials/*/*/predictions.jsonl.gz")).read_bytes() for name in found}
     assert answers["killed"] == answers["whole"]
-    losses = {name: [(p["step"], p["task_loss"]) for p in record["curves"][0]["points"]] for name, record in found.items()}
+    losses = {
+        name: [(p["step"], p["task_loss"]) for p in record["curves"][0]["points"]] for name, record in found.items()
+    }
     assert losses["killed"] == losses["whole"]
     readings = {m["name"]: m for m in found["killed"]["measurements"]}
     flag = f"disturbed: resumed after step {resumed[-1]} of digits"

@@ -24,7 +24,9 @@ threads = 1
 meters = ["time"]
 {parts}
 """
-DIGITS = '[[backbone]]\nuse = "tiny-vit"\n[[task]]\nuse = "digits"\ntrain_size = 40\nvalidation_size = 20\ntest_size = 60\n'
+DIGITS = (
+    '[[backbone]]\nuse = "tiny-vit"\n[[task]]\nuse = "digits"\ntrain_size = 40\nvalidation_size = 20\ntest_size = 60\n'
+)
 WORDS = '[[backbone]]\nuse = "minilm"\n[[task]]\nuse = "word-sentiment"\ntrain_size = 24\nvalidation_size = 8\ntest_size = 40\n'
 COMMANDS = '[[backbone]]\nuse = "tiny-wav2vec2"\n[[task]]\nuse = "spoken-commands"\ntrain_size = 20\nvalidation_size = 10\ntest_size = 20\n'
 SEQUENCE = """
@@ -74,7 +76,12 @@ def carried(catalog, tmp_path):
 def result(outcome):
     """What a trial came to, to the last bit, times left out."""
     curves = [
-        {**curve, "points": [{name: value for name, value in point.items() if name != "seconds"} for point in curve["points"]]}
+        {
+            **curve,
+            "points": [
+                {name: value for name, value in point.items() if name != "seconds"} for point in curve["points"]
+            ],
+        }
         for curve in outcome["curves"]
     ]
     scores = [(m["name"], m["task"], m["value"]) for m in outcome["measurements"] if m["name"] in {"accuracy", "loss"}]
@@ -146,7 +153,10 @@ def test_nothing_is_read_where_examples_are_augmented(carried):
 
 
 def test_a_teacher_is_taught_once_for_all_its_students(carried):
-    students = ('use = "distillation"', 'use = "distillation"\nlabel = "warm"\noptions = { temperature = 4.0 }\nlr = 5e-4')
+    students = (
+        'use = "distillation"',
+        'use = "distillation"\nlabel = "warm"\noptions = { temperature = 4.0 }\nlr = 5e-4',
+    )
     first, second = carried(DIGITS + strategies(*students))
     assert shared(first) == {"answers": True}
     assert shared(second) == {"answers": False}
@@ -199,7 +209,10 @@ def test_a_first_task_is_learnt_once_for_all_who_learn_it_the_same(carried):
 def test_another_seed_rate_or_length_learns_its_own_first_task(carried):
     tables = ('use = "full"', 'use = "full"\nlabel = "slower"\nlr = 1e-4')
     assert [shared(outcome)["source"] for outcome in carried(SEQUENCE + strategies(*tables))] == [True, True]
-    assert [shared(outcome)["source"] for outcome in carried(SEQUENCE + strategies(*tables), seeds="[1]")] == [True, True]
+    assert [shared(outcome)["source"] for outcome in carried(SEQUENCE + strategies(*tables), seeds="[1]")] == [
+        True,
+        True,
+    ]
     assert [shared(outcome)["source"] for outcome in carried(SEQUENCE + strategies(*tables), steps=7)] == [True, True]
 
 

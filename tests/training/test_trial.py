@@ -73,7 +73,11 @@ def test_the_untrained_model_has_no_curve_and_no_throughput(carried):
 
 @pytest.mark.parametrize(
     ("how", "status", "message"),
-    [("raise", "error", "the strategy raised"), ("memory", "oom", "no memory left"), ("nan", "diverged", "the loss is nan at step 1")],
+    [
+        ("raise", "error", "the strategy raised"),
+        ("memory", "oom", "no memory left"),
+        ("nan", "diverged", "the loss is nan at step 1"),
+    ],
 )
 def test_an_exception_becomes_the_trials_failure_and_what_was_known_is_kept(how, status, message, carried):
     catalog = Plugins.discover(Selection((str(EXAMPLES / "misbehaving.py"),))).catalog()
@@ -121,7 +125,9 @@ def test_label_smoothing_and_class_weights_reach_the_loss(carried):
 
 def test_a_training_that_stopped_early_says_so_and_its_progress_ends_where_it_did(carried):
     # At this rate the validation cannot become better by one nat.
-    _, outcome, events = carried('[[strategy]]\nuse = "frozen"\n', knobs="validations = 6\nearly_stopping = 2\nmin_delta = 1.0")
+    _, outcome, events = carried(
+        '[[strategy]]\nuse = "frozen"\n', knobs="validations = 6\nearly_stopping = 2\nmin_delta = 1.0"
+    )
     (curve,) = outcome["curves"]
     assert (curve["made"], curve["planned"], curve["kept"]) == (3, 6, None)
     assert [point["step"] for point in curve["points"]] == [1, 2, 3]
@@ -150,7 +156,9 @@ tasks = ["digits", "more"]
 def test_a_stage_that_stopped_early_leaves_its_steps_out_of_those_to_come(carried, catalog):
     # The first task stops in the probe of `lpft`, with the backbone frozen; the second trains it all the same.
     first = "train_size = 40\ntraining = { early_stopping = 1, validations = 6, min_delta = 9.0 }"
-    text = TINY.format(measure=QUICK, name="x", seeds="[0]", steps=6, limit="1m", strategies=SEQUENCE).replace("train_size = 40", first, 1)
+    text = TINY.format(measure=QUICK, name="x", seeds="[0]", steps=6, limit="1m", strategies=SEQUENCE).replace(
+        "train_size = 40", first, 1
+    )
     trial = next(trial for trial in plan(parse_suite(tomllib.loads(text), catalog), catalog) if trial.is_sequence)
     _, outcome, events = carried('[[strategy]]\nuse = "full"\n', trial=trial)
     assert outcome["status"] == "ok", outcome["failure"]

@@ -8,7 +8,10 @@ ACCURACY = Measurement("accuracy", 1.0, "1", "higher")
 
 
 def test_forgetting_and_transfer_are_worked_out_by_hand():
-    found = {m.name: m.value for m in sequence_measurements([[0.9, None, None], [0.7, 0.8, None], [0.75, 0.5, 0.6]], ACCURACY)}
+    found = {
+        m.name: m.value
+        for m in sequence_measurements([[0.9, None, None], [0.7, 0.8, None], [0.75, 0.5, 0.6]], ACCURACY)
+    }
     assert found["accuracy"] == pytest.approx((0.75 + 0.5 + 0.6) / 3)
     assert found["forgetting"] == pytest.approx(((0.9 - 0.75) + (0.8 - 0.5)) / 2)
     assert found["backward_transfer"] == pytest.approx(((0.75 - 0.9) + (0.5 - 0.8)) / 2)

@@ -64,7 +64,9 @@ def account(
     micro = max(2, -(-training.batch_size // parts))
     sizes = (parts * micro, 2 * parts * micro) if growth else None
     strategy.check(backbone.outline_card() if fake else backbone.card())
-    rehearsal = SimulatedTraining(grounds, backbone, catalog, fake=fake, target=target, sizes=sizes, seed=seed, device=device)
+    rehearsal = SimulatedTraining(
+        grounds, backbone, catalog, fake=fake, target=target, sizes=sizes, seed=seed, device=device
+    )
     try:
         learner = rehearsal.run(strategy)
     except (DataDependentOutputException, DynamicOutputShapeException) as error:

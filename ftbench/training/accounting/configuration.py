@@ -159,11 +159,15 @@ class _Grounds:
                 made[repr(stage)] = self._ground(*stage, None if isinstance(seen, ChunkedEncoded) else seen)
             self.found.append(replace(made[repr(stage)], label=f"task {len(self.found) + 1}"))
 
-    def _ground(self, use: str, options: Mapping[str, Any], training: Mapping[str, Any], seen: Encoded | None) -> StageData:
+    def _ground(
+        self, use: str, options: Mapping[str, Any], training: Mapping[str, Any], seen: Encoded | None
+    ) -> StageData:
         task: Task = self.catalog.build("tasks", use, options)
         if self.cell.split_seed is None:
             _check_known(task, use)
-        few = self._few(task, self.backbone) if seen is None else _longest(task, seen.take(_sample(len(seen))), len(seen))
+        few = (
+            self._few(task, self.backbone) if seen is None else _longest(task, seen.take(_sample(len(seen))), len(seen))
+        )
         self.length = few.length
         protocol = Training(**training)
         if few.of is not None:
@@ -177,7 +181,9 @@ class _Grounds:
             del processor
             return {"train": self._few(task, other).examples}
 
-        return StageData(use, task, protocol, {"train": few.examples}, encode, _unchanged if augmentations(task) else None)
+        return StageData(
+            use, task, protocol, {"train": few.examples}, encode, _unchanged if augmentations(task) else None
+        )
 
     def _few(self, task: Task, backbone: Backbone) -> _Few:
         """Give a few examples as a backbone reads them, and how long they are: of the data, or of zeros."""
@@ -223,7 +229,9 @@ def _check_known(task: Task, use: str) -> None:
     try:
         _ = task.outputs
     except UserError:
-        raise UserError(f"--task: what {use!r} answers with depends on its data; give a suite with them, and --predict") from None
+        raise UserError(
+            f"--task: what {use!r} answers with depends on its data; give a suite with them, and --predict"
+        ) from None
 
 
 def _length(task: Task, encoded: Encoded, row: int) -> float:

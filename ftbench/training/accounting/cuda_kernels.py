@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 class CudaKernels(TorchFunctionMode):
     """Puts the memory-efficient attention in the place of torch's choice, and the dropout that keeps a mask of one byte an element."""
 
-    def __torch_function__(self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None) -> Any:
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
         """Call a function, or what stands for it."""
         kwargs = kwargs or {}
         if func is torch.nn.functional.scaled_dot_product_attention:

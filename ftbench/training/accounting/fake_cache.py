@@ -40,7 +40,9 @@ class _Made:
         """Bytes from its first element to its last."""
         if 0 in self.shape:
             return 0
-        return self.dtype.itemsize * (1 + sum((length - 1) * step for length, step in zip(self.shape, self.stride, strict=True)))
+        return self.dtype.itemsize * (
+            1 + sum((length - 1) * step for length, step in zip(self.shape, self.stride, strict=True))
+        )
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,9 @@ def make_fake(model: nn.Module, mode: FakeTensorMode) -> None:
         if id(tensor) not in made:
             with mode, torch.no_grad():
                 empty = torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device="cpu")
-            made[id(tensor)] = torch.nn.Parameter(empty, tensor.requires_grad) if isinstance(tensor, torch.nn.Parameter) else empty
+            made[id(tensor)] = (
+                torch.nn.Parameter(empty, tensor.requires_grad) if isinstance(tensor, torch.nn.Parameter) else empty
+            )
         return made[id(tensor)]
 
     for module in model.modules():

@@ -79,7 +79,9 @@ class LiveMemory(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch l
         """The sum of two gradients that was just made, and the storage of the first of them."""
         self._blocks: dict[int, _Block] = {}
 
-    def __torch_dispatch__(self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None) -> Any:
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
         """Run an operation and look at what it made."""
         kwargs = kwargs or {}
         made = func(*args, **kwargs)
@@ -208,5 +210,8 @@ def _formulas() -> Mapping[Any, Callable[..., int]]:
     def backward(gradient: Tensor, query: Tensor, key: Tensor, value: Tensor, *_: Any, **__: Any) -> int:
         return int(torchs.sdpa_backward_flop_count(gradient.shape, query.shape, key.shape, value.shape))
 
-    own = {aten._scaled_dot_product_flash_attention_for_cpu: forward, aten._scaled_dot_product_flash_attention_for_cpu_backward: backward}  # noqa: SLF001
+    own = {
+        aten._scaled_dot_product_flash_attention_for_cpu: forward,
+        aten._scaled_dot_product_flash_attention_for_cpu_backward: backward,
+    }  # noqa: SLF001
     return {**own, **torchs.flop_registry}

@@ -63,8 +63,13 @@ class Prediction:
         cell, found = self.cell, self.accounting
         row: dict[str, Any] = {"target": cell.target, "backbone": cell.backbone, "strategy": cell.strategy}
         row |= {"batch_size": self.batch_size, "length": self.length}
-        row |= {name: getattr(found, name, None) for name in ("parameters", "trainable_parameters", "stored_bytes", "flops")}
-        row |= {"flops_per_example": found.flops_per_example if found else None, "peak_bytes": found.peak.total if found else None}
+        row |= {
+            name: getattr(found, name, None) for name in ("parameters", "trainable_parameters", "stored_bytes", "flops")
+        }
+        row |= {
+            "flops_per_example": found.flops_per_example if found else None,
+            "peak_bytes": found.peak.total if found else None,
+        }
         for kind in ("parameters", "gradients", "optimizer", "activations", "extra"):
             row[f"peak_{kind}_bytes"] = getattr(found.peak, kind) if found else None
         return {**row, "fits": self.fits, "largest_batch": self.largest_batch, "reason": self.reason}
@@ -97,7 +102,9 @@ def card_memory(card: str | None, device: str | None) -> int | None:
         return None
     match, cards = re.fullmatch(r"cuda:(\d+)", device), visible_gpus()
     if match is None or int(match[1]) >= len(cards):
-        raise UserError(f"--device: there is no {device!r} here; {len(cards)} GPUs are visible. Give --card 24GB to ask about another")
+        raise UserError(
+            f"--device: there is no {device!r} here; {len(cards)} GPUs are visible. Give --card 24GB to ask about another"
+        )
     return int(describe_gpu(cards[int(match[1])])["memory"])
 
 
@@ -144,14 +151,22 @@ def cells_of_model(
     told = cls.without_data(classes)
     training = {"batch_size": batch_size, "lr": 1e-5, "steps": 100}
     chosen = list(strategies) or [
-        name for name in sorted(catalog.offers["strategies"]) if not catalog.mistakes(catalog.find("strategies", name), {})
+        name
+        for name in sorted(catalog.offers["strategies"])
+        if not catalog.mistakes(catalog.find("strategies", name), {})
     ]
     found = []
     for name in chosen:
         strategy: Strategy = catalog.build("strategies", name, {})
         stages = ((task, told, training),) * (2 if strategy.needs_sequence else 1)
         found.append(
-            Configuration(task, str(options.get("path", backbone)), name, {"backbone": (backbone, options), "strategy": (name, {})}, stages)
+            Configuration(
+                task,
+                str(options.get("path", backbone)),
+                name,
+                {"backbone": (backbone, options), "strategy": (name, {})},
+                stages,
+            )
         )
     return found
 
@@ -164,16 +179,28 @@ def _check_serves(catalog: Catalog, card: ModelCard, cls: type[Task], task: str)
     """
     if _serves(card, cls):
         return
-    lacks = f"reads {card.modality}" if cls.modality != card.modality else f"has no head that answers with {OUTPUT_TYPES[cls.answer]}"
-    kinds = [name for name, other in sorted(catalog.offers["tasks"].items()) if "data" in option_names(other) and _serves(card, other)]
-    raise UserError(f"--task: {task!r} is not for {card.architecture}, which {lacks}; it can serve {', '.join(kinds) or 'no task on data'}")
+    lacks = (
+        f"reads {card.modality}"
+        if cls.modality != card.modality
+        else f"has no head that answers with {OUTPUT_TYPES[cls.answer]}"
+    )
+    kinds = [
+        name
+        for name, other in sorted(catalog.offers["tasks"].items())
+        if "data" in option_names(other) and _serves(card, other)
+    ]
+    raise UserError(
+        f"--task: {task!r} is not for {card.architecture}, which {lacks}; it can serve {', '.join(kinds) or 'no task on data'}"
+    )
 
 
 def _serves(card: ModelCard, cls: type[Task]) -> bool:
     return cls.modality == card.modality and cls.answer in card.answers
 
 
-def predict_cells(cells: Sequence[Configuration], catalog: Catalog, question: Question, processes: int | None = None) -> list[Prediction]:
+def predict_cells(
+    cells: Sequence[Configuration], catalog: Catalog, question: Question, processes: int | None = None
+) -> list[Prediction]:
     """Predict what cells take, several at a time, in processes of their own.
 
     Raises:
@@ -192,7 +219,9 @@ def predict_cells(cells: Sequence[Configuration], catalog: Catalog, question: Qu
     if processes <= 1:
         return [predict_cell(cell, catalog, question) for cell in cells]
     context = get_context("fork")
-    with ProcessPoolExecutor(processes, mp_context=context, initializer=_shared.update, initargs=({"of": (catalog, question)},)) as pool:
+    with ProcessPoolExecutor(
+        processes, mp_context=context, initializer=_shared.update, initargs=({"of": (catalog, question)},)
+    ) as pool:
         return list(pool.map(_predict_shared, cells))
 
 

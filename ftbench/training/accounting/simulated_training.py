@@ -91,15 +91,32 @@ class SimulatedTraining(Bench):
     """
 
     def __init__(
-        self, grounds: Sequence[StageData], backbone: Backbone, catalog: Catalog, *, fake: bool, target: str, sizes: tuple[int, int] | None,
-        seed: int, device: str,
-    ) -> None:  # fmt: skip
+        self,
+        grounds: Sequence[StageData],
+        backbone: Backbone,
+        catalog: Catalog,
+        *,
+        fake: bool,
+        target: str,
+        sizes: tuple[int, int] | None,
+        seed: int,
+        device: str,
+    ) -> None:
         watch = Watch(device, 0)
-        grounds = [replace(ground, training=replace(ground.training, epochs=None, steps=STEPS, compile=False)) for ground in grounds]
+        grounds = [
+            replace(ground, training=replace(ground.training, epochs=None, steps=STEPS, compile=False))
+            for ground in grounds
+        ]
         super().__init__(
-            grounds, backbone, catalog, Phases(watch, [], lambda: None), watch,
-            seed=seed, device=torch.device(device), after_step=lambda *_: None,
-        )  # fmt: skip
+            grounds,
+            backbone,
+            catalog,
+            Phases(watch, [], lambda: None),
+            watch,
+            seed=seed,
+            device=torch.device(device),
+            after_step=lambda *_: None,
+        )
         self.memory = LiveMemory()
         self.fake = QuickFakes() if fake else None
         self.cuda, self.sizes = target == "cuda", sizes

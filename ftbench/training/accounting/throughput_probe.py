@@ -37,7 +37,9 @@ class ThroughputProbe(SimulatedTraining):
         device: where tensors lie.
     """
 
-    def __init__(self, grounds: Sequence[StageData], backbone: Backbone, catalog: Catalog, take: Take, *, seed: int, device: str) -> None:
+    def __init__(
+        self, grounds: Sequence[StageData], backbone: Backbone, catalog: Catalog, take: Take, *, seed: int, device: str
+    ) -> None:
         super().__init__(grounds, backbone, catalog, fake=False, target="cpu", sizes=None, seed=seed, device=device)
         self._grounds = [
             replace(mine, training=replace(mine.training, compile=own.training.compile))

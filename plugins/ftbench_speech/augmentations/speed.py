@@ -34,4 +34,6 @@ class Speed(InputAugmentation):
             return value
         from scipy.signal import resample_poly
 
-        return replace(value, samples=np.asarray(resample_poly(value.samples, factor.denominator, factor.numerator), np.float32))
+        return replace(
+            value, samples=np.asarray(resample_poly(value.samples, factor.denominator, factor.numerator), np.float32)
+        )

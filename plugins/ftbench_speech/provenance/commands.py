@@ -33,7 +33,9 @@ def make(output: Path) -> None:
                 for _ in range(RENDITIONS):
                     accent = str(rng.choice(ACCENTS))
                     sound = synthesiser.say(word, accent, voice, **delivery(rng))[:LONGEST]
-                    entries.append({"word": word, "voice": voice, "accent": accent, "start": start, "length": len(sound)})
+                    entries.append(
+                        {"word": word, "voice": voice, "accent": accent, "start": start, "length": len(sound)}
+                    )
                     sounds.append(sound)
                     start += len(sound)
         soundfile.write(output / f"{split}.flac", np.concatenate(sounds), SAMPLE_RATE, "PCM_16", compression_level=1.0)

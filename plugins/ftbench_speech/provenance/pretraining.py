@@ -35,14 +35,34 @@ FRAME = 640
 def architecture(phonemes: int) -> Wav2Vec2Config:
     """Describe the 1.5 M parameter encoder: 40 ms frames, four pre-norm layers of width 160."""
     return Wav2Vec2Config(
-        vocab_size=phonemes + 1, hidden_size=160, num_hidden_layers=4, num_attention_heads=4, intermediate_size=512,
-        conv_dim=(128, 128, 128, 128), conv_kernel=(160, 8, 4, 4), conv_stride=(40, 4, 2, 2), conv_bias=True,
-        num_feat_extract_layers=4, feat_extract_norm="layer", do_stable_layer_norm=True,
-        num_conv_pos_embeddings=16, num_conv_pos_embedding_groups=4, classifier_proj_size=160,
-        hidden_dropout=0.0, attention_dropout=0.0, activation_dropout=0.0, feat_proj_dropout=0.0, final_dropout=0.0,
-        layerdrop=0.0, apply_spec_augment=False, pad_token_id=0, bos_token_id=None, eos_token_id=None,
-        ctc_loss_reduction="mean", ctc_zero_infinity=True,
-    )  # fmt: skip
+        vocab_size=phonemes + 1,
+        hidden_size=160,
+        num_hidden_layers=4,
+        num_attention_heads=4,
+        intermediate_size=512,
+        conv_dim=(128, 128, 128, 128),
+        conv_kernel=(160, 8, 4, 4),
+        conv_stride=(40, 4, 2, 2),
+        conv_bias=True,
+        num_feat_extract_layers=4,
+        feat_extract_norm="layer",
+        do_stable_layer_norm=True,
+        num_conv_pos_embeddings=16,
+        num_conv_pos_embedding_groups=4,
+        classifier_proj_size=160,
+        hidden_dropout=0.0,
+        attention_dropout=0.0,
+        activation_dropout=0.0,
+        feat_proj_dropout=0.0,
+        final_dropout=0.0,
+        layerdrop=0.0,
+        apply_spec_augment=False,
+        pad_token_id=0,
+        bos_token_id=None,
+        eos_token_id=None,
+        ctc_loss_reduction="mean",
+        ctc_zero_infinity=True,
+    )
 
 
 def gabor_filters(pairs: int = 64, width: int = 160) -> torch.Tensor:
@@ -137,9 +157,13 @@ def pretrain(output: Path) -> None:
     _save(network, output, {"curve": curve, "phonemes": letters, "clips": len(clips.phonemes), "steps": STEPS})
 
 
-def _train(network: Wav2Vec2ForCTC, batches: Batches, checks: list[tuple[torch.Tensor, torch.Tensor]]) -> list[dict[str, float]]:
+def _train(
+    network: Wav2Vec2ForCTC, batches: Batches, checks: list[tuple[torch.Tensor, torch.Tensor]]
+) -> list[dict[str, float]]:
     optimizer = torch.optim.AdamW(network.parameters(), lr=1e-3, betas=(0.9, 0.98), weight_decay=0.01, fused=True)
-    rate = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: min((step + 1) / 200, 0.02 + 0.98 * (STEPS - step) / (STEPS - 200)))
+    rate = torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda step: min((step + 1) / 200, 0.02 + 0.98 * (STEPS - step) / (STEPS - 200))
+    )
     network.train()
     curve: list[dict[str, float]] = []
     recent, started = [], time.perf_counter()

@@ -14,7 +14,17 @@ if TYPE_CHECKING:
 
 SAMPLE_RATE = 16_000
 ACCENTS = tuple(
-    f"gmw/{name}" for name in ("en-US", "en", "en-029", "en-GB-scotland", "en-GB-x-gbclan", "en-GB-x-gbcwmd", "en-GB-x-rp", "en-US-nyc")
+    f"gmw/{name}"
+    for name in (
+        "en-US",
+        "en",
+        "en-029",
+        "en-GB-scotland",
+        "en-GB-x-gbclan",
+        "en-GB-x-gbcwmd",
+        "en-GB-x-rp",
+        "en-US-nyc",
+    )
 )
 
 _SYNCHRONOUS = 2

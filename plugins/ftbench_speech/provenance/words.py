@@ -50,9 +50,13 @@ def pretraining_words() -> list[str]:
     words = [
         word
         for word in vocabulary[1991:]
-        if word.isascii() and word.isalpha() and word.islower() and 2 <= len(word) <= 7
-        and word not in {*COMMANDS, "know"} and not word.startswith(beginnings)
-    ]  # fmt: skip
+        if word.isascii()
+        and word.isalpha()
+        and word.islower()
+        and 2 <= len(word) <= 7
+        and word not in {*COMMANDS, "know"}
+        and not word.startswith(beginnings)
+    ]
     return words[:WORDS]
 
 

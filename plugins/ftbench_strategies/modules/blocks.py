@@ -36,7 +36,10 @@ def _keep(learner: Learner, wanted: Callable[[int], bool]) -> None:
         parent, _, leaf = name.rpartition(".")
         shorter = type(blocks)(*chosen) if isinstance(blocks, nn.Sequential) else nn.ModuleList(chosen)
         setattr(learner.model.get_submodule(parent), leaf, shorter)
-    members = {role: tuple(new for old in names if (new := _renamed(old, moved, gone))) for role, names in learner.roles.members.items()}
+    members = {
+        role: tuple(new for old in names if (new := _renamed(old, moved, gone)))
+        for role, names in learner.roles.members.items()
+    }
     learner.roles = replace(learner.roles, members=members)
     config: Any = learner.model.config
     if len(learner.roles.block_lists) == 1 and getattr(config, "layer_types", None):

@@ -32,11 +32,15 @@ class Bottleneck(nn.Module):
         if hidden.ndim == 4 and hidden.shape[-1] != self.down.in_features:
             return self.forward(hidden.movedim(1, -1)).movedim(-1, 1)
         # In a model held in half precision the adapters stay in full, as peft's do.
-        adapted: Tensor = hidden + self.up(self.activation(self.down(hidden.to(self.down.weight.dtype)))).to(hidden.dtype)
+        adapted: Tensor = hidden + self.up(self.activation(self.down(hidden.to(self.down.weight.dtype)))).to(
+            hidden.dtype
+        )
         return adapted
 
 
-def insert_adapters(model: nn.Module, exits: Sequence[nn.Module], bottleneck: int, activation: str, device: torch.device) -> None:
+def insert_adapters(
+    model: nn.Module, exits: Sequence[nn.Module], bottleneck: int, activation: str, device: torch.device
+) -> None:
     """Put an adapter behind each of `exits`; they become parameters of `model` as `ftbench_adapters`."""
     adapters = nn.ModuleList(Bottleneck(_width(model, place), bottleneck, activation) for place in exits).to(device)
     model.add_module("ftbench_adapters", adapters)
@@ -60,7 +64,9 @@ class ParallelBottleneck(nn.Module):
 
     def forward(self, hidden: Tensor) -> Tensor:
         """Give what is added to the feed-forward part's output; both [..., width]."""
-        added: Tensor = self.scale * self.up(self.activation(self.down(hidden.to(self.down.weight.dtype)))).to(hidden.dtype)
+        added: Tensor = self.scale * self.up(self.activation(self.down(hidden.to(self.down.weight.dtype)))).to(
+            hidden.dtype
+        )
         return added
 
 
@@ -74,7 +80,9 @@ def insert_parallel_adapters(
     device: torch.device,
 ) -> None:
     """Put an adapter beside each feed-forward part, given as its first module and the one its output leaves by."""
-    adapters = nn.ModuleList(ParallelBottleneck(_entry_width(entry), bottleneck, activation, scale) for entry, _ in beside).to(device)
+    adapters = nn.ModuleList(
+        ParallelBottleneck(_entry_width(entry), bottleneck, activation, scale) for entry, _ in beside
+    ).to(device)
     model.add_module("ftbench_adapters", adapters)
     for (entry, leaving), adapter in zip(beside, adapters, strict=True):
         hook = _Beside(adapter)

@@ -19,7 +19,9 @@ def normalisations(learner: Learner, *, front: bool = False) -> list[nn.Module]:
     return [
         module
         for module in learner.model.modules()
-        if (isinstance(module, kinds) or is_layer_norm(module)) and any(True for _ in module.parameters()) and id(module) not in outside
+        if (isinstance(module, kinds) or is_layer_norm(module))
+        and any(True for _ in module.parameters())
+        and id(module) not in outside
     ]
 
 

@@ -60,14 +60,20 @@ def write_adapter(learner: Learner, folder: Path) -> None:
 
     model: Any = learner.model
     config = model.peft_config["default"]
-    weights = {f"base_model.model.{name}": tensor for name, tensor in get_peft_model_state_dict(model, adapter_name="default").items()}
+    weights = {
+        f"base_model.model.{name}": tensor
+        for name, tensor in get_peft_model_state_dict(model, adapter_name="default").items()
+    }
     for name, module in zip(learner.roles.head, learner.head, strict=True):
         weights |= {f"base_model.model.{name}.{inner}": tensor for inner, tensor in module.state_dict().items()}
     config.modules_to_save = list(learner.roles.head)
     config.task_type = "SEQ_CLS"
     config.inference_mode = True
     config.save_pretrained(folder)
-    save_file({name: tensor.detach().cpu().clone().contiguous() for name, tensor in weights.items()}, folder / "adapter_model.safetensors")
+    save_file(
+        {name: tensor.detach().cpu().clone().contiguous() for name, tensor in weights.items()},
+        folder / "adapter_model.safetensors",
+    )
 
 
 def merge(learner: Learner) -> None:

@@ -168,12 +168,20 @@ def prefix_attention(
         causal = getattr(module, "is_causal", False)
     if attention_mask is None and causal and queries > 1:
         # Left to itself, the causal kernel would keep the prefix and cut off the last keys instead.
-        attention_mask = torch.ones(queries, keys, dtype=torch.bool, device=query.device).tril(keys - queries)[None, None]
+        attention_mask = torch.ones(queries, keys, dtype=torch.bool, device=query.device).tril(keys - queries)[
+            None, None
+        ]
     if attention_mask is not None:
         seen = torch.ones if attention_mask.dtype == torch.bool else torch.zeros
         front = seen((*attention_mask.shape[:-1], length), dtype=attention_mask.dtype, device=query.device)
         attention_mask = torch.cat([front, attention_mask], dim=-1)
     output, _ = sdpa_attention_forward(
-        module, query, in_front(prefix.keys, key), in_front(prefix.values, value), attention_mask, is_causal=False, **options
+        module,
+        query,
+        in_front(prefix.keys, key),
+        in_front(prefix.values, value),
+        attention_mask,
+        is_causal=False,
+        **options,
     )
     return output, None

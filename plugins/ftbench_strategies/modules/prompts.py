@@ -29,7 +29,9 @@ class Prompts(nn.Module):
         dropout: share of the prompts' elements put to zero in training.
     """
 
-    def __init__(self, blocks: Sequence[nn.Module], vectors: Sequence[Tensor], *, place: int, causal: bool, dropout: float = 0.0) -> None:
+    def __init__(
+        self, blocks: Sequence[nn.Module], vectors: Sequence[Tensor], *, place: int, causal: bool, dropout: float = 0.0
+    ) -> None:
         super().__init__()
         self.vectors = nn.ParameterList(nn.Parameter(vector.detach().clone()) for vector in vectors)
         self.dropout = nn.Dropout(dropout)
@@ -66,7 +68,14 @@ class Prompts(nn.Module):
         """Give cosine and sine of rotary positions, [batch, tokens, width], with prompts that are not turned at all."""
         cosine, sine = turning
         return tuple(  # type: ignore[return-value]  # two of them
-            torch.cat([part[:, : self.place], part.new_full((len(part), self.length, part.shape[-1]), still), part[:, self.place :]], dim=1)
+            torch.cat(
+                [
+                    part[:, : self.place],
+                    part.new_full((len(part), self.length, part.shape[-1]), still),
+                    part[:, self.place :],
+                ],
+                dim=1,
+            )
             for part, still in ((cosine, 1.0), (sine, 0.0))
         )
 
@@ -124,7 +133,9 @@ def widened(mask: Tensor, length: int, place: int, *, causal: bool) -> Tensor:
     if causal:
         rows = wide.new_full((*wide.shape[:-2], length, wide.shape[-1]), hidden)
         own = torch.ones(length, length, dtype=torch.bool, device=mask.device).tril()
-        rows[..., place : place + length] = torch.where(own, torch.full((), seen, device=mask.device), hidden).to(mask.dtype)
+        rows[..., place : place + length] = torch.where(own, torch.full((), seen, device=mask.device), hidden).to(
+            mask.dtype
+        )
     else:
         rows = wide[..., :1, :].expand(*wide.shape[:-2], length, wide.shape[-1])
     return torch.cat([wide[..., :place, :], rows, wide[..., place:, :]], dim=-2)

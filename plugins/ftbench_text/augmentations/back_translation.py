@@ -60,7 +60,11 @@ class BackTranslation(TextAugmentation):
         Raises:
             UserError: a directory is missing, or holds no model.
         """
-        mistakes = [line for option in ("forward", "back") for line in _mistakes(option, Path(getattr(self, option)).expanduser())]
+        mistakes = [
+            line
+            for option in ("forward", "back")
+            for line in _mistakes(option, Path(getattr(self, option)).expanduser())
+        ]
         if mistakes:
             raise UserError(*mistakes)
         return {option: _hashes(Path(getattr(self, option)).expanduser()) for option in ("forward", "back")}
@@ -93,7 +97,9 @@ class BackTranslation(TextAugmentation):
         seed = int.from_bytes(hashlib.sha256(f"{number}\0{text}".encode()).digest()[:4])
         for folder, prefix in ((self.forward, self.prefixes[0]), (self.back, self.prefixes[1])):
             if text.strip():
-                text = self._translator(folder).sample(prefix + text, seed=seed, temperature=self.temperature, longest=self.longest)
+                text = self._translator(folder).sample(
+                    prefix + text, seed=seed, temperature=self.temperature, longest=self.longest
+                )
         return text
 
     def _translator(self, folder: str) -> Translator:

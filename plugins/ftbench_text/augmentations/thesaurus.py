@@ -32,11 +32,15 @@ def read_thesaurus(path: Path) -> Mapping[str, tuple[str, ...]]:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: not UTF-8 at byte {error.start}") from None
-    entries = _json_entries(text, path) if suffix == ".json" else _line_entries(text.splitlines(), _SEPARATORS[suffix], path)
+    entries = (
+        _json_entries(text, path) if suffix == ".json" else _line_entries(text.splitlines(), _SEPARATORS[suffix], path)
+    )
     found: dict[str, tuple[str, ...]] = {}
     for word, synonyms in entries:
         key = word.lower()
-        found[key] = tuple(dict.fromkeys([*found.get(key, ()), *(one for one in synonyms if one and one.lower() != key)]))
+        found[key] = tuple(
+            dict.fromkeys([*found.get(key, ()), *(one for one in synonyms if one and one.lower() != key)])
+        )
     if not any(found.values()):
         raise UserError(f"{path}: holds no word with a synonym")
     return {word: synonyms for word, synonyms in found.items() if synonyms}
@@ -58,6 +62,10 @@ def _json_entries(text: str, path: Path) -> Iterator[tuple[str, list[str]]]:
         table = json.loads(text) if text.strip() else {}
     except json.JSONDecodeError as error:
         raise UserError(f"{path}: not JSON: {error}") from None
-    if not isinstance(table, dict) or not all(isinstance(v, list) and all(isinstance(s, str) for s in v) for v in table.values()):
-        raise UserError(f'{path}: must be a table of words and lists of synonyms, such as {{"big": ["large", "great"]}}')
+    if not isinstance(table, dict) or not all(
+        isinstance(v, list) and all(isinstance(s, str) for s in v) for v in table.values()
+    ):
+        raise UserError(
+            f'{path}: must be a table of words and lists of synonyms, such as {{"big": ["large", "great"]}}'
+        )
     yield from table.items()

@@ -24,7 +24,9 @@ class Translator:
 
         try:
             with torch.random.fork_rng(devices=[]):
-                self._tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+                self._tokenizer: Any = AutoTokenizer.from_pretrained(
+                    folder, local_files_only=True, trust_remote_code=False
+                )
                 model: Any = AutoModelForSeq2SeqLM.from_pretrained(
                     folder, local_files_only=True, trust_remote_code=False, use_safetensors=True
                 )
@@ -49,6 +51,12 @@ class Translator:
         with torch.random.fork_rng(devices=[]), torch.inference_mode():
             torch.manual_seed(seed)
             made = self._model.generate(
-                **inputs, do_sample=True, temperature=temperature, top_k=0, num_beams=1, max_length=None, max_new_tokens=longest
+                **inputs,
+                do_sample=True,
+                temperature=temperature,
+                top_k=0,
+                num_beams=1,
+                max_length=None,
+                max_new_tokens=longest,
             )
         return str(self._tokenizer.decode(made[0], skip_special_tokens=True)).strip()

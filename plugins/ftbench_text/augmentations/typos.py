@@ -60,7 +60,11 @@ class Typos(TextAugmentation):
 @cache
 def neighbours(layout: Layout) -> Mapping[str, str]:
     """Give letter → the letters whose keys touch its own."""
-    places = {letter: (row, column + _OFFSETS[row]) for row, letters in enumerate(_ROWS[layout]) for column, letter in enumerate(letters)}
+    places = {
+        letter: (row, column + _OFFSETS[row])
+        for row, letters in enumerate(_ROWS[layout])
+        for column, letter in enumerate(letters)
+    }
 
     def touch(one: str, other: str) -> bool:
         (row, x), (other_row, other_x) = places[one], places[other]

@@ -42,7 +42,9 @@ def _sheared(image: Any, across: float, down: float) -> Any:
 
     # About the centre: a shear about the corner would move the picture, too.
     x, y = image.width / 2, image.height / 2
-    return image.transform(image.size, Image.Transform.AFFINE, (1, across, -across * y, down, 1, -down * x), Image.Resampling.BILINEAR)
+    return image.transform(
+        image.size, Image.Transform.AFFINE, (1, across, -across * y, down, 1, -down * x), Image.Resampling.BILINEAR
+    )
 
 
 def _moved(image: Any, right: float, down: float) -> Any:

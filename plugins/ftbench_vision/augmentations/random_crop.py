@@ -36,7 +36,12 @@ class RandomCrop(InputAugmentation):
         Raises:
             UserError: a range that ends before it begins.
         """
-        mistakes = [f"{name}: {low} is above {high}" for name in ("area", "ratio") for low, high in [getattr(self, name)] if low > high]
+        mistakes = [
+            f"{name}: {low} is above {high}"
+            for name in ("area", "ratio")
+            for low, high in [getattr(self, name)]
+            if low > high
+        ]
         if mistakes:
             raise UserError(*mistakes)
 

@@ -23,17 +23,34 @@ STEPS = 3500
 BATCH = 128
 MEAN, DEVIATION = 0.3, 0.35
 CLASSES = (
-    "T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot",
-)  # fmt: skip
+    "T-shirt",
+    "trouser",
+    "pullover",
+    "dress",
+    "coat",
+    "sandal",
+    "shirt",
+    "sneaker",
+    "bag",
+    "ankle boot",
+)
 
 
 def architecture() -> ViTConfig:
     """Describe the 0.54 M parameter ViT: 28 px, 16 patches of 7 px, four layers of width 128."""
     return ViTConfig(
-        image_size=28, patch_size=7, num_channels=1, hidden_size=128, num_hidden_layers=4, num_attention_heads=4,
-        intermediate_size=256, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0,
-        id2label=dict(enumerate(CLASSES)), label2id={name: i for i, name in enumerate(CLASSES)},
-    )  # fmt: skip
+        image_size=28,
+        patch_size=7,
+        num_channels=1,
+        hidden_size=128,
+        num_hidden_layers=4,
+        num_attention_heads=4,
+        intermediate_size=256,
+        hidden_dropout_prob=0.0,
+        attention_probs_dropout_prob=0.0,
+        id2label=dict(enumerate(CLASSES)),
+        label2id={name: i for i, name in enumerate(CLASSES)},
+    )
 
 
 def read(split: str) -> tuple[torch.Tensor, torch.Tensor]:
@@ -65,7 +82,9 @@ def pretrain(output: Path) -> None:
     (images, labels), test = read("train"), read("t10k")
     network = ViTForImageClassification(architecture())
     optimizer = torch.optim.AdamW(network.parameters(), lr=1e-3, weight_decay=0.05, fused=True)
-    rate = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: min((step + 1) / 200, 0.02 + 0.98 * (STEPS - step) / (STEPS - 200)))
+    rate = torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda step: min((step + 1) / 200, 0.02 + 0.98 * (STEPS - step) / (STEPS - 200))
+    )
     curve, recent, started = [], [], time.perf_counter()
     order = torch.randperm(len(images), generator=generator)
     for step in range(1, STEPS + 1):
@@ -100,10 +119,16 @@ def save(network: ViTForImageClassification, output: Path, card: dict[str, objec
     """Write fp16 weights, `config.json`, `preprocessor_config.json` and `card.json`."""
     network.half().save_pretrained(output)
     processor = {
-        "image_processor_type": "ViTImageProcessor", "do_resize": True, "size": {"height": 28, "width": 28},
-        "resample": 2, "do_rescale": True, "rescale_factor": 1 / 255, "do_normalize": True,
-        "image_mean": [MEAN], "image_std": [DEVIATION],
-    }  # fmt: skip
+        "image_processor_type": "ViTImageProcessor",
+        "do_resize": True,
+        "size": {"height": 28, "width": 28},
+        "resample": 2,
+        "do_rescale": True,
+        "rescale_factor": 1 / 255,
+        "do_normalize": True,
+        "image_mean": [MEAN],
+        "image_std": [DEVIATION],
+    }
     (output / "preprocessor_config.json").write_text(json.dumps(processor, indent=1) + "\n", encoding="utf-8")
     (output / "card.json").write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
 

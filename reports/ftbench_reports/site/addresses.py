@@ -24,7 +24,11 @@ def strategy_pages(labels: Iterable[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     taken: set[str] = set()
     for label in sorted(set(labels)):
-        name = label if _PLAIN.fullmatch(label) and label.casefold() not in taken else f"{_slug(label, 'strategy')}-{digest(label)[:8]}"
+        name = (
+            label
+            if _PLAIN.fullmatch(label) and label.casefold() not in taken
+            else f"{_slug(label, 'strategy')}-{digest(label)[:8]}"
+        )
         taken.add(name.casefold())
         found[label] = f"strategies/{name}.html"
     return found

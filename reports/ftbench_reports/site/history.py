@@ -51,7 +51,10 @@ def history(series: Sequence[Series], runs: Mapping[str, PublishedRun], looks: M
     about = "The primary score with its 95 % interval over seeds, run after run. A dashed line: another machine of the model, or other software."
     if len(drawn) < len(known):
         about += " Who is far behind, or was run once, stands in the table alone."
-    headings = ("strategy", *(f"{day(runs[name].finished)}, {runs[name].harness or 'unknown version'}" for name in names))
+    headings = (
+        "strategy",
+        *(f"{day(runs[name].finished)}, {runs[name].harness or 'unknown version'}" for name in names),
+    )
     rows = tuple((one.contender, *(_cell(one, name) for name in names)) for one in known)
     chart = drawing("".join(parts), _WIDTH, _HEIGHT, f"{target}: {about}")
     return Figure(f"{target}: run after run", about, (("", chart),), headings, rows)
@@ -59,7 +62,10 @@ def history(series: Sequence[Series], runs: Mapping[str, PublishedRun], looks: M
 
 def _near(series: Sequence[Series]) -> Sequence[Series]:
     """Leave out who is far behind the middle of the field, such as the untrained model, so that the others have room."""
-    means = {one.contender: [point.score.estimate.mean for point in one.points if point.score and point.score.estimate] for one in series}
+    means = {
+        one.contender: [point.score.estimate.mean for point in one.points if point.score and point.score.estimate]
+        for one in series
+    }
     last = sorted((found[-1] for found in means.values()), reverse=True)
     lower = any(point.score and point.score.direction == "lower" for one in series for point in one.points)
     best, middle = last[-1] if lower else last[0], last[len(last) // 2]
@@ -76,7 +82,9 @@ def _ends(score: Quantity | None) -> list[float]:
     return [found.low, found.high]
 
 
-def _frame(across: Mapping[str, float], up: Scale, runs: Mapping[str, PublishedRun], step: float, *, share: bool) -> str:
+def _frame(
+    across: Mapping[str, float], up: Scale, runs: Mapping[str, PublishedRun], step: float, *, share: bool
+) -> str:
     parts = []
     for tick in up.ticks():
         y, text = up.place(tick), f"{100 * tick:g} %" if share else f"{tick:g}"

@@ -70,7 +70,9 @@ class Site:
         self.board = board
         self.runs: Mapping[str, PublishedRun] = {run.name: run for run in board.runs}
         labels = dict.fromkeys(label for group in board.groups for label in group.summary.strategies)
-        self.looks: Mapping[str, Look] = looks([*labels, *(one.contender for one in board.series if one.contender not in labels)])
+        self.looks: Mapping[str, Look] = looks(
+            [*labels, *(one.contender for one in board.series if one.contender not in labels)]
+        )
         self.strategies = strategy_pages(label for group in board.groups for label in group.sources)
         self.suites: dict[str, list[Group]] = {}
         for group in board.groups:
@@ -80,7 +82,10 @@ class Site:
         """Yield path and text of every page."""
         yield "index.html", self._page("index", "", "Leaderboard")
         for groups in self.suites.values():
-            yield self.suite_page(groups[0]), self._page("suite", "../", groups[0].suite, groups=groups, figures=self._histories(groups))
+            yield (
+                self.suite_page(groups[0]),
+                self._page("suite", "../", groups[0].suite, groups=groups, figures=self._histories(groups)),
+            )
         for label, path in self.strategies.items():
             yield path, self._page("strategy", "../", label, label=label, **self._strategy(label))
         for run in self.board.runs:
@@ -93,12 +98,27 @@ class Site:
             _environment()
             .get_template(f"site/{name}.html.jinja")
             .render(
-                site=self, board=self.board, root=root, title=title, definitions=Markup(definitions()),  # noqa: S704 - our own
-                style=Markup(sheet), style_hash=_hash(sheet),  # noqa: S704 - our own file
-                ended=STATUS, day=day, moment=moment, swatch=swatch, percent=percent, quantity=quantity, whole=whole,
-                run_page=run_page, measuring=measuring, trial_table=trial_table, uncertain=uncertain, **values,
+                site=self,
+                board=self.board,
+                root=root,
+                title=title,
+                definitions=Markup(definitions()),  # noqa: S704 - our own
+                style=Markup(sheet),
+                style_hash=_hash(sheet),  # noqa: S704 - our own file
+                ended=STATUS,
+                day=day,
+                moment=moment,
+                swatch=swatch,
+                percent=percent,
+                quantity=quantity,
+                whole=whole,
+                run_page=run_page,
+                measuring=measuring,
+                trial_table=trial_table,
+                uncertain=uncertain,
+                **values,
             )
-        )  # fmt: skip
+        )
         return text.lstrip()
 
     # -- what a page shows -----------------------------------------------------------------------------------------------------
@@ -138,7 +158,11 @@ class Site:
 
     def lower(self, target: TaskColumn) -> bool:
         """Tell whether a lower score is better."""
-        return any(c.quantities[target.primary].direction == "lower" for c in target.contenders if target.primary in c.quantities)
+        return any(
+            c.quantities[target.primary].direction == "lower"
+            for c in target.contenders
+            if target.primary in c.quantities
+        )
 
     def leaders(self, group: Group) -> list[Leaders]:
         """Say of each target who may be first."""
@@ -203,7 +227,9 @@ class Site:
         histories = [
             (f"{name}, {heading}", figures)
             for suite, name in suites.items()
-            for heading, figures in self._drawn([one for one in self.board.series if (one.suite, one.strategy) == (suite, label)])
+            for heading, figures in self._drawn(
+                [one for one in self.board.series if (one.suite, one.strategy) == (suite, label)]
+            )
         ]
         settings = {
             name.removeprefix("strategy."): value
@@ -241,7 +267,11 @@ def _sheet() -> str:
 @cache
 def _environment() -> Environment:
     return Environment(
-        loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
 
 

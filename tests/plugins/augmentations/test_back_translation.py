@@ -16,8 +16,16 @@ def marian():
     import transformers as t
 
     sizes = {"encoder_layers": 1, "decoder_layers": 1, "encoder_attention_heads": 2, "decoder_attention_heads": 2}
-    sizes |= {"encoder_ffn_dim": 32, "decoder_ffn_dim": 32, "d_model": 16, "vocab_size": 100, "max_position_embeddings": 64}
-    return t.MarianConfig(**sizes, pad_token_id=0, bos_token_id=2, eos_token_id=3, forced_eos_token_id=3, decoder_start_token_id=0)
+    sizes |= {
+        "encoder_ffn_dim": 32,
+        "decoder_ffn_dim": 32,
+        "d_model": 16,
+        "vocab_size": 100,
+        "max_position_embeddings": 64,
+    }
+    return t.MarianConfig(
+        **sizes, pad_token_id=0, bos_token_id=2, eos_token_id=3, forced_eos_token_id=3, decoder_start_token_id=0
+    )
 
 
 def saved(kind, folder, seed):
@@ -96,7 +104,9 @@ def test_what_is_kept_is_known_by_models_and_options(folders, cache, translation
     assert len(translations) > before
 
 
-def test_a_paraphrase_depends_on_its_text_and_number_alone_and_draws_nothing_from_the_training(folders, tmp_path, monkeypatch):
+def test_a_paraphrase_depends_on_its_text_and_number_alone_and_draws_nothing_from_the_training(
+    folders, tmp_path, monkeypatch
+):
     texts = ["a good day", "one more", "the end"]
     found = []
     for name, order in (("one", texts), ("other", texts[::-1])):

@@ -94,10 +94,14 @@ def test_an_image_is_turned_about_its_centre_by_no_more_than_was_asked_for():
 
 def test_colours_change_by_factors_within_the_range(image):
     grey = Image.new("RGB", (4, 4), (100, 100, 100))
-    levels = [np.asarray(ColourJitter(contrast=0.0).change(grey, np.random.default_rng(s)))[0, 0, 0] for s in range(200)]
+    levels = [
+        np.asarray(ColourJitter(contrast=0.0).change(grey, np.random.default_rng(s)))[0, 0, 0] for s in range(200)
+    ]
     assert 60 <= min(levels) < 65
     assert 135 < max(levels) <= 140
-    assert same(ColourJitter(brightness=0.0, contrast=0.0, saturation=0.0).change(image, np.random.default_rng(0)), image)
+    assert same(
+        ColourJitter(brightness=0.0, contrast=0.0, saturation=0.0).change(image, np.random.default_rng(0)), image
+    )
     alone = ColourJitter(brightness=0.0, contrast=0.0, saturation=0.5).change(image, np.random.default_rng(3))
     rng = np.random.default_rng(3)
     order = rng.permutation(3).tolist()
@@ -138,7 +142,9 @@ def test_the_strongest_operations_are_those_of_the_paper(image):
 def test_as_many_operations_are_applied_as_were_asked_for(image, monkeypatch):
     seen = []
     for name in OPERATIONS:
-        monkeypatch.setitem(OPERATIONS, name, lambda image, strength, sign, name=name: seen.append((name, strength, sign)) or image)
+        monkeypatch.setitem(
+            OPERATIONS, name, lambda image, strength, sign, name=name: seen.append((name, strength, sign)) or image
+        )
     rng = np.random.default_rng(0)
     for _ in range(700):
         RandAugment(operations=3, magnitude=15).change(image, rng)
@@ -151,7 +157,9 @@ def test_as_many_operations_are_applied_as_were_asked_for(image, monkeypatch):
 
 def item(seed, label, classes=5):
     rng = np.random.default_rng(seed)
-    return Item({"pixel_values": rng.normal(size=(3, 16, 12)).astype(np.float32)}, np.eye(classes, dtype=np.float32)[label], 1.0)
+    return Item(
+        {"pixel_values": rng.normal(size=(3, 16, 12)).astype(np.float32)}, np.eye(classes, dtype=np.float32)[label], 1.0
+    )
 
 
 def test_the_loss_of_a_mixture_is_the_mixture_of_the_losses(catalog):
@@ -161,14 +169,23 @@ def test_the_loss_of_a_mixture_is_the_mixture_of_the_losses(catalog):
     task = catalog.build("tasks", "digits-0-4", {})
     one, other = item(0, 1), item(1, 3)
     mixed = averaged(one, other, 0.3)
-    assert np.allclose(mixed.features["pixel_values"], 0.3 * one.features["pixel_values"] + 0.7 * other.features["pixel_values"])
+    assert np.allclose(
+        mixed.features["pixel_values"], 0.3 * one.features["pixel_values"] + 0.7 * other.features["pixel_values"]
+    )
     assert mixed.features["pixel_values"].dtype == mixed.label.dtype == np.float32
     outputs = type("Out", (), {"logits": torch.randn(1, 5, generator=torch.Generator().manual_seed(0))})
     labels = np.array([0, 1, 1, 3, 3, 3, 4, 2])
-    for protocol in ({}, {"label_smoothing": 0.2}, {"class_weights": "balanced"}, {"label_smoothing": 0.1, "class_weights": "balanced"}):
+    for protocol in (
+        {},
+        {"label_smoothing": 0.2},
+        {"class_weights": "balanced"},
+        {"label_smoothing": 0.1, "class_weights": "balanced"},
+    ):
         task = catalog.build("tasks", "digits-0-4", {})
         task.train_as(Training(steps=1, **protocol), labels)
-        ones, others, both = (task.loss(outputs, {"labels": torch.tensor(label)}) for label in ([1], [3], mixed.label[None]))
+        ones, others, both = (
+            task.loss(outputs, {"labels": torch.tensor(label)}) for label in ([1], [3], mixed.label[None])
+        )
         assert float(both) == pytest.approx(0.3 * float(ones) + 0.7 * float(others), rel=1e-6), protocol
 
 

@@ -37,7 +37,12 @@ def test_noise_stands_at_the_ratio_asked_for(snr, colour):
 def test_the_ratio_is_uniform_in_its_range():
     sound = tone(seconds=0.1)
     rng = np.random.default_rng(0)
-    found = np.array([decibels(sound.samples, AudioNoise(snr=(5, 25)).change(sound, rng).samples - sound.samples) for _ in range(500)])
+    found = np.array(
+        [
+            decibels(sound.samples, AudioNoise(snr=(5, 25)).change(sound, rng).samples - sound.samples)
+            for _ in range(500)
+        ]
+    )
     assert 5 - 0.01 < found.min() < 5.5
     assert 24.5 < found.max() < 25.01
     assert abs(found.mean() - 15) < 3 * 20 / np.sqrt(12 * 500)
@@ -46,7 +51,9 @@ def test_the_ratio_is_uniform_in_its_range():
 def test_white_noise_is_flat_and_pink_noise_falls_by_three_decibels_an_octave():
     silence = Sound(np.full(2**18, 1e-3, np.float32), RATE)
     for colour, slope in (("white", 0.0), ("pink", -3.01)):
-        noise = AudioNoise(snr=(0, 0), colour=colour).change(silence, np.random.default_rng(0)).samples - silence.samples
+        noise = (
+            AudioNoise(snr=(0, 0), colour=colour).change(silence, np.random.default_rng(0)).samples - silence.samples
+        )
         power = np.abs(np.fft.rfft(noise)) ** 2
         octaves = [10 * np.log10(power[2**k : 2 ** (k + 1)].mean()) for k in range(9, 17)]
         assert [b - a for a, b in pairwise(octaves)] == pytest.approx([slope] * 7, abs=0.6)
@@ -81,7 +88,9 @@ def test_a_shift_moves_whole_samples_and_lets_silence_in():
         shifts.append(shift)
     assert -200 <= min(shifts) < -190
     assert 190 < max(shifts) <= 200
-    assert not TimeShift(seconds=10).change(Sound(np.ones(10, np.float32), 1000), np.random.default_rng(0)).samples.any()
+    assert (
+        not TimeShift(seconds=10).change(Sound(np.ones(10, np.float32), 1000), np.random.default_rng(0)).samples.any()
+    )
 
 
 @pytest.mark.parametrize("factor", [0.8, 0.9, 1.1, 1.25])
@@ -154,7 +163,9 @@ def test_widths_are_uniform_from_nothing_to_the_widest():
 def test_no_masks_change_nothing():
     none = SpecAugment(time_masks=0, frequency_masks=0)
     for values in (spectrogram(), tone().samples):
-        assert np.array_equal(none.change_features({"input_values": values}, np.random.default_rng(0))["input_values"], values)
+        assert np.array_equal(
+            none.change_features({"input_values": values}, np.random.default_rng(0))["input_values"], values
+        )
 
 
 def test_of_a_waveform_stretches_become_its_mean():

@@ -59,7 +59,9 @@ def test_a_typo_hits_the_key_beside_or_turns_two_letters_round():
         for before, after in zip(line, found, strict=True):
             total += before.isalpha()
             changed += before != after
-            assert before == after or (after.lower() in neighbours("qwerty")[before.lower()] and after.isupper() == before.isupper())
+            assert before == after or (
+                after.lower() in neighbours("qwerty")[before.lower()] and after.isupper() == before.isupper()
+            )
     assert abs(changed - 0.1 * total) < 3 * np.sqrt(total * 0.1 * 0.9)
     for _ in range(100):
         found = Typos(share=0.3, kinds=("swap",)).rewrite(line, rng)
@@ -94,7 +96,13 @@ def test_synonyms_stand_where_the_words_stood_with_their_signs_and_capitals(tmp_
     assert made.rewrite("nothing known  here", rng) == "nothing known  here"
     one = SynonymReplacement(file=str(tmp_path / "s.tsv"), share=0.1)
     for _ in range(20):
-        assert sum(a != b for a, b in zip(one.rewrite("big quick big x", rng).split(), ["big", "quick", "big", "x"], strict=True)) == 1
+        assert (
+            sum(
+                a != b
+                for a, b in zip(one.rewrite("big quick big x", rng).split(), ["big", "quick", "big", "x"], strict=True)
+            )
+            == 1
+        )
 
 
 @pytest.mark.parametrize(

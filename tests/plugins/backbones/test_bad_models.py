@@ -137,7 +137,9 @@ def test_weights_of_another_model_are_refused_rather_than_begun_at_random(catalo
     shutil.copytree(model_folder("bert"), tmp_path / "model")
     backbone = catalog.build("backbones", "transformers", {"path": str(tmp_path / "model")})
     shutil.copy(model_folder("vit") / "model.safetensors", tmp_path / "model")
-    with pytest.raises(UserError, match=r"model: its weights are not those of its config\.json: \d+ of \d+ tensors are not there"):
+    with pytest.raises(
+        UserError, match=r"model: its weights are not those of its config\.json: \d+ of \d+ tensors are not there"
+    ):
         backbone.load(2)
     shutil.copy(model_folder("bert") / "model.safetensors", tmp_path / "model")
     config = json.loads((tmp_path / "model" / "config.json").read_text())

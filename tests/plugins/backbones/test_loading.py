@@ -22,7 +22,9 @@ def test_a_local_directory_of_every_kind_is_loaded_with_its_roles(kind, catalog,
     assert list(learner.head_parameters())[-1].shape[0] == 5
 
 
-@pytest.mark.parametrize(("name", "parameters"), [("minilm", 22_713_986), ("tiny-vit", 539_138), ("tiny-wav2vec2", 1_506_962)])
+@pytest.mark.parametrize(
+    ("name", "parameters"), [("minilm", 22_713_986), ("tiny-vit", 539_138), ("tiny-wav2vec2", 1_506_962)]
+)
 def test_the_embedded_backbones_are_the_size_they_are_said_to_be(name, parameters, catalog):
     for pretrained in (True, False):
         learner = catalog.build("backbones", name, {"pretrained": pretrained}).load(2)
@@ -37,9 +39,11 @@ def test_weights_are_held_as_asked_and_inputs_follow(kind, catalog, model_folder
     assert {p.dtype for p in plain.model.parameters()} == {torch.float32}
     assert {p.dtype for p in half.model.parameters()} == {torch.bfloat16}
     assert torch.equal(next(plain.model.parameters()).to(torch.bfloat16), next(half.model.parameters()))
-    name, *shape = {"bert": ("input_ids", 2, 8), "whisper": ("input_features", 2, 16, 100), "wav2vec2": ("input_values", 2, 8000)}.get(
-        kind, ("pixel_values", 2, 3, 32, 32)
-    )
+    name, *shape = {
+        "bert": ("input_ids", 2, 8),
+        "whisper": ("input_features", 2, 16, 100),
+        "wav2vec2": ("input_values", 2, 8000),
+    }.get(kind, ("pixel_values", 2, 3, 32, 32))
     batch = {name: torch.randint(5, 30, shape) if kind == "bert" else torch.randn(shape)}
     half.model.load_state_dict({key: value.to(half.model.dtype) for key, value in plain.model.state_dict().items()})
     with torch.no_grad():
@@ -72,7 +76,9 @@ def test_the_pretrained_weights_are_those_of_the_directory_and_from_scratch_they
 
     saved = load_file(model_folder("vit") / "model.safetensors")
     for pretrained in (True, False):
-        learner = catalog.build("backbones", "transformers", {"path": str(model_folder("vit")), "pretrained": pretrained}).load(2)
+        learner = catalog.build(
+            "backbones", "transformers", {"path": str(model_folder("vit")), "pretrained": pretrained}
+        ).load(2)
         name = "vit.embeddings.patch_embeddings.projection.weight"
         assert torch.equal(learner.model.state_dict()[name], saved[name]) == pretrained
 

@@ -36,10 +36,17 @@ tasks = ["digits", "more"]
 
 def trials(catalog, *strategies, seeds="[0]", extra="", knobs="", augment=""):
     text = TINY.format(
-        measure="", name="x", seeds=seeds, steps=3, limit="1m", strategies="".join(f'[[strategy]]\nuse = "{s}"\n' for s in strategies)
+        measure="",
+        name="x",
+        seeds=seeds,
+        steps=3,
+        limit="1m",
+        strategies="".join(f'[[strategy]]\nuse = "{s}"\n' for s in strategies),
     )
     text = text.replace("test_size = 60", f"test_size = 60\n{augment}")
-    return plan(parse_suite(tomllib.loads(text.replace("batch_size = 8", f"batch_size = 8\n{knobs}") + extra), catalog), catalog)
+    return plan(
+        parse_suite(tomllib.loads(text.replace("batch_size = 8", f"batch_size = 8\n{knobs}") + extra), catalog), catalog
+    )
 
 
 @pytest.fixture
@@ -68,7 +75,10 @@ def test_two_runs_that_share_nothing_come_to_the_same_integers_and_to_those_of_t
     assert one["flops_per_example"]["value"] == predicted.flops_per_example == round(predicted.flops / 8)
     assert one["peak_tensor_bytes"]["value"] == predicted.peak.total
     assert sum(one[part]["value"] for part in PARTS) == predicted.peak.total
-    assert {(m["unit"], m["direction"], m["scope"]) for m in one.values()} == {("FLOP", "lower", "train"), ("B", "lower", "train")}
+    assert {(m["unit"], m["direction"], m["scope"]) for m in one.values()} == {
+        ("FLOP", "lower", "train"),
+        ("B", "lower", "train"),
+    }
     assert "batch of 8" in one["flops_per_step"]["method"]
     assert all(m["method"] for m in one.values())
 
@@ -108,7 +118,9 @@ def test_the_trial_does_not_feel_it(catalog, carry, monkeypatch):
     monkeypatch.setattr(Execution, "_stages", after_accounting)
     found = carry(trial, meters=())
     assert [phase["name"] for phase in found["phases"]][:5] == ["start", "load", "other", "accounting", "prepare"]
-    assert [c["points"][-1]["task_loss"] for c in found["curves"]] == [c["points"][-1]["task_loss"] for c in plain["curves"]]
+    assert [c["points"][-1]["task_loss"] for c in found["curves"]] == [
+        c["points"][-1]["task_loss"] for c in plain["curves"]
+    ]
     assert found["measurements"] == plain["measurements"]
 
 
@@ -137,7 +149,9 @@ def test_a_whole_sequence_is_accounted_for(catalog, carry):
     assert plain["flops_per_step"]["value"] == held["flops_per_step"]["value"]
     parameters = plain["peak_parameter_bytes"]["value"]
     # An anchor and an information of each weight outside the heads.
-    assert held["peak_extra_bytes"]["value"] - plain["peak_extra_bytes"]["value"] == pytest.approx(2 * parameters, rel=0.01)
+    assert held["peak_extra_bytes"]["value"] - plain["peak_extra_bytes"]["value"] == pytest.approx(
+        2 * parameters, rel=0.01
+    )
 
 
 def test_what_the_protocol_asks_of_the_loss_is_in_it_and_augmentations_are_seen_though_not_done(catalog, carry):

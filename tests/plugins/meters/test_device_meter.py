@@ -33,8 +33,18 @@ def metered(seconds=20.0, before=None, spans=None, overslept=None, **script):
     """Run a whole trial of so many seconds on a fake clock; gives its meter, stopped."""
     clock = FakeClock(seconds, overslept)
     meter = DeviceMeter()
-    spans = [Span("load", 100.0, 105.0), Span("train", 105.0, 117.0), Span("evaluate", 117.0, 120.0)] if spans is None else spans
-    meter._watch = Watch("cuda:1", TRIAL, probe=ScriptedProbe(clock, **script), before=before or DeviceState(500 * MIB, 40.0), spans=spans)
+    spans = (
+        [Span("load", 100.0, 105.0), Span("train", 105.0, 117.0), Span("evaluate", 117.0, 120.0)]
+        if spans is None
+        else spans
+    )
+    meter._watch = Watch(
+        "cuda:1",
+        TRIAL,
+        probe=ScriptedProbe(clock, **script),
+        before=before or DeviceState(500 * MIB, 40.0),
+        spans=spans,
+    )
     meter._partitioned = meter._watch.probe.script["partitioned"] is True
     sampler = meter._sampler = Sampler(meter._watch.probe, belongs, clock)
     sampler.began = clock.now()
@@ -85,7 +95,9 @@ def test_memory_of_several_processes_of_the_trial_is_their_sum_and_a_strangers_i
 
 
 def test_ids_of_another_namespace_give_the_devices_own_growth_and_say_so():
-    found = readings(processes=[(HIDDEN, 2000 * MIB)], memory=lambda t: (500 if t < 6 else 2500) * MIB)["peak_device_memory"]
+    found = readings(processes=[(HIDDEN, 2000 * MIB)], memory=lambda t: (500 if t < 6 else 2500) * MIB)[
+        "peak_device_memory"
+    ]
     assert (found.value, found.scope) == (2000 * MIB, "device_delta")
     assert "another namespace (a container)" in found.method
 
@@ -105,7 +117,10 @@ def test_a_driver_that_gives_no_memory_of_processes_gives_the_devices_own_growth
         ({"processes": "NVML: Not Supported"}, "another process was on the device: NVML: Not Supported"),
         ({"processes": "NVML: Not Supported", "memory": "NVML: GPU is lost"}, "NVML: GPU is lost"),
         ({"processes": [(HIDDEN, None)], "before": DeviceState(None, None)}, "before the trial is not known"),
-        ({"processes": [(HIDDEN, None)], "before": DeviceState(0, 1.0, ("python (process 7)",))}, "not free: python (process 7)"),
+        (
+            {"processes": [(HIDDEN, None)], "before": DeviceState(0, 1.0, ("python (process 7)",))},
+            "not free: python (process 7)",
+        ),
         ({"processes": [(HIDDEN, None)]}, "held no more during training than before"),
         ({"partitioned": True, "processes": [(TRIAL, 1)]}, "MIG is on"),
     ],
@@ -117,7 +132,9 @@ def test_growth_of_a_device_that_was_not_the_trials_alone_is_no_reading(script, 
 
 
 def test_energy_is_the_counters_growth_over_the_trial_and_over_its_training():
-    found = readings(energy=lambda t: 7000 + (50 * t if t < 5 else 250 + 200 * (t - 5)), power=lambda t: 50 if t < 5 else 200)
+    found = readings(
+        energy=lambda t: 7000 + (50 * t if t < 5 else 250 + 200 * (t - 5)), power=lambda t: 50 if t < 5 else 200
+    )
     assert found["energy"].value == pytest.approx(250 + 200 * 15, rel=0.01)
     assert found["train_energy"].value == pytest.approx(200 * 12, rel=0.01)
     assert found["energy"].flags == found["train_energy"].flags == ()

@@ -62,7 +62,9 @@ def test_a_peak_from_before_the_trial_is_not_the_trials(tmp_path):
     reading = CgroupPeak(root, own).reading
     assert reading.value is None
     assert "before this trial" in reading.reason
-    assert (root / "memory/memory.max_usage_in_bytes").read_text() == "1000\n", "version 1 has one peak for all: it is left alone"
+    assert (root / "memory/memory.max_usage_in_bytes").read_text() == "1000\n", (
+        "version 1 has one peak for all: it is left alone"
+    )
 
 
 def test_version_two_begins_anew_for_its_reader(tmp_path):

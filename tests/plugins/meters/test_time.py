@@ -25,7 +25,14 @@ class Copy:
     """A discarded copy whose steps take as long as `seconds` says, by their number."""
 
     def __init__(self, clock, seconds, units=8.0, fails_at=None):
-        self.clock, self.seconds, self.units, self.fails_at, self.made, self.looks = clock, seconds, units, fails_at, 0, 0
+        self.clock, self.seconds, self.units, self.fails_at, self.made, self.looks = (
+            clock,
+            seconds,
+            units,
+            fails_at,
+            0,
+            0,
+        )
 
     def train(self, take):
         take(self.steps())
@@ -44,7 +51,9 @@ class Copy:
 
 def trace(*seconds, units=10.0, unit="tokens"):
     n = len(seconds)
-    return Trace("t", unit, units=[units] * n, padded=[2 * units] * n, seconds=list(seconds), waiting=[s / 4 for s in seconds])
+    return Trace(
+        "t", unit, units=[units] * n, padded=[2 * units] * n, seconds=list(seconds), waiting=[s / 4 for s in seconds]
+    )
 
 
 def measured(watch, copy, clock):

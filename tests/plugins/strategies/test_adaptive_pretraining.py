@@ -118,7 +118,10 @@ def test_no_label_is_read(ready, monkeypatch):  # noqa: F811
     monkeypatch.setattr(
         ClassificationTask,
         "collate",
-        lambda self, encoded, rows: {**original(self, encoded, rows), "labels": torch.zeros(len(rows), dtype=torch.long)},
+        lambda self, encoded, rows: {
+            **original(self, encoded, rows),
+            "labels": torch.zeros(len(rows), dtype=torch.long),
+        },
     )
     _, other, *_ = ready("bert", "adaptive_pretraining", epochs=2)
     assert all(torch.equal(a, b) for a, b in zip(one.model.parameters(), other.model.parameters(), strict=True))

@@ -37,7 +37,9 @@ def test_what_trains_is_what_the_parts_train_and_merging_changes_no_answer(pair,
     strategy.fit(learner, bench)
     assert {name.replace(".base_layer", "") for name in watch.traces[0].trained} >= alone
     still = {name for name, p in learner.trainable() if torch.equal(before[name], p)}
-    assert all("key" in name or "k_proj" in name or "embeddings" in name or "masked_spec" in name for name in still), still
+    assert all("key" in name or "k_proj" in name or "embeddings" in name or "masked_spec" in name for name in still), (
+        still
+    )
     given = answers(learner, batch)
     strategy.finish(learner)
     assert torch.allclose(given, answers(learner, batch), atol=1e-5)

@@ -5,14 +5,28 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from tests.support.base_size import Countable, base_config, base_model, base_size_learner, learner_of, trained_outside_the_head
+from tests.support.base_size import (
+    Countable,
+    base_config,
+    base_model,
+    base_size_learner,
+    learner_of,
+    trained_outside_the_head,
+)
 from tests.support.tiny_models import build
 
 # Hidden 32, two layers, four heads, feed-forward 64, two labels: the head, and what each strategy adds or opens.
 TINY = {
     "bert": {"total": 23_586, "head": 66, "bitfit": 640, "layernorm": 320, "lora": 2048, "prefix": 2560},
     "vit": {"total": 23_970, "head": 66, "bitfit": 640, "layernorm": 320, "lora": 2048, "prefix": 2560},
-    "audio-spectrogram-transformer": {"total": 20_002, "head": 130, "bitfit": 640, "layernorm": 320, "lora": 2048, "prefix": 2560},
+    "audio-spectrogram-transformer": {
+        "total": 20_002,
+        "head": 130,
+        "bitfit": 640,
+        "layernorm": 320,
+        "lora": 2048,
+        "prefix": 2560,
+    },
     "wav2vec2": {"total": 30_818, "head": 562, "bitfit": 704, "layernorm": 384, "lora": 2048, "prefix": 2560},
     "gpt2": {"total": 30_784, "head": 64, "bitfit": 736, "layernorm": 320, "lora": 2048, "prefix": 2560},
     "roberta": {"total": 23_618, "head": 1122, "bitfit": 608, "layernorm": 320, "lora": 2048, "prefix": 2560},
@@ -39,9 +53,9 @@ def test_tiny_counts_are_the_hand_derived_ones(kind, catalog):
     # Two adapters a layer, 2dm + m + d each, and a layer norm's 2d everywhere.
     norms = sum(p.numel() for m in build(kind).modules() if isinstance(m, torch.nn.LayerNorm) for p in m.parameters())
     assert opened(catalog, kind, build(kind), "adapter", bottleneck=8)[0] == 4 * (2 * 32 * 8 + 8 + 32) + norms
-    assert opened(catalog, kind, build(kind), "adapter", bottleneck=8, kind="pfeiffer", train_layer_norm=False)[0] == 2 * (
-        2 * 32 * 8 + 8 + 32
-    )
+    assert opened(catalog, kind, build(kind), "adapter", bottleneck=8, kind="pfeiffer", train_layer_norm=False)[
+        0
+    ] == 2 * (2 * 32 * 8 + 8 + 32)
 
 
 @pytest.mark.parametrize("kind", ["bert", "vit", "roberta", "gpt2", "wav2vec2"])
@@ -56,14 +70,50 @@ def test_a_subset_of_the_biases_is_that_of_the_projections_named(catalog):
 
 
 BASE = {
-    "bert": {"backbone": 109_482_240, "bitfit": 102_912, "lora": 294_912, "prefix": 368_640, "adapter": 2_379_264 + 38_400},
-    "vit": {"backbone": 85_798_656, "bitfit": 102_912, "lora": 294_912, "prefix": 368_640, "adapter": 2_379_264 + 38_400},
-    "wav2vec2": {"backbone": 94_371_712, "bitfit": 104_704 - 512, "lora": 294_912, "prefix": 368_640, "adapter": 2_379_264 + 39_424},
-    "gpt2": {"backbone": 124_439_808, "bitfit": 102_144, "lora": 294_912, "prefix": 368_640, "adapter": 2_379_264 + 38_400},
-    "roberta": {"backbone": 124_055_040, "bitfit": 102_144, "lora": 294_912, "prefix": 368_640, "adapter": 2_379_264 + 38_400},
-    "audio-spectrogram-transformer": {"backbone": 86_187_264, "bitfit": 102_912, "lora": 294_912, "prefix": 368_640, "adapter": 2_379_264 + 38_400},
+    "bert": {
+        "backbone": 109_482_240,
+        "bitfit": 102_912,
+        "lora": 294_912,
+        "prefix": 368_640,
+        "adapter": 2_379_264 + 38_400,
+    },
+    "vit": {
+        "backbone": 85_798_656,
+        "bitfit": 102_912,
+        "lora": 294_912,
+        "prefix": 368_640,
+        "adapter": 2_379_264 + 38_400,
+    },
+    "wav2vec2": {
+        "backbone": 94_371_712,
+        "bitfit": 104_704 - 512,
+        "lora": 294_912,
+        "prefix": 368_640,
+        "adapter": 2_379_264 + 39_424,
+    },
+    "gpt2": {
+        "backbone": 124_439_808,
+        "bitfit": 102_144,
+        "lora": 294_912,
+        "prefix": 368_640,
+        "adapter": 2_379_264 + 38_400,
+    },
+    "roberta": {
+        "backbone": 124_055_040,
+        "bitfit": 102_144,
+        "lora": 294_912,
+        "prefix": 368_640,
+        "adapter": 2_379_264 + 38_400,
+    },
+    "audio-spectrogram-transformer": {
+        "backbone": 86_187_264,
+        "bitfit": 102_912,
+        "lora": 294_912,
+        "prefix": 368_640,
+        "adapter": 2_379_264 + 38_400,
+    },
     "resnet": {"backbone": 23_508_032, "bitfit": 26_560},
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("kind", BASE)
@@ -118,7 +168,11 @@ def test_an_encoder_named_after_its_norms_is_none(catalog):
     assert trained_outside_the_head(learner) == norms
     learner = catalog.build("backbones", "tiny-wav2vec2", {}).load(2)
     catalog.build("strategies", "adapter", {}).prepare(learner, SimpleNamespace(device=torch.device("cpu")))
-    names = {name for name, parameter in learner.trainable() if "adapter" not in name.lower() and not name.startswith(learner.roles.head)}
+    names = {
+        name
+        for name, parameter in learner.trainable()
+        if "adapter" not in name.lower() and not name.startswith(learner.roles.head)
+    }
     assert names
     assert all("norm" in name for name in names), sorted(names)
 
@@ -129,7 +183,11 @@ QUERY_VALUE = [role for role in EVERYWHERE if role != "gpt2"]
 TABLE = [
     ("frozen", {"last_k": 2}, dict.fromkeys(EVERYWHERE, 14_175_744)),
     ("bitfit", {"freeze_feature_encoder": False}, {"wav2vec2": 104_704}),
-    ("layernorm", {"freeze_feature_encoder": False}, {**dict.fromkeys(EVERYWHERE, 38_400), "wav2vec2": 40_448, "resnet": 53_120}),
+    (
+        "layernorm",
+        {"freeze_feature_encoder": False},
+        {**dict.fromkeys(EVERYWHERE, 38_400), "wav2vec2": 40_448, "resnet": 53_120},
+    ),
     ("lora", {"variant": "rslora"}, dict.fromkeys(EVERYWHERE, 294_912)),
     ("lora", {"variant": "lora-fa"}, {**dict.fromkeys(QUERY_VALUE, 147_456), "gpt2": 221_184}),
     ("lora", {"variant": "dora"}, {**dict.fromkeys(QUERY_VALUE, 313_344), "gpt2": 322_560}),
@@ -150,14 +208,24 @@ TABLE = [
     ("adapter", {"train_layer_norm": False}, dict.fromkeys(EVERYWHERE, 2_379_264)),
     ("adapter", {"train_layer_norm": False, "bottleneck": 48}, dict.fromkeys(EVERYWHERE, 1_789_056)),
     ("adapter", {"train_layer_norm": False, "kind": "pfeiffer", "bottleneck": 48}, dict.fromkeys(EVERYWHERE, 894_528)),
-    ("adapter", {"train_layer_norm": False, "kind": "pfeiffer", "bottleneck": 64}, dict.fromkeys(EVERYWHERE, 1_189_632)),
+    (
+        "adapter",
+        {"train_layer_norm": False, "kind": "pfeiffer", "bottleneck": 64},
+        dict.fromkeys(EVERYWHERE, 1_189_632),
+    ),
     ("adapter", {"train_layer_norm": False, "kind": "pfeiffer", "bottleneck": 32}, {"wav2vec2": 599_424}),
-    ("adapter", {"train_layer_norm": False, "kind": "parallel", "bottleneck": 384}, dict.fromkeys(EVERYWHERE, 7_091_712)),
+    (
+        "adapter",
+        {"train_layer_norm": False, "kind": "parallel", "bottleneck": 384},
+        dict.fromkeys(EVERYWHERE, 7_091_712),
+    ),
     ("frozen", {"layers": "mix"}, dict.fromkeys(EVERYWHERE, 13)),
 ]
 
 
-@pytest.mark.parametrize(("use", "options", "expected"), TABLE, ids=[f"{use}-{'-'.join(map(str, o.values()))}" for use, o, _ in TABLE])
+@pytest.mark.parametrize(
+    ("use", "options", "expected"), TABLE, ids=[f"{use}-{'-'.join(map(str, o.values()))}" for use, o, _ in TABLE]
+)
 def test_each_option_trains_as_many_parameters_as_its_formula_says(use, options, expected, catalog):
     for kind, count in expected.items():
         learner = base_size_learner(kind)
@@ -168,9 +236,14 @@ def test_each_option_trains_as_many_parameters_as_its_formula_says(use, options,
 def test_heads_are_as_large_as_their_formulas(catalog):
     """768K + K, 590,592 + 769K, 768K, 769K, 1,536 + 769K, 196,864 + 257K and 2,049K for K = 2 classes."""
     expected = {
-        "bert": 1_538, "roberta": 592_130, "gpt2": 1_536, "vit": 1_538, "audio-spectrogram-transformer": 3_074,
-        "wav2vec2": 197_378, "resnet": 4_098,
-    }  # fmt: skip
+        "bert": 1_538,
+        "roberta": 592_130,
+        "gpt2": 1_536,
+        "vit": 1_538,
+        "audio-spectrogram-transformer": 3_074,
+        "wav2vec2": 197_378,
+        "resnet": 4_098,
+    }
     for kind, count in expected.items():
         assert sum(p.numel() for p in base_size_learner(kind).head_parameters()) == count, kind
 

@@ -99,14 +99,18 @@ def test_at_alpha_one_it_is_plain_training_of_the_student(distilled, catalog, mo
 
     task = catalog.build("tasks", "word-sentiment", {"train_size": 16, "validation_size": 0, "test_size": 16})
     backbone = catalog.build("backbones", "transformers", {"path": str(model_folder("bert"))})
-    bench, learner, _ = bench_for(catalog, task, task.encode(task.splits(0).train, backbone.load(2).processor), backbone)
+    bench, learner, _ = bench_for(
+        catalog, task, task.encode(task.splits(0).train, backbone.load(2).processor), backbone
+    )
     keep_every(learner, 2)
     full = catalog.build("strategies", "full", {})
     full.prepare(learner, bench)
     full.fit(learner, bench)
     same = [torch.equal(a, b) for a, b in zip(alone.model.parameters(), learner.model.parameters(), strict=True)]
     assert all(same)
-    assert not all(torch.equal(a, b) for a, b in zip(taught.model.parameters(), learner.model.parameters(), strict=True))
+    assert not all(
+        torch.equal(a, b) for a, b in zip(taught.model.parameters(), learner.model.parameters(), strict=True)
+    )
 
 
 def test_tokens_that_do_not_count_change_nothing_and_the_mean_is_over_those_that_do():
@@ -184,7 +188,9 @@ def test_a_larger_teacher_may_be_another_network_with_words_of_its_own(distilled
     folder = str(model_folder("gpt2"))
     networks = []
     predict = Bench.predict
-    monkeypatch.setattr(Bench, "predict", lambda self, learner: networks.append(type(learner.model).__name__) or predict(self, learner))
+    monkeypatch.setattr(
+        Bench, "predict", lambda self, learner: networks.append(type(learner.model).__name__) or predict(self, learner)
+    )
     _, learner, _ = distilled(teacher={"use": "transformers", "path": folder})
     assert networks == ["GPT2ForSequenceClassification"]
     assert len(learner.blocks()) == 2
@@ -196,7 +202,9 @@ def test_a_teacher_that_is_smaller_or_reads_something_else_is_refused_before_any
     from ftbench import NotApplicable, UserError
 
     card = catalog.build("backbones", "transformers", {"path": str(model_folder("gpt2"))}).card()
-    smaller = catalog.build("strategies", "distillation", {"teacher": {"use": "transformers", "path": str(model_folder("bert"))}})
+    smaller = catalog.build(
+        "strategies", "distillation", {"teacher": {"use": "transformers", "path": str(model_folder("bert"))}}
+    )
     with pytest.raises(UserError, match=r"teacher: its 23,\d{3} parameters are fewer than the student's 30,\d{3}"):
         smaller.check(card)
     seeing = catalog.build("strategies", "distillation", {"teacher": "tiny-vit"})
@@ -208,7 +216,11 @@ def test_a_teacher_that_turns_out_smaller_is_not_applicable(distilled, model_fol
     from ftbench import NotApplicable
 
     with pytest.raises(NotApplicable, match="are fewer than the student's"):
-        distilled(kind="gpt2", teacher={"use": "transformers", "path": str(model_folder("bert")), "pretrained": False}, student=1)
+        distilled(
+            kind="gpt2",
+            teacher={"use": "transformers", "path": str(model_folder("bert")), "pretrained": False},
+            student=1,
+        )
 
 
 @pytest.fixture
@@ -252,7 +264,9 @@ def test_with_augmentation_the_teacher_reads_what_the_student_reads(augmented, m
     assert not torch.equal(read["student"][0]["input_ids"][0], read["student"][2]["input_ids"][0])
 
 
-def test_a_teacher_with_words_of_its_own_reads_the_same_changed_texts(augmented, monkeypatch, model_folder, tmp_path, catalog):
+def test_a_teacher_with_words_of_its_own_reads_the_same_changed_texts(
+    augmented, monkeypatch, model_folder, tmp_path, catalog
+):
     """Both tokenizers spell: what each read can be put together to the text it was."""
     import json
     import shutil
@@ -265,11 +279,16 @@ def test_a_teacher_with_words_of_its_own_reads_the_same_changed_texts(augmented,
     letters = [token for token in codes if not token.startswith("[")]
     tokenizer["model"]["vocab"] = codes | dict(zip(letters, [codes[token] for token in letters[::-1]], strict=True))
     (other / "tokenizer.json").write_text(json.dumps(tokenizer))
-    strategy, read, _, _, learner = augmented(monkeypatch, teacher={"use": "transformers", "path": str(other)}, student=1)
+    strategy, read, _, _, learner = augmented(
+        monkeypatch, teacher={"use": "transformers", "path": str(other)}, student=1
+    )
     assert strategy._reader is not None
     texts = {
         name: [one.processor.batch_decode(batch["input_ids"], skip_special_tokens=True) for batch in batches]
-        for name, one, batches in (("student", learner, read["student"]), ("teacher", strategy._teacher, read["teacher"][4:]))
+        for name, one, batches in (
+            ("student", learner, read["student"]),
+            ("teacher", strategy._teacher, read["teacher"][4:]),
+        )
     }
     assert texts["student"] == texts["teacher"]
     assert not torch.equal(read["student"][0]["input_ids"], read["teacher"][4]["input_ids"])

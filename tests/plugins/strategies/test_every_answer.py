@@ -54,7 +54,11 @@ def test_it_trains_and_answers_or_has_no_meaning_there(name, use, catalog, ready
     strategy.prepare(learner, bench)
     before = {name: parameter.detach().clone() for name, parameter in learner.model.named_parameters()}
     strategy.fit(learner, bench)
-    moved = {name for name, parameter in learner.model.named_parameters() if name in before and not torch.equal(parameter, before[name])}
+    moved = {
+        name
+        for name, parameter in learner.model.named_parameters()
+        if name in before and not torch.equal(parameter, before[name])
+    }
     trained = set(watch.traces[-1].trained) if watch.traces else set()
     assert moved <= trained or use == "lpft"
     assert bool(moved) == (use != "none")
@@ -65,7 +69,9 @@ def test_it_trains_and_answers_or_has_no_meaning_there(name, use, catalog, ready
     json.dumps(scored.predictions, allow_nan=False)
 
 
-@pytest.mark.parametrize("name", ["text-regression", "multi-label-text-classification", "token-classification", "multiple-choice"])
+@pytest.mark.parametrize(
+    "name", ["text-regression", "multi-label-text-classification", "token-classification", "multiple-choice"]
+)
 def test_a_student_without_labels_comes_nearer_to_its_teacher(name, catalog, ready):
     task, data, backbone, examples = ready(name)
     bench, learner, watch = bench_for(catalog, task, data, backbone, examples=examples, steps=30, batch_size=8, lr=5e-3)
@@ -81,14 +87,25 @@ def test_accumulation_changes_nothing(name, catalog, ready):
     found = []
     for parts in (1, 3):
         bench, learner, watch = bench_for(
-            catalog, task, data, backbone, examples=examples, steps=3, batch_size=6, lr=1e-3, accumulation=parts, optimizer="sgd"
+            catalog,
+            task,
+            data,
+            backbone,
+            examples=examples,
+            steps=3,
+            batch_size=6,
+            lr=1e-3,
+            accumulation=parts,
+            optimizer="sgd",
         )
         learner.eval()
         learner.train = learner.eval  # no dropout: it would draw otherwise
         strategy = catalog.build("strategies", "full", {})
         strategy.prepare(learner, bench)
         strategy.fit(learner, bench)
-        found.append((watch.traces[0].task_losses, torch.cat([p.flatten() for p in learner.head_parameters()]).detach()))
+        found.append(
+            (watch.traces[0].task_losses, torch.cat([p.flatten() for p in learner.head_parameters()]).detach())
+        )
     assert np.allclose(found[0][0], found[1][0], atol=1e-5)
     assert torch.allclose(found[0][1], found[1][1], atol=1e-5)
 
@@ -105,22 +122,40 @@ def suite(catalog, tmp_path, model_folder, task, strategies, kind="bert", extra=
 
 def test_a_strategy_without_meaning_for_an_answer_is_a_row_that_says_so(catalog, tmp_path, model_folder):
     other = '[[task]]\nuse = "word-sentiment"\n'
-    trials = plan(suite(catalog, tmp_path, model_folder, "question-answering", ("full", "distillation"), extra=other), catalog)
+    trials = plan(
+        suite(catalog, tmp_path, model_folder, "question-answering", ("full", "distillation"), extra=other), catalog
+    )
     reasons = {(trial.target, trial.strategy.label): trial.not_applicable for trial in trials}
-    assert reasons.pop(("question-answering", "distillation")) == "distillation has no meaning where the answer is a piece of a text"
+    assert (
+        reasons.pop(("question-answering", "distillation"))
+        == "distillation has no meaning where the answer is a piece of a text"
+    )
     assert set(reasons.values()) == {None}
 
 
 def test_a_backbone_without_the_head_is_a_mistake_of_the_suite(catalog, tmp_path, model_folder):
     from ftbench import SuiteError
 
-    with pytest.raises(SuiteError, match=r"task\[1\]: no \[\[backbone\]\] of this suite is for text, answering with one of several texts"):
+    with pytest.raises(
+        SuiteError,
+        match=r"task\[1\]: no \[\[backbone\]\] of this suite is for text, answering with one of several texts",
+    ):
         plan(suite(catalog, tmp_path, model_folder, "multiple-choice", ("full",), kind="gpt2"), catalog)
     with pytest.raises(
-        SuiteError, match=r"task\[1\]\.backbone: 'transformers' \(gpt2\) has no head that answers with one of several texts"
+        SuiteError,
+        match=r"task\[1\]\.backbone: 'transformers' \(gpt2\) has no head that answers with one of several texts",
     ):
         plan(
-            suite(catalog, tmp_path, model_folder, "multiple-choice", ("full",), kind="gpt2", extra='backbone = "transformers"\n'), catalog
+            suite(
+                catalog,
+                tmp_path,
+                model_folder,
+                "multiple-choice",
+                ("full",),
+                kind="gpt2",
+                extra='backbone = "transformers"\n',
+            ),
+            catalog,
         )
 
 

@@ -15,12 +15,32 @@ from ftbench.training.seeding import seed_all
 from tests.support.tiny_models import KINDS, SPEECH, TEXT
 
 STRATEGIES = (
-    "none", "full", "frozen", "gradual", "layerwise", "lpft", "l2sp", "bitfit", "layernorm", "lora", "vera", "adalora", "ia3", "adapter", "prefix", "prompt", "distillation",
-    "ewc", "replay", "adaptive_pretraining",
-)  # fmt: skip
+    "none",
+    "full",
+    "frozen",
+    "gradual",
+    "layerwise",
+    "lpft",
+    "l2sp",
+    "bitfit",
+    "layernorm",
+    "lora",
+    "vera",
+    "adalora",
+    "ia3",
+    "adapter",
+    "prefix",
+    "prompt",
+    "distillation",
+    "ewc",
+    "replay",
+    "adaptive_pretraining",
+)
 SECOND_TEXT = pytest.param("gpt2", marks=pytest.mark.thorough)
 CONVOLUTIONAL = ("resnet", "convnext", "efficientnet")
-NOT_APPLICABLE = {(use, kind) for use in ("prefix", "prompt", "vera", "adalora") for kind in CONVOLUTIONAL} | {("prompt", "swin")}
+NOT_APPLICABLE = {(use, kind) for use in ("prefix", "prompt", "vera", "adalora") for kind in CONVOLUTIONAL} | {
+    ("prompt", "swin")
+}
 NOT_APPLICABLE |= {
     ("ia3", "resnet"),
     ("ia3", "efficientnet"),
@@ -86,9 +106,15 @@ def bench_for(catalog, task, data, backbone, stages=1, examples=(), **training):
     grounds = [StageData(f"task-{n}", task, protocol, {"train": data}, encode) for n in range(stages)]
     watch = Watch("cpu", 0)
     bench = Bench(
-        grounds, backbone, catalog, Phases(watch, [], lambda: None), watch, seed=0, device=torch.device("cpu"),
+        grounds,
+        backbone,
+        catalog,
+        Phases(watch, [], lambda: None),
+        watch,
+        seed=0,
+        device=torch.device("cpu"),
         after_step=lambda *_: None,
-    )  # fmt: skip
+    )
     learner = fresh(backbone, task, [ground.label for ground in grounds])
     learner.activate(grounds[0].label, task)
     bench.adopt(learner)
@@ -113,7 +139,9 @@ def test_what_trains_is_what_was_declared_and_nothing_else_moves(use, kind, cata
         strategy.check(backbone.card())
     except NotApplicable as error:
         assert (use, kind) in NOT_APPLICABLE
-        assert str(error).startswith((f"{kind} has no ", f"{kind} is no language model", f"{kind} has blocks of different widths"))
+        assert str(error).startswith(
+            (f"{kind} has no ", f"{kind} is no language model", f"{kind} has blocks of different widths")
+        )
         return
     bench, learner, watch = bench_for(catalog, task, data, backbone)
     strategy.prepare(learner, bench)
@@ -191,7 +219,9 @@ def test_four_examples_are_learnt(use, kind, catalog, encoded):
         data.ids[:4],
         data.units[:4],
     )
-    bench, learner, watch = bench_for(catalog, task, four, backbone, steps=20, batch_size=4, lr=1e-2, schedule="constant")
+    bench, learner, watch = bench_for(
+        catalog, task, four, backbone, steps=20, batch_size=4, lr=1e-2, schedule="constant"
+    )
     strategy = strategy_of(catalog, use)
     strategy.prepare(learner, bench)
     strategy.fit(learner, bench)
@@ -238,7 +268,10 @@ def test_in_a_sequence_each_task_keeps_its_own_head(use, catalog, encoded):
 def test_what_trained_saved_and_read_back_gives_the_same_answers_head_included(use, kind, catalog, encoded, tmp_path):
     from safetensors.torch import load_file, save_file
 
-    if (use, kind) in NOT_APPLICABLE or use == "adaptive_pretraining":  # which changes weights before anything is declared
+    if (
+        use,
+        kind,
+    ) in NOT_APPLICABLE or use == "adaptive_pretraining":  # which changes weights before anything is declared
         return
     task, data, backbone = encoded(kind)
     batch = task.collate(data, range(8))
@@ -250,7 +283,9 @@ def test_what_trained_saved_and_read_back_gives_the_same_answers_head_included(u
         kept = {**{name: p.detach() for name, p in learner.trainable()}, **dict(learner.model.named_buffers())}
         if train:
             strategy.fit(learner, bench)
-            save_file({name: tensor.clone().contiguous() for name, tensor in kept.items()}, tmp_path / "kept.safetensors")
+            save_file(
+                {name: tensor.clone().contiguous() for name, tensor in kept.items()}, tmp_path / "kept.safetensors"
+            )
         else:
             with torch.no_grad():
                 for name, tensor in load_file(tmp_path / "kept.safetensors").items():

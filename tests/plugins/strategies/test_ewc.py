@@ -95,7 +95,9 @@ def test_a_quadratic_task_ends_where_the_closed_form_says():
     optimizer = torch.optim.SGD([value], lr=0.1)
     for _ in range(500):
         optimizer.zero_grad()
-        (0.5 * (curvature * (value - optimum) ** 2).sum() + 3 / 2 * quadratic_penalty({"v": value}, {"v": held})).backward()
+        (
+            0.5 * (curvature * (value - optimum) ** 2).sum() + 3 / 2 * quadratic_penalty({"v": value}, {"v": held})
+        ).backward()
         optimizer.step()
     assert value.tolist() == pytest.approx([0.142857, 1.454545], abs=1e-4)
 
@@ -128,7 +130,11 @@ def three_tasks(catalog, **options):
             task = type(
                 "T",
                 (),
-                {"collate": staticmethod(lambda e, rows, v=values: {"values": v[rows], "labels": torch.zeros(1, dtype=torch.long)})},
+                {
+                    "collate": staticmethod(
+                        lambda e, rows, v=values: {"values": v[rows], "labels": torch.zeros(1, dtype=torch.long)}
+                    )
+                },
             )
 
             def encoded(self):
@@ -145,7 +151,11 @@ def three_tasks(catalog, **options):
 
         with torch.no_grad():
             learner.model.weight.copy_(torch.tensor([1.0, -1.0]) * number)
-        found.append(diagonal_fisher(learner, [{"values": values[:1], "labels": torch.zeros(1)}], form="exact", generator=RANDOM)["weight"])
+        found.append(
+            diagonal_fisher(
+                learner, [{"values": values[:1], "labels": torch.zeros(1)}], form="exact", generator=RANDOM
+            )["weight"]
+        )
         strategy.end_stage(learner, Data())
     with torch.no_grad():
         learner.model.weight.zero_()

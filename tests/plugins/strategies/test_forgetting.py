@@ -60,7 +60,12 @@ def digits():
     shuffled = np.random.default_rng(1).permutation(64)
 
     def encoded(rows, columns):
-        return Encoded({"pixels": pixels[rows][:, columns]}, labels[rows].astype(np.int64), tuple(map(str, rows)), np.ones(len(rows)))
+        return Encoded(
+            {"pixels": pixels[rows][:, columns]},
+            labels[rows].astype(np.int64),
+            tuple(map(str, rows)),
+            np.ones(len(rows)),
+        )
 
     return [(encoded(order[:1000], c), encoded(order[1000:], c)) for c in (np.arange(64), shuffled)]
 
@@ -113,7 +118,9 @@ def test_ewc_and_replay_forget_less_than_half_of_plain_training_and_learn_the_se
     ):
         found[name] = np.array([learnt(catalog, digits, use, seed, **options) for seed in range(3)])
     forgotten = {name: values[:, 0] - values[:, 1] for name, values in found.items()}
-    print({name: (values.mean(0).round(3).tolist(), forgotten[name].round(3).tolist()) for name, values in found.items()})
+    print(
+        {name: (values.mean(0).round(3).tolist(), forgotten[name].round(3).tolist()) for name, values in found.items()}
+    )
     for name in ("ewc", "replay"):
         assert forgotten[name].mean() < forgotten["naive"].mean() / 2
         assert forgotten[name].max() < forgotten["naive"].min(), "ranges over seeds do not overlap"

@@ -58,7 +58,10 @@ def test_what_the_backbone_does_not_have_is_refused_before_anything_is_loaded(ca
     def card(kind):
         return catalog.build("backbones", "transformers", {"path": str(model_folder(kind))}).card()
 
-    for options, message in (({"layers": 3}, "layers: 3 is beyond the 2 blocks"), ({"last_k": 3}, "last_k: 3 is beyond the 2 blocks")):
+    for options, message in (
+        ({"layers": 3}, "layers: 3 is beyond the 2 blocks"),
+        ({"last_k": 3}, "last_k: 3 is beyond the 2 blocks"),
+    ):
         with pytest.raises(UserError, match=message):
             catalog.build("strategies", "frozen", options).check(card("bert"))
     for kind in ("resnet", "swin"):

@@ -41,8 +41,21 @@ TINY = {
     ("lora", "dora"): {"bert": 2176, "gpt2": 2240, "vit": 2176, "wav2vec2": 2176},
     ("lora", "lora-fa"): {"bert": 1024, "gpt2": 1536, "vit": 1024, "wav2vec2": 1024},
     ("vera", None): {"bert": 1152, "gpt2": 704, "vit": 1152, "wav2vec2": 1152, "audio-spectrogram-transformer": 1152},
-    ("adalora", None): {"bert": 3120, "gpt2": 3096, "vit": 3120, "wav2vec2": 3120, "audio-spectrogram-transformer": 3120},
-    ("ia3", None): {"bert": 256, "roberta": 256, "gpt2": 448, "vit": 256, "wav2vec2": 256, "audio-spectrogram-transformer": 256},
+    ("adalora", None): {
+        "bert": 3120,
+        "gpt2": 3096,
+        "vit": 3120,
+        "wav2vec2": 3120,
+        "audio-spectrogram-transformer": 3120,
+    },
+    ("ia3", None): {
+        "bert": 256,
+        "roberta": 256,
+        "gpt2": 448,
+        "vit": 256,
+        "wav2vec2": 256,
+        "audio-spectrogram-transformer": 256,
+    },
 }
 
 
@@ -100,7 +113,13 @@ def test_base_size_counts_are_the_published_ones(use, options, kind, catalog):
 @pytest.mark.parametrize("kind", ["bert", "roberta", "gpt2", "vit", "wav2vec2", "audio-spectrogram-transformer"])
 @pytest.mark.parametrize(
     ("use", "options"),
-    [*((u, {"variant": v}) for u, v in TINY if v), ("lora", {"variant": "lora+"}), ("vera", {}), ("adalora", {}), ("ia3", {})],
+    [
+        *((u, {"variant": v}) for u, v in TINY if v),
+        ("lora", {"variant": "lora+"}),
+        ("vera", {}),
+        ("adalora", {}),
+        ("ia3", {}),
+    ],
 )
 def test_it_begins_as_the_backbone_trains_and_merges_without_changing_an_answer(kind, use, options, ready, catalog):
     strategy, learner, bench, batch, watch = ready(kind, use, **options)
@@ -114,7 +133,9 @@ def test_it_begins_as_the_backbone_trains_and_merges_without_changing_an_answer(
     assert not torch.equal(before, answers(plain, batch))
     strategy.finish(learner)
     assert torch.allclose(before, answers(learner, batch), atol=1e-5)
-    assert not [name for name, _ in learner.model.named_parameters() if "lora" in name or "vera" in name or "ia3" in name]
+    assert not [
+        name for name, _ in learner.model.named_parameters() if "lora" in name or "vera" in name or "ia3" in name
+    ]
 
 
 @pytest.mark.parametrize("variant", ["lora", "rslora", "dora"])
@@ -244,7 +265,9 @@ def test_any_method_of_peft_is_there_by_its_name(ready):
 def test_an_unknown_method_or_argument_names_the_near_one(catalog):
     with pytest.raises(PluginError, match=r"peft has no method 'OFTConfg'; did you mean 'OFTConfig'"):
         catalog.build("strategies", "peft", {"method": "OFTConfg"})
-    with pytest.raises(PluginError, match=r"arguments.lora_alfa: LoraConfig has no such argument; did you mean 'lora_alpha'"):
+    with pytest.raises(
+        PluginError, match=r"arguments.lora_alfa: LoraConfig has no such argument; did you mean 'lora_alpha'"
+    ):
         catalog.build("strategies", "peft", {"method": "lora", "arguments": {"lora_alfa": 3}})
 
 
@@ -283,7 +306,10 @@ def test_prompt_methods_of_peft_give_pefts_own_answers_and_train(kind, ready):
         head = {id(p) for p in learner.head_parameters()}
         assert sum(p.numel() for _, p in learner.trainable() if id(p) not in head) == expected
         wrapped = get_peft_model(
-            theirs, get_peft_config({"peft_type": method.upper(), "task_type": "SEQ_CLS", "num_virtual_tokens": 4, "inference_mode": False})
+            theirs,
+            get_peft_config(
+                {"peft_type": method.upper(), "task_type": "SEQ_CLS", "num_virtual_tokens": 4, "inference_mode": False}
+            ),
         )
         wrapped.prompt_encoder.load_state_dict(learner.model.ftbench_peft_prompt.state_dict())
         wrapped.eval()
@@ -292,7 +318,9 @@ def test_prompt_methods_of_peft_give_pefts_own_answers_and_train(kind, ready):
         assert torch.equal(answers(learner, batch), expected_logits), method
         before = [p.detach().clone() for p in learner.model.ftbench_peft_prompt.parameters()]
         strategy.fit(learner, bench)
-        assert all(not torch.equal(a, b) for a, b in zip(before, learner.model.ftbench_peft_prompt.parameters(), strict=True))
+        assert all(
+            not torch.equal(a, b) for a, b in zip(before, learner.model.ftbench_peft_prompt.parameters(), strict=True)
+        )
 
 
 def test_prompt_methods_of_peft_are_refused_where_they_would_answer_wrongly(catalog, model_folder):

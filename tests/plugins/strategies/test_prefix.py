@@ -16,7 +16,12 @@ CPU = torch.device("cpu")
 def learner_of(kind):
     torch.manual_seed(0)
     model = build(kind).eval()
-    return Learner(model, ARCHITECTURES[kind].resolve(model), None, make_card({"model_type": kind}, licence="", source="", full_lr=1.0))
+    return Learner(
+        model,
+        ARCHITECTURES[kind].resolve(model),
+        None,
+        make_card({"model_type": kind}, licence="", source="", full_lr=1.0),
+    )
 
 
 def words(rows=3, length=9):
@@ -55,11 +60,15 @@ def test_it_is_pefts_prefix_tuning_once_positions_are_shifted(kind):
 
     length = 5
     learner = attached(kind, length)
-    theirs = get_peft_model(learner_of(kind).model, PrefixTuningConfig(task_type="SEQ_CLS", num_virtual_tokens=length)).eval()
+    theirs = get_peft_model(
+        learner_of(kind).model, PrefixTuningConfig(task_type="SEQ_CLS", num_virtual_tokens=length)
+    ).eval()
     stacked = torch.cat([torch.cat([p.keys, p.values], -1) for p in learner.model.ftbench_prefixes], -1)
     theirs.prompt_encoder["default"].embedding.weight.copy_(stacked)
     head = learner.roles.head[0]
-    theirs.base_model.get_submodule(head).modules_to_save["default"].load_state_dict(learner.model.get_submodule(head).state_dict())
+    theirs.base_model.get_submodule(head).modules_to_save["default"].load_state_dict(
+        learner.model.get_submodule(head).state_dict()
+    )
 
     ids = words()
     mask = torch.ones_like(ids)
@@ -119,7 +128,9 @@ def test_a_prefix_of_length_zero_is_the_backbone():
     learner = attached("bert", 0)
     ids = words()
     mask = torch.ones_like(ids)
-    assert torch.equal(plain(input_ids=ids, attention_mask=mask).logits, learner.model(input_ids=ids, attention_mask=mask).logits)
+    assert torch.equal(
+        plain(input_ids=ids, attention_mask=mask).logits, learner.model(input_ids=ids, attention_mask=mask).logits
+    )
 
 
 def prepared(kind, catalog, **options):
@@ -163,9 +174,10 @@ def test_the_projection_counts_as_published_trains_and_is_dropped(kind, catalog)
     head = {id(p) for p in learner.head_parameters()}
     counted = sum(p.numel() for _, p in learner.trainable() if id(p) not in head)
     assert counted == length * 32 + (32 * hidden + hidden) + (hidden + 1) * 2 * 2 * 32
-    inputs = {"vit": {"pixel_values": torch.randn(2, 3, 32, 32)}, "wav2vec2": {"input_values": torch.randn(2, 8000)}}.get(
-        kind, {"input_ids": words()}
-    )
+    inputs = {
+        "vit": {"pixel_values": torch.randn(2, 3, 32, 32)},
+        "wav2vec2": {"input_values": torch.randn(2, 8000)},
+    }.get(kind, {"input_ids": words()})
     learner.model(**inputs).logits.square().sum().backward()
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in learner.model.ftbench_prefix_encoder.parameters())
     learner.eval()

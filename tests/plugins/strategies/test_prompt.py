@@ -18,7 +18,12 @@ TASKS = {"text": "word-sentiment", "vision": "digits", "speech": "spoken-command
 def learner_of(kind, model=None):
     torch.manual_seed(0)
     model = (model or build(kind)).eval()
-    return Learner(model, ARCHITECTURES[kind].resolve(model), None, make_card({"model_type": kind}, licence="", source="", full_lr=1.0))
+    return Learner(
+        model,
+        ARCHITECTURES[kind].resolve(model),
+        None,
+        make_card({"model_type": kind}, licence="", source="", full_lr=1.0),
+    )
 
 
 def prompted(kind, length=5, depth="shallow"):
@@ -103,7 +108,9 @@ def test_in_gpt2_prompts_stand_in_front_and_tokens_keep_their_positions():
     vectors = (model.ftbench_prompts.vectors[0] - transformer.wpe.weight[0]).expand(3, -1, -1)
     positions = torch.cat([torch.zeros(5, dtype=torch.long), torch.arange(9)])[None]
     theirs = transformer(
-        inputs_embeds=torch.cat([vectors, transformer.wte(ids)], 1), attention_mask=torch.ones(3, 14), position_ids=positions
+        inputs_embeds=torch.cat([vectors, transformer.wte(ids)], 1),
+        attention_mask=torch.ones(3, 14),
+        position_ids=positions,
     )
     ours = model.transformer(input_ids=ids, attention_mask=torch.ones(3, 9)).last_hidden_state
     assert ours.shape[1] == 9
@@ -129,7 +136,9 @@ def test_a_causal_model_stays_causal():
     one, other = words(), words()
     other[:, 6:] = 70
     for mask in (torch.ones(3, 9), torch.cat([torch.ones(3, 8), torch.zeros(3, 1)], 1)):
-        first, second = (model.transformer(input_ids=ids, attention_mask=mask).last_hidden_state for ids in (one, other))
+        first, second = (
+            model.transformer(input_ids=ids, attention_mask=mask).last_hidden_state for ids in (one, other)
+        )
         assert torch.equal(first[:, :6], second[:, :6])
         assert not torch.allclose(first[:, 6:], second[:, 6:])
 
@@ -166,10 +175,14 @@ def test_both_attention_implementations_give_the_same(kind, attention):
     mask[0, 5:] = 0
     model, other = prompted(kind), prompted(kind)
     other.set_attn_implementation(attention)
-    assert torch.allclose(model(input_ids=ids, attention_mask=mask).logits, other(input_ids=ids, attention_mask=mask).logits, atol=1e-5)
+    assert torch.allclose(
+        model(input_ids=ids, attention_mask=mask).logits, other(input_ids=ids, attention_mask=mask).logits, atol=1e-5
+    )
 
 
-@pytest.mark.parametrize(("kind", "shallow", "deep"), [("bert", 15_360, 184_320), ("vit", 15_360, 184_320), ("wav2vec2", 15_360, 184_320)])
+@pytest.mark.parametrize(
+    ("kind", "shallow", "deep"), [("bert", 15_360, 184_320), ("vit", 15_360, 184_320), ("wav2vec2", 15_360, 184_320)]
+)
 def test_base_size_counts_are_the_published_ones(kind, shallow, deep, catalog):
     """P·d and L·P·d for P = 20, d = 768, L = 12; 92,160 for P = 10."""
     import transformers as t

@@ -45,7 +45,9 @@ def test_layerwise_rates_fall_by_the_decay_from_the_top(ready):
 
 def test_a_scale_is_a_learning_rate(ready, catalog):
     """With plain steps of one length, a parameter moves in proportion to its scale."""
-    strategy, learner, bench, *_ = ready("layerwise", training={"steps": 1, "clip": None, "weight_decay": 0.0, "warmup": 0.0}, decay=0.1)
+    strategy, learner, bench, *_ = ready(
+        "layerwise", training={"steps": 1, "clip": None, "weight_decay": 0.0, "warmup": 0.0}, decay=0.1
+    )
     before = {name: p.detach().clone() for name, p in learner.model.named_parameters()}
     strategy.fit(learner, bench)
     moved = {name: float((p.detach() - before[name]).abs().max()) for name, p in learner.model.named_parameters()}
@@ -68,11 +70,24 @@ def opened(strategy, learner, steps):
 
 def test_gradual_unfreezing_opens_one_group_an_epoch_from_the_top(ready):
     strategy, learner, *_ = ready("gradual", training={"epochs": 5, "steps": None, "batch_size": 8})
-    assert opened(strategy, learner, 10) == [[], [], [2], [2], [1, 2], [1, 2], [0, 1, 2], [0, 1, 2], [0, 1, 2], [0, 1, 2]]
+    assert opened(strategy, learner, 10) == [
+        [],
+        [],
+        [2],
+        [2],
+        [1, 2],
+        [1, 2],
+        [0, 1, 2],
+        [0, 1, 2],
+        [0, 1, 2],
+        [0, 1, 2],
+    ]
 
 
 def test_gradual_unfreezing_leaves_what_is_frozen_to_the_last_bit(ready):
-    strategy, learner, bench, watch, _ = ready("gradual", training={"epochs": 2, "steps": None, "batch_size": 8, "weight_decay": 0.5})
+    strategy, learner, bench, watch, _ = ready(
+        "gradual", training={"epochs": 2, "steps": None, "batch_size": 8, "weight_decay": 0.5}
+    )
     before = {name: p.detach().clone() for name, p in learner.model.named_parameters()}
     strategy.fit(learner, bench)
     moved = {name for name, p in learner.model.named_parameters() if not torch.equal(p, before[name])}

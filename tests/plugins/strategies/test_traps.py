@@ -97,7 +97,10 @@ def test_recomputing_activations_changes_no_gradient(use, ready):  # noqa: F811
             if isinstance(module, nn.Dropout):
                 module.p = 0.0
         if recompute:
-            enable = getattr(learner.model, "activation_checkpointing_enable", None) or learner.model.gradient_checkpointing_enable
+            enable = (
+                getattr(learner.model, "activation_checkpointing_enable", None)
+                or learner.model.gradient_checkpointing_enable
+            )
             enable()
         learner.train()
         learner.forward(batch).logits.square().sum().backward()
@@ -156,7 +159,9 @@ def test_four_examples_are_learnt_by_heart(use, kind, ready, catalog, model_fold
     _, learner, bench, *_ = ready(kind, "none")
     backbone = catalog.build("backbones", "transformers", {"path": str(model_folder(kind))})
     four = bench.encoded().take(range(4))
-    bench, learner, watch = bench_for(catalog, bench.task, four, backbone, steps=100, batch_size=4, lr=1e-2, schedule="constant")
+    bench, learner, watch = bench_for(
+        catalog, bench.task, four, backbone, steps=100, batch_size=4, lr=1e-2, schedule="constant"
+    )
     strategy = catalog.build("strategies", use, {})
     strategy.prepare(learner, bench)
     strategy.fit(learner, bench)

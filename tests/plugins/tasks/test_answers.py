@@ -35,7 +35,10 @@ def learnt(tmp_path_factory, model_folder):
         text += f'[[task]]\nuse = "{use}"\ndata = "{write(folder)}"\n{lines}'
     (folder / "s.toml").write_text(text)
     run_in(folder, "run", "s.toml", check=0)
-    return {json.loads(path.read_text())["trial"]["target"]: path for path in folder.glob("runs/answers/trials/*/*/record.json")}
+    return {
+        json.loads(path.read_text())["trial"]["target"]: path
+        for path in folder.glob("runs/answers/trials/*/*/record.json")
+    }
 
 
 def predictions(path):
@@ -75,7 +78,9 @@ def exported(learnt, task, catalog, folder, auto):
 
     done = export(learnt[task].parents[3], learnt[task].parent.parent.name, folder, catalog, adapter=False)
     assert done.same
-    return getattr(transformers, f"AutoModelFor{auto}").from_pretrained(folder).eval(), transformers.AutoTokenizer.from_pretrained(folder)
+    return getattr(transformers, f"AutoModelFor{auto}").from_pretrained(
+        folder
+    ).eval(), transformers.AutoTokenizer.from_pretrained(folder)
 
 
 @torch.no_grad()

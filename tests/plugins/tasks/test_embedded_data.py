@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 from ftbench import Encoded
 
-NAMES = ("word-sentiment", "word-intensity", "digits", "digits-0-4", "digits-5-9", "spoken-commands", "commands-a", "commands-b")
+NAMES = (
+    "word-sentiment",
+    "word-intensity",
+    "digits",
+    "digits-0-4",
+    "digits-5-9",
+    "spoken-commands",
+    "commands-a",
+    "commands-b",
+)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -82,4 +91,9 @@ def test_scores_are_scikit_learns_and_absent_classes_are_left_out(catalog):
     assert found["macro_f1"] == pytest.approx((1 + 2 / 3 + 0) / 3)
     assert found["loss"] == pytest.approx((3 * np.log(1 + 9 * np.exp(-18.0)) + np.log(np.exp(18.0) + 9)) / 4, rel=1e-4)
     assert scored.confusion[1][:3] == (0, 1, 1)
-    assert scored.predictions[3] == {"id": "d", "label": 1, "prediction": 2, "probabilities": pytest.approx([0, 0, 1, *[0] * 7], abs=1e-6)}
+    assert scored.predictions[3] == {
+        "id": "d",
+        "label": 1,
+        "prediction": 2,
+        "probabilities": pytest.approx([0, 0, 1, *[0] * 7], abs=1e-6),
+    }

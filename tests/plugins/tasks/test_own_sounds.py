@@ -49,7 +49,9 @@ def heard(catalog, model_folder, data, **options):
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
-def test_every_format_is_read_from_a_table_of_paths_at_another_rate_than_the_models(suffix, catalog, manifest, model_folder):
+def test_every_format_is_read_from_a_table_of_paths_at_another_rate_than_the_models(
+    suffix, catalog, manifest, model_folder
+):
     rate = 22_050 if suffix != "mp3" else 44_100
     assert heard(catalog, model_folder, manifest(suffix, rate)) == {"low": {300}, "high": {700}}
 
@@ -67,7 +69,9 @@ def test_every_kind_of_table_may_list_them(table, catalog, manifest, model_folde
     if table.endswith("jsonl"):
         lines = [line.split(",") for line in (tmp_path / "t.csv").read_text().splitlines()[1:]]
         path = str(tmp_path / table)
-        (tmp_path / table).write_text("".join(json.dumps({"file": name, "label": label}) + "\n" for name, label in lines))
+        (tmp_path / table).write_text(
+            "".join(json.dumps({"file": name, "label": label}) + "\n" for name, label in lines)
+        )
     assert heard(catalog, model_folder, path, audio="file") == {"low": {300}, "high": {700}}
 
 
@@ -83,7 +87,9 @@ def common_voice(tmp_path):
             label = list(TONES)[number % 2]
             soundfile.write(folder / "clips" / f"common_voice_en_{number}.mp3", tone(TONES[label], 32_000), 32_000)
             accent = "" if number == 23 else label
-            lines.append(f'c{number // 4}\tcommon_voice_en_{number}.mp3\t"Well, {number}\t2\t0\ttwenties\tfemale\t{accent}\ten')
+            lines.append(
+                f'c{number // 4}\tcommon_voice_en_{number}.mp3\t"Well, {number}\t2\t0\ttwenties\tfemale\t{accent}\ten'
+            )
             number += 1
         (folder / f"{table}.tsv").write_text("\n".join(lines) + "\n", encoding="utf-8")
     return folder
@@ -93,11 +99,15 @@ def test_common_voices_layout_is_read_as_it_is_downloaded(catalog, common_voice,
     options = {"target": "accents", "folder": "clips", "group": "client_id", "quoted": False}
     assert heard(catalog, model_folder, str(common_voice), **options) == {"low": {300}, "high": {700}}
     task = catalog.build("tasks", "audio-classification", {"data": str(common_voice), **options})
-    assert [len(task.splits(0)[split]) for split in ("train", "validation", "test")] == [23, 8, 8], "the row without an accent is left out"
+    assert [len(task.splits(0)[split]) for split in ("train", "validation", "test")] == [23, 8, 8], (
+        "the row without an accent is left out"
+    )
 
 
 def test_a_sound_that_is_not_where_the_table_says_is_named(catalog, common_voice, model_folder):
-    task = catalog.build("tasks", "audio-classification", {"data": str(common_voice), "target": "accents", "quoted": False})
+    task = catalog.build(
+        "tasks", "audio-classification", {"data": str(common_voice), "target": "accents", "quoted": False}
+    )
     processor = catalog.build("backbones", "transformers", {"path": str(model_folder("wav2vec2"))}).load_processor()
     with pytest.raises(UserError, match=r"en/common_voice_en_\d+\.mp3: cannot be read as a sound"):
         task.encode(task.splits(0).train, processor)

@@ -24,7 +24,9 @@ def test_numbered_names_of_a_saved_data_set_are_read(tmp_path):
     features = datasets.Features(
         {"text": datasets.Value("string"), "labels": datasets.List(datasets.ClassLabel(names=["no", "yes", "maybe"]))}
     )
-    datasets.Dataset.from_dict({"text": ["x", "y"], "labels": [[2, 0], [1]]}, features=features).save_to_disk(tmp_path / "d")
+    datasets.Dataset.from_dict({"text": ["x", "y"], "labels": [[2, 0], [1]]}, features=features).save_to_disk(
+        tmp_path / "d"
+    )
     task = MultiLabelTextClassification(str(tmp_path / "d"))
     assert task.classes == ("maybe", "no", "yes")
     assert task.label_rows(task.named(["data-0", "data-1"])).tolist() == [[1, 1, 0], [0, 0, 1]]
@@ -53,7 +55,8 @@ def test_a_row_without_its_number_is_left_out(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("cell", "place"), [(1, 1), ("2", 2), ("B", 1), ("c", 2), ("red", 0), ("", None), ("7", None), ("D", None), ("pink", None)]
+    ("cell", "place"),
+    [(1, 1), ("2", 2), ("B", 1), ("c", 2), ("red", 0), ("", None), ("7", None), ("D", None), ("pink", None)],
 )
 def test_a_choice_is_meant_by_its_number_its_letter_or_its_text(cell, place):
     assert _place(cell, ["red", "green", "blue"]) == place
@@ -85,7 +88,9 @@ def test_questions_that_cannot_be_asked_are_told_with_their_row(rows, message, t
 
 
 def test_choices_kept_beside_their_letters_are_read(tmp_path, catalog, model_folder):
-    (tmp_path / "a.jsonl").write_text('{"question": "q", "choices": {"label": ["A", "B"], "text": ["ab", "cd"]}, "answerKey": "B"}')
+    (tmp_path / "a.jsonl").write_text(
+        '{"question": "q", "choices": {"label": ["A", "B"], "text": ["ab", "cd"]}, "answerKey": "B"}'
+    )
     task = MultipleChoice(str(tmp_path / "a.jsonl"), target="answerKey")
     processor = catalog.build("backbones", "transformers", {"path": str(model_folder("bert"))}).load_processor()
     encoded = task.encode(task.named(["data-0"]), processor)

@@ -17,7 +17,8 @@ def test_case_punctuation_and_articles_do_not_count():
 
 
 @pytest.mark.parametrize(
-    ("said", "right", "score"), [("cat sat down", "cat sat", 0.8), ("dog", "cat", 0.0), ("", "", 1.0), ("", "cat", 0.0), ("cat", "", 0.0)]
+    ("said", "right", "score"),
+    [("cat sat down", "cat sat", 0.8), ("dog", "cat", 0.0), ("", "", 1.0), ("", "cat", 0.0), ("cat", "", 0.0)],
 )
 def test_shared_words_are_the_f1_of_the_two_bags(said, right, score):
     assert shared_words(said, right) == pytest.approx(score)
@@ -41,7 +42,10 @@ def task_on(tmp_path, *rows, **options):
 
 
 def row(context, answer, begin=None, question="which"):
-    answers = {"text": [answer] if answer else [], "answer_start": [context.index(answer) if begin is None else begin] if answer else []}
+    answers = {
+        "text": [answer] if answer else [],
+        "answer_start": [context.index(answer) if begin is None else begin] if answer else [],
+    }
     return {"question": question, "context": context, "answers": answers}
 
 
@@ -90,7 +94,13 @@ def test_what_is_said_is_the_text_between_the_likeliest_places(tmp_path, process
     sizes, places = encoded.columns[LENGTHS][0], encoded.labels[0].reshape(-1, 2)
     window = int(np.flatnonzero(places[:, 0])[0])
     scored = task.score([logits_at(sizes, window, *places[window])], encoded)
-    assert scored.predictions[0] == {"id": "data-0", "label": ["kl mn"], "prediction": "kl mn", "exact_match": 1.0, "f1": 1.0}
+    assert scored.predictions[0] == {
+        "id": "data-0",
+        "label": ["kl mn"],
+        "prediction": "kl mn",
+        "exact_match": 1.0,
+        "f1": 1.0,
+    }
 
 
 def test_an_end_before_its_beginning_is_never_said(tmp_path, processor):

@@ -41,7 +41,9 @@ def test_normalising_twice_is_normalising_once(text):
     assert normalised(once, case=False, punctuation=False) == once
 
 
-@pytest.mark.parametrize(("frames", "said"), [([0, 1, 1, 0, 1, 2, 2], "aab"), ([0, 0], ""), ([2, 0, 2], "bb"), ([], "")])
+@pytest.mark.parametrize(
+    ("frames", "said"), [([0, 1, 1, 0, 1, 2, 2], "aab"), ([0, 0], ""), ([2, 0, 2], "bb"), ([], "")]
+)
 def test_repeats_are_one_and_blanks_are_none(frames, said):
     assert greedy(frames, ["", "a", "b"]) == said
 
@@ -82,7 +84,9 @@ def manifest(folder, rows, name="data.csv", column="text"):
 
 
 def tone(path, seconds=0.5, rate=16_000, pitch=440):
-    soundfile.write(path, (0.3 * np.sin(2 * np.pi * pitch * np.arange(int(seconds * rate)) / rate)).astype(np.float32), rate)
+    soundfile.write(
+        path, (0.3 * np.sin(2 * np.pi * pitch * np.arange(int(seconds * rate)) / rate)).astype(np.float32), rate
+    )
     return path.name
 
 
@@ -92,7 +96,9 @@ def learner(catalog):
 
 
 def test_the_loss_is_that_of_torch_over_the_real_frames(tmp_path, learner):
-    task = SpeechRecognition(str(manifest(tmp_path, [(tone(tmp_path / "a.wav", 0.5), "ab"), (tone(tmp_path / "b.wav", 0.9), "b a")])))
+    task = SpeechRecognition(
+        str(manifest(tmp_path, [(tone(tmp_path / "a.wav", 0.5), "ab"), (tone(tmp_path / "b.wav", 0.9), "b a")]))
+    )
     assert task.classes == ("<blank>", "|", "a", "b")
     encoded = task.encode(task.named(["data-0", "data-1"]), learner.processor)
     batch = task.collate(encoded, [0, 1])
@@ -120,7 +126,9 @@ def test_the_loss_is_that_of_torch_over_the_real_frames(tmp_path, learner):
 
 
 def test_what_is_heard_does_not_depend_on_the_padding(tmp_path, learner):
-    task = SpeechRecognition(str(manifest(tmp_path, [(tone(tmp_path / "a.wav", 0.5), "ab"), (tone(tmp_path / "b.wav", 0.9), "b a")])))
+    task = SpeechRecognition(
+        str(manifest(tmp_path, [(tone(tmp_path / "a.wav", 0.5), "ab"), (tone(tmp_path / "b.wav", 0.9), "b a")]))
+    )
     encoded = task.encode(task.named(["data-0", "data-1"]), learner.processor)
     with torch.no_grad():
         alone, both = (learner.forward(task.collate(encoded, rows)) for rows in ([0], [0, 1]))
@@ -131,7 +139,9 @@ def test_what_is_heard_does_not_depend_on_the_padding(tmp_path, learner):
 def test_a_network_trained_without_masks_is_given_none(tmp_path, catalog, model_folder):
     found = catalog.build("backbones", "transformers", {"path": str(model_folder("wav2vec2"))}).load(4, "transcript")
     assert not found.masked
-    task = SpeechRecognition(str(manifest(tmp_path, [(tone(tmp_path / "a.wav"), "ab"), (tone(tmp_path / "b.wav", 0.9), "b a")])))
+    task = SpeechRecognition(
+        str(manifest(tmp_path, [(tone(tmp_path / "a.wav"), "ab"), (tone(tmp_path / "b.wav", 0.9), "b a")]))
+    )
     batch = task.collate(task.encode(task.named(["data-0", "data-1"]), found.processor), [0, 1])
     with torch.no_grad():
         assert torch.equal(found.forward(batch).logits, found.model(input_values=batch["input_values"]).logits)
@@ -152,13 +162,17 @@ def test_the_characters_may_be_given_and_hold_for_all_transcripts(tmp_path, lear
     data = str(manifest(tmp_path, [(tone(tmp_path / "a.wav"), "Ab"), (tone(tmp_path / "b.wav"), "b c")]))
     task = SpeechRecognition(data, characters="bca ")
     assert task.classes == ("<blank>", "b", "c", "a", "|")
-    assert task.encode(task.named(["data-0", "data-1"]), learner.processor).labels.take([0, 1])[0].tolist() == [[3, 1, -100], [1, 4, 2]]
+    assert task.encode(task.named(["data-0", "data-1"]), learner.processor).labels.take([0, 1])[0].tolist() == [
+        [3, 1, -100],
+        [1, 4, 2],
+    ]
     with pytest.raises(UserError, match=r"data\.csv: data row 2: holds 'c', which is not among the characters 'ba '"):
         SpeechRecognition(data, characters="ba ").encode(task.named(["data-0", "data-1"]), learner.processor)
 
 
 @pytest.mark.parametrize(
-    ("characters", "said"), [("aba", "'a' stands there twice"), ("aB", "'B' is in no transcript"), ("a,", "',' is in no")]
+    ("characters", "said"),
+    [("aba", "'a' stands there twice"), ("aB", "'B' is in no transcript"), ("a,", "',' is in no")],
 )
 def test_characters_no_transcript_can_hold_are_refused(characters, said):
     with pytest.raises(UserError, match=said):

@@ -38,7 +38,9 @@ def test_the_first_token_of_a_word_has_its_tag_with_or_without_the_space_before_
 
 def test_a_conll_file_is_read_sentence_by_sentence(tmp_path):
     path = tmp_path / "a.conll"
-    path.write_text("-DOCSTART- -X- O O\n\n# a comment\nEU NNP B-NP B-ORG\nrejects VBZ B-VP O\n\n\nPeter NNP B-NP B-PER\n")
+    path.write_text(
+        "-DOCSTART- -X- O O\n\n# a comment\nEU NNP B-NP B-ORG\nrejects VBZ B-VP O\n\n\nPeter NNP B-NP B-PER\n"
+    )
     table = read_conll([path], "tokens", "tags")
     assert table.rows([0, 1], ["tokens", "tags"]) == [
         {"tokens": ["EU", "rejects"], "tags": ["B-ORG", "O"]},
@@ -104,10 +106,14 @@ def test_the_loss_is_the_mean_over_words_whatever_the_batch():
     logits = torch.randn(2, 4, 2)
     outputs = type("Output", (), {"logits": logits})
     whole = task.loss(outputs, {"labels": labels})
-    parts = [(type("Output", (), {"logits": logits[row : row + 1]}), {"labels": labels[row : row + 1]}) for row in range(2)]
+    parts = [
+        (type("Output", (), {"logits": logits[row : row + 1]}), {"labels": labels[row : row + 1]}) for row in range(2)
+    ]
     weights = [task.terms(batch) for _, batch in parts]
     assert weights == [2, 1]
-    assert torch.allclose(whole, sum(weight * task.loss(out, batch) for weight, (out, batch) in zip(weights, parts, strict=True)) / 3)
+    assert torch.allclose(
+        whole, sum(weight * task.loss(out, batch) for weight, (out, batch) in zip(weights, parts, strict=True)) / 3
+    )
     by_hand = -torch.log_softmax(logits, -1)[[0, 0, 1], [1, 2, 1], [1, 0, 1]].mean()
     assert torch.allclose(whole, by_hand)
 
@@ -119,22 +125,31 @@ def test_what_a_sentence_adds_is_what_the_score_lacks_without_it(scheme, tmp_pat
     tags = [[(letter, names[rng.integers(5)]) for letter in "abcdef"] for _ in range(12)]
     task = TokenClassification(write(tmp_path / "a.conll", tags).data, labels=names, scheme=scheme)
     wanted = [[names.index(tag) for _, tag in sentence] for sentence in tags]
-    logits = [np.eye(5, dtype=np.float32)[[tag if rng.random() < 0.6 else rng.integers(5) for tag in row]] for row in wanted]
+    logits = [
+        np.eye(5, dtype=np.float32)[[tag if rng.random() < 0.6 else rng.integers(5) for tag in row]] for row in wanted
+    ]
 
     def score(rows):
         encoded = Encoded(
-            {}, Ragged.of([wanted[row] for row in rows], padding=-100), tuple(f"data-{row}" for row in rows), np.ones(len(rows))
+            {},
+            Ragged.of([wanted[row] for row in rows], padding=-100),
+            tuple(f"data-{row}" for row in rows),
+            np.ones(len(rows)),
         )
         return task.score([logits[row] for row in rows], encoded)
 
     whole = score(range(12))
     for left in range(12):
         without = value(score([row for row in range(12) if row != left]).measurements, "f1")
-        assert whole.predictions[left]["f1"] == pytest.approx(12 * value(whole.measurements, "f1") - 11 * without, abs=1e-5)
+        assert whole.predictions[left]["f1"] == pytest.approx(
+            12 * value(whole.measurements, "f1") - 11 * without, abs=1e-5
+        )
 
 
 def test_single_words_are_scored_by_their_tags(tmp_path):
-    task = TokenClassification(write(tmp_path / "a.conll", [[("a", "NOUN"), ("b", "VERB"), ("c", "NOUN")]]).data, scheme="words")
+    task = TokenClassification(
+        write(tmp_path / "a.conll", [[("a", "NOUN"), ("b", "VERB"), ("c", "NOUN")]]).data, scheme="words"
+    )
     encoded = Encoded({}, Ragged.of([[0, 1, 0]], padding=-100), ("data-0",), np.ones(1))
     scored = task.score([np.eye(2, dtype=np.float32)[[0, 0, 0]]], encoded)
     assert value(scored.measurements, "f1") == pytest.approx((0.8 + 0.0) / 2)

@@ -21,7 +21,9 @@ def built(catalog, path, labels=("a", "b"), **options):
     """Give a backbone and a task of its modality, whose data nobody asks for."""
     backbone = catalog.build("backbones", "transformers", {"path": str(path), **options})
     kind = {"text": "text-classification", "vision": "image-classification", "speech": "audio-classification"}
-    return backbone, catalog.build("tasks", kind[backbone.outline_card().modality], {"data": "nowhere", "labels": list(labels)})
+    return backbone, catalog.build(
+        "tasks", kind[backbone.outline_card().modality], {"data": "nowhere", "labels": list(labels)}
+    )
 
 
 def grounds(backbone, task, strategy, *, examples=None, length=None, **training):
@@ -82,7 +84,9 @@ def test_adamw_keeps_two_numbers_a_parameter_and_the_peak_is_in_its_update():
     assert found.total == 16 * parameters + 4 * tensors + 4 * b * d
 
 
-@pytest.mark.parametrize(("cls", "options", "numbers"), [("SGD", {}, 0), ("SGD", {"momentum": 0.9}, 1), ("AdamW", {"amsgrad": True}, 3)])
+@pytest.mark.parametrize(
+    ("cls", "options", "numbers"), [("SGD", {}, 0), ("SGD", {"momentum": 0.9}, 1), ("AdamW", {"amsgrad": True}, 3)]
+)
 def test_other_optimizers_keep_what_their_rules_say(cls, options, numbers):
     with LiveMemory() as memory:
         layer = torch.nn.Linear(20, 10, bias=False)
@@ -181,8 +185,14 @@ def test_an_attention_block_takes_what_is_counted_by_hand():
         projections = [torch.nn.Linear(size, size, bias=False) for _ in range(4)]
         inputs = torch.randn(batch, length, size, requires_grad=True)
         made = sum(memory.live.values())
-        query, key, value = (layer(inputs).view(batch, length, heads, width).transpose(1, 2) for layer in projections[:3])
-        attended = torch.nn.functional.scaled_dot_product_attention(query, key, value).transpose(1, 2).reshape(batch, length, size)
+        query, key, value = (
+            layer(inputs).view(batch, length, heads, width).transpose(1, 2) for layer in projections[:3]
+        )
+        attended = (
+            torch.nn.functional.scaled_dot_product_attention(query, key, value)
+            .transpose(1, 2)
+            .reshape(batch, length, size)
+        )
         out = projections[3](attended)
         forward, kept = memory.flops, sum(memory.live.values()) - made
         out.sum().backward()
@@ -217,7 +227,11 @@ def test_fake_tensors_come_to_what_real_ones_do(kind, use, catalog, model_folder
         examples = padded() if kind == "bert" else None
         found[fake] = accounted(catalog, model_folder(kind), use, examples=examples, fake=fake)
     fake, real = found[True], found[False]
-    assert (fake.flops, fake.trainable_parameters, fake.parameters) == (real.flops, real.trainable_parameters, real.parameters)
+    assert (fake.flops, fake.trainable_parameters, fake.parameters) == (
+        real.flops,
+        real.trainable_parameters,
+        real.parameters,
+    )
     assert fake.peak.total == pytest.approx(real.peak.total, rel=0.005)
     assert (fake.peak.parameters, fake.peak.optimizer) == (real.peak.parameters, real.peak.optimizer)
     assert fake.peak.extra == pytest.approx(real.peak.extra, abs=64)
@@ -227,15 +241,27 @@ def test_transcripts_take_what_real_ones_do_though_a_kernel_asks_how_long_they_a
     backbone = catalog.build("backbones", "transformers", {"path": str(model_folder("wav2vec2"))})
     task = catalog.build("tasks", "speech-recognition", {"data": "nowhere", "characters": "abc "})
     strategy = catalog.build("strategies", "full", {})
-    fake, real = (account(backbone, strategy, grounds(backbone, task, strategy, length=1.0), catalog, fake=fake) for fake in (True, False))
+    fake, real = (
+        account(backbone, strategy, grounds(backbone, task, strategy, length=1.0), catalog, fake=fake)
+        for fake in (True, False)
+    )
     assert fake.peak.total == pytest.approx(real.peak.total, rel=0.005)
-    assert (fake.flops, fake.trainable_parameters, fake.peak.optimizer) == (real.flops, real.trainable_parameters, real.peak.optimizer)
+    assert (fake.flops, fake.trainable_parameters, fake.peak.optimizer) == (
+        real.flops,
+        real.trainable_parameters,
+        real.peak.optimizer,
+    )
 
 
 def padded(count=8, length=24):
     """Texts of which one is shorter: where none is, a real mask is left out, and a fake one cannot be looked at."""
     rows = [np.arange(5, 5 + length - (row == 1)) % 50 for row in range(count)]
-    return Encoded({"input_ids": Ragged.of(rows)}, np.arange(count) % 2, tuple(map(str, range(count))), np.full(count, float(length)))
+    return Encoded(
+        {"input_ids": Ragged.of(rows)},
+        np.arange(count) % 2,
+        tuple(map(str, range(count))),
+        np.full(count, float(length)),
+    )
 
 
 def test_the_flops_are_those_of_torchs_own_counter(catalog, model_folder):
@@ -262,7 +288,9 @@ def test_the_flops_are_those_of_torchs_own_counter(catalog, model_folder):
         learner.train()
         batch = {**task.collate(padded(), range(4)), "rows": torch.arange(4)}
         own = {kernel: count for kernel, count in _formulas().items() if "for_cpu" in str(kernel)}
-        with FlopCounterMode(display=False, custom_mapping={kernel: _raw(count) for kernel, count in own.items()}) as counter:
+        with FlopCounterMode(
+            display=False, custom_mapping={kernel: _raw(count) for kernel, count in own.items()}
+        ) as counter:
             task.loss(learner.forward(batch), batch).backward()
         assert found.flops == counter.get_total_flops()
 
@@ -276,9 +304,13 @@ def test_full_training_takes_about_six_flops_a_weight_and_token_and_other_strate
     """Kaplan et al. 2020, section 2.1: 6·N·tokens, N the weights of the matrix products; a frozen backbone does no backward pass."""
     from transformers import BertConfig
 
-    BertConfig(vocab_size=50, hidden_size=128, num_hidden_layers=4, num_attention_heads=2, intermediate_size=512).save_pretrained(tmp_path)
+    BertConfig(
+        vocab_size=50, hidden_size=128, num_hidden_layers=4, num_attention_heads=2, intermediate_size=512
+    ).save_pretrained(tmp_path)
     length, batch = 16, 4
-    flops = {use: accounted(catalog, tmp_path, use, length=length).flops for use in ("full", "lora", "bitfit", "frozen")}
+    flops = {
+        use: accounted(catalog, tmp_path, use, length=length).flops for use in ("full", "lora", "bitfit", "frozen")
+    }
     matrices = 4 * 12 * 128**2
     scores = 4 * 12 * length**2 * 128
     heads = 6 * (128 * 128 + 128 * 2)
@@ -333,7 +365,10 @@ def test_how_memory_grows_foretells_the_peak_at_any_batch(use, catalog, model_fo
     found = accounted(catalog, model_folder("bert"), use, growth=True)
     assert found.peak_at(4) == found.peak.total
     for batch in (3, 40):
-        assert found.peak_at(batch) == accounted(catalog, model_folder("bert"), use, training={"batch_size": batch}).peak.total
+        assert (
+            found.peak_at(batch)
+            == accounted(catalog, model_folder("bert"), use, training={"batch_size": batch}).peak.total
+        )
     largest = found.largest_batch(20 * 2**20)
     assert found.peak_at(largest) <= 20 * 2**20 < found.peak_at(largest + 1)
     assert found.largest_batch(1000) == 0
@@ -341,7 +376,9 @@ def test_how_memory_grows_foretells_the_peak_at_any_batch(use, catalog, model_fo
 
 def test_accumulation_takes_the_memory_of_its_micro_batches(catalog, model_folder):
     whole = accounted(catalog, model_folder("bert"), "full", training={"batch_size": 16})
-    parts = accounted(catalog, model_folder("bert"), "full", training={"batch_size": 16, "accumulation": 4}, growth=True)
+    parts = accounted(
+        catalog, model_folder("bert"), "full", training={"batch_size": 16, "accumulation": 4}, growth=True
+    )
     assert parts.peak.total < whole.peak.total
     assert parts.flops == whole.flops
     assert parts.largest_batch(2**24) % 4 == 0
@@ -349,7 +386,9 @@ def test_accumulation_takes_the_memory_of_its_micro_batches(catalog, model_folde
 
 def test_computing_blocks_again_keeps_less_and_computes_more(catalog, model_folder):
     plain = accounted(catalog, model_folder("bert"), "full", training={"batch_size": 32})
-    again = accounted(catalog, model_folder("bert"), "full", training={"batch_size": 32, "gradient_checkpointing": True})
+    again = accounted(
+        catalog, model_folder("bert"), "full", training={"batch_size": 32, "gradient_checkpointing": True}
+    )
     assert again.peak.activations < plain.peak.activations
     assert again.flops > plain.flops
 
@@ -389,7 +428,9 @@ def test_every_architecture_is_accounted_for_by_its_configuration_alone(kind, ca
     length = {"vision": 32, "text": 16}.get(built(catalog, tmp_path)[0].outline_card().modality)
     for use in ("full", "lora", "prefix", "distillation"):
         try:
-            found = accounted(catalog, tmp_path, use, length=length, target="cuda" if use in ("lora", "prefix") else "cpu")
+            found = accounted(
+                catalog, tmp_path, use, length=length, target="cuda" if use in ("lora", "prefix") else "cpu"
+            )
         except NotApplicable as error:
             assert "values" not in str(error), (use, error)
             continue

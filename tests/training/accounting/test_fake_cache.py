@@ -53,7 +53,9 @@ def test_the_second_time_gives_what_the_first_gave(what, dtype):
 def test_what_was_done_before_is_not_worked_out_again(monkeypatch):
     done = []
     dispatch = QuickFakes.dispatch
-    monkeypatch.setattr(QuickFakes, "dispatch", lambda mode, func, *rest: done.append(str(func)) or dispatch(mode, func, *rest))
+    monkeypatch.setattr(
+        QuickFakes, "dispatch", lambda mode, func, *rest: done.append(str(func)) or dispatch(mode, func, *rest)
+    )
     with QuickFakes():
         x = torch.empty(4, 6)
         for _ in range(5):
@@ -110,7 +112,9 @@ def test_gradients_are_those_of_the_operations():
             assert (x.grad.shape, layer.weight.grad.shape) == ((rows, 6), (2, 6))
 
 
-@pytest.mark.parametrize("kind", [*(pytest.param(kind, marks=pytest.mark.thorough) for kind in KINDS if kind != "t5"), "t5"])
+@pytest.mark.parametrize(
+    "kind", [*(pytest.param(kind, marks=pytest.mark.thorough) for kind in KINDS if kind != "t5"), "t5"]
+)
 @pytest.mark.parametrize("use", ["full", "lora", "adapter", "distillation"])
 def test_accounts_are_those_of_torchs_own_fake_tensors(kind, use, catalog, model_folder, monkeypatch):
     length = {"vision": 32, "text": 16}.get(built(catalog, model_folder(kind))[0].outline_card().modality)
@@ -119,5 +123,7 @@ def test_accounts_are_those_of_torchs_own_fake_tensors(kind, use, catalog, model
         quick = accounted(catalog, model_folder(kind), use, **how)
     except NotApplicable as error:
         pytest.skip(str(error))
-    monkeypatch.setattr(QuickFakes, "_made", lambda mode, func, types, args, kwargs: mode.dispatch(func, types, args, kwargs))
+    monkeypatch.setattr(
+        QuickFakes, "_made", lambda mode, func, types, args, kwargs: mode.dispatch(func, types, args, kwargs)
+    )
     assert accounted(catalog, model_folder(kind), use, **how) == quick

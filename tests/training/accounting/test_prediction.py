@@ -8,7 +8,14 @@ import shutil
 import pytest
 from ftbench import UserError
 from ftbench.suite.parser import read_suite
-from ftbench.training.accounting.prediction import Question, card_memory, cells_of_model, cells_of_suite, predict_cell, predict_cells
+from ftbench.training.accounting.prediction import (
+    Question,
+    card_memory,
+    cells_of_model,
+    cells_of_suite,
+    predict_cell,
+    predict_cells,
+)
 
 from tests.cli.test_cli import modules_after
 from tests.support.small_data import TEXT_TASKS
@@ -20,7 +27,13 @@ GIB = 2**30
 @pytest.fixture
 def bert_large(tmp_path):
     """Give a directory that holds the configuration of BERT-large and nothing else."""
-    config = {"model_type": "bert", "hidden_size": 1024, "num_hidden_layers": 24, "num_attention_heads": 16, "intermediate_size": 4096}
+    config = {
+        "model_type": "bert",
+        "hidden_size": 1024,
+        "num_hidden_layers": 24,
+        "num_attention_heads": 16,
+        "intermediate_size": 4096,
+    }
     (tmp_path / "bert-large").mkdir()
     (tmp_path / "bert-large" / "config.json").write_text(json.dumps(config))
     return tmp_path / "bert-large"
@@ -74,7 +87,13 @@ def test_where_nothing_is_trained_no_batch_is_the_largest(catalog, model_folder)
 
 def test_what_cannot_be_predicted_says_why_and_the_others_go_on(catalog):
     cells = cells_of_model(
-        catalog, "minilm", {}, "text-classification", batch_size=2, classes=2, strategies=["adaptive_pretraining", "frozen"]
+        catalog,
+        "minilm",
+        {},
+        "text-classification",
+        batch_size=2,
+        classes=2,
+        strategies=["adaptive_pretraining", "frozen"],
     )
     first, second = predict_cells(cells, catalog, Question(length=8, memory=GIB))
     assert first.reason == "it trains a language model first, of which nothing is predicted"
@@ -87,7 +106,10 @@ def test_every_task_is_predicted_without_data_as_with_them(task, catalog, tmp_pa
     write, options = TEXT_TASKS[task]
     lines = [f'data = "{write(tmp_path)}"', *(f"{name} = {json.dumps(value)}" for name, value in options.items())]
     suite = 'name = "s"\nseeds = [0, 1]\n[training]\nsteps = 4\nbatch_size = 4\n[[strategy]]\nuse = "full"\n'
-    suite += f'[[backbone]]\nuse = "transformers"\npath = "{model_folder("bert")}"\n[[task]]\nuse = "{task}"\n' + "\n".join(lines)
+    suite += (
+        f'[[backbone]]\nuse = "transformers"\npath = "{model_folder("bert")}"\n[[task]]\nuse = "{task}"\n'
+        + "\n".join(lines)
+    )
     (tmp_path / "s.toml").write_text(suite)
     (cell,), unknown = cells_of_suite(read_suite(tmp_path / "s.toml", catalog), catalog, "cpu")
     seen, outlined = (predict_cell(cell, catalog, Question(length=length)) for length in (None, 40))
@@ -129,7 +151,9 @@ def test_which_strategies_fit_is_one_command(tmp_path, ftbench, model_folder):
     assert "with the kernels of a CUDA card" in done.stdout
 
 
-def test_a_model_in_the_hubs_cache_is_found_by_its_id_though_its_weights_are_not_there(hub_cache, ftbench, model_folder):
+def test_a_model_in_the_hubs_cache_is_found_by_its_id_though_its_weights_are_not_there(
+    hub_cache, ftbench, model_folder
+):
     place = hub_cache / "models--owner--net" / "snapshots" / ("a" * 40)
     place.mkdir(parents=True)
     (place / "config.json").write_text((model_folder("roberta") / "config.json").read_text())
@@ -172,13 +196,17 @@ def test_every_architecture_is_predicted_from_its_directory_on_all_it_can_serve(
         assert found.reason is None, (task, found.reason)
         assert found.accounting.peak.total > found.accounting.stored_bytes > 0, task
         learner = catalog.build("backbones", *backbone).outline(outputs, catalog.find("tasks", task).answer)
-        assert found.accounting.trainable_parameters == sum(parameter.numel() for parameter in learner.head_parameters()), task
+        assert found.accounting.trainable_parameters == sum(
+            parameter.numel() for parameter in learner.head_parameters()
+        ), task
 
 
 def test_classes_are_characters_where_the_answer_is_a_transcript(catalog):
     found = {}
     for classes in (None, 28, 40):
-        (cell,) = cells_of_model(catalog, "tiny-wav2vec2", {}, "speech-recognition", batch_size=2, classes=classes, strategies=["frozen"])
+        (cell,) = cells_of_model(
+            catalog, "tiny-wav2vec2", {}, "speech-recognition", batch_size=2, classes=classes, strategies=["frozen"]
+        )
         found[classes] = predict_cell(cell, catalog, Question()).accounting.trainable_parameters
     width = catalog.build("backbones", "tiny-wav2vec2", {}).outline(2, "transcript").model.config.hidden_size
     assert found[None] == found[28] == (width + 1) * 29
@@ -193,8 +221,14 @@ def test_classes_are_characters_where_the_answer_is_a_transcript(catalog):
         (("s.toml", "--card", "24GB"), "--card goes with --predict"),
         (("--model", "minilm", "--strategy", "lroa"), "did you mean 'lora'?"),
         (("--model", "minilm", "--task", "text-classifcation"), "did you mean 'text-classification'?"),
-        (("--model", "minilm", "--length", "1000", "--strategy", "full"), "length: bert reads 512 tokens at most, not 1000"),
-        (("--model", "tiny-vit", "--task", "image-classification", "--length", "99", "--strategy", "full"), "reads images of 28 pixels"),
+        (
+            ("--model", "minilm", "--length", "1000", "--strategy", "full"),
+            "length: bert reads 512 tokens at most, not 1000",
+        ),
+        (
+            ("--model", "tiny-vit", "--task", "image-classification", "--length", "99", "--strategy", "full"),
+            "reads images of 28 pixels",
+        ),
         (
             ("--model", "tiny-vit", "--task", "speech-recognition"),
             "'speech-recognition' is not for vit, which reads vision; it can serve image-",

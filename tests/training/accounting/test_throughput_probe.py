@@ -30,7 +30,9 @@ def rehearsed(catalog, ground, use, steps=6):
     strategy = catalog.build("strategies", use, {})
     stages = [stage, replace(stage, label="again")] if strategy.needs_sequence else [stage]
     taken = []
-    ThroughputProbe(stages, backbone, catalog, lambda made: taken.append(list(islice(made, steps))), seed=0, device="cpu").run(strategy)
+    ThroughputProbe(
+        stages, backbone, catalog, lambda made: taken.append(list(islice(made, steps))), seed=0, device="cpu"
+    ).run(strategy)
     return taken
 
 
@@ -52,7 +54,9 @@ def test_pretraining_anew_is_left_out_of_what_is_timed(catalog, model_folder):
     backbone = catalog.build("backbones", "transformers", {"path": str(model_folder("bert"))})
     train = task.encode(task.splits(0).train, backbone.load_processor())
     taken = rehearsed(
-        catalog, (backbone, StageData("words", task, Training(batch_size=8, lr=1e-3), {"train": train})), "adaptive_pretraining"
+        catalog,
+        (backbone, StageData("words", task, Training(batch_size=8, lr=1e-3), {"train": train})),
+        "adaptive_pretraining",
     )
     assert [len(steps) for steps in taken] == [6]
     assert all(step.padded >= step.units for step in taken[0])
@@ -70,10 +74,14 @@ def test_nothing_of_the_finished_model_changes(catalog, ground):
     before = {name: tensor.clone() for name, tensor in learner.model.state_dict().items()}
 
     def rehearse(take):
-        ThroughputProbe([stage], backbone, catalog, take, seed=0, device="cpu").run(catalog.build("strategies", "full", {}))
+        ThroughputProbe([stage], backbone, catalog, take, seed=0, device="cpu").run(
+            catalog.build("strategies", "full", {})
+        )
 
     finished = FinishedTrial(learner, stage.task, stage.open["train"], rehearse, lambda: None)
     finished.train(lambda steps: [next(steps) for _ in range(3)])
     assert [units for units, _ in zip(finished.answers(8), range(5), strict=False)] == [8.0] * 5
-    assert [units for units, _ in zip(finished.answers(32), range(2), strict=False)] == [32.0] * 2, "few examples come again"
+    assert [units for units, _ in zip(finished.answers(32), range(2), strict=False)] == [32.0] * 2, (
+        "few examples come again"
+    )
     assert all(torch.equal(before[name], tensor) for name, tensor in learner.model.state_dict().items())
