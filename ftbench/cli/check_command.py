@@ -10,7 +10,7 @@ import click
 
 from ..errors import ExitCode, UserError
 from ..plugins import Plugins, Selection
-from .setting import Setting
+from .context import Setting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import ExitCode
-from .setting import Setting, suite_argument
+from .context import Setting, suite_argument
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

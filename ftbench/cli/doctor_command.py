@@ -11,7 +11,7 @@ import click
 from .. import __version__
 from ..errors import ExitCode
 from ..formatting import quantity
-from .setting import Setting
+from .context import Setting
 
 if TYPE_CHECKING:
     from ..runner.doctor import Diagnosis

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from .setting import Setting
+from .context import Setting
 
 
 @click.command(name="export")

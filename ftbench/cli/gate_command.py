@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import UserError
+from .context import Setting, runs_option
 from .gate_outputs import Outputs, TrialLines
-from .setting import Setting, runs_option
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -9,7 +9,7 @@ import click
 
 from .. import __version__
 from ..errors import ExitCode
-from .setting import Setting
+from .context import Setting
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

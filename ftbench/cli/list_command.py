@@ -10,7 +10,7 @@ import click
 from ..api.catalog import KINDS, option_names
 from ..errors import UserError
 from ..suite.search_space import what_is_tuned
-from .setting import Setting
+from .context import Setting
 
 if TYPE_CHECKING:
     from ..api.catalog import Catalog

@@ -8,7 +8,7 @@ import click
 
 from ..data.new_suite import templates
 from ..errors import UserError, suggestion
-from .setting import Setting
+from .context import Setting
 
 
 @click.group(name="new")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import UserError
-from .setting import Setting, runs_option
+from .context import Setting, runs_option
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from .context import Setting
 from .report_writing import Asked, write_reports
-from .setting import Setting
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -68,7 +68,7 @@ def command(  # noqa: PLR0917 - click hands arguments and options over by name
     folder = Path(output) if output else paths[0] if len(paths) == 1 and paths[0].is_dir() else Path()
     asked = Asked(paths, folder, baseline, examples, tuple(allowed))
     if watch:
-        from .watching import watched
+        from .report_watching import watched
 
         written = watched(catalog, formats or WATCHED, asked)
     else:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .choice import chosen, exclude_option, only_option
-from .setting import Setting
+from .context import Setting
+from .trial_options import chosen, exclude_option, only_option
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +29,7 @@ def command(ctx: click.Context, run: str, only: Sequence[str], exclude: Sequence
     from ..records.run_files import resolved_suite
     from ..runner.progress import ConsoleProgress
     from ..runner.runner import run_suite
-    from .ending import end
+    from .run_results import end
 
     setting, folder = Setting.of(ctx), Path(run)
     suite = resolved_suite(folder)

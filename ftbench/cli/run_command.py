@@ -10,9 +10,9 @@ import click
 
 from ..errors import SuiteError
 from ..records.record import FAILED
-from .choice import chosen, exclude_option, only_option
-from .ending import REPORTS, end, is_current
-from .setting import Setting, runs_option, suite_argument
+from .context import Setting, runs_option, suite_argument
+from .run_results import REPORTS, end, is_current
+from .trial_options import chosen, exclude_option, only_option
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from .setting import Setting, suite_argument
+from .context import Setting, suite_argument
 
 
 @click.command(name="validate")
