@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import UserError
-from .context import Setting, runs_option
+from .context import CommandContext, runs_option
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -79,25 +79,26 @@ def command(ctx: click.Context, /, suite: str | None, **options: Any) -> None:
             if options[name] is not None:
                 raise UserError(f"--{name} goes with --predict")
         assert suite is not None
-        _show(Setting.of(ctx), suite, options["runs"], as_json=options["as_json"])
+        _show(CommandContext.of(ctx), suite, options["runs"], as_json=options["as_json"])
     else:
-        _predict(Setting.of(ctx), suite, **options)
+        _predict(CommandContext.of(ctx), suite, **options)
 
 
-def _show(setting: Setting, suite: str, runs: str, *, as_json: bool) -> None:
+def _show(context: CommandContext, suite: str, runs: str, *, as_json: bool) -> None:
     from ..analysis.forecast import foresee_sight, foresee_tuning
     from ..environment import environment
     from ..fingerprint import digest
     from ..records.store import Store
+    from ..records.tries import point_reader
     from ..runner.runner import choose_device, foresee_here
     from ..suite.tuner import Tuner
 
-    parsed = setting.suite(suite)
-    foreseen = foresee_here(parsed, setting.plugins, setting.catalog)
+    parsed = context.suite(suite)
+    foreseen = foresee_here(parsed, context.plugins, context.catalog)
     store = Store(Path(runs) / parsed.name)
     device = choose_device(parsed.machine.device)
     here = digest(environment(f"{device}:0" if device == "cuda" else device))
-    course = Tuner(parsed, foreseen.trials, setting.catalog).course(store.reader(here))
+    course = Tuner(parsed, foreseen.trials, context.catalog).course(point_reader(store.reader(here)))
     statuses = {trial.id: store.status(trial.id, here) for trial in course.trials}
     done = {key for key, status in statuses.items() if status is not None}
     sight = {
@@ -148,41 +149,41 @@ def _told(seen: DetectableEffect) -> str:
     return f"{seen.target}: {found} (standard deviation of a difference {s_d}: {seen.noise.source}, in earlier runs)"
 
 
-def _predict(setting: Setting, suite: str | None, **options: Any) -> None:
+def _predict(context: CommandContext, suite: str | None, **options: Any) -> None:
     from ..training.accounting.prediction import Question, card_memory, predict_cells
     from .prediction_table import print_predictions
 
     memory = card_memory(options["card"], options["device"])
     device = "cpu"
     if suite is not None:
-        cells, device = _cells_of_suite(setting, suite)
+        cells, device = _cells_of_suite(context, suite)
     else:
-        cells = _cells_of_model(setting, **options)
+        cells = _cells_of_model(context, **options)
     target: Kernels = options["target"] or ("cuda" if memory is not None or device == "cuda" else "cpu")
     question = Question(target, options["length"], memory)
-    predictions = predict_cells(cells, setting.catalog, question)
+    predictions = predict_cells(cells, context.catalog, question)
     print_predictions(predictions, question, "json" if options["as_json"] else options["form"])
 
 
-def _cells_of_suite(setting: Setting, suite: str) -> tuple[Sequence[Configuration], str]:
+def _cells_of_suite(context: CommandContext, suite: str) -> tuple[Sequence[Configuration], str]:
     from ..runner.runner import choose_device
     from ..training.accounting.prediction import cells_of_suite
 
-    parsed = setting.suite(suite)
+    parsed = context.suite(suite)
     device = choose_device(parsed.machine.device)
-    cells, unknown = cells_of_suite(parsed, setting.catalog, device)
+    cells, unknown = cells_of_suite(parsed, context.catalog, device)
     for line in unknown:
         click.echo(f"note: {line}; what it takes can be said when it is there", err=True)
     return cells, device
 
 
 def _cells_of_model(
-    setting: Setting, *, model: str, task: str, batch: int, classes: int | None, strategies: Sequence[str], **_: Any
+    context: CommandContext, *, model: str, task: str, batch: int, classes: int | None, strategies: Sequence[str], **_: Any
 ) -> list[Configuration]:
     from ..training.accounting.prediction import cells_of_model
 
-    known = setting.catalog.offers.get("backbones", {})
+    known = context.catalog.offers.get("backbones", {})
     backbone, named = (model, {}) if model in known and not Path(model).is_dir() else ("transformers", {"path": model})
     return cells_of_model(
-        setting.catalog, backbone, named, task, batch_size=batch, classes=classes, strategies=strategies
+        context.catalog, backbone, named, task, batch_size=batch, classes=classes, strategies=strategies
     )

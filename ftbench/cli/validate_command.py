@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from .context import Setting, suite_argument
+from .context import CommandContext, suite_argument
 
 
 @click.command(name="validate")
@@ -15,10 +15,10 @@ def command(ctx: click.Context, suite: str) -> None:
     from ..runner.runner import foresee_here
     from ..suite.tuner import Tuner
 
-    setting = Setting.of(ctx)
-    parsed = setting.suite(suite)
-    foreseen = foresee_here(parsed, setting.plugins, setting.catalog)
-    course = Tuner(parsed, foreseen.trials, setting.catalog).course(lambda _: None)
+    context = CommandContext.of(ctx)
+    parsed = context.suite(suite)
+    foreseen = foresee_here(parsed, context.plugins, context.catalog)
+    course = Tuner(parsed, foreseen.trials, context.catalog).course(lambda *_: None)
     for line in foreseen.unknown:
         click.echo(f"note: {line}; `ftbench run` downloads it, and checks it then", err=True)
     known = f"{course.size} trials"

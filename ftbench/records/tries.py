@@ -10,14 +10,29 @@ from ..errors import UserError
 from ..suite.search import Tried
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from ..suite.search_space import Point
+    from ..suite.trial import Trial
     from .record import Record
 
 
 NO_TRAINING = frozenset({"start", "load", "other", "validate", "evaluate", "save", "probe", "accounting", "exit"})
 """Phases of a trial that are no training: what remains is what a budget in seconds counts, a teacher's training included."""
+
+
+def point_reader(read: Callable[[Trial], Record | None]) -> Callable[[Point, Sequence[Trial], str], Tried | None]:
+    """Return the reader that `ftbench.suite.tuner.Tuner.course` takes.
+
+    Args:
+        read: returns the record of a trial, or None if it has none; see `ftbench.records.store.Store.reader`.
+    """
+
+    def read_point(point: Point, trials: Sequence[Trial], metric: str) -> Tried | None:
+        records = [record for trial in trials if (record := read(trial)) is not None]
+        return tried_of(point, records, metric) if len(records) == len(trials) else None
+
+    return read_point
 
 
 def tried_of(point: Point, records: Sequence[Record], metric: str) -> Tried:
@@ -37,6 +52,7 @@ def tried_of(point: Point, records: Sequence[Record], metric: str) -> Tried:
         _way(records[0], name),
         sum(training_seconds(record) for record in records),
         stopped=any(record.status == "skipped" for record in records),
+        lower=any(_is_lower(record, metric) for record in records),
     )
 
 

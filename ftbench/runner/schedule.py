@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import UserError
 from ..records.record import FAILED
+from ..records.tries import point_reader
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,7 +65,7 @@ class Agenda:
 
     def look(self) -> None:
         """Find out which trials there are, and which of them are done."""
-        self.course = self.tuner.course(self._read)
+        self.course = self.tuner.course(point_reader(self._read))
         self.meant = self._meant()
         found = {trial.id: self._status(trial) for trial in self.meant}
         self.statuses = {key: status for key, status in found.items() if status is not None}

@@ -6,7 +6,7 @@ Each is a function of the tries before it, so that a search which was cut short 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -43,8 +43,10 @@ class Tried:
     """The same score at each validation while it trained."""
     seconds: float = 0.0
     """Of training."""
-    stopped: bool = field(default=False)
-    """Whether it was not worth going on with."""
+    stopped: bool = False
+    """Whether it was pruned."""
+    lower: bool = False
+    """Whether a lower value of the metric is better."""
 
 
 class Search(ABC):

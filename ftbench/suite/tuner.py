@@ -11,7 +11,6 @@ import numpy as np
 
 from ..api.meter import Meter
 from ..errors import SuiteError, UserError
-from ..records.tries import _is_lower, tried_of
 from .search import SEARCHES, Tried, bars, best_of, beyond, edge
 from .search_space import RATE, Listed, Point, Space, Span, is_whole, offered, read_domain
 from .trial import Bars
@@ -20,12 +19,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from ..api.catalog import Catalog
-    from ..records.record import Record
     from .search_space import Domain
     from .suite import StrategyChoice, Suite, Tuning
     from .trial import Trial
 
-    Read = Callable[[Trial], Record | None]
+    ReadPoint = Callable[[Point, Sequence[Trial], str], Tried | None]
+    """Point, its trials (one per tuning seed) and metric → their result; None until every trial has a record."""
 
 EXTENSIONS = 2
 """How often a search goes on beyond the ends of its range, at most."""
@@ -120,11 +119,11 @@ class Tuner:
             groups[target, backbone].append(searched)
         self._groups = list(groups.values())
 
-    def course(self, read: Read) -> Course:
-        """Give all trials that are known, with those that come next.
+    def course(self, read: ReadPoint) -> Course:
+        """Return all trials that are known, with those that come next.
 
         Args:
-            read: gives the record of a trial; None where it has none yet.
+            read: returns the result of one point; see `ftbench.records.tries.point_reader`.
         """
         if not self._of:
             return Course(self.trials)
@@ -218,7 +217,7 @@ class Searched:
             else f"{self.tries} {'try' if self.tries == 1 else 'tries'}"
         )
 
-    def follow(self, read: Read) -> None:
+    def follow(self, read: ReadPoint) -> None:
         """Find out how far the search is, extensions left out."""
         one_by_one = self.search.looks_back or self._halves or self.seconds is not None
         self.trials, self.done, self.over = [], [], True
@@ -237,7 +236,7 @@ class Searched:
                 break
             points.append(found or Tried(point, None))
 
-    def go_beyond(self, read: Read) -> None:
+    def go_beyond(self, read: ReadPoint) -> None:
         """Make one try more: past the end of the range where the best is there."""
         point = beyond(self.done, self.space)
         self._note(point, self._trials(point, barred=False), read)
@@ -259,15 +258,14 @@ class Searched:
             else None
         )
 
-    def _note(self, point: Point, trials: list[Trial], read: Read) -> Tried | None:
+    def _note(self, point: Point, trials: list[Trial], read: ReadPoint) -> Tried | None:
         """Note what became of a point; None, and the search is not over, where a record is missing."""
         self.trials += trials
-        records = [record for trial in trials if (record := read(trial)) is not None]
-        if len(records) < len(trials):
+        found = read(point, trials, self.tuning.metric)
+        if found is None:
             self.over = False
             return None
-        found = tried_of(point, records, self.tuning.metric)
-        self._lower = self._lower or any(_is_lower(record, self.tuning.metric) for record in records)
+        self._lower = self._lower or found.lower
         self.done.append(found)
         return found
 
@@ -289,7 +287,7 @@ class Searched:
         return with_values(replace(trial, choice=choice), best.point)
 
 
-def _follow(group: Sequence[Searched], read: Read) -> None:
+def _follow(group: Sequence[Searched], read: ReadPoint) -> None:
     """Find out how far everyone on a backbone and target is.
 
     Where the best rate of any lies at an end, all get a further try: it beyond that end, the others within their range.

@@ -8,6 +8,7 @@ import tomllib
 import pytest
 from ftbench import Plugins, Record, SuiteError
 from ftbench.plugins import Selection
+from ftbench.records.tries import point_reader, training_seconds
 from ftbench.suite.parser import parse_suite
 from ftbench.suite.planning import plan
 from ftbench.suite.tuner import Tuner
@@ -63,7 +64,7 @@ class Run:
         """Run what comes, at most `least` trials; gives the course."""
         tuner = self.tuner()
         while True:
-            course = tuner.course(self.read)
+            course = tuner.course(point_reader(self.read))
             to_do = [trial for trial in course.trials if trial.id not in self.records]
             if not to_do or (least is not None and len(self.made) >= least):
                 return course
@@ -236,8 +237,6 @@ def test_where_no_try_has_a_score_the_untuned_values_run_and_say_so(planted, tmp
 def test_a_budget_in_seconds_ends_when_they_are_spent_and_not_before(planted, tmp_path):
     run = Run(planted, tmp_path, 'search = "random"\nseconds = 0.02', task="sealed = false")
     run.work()
-    from ftbench.records.tries import training_seconds
-
     spent = [training_seconds(run.read(trial)) for trial in run.tries()]
     assert sum(spent) >= 0.02 > sum(spent[:-1])
 
@@ -303,7 +302,7 @@ def test_a_strategy_without_a_range_is_run_as_it_is(catalog, tmp_path):
     )
     text = text.replace('"level"', '"tiny-vit"').replace('"sealed"', '"digits"')
     suite = parse_suite(tomllib.loads(text), catalog)
-    course = Tuner(suite, plan(suite, catalog), catalog).course(lambda _: None)
+    course = Tuner(suite, plan(suite, catalog), catalog).course(lambda *_: None)
     assert [(t.strategy.label, t.role) for t in course.trials] == [("full", "try")] * 3 + [("none", "final")] * 2
 
 
