@@ -18,6 +18,7 @@ from .analysis.wording import (
 from .data.previews import Preview, Previews
 from .formatting import count, quantity
 from .leaderboard.leaderboard import Fingerprint, Group, Leaderboard, Point, PublishedRun, Series
+from .leaderboard.site_report import SiteReport
 from .records.record import Curve, Failure, Retention
 from .suite.trial import valued
 
@@ -39,6 +40,7 @@ __all__ = [
     "Ranking",
     "Retention",
     "Series",
+    "SiteReport",
     "Spent",
     "TaskColumn",
     "TrialLine",

@@ -1,4 +1,4 @@
-"""The contract of a report: write a summary to a folder; all arithmetic was done before."""
+"""The contract of a report: write a summary to a folder."""
 
 from __future__ import annotations
 
@@ -8,19 +8,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ..leaderboard.leaderboard import Leaderboard
     from .summary import Summary
 
 
 class Report(ABC):
-    """One format of report."""
+    """One report format. A report formats the numbers of a summary and computes none of its own."""
 
     @abstractmethod
     def write(self, summary: Summary, folder: Path) -> Path:
-        """Write the report into `folder` and give the path to open."""
-
-    def write_site(self, board: Leaderboard, folder: Path) -> None:
-        """Write the pages of a leaderboard into `folder`, the same bytes each time; by default there are none in this format.
-
-        `leaderboard.json` and the bundles are written there by others.
-        """
+        """Write the report into `folder` and return the path to open."""

@@ -19,6 +19,7 @@ from ..formatting import one_line
 from .entry import read_entry
 from .json_format import read_published, table_of, written
 from .leaderboard import BUNDLES, bundle_path, leaderboard_of
+from .site_report import SiteReport
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -73,7 +74,8 @@ def build(
 def _write(board: Leaderboard, reports: Sequence[Report], folder: Path) -> None:
     (folder / INDEX).write_text(written(board), encoding="utf-8")
     for report in reports:
-        report.write_site(board, folder)
+        if isinstance(report, SiteReport):
+            report.write_site(board, folder)
 
 
 def _replace(path: Path, old: Path) -> None:

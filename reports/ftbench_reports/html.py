@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ftbench import Report
+from ftbench.reporting import SiteReport
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class HtmlReport(Report):
+class HtmlReport(SiteReport):
     """Verdicts, tables, charts, confusion matrices, failures and provenance."""
 
     live: bool = False
