@@ -8,19 +8,20 @@ from .api.augmentation import Augmentation, FeatureAugmentation, InputAugmentati
 
 # ---- for a backbone ------------------------------------------------------------------------------------------------
 from .api.backbone import Backbone
+from .api.bench import Bench
 from .api.card import POOLED, InputSpec, ModelCard, OutputType, Roles
 from .api.encoded import Encoded, Ragged
 
 # ---- for a meter ---------------------------------------------------------------------------------------------------
 from .api.finished_trial import FinishedTrial, Step
 from .api.learner import Learner
+from .api.loader import Loader
 from .api.measurement import Measurement
 from .api.meter import Meter, Trace, Watch
 from .api.protocol import Training
 from .api.splits import Example, Splits
 from .api.strategy import About, RateRange, Strategy, Tunable
 from .api.task import Provenance, Scored, Task
-from .data.loader import Loader
 
 # ---- errors --------------------------------------------------------------------------------------------------------
 from .errors import (
@@ -47,7 +48,6 @@ from .plugins import Plugins
 from .records.record import Attempt, Record
 from .suite.suite import Suite
 from .suite.trial import Trial
-from .training.bench import Bench
 
 __version__: str
 

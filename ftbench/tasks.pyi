@@ -1,5 +1,4 @@
-from .api.augmentable import Augmentable
-from .api.augmentation import Item, Sound
+from .api.augmentation import Augmentable, Item, Sound
 from .api.card import OUTPUT_TYPES
 from .api.metrics import calibration_error, metric
 from .api.splits import draw

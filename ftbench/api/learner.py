@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from contextlib import AbstractContextManager
 
     import torch
     from torch import Tensor, nn
 
-    from ..training.feature_cache import Features
     from .card import ModelCard, Roles
     from .encoded import Encoded
     from .task import Task
@@ -19,6 +19,16 @@ if TYPE_CHECKING:
 
 ASIDE = ("labels", "rows", "owners")
 """What a batch holds beside the network's inputs."""
+
+
+class FrozenFeatures(Protocol):
+    """What the frozen part of a network computes, kept by example."""
+
+    def of(self, encoded: Encoded, batch: Mapping[str, Tensor]) -> AbstractContextManager[None]:
+        """Replace the computation of the frozen part, inside, by what is kept for a batch of `encoded`."""
+
+    def step_aside(self) -> None:
+        """Make the network compute again."""
 
 
 class Learner:
@@ -38,7 +48,7 @@ class Learner:
         """Gives the frames the network makes of so many samples, both of shape [batch]; None where it does not hear."""
         self.masked = True
         """Whether the network is told which inputs are real."""
-        self.features: Features | None = None
+        self.features: FrozenFeatures | None = None
         """What stands in for the frozen part below the head; None where all is computed."""
         self._source: Encoded | None = None
         self._call: Callable[..., Any] = model

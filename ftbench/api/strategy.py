@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from torch.nn import Parameter
     from torch.optim import Optimizer
 
-    from ..training.bench import Bench
+    from .bench import Bench
     from .card import ModelCard
     from .learner import Learner
 

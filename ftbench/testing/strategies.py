@@ -13,7 +13,7 @@ from ..api.meter import Watch
 from ..api.protocol import Training
 from ..api.strategy import Strategy
 from ..errors import Diverged, NotApplicable
-from ..training.bench import Bench, StageData
+from ..training.bench import StageData, TrialBench
 from ..training.phases import Phases
 from ..training.seeding import seed_all
 from .finding import Finding
@@ -87,7 +87,7 @@ class _Check:
 
     def _ready(
         self, data: Encoded | None = None, temperature: float | None = None, **training: Any
-    ) -> tuple[Strategy, Learner, Bench]:
+    ) -> tuple[Strategy, Learner, TrialBench]:
         """Prepare a fresh learner; weight decay is on, so that a parameter left in the optimizer by mistake moves."""
         import torch
 
@@ -95,7 +95,7 @@ class _Check:
         ground = StageData("task", self.task, Training(**protocol), {"train": data or self.data}, self._encode)
         watch = Watch("cpu", 0)
         phases = Phases(watch, [], lambda: None)
-        bench = Bench(
+        bench = TrialBench(
             [ground],
             self.backbone,
             self.catalog,
@@ -118,7 +118,7 @@ class _Check:
 
     def _trained(
         self, data: Encoded | None = None, temperature: float | None = None, **training: Any
-    ) -> tuple[Strategy, Learner, Bench]:
+    ) -> tuple[Strategy, Learner, TrialBench]:
         strategy, learner, bench = self._ready(data, temperature, **training)
         strategy.fit(learner, bench)
         return strategy, learner, bench

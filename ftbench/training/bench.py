@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from ..api.bench import Bench, OpenSplit
 from ..api.catalog import nested
+from ..api.loader import Loader
 from ..api.meter import Trace
-from ..data.loader import Loader
 from ..errors import NotApplicable
 from ..fingerprint import code_hash
 from .compute import compute_as
@@ -41,8 +42,6 @@ if TYPE_CHECKING:
     from .phases import Phases
     from .shared_work import Sharing
 
-OpenSplit = Literal["train", "validation"]
-
 WARM_UP = 10
 """Steps at the beginning of each training that are a phase of their own: allocators, kernels and caches settle."""
 
@@ -64,8 +63,8 @@ class StageData:
     """Gives the training split, encoded by a processor, as each epoch changes it; None where nothing is changed."""
 
 
-class Bench:
-    """Handed to a strategy; one per trial."""
+class TrialBench(Bench):
+    """The bench of one trial, over real data and weights."""
 
     def __init__(
         self,
@@ -77,7 +76,7 @@ class Bench:
         *,
         seed: int,
         device: torch.device,
-        after_step: Callable[[Bench, Learner, Loader, int, Trace], Sequence[Measurement] | None],
+        after_step: Callable[[TrialBench, Learner, Loader, int, Trace], Sequence[Measurement] | None],
         checkpoints: Checkpoints | None = None,
         sharing: Sharing | None = None,
     ) -> None:
@@ -229,7 +228,7 @@ class Bench:
         if not strategy.resumable():
             print(
                 f"no checkpoints: {type(strategy).__name__} cannot go on from one, and begins anew where it is killed"
-            )  # noqa: T201 - the log
+            )
             return None
         # On a card the same steps may come to other bits: what was reached after a training that is made again is then not believed.
         believe = self.device.type == "cpu" or all(keeper.whole for keeper in self._keepers)

@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 
     from ..api.encoded import Encoded
     from ..api.learner import Learner
+    from ..api.loader import Loader, MicroBatch
     from ..api.measurement import Measurement
     from ..api.protocol import Training
     from ..api.strategy import Strategy
     from ..api.task import Task
-    from ..data.loader import Loader, MicroBatch
     from .resume import Keeper
 
     AfterStep = Callable[[int, Trace], Sequence[Measurement] | None]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 from ftbench import PluginError, Plugins, SuiteError, hookimpl
-from ftbench.api.augmentable import Augmentable, augmentation_mistakes
+from ftbench.api.augmentation import Augmentable, augmentation_mistakes
 from ftbench.suite.parser import parse_suite
 from ftbench.suite.planning import plan
 from ftbench.tasks import RegressionTask

@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import pytest
 import torch
-from ftbench import Bench, Training
+from ftbench import Training
 from ftbench.api.meter import Watch
 from ftbench.meters import StageData, account
+from ftbench.training.bench import TrialBench
 from ftbench.training.phases import Phases
 from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop_count, sdpa_flop_count
@@ -45,7 +46,7 @@ def stages_of(ground, strategy):
     return [ground, replace(ground, label="again")] if strategy.needs_sequence else [ground]
 
 
-class OwningBench(Bench):
+class OwningBench(TrialBench):
     """A bench whose second learners lie in torch's own memory, not in that of the file they were read from."""
 
     def _loaded(self, backbone, ground):

@@ -14,7 +14,7 @@ from torch.utils._python_dispatch import _disable_current_modes
 
 from ...api.meter import Watch
 from ...errors import NotApplicable
-from ..bench import Bench
+from ..bench import TrialBench
 from ..loop import Loop
 from ..optimizers import Scaling
 from ..phases import Phases
@@ -31,12 +31,12 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from ...api.backbone import Backbone
+    from ...api.bench import OpenSplit, StageData
     from ...api.catalog import Catalog
     from ...api.learner import Learner
+    from ...api.loader import Loader
     from ...api.meter import Trace
     from ...api.strategy import Strategy
-    from ...data.loader import Loader
-    from ..bench import OpenSplit, StageData
 
 STEPS = 100
 """Length of the training that is pretended, of which only the last steps are made: by then everything trains that ever will."""
@@ -76,7 +76,7 @@ class Growth:
             yield total - growing * few, growing
 
 
-class SimulatedTraining(Bench):
+class SimulatedTraining(TrialBench):
     """A bench whose trainings are two steps long.
 
     Args:
@@ -149,7 +149,7 @@ class SimulatedTraining(Bench):
         for number, ground in enumerate(self._grounds):
             self.stage = number
             seed_all(self.seed, number)
-            donor = Bench.load(self)
+            donor = TrialBench.load(self)
             learner = learner or donor
             learner.adopt_head(ground.label, donor)
         self.stage = 0

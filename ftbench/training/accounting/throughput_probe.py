@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from ...api.catalog import Catalog
     from ...api.finished_trial import Take
     from ...api.learner import Learner
+    from ...api.loader import Loader
     from ...api.meter import Trace
     from ...api.strategy import Strategy
-    from ...data.loader import Loader
     from ..bench import StageData
 
 

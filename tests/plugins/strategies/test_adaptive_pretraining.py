@@ -71,17 +71,17 @@ def test_a_causal_model_says_the_next_token_and_nothing_after_the_last():
 
 @pytest.mark.parametrize("kind", ["bert", "roberta", "distilbert", "gpt2"])
 def test_the_pretrained_network_arrives_below_the_head_and_the_loss_falls(kind, ready, monkeypatch):  # noqa: F811
-    from ftbench import Bench
+    from ftbench.training.bench import TrialBench
 
     seen = []
-    train = Bench.train
+    train = TrialBench.train
 
     def watched(self, learner, strategy, **options):
         trace = train(self, learner, strategy, **options)
         seen.append((learner, trace))
         return trace
 
-    monkeypatch.setattr(Bench, "train", watched)
+    monkeypatch.setattr(TrialBench, "train", watched)
     _, plain, *_ = ready(kind, "none")
     _, learner, _, batch, _ = ready(kind, "adaptive_pretraining", epochs=60, pretraining_lr=1e-2)
     ((model, trace),) = seen

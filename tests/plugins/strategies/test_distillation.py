@@ -69,19 +69,19 @@ def test_the_teacher_is_still_and_out_of_the_optimizer(distilled):
 
 
 def test_training_the_student_changes_nothing_of_the_teacher_and_its_dropout_is_off(distilled, monkeypatch):
-    from ftbench import Bench
+    from ftbench.training.bench import TrialBench
 
     from tests.plugins.strategies.test_every_strategy import fingerprints
 
     seen = {}
-    train = Bench.train
+    train = TrialBench.train
 
     def watched(self, learner, strategy, **options):
         if type(strategy).__name__ == "Distillation":
             seen["before"] = fingerprints(strategy._teacher)
         return train(self, learner, strategy, **options)
 
-    monkeypatch.setattr(Bench, "train", watched)
+    monkeypatch.setattr(TrialBench, "train", watched)
     strategy, _, _ = distilled(hidden=1.0)
     assert fingerprints(strategy._teacher) == seen["before"]
     assert any(isinstance(module, torch.nn.Dropout) and module.p > 0 for module in strategy._teacher.model.modules())
@@ -183,13 +183,13 @@ def test_the_pull_of_hidden_states_brings_them_together(distilled):
 
 
 def test_a_larger_teacher_may_be_another_network_with_words_of_its_own(distilled, model_folder, monkeypatch):
-    from ftbench import Bench
+    from ftbench.training.bench import TrialBench
 
     folder = str(model_folder("gpt2"))
     networks = []
-    predict = Bench.predict
+    predict = TrialBench.predict
     monkeypatch.setattr(
-        Bench, "predict", lambda self, learner: networks.append(type(learner.model).__name__) or predict(self, learner)
+        TrialBench, "predict", lambda self, learner: networks.append(type(learner.model).__name__) or predict(self, learner)
     )
     _, learner, _ = distilled(teacher={"use": "transformers", "path": folder})
     assert networks == ["GPT2ForSequenceClassification"]

@@ -8,7 +8,7 @@ import torch
 from ftbench import Encoded, ModelCard, NotApplicable, Ragged
 from ftbench.api.meter import Watch
 from ftbench.api.protocol import Training
-from ftbench.training.bench import Bench, StageData
+from ftbench.training.bench import StageData, TrialBench
 from ftbench.training.phases import Phases
 from ftbench.training.seeding import seed_all
 
@@ -105,7 +105,7 @@ def bench_for(catalog, task, data, backbone, stages=1, examples=(), **training):
 
     grounds = [StageData(f"task-{n}", task, protocol, {"train": data}, encode) for n in range(stages)]
     watch = Watch("cpu", 0)
-    bench = Bench(
+    bench = TrialBench(
         grounds,
         backbone,
         catalog,

@@ -7,7 +7,7 @@ from ftbench import Backbone, Encoded, Learner, ModelCard, Provenance, Roles
 from ftbench.api.meter import Watch
 from ftbench.api.protocol import Training
 from ftbench.tasks import ClassificationTask
-from ftbench.training.bench import Bench, StageData
+from ftbench.training.bench import StageData, TrialBench
 from ftbench.training.loop import predict
 from ftbench.training.phases import Phases
 from ftbench.training.seeding import seed_all
@@ -76,7 +76,7 @@ def learnt(catalog, digits, use, seed, **options):
     training = Training(epochs=20, batch_size=32, lr=1e-3, schedule="constant", warmup=0.0, weight_decay=0.0, clip=None)
     grounds = [StageData(name, task, training, {"train": train}) for name, (train, _) in zip("AB", digits, strict=True)]
     watch = Watch("cpu", 0)
-    bench = Bench(
+    bench = TrialBench(
         grounds,
         backbone,
         catalog,

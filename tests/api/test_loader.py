@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 from ftbench import Encoded, Loader, Ragged, Training
-from ftbench.data.loader import POOL, grouped
+from ftbench.api.loader import POOL, grouped
 from hypothesis import given
 from hypothesis import strategies as st
 

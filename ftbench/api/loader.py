@@ -5,21 +5,20 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     import torch
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from ..api.encoded import Encoded
-    from ..api.protocol import Training
-    from ..api.task import Lesson
-    from .augmented import Augmented
+    from .encoded import Encoded
+    from .protocol import Training
+    from .task import Lesson
 
 
 POOL = 50
@@ -57,6 +56,13 @@ def grouped(
     return np.concatenate([batches[generator.permutation(len(batches))].reshape(-1), drawn[whole:]])
 
 
+class ChangingExamples(Protocol):
+    """The examples of a training split as augmentations change them from epoch to epoch."""
+
+    def take(self, rows: Iterable[int], *, seed: int, epoch: int) -> Encoded:
+        """Return the examples at `rows`, in their order, as they are in an epoch."""
+
+
 class Loader:
     """Batches of one split of one task, epoch after epoch; iterating anew gives the same batches.
 
@@ -71,7 +77,7 @@ class Loader:
         *,
         seed: int,
         device: torch.device | str = "cpu",
-        augmented: Augmented | None = None,
+        augmented: ChangingExamples | None = None,
     ) -> None:
         self.encoded, self.task, self.training = encoded, task, training
         self.seed, self.device, self.augmented = seed, device, augmented
