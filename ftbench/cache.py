@@ -1,11 +1,12 @@
-"""What can be computed again, kept on disk by what decides it: whole or not there, verified when read, made by one process for all.
+"""Content-addressed disk cache with atomic, verified entries and single-writer locking.
 
-<cache>/entries/<kind>/<digest>/entry              a line of JSON: the key, what making took, every file's hash; and its own
+<cache>/entries/<kind>/<digest>/entry              a line of JSON with the key, the seconds the value took to compute and
+                                                   the hash of every file; then the hash of that line
                                /…                  the content, as its form writes it
-                       <digest>.lock               held while it is made
-                       <digest>.new.…, .gone.…     on the way in, on the way out
+                       <digest>.lock               locked while the value is computed
+                       <digest>.new.…, .gone.…     an entry being written or removed
 
-Nothing that goes wrong with it changes a result: what cannot be read is made, and what cannot be kept is used and forgotten.
+Cache failures never change a result: an unreadable entry is computed again, and a value that cannot be stored is used once.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 from uuid import uuid4
 
 from .errors import UserError
+from .files import is_running, sync
 from .fingerprint import cache_folder, digest, read_sha256
 from .formatting import read_size
 
@@ -30,59 +32,59 @@ if TYPE_CHECKING:
 
 try:
     import fcntl
-except ImportError:  # not a POSIX system: two builders both build there
-    fcntl = None  # type: ignore[assignment]
+except ImportError:  # not a POSIX system: two processes may compute the same value there
+    fcntl = None  # type: ignore[assignment]  # a module, elsewhere
 
 T = TypeVar("T")
 
 LIMIT = "FTBENCH_CACHE_LIMIT"
-"""The variable that says how large the cache may grow."""
+"""Environment variable with the maximum size of the cache."""
 DEFAULT_LIMIT = 20 * 2**30
 ENTRY = "entry"
 PAUSE = 0.05
-"""Seconds between two looks at whether another builder is done."""
+"""Seconds between two checks whether another process has finished."""
 
 
 class Form(Protocol[T]):
-    """How a value lies in a folder."""
+    """How a value is stored in a folder."""
 
     def write(self, value: T, folder: Path) -> None:
-        """Write `value` into `folder`, which is empty."""
+        """Write `value` into the empty `folder`."""
 
     def read(self, folder: Path) -> T:
-        """Read what was written; may leave it on disk until it is looked at."""
+        """Read the value back; may map it from disk instead of loading it."""
 
 
 @dataclass(frozen=True)
 class Found(Generic[T]):
-    """A value, and where it comes from."""
+    """A value, and whether it came from the cache."""
 
     value: T
     seconds: float
-    """What making it took, whoever made it."""
+    """Seconds the value took to compute, in whichever process computed it."""
     made: bool
-    """Whether it was made just now."""
+    """Whether it was computed by this call."""
     not_kept: str = ""
-    """Why it could not be kept; empty where it is."""
+    """Why it could not be stored; empty if it was."""
 
 
 @dataclass(frozen=True)
 class Evicted:
-    """What was let go."""
+    """What an eviction removed."""
 
     entries: int
     bytes: int
 
 
 class Cache:
-    """A folder of entries."""
+    """A cache folder."""
 
     def __init__(self, folder: Path | None = None, limit: int | None = None) -> None:
-        """Keep entries below `folder`, up to `limit` bytes; by default as the environment says."""
+        """Store entries below `folder`, up to `limit` bytes; both default to the environment's settings."""
         self.folder = (folder or cache_folder()) / "entries"
         self.limit = cache_limit() if limit is None else limit
-        self._grown: int | None = None
-        """Bytes written since the cache was last looked through; None before the first time."""
+        self._written: int | None = None
+        """Bytes written since the last eviction; None before the first one."""
 
     def get(
         self,
@@ -94,157 +96,150 @@ class Cache:
         waiting: Callable[[], None] = lambda: None,
         worth: Callable[[float], float] = lambda seconds: seconds,
     ) -> Found[T]:
-        """Give the entry known by `key`; make it where nobody has, or where what lies there is not what was written.
+        """Return the entry for `key`; compute it if it is missing or damaged.
 
         Args:
-            kind: the folder of such entries.
-            key: everything that decides the content, as a JSON value.
-            make: gives the value.
-            form: how it is written and read.
-            waiting: called now and then while another process makes it.
-            worth: gives what making is said to have taken, of the seconds it took: more where something else was only read for it.
+            kind: name of the folder for entries of this kind.
+            key: everything the content depends on, as a JSON value.
+            make: computes the value.
+            form: how the value is written and read.
+            waiting: called repeatedly while another process computes the value.
+            worth: maps the seconds `make` took to the seconds reported as its cost: more if `make` read another cached
+                value instead of computing it.
 
         Raises:
-            Exception: what `make` raises.
+            Exception: whatever `make` raises.
         """
-        place = self.folder / kind / digest(key)
-        known = self._read(place, key, form)
+        entry = self.folder / kind / digest(key)
+        known = self._read(entry, key, form)
         if known is not None:
             return known
-        with _alone(place.with_name(f"{place.name}.lock"), waiting) as locked:
-            known = self._read(place, key, form)
+        with _locked(entry.with_name(f"{entry.name}.lock"), waiting) as locked:
+            known = self._read(entry, key, form)
             if known is not None:
                 return known
-            _let_go(place)
+            _remove(entry)
             if locked:
-                for left in place.parent.glob(f"{place.name}.*.*"):
+                for left in entry.parent.glob(f"{entry.name}.*.*"):
                     shutil.rmtree(left, ignore_errors=True)
             begun = time.perf_counter()
             value = make()
             seconds = worth(time.perf_counter() - begun)
-            not_kept = _write(place, key, value, form, seconds)
+            not_kept = _write(entry, key, value, form, seconds)
         if not_kept:
             return Found(value, seconds, made=True, not_kept=not_kept)
-        self._make_room(place)
-        return Found(_mapped(place, form, value), seconds, made=True)
+        self._make_room(entry)
+        return Found(_read_back(entry, form, value), seconds, made=True)
 
-    def _read(self, place: Path, key: Any, form: Form[T]) -> Found[T] | None:
-        """Read an entry; None where it is not there, not whole, or not what was written."""
+    def _read(self, entry: Path, key: Any, form: Form[T]) -> Found[T] | None:
+        """Read an entry; return None if it is missing, incomplete or damaged."""
         try:
-            told, check = (place / ENTRY).read_text(encoding="utf-8").splitlines()
-            table = json.loads(told)
-            if check != _check(told) or table["key"] != json.loads(json.dumps(key)):
+            header, check = (entry / ENTRY).read_text(encoding="utf-8").splitlines()
+            table = json.loads(header)
+            if check != _check(header) or table["key"] != json.loads(json.dumps(key)):
                 return None
-            if any(read_sha256(place / name) != known for name, known in table["files"].items()):
+            if any(read_sha256(entry / name) != known for name, known in table["files"].items()):
                 return None
-            value = form.read(place)
+            value = form.read(entry)
             with suppress(OSError):
-                os.utime(place / ENTRY)
+                os.utime(entry / ENTRY)
             return Found(value, float(table["seconds"]), made=False)
-        except Exception:  # noqa: BLE001 - however it is broken, it can be made anew
+        except Exception:  # noqa: BLE001 - whatever is wrong with it, it can be computed again
             return None
 
     def _make_room(self, fresh: Path) -> None:
-        """Evict what is too much; looking through everything takes time, and is done whenever a hundredth of the limit was written."""
+        """Evict entries beyond the limit; this scans the whole cache, so only once per hundredth of the limit written."""
         with suppress(OSError):
             size = sum(file.stat().st_size for file in fresh.iterdir())
-            if self._grown is None or self._grown + size > self.limit // 100:
+            if self._written is None or self._written + size > self.limit // 100:
                 self.evict(spared=fresh)
-                self._grown = 0
+                self._written = 0
             else:
-                self._grown += size
+                self._written += size
 
     def evict(self, limit: int | None = None, spared: Path | None = None) -> Evicted:
-        """Let the entries go that were not used for longest, until the rest is not larger than `limit`; `spared` stays."""
+        """Remove the least recently used entries until the rest fits into `limit` bytes; never remove `spared`."""
         entries = sorted(self._entries(), key=lambda entry: entry[0])
         total, gone, freed = sum(size for _, size, _ in entries), 0, 0
-        for _, size, place in entries:
+        for _, size, entry in entries:
             if total - freed <= (self.limit if limit is None else limit):
                 break
-            if place != spared and _let_go(place):
+            if entry != spared and _remove(entry):
                 gone, freed = gone + 1, freed + size
         return Evicted(gone, freed)
 
     def sweep(self) -> None:
-        """Remove what dead builders left: folders on their way in or out, and locks that nobody holds."""
+        """Remove orphans of killed processes: half-written or half-removed entries, and lock files that are not locked."""
         for left in self.folder.glob("*/*.*.*"):
             owner = left.name.split(".")[2]
-            if owner.isdigit() and not _lives(int(owner)):
+            if owner.isdigit() and not is_running(int(owner)):
                 shutil.rmtree(left, ignore_errors=True)
         for lock in self.folder.glob("*/*.lock"):
-            with _alone(lock, patient=False):
+            with _locked(lock, patient=False):
                 pass
 
     @property
     def size(self) -> int:
-        """Bytes of all entries."""
+        """Total bytes of all entries."""
         return sum(size for _, size, _ in self._entries())
 
     def _entries(self) -> Iterator[tuple[float, int, Path]]:
-        """Yield when an entry was used last, its bytes and its folder."""
-        for place in self.folder.glob("*/*"):
+        """Yield the last use, the bytes and the folder of each entry."""
+        for entry in self.folder.glob("*/*"):
             with suppress(OSError):
-                if "." not in place.name:
-                    yield (place / ENTRY).stat().st_mtime, sum(file.stat().st_size for file in place.iterdir()), place
+                if "." not in entry.name:
+                    yield (entry / ENTRY).stat().st_mtime, sum(file.stat().st_size for file in entry.iterdir()), entry
 
 
 def cache_limit() -> int:
-    """Give how many bytes the cache may hold: `$FTBENCH_CACHE_LIMIT`, such as `50GB`, or 20 GiB.
+    """Return the maximum size of the cache in bytes: `$FTBENCH_CACHE_LIMIT`, such as `50GB`, or 20 GiB.
 
     Raises:
-        UserError: the variable is no size.
+        UserError: the variable is not a size.
     """
     given = os.environ.get(LIMIT)
     found = DEFAULT_LIMIT if given is None else read_size(given)
     if found is None:
-        raise UserError(f"{LIMIT}: {given!r} is no size; give one such as 50GB")
+        raise UserError(f"{LIMIT}: {given!r} is not a size; use one such as 50GB")
     return found
 
 
-def _write(place: Path, key: Any, value: T, form: Form[T], seconds: float) -> str:
-    """Write beside and rename, everything on disk before it has its name; tells why it could not be kept."""
-    fresh = place.with_name(f"{place.name}.new.{os.getpid()}.{uuid4().hex[:8]}")
+def _write(entry: Path, key: Any, value: T, form: Form[T], seconds: float) -> str:
+    """Write an entry to a temporary folder, flush it to disk and rename it; return why this failed, or an empty text."""
+    fresh = entry.with_name(f"{entry.name}.new.{os.getpid()}.{uuid4().hex[:8]}")
     try:
         fresh.mkdir(parents=True)
         form.write(value, fresh)
         files = {path.name: read_sha256(path) for path in sorted(fresh.iterdir())}
-        told = json.dumps({"key": key, "seconds": seconds, "files": files})
-        (fresh / ENTRY).write_text(f"{told}\n{_check(told)}\n", encoding="utf-8")
+        header = json.dumps({"key": key, "seconds": seconds, "files": files})
+        (fresh / ENTRY).write_text(f"{header}\n{_check(header)}\n", encoding="utf-8")
         for path in (*fresh.iterdir(), fresh):
-            _sync(path)
-        fresh.rename(place)
-        _sync(place.parent)
+            sync(path)
+        fresh.rename(entry)
+        sync(entry.parent)
     except OSError as error:
         shutil.rmtree(fresh, ignore_errors=True)
         return error.strerror or str(error)
     return ""
 
 
-def _check(told: str) -> str:
-    return hashlib.sha256(told.encode()).hexdigest()
+def _check(header: str) -> str:
+    return hashlib.sha256(header.encode()).hexdigest()
 
 
-def _sync(path: Path) -> None:
-    number = os.open(path, os.O_RDONLY)
+def _read_back(entry: Path, form: Form[T], value: T) -> T:
+    """Read back an entry that was just written, so that the value in memory can be freed."""
     try:
-        os.fsync(number)
-    finally:
-        os.close(number)
-
-
-def _mapped(place: Path, form: Form[T], value: T) -> T:
-    """Read back what was just written, so that it need not stay in memory."""
-    try:
-        return form.read(place)
-    except Exception:  # noqa: BLE001 - somebody let it go at once
+        return form.read(entry)
+    except Exception:  # noqa: BLE001 - another process may have evicted it already
         return value
 
 
-def _let_go(place: Path) -> bool:
-    """Take an entry out of the way, whole, then remove it; who has it mapped keeps it."""
-    gone = place.with_name(f"{place.name}.gone.{os.getpid()}.{uuid4().hex[:8]}")
+def _remove(entry: Path) -> bool:
+    """Remove an entry: rename it first, so that it disappears atomically; processes that mapped it keep their data."""
+    gone = entry.with_name(f"{entry.name}.gone.{os.getpid()}.{uuid4().hex[:8]}")
     try:
-        place.rename(gone)
+        entry.rename(gone)
     except OSError:
         return False
     shutil.rmtree(gone, ignore_errors=True)
@@ -252,9 +247,12 @@ def _let_go(place: Path) -> bool:
 
 
 @contextmanager
-def _alone(lock: Path, waiting: Callable[[], None] = lambda: None, *, patient: bool = True) -> Iterator[bool]:
-    """Wait until nobody else makes what `lock` is for; tells whether it is locked: where it cannot be, one builds all the same."""
-    number = _locked(lock, waiting, patient=patient)
+def _locked(lock: Path, waiting: Callable[[], None] = lambda: None, *, patient: bool = True) -> Iterator[bool]:
+    """Lock the file `lock`, waiting for other processes if `patient`.
+
+    Yields whether the lock is held; if the file system cannot lock, the caller computes the value all the same.
+    """
+    number = _open_locked(lock, waiting, patient=patient)
     try:
         yield number is not None
     finally:
@@ -264,7 +262,7 @@ def _alone(lock: Path, waiting: Callable[[], None] = lambda: None, *, patient: b
             os.close(number)
 
 
-def _locked(lock: Path, waiting: Callable[[], None], *, patient: bool) -> int | None:
+def _open_locked(lock: Path, waiting: Callable[[], None], *, patient: bool) -> int | None:
     if fcntl is None:
         return None
     while True:
@@ -274,10 +272,10 @@ def _locked(lock: Path, waiting: Callable[[], None], *, patient: bool) -> int | 
         except OSError:
             return None
         try:
-            if not _taken(number, waiting, patient=patient):
+            if not _flock(number, waiting, patient=patient):
                 os.close(number)
                 return None
-            # Whoever held it before has removed it: what is held here may be a file without a name.
+            # The former holder removes the file, so the lock may be on a file that was unlinked in the meantime.
             if os.fstat(number).st_ino == lock.stat().st_ino:
                 return number
         except FileNotFoundError:
@@ -291,7 +289,7 @@ def _locked(lock: Path, waiting: Callable[[], None], *, patient: bool) -> int | 
         os.close(number)
 
 
-def _taken(number: int, waiting: Callable[[], None], *, patient: bool) -> bool:
+def _flock(number: int, waiting: Callable[[], None], *, patient: bool) -> bool:
     while True:
         try:
             fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -304,46 +302,36 @@ def _taken(number: int, waiting: Callable[[], None], *, patient: bool) -> bool:
             return True
 
 
-def _lives(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True
-
-
 class Arrays:
-    """The form of arrays by name: a file each, mapped when read, a change of them never written back."""
+    """The form of named arrays: one file each, memory-mapped copy-on-write when read."""
 
     def write(self, value: Mapping[str, Any], folder: Path) -> None:
-        """Write each array of numpy."""
+        """Write each NumPy array to a file."""
         import numpy as np
 
         for name, array in value.items():
             np.save(folder / f"{name}.npy", array, allow_pickle=False)
 
     def read(self, folder: Path) -> Mapping[str, Any]:
-        """Map each array."""
+        """Memory-map each array."""
         import numpy as np
 
         return {path.stem: np.load(path, mmap_mode="c", allow_pickle=False) for path in sorted(folder.glob("*.npy"))}
 
 
 class Tensors:
-    """The form of tensors by name: one file of safetensors, mapped when read, a change of them never written back."""
+    """The form of named tensors: one safetensors file, memory-mapped copy-on-write when read."""
 
     def write(self, value: Mapping[str, Any], folder: Path) -> None:
-        """Write tensors of torch, wherever they are.
+        """Write PyTorch tensors from any device.
 
         Raises:
-            OSError: there is no room.
+            OSError: the disk is full or cannot be written.
         """
         from safetensors import SafetensorError
         from safetensors.torch import save_file
 
-        # Tensors that share memory are refused, and each is to be read alone.
+        # safetensors rejects tensors that share memory.
         apart = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in value.items()}
         try:
             save_file(apart, folder / "tensors.safetensors", metadata={"names": json.dumps(list(apart))})
@@ -351,7 +339,7 @@ class Tensors:
             raise OSError(str(error)) from error
 
     def read(self, folder: Path) -> Mapping[str, Any]:
-        """Map them, on the CPU, in the order in which they were written: sums over them depend on it."""
+        """Memory-map the tensors on the CPU, in the order they were written: sums over them depend on the order."""
         from safetensors import safe_open
 
         with safe_open(folder / "tensors.safetensors", framework="pt") as stored:

@@ -1,4 +1,4 @@
-"""Files that ftbench wrote, read again without trusting them: regular files of a bounded size, in UTF-8, of a version that is known."""
+"""Read untrusted files safely, write files atomically, and find files that killed processes left half-written."""
 
 from __future__ import annotations
 
@@ -19,31 +19,31 @@ if TYPE_CHECKING:
 
 MIB = 2**20
 LARGEST = 16 * MIB
-"""Bytes a record, a plan or a note beside them may have."""
+"""Maximum size in bytes of a record, a plan or one of the small files next to them."""
 DEEPEST = 64
-"""Parts a dotted key of TOML may have: Python's reader takes time by their square."""
+"""Maximum number of parts in a dotted TOML key; Python's parser needs time quadratic in it."""
 _KEY = r"""(?:"[^"\n]*"|'[^'\n]*'|[\w-]+)[ \t]*\.[ \t]*"""
 _DOTTED = re.compile(rf"(?<![\w.-])(?:{_KEY}){{{DEEPEST}}}")
 _VERSION = re.compile(r"(ftbench\.[a-z-]+)/(\d{1,6})")
 
 
 _HALF_WRITTEN = re.compile(r"\..+\.(\d+)|.+\.tmp")
-"""Names of what is renamed when it is whole."""
+"""Names of temporary files and folders, which are renamed once they are complete; the number is the writer's process id."""
 
 
 def read_text(path: Path, largest: int = LARGEST) -> str:
-    """Read a file.
+    """Read a regular UTF-8 file of bounded size.
 
     Raises:
-        FileNotFoundError: there is none.
-        RunError: it is no regular file, is larger than `largest` bytes, or is not UTF-8.
+        FileNotFoundError: the file does not exist.
+        RunError: it is not a regular file, is larger than `largest` bytes, or is not UTF-8.
     """
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
-            raise RunError(f"{path}: is no file")
+            raise RunError(f"{path}: is not a file")
         with path.open("rb") as stream:
-            # No more is asked for than is there: room is made for all that is asked for.
+            # `read(n)` allocates n bytes, so request no more than the file has.
             content = stream.read(min(status.st_size, largest) + 1)
     except FileNotFoundError:
         raise
@@ -58,10 +58,10 @@ def read_text(path: Path, largest: int = LARGEST) -> str:
 
 
 def parse_json(text: str | bytes, source: str) -> Any:
-    """Parse JSON whose numbers are finite.
+    """Parse JSON in which every number is finite.
 
     Raises:
-        RunError: it is not JSON, or nested too deeply.
+        RunError: the text is not JSON, or is nested too deeply.
     """
     from pydantic_core import from_json
 
@@ -75,7 +75,7 @@ def parse_json(text: str | bytes, source: str) -> Any:
 
 
 def _is_finite(found: Any) -> bool:
-    """Tell whether all numbers are: one with too many digits becomes infinite when it is read."""
+    """Return whether all numbers are finite: the parser turns a number with too many digits into infinity."""
     if isinstance(found, float):
         return math.isfinite(found)
     if isinstance(found, dict):
@@ -84,10 +84,10 @@ def _is_finite(found: Any) -> bool:
 
 
 def parse_toml(text: str) -> dict[str, Any]:
-    """Parse TOML in a time that grows with its length.
+    """Parse TOML in time linear in its length.
 
     Raises:
-        ValueError: it is not TOML, or nested too deeply.
+        ValueError: the text is not TOML, or is nested too deeply.
     """
     found = _DOTTED.search(text)
     if found:
@@ -100,10 +100,10 @@ def parse_toml(text: str) -> dict[str, Any]:
 
 
 def check_version(found: Any, known: str, source: str) -> None:
-    """Let through what has the schema `known`, such as `ftbench.record/1`.
+    """Raise unless the schema `found` is `known`, such as `ftbench.record/1`.
 
     Raises:
-        RunError: it is of a newer version, or something else.
+        RunError: the schema is a newer version, or a different one.
     """
     if found == known:
         return
@@ -116,47 +116,69 @@ def check_version(found: Any, known: str, source: str) -> None:
     raise RunError(f"{source}: schema {str(found)[:80]!r} is not {known!r}, which this version of ftbench reads")
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write a file so that it is there whole or not at all, also after a power cut."""
+def write_whole(path: Path, text: str, *, durable: bool = True) -> None:
+    """Write a file atomically: readers see the old file or the complete new one.
+
+    Args:
+        path: the file.
+        text: its content.
+        durable: whether the write must also survive a power cut; flushing to disk takes milliseconds.
+
+    Raises:
+        OSError: the file cannot be written. The old file is kept.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with temporary.open("w", encoding="utf-8") as stream:
             stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
+            if durable:
+                stream.flush()
+                os.fsync(stream.fileno())
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    sync(path.parent)
+    if durable:
+        with suppress(OSError):  # some file systems cannot flush a folder
+            sync(path.parent)
 
 
 def sync(path: Path) -> None:
-    """Let a file or a folder survive a power cut, where the file system can."""
-    with suppress(OSError):
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+    """Flush a file or a folder to disk, so that it survives a power cut.
+
+    Raises:
+        OSError: the file system cannot flush it, or the disk is full.
+    """
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
-def leftovers(folder: Path) -> list[Path]:
-    """List the files of a folder that somebody who was killed has left half-written."""
+def orphaned_files(folder: Path) -> list[Path]:
+    """List the half-written files and folders in `folder` whose writer is no longer running."""
     if not folder.is_dir():
         return []
-    return [path for path in folder.iterdir() if (found := _HALF_WRITTEN.fullmatch(path.name)) and not _lives(found[1])]
+    return [
+        path for path in folder.iterdir() if (found := _HALF_WRITTEN.fullmatch(path.name)) and not _is_written(found[1])
+    ]
 
 
-def _lives(process: str | None) -> bool:
-    """Tell whether the process a name ends in may still be writing: a report can be written while a runner runs."""
+def _is_written(process: str | None) -> bool:
+    """Return whether another running process may still be writing: reports may be written while a runner runs."""
+    return process is not None and int(process) != os.getpid() and is_running(int(process))
+
+
+def is_running(process: int) -> bool:
+    """Return whether a process with this id exists."""
     import psutil
 
-    return process is not None and int(process) != os.getpid() and psutil.pid_exists(int(process))
+    return psutil.pid_exists(process)
 
 
-def remove_leftovers(folder: Path) -> None:
-    """Remove them; nobody else may be writing there."""
-    for path in leftovers(folder):
+def remove_orphaned_files(folder: Path) -> None:
+    """Remove the orphaned files of `folder`; no other process may be writing to it."""
+    for path in orphaned_files(folder):
         with suppress(OSError):
             shutil.rmtree(path) if path.is_dir() else path.unlink()

@@ -13,6 +13,7 @@ from importlib.util import find_spec, resolve_name
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .files import write_whole
 from .renamed import under_former_names
 
 if TYPE_CHECKING:
@@ -60,9 +61,7 @@ def remembered(kind: str, key: str, make: Callable[[], Any], cache: Path | None 
     found = make()
     with suppress(OSError):
         note.parent.mkdir(parents=True, exist_ok=True)
-        temporary = note.with_suffix(f".{os.getpid()}")
-        temporary.write_text(json.dumps({"key": key, "found": found, "check": _check(found)}), encoding="utf-8")
-        temporary.replace(note)
+        write_whole(note, json.dumps({"key": key, "found": found, "check": _check(found)}), durable=False)
     return found
 
 

@@ -129,7 +129,7 @@ def test_what_a_dead_builder_left_half_written_is_neither_read_nor_kept(tmp_path
     assert [place.name for place in (cache.folder / "squares").iterdir()] == [entry(cache).name]
 
 
-def test_sweeping_removes_what_the_dead_left_and_spares_the_living(tmp_path):
+def test_sweeping_removes_orphans_and_keeps_what_running_processes_write(tmp_path):
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
     cache = Cache(tmp_path)
@@ -311,7 +311,7 @@ def test_the_limit_is_read_from_the_environment(monkeypatch):
     monkeypatch.setenv("FTBENCH_CACHE_LIMIT", "50GB")
     assert cache_limit() == 50 * 10**9
     monkeypatch.setenv("FTBENCH_CACHE_LIMIT", "much")
-    with pytest.raises(UserError, match="FTBENCH_CACHE_LIMIT: 'much' is no size"):
+    with pytest.raises(UserError, match="FTBENCH_CACHE_LIMIT: 'much' is not a size"):
         cache_limit()
 
 

@@ -1,4 +1,4 @@
-"""Files read without trust: bounded, of a known version, and refused in a line."""
+"""Untrusted files: bounded size, known version, one-line errors."""
 
 import time
 
@@ -17,7 +17,7 @@ def test_a_file_is_read_whole_or_refused(tmp_path):
         path.write_bytes(content)
         with pytest.raises(RunError, match=mistake):
             read_text(path, most)
-    with pytest.raises(RunError, match="is no file"):
+    with pytest.raises(RunError, match="is not a file"):
         read_text(tmp_path)
     with pytest.raises(FileNotFoundError):
         read_text(tmp_path / "none")

@@ -1,8 +1,8 @@
-"""Numbers as people read them."""
+"""Number formats, sizes, and text made safe to print."""
 
 import pytest
 from ftbench import UserError
-from ftbench.formatting import one_line, read_size, visible
+from ftbench.formatting import collapsed, one_line, read_size, visible
 from ftbench.reporting import count, quantity
 from hypothesis import given
 from hypothesis import strategies as st
@@ -39,6 +39,7 @@ def test_text_that_may_hold_anything_is_one_line():
     assert one_line("a\nb\x00\u202e\u2028c\ud800") == r"a\nb\x00\u202e\u2028c\ud800"
     assert one_line("ä 🦆") == "ä 🦆"
     assert one_line("x" * 500) == "x" * 399 + "…"
+    assert collapsed(" a\n\tb\x1bc\u2028 ä 🦆 ") == "a b c ä 🦆"
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..analysis.wording import point_interval
-from ..formatting import quantity
+from ..formatting import collapsed, quantity
 from .checks import VERDICTS, gravest_first
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def lines(gated: Gated, *, everything: bool = False) -> list[str]:
             found.append(f"{verdict if held else 'not held'}: {metrics}, {places}: {message}")
         else:
             found.append(message if held else f"not held: {checks[0].title}: {checks[0].message}")
-    return [*map(flat, found), f"{gated.head} against {gated.base}: {gated.counts}"]
+    return [*map(collapsed, found), f"{gated.head} against {gated.base}: {gated.counts}"]
 
 
 def markdown(gated: Gated, limit: int = COMMENT) -> str:
@@ -124,14 +124,14 @@ def _bytes(parts: Sequence[str]) -> int:
 
 def _cell(text: str) -> str:
     """Keep a cell in its cell, and its text text."""
-    text = flat(text).replace("&", "&amp;")
+    text = collapsed(text).replace("&", "&amp;")
     for letter in "\\|`*_[]<>":
         text = text.replace(letter, f"\\{letter}")
     return text.replace("@", "@\u200b")
 
 
 def _code(text: str) -> str:
-    return flat(text).replace("`", "'")
+    return collapsed(text).replace("`", "'")
 
 
 def sized(gains: Estimate, before: float, after: float, unit: str, *, margin: float, p: float | None) -> str:
@@ -140,14 +140,14 @@ def sized(gains: Estimate, before: float, after: float, unit: str, *, margin: fl
     level = f", p {p:.2g}" if p is not None else ""
     if unit == "1":
         return f"{quantity(before, '1')} → {quantity(after, '1')}, gain {point_interval(gains)} {over}{level}, margin {100 * margin:g} points"
-    change = f" ({percent(after / before - 1)})" if before else ""
+    change = f" ({signed_percent(after / before - 1)})" if before else ""
     return f"{quantity(before, unit)} → {quantity(after, unit)}{change} {over}{level}, margin {quantity(margin, unit)}"
 
 
 def moved(before: Value, after: Value, unit: str) -> str:
     """Write the change of an exact figure."""
     numbers = isinstance(before, float) and isinstance(after, float) and before
-    change = f" ({percent(after / before - 1)})" if numbers else ""  # type: ignore[operator]  # both are numbers there
+    change = f" ({signed_percent(after / before - 1)})" if numbers else ""  # type: ignore[operator]  # both are numbers there
     return f"{figure(before, unit)} → {figure(after, unit)}{change}"
 
 
@@ -166,14 +166,9 @@ def figure(value: Value, unit: str) -> str:
     return value if isinstance(value, str) else f"{value:,.0f} {unit}".strip()
 
 
-def percent(share: float) -> str:
+def signed_percent(share: float) -> str:
     """Write a relative change."""
     return f"{100 * share:+.1f} %"
-
-
-def flat(text: str) -> str:
-    """Put a text on one line, without control characters: a name may hold any, and a log obeys some."""
-    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
 
 
 def counted(number: int, what: str) -> str:

@@ -6,8 +6,9 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..formatting import collapsed
 from .checks import gravest_first
-from .formats import SUMMARY, flat, markdown
+from .formats import SUMMARY, markdown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -41,7 +42,7 @@ def annotate(checks: Sequence[Check], file: str | None = None) -> list[str]:
     for level, listed in by_level.items():
         shown = listed if len(listed) <= MOST else listed[: MOST - 1]
         found += [
-            annotation(level, f"ftbench gate: {check.verdict}", flat(f"{check.title}: {check.message}"), file)
+            annotation(level, f"ftbench gate: {check.verdict}", collapsed(f"{check.title}: {check.message}"), file)
             for check in shown
         ]
         if len(listed) > MOST:

@@ -12,7 +12,7 @@ from ..formatting import quantity
 from ..stats.estimates import estimate
 from ..stats.noninferiority import loss_p, said
 from .checks import Check
-from .formats import counted, percent
+from .formats import counted, signed_percent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,13 +64,13 @@ def _judged(place: Place, name: str, head: RecordSet, base: RecordSet, gate: Gat
     assert reading is not None
     before, after = (math.exp(sum(math.log(pair[side]) for pair in known) / len(known)) for side in (0, 1))
     ends = (
-        f" [{percent(math.expm1(logs.low))}, {percent(math.expm1(logs.high))}]"
+        f" [{signed_percent(math.expm1(logs.low))}, {signed_percent(math.expm1(logs.high))}]"
         if logs.low is not None and logs.high is not None
         else ""
     )
     p = loss_p(logs)
     message = (
-        f"{quantity(before, reading.unit)} → {quantity(after, reading.unit)}, {percent(math.expm1(logs.mean))}{ends} over "
+        f"{quantity(before, reading.unit)} → {quantity(after, reading.unit)}, {signed_percent(math.expm1(logs.mean))}{ends} over "
         f"{counted(logs.n, 'pair')} run in turn{f', p {p:.2g}' if p is not None else ''}, margin {100 * gate.slowdown:g} %"
     )
     if len(known) < gate.pairs:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..errors import RunError
-from ..files import leftovers, parse_json, read_text
+from ..files import orphaned_files, parse_json, read_text
 from .store import CHECKPOINTS, ENDED, RECORD, planned_trials
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def find_leftovers(run: Path, *, attempts: bool = False, unplanned: bool = False
         RunError: it is no run directory, or its plan is broken.
     """
     planned = planned_trials(run)
-    found = [Leftover(path, "half-written", _size(path)) for path in leftovers(run)]
+    found = [Leftover(path, "half-written", _size(path)) for path in orphaned_files(run)]
     for trial in sorted((run / "trials").iterdir()):
         if unplanned and planned is not None and trial.name not in planned:
             found.append(Leftover(trial, "not planned any more", _size(trial)))
@@ -60,7 +60,7 @@ def remove(found: Leftover) -> None:
 
 
 def _of_trial(folder: Path, *, attempts: bool) -> Iterator[Leftover]:
-    yield from (Leftover(path, "half-written", _size(path)) for path in leftovers(folder))
+    yield from (Leftover(path, "half-written", _size(path)) for path in orphaned_files(folder))
     last = _last_attempt(folder / RECORD)
     if attempts and last is not None and (folder / CHECKPOINTS).is_dir():
         yield Leftover(folder / CHECKPOINTS, "checkpoints of a trial that has a record", _size(folder / CHECKPOINTS))
@@ -73,7 +73,7 @@ def _of_trial(folder: Path, *, attempts: bool) -> Iterator[Leftover]:
                     attempt, "an earlier attempt" if noted else "an attempt whose runner was killed", _size(attempt)
                 )
                 continue
-        yield from (Leftover(path, "half-written", _size(path)) for path in leftovers(attempt))
+        yield from (Leftover(path, "half-written", _size(path)) for path in orphaned_files(attempt))
 
 
 def _last_attempt(record: Path) -> int | None:

@@ -20,7 +20,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, get_args
 
 from ..errors import RunError, RunStopped
-from ..files import parse_json, read_text, remove_leftovers, sync, write_whole
+from ..files import parse_json, read_text, remove_orphaned_files, sync, write_whole
 from .predictions import PREDICTIONS
 from .record import Attempt, Record, Status
 from .redaction import discreet, without_home
@@ -72,7 +72,7 @@ class Store:
             RunError: another process is writing to it, or it cannot be written.
         """
         self._claim = Claim(self.folder)
-        remove_leftovers(self.folder)
+        remove_orphaned_files(self.folder)
 
     def release(self) -> None:
         """Give the folder up."""
@@ -143,7 +143,7 @@ class Store:
         folder = self.trial_folder(trial, environment)
         number = self.attempts(trial, environment)
         for place in (folder, folder / "attempts" / str(number)):
-            remove_leftovers(place)
+            remove_orphaned_files(place)
         attempt = folder / "attempts" / str(number + 1)
         with self._writing():
             attempt.mkdir(parents=True)
@@ -166,7 +166,8 @@ class Store:
         with self._writing():
             folder.mkdir(parents=True, exist_ok=True)
             if predictions is not None and predictions.exists():
-                sync(predictions)
+                with suppress(OSError):  # some file systems cannot flush
+                    sync(predictions)
                 predictions.replace(folder / PREDICTIONS)
             else:
                 (folder / PREDICTIONS).unlink(missing_ok=True)

@@ -12,13 +12,12 @@ import os
 import shutil
 import time
 from collections import defaultdict
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..errors import RunError
-from ..files import check_version, parse_json, read_text
+from ..files import check_version, parse_json, read_text, sync
 from ..fingerprint import read_sha256
 
 if TYPE_CHECKING:
@@ -83,7 +82,7 @@ class Checkpoints:
         temporary.mkdir(parents=True)
         try:
             save_file(tensors, temporary / TENSORS)
-            _sync(temporary / TENSORS)
+            sync(temporary / TENSORS)
             about = {
                 "trial": self.trial,
                 "training": training,
@@ -94,10 +93,10 @@ class Checkpoints:
             content = json.dumps({**about, "state": packed}, sort_keys=True)
             table = {"schema": SCHEMA, "sha256": hashlib.sha256(content.encode()).hexdigest(), "content": content}
             (temporary / POSITION).write_text(json.dumps(table), encoding="utf-8")
-            _sync(temporary / POSITION)
+            sync(temporary / POSITION)
             shutil.rmtree(self.folder / name, ignore_errors=True)
             temporary.rename(self.folder / name)
-            _sync(self.folder)
+            sync(self.folder)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
         for step_before, path in list(self._of(training))[1 if ended else LAST :]:
@@ -148,15 +147,6 @@ class Checkpoints:
             return content["step"], content["ended"], unpack(content["state"], load_file(path / TENSORS))
         except SafetensorError as error:
             raise RunError(str(error)) from None
-
-
-def _sync(path: Path) -> None:
-    with suppress(IsADirectoryError):
-        opened = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(opened)
-        finally:
-            os.close(opened)
 
 
 def pack(value: Any) -> tuple[Any, dict[str, Tensor]]:
