@@ -106,7 +106,7 @@ def test_the_core_is_the_whole_package_and_both_caches_go_by_it(core, monkeypatc
 
     def keys():
         trial = SimpleNamespace(threads=1, code="code", content={})
-        sharing = Sharing(trial, "cpu", Cache(tmp_path), phases=None, used=[], sign=lambda: None)
+        sharing = Sharing(trial, "cpu", Cache(tmp_path), phases=None, used=[], heartbeat=lambda: None)
         return sharing._common, accounted._identity(trial, "cpu")
 
     before = keys()

@@ -1,4 +1,8 @@
-"""What a process is told in order to carry out a trial: written to `spec.json`, and enough by itself."""
+"""The messages between the runner and a trial's process.
+
+`spec.json` says what to run and `outcome.json` what came of it; events report progress in between: phase events, step
+events and heartbeats.
+"""
 
 from __future__ import annotations
 
@@ -17,65 +21,79 @@ if TYPE_CHECKING:
 
     from pydantic import TypeAdapter
 
-
 OUTCOME = "outcome.json"
-"""The file a trial leaves beside its spec."""
-
+"""The file that a trial writes next to its spec."""
+STEP_EVERY = 0.25
+"""Minimum seconds between two step events."""
+HEARTBEAT_EVERY = 1.0
+"""Minimum seconds between a heartbeat and the event before it."""
 
 Emit = Callable[[Mapping[str, Any]], None]
 """Receives events, each a JSON value."""
-STEP_EVERY, SIGN_EVERY = 0.25, 1.0
-"""Seconds between two events at least."""
+
+
+# -- from the runner: what to run --------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Spec:
-    """One trial, and where to run it."""
+    """One trial and where to run it: all that its process needs, written to `spec.json`."""
 
     trial: Trial
     device: str
-    """`cpu`, or `cuda:0`: the one card the process sees."""
+    """`cpu`, or `cuda:0`: the only GPU that the process sees."""
     cache: str
-    """Folder of what trials share."""
+    """Folder of the cache that trials share."""
     files: tuple[str, ...] = ()
-    """Plugins of one file."""
+    """Paths of plugins that are single files."""
     without: tuple[str, ...] = ()
-    """Plugins left out."""
+    """Plugins that are not loaded."""
     checkpoints: str = ""
     """Folder of the trial's checkpoints."""
     checkpoint: float | None = None
-    """Seconds between two of them; None for none."""
+    """Seconds between two checkpoints; None for no checkpoints."""
 
 
 @cache
 def spec_adapter() -> TypeAdapter[Spec]:
-    """Give pydantic's reading of a spec; made once, because making it is slow."""
+    """Return pydantic's adapter that reads a spec; cached, because building it is slow."""
     from pydantic import TypeAdapter
 
     return TypeAdapter(Spec)
 
 
-class PhaseEvents(Meter):
-    """Measures nothing; tells at which reading of the system's monotonic clock a phase began and ended."""
+# -- from the trial: phase events --------------------------------------------------------------------------------------
 
-    def __init__(self, emit: Callable[[Mapping[str, Any]], None]) -> None:
+
+class PhaseEvents(Meter):
+    """Emits an event when a phase begins or ends, with the time by the system's monotonic clock; measures nothing."""
+
+    def __init__(self, emit: Emit) -> None:
         self._emit = emit
 
     def enter(self, phase: str) -> None:
-        """Tell that a phase begins."""
+        """Emit that a phase begins."""
         self._emit({"event": "enter", "phase": phase, "at": time.monotonic()})
 
     def leave(self, phase: str) -> None:
-        """Tell that it ended."""
+        """Emit that a phase ended."""
         self._emit({"event": "leave", "phase": phase, "at": time.monotonic()})
 
     def stop(self) -> list[Measurement]:
-        """Give nothing."""
+        """Return no measurements."""
         return []
 
 
+def note_edge(spans: list[Span], event: Mapping[str, Any]) -> None:
+    """Add a phase event to the spans of its trial; ignore other events."""
+    if event.get("event") == "enter":
+        spans.append(Span(event["phase"], event["at"]))
+    elif event.get("event") == "leave" and spans:
+        spans[-1] = Span(spans[-1].phase, spans[-1].begin, event["at"])
+
+
 def phases_of(spans: Iterable[Span], until: float) -> list[Phase]:
-    """Add up the phases of a trial that can no longer tell of them; the one it died in goes on until then."""
+    """Add up the phases of a trial whose process died; the phase that it died in lasts until `until`."""
     seconds: dict[str, float] = {}
     for span in spans:
         end = until if span.end is None else span.end
@@ -83,24 +101,19 @@ def phases_of(spans: Iterable[Span], until: float) -> list[Phase]:
     return [Phase(name, spent) for name, spent in seconds.items()]
 
 
-def note_edge(spans: list[Span], event: Mapping[str, Any]) -> None:
-    """Enter an event into the spans of its trial; events of other kinds change nothing."""
-    if event.get("event") == "enter":
-        spans.append(Span(event["phase"], event["at"]))
-    elif event.get("event") == "leave" and spans:
-        spans[-1] = Span(spans[-1].phase, spans[-1].begin, event["at"])
+# -- from the trial: step events and heartbeats ------------------------------------------------------------------------
 
 
-class Signs:
-    """The steps of all stages, counted together; no more events than somebody would look at."""
+class ProgressEvents:
+    """Emits step events, which count the steps of all stages together, and heartbeats; both at a limited rate."""
 
     def __init__(self, emit: Emit) -> None:
         self._emit, self._last = emit, 0.0
         self.steps: list[int] = []
-        """Steps of each stage; to be set before the first."""
+        """Number of steps of each stage; must be set before the first step."""
 
     def step(self, stage: int, step: int, losses: list[float]) -> None:
-        """Tell of a step of a stage, the last one of it always."""
+        """Emit a step event, unless the last event is too recent; the last step of a stage is always emitted."""
         now = time.monotonic()
         if losses and (now - self._last > STEP_EVERY or step == self.steps[stage]):
             self._last = now
@@ -108,14 +121,14 @@ class Signs:
                 {"event": "step", "step": sum(self.steps[:stage]) + step, "steps": sum(self.steps), "loss": losses[-1]}
             )
 
-    def end(self, stage: int, made: int, losses: list[float]) -> None:
-        """Leave the steps of a stage that stopped early out of those still to come."""
+    def end_stage(self, stage: int, made: int, losses: list[float]) -> None:
+        """Remove the steps that a stage did not make, because it stopped early, from the total."""
         self.steps[stage] = made
         self.step(stage, made, losses)
 
-    def working(self) -> None:
-        """Tell that work beside the training goes on: time without a sign is limited."""
+    def heartbeat(self) -> None:
+        """Emit a heartbeat, so that the no-progress timeout does not fire during work other than training steps."""
         now = time.monotonic()
-        if now - self._last > SIGN_EVERY:
+        if now - self._last > HEARTBEAT_EVERY:
             self._last = now
             self._emit({"event": "working"})

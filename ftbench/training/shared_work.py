@@ -1,4 +1,4 @@
-"""What trials of one environment share: done by whoever needs it first, read by the others, charged to all."""
+"""Work shared by the trials of one environment: the first trial computes it, others read it, and all are charged for it."""
 
 from __future__ import annotations
 
@@ -20,21 +20,28 @@ if TYPE_CHECKING:
 
 
 class Sharing:
-    """One trial's way to what others have done.
+    """One trial's access to shared work.
 
     Args:
-        trial: who asks.
-        device: what it calls its device.
-        cache: where outcomes lie.
-        phases: reading and keeping are a phase of their own, `shared`.
-        used: noted here what was used, done here or read.
-        sign: called now and then while another trial does the work.
+        trial: the trial that asks.
+        device: the trial's name for its device.
+        cache: holds the results of shared work.
+        phases: reading and writing the cache is charged to a phase of its own, `shared`.
+        used: receives an entry for all shared work that was used, whether computed here or read.
+        heartbeat: called now and then while another trial does the work.
     """
 
     def __init__(
-        self, trial: Trial, device: str, cache: Cache, *, phases: Phases, used: list[Shared], sign: Callable[[], None]
+        self,
+        trial: Trial,
+        device: str,
+        cache: Cache,
+        *,
+        phases: Phases,
+        used: list[Shared],
+        heartbeat: Callable[[], None],
     ) -> None:
-        self.trial, self._cache, self._phases, self._used, self._sign = trial, cache, phases, used, sign
+        self.trial, self._cache, self._phases, self._used, self._heartbeat = trial, cache, phases, used, heartbeat
         self._common = {
             "environment": environment(device),
             "core": core_sha256(),
@@ -44,13 +51,13 @@ class Sharing:
     def get(
         self, name: str, key: Any, make: Callable[[], Mapping[str, Tensor]], *, code: str = ""
     ) -> Mapping[str, Tensor]:
-        """Give tensors, on the CPU, that others have made or will read; see `Bench.cached`.
+        """Return tensors, on the CPU, that another trial has computed or that others will read; see `Bench.cached`.
 
         Args:
             name: what they are.
-            key: what decides them beside the environment, the threads and the code.
-            make: gives them.
-            code: hash of the code that makes them; by default that of the whole trial.
+            key: a JSON value of everything they depend on besides the environment, the threads and the code.
+            make: computes them.
+            code: hash of the code that computes them; by default that of the whole trial.
         """
         phase = self._phases.current
         begun = len(self._used)
@@ -61,7 +68,7 @@ class Sharing:
                 return make()
 
         def worth(seconds: float) -> float:
-            """Add what making would have taken, had it not found a part of it done."""
+            """Add the time saved because some of the work used by `make` was already done."""
             spent[:] = seconds, seconds + sum(shared.elsewhere for shared in self._used[begun:])
             return spent[1]
 
@@ -71,15 +78,15 @@ class Sharing:
                 {**self._common, "code": code or self.trial.code, "key": key},
                 made,
                 Tensors(),
-                waiting=self._sign,
+                waiting=self._heartbeat,
                 worth=worth,
             )
-        # What went into it is in its own seconds.
+        # The shared work that `make` used is included in these seconds, so this entry replaces its entries.
         self._used[begun:] = [Shared(name, phase, found.seconds, spent[0] if found.made else 0.0)]
         return found.value
 
     def content(self, stages: int) -> dict[str, Any]:
-        """Give what decides data and first weights of the first stages of this trial."""
+        """Return everything that decides the data and the initial weights of the first `stages` stages of this trial."""
         content = self.trial.content
         return {
             "backbone": content["backbone"],
@@ -90,7 +97,7 @@ class Sharing:
 
 
 def tensors_hash(named: Iterable[tuple[str, Tensor]]) -> str:
-    """Hash names, types, shapes and contents of tensors, whatever their order."""
+    """Hash names, types, shapes and contents of tensors; their order does not matter."""
     import torch
 
     found = hashlib.sha256()

@@ -119,9 +119,9 @@ def test_validation_test_and_predictions_on_the_training_split_are_not_changed(p
     seen["evaluation"].clear()
     for trial in (plain, changed):
         execution = Execution(Spec(trial, "cpu", str(tmp_path / "cache")), catalog, lambda event: None)
-        learner, _, bench = execution._load()
+        loaded, bench = execution.load()
         assert bench.augmented == (trial is changed)
-        bench.predict(learner)
+        bench.predict(loaded.learner)
     assert equal(*seen["evaluation"])
 
 
@@ -363,7 +363,7 @@ class Slow(InputAugmentation):
 
 
 def test_what_is_slow_is_worked_out_before_training_and_nothing_is_read_for_the_others(catalog, digits, monkeypatch):
-    from ftbench.api.augmentable import prepare_augmentations
+    from ftbench.api.augmentation import prepare_augmentations
 
     task, _, augmented = digits("horizontal-flip")
     read = []

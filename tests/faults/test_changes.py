@@ -61,7 +61,7 @@ def test_a_data_set_that_changes_ends_the_trial(planned):
     outcome = end()
     assert (outcome["status"], outcome["failure"]["kind"]) == ("error", "Changed")
     assert outcome["failure"]["message"].startswith("text-classification: changed since the trial was planned (")
-    assert outcome["failure"]["message"].endswith("the same command again plans trials of what is there now")
+    assert outcome["failure"]["message"].endswith("run the same command again to plan trials from the current files")
 
 
 def test_weights_that_are_cut_short_after_the_plan_end_the_trial(planned):

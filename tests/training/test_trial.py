@@ -204,7 +204,7 @@ JUDGED = 'schedule = "plateau"\nvalidations = 6'
 def test_a_protocol_that_goes_by_validation_is_not_applicable_without_one(carried):
     _, outcome, _ = carried('[[strategy]]\nuse = "frozen"\n', knobs=JUDGED, validation_size=0)
     assert outcome["status"] == "not-applicable"
-    assert outcome["failure"]["message"].endswith("go by a validation split, and the task has none")
+    assert outcome["failure"]["message"].endswith("need a validation split, and the task has none")
 
 
 def test_a_metric_the_task_does_not_give_is_one_line_of_the_trial(carried):

@@ -86,7 +86,7 @@ def test_two_runs_that_share_nothing_come_to_the_same_integers_and_to_those_of_t
 def test_the_seeds_of_a_cell_share_one_accounting_and_other_cells_do_not(catalog, carry, tmp_path, monkeypatch):
     made = []
     monkeypatch.setattr(
-        "ftbench.training.accounting.configuration.account_cell",
+        "ftbench.training.accounting.configuration.account_configuration",
         lambda *arguments, **how: made.append(1) or account_configuration(*arguments, **how),
     )
     first, second = trials(catalog, "lora", seeds="[0, 1]")
@@ -109,13 +109,13 @@ def test_the_trial_does_not_feel_it(catalog, carry, monkeypatch):
     """Even where it is done before the training begins."""
     (trial,) = trials(catalog, "full")
     plain = carry(trial, meters=())
-    stages = Execution._stages
+    train_stages = Execution._train_stages
 
     def after_accounting(execution, *arguments):
         execution._account()
-        return stages(execution, *arguments)
+        return train_stages(execution, *arguments)
 
-    monkeypatch.setattr(Execution, "_stages", after_accounting)
+    monkeypatch.setattr(Execution, "_train_stages", after_accounting)
     found = carry(trial, meters=())
     assert [phase["name"] for phase in found["phases"]][:5] == ["start", "load", "other", "accounting", "prepare"]
     assert [c["points"][-1]["task_loss"] for c in found["curves"]] == [
