@@ -8,7 +8,6 @@ from .api.augmentation import Augmentation, FeatureAugmentation, InputAugmentati
 
 # ---- for a backbone ------------------------------------------------------------------------------------------------
 from .api.backbone import Backbone
-from .api.bench import Bench
 from .api.card import POOLED, InputSpec, ModelCard, OutputType, Roles
 from .api.encoded import Encoded, Ragged
 
@@ -20,7 +19,7 @@ from .api.measurement import Measurement
 from .api.meter import Meter, Trace, Watch
 from .api.protocol import Training
 from .api.splits import Example, Splits
-from .api.strategy import About, RateRange, Strategy, Tunable
+from .api.strategy import About, Bench, RateRange, Strategy, Tunable
 from .api.task import Provenance, Scored, Task
 
 # ---- errors --------------------------------------------------------------------------------------------------------

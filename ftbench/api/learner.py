@@ -6,19 +6,40 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
+    from pathlib import Path
 
     import torch
     from torch import Tensor, nn
 
-    from .card import ModelCard, Roles
+    from .card import ModelCard, OutputType, Roles
     from .encoded import Encoded
-    from .task import Task
 
 
 ASIDE = ("labels", "rows", "owners")
 """What a batch holds beside the network's inputs."""
+
+
+class ServedTask(Protocol):
+    """The task that a learner's head serves, as far as a user of the model needs it."""
+
+    @property
+    def answer(self) -> OutputType:
+        """Type of its output."""
+
+    @property
+    def classes(self) -> Sequence[str]:
+        """Names of its classes, empty if it has none."""
+
+    def collate(self, encoded: Encoded, indices: Sequence[int]) -> dict[str, Tensor]:
+        """Build the batch of the examples at `indices`."""
+
+    def write_processor(self, learner: Learner, folder: Path) -> None:
+        """Write what turns raw inputs into the learner's inputs."""
+
+    def provenance(self) -> Any:
+        """Return where its data come from."""
 
 
 class FrozenFeatures(Protocol):
@@ -39,7 +60,7 @@ class Learner:
         self.roles = roles
         self.processor = processor
         self.card = card
-        self.task: Task | None = None
+        self.task: ServedTask | None = None
         """The task whose head is in place."""
         self.active = ""
         """Its label."""
@@ -90,7 +111,7 @@ class Learner:
         """Take the head modules of `donor` as the head of the task labelled `task`."""
         self.heads[task] = {name: donor.model.get_submodule(name) for name in donor.roles.head}
 
-    def activate(self, label: str, task: Task) -> None:
+    def activate(self, label: str, task: ServedTask) -> None:
         """Put the head of the task labelled `label` in place."""
         for name, module in self.heads[label].items():
             parent, _, leaf = name.rpartition(".")

@@ -9,10 +9,10 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from ..api.bench import Bench, OpenSplit
 from ..api.catalog import nested
 from ..api.loader import Loader
 from ..api.meter import Trace
+from ..api.strategy import Bench, OpenSplit
 from ..errors import NotApplicable
 from ..fingerprint import code_hash
 from .compute import compute_as

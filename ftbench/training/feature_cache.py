@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from ..api.encoded import Encoded
-    from ..api.learner import Learner
+    from ..api.learner import Learner, ServedTask
     from ..api.task import Task
 
     Get = Callable[[Any, Callable[[], Mapping[str, Tensor]]], Mapping[str, Tensor]]
@@ -276,7 +276,7 @@ class Features:
         return {name: tensor.to(learner.device, non_blocking=True) for name, tensor in gathered.items()}
 
 
-def _batch(task: Task, encoded: Encoded, rows: Sequence[int]) -> dict[str, Tensor]:
+def _batch(task: ServedTask, encoded: Encoded, rows: Sequence[int]) -> dict[str, Tensor]:
     import torch
 
     return {**task.collate(encoded, list(rows)), "rows": torch.tensor(list(rows))}

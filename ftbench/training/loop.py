@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -30,12 +30,21 @@ if TYPE_CHECKING:
     from ..api.protocol import Training
     from ..api.strategy import Strategy
     from ..api.task import Task
-    from .resume import Keeper
 
     AfterStep = Callable[[int, Trace], Sequence[Measurement] | None]
 
 WINDOW = 20
 """Steps between two looks at a GPU: each look waits for it."""
+
+
+class Checkpointer(Protocol):
+    """Keeps the state of a loop on disk, so that a killed training can resume."""
+
+    def restore(self, loop: Loop) -> int:
+        """Restore the loop from the last checkpoint that is intact and matches; return the number of steps made."""
+
+    def keep(self, loop: Loop, step: int, *, ended: bool = False) -> None:
+        """Save the state after `step`, if a checkpoint is due."""
 
 
 def fit(
@@ -45,7 +54,7 @@ def fit(
     after_step: AfterStep,
     label: str,
     *,
-    keeper: Keeper | None = None,
+    keeper: Checkpointer | None = None,
 ) -> Trace:
     """Train `learner` on `loader` as `strategy` wants it.
 
@@ -92,12 +101,12 @@ class Loop:
             Scaling(self.optimizer, self.parameters, learner.device) if self.training.precision == "fp16" else None
         )
 
-    def run(self, after_step: AfterStep, keeper: Keeper | None = None) -> Trace:
+    def run(self, after_step: AfterStep, keeper: Checkpointer | None = None) -> Trace:
         """Make all steps that are not made yet."""
         with self.learner.reading(self.loader.encoded if self.loader.augmented is None else None):
             return self._steps(after_step, keeper)
 
-    def _steps(self, after_step: AfterStep, keeper: Keeper | None) -> Trace:
+    def _steps(self, after_step: AfterStep, keeper: Checkpointer | None) -> Trace:
         trace, steps = self.trace, self.loader.steps
         self.learner.train()
         made = keeper.restore(self) if keeper else 0

@@ -31,12 +31,12 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from ...api.backbone import Backbone
-    from ...api.bench import OpenSplit, StageData
     from ...api.catalog import Catalog
     from ...api.learner import Learner
     from ...api.loader import Loader
     from ...api.meter import Trace
-    from ...api.strategy import Strategy
+    from ...api.strategy import OpenSplit, Strategy
+    from ..bench import StageData
 
 STEPS = 100
 """Length of the training that is pretended, of which only the last steps are made: by then everything trains that ever will."""
