@@ -4,7 +4,8 @@ from .api.metrics import calibration_error, metric
 from .api.splits import draw
 from .api.task_kinds import ClassificationTask, DrawnClassificationTask, MultiLabelTask, RegressionTask
 from .data.checks import Flaw, Inspectable, Inspected, Severity, check_data
-from .data.tables import ListedTable, Table, as_text, list_files
+from .data.table_files import list_files
+from .data.tables import ListedTable, Table, as_text
 from .data.user_classification import UserClassification
 from .data.user_data import UserData
 

@@ -14,8 +14,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from ..api.augmentable import Augmentable
-    from ..api.augmentation import Augmentation
+    from ..api.augmentation import Augmentable, Augmentation
     from ..api.splits import Example
 
 

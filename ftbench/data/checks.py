@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
-from ..api.augmentable import clean_options
+from ..api.augmentation import clean_options
 from ..api.splits import check_filled, outline
 from ..errors import SuiteError, UserError
 from ..fingerprint import code_hash, digest, remembered

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..api.augmentable import clean_options
+from ..api.augmentation import clean_options
 from ..api.encoded import Encoded, Ragged
 from ..api.splits import check_filled, outline
 from ..cache import Arrays, Cache

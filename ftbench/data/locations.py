@@ -67,12 +67,8 @@ def _matching(place: str) -> tuple[Path, ...]:
     path = Path(place).expanduser()
     if path.exists():
         return (path,)
-    # Path.glob takes no absolute pattern.
-    found = (
-        [Path(name) for name in sorted(glob(str(path), recursive=True)) if Path(name).is_file()]
-        if has_magic(place)
-        else []
-    )  # noqa: PTH207
+    names = sorted(glob(str(path), recursive=True)) if has_magic(place) else []  # noqa: PTH207 - Path.glob takes no absolute pattern
+    found = [Path(name) for name in names if Path(name).is_file()]
     if not found:
         raise UserError(f"data: {place}: {'no file matches' if has_magic(place) else 'no such file or folder'}")
     kinds = sorted({path.suffix.lower() for path in found})

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ..api.catalog import option_names
 from ..errors import UserError, suggestion
 from ..fingerprint import PACKAGE
-from .tables import SUFFIXES
+from .table_files import SUFFIXES
 from .user_data import UserData
 
 if TYPE_CHECKING:

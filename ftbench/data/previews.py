@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from ..api.augmentable import Augmentable
-from ..api.augmentation import Sound
+from ..api.augmentation import Augmentable, Sound
 from ..errors import UserError
 
 if TYPE_CHECKING:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, overload
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 from annotated_types import Ge, Gt, Le, Len
@@ -19,11 +19,13 @@ from ..errors import UserError
 from ..fingerprint import digest, file_sha256, folder_sha256
 from .hub_datasets import CARD, features, missing_part, read_card, split_files
 from .locations import Places, common_folder, given_splits, is_saved, local_places
+from .rows import Rows
 from .splitting import NAMES, Division, divide, thinned
-from .tables import CHUNK, SUFFIXES, as_text, read_table, stored_splits, table_columns
+from .table_files import SUFFIXES, read_table, stored_splits, table_columns
+from .tables import CHUNK, as_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -31,35 +33,6 @@ if TYPE_CHECKING:
 
 HUB = "hub:"
 """What the name of a data set on the hub begins with."""
-
-
-@dataclass(frozen=True)
-class Rows(Sequence[Example[tuple[str, int]]]):
-    """Some rows of a table as examples, made when they are asked for; a value is the table's key and the row's number."""
-
-    key: str
-    """Which table: `data`, or the split it was given as."""
-    numbers: NDArray[np.int64]
-    """Rows of the table, shape [examples]."""
-    labels: NDArray[np.int64]
-    """Their classes, shape [examples]; 0 where there are no classes."""
-
-    @overload
-    def __getitem__(self, place: int) -> Example[tuple[str, int]]: ...
-    @overload
-    def __getitem__(self, place: slice) -> Rows: ...
-    def __getitem__(self, place: int | slice) -> Example[tuple[str, int]] | Rows:
-        if isinstance(place, slice):
-            return Rows(self.key, self.numbers[place], self.labels[place])
-        number = int(self.numbers[place])
-        return Example(f"{self.key}-{number}", (self.key, number), int(self.labels[place]))
-
-    def __len__(self) -> int:
-        return len(self.numbers)
-
-    def ids(self) -> list[str]:
-        """Give the ids of all examples without making the examples."""
-        return [f"{self.key}-{number}" for number in self.numbers.tolist()]
 
 
 @dataclass

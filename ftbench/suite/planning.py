@@ -8,7 +8,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..api.augmentable import augmentation_mistakes, augmentations
+from ..api.augmentation import augmentation_mistakes, augmentations
 from ..api.backbone import Backbone
 from ..api.card import OUTPUT_TYPES
 from ..api.catalog import nested

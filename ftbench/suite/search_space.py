@@ -12,9 +12,13 @@ from ..api.strategy import Tunable
 from ..errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     import numpy as np
+
+    from ..api.catalog import Catalog
+    from .suite import StrategyChoice, Tuning
+    from .trial import Trial
 
 RATE = "lr"
 """The name under which the learning rate is tuned; every strategy that trains has it."""
@@ -190,3 +194,48 @@ def is_whole(cls: type, name: str) -> bool | None:
     if name in nested_options(cls) or not parts & {int, float}:
         return None
     return float not in parts
+
+
+def space_of(trial: Trial, choice: StrategyChoice, tuning: Tuning, catalog: Catalog) -> Space:
+    """Give what is searched for a trial's strategy: what the suite says, else the range and the values the strategy publishes.
+
+    Raises:
+        UserError: a value cannot be given to it on this backbone.
+    """
+    cls = catalog.find("strategies", choice.use)
+    domains: dict[str, Domain] = {RATE: _rate_domain(trial, choice.space.get(RATE), catalog)}
+    if tuning.options:
+        domains |= {name: Listed(values) for name, values in offered(cls).items() if name not in choice.space}
+    for name, given in choice.space.items():
+        if name != RATE:
+            domains[name] = read_domain(
+                {**given, "whole": bool(is_whole(cls, name))} if isinstance(given, dict) else given
+            )
+    default = {RATE: trial.stages[-1].training["lr"]} | {
+        name: trial.strategy.options[name] for name in domains if name != RATE
+    }
+    space = Space(domains, default)
+    _check_values(trial, space, catalog)
+    return space
+
+
+def _rate_domain(trial: Trial, given: Any, catalog: Catalog) -> Domain:
+    if given is not None:
+        return read_domain({"log": True, **given} if isinstance(given, dict) else given)
+    strategy = catalog.build("strategies", trial.strategy.use, trial.strategy.options)
+    published = strategy.lr(catalog.build("backbones", trial.backbone.use, trial.backbone.options).card())
+    return Span(published * strategy.lr_range.low, published * strategy.lr_range.high, log=True)
+
+
+def _check_values(trial: Trial, space: Space, catalog: Catalog) -> None:
+    """Refuse a value that the strategy refuses on the backbone, such as more blocks than it has."""
+    card = catalog.build("backbones", trial.backbone.use, trial.backbone.options).card()
+    for name, domain in space.domains.items():
+        values: Sequence[Any] = (
+            domain.values if isinstance(domain, Listed) else (domain.typed(domain.low), domain.typed(domain.high))
+        )
+        for value in values if name != RATE else ():
+            try:
+                catalog.build("strategies", trial.strategy.use, {**trial.strategy.options, name: value}).check(card)
+            except UserError as error:
+                raise UserError(*(f"space.{name}: {value!r}: {line}" for line in error.mistakes)) from None

@@ -12,14 +12,13 @@ import numpy as np
 from ..api.meter import Meter
 from ..errors import SuiteError, UserError
 from .search import SEARCHES, Tried, bars, best_of, beyond, edge
-from .search_space import RATE, Listed, Point, Space, Span, is_whole, offered, read_domain
+from .search_space import RATE, Point, Space, space_of
 from .trial import Bars
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from ..api.catalog import Catalog
-    from .search_space import Domain
     from .suite import StrategyChoice, Suite, Tuning
     from .trial import Trial
 
@@ -305,54 +304,6 @@ def _follow(group: Sequence[Searched], read: ReadPoint) -> None:
         # Whether anyone gets a further try is open while others search.
         for searched in group:
             searched.over = False
-
-
-# ---- the space of a trial ------------------------------------------------------------------------------------------------
-
-
-def space_of(trial: Trial, choice: StrategyChoice, tuning: Tuning, catalog: Catalog) -> Space:
-    """Give what is searched for a trial's strategy: what the suite says, else the range and the values the strategy publishes.
-
-    Raises:
-        UserError: a value cannot be given to it on this backbone.
-    """
-    cls = catalog.find("strategies", choice.use)
-    domains: dict[str, Domain] = {RATE: _rate_domain(trial, choice.space.get(RATE), catalog)}
-    if tuning.options:
-        domains |= {name: Listed(values) for name, values in offered(cls).items() if name not in choice.space}
-    for name, given in choice.space.items():
-        if name != RATE:
-            domains[name] = read_domain(
-                {**given, "whole": bool(is_whole(cls, name))} if isinstance(given, dict) else given
-            )
-    default = {RATE: trial.stages[-1].training["lr"]} | {
-        name: trial.strategy.options[name] for name in domains if name != RATE
-    }
-    space = Space(domains, default)
-    _check_values(trial, space, catalog)
-    return space
-
-
-def _rate_domain(trial: Trial, given: Any, catalog: Catalog) -> Domain:
-    if given is not None:
-        return read_domain({"log": True, **given} if isinstance(given, dict) else given)
-    strategy = catalog.build("strategies", trial.strategy.use, trial.strategy.options)
-    published = strategy.lr(catalog.build("backbones", trial.backbone.use, trial.backbone.options).card())
-    return Span(published * strategy.lr_range.low, published * strategy.lr_range.high, log=True)
-
-
-def _check_values(trial: Trial, space: Space, catalog: Catalog) -> None:
-    """Refuse a value that the strategy refuses on the backbone, such as more blocks than it has."""
-    card = catalog.build("backbones", trial.backbone.use, trial.backbone.options).card()
-    for name, domain in space.domains.items():
-        values: Sequence[Any] = (
-            domain.values if isinstance(domain, Listed) else (domain.typed(domain.low), domain.typed(domain.high))
-        )
-        for value in values if name != RATE else ():
-            try:
-                catalog.build("strategies", trial.strategy.use, {**trial.strategy.options, name: value}).check(card)
-            except UserError as error:
-                raise UserError(*(f"space.{name}: {value!r}: {line}" for line in error.mistakes)) from None
 
 
 def _refuse_moving_splits(own: Sequence[Trial]) -> None:

@@ -200,7 +200,7 @@ def test_reading_data_opens_no_connection(tmp_path):
 
     table(tmp_path / "a.csv", sound_rows())
     code = "import socket\ndef no(*a, **k): raise SystemExit('a connection')\nsocket.socket.connect = socket.getaddrinfo = no\n"
-    code += "from pathlib import Path\nfrom ftbench.tables import read_table\nimport datasets.load\n"
+    code += "from pathlib import Path\nfrom ftbench.data.table_files import read_table\nimport datasets.load\n"
     code += "datasets.load.get_session = no\nprint(len(read_table(Path('a.csv'))))"
     online = {
         name: value for name, value in os.environ.items() if name not in ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE")
