@@ -1,4 +1,4 @@
-"""What a strategy may use, and no more: training data of the stages, second learners, phases, generators."""
+"""The bench of a trial: the interface that strategies see, implemented over real data, weights and checkpoints."""
 
 from __future__ import annotations
 
@@ -43,24 +43,24 @@ if TYPE_CHECKING:
     from .shared_work import Sharing
 
 WARM_UP = 10
-"""Steps at the beginning of each training that are a phase of their own: allocators, kernels and caches settle."""
+"""First steps of each training, charged to a phase of their own while allocators, kernels and caches warm up."""
 
 
 @dataclass
 class StageData:
-    """One stage as the core holds it."""
+    """One stage of a trial: its task, protocol and data."""
 
     label: str
     """The task's label."""
     task: Task
     training: Training
-    """The protocol, its learning rate resolved for the trial's strategy."""
+    """The protocol, with the learning rate resolved for the trial's strategy."""
     open: Mapping[str, Encoded]
     """The splits a strategy may see: train and validation."""
     encode: Callable[[Backbone, Any], Mapping[str, Encoded]] | None = None
-    """Encodes them anew for another backbone and its processor, row by row the same examples."""
+    """Encodes the same rows for another backbone and its processor."""
     augmented: Callable[[Encoded, Any], Augmented | None] | None = None
-    """Gives the training split, encoded by a processor, as each epoch changes it; None where nothing is changed."""
+    """Returns the training split, encoded by a processor, as augmented in each epoch; None without augmentations."""
 
 
 class TrialBench(Bench):
@@ -81,11 +81,8 @@ class TrialBench(Bench):
         sharing: Sharing | None = None,
     ) -> None:
         self.stage = 0
-        """Number of the stage at hand, from 0."""
         self.seed = seed
-        """The trial's seed."""
         self.device = device
-        """Where learners live."""
         self._grounds, self._backbone, self._catalog = grounds, backbone, catalog
         self._phases, self._watch, self._after_step, self._sharing = phases, watch, after_step, sharing
         self._checkpoints = checkpoints
@@ -93,37 +90,31 @@ class TrialBench(Bench):
         self._main: Learner | None = None
         self._spared = 0.0
         self.computes_because = ""
-        """Why what a frozen part gives is computed at every step; empty where it is read, or nothing is frozen."""
+        """Why frozen features are recomputed at every step; empty if they are read from disk or nothing is frozen."""
         self._encoded: WeakKeyDictionary[Learner, Mapping[str, Encoded]] = WeakKeyDictionary()
 
     @property
     def stages(self) -> int:
-        """How many tasks are learnt one after another."""
+        """Number of tasks learnt one after another."""
         return len(self._grounds)
 
     @property
     def task(self) -> Task:
-        """The task at hand."""
+        """The current task."""
         return self._grounds[self.stage].task
 
     @property
     def training(self) -> Training:
-        """The protocol of the stage at hand."""
+        """The protocol of the current stage."""
         return self._grounds[self.stage].training
 
     @property
     def augmented(self) -> bool:
-        """Whether the training examples of the stage at hand change from epoch to epoch: what is kept of them by row is then stale."""
+        """Whether training examples change from epoch to epoch."""
         return self._grounds[self.stage].augmented is not None
 
     def encoded(self, split: OpenSplit = "train", stage: int | None = None, learner: Learner | None = None) -> Encoded:
-        """Give a split of a stage, as the trial's backbone or as `learner` reads it; a test split is never given.
-
-        Its examples are as they are, never augmented.
-
-        Raises:
-            ValueError: the split is not train or validation.
-        """
+        """Return a split of a stage; see `Bench.encoded`."""
         if learner is not None and learner in self._encoded:
             return self._encoded[learner][split]
         ground = self._grounds[self.stage if stage is None else stage]
@@ -135,23 +126,19 @@ class TrialBench(Bench):
     def loader(
         self, split: OpenSplit = "train", stage: int | None = None, learner: Learner | None = None, **changes: Any
     ) -> Loader:
-        """Give the batches of a split, in the order every strategy sees; `changes` replace fields of the protocol.
-
-        The examples of the training split are changed as the task's augmentations say, in the same way for every strategy and
-        learner.
-        """
+        """Return the batches of a split; see `Bench.loader`."""
         ground = self._grounds[self.stage if stage is None else stage]
         training = replace(ground.training, **changes)
         seed = int(np.random.SeedSequence([self.seed, self._grounds.index(ground)]).generate_state(1)[0])
         encoded, augmented = self.encoded(split, stage, learner), None
         if split == "train" and ground.augmented is not None:
             reader = learner if learner is not None and learner in self._encoded else self._main
-            assert reader is not None, "a bench has a learner before it gives batches"
+            assert reader is not None, "a bench has a learner before it makes batches"
             augmented = ground.augmented(encoded, reader.processor)
         return Loader(encoded, ground.task, training, seed=seed, device=self.device, augmented=augmented)
 
     def load(self, backbone: Backbone | None = None) -> Learner:
-        """Load a second learner under a fresh head for the task at hand: of the trial's backbone, or of another."""
+        """Load a second learner; see `Bench.load`."""
         seed_all(self.seed, self.stage, 1)
         ground = self._grounds[self.stage]
         learner = self._loaded(backbone or self._backbone, ground)
@@ -159,7 +146,7 @@ class TrialBench(Bench):
         learner.adopt_head(ground.label, learner)
         learner.activate(ground.label, ground.task)
         if backbone is not None:
-            assert ground.encode is not None, "this bench holds no examples to encode anew"
+            assert ground.encode is not None, "this bench has no examples to encode for another backbone"
             self._encoded[learner] = ground.encode(backbone, learner.processor)
         return learner
 
@@ -169,11 +156,7 @@ class TrialBench(Bench):
         return learner
 
     def load_language_model(self) -> Learner:
-        """Load the backbone's weights once more, under the head of its language model.
-
-        Raises:
-            NotApplicable: it has none, or the protocol cannot be followed with it.
-        """
+        """Load the backbone with its language model's head."""
         seed_all(self.seed, self.stage, 3)
         learner = self._backbone.load_language_model()
         compute_as(self.training, learner, self.device)
@@ -181,12 +164,7 @@ class TrialBench(Bench):
         return learner
 
     def train(self, learner: Learner, strategy: Strategy, *, loader: Loader | None = None) -> Trace:
-        """Run the shared loop on the stage at hand, or on the batches of `loader`.
-
-        A second learner is trained at the strategy's own rate. Where the protocol goes by the validation split, so does every
-        training on the stage's own task; another lesson has nothing to go by: it makes all its steps and keeps the last weights.
-        Dropout draws from a generator seeded here, so that work done before does not change it.
-        """
+        """Run the shared loop; see `Bench.train`."""
         main = learner is self._main
         own = loader is None
         if loader is None:
@@ -222,15 +200,15 @@ class TrialBench(Bench):
         return trace
 
     def _keeper(self, strategy: Strategy) -> Keeper | None:
-        """Give what keeps the next training of the main learner in checkpoints; None where there are none to be."""
+        """Return the checkpointer of the main learner's next training; None without checkpoints."""
         if self._checkpoints is None:
             return None
         if not strategy.resumable():
-            print(
-                f"no checkpoints: {type(strategy).__name__} cannot go on from one, and begins anew where it is killed"
+            print(  # noqa: T201 - goes to the trial log
+                f"no checkpoints: {type(strategy).__name__} cannot resume from one, and restarts if it is killed"
             )
             return None
-        # On a card the same steps may come to other bits: what was reached after a training that is made again is then not believed.
+        # On a GPU the same steps may give other bits: checkpoints made after a repeated training are then not trusted.
         believe = self.device.type == "cpu" or all(keeper.whole for keeper in self._keepers)
         keeper = Keeper(
             self._checkpoints, len(self._keepers), lambda: self._phases.phase("checkpoint"), believe=believe
@@ -238,37 +216,23 @@ class TrialBench(Bench):
         self._keepers.append(keeper)
         return keeper
 
-    # -- what trials share -------------------------------------------------------------------------------------------------
+    # -- work shared between trials ------------------------------------------------------------------------------------
 
     def cached(
         self, name: str, key: Any, make: Callable[[], Mapping[str, Tensor]], of: Learner | None = None
     ) -> Mapping[str, Tensor]:
-        """Give tensors that other trials need as well: made by whoever needs them first, read from disk by the others.
-
-        What making took is charged to every trial that uses them. Where nothing can be kept they are made each time. Random numbers
-        that `make` draws from the global generators move nothing for what comes after.
-
-        Args:
-            name: what they are, such as `fisher`.
-            key: a JSON value: all that decides them beside the trial's backbone, tasks, seeds and code, its threads, and the environment,
-                which always count. Neither the protocol nor the strategy's options do.
-            make: gives them; on the CPU they are when they come from here.
-            of: a learner whose weights decide them, as they are.
-        """
+        """Return tensors that trials share; see `Bench.cached`."""
         if self._sharing is None:
             return make()
         weights = None if of is None else [tensors_hash([*of.named_parameters(), *of.named_buffers()]), of.precision]
         whole = {**self._sharing.content(self.stage + 1), "stage": self.stage, "weights": weights, "asked": key}
         with seeds_kept():
             found = self._sharing.get(name, whole, make)
-        # Sums depend on where in memory numbers begin: what is mapped lies elsewhere than what is made.
+        # Sums depend on memory alignment, and mapped tensors are aligned differently from fresh ones.
         return {name: tensor.clone() for name, tensor in found.items()}
 
     def lesson(self, strategy: Strategy, backbone: Backbone | None = None) -> dict[str, Any]:
-        """Give all that decides what a second learner becomes when `strategy` trains it on the stage at hand, for use in a key.
-
-        Nothing where nothing is kept: a network known by its configuration alone has no weights to ask about.
-        """
+        """Return everything that decides a second training; see `Bench.lesson`."""
         if self._sharing is None:
             return {}
         card = (backbone or self._backbone).card()
@@ -287,7 +251,7 @@ class TrialBench(Bench):
         }
 
     def teach(self, strategy: Strategy, backbone: Backbone | None = None) -> Learner:
-        """Load a second learner and let `strategy` train it on the stage at hand, or take over what it became in another trial."""
+        """Train a second learner, or read what another trial trained; see `Bench.teach`."""
         learner = self.load(backbone)
         strategy.prepare(learner, self)
 
@@ -305,7 +269,7 @@ class TrialBench(Bench):
         return learner
 
     def _begun(self, learner: Learner, strategy: Strategy, first: Strategy, loader: Loader) -> Trace:
-        """Train the first of several tasks as `first` does, or take over what became of it in another trial."""
+        """Train the first of several tasks as `first` does, or read the result of another trial that did."""
         assert self._sharing is not None
         names = {id(parameter): name for name, parameter in learner.named_parameters()}
         groups = [
@@ -335,13 +299,13 @@ class TrialBench(Bench):
         trace = Trace(**{**from_tensor(found[TRACE]), "task": self._grounds[0].label, "resumed": []})
         keeper = self._keeper(strategy)
         if keeper is not None:
-            # The trainings after it keep their numbers, and what it came to is what it was, bit by bit.
+            # Later trainings keep their indices, and the weights are the same bits as after training.
             keeper.whole = True
         self._watch.traces.append(trace)
         return trace
 
     def _read_features(self, learner: Learner, loader: Loader) -> None:
-        """Let what the frozen part of the learner gives be read from disk, where that is the same."""
+        """Read the outputs of the learner's frozen part from disk, if that gives the same numbers."""
         training = loader.training
         self._spared = 0.0
         if learner.features is not None:
@@ -368,13 +332,10 @@ class TrialBench(Bench):
         except NotApplicable as error:
             self.computes_because = str(error)
 
-    # ----------------------------------------------------------------------------------------------------------------------
+    # ------------------------------------------------------------------------------------------------------------------
 
     def predict(self, learner: Learner, split: OpenSplit = "train") -> NDArray[np.float32]:
-        """Give a learner's logits on a split of the stage at hand in evaluation mode, shape [examples, outputs].
-
-        The task must ask for one row of logits an example: a class, several, a number or a choice.
-        """
+        """Compute a learner's logits on a split, shape [examples, outputs]; see `Bench.predict`."""
         from .loop import predict
 
         return np.stack(
@@ -382,23 +343,23 @@ class TrialBench(Bench):
         )
 
     def phase(self, name: str) -> AbstractContextManager[None]:
-        """Charge what happens inside to a phase of its own, such as `fisher` or `teacher`."""
+        """Charge the time spent inside to a phase of its own."""
         return self._phases.phase(name)
 
     def strategy(self, use: str, **options: Any) -> Strategy:
-        """Make another strategy, to be nested in this one."""
+        """Build another strategy, to be nested in this one."""
         built: Strategy = self._catalog.build("strategies", use, options)
         return built
 
     def generator(self, purpose: str) -> np.random.Generator:
-        """Give a random generator for `purpose`, from the trial's seed."""
+        """Return a random generator for `purpose`, seeded by the trial's seed."""
         return np.random.default_rng([self.seed, self.stage, *purpose.encode()])
 
     def adopt(self, learner: Learner) -> None:
-        """Make `learner` the one that is scored; the core does this for the learner it prepares."""
+        """Make `learner` the one that is scored."""
         self._main = learner
 
 
 def _code(*parts: Any) -> str:
-    """Hash the code of parts, and of those nested in their options."""
+    """Return the hash of the code of parts and of those nested in their options."""
     return code_hash([type(found) for part in parts for found in (part, *(inner for _, inner in nested(part)))])

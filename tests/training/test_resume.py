@@ -245,7 +245,7 @@ def test_a_strategy_that_cannot_go_on_begins_anew_and_says_so(trial_of, run, mon
     with pytest.raises(Killed):
         run(trial, "first", kill=4)
     assert not (tmp_path / "checkpoints").exists()
-    assert "no checkpoints: LoRA cannot go on from one" in capsys.readouterr().out
+    assert "no checkpoints: LoRA cannot resume from one" in capsys.readouterr().out
     outcome, place = run(trial, "second")
     assert outcome["provenance"]["resumed"] == {}
     assert bits(outcome, place) == bits(*run(trial, "whole", every=None))
@@ -369,5 +369,5 @@ def test_a_run_killed_by_sigkill_goes_on_and_flags_what_was_measured_of_it(tmp_p
     flag = f"disturbed: resumed after step {resumed[-1]} of digits"
     assert all(flag in readings[name]["flags"] for name in ("wall_time", "train_time", "throughput"))
     assert flag not in readings["accuracy"]["flags"]
-    assert "of it the steps before it went on from a checkpoint" in readings["train_time"]["method"]
+    assert "s before it resumed from a checkpoint" in readings["train_time"]["method"]
     assert not list(tmp_path.glob("runs/*/trials/*/*/checkpoints"))
