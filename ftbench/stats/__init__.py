@@ -1,6 +1,6 @@
-"""Statistics on plain arrays: estimates, tests, corrections, ranks, fronts.
+"""Statistics on plain arrays: estimates, tests, corrections, ranks, Pareto fronts.
 
-Imports numpy and scipy, `formatting` and `errors`; knows nothing of records, trials or suites. Start with `estimates`.
+Imports only numpy and scipy, and handles arrays, not records, trials or suites. Start with `estimates`.
 """
 
 import lazy_loader

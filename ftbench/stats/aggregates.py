@@ -1,4 +1,4 @@
-"""One figure for many tasks that does not hang on a single run: the interquartile mean, and the profile of all runs."""
+"""Robust aggregates of many runs: interquartile mean, performance profile and expected best score."""
 
 from __future__ import annotations
 
@@ -14,43 +14,45 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-TASKS, SEEDS = 10, 3
-"""What is needed of each: fewer runs have no quartiles to speak of."""
+MIN_TASKS, MIN_SEEDS = 10, 3
+"""Fewest tasks, and seeds of each task, for an interquartile mean: with fewer runs, quartiles mean little."""
 _DRAWS = 2000
 
 
 def interquartile_mean(scores: NDArray[np.float64]) -> float:
-    """Give the mean of the middle half of all runs of all tasks (Agarwal et al. 2021, section 4.3).
+    """Return the mean of the middle half of all runs of all tasks (Agarwal et al. 2021, section 4.3).
 
     Args:
-        scores: on one scale, shape [seeds, tasks].
+        scores: all on one scale, shape [seeds, tasks].
     """
-    return float(_middle(np.asarray(scores, float).reshape(1, -1))[0])
+    return float(_middle_half_means(np.asarray(scores, float).reshape(1, -1))[0])
 
 
 def interquartile_interval(scores: NDArray[np.float64], seed: int = 0) -> Interval:
-    """Give its 95 % interval by percentile bootstrap, seeds drawn within each task (Agarwal et al. 2021, section 4.1).
+    """Return the 95 % percentile bootstrap interval of the interquartile mean.
+
+    Seeds are resampled within each task (Agarwal et al. 2021, section 4.1).
 
     Args:
         scores: shape [seeds, tasks].
-        seed: of the draws.
+        seed: seed of the draws.
     """
     seeds, tasks = scores.shape
     drawn = np.random.default_rng(seed).integers(seeds, size=(_DRAWS, seeds, tasks))
-    means = _middle(scores[drawn, np.arange(tasks)].reshape(_DRAWS, -1))
+    means = _middle_half_means(scores[drawn, np.arange(tasks)].reshape(_DRAWS, -1))
     low, high = np.percentile(means, [2.5, 97.5])
     return Interval(float(low), float(high))
 
 
-def _middle(runs: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Give the mean of each row without its lowest and its highest quarter, as many values as fit into one."""
+def _middle_half_means(runs: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the mean of each row without its lowest and highest ⌊n/4⌋ values."""
     cut = int(0.25 * runs.shape[1])
     found: NDArray[np.float64] = np.sort(runs, axis=1)[:, cut : runs.shape[1] - cut].mean(1)
     return found
 
 
 def profile(scores: NDArray[np.float64], above: Sequence[float]) -> tuple[float, ...]:
-    """Give the share of runs with a score above each value, all tasks weighing the same (Agarwal et al. 2021, section 4.2).
+    """Return the share of runs that score above each value, with equal task weights (Agarwal et al. 2021, section 4.2).
 
     Args:
         scores: shape [seeds, tasks].
@@ -60,21 +62,22 @@ def profile(scores: NDArray[np.float64], above: Sequence[float]) -> tuple[float,
 
 
 def expected_best(scores: Sequence[float], count: int) -> float:
-    """Give the expected highest of `count` scores drawn from those that were found, each as likely, with replacement.
+    """Return the expected maximum of `count` scores drawn uniformly, with replacement, from the observed ones.
 
-    E[max of k] = Σᵢ v₍ᵢ₎·((i/n)ᵏ − ((i−1)/n)ᵏ) over the sorted scores v₍₁₎ ≤ … ≤ v₍ₙ₎ (Dodge et al. 2019, EMNLP, "Show Your Work",
-    section 3). It is exact for the found scores as a distribution, and too low for the one they come from (Tang et al. 2020, ACL). Tries
-    that were not drawn independently, such as a grid's, are taken as if they had been.
+    E[max of k] = Σᵢ v₍ᵢ₎·((i/n)ᵏ − ((i−1)/n)ᵏ) over the sorted scores v₍₁₎ ≤ … ≤ v₍ₙ₎ (Dodge et al. 2019, EMNLP,
+    "Show Your Work", section 3). This is exact for the empirical distribution of the observed scores, and biased low
+    for the distribution that they were drawn from (Tang et al. 2020, ACL). Tuning trials that were not drawn
+    independently, such as those of a grid, are treated as if they had been.
 
     Args:
-        scores: of the tries that have one, higher better, shape [n], n ≥ 1.
-        count: k ≥ 1.
+        scores: scores of the tuning trials that have one, higher is better, shape [n], n ≥ 1.
+        count: number of draws, k ≥ 1.
 
     Raises:
-        ValueError: there is no score, or nothing is drawn.
+        ValueError: if there is no score, or `count` is below 1.
     """
     if not len(scores) or count < 1:
-        message = "an expected best needs a score and a draw"
+        message = "the expected best needs at least one score and one draw"
         raise ValueError(message)
     ordered = np.sort(np.asarray(scores, float))
     below = (np.arange(len(ordered) + 1) / len(ordered)) ** count

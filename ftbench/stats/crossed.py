@@ -1,4 +1,4 @@
-"""The uncertainty of a score over seeds and test items at once, every seed tested on every item."""
+"""Uncertainty of a mean score over seeds and test items at once, with every seed tested on every item."""
 
 from __future__ import annotations
 
@@ -19,45 +19,46 @@ _ROUNDING = 1e-12
 
 @dataclass(frozen=True)
 class Crossed:
-    """The mean of scores over seeds and items, both drawn at random."""
+    """Mean of scores over seeds and items, both treated as random samples."""
 
     mean: float
     seeds: int
     items: int
-    """Items, or groups of items that belong together."""
+    """Number of items, or of groups of related items."""
     error: float
     """Standard error of the mean, over new seeds and new items."""
     df: float
-    """Degrees of freedom of its t interval."""
+    """Degrees of freedom of the t interval."""
 
     def half_width(self, confidence: float = CONFIDENCE) -> float:
-        """Give half the width of the two-sided t interval."""
+        """Return half the width of the two-sided t interval."""
         return t_quantile(self.df, (1 + confidence) / 2) * self.error if self.error else 0.0
 
     @property
     def p(self) -> float | None:
-        """The two-sided p-value of a mean of zero; None where there is no error to compare it with."""
+        """Two-sided p-value of the hypothesis that the mean is zero; None if the error is zero and the mean is not."""
         if self.error == 0:
             return 1.0 if self.mean == 0 else None
         return min(1.0, 2 * t_tail(self.df, abs(self.mean) / self.error))
 
 
 def crossed(scores: NDArray[np.float64], largest: float = 0.0) -> Crossed:
-    """Sum up scores, or differences of scores, of S seeds on the same N items.
+    """Compute the mean and standard error of scores, or score differences, of S seeds on the same N items.
 
-    With mean m, MS_S = N·Σ(row − m)²/(S − 1), MS_I = S·Σ(column − m)²/(N − 1), MS_E = Σ residual²/((S − 1)(N − 1)) of the two-way
-    layout: the variance of m is the largest of (MS_S + MS_I − MS_E)/(SN), MS_S/(SN) and MS_I/(SN), on
-    (MS_S + MS_I)²/(MS_S²/(S − 1) + MS_I²/(N − 1)) degrees of freedom (Satterthwaite 1946; Searle 1971, section 9.9).
+    The two-way layout with mean m has MS_S = N·Σ(row − m)²/(S − 1), MS_I = S·Σ(column − m)²/(N − 1) and
+    MS_E = Σ residual²/((S − 1)(N − 1)). The variance of m is the largest of (MS_S + MS_I − MS_E)/(SN), MS_S/(SN) and
+    MS_I/(SN), on (MS_S + MS_I)²/(MS_S²/(S − 1) + MS_I²/(N − 1)) degrees of freedom (Satterthwaite 1946; Searle 1971,
+    section 9.9).
 
-    A few items that all came out the same are no certainty: their variance is taken to be what two more items would give, one
-    `largest` above the others and one below (after Bonett and Price 2012).
+    If all of a few items have the same score, the true variance is still not zero. The variance is then the one that
+    two more items would give, one `largest` above the others and one `largest` below (after Bonett and Price 2012).
 
     Args:
         scores: shape [seeds, items].
-        largest: the largest score of an item, 1 for shares of right answers; 0 where that is not known.
+        largest: largest possible score of an item, 1 for shares of right answers; 0 if unknown.
 
     Raises:
-        ValueError: fewer than two seeds or two items, or a score that is not finite.
+        ValueError: if there are fewer than two seeds or two items, or a score is not finite.
     """
     found = np.asarray(scores, float)
     if found.ndim != 2 or min(found.shape) < 2 or not np.isfinite(found).all():
@@ -79,17 +80,18 @@ def crossed(scores: NDArray[np.float64], largest: float = 0.0) -> Crossed:
 
 
 def clustered(scores: NDArray[np.float64], groups: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Join items that belong together, so that `crossed` takes whole groups for what is drawn at random.
+    """Compute scores of groups of related items, so that `crossed` treats whole groups as the random sample.
 
-    A group's score in a seed is m + C/N·Σ(score − m) over its items, m the seed's mean, C the groups, N the items: their mean is m,
-    and their variance the cluster-robust one, C/(C − 1)·Σ_c(Σ_{i∈c}(x_i − m))²/N² (Liang and Zeger 1986; Miller 2024, section 2.2).
+    With m the seed's mean, C groups and N items, the score of a group is m + C/N·Σ(score − m) over its items. The mean
+    of the group scores is m. Their variance is the cluster-robust one, C/(C − 1)·Σ_c(Σ_{i∈c}(x_i − m))²/N² (Liang and
+    Zeger 1986; Miller 2024, section 2.2).
 
     Args:
         scores: shape [seeds, items].
-        groups: what each item belongs to, numbered, shape [items].
+        groups: group number of each item, shape [items].
 
     Returns:
-        Scores of groups, shape [seeds, groups], in the order of their numbers.
+        Scores of groups, shape [seeds, groups], in the order of the group numbers.
     """
     names, places = np.unique(groups, return_inverse=True)
     means = scores.mean(1, keepdims=True)

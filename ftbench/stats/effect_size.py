@@ -1,4 +1,4 @@
-"""How large a difference is, beside whether there is one."""
+"""Effect sizes of paired differences."""
 
 from __future__ import annotations
 
@@ -15,34 +15,35 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Effect:
-    """How large the difference of two strategies on the same seeds is."""
+    """Size of the difference of two strategies on the same seeds."""
 
     points: float
-    """Mean difference, second less first, times 100."""
+    """Mean difference, second minus first, times 100."""
     error_reduction: float | None
-    """Share of the first one's errors that the second does not make; negative where it makes more. None where scores are no shares
-    of right or wrong answers, and where the first makes no errors."""
+    """Relative reduction of the error rate, from first to second; negative if the second makes more errors. None if
+    scores are not shares of right or wrong answers, or the first makes no errors."""
     d_z: float | None
-    """Mean difference in standard deviations of the paired differences (Cohen 1988, d_z); None at n = 1 and where all are equal."""
+    """Mean difference in standard deviations of the paired differences (Cohen 1988, d_z). None if n = 1 or all
+    differences are equal."""
     p_better: float
-    """Share of the seeds on which the second is better, ties counting half (Bouthillier et al. 2021, P(A > B))."""
+    """Share of the seeds on which the second is better; ties count half (Bouthillier et al. 2021, P(A > B))."""
 
 
 def effect(first: Sequence[float], second: Sequence[float], *, lower: bool = False, shares: bool = True) -> Effect:
-    """Give the sizes of a difference.
+    """Compute the effect sizes of a paired difference.
 
     Args:
         first: scores of the baseline, shape [n], in the order of the seeds, n ≥ 1.
-        second: scores of the other, shape [n].
-        lower: whether a lower score is better: scores are shares of wrong answers then, else of right ones.
-        shares: whether scores are such shares at all.
+        second: scores of the other strategy, shape [n].
+        lower: whether a lower score is better. If so, scores are shares of wrong answers, otherwise of right answers.
+        shares: whether scores are shares of answers at all.
 
     Raises:
-        ValueError: the two are not of one length, or empty.
+        ValueError: if the two differ in length or are empty.
     """
     differences = paired_differences(first, second)
     if not differences.size:
-        message = "an effect needs at least one pair"
+        message = "an effect size needs at least one pair"
         raise ValueError(message)
     mean = float(differences.mean())
     deviation = float(differences.std(ddof=1)) if differences.size > 1 else 0.0
@@ -58,7 +59,7 @@ def effect(first: Sequence[float], second: Sequence[float], *, lower: bool = Fal
 
 
 def _error_reduction(first: float, second: float, *, lower: bool) -> float | None:
-    """Give 1 − error of the second / error of the first."""
+    """Return 1 − error rate of the second / error rate of the first; None if it is undefined."""
     before, after = (first, second) if lower else (1 - first, 1 - second)
     if before <= 0 or after < 0:
         return None

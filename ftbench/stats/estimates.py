@@ -1,4 +1,4 @@
-"""Pure functions on the scores of several seeds: intervals, paired differences, their one-sided bounds, and the words for them."""
+"""Estimates from the scores of several seeds: intervals, one-sided bounds, paired differences and their verdicts."""
 
 from __future__ import annotations
 
@@ -18,47 +18,48 @@ Verdict = Literal["better", "worse", "equivalent", "undecided", "too few seeds"]
 CONFIDENCE = 0.95
 ALPHA = 0.05
 CLAIM = 3
-"""Seeds below which nothing is said about who is better."""
+"""Fewest seeds for a claim that one strategy is better."""
 MARGIN = 0.005
-"""Half a point: differences smaller than that do not matter, unless a suite says otherwise."""
-PERMUTED = 6
-"""Seeds from which a sign-flip permutation is made: its smallest p-value is 2/2ⁿ, 0.031 at six."""
-_ENUMERATED = 20
+"""Half a point: smaller differences do not matter, unless the suite sets another margin."""
+MIN_SIGN_FLIPS = 6
+"""Fewest seeds for a sign-flip permutation test: its smallest p-value is 2/2ⁿ, 0.031 for six seeds."""
+_MAX_ENUMERATED = 20
 _DRAWS = 100_000
 _ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean with its n and interval; it never travels without them."""
+    """A mean with its sample size and 95 % interval."""
 
     mean: float
     n: int
     low: float | None
-    """Lower end of the 95 % interval; None at n = 1."""
+    """Lower end of the 95 % interval; None if n = 1."""
     high: float | None
-    """Upper end; None at n = 1."""
+    """Upper end; None if n = 1."""
     deviation: float | None
-    """Standard deviation over seeds, n − 1 in the denominator; None at n = 1."""
+    """Standard deviation over seeds, n − 1 in the denominator; None if n = 1."""
 
 
 def estimate(values: Sequence[float]) -> Estimate:
-    """Give mean and Student t interval, mean ± t(n−1, .975)·s/√n.
+    """Compute the mean and the Student t interval, mean ± t(n−1, .975)·s/√n.
 
-    A percentile bootstrap over 3 to 10 seeds covers 75 to 90 % instead of 95 %; t covers 95 % for normal seed effects.
+    Over 3 to 10 seeds, a percentile bootstrap covers 75 to 90 % instead of 95 %. Student's t covers 95 % if seed
+    effects are normal.
 
     Args:
-        values: one a seed, shape [n], n ≥ 1.
+        values: one value per seed, shape [n], n ≥ 1.
 
     Raises:
-        ValueError: there are no values, or one is not finite.
+        ValueError: if there are no values, or one is not finite.
     """
     numbers = [float(value) for value in values]
     n = len(numbers)
     if not numbers or not all(map(math.isfinite, numbers)):
         message = "an estimate needs at least one finite value"
         raise ValueError(message)
-    # Equal values are their own mean, to the last bit: rounding must not look like noise.
+    # If all values are equal, the mean is exactly that value: rounding must not look like noise.
     mean = numbers[0] if min(numbers) == max(numbers) else math.fsum(numbers) / n
     if n == 1:
         return Estimate(mean, 1, None, None, None)
@@ -68,29 +69,30 @@ def estimate(values: Sequence[float]) -> Estimate:
 
 
 def lower_bound(values: Sequence[float], alpha: float = ALPHA) -> float:
-    """Give what the true mean is above with probability 1 − α: mean − t(n−1, 1−α)·s/√n; −∞ at n = 1.
+    """Return the one-sided lower confidence bound of the mean, mean − t(n−1, 1−α)·s/√n; −∞ if n = 1.
 
-    Where all values are equal it is the mean itself, which says nothing about their noise.
+    The true mean is above it with probability 1 − α. If all values are equal the bound is the mean itself, because
+    their noise cannot be estimated.
 
     Args:
-        values: one a seed, such as paired differences, shape [n], n ≥ 1.
-        alpha: chance that the true mean is below.
+        values: one value per seed, such as paired differences, shape [n], n ≥ 1.
+        alpha: probability that the true mean is below the bound.
 
     Raises:
-        ValueError: there are no values, or one is not finite.
+        ValueError: if there are no values, or one is not finite.
     """
     found = estimate(values)
     return found.mean - half_width(found, alpha)
 
 
 def upper_bound(values: Sequence[float], alpha: float = ALPHA) -> float:
-    """Give what the true mean is below with probability 1 − α; see `lower_bound`."""
+    """Return the one-sided upper confidence bound of the mean; see `lower_bound`."""
     found = estimate(values)
     return found.mean + half_width(found, alpha)
 
 
 def half_width(found: Estimate, alpha: float) -> float:
-    """Give t(n−1, 1−α)·s/√n, the distance of a one-sided bound from the mean; ∞ at n = 1."""
+    """Return t(n−1, 1−α)·s/√n, the distance of a one-sided bound from the mean; ∞ if n = 1."""
     if found.deviation is None:
         return math.inf
     return t_quantile(found.n - 1, 1 - alpha) * found.deviation / math.sqrt(found.n)
@@ -106,55 +108,59 @@ class Interval:
 
 @dataclass(frozen=True)
 class NewItems:
-    """What may be said of a difference on other test items too, not only with other seeds."""
+    """A difference generalised to new test items as well as new seeds."""
 
     interval: Interval
     """Over seeds and items."""
     p: float | None
-    """Two-sided; None where every item came out the same."""
+    """Two-sided; None if all items have the same difference and it is not zero."""
     verdict: Verdict
-    """The word at the same margin."""
+    """Verdict at the same margin."""
     items: int
-    """Test items."""
+    """Number of test items."""
     groups: int | None = None
-    """Groups of items that belong together, such as speakers; None where every item stands for itself."""
+    """Number of groups of related items, such as speakers; None if items are independent."""
 
 
 @dataclass(frozen=True)
 class Difference:
-    """Two strategies on the same seeds, second less first."""
+    """Difference of two strategies on the same seeds, second minus first."""
 
     estimate: Estimate
-    """The mean of the paired differences."""
+    """Mean of the paired differences."""
     p: float | None
-    """Two-sided paired t-test; 1 where all differences are zero, None at n = 1 and where all are equal and not zero."""
+    """Two-sided paired t-test; 1 if all differences are zero, None if n = 1 or all are equal and not zero."""
     verdict: Verdict
-    """What may be said of this test set at the margin of equivalence, before any correction for many comparisons."""
+    """Verdict for this test set at the equivalence margin, before any correction for multiple comparisons."""
     margin: float = MARGIN
-    """The largest difference that does not matter."""
+    """Largest difference that does not matter."""
     new_items: NewItems | None = None
-    """The same with other test items too; None where `unknown` says why not."""
+    """The difference on new test items; None if it is unknown, see `unknown`."""
     unknown: str = ""
-    """Why nothing is said about other test items."""
+    """Why the difference on new test items is unknown."""
 
 
 def paired(
     first: Sequence[float], second: Sequence[float], margin: float = MARGIN, *, lower: bool = False
 ) -> Difference:
-    """Compare scores on shared seeds; higher is better, or `lower` is.
+    """Compare two strategies on the seeds they share.
 
-    The verdict is `equivalent` where the 90 % interval lies inside ± margin (two one-sided tests, Schuirmann 1987), else
-    `better` or `worse` where the 95 % interval leaves out zero, else `undecided`; under three seeds `too few seeds`. Differences
-    that are all equal and not zero are `undecided`: scores that come in coarse steps tell nothing of their noise then.
+    The verdict is
+
+    * `too few seeds` with fewer than three seeds;
+    * `equivalent` if the 90 % interval is within ± margin (two one-sided tests, Schuirmann 1987);
+    * otherwise `better` or `worse` if the 95 % interval excludes zero;
+    * otherwise `undecided`. Differences that are all equal and not zero are `undecided` too: if scores move in coarse
+      steps, equal differences do not show how large the noise is.
 
     Args:
         first: scores of the baseline, shape [n], in the order of the seeds.
-        second: scores of the other, shape [n].
-        margin: the largest difference that does not matter, in the unit of the scores.
-        lower: whether a lower score is better; the difference stays second less first.
+        second: scores of the other strategy, shape [n].
+        margin: largest difference that does not matter, in the unit of the scores.
+        lower: whether a lower score is better; the difference is second minus first in either case.
 
     Raises:
-        ValueError: the two are not of one length, or empty, or one is not finite.
+        ValueError: if the two differ in length or are empty, or a score is not finite.
     """
     (found,) = all_paired(np.asarray([first], float).T, np.asarray([second], float).T, margin, lower=lower)
     return found
@@ -163,16 +169,16 @@ def paired(
 def all_paired(
     first: NDArray[np.float64], second: NDArray[np.float64], margin: float = MARGIN, *, lower: bool = False
 ) -> list[Difference]:
-    """Compare many pairs on the same seeds; see `paired`.
+    """Compare many pairs of strategies on the same seeds; see `paired`.
 
     Args:
         first: scores of the baselines, shape [n, pairs], in the order of the seeds.
-        second: scores of the others, shape [n, pairs].
-        margin: the largest difference that does not matter, in the unit of the scores.
+        second: scores of the other strategies, shape [n, pairs].
+        margin: largest difference that does not matter, in the unit of the scores.
         lower: whether a lower score is better.
 
     Raises:
-        ValueError: the two are not of one shape, or empty, or one is not finite.
+        ValueError: if the two differ in shape or are empty, or a score is not finite.
     """
     from scipy.special import stdtr
 
@@ -190,28 +196,29 @@ def all_paired(
     p = 2 * stdtr(n - 1, -np.abs(mean) / np.where(deviation == 0, 1.0, deviation / math.sqrt(n)))
     columns = (column.tolist() for column in (mean, mean - half_95, mean + half_95, deviation, p, half_90, half_95))
     return [
-        _told(Estimate(center, n, low, high, spread), chance, narrow, wide, margin, lower=lower)
+        _difference(Estimate(center, n, low, high, spread), chance, narrow, wide, margin, lower=lower)
         for center, low, high, spread, chance, narrow, wide in zip(*columns, strict=True)
     ]
 
 
-def _told(
+def _difference(
     found: Estimate, p: float | None, half_90: float, half_95: float, margin: float, *, lower: bool
 ) -> Difference:
     if found.deviation:
-        verdict = judged(found.mean, half_90, half_95, margin, lower=lower)
+        verdict = verdict_of(found.mean, half_90, half_95, margin, lower=lower)
     else:
         p, verdict = (None, "undecided") if found.mean else (1.0, "equivalent")
     return Difference(found, p, verdict if found.n >= CLAIM else "too few seeds", margin)
 
 
 def paired_differences(first: ArrayLike, second: ArrayLike) -> NDArray[np.float64]:
-    """Subtract scores on shared seeds, second less first, shape [n] or [n, pairs]; what differs by rounding alone is made equal.
+    """Return second minus first on shared seeds, shape [n] or [n, pairs], without rounding noise.
 
-    0.9 − 0.8 and 0.7 − 0.6 are the same difference; their last bits are no noise of seeds.
+    Differences that vary by rounding alone are made equal: 0.9 − 0.8 and 0.7 − 0.6 are the same difference, and their
+    last bits are not seed noise.
 
     Raises:
-        ValueError: the two are not of one shape.
+        ValueError: if the two differ in shape.
     """
     one, other = np.asarray(first, float), np.asarray(second, float)
     if one.shape != other.shape:
@@ -225,14 +232,14 @@ def paired_differences(first: ArrayLike, second: ArrayLike) -> NDArray[np.float6
     return np.where(np.ptp(found, 0) <= rounding, np.where(np.abs(middle) <= rounding, 0.0, middle), found)
 
 
-def judged(mean: float, half_90: float, half_95: float, margin: float, *, lower: bool) -> Verdict:
-    """Put a difference into a word: see `paired`.
+def verdict_of(mean: float, half_90: float, half_95: float, margin: float, *, lower: bool) -> Verdict:
+    """Return the verdict on a difference of three or more seeds; see `paired`.
 
     Args:
-        mean: second less first.
+        mean: mean difference, second minus first.
         half_90: half the width of its 90 % interval.
         half_95: half the width of its 95 % interval.
-        margin: the largest difference that does not matter.
+        margin: largest difference that does not matter.
         lower: whether a lower score is better.
     """
     if abs(mean) + half_90 < margin:
@@ -243,21 +250,21 @@ def judged(mean: float, half_90: float, half_95: float, margin: float, *, lower:
 
 
 def sign_flip(differences: Sequence[float], seed: int = 0) -> float | None:
-    """Give the two-sided p-value of the sign-flip permutation of the mean, which assumes symmetry alone.
+    """Return the two-sided p-value of the sign-flip permutation test of the mean, which assumes only symmetry.
 
-    Exact over all 2ⁿ signs up to twenty differences, else over 100,000 drawn ones; None under six, where no p-value below 0.05
-    can come out.
+    The test is exact over all 2ⁿ signs for up to twenty differences, and uses 100,000 random draws for more. The result
+    is None for fewer than six differences, because no p-value below 0.05 is possible.
 
     Args:
         differences: paired differences, shape [n].
-        seed: of the signs that are drawn.
+        seed: seed of the random signs.
     """
     values = np.asarray(differences, float)
-    if values.size < PERMUTED:
+    if values.size < MIN_SIGN_FLIPS:
         return None
     observed = abs(values.sum()) - _ROUNDING * np.abs(values).sum()
-    if values.size <= _ENUMERATED:
-        # The first sign may stay: the other half of the sums mirrors this one.
+    if values.size <= _MAX_ENUMERATED:
+        # The first sign stays fixed: flipping all signs only mirrors the sums.
         sums = values[:1]
         for value in values[1:]:
             sums = np.concatenate([sums + value, sums - value])
@@ -268,14 +275,14 @@ def sign_flip(differences: Sequence[float], seed: int = 0) -> float | None:
 
 @cache
 def t_quantile(df: float, probability: float) -> float:
-    """Give the quantile of Student's t."""
+    """Return a quantile of Student's t distribution."""
     from scipy.special import stdtrit
 
     return float(stdtrit(df, probability))
 
 
 def t_tail(df: float, value: float) -> float:
-    """Give P(T > value), accurate far out, where 1 − P(T ≤ value) is not."""
+    """Return P(T > value), accurate far in the tail, where 1 − P(T ≤ value) is not."""
     from scipy.special import stdtr
 
     return float(stdtr(df, -value))

@@ -1,4 +1,4 @@
-"""What each test item adds to a trial's score, read from the predictions that are kept beside its record."""
+"""Per-item scores of trials, and the uncertainty of scores and differences over seeds and test items."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .crossed import Crossed, clustered, crossed
-from .estimates import ALPHA, CLAIM, Interval, NewItems, half_width, judged
+from .estimates import ALPHA, CLAIM, Interval, NewItems, half_width, verdict_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,57 +23,58 @@ NO_GROUPS = np.zeros(0, np.int64)
 
 @dataclass(frozen=True, eq=False)
 class Items:
-    """What each test item adds to one trial's score: the mean over items is the score."""
+    """Contribution of each test item to the score of one trial; the mean over items is the score."""
 
     metric: str
-    """The score."""
+    """Name of the score."""
     key: str
-    """Hash of the items' ids in their order: equal for trials that were tested on the same items."""
+    """Hash of the item ids in order; equal for trials that were tested on the same items."""
     values: NDArray[np.float64]
     """Shape [items]."""
     groups: NDArray[np.int64] = field(default_factory=NO_GROUPS.copy)
-    """What each item belongs to, such as a speaker, numbered, shape [items]; empty where every item stands for itself."""
+    """Group number of each item, such as its speaker, shape [items]; empty if items are independent."""
     largest: float = 1.0
-    """The largest score of an item, 1 for shares; 0 where there is none that is known."""
+    """Largest possible score of an item, 1 for shares; 0 if unknown."""
 
 
-def over_items(trials: Sequence[Items], less: Sequence[Items] = ()) -> tuple[Crossed, int, int | None] | str:
-    """Give the uncertainty over seeds and items of a score, or of the difference of two scores on the same seeds.
+def over_items(trials: Sequence[Items], subtracted: Sequence[Items] = ()) -> tuple[Crossed, int, int | None] | str:
+    """Compute the uncertainty over seeds and items of a score, or of the difference of two scores on the same seeds.
 
     Args:
-        trials: one a seed, in the order of the seeds.
-        less: what is subtracted, one a seed; nothing by default.
+        trials: item scores of one trial per seed, in the order of the seeds.
+        subtracted: item scores to subtract, one trial per seed; nothing by default.
 
     Returns:
-        It, the number of items, and that of the groups they belong to, if they belong to groups; or a sentence why there is none.
+        The mean and its error, the number of items, and the number of groups (None without groups); or the reason why
+        they cannot be computed.
     """
-    both = (*trials, *less)
+    both = (*trials, *subtracted)
     if len({one.key for one in both}) != 1:
         return "seeds were not tested on the same items"
     scores = np.stack([one.values for one in trials])
-    if less:
-        scores = scores - np.stack([one.values for one in less])
+    if subtracted:
+        scores = scores - np.stack([one.values for one in subtracted])
     items, groups = scores.shape[1], next((one.groups for one in both if one.groups.size), NO_GROUPS)
     if groups.size:
         scores = clustered(scores, groups)
     if min(scores.shape) < 2:
         return (
-            f"{'one group of items' if groups.size else 'one item'} tells nothing of others"
+            f"{'one group of items does' if groups.size else 'one item does'} not show how items vary"
             if scores.shape[0] > 1
-            else "one seed has no noise"
+            else "one seed does not show how seeds vary"
         )
     return crossed(scores, both[0].largest), items, scores.shape[1] if groups.size else None
 
 
 def on_new_items(found: Difference, first: Sequence[Items], second: Sequence[Items], *, lower: bool) -> NewItems | str:
-    """Judge a difference over seeds and items; a sentence where that cannot be.
+    """Compute the verdict on a difference over seeds and items, or return the reason why that is impossible.
 
-    Its interval is never narrower than that over seeds alone, which has fewer degrees of freedom.
+    The interval is never narrower than the one over seeds alone, which has fewer degrees of freedom.
 
     Args:
         found: the difference over seeds.
-        first: of the baseline, one a seed, in the order of the seeds.
-        second: of the other.
+        first: item scores of the baseline, one trial per seed, in the order of the seeds.
+        second: item scores of the other strategy.
         lower: whether a lower score is better.
     """
     summed = over_items(second, first)
@@ -84,7 +85,9 @@ def on_new_items(found: Difference, first: Sequence[Items], second: Sequence[Ite
         max(over.half_width(1 - 2 * alpha), half_width(found.estimate, alpha)) for alpha in (ALPHA, ALPHA / 2)
     )
     verdict = (
-        judged(over.mean, half_90, half_95, found.margin, lower=lower) if over.error or not over.mean else "undecided"
+        verdict_of(over.mean, half_90, half_95, found.margin, lower=lower)
+        if over.error or not over.mean
+        else "undecided"
     )
     if over.seeds < CLAIM:
         verdict = "too few seeds"
@@ -93,7 +96,7 @@ def on_new_items(found: Difference, first: Sequence[Items], second: Sequence[Ite
 
 
 def interval_over_items(found: Estimate, trials: Sequence[Items]) -> Interval | str:
-    """Give the 95 % interval of a score over seeds and items; a sentence where that cannot be. See `on_new_items`."""
+    """Return the 95 % interval of a score over seeds and items, or the reason why there is none; see `on_new_items`."""
     summed = over_items(trials)
     if isinstance(summed, str):
         return summed

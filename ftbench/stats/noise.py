@@ -1,4 +1,4 @@
-"""How far differences scatter over seeds, from runs that are done; and what so many seeds can see of them."""
+"""Seed noise of paired differences, estimated from finished runs, and the differences it leaves detectable."""
 
 from __future__ import annotations
 
@@ -17,26 +17,29 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Noise:
-    """The scatter of paired differences over seeds."""
+    """Standard deviation of paired differences over seeds."""
 
     s_d: float
     """Standard deviation of a paired difference, in the unit of the score."""
     n: int
-    """Paired differences it comes from."""
+    """Number of paired differences it is estimated from."""
     source: str
-    """Where it comes from."""
+    """Description of those differences."""
 
     def detectable(self, seeds: int) -> float | None:
-        """Give the smallest difference that so many seeds find with 80 % power, two-sided at 5 %; None under two seeds."""
+        """Return the smallest difference that `seeds` seeds detect with 80 % power, two-sided at 5 %.
+
+        None for fewer than two seeds.
+        """
         smallest = detectable(seeds)
         return None if smallest is None else smallest * self.s_d
 
 
 def typical(differences: Iterable[Difference]) -> Noise | None:
-    """Give the scatter of a typical comparison; None where nothing scatters.
+    """Return the noise of a typical comparison; None if it is zero or unknown.
 
-    The median of the standard deviations, each over that of a normal sample of as many seeds, √(median of χ²(n − 1)/(n − 1)): one
-    comparison with a strategy that hardly learns does not blow it up.
+    It is the median of the standard deviations, each divided by its median for normal samples of the same size and unit
+    variance, √(median of χ²(n − 1)/(n − 1)). The median is robust against a single strategy that hardly learns.
     """
     from scipy.special import gammaincinv
 

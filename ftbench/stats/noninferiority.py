@@ -1,4 +1,4 @@
-"""One look at paired seeds: is there a loss that matters, is there none, or can it not be told yet?"""
+"""Non-inferiority test of one look at paired seeds: a relevant loss, no relevant loss, or inconclusive."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ if TYPE_CHECKING:
 
     from .estimates import Estimate
 
-Said = Literal["regressed", "ok", "inconclusive"]
+Outcome = Literal["regressed", "ok", "inconclusive"]
 
 
 def loss_p(gains: Estimate) -> float | None:
-    """Give the one-sided p-value of there being no loss, P(T(n−1) ≤ mean·√n/s); None at n = 1.
+    """Return the one-sided p-value of the hypothesis of no loss, P(T(n−1) ≤ mean·√n/s); None if n = 1.
 
-    Where all gains are equal it is 0 for a loss and 1 for none: scores in coarse steps may agree by chance, which is rarer than
-    the level of a look where their common loss is beyond a margin of about one step.
+    If all gains are equal, it is 0 for a loss and 1 otherwise. Scores that move in coarse steps may agree by chance,
+    but less often than the level of a look if their common loss exceeds a margin of about one step.
 
     Args:
-        gains: of paired differences, head less base, turned so that more is better.
+        gains: estimate of paired differences, head minus base, with the sign that makes higher better.
     """
     if gains.deviation is None:
         return None
@@ -31,16 +31,17 @@ def loss_p(gains: Estimate) -> float | None:
     return t_tail(gains.n - 1, -gains.mean / (gains.deviation / math.sqrt(gains.n)))
 
 
-def said(gains: Estimate, p: float | None, margin: float, alpha: float) -> Said:
-    """Say what one look at level α comes to.
+def said(gains: Estimate, p: float | None, margin: float, alpha: float) -> Outcome:
+    """Return the outcome of one look at level α.
 
-    `regressed` where the loss is real (p < α: its upper bound is below zero) and its mean beyond the margin; `ok` where the lower
-    bound mean − t(n−1, 1−α)·s/√n is above −margin; else `inconclusive`, as under three pairs.
+    * `regressed` if the loss is significant (p < α: its upper bound is below zero) and its mean exceeds the margin;
+    * `ok` if the lower bound, mean − t(n−1, 1−α)·s/√n, is above −margin;
+    * `inconclusive` otherwise, and with fewer than three pairs.
 
     Args:
-        gains: of paired differences, head less base, turned so that more is better.
-        p: of `loss_p`, corrected where there are several scores.
-        margin: the largest loss that does not matter.
+        gains: estimate of paired differences, head minus base, with the sign that makes higher better.
+        p: p-value from `loss_p`, corrected if there are several scores.
+        margin: largest loss that does not matter.
         alpha: level of this look.
     """
     if gains.n < CLAIM or p is None:
@@ -51,5 +52,5 @@ def said(gains: Estimate, p: float | None, margin: float, alpha: float) -> Said:
 
 
 def next_look(n: int, looks: Sequence[int]) -> int | None:
-    """Give the number of pairs of the look after one at `n`; None where that was the last."""
+    """Return the number of pairs of the next look after `n` pairs; None after the last look."""
     return next((look for look in looks if look > n), None)

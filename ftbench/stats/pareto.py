@@ -1,4 +1,4 @@
-"""What is worth its price: the Pareto front, and who would stand on it with other seeds."""
+"""Pareto fronts of quality and cost, and the probability of being on the front with other seeds."""
 
 from __future__ import annotations
 
@@ -15,20 +15,25 @@ if TYPE_CHECKING:
 
 
 def pareto(points: Sequence[tuple[float, float]]) -> list[bool]:
-    """Tell which points are on the front: none other is at least as good in both and better in one; higher is better."""
+    """Return for each point whether it is on the Pareto front, with higher values better.
+
+    A point is on the front if no other is at least as good in both coordinates and better in one.
+    """
     return [not any(x >= a and y >= b and (x > a or y > b) for x, y in points) for a, b in points]
 
 
 def front_chances(
     quality: NDArray[np.float64], price: NDArray[np.float64], draws: int = DRAWS, seed: int = 0
 ) -> NDArray[np.float64]:
-    """Give the probability of each point to be on the front, by a bootstrap of seeds that are the same for all points and both axes.
+    """Return the probability of each point to be on the front.
+
+    Bootstrap over seeds; each draw uses the same seeds for all points and both axes.
 
     Args:
         quality: shape [seeds, points], higher is better.
-        price: the same of the other axis, its sign turned where lower is better.
-        draws: how many.
-        seed: of the draws.
+        price: the other axis, shape [seeds, points], negated if lower is better.
+        draws: number of draws.
+        seed: seed of the draws.
 
     Returns:
         Shape [points].
@@ -38,14 +43,14 @@ def front_chances(
     order = np.argsort(-drawn[:, :points], axis=1)
     x = np.take_along_axis(drawn[:, :points], order, 1).T.copy()
     y = np.take_along_axis(drawn[:, points:], order, 1).T.copy()
-    unbeaten = _unbeaten(x, y)
-    return np.bincount(order.T[unbeaten], minlength=points) / draws
+    return np.bincount(order.T[_on_front(x, y)], minlength=points) / draws
 
 
-def _unbeaten(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Tell which points are on the front of their column, where each column has its points by falling `x`; shape [points, columns].
+def _on_front(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return which points are on the front of their column, shape [points, columns]; columns are sorted by falling `x`.
 
-    On it is who has the most `y` of all that have the same `x`, and more than all that have a larger one.
+    A point is on the front if its `y` is the largest of all points with the same `x`, and larger than that of every
+    point with a larger `x`.
     """
     tied = np.zeros(x.shape, bool)
     tied[1:] = x[1:] == x[:-1]

@@ -1,4 +1,4 @@
-"""What so many seeds can see: the power of the paired t-test, in standard deviations of the differences."""
+"""Power of the paired t-test: detectable differences and seeds needed, in standard deviations of the differences."""
 
 from __future__ import annotations
 
@@ -8,39 +8,40 @@ from .estimates import ALPHA, t_quantile
 
 POWER = 0.8
 LARGEST = 10_000
-"""Seeds beyond which nobody is told how many are needed."""
+"""Largest number of seeds that `seeds_for` considers."""
 
 
 def power_of(effect: float, n: int, alpha: float = ALPHA) -> float:
-    """Give the chance that a two-sided paired t-test of n seeds finds a difference.
+    """Return the probability that a two-sided paired t-test of n seeds detects a difference.
 
-    P(|T'| > t(n−1, 1−α/2)), T' noncentral t with n − 1 degrees of freedom and noncentrality effect·√n (Cohen 1988, section 2).
+    P(|T'| > t(n−1, 1−α/2)), with T' noncentral t with n − 1 degrees of freedom and noncentrality effect·√n (Cohen 1988,
+    section 2).
 
     Args:
         effect: the true difference in standard deviations of the paired differences, d_z.
-        n: pairs, at least 2.
+        n: number of pairs, at least 2.
         alpha: level of the test.
 
     Raises:
-        ValueError: fewer than two pairs.
+        ValueError: if there are fewer than two pairs.
     """
     from scipy.special import nctdtr
 
     if n < 2:
-        message = f"a paired test needs two pairs, got {n}"
+        message = f"a paired test needs at least two pairs, got {n}"
         raise ValueError(message)
     critical, shift = t_quantile(n - 1, 1 - alpha / 2), abs(effect) * math.sqrt(n)
     return float(1 - nctdtr(n - 1, shift, critical) + nctdtr(n - 1, shift, -critical))
 
 
 def detectable(n: int, wanted: float = POWER, alpha: float = ALPHA) -> float | None:
-    """Give the smallest true difference that n seeds find with the wanted power, in standard deviations of the differences.
+    """Return the smallest true difference that n seeds detect with the wanted power.
 
-    Solved from `power_of`; None under two seeds.
+    In standard deviations of the paired differences, solved numerically from `power_of`. None for fewer than two seeds.
 
     Args:
-        n: paired seeds.
-        wanted: the power, between α and 1.
+        n: number of paired seeds.
+        wanted: wanted power, between α and 1.
         alpha: level of the two-sided test.
     """
     if n < 2:
@@ -54,11 +55,11 @@ def detectable(n: int, wanted: float = POWER, alpha: float = ALPHA) -> float | N
 
 
 def seeds_for(effect: float, wanted: float = POWER, alpha: float = ALPHA) -> int | None:
-    """Give the fewest seeds that find a difference with the wanted power; None where ten thousand would not do.
+    """Return the fewest seeds that detect a difference with the wanted power; None if ten thousand are not enough.
 
     Args:
         effect: the true difference in standard deviations of the paired differences.
-        wanted: the power, between α and 1.
+        wanted: wanted power, between α and 1.
         alpha: level of the two-sided test.
     """
     if power_of(effect, LARGEST, alpha) < wanted:

@@ -1,4 +1,7 @@
-"""Many strategies on many tasks, by their ranks: tasks are the blocks, scores of a task its means over seeds; higher is better."""
+"""Rank statistics of many strategies on many tasks.
+
+Tasks are the blocks; the score of a strategy on a task is its mean over seeds, and higher is better.
+"""
 
 from __future__ import annotations
 
@@ -22,18 +25,21 @@ _DIGITS = 12
 
 @dataclass(frozen=True)
 class Friedman:
-    """Whether ranks differ at all."""
+    """Result of a test whether strategies differ in rank at all."""
 
     chi_squared: float
     """Friedman's statistic, corrected for ties."""
     f: float
-    """Iman and Davenport's; infinite where all tasks rank alike."""
+    """Statistic of Iman and Davenport; infinite if all tasks have the same ranking."""
     p: float
-    """Of `f`."""
+    """p-value of `f`."""
 
 
 def ranks(scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Rank along the last axis, 1 the best, ties sharing their mean; scores that differ by rounding alone are tied."""
+    """Return ranks along the last axis, 1 for the highest score.
+
+    Ties share their mean rank. Scores that differ by rounding alone are tied.
+    """
     rounded = np.round(scores, _DIGITS)
     order = np.argsort(-rounded, axis=-1)
     falling = np.take_along_axis(rounded, order, -1)
@@ -49,15 +55,16 @@ def ranks(scores: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def resampled(scores: NDArray[np.float64], draws: int, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Draw means over seeds, the same seeds for all strategies.
+    """Return bootstrap means over seeds; each draw uses the same seeds for all strategies.
 
-    A mean of n values drawn with replacement scatters by √((n − 1)/n) too little, a third of its variance at three seeds; its distance
-    from the mean is stretched by as much. One seed gives the mean itself.
+    The standard deviation of a mean of n values drawn with replacement is too small by √((n − 1)/n); at three seeds, a
+    third of the variance is missing. The distance of each draw from the mean is stretched to correct for this. With one
+    seed, every draw is the score itself.
 
     Args:
         scores: shape [seeds, strategies].
-        draws: how many.
-        rng: draws the seeds.
+        draws: number of draws.
+        rng: random generator that draws the seeds.
 
     Returns:
         Shape [draws, strategies].
@@ -73,12 +80,12 @@ def resampled(scores: NDArray[np.float64], draws: int, rng: np.random.Generator)
 
 
 def rank_draws(blocks: Sequence[NDArray[np.float64]], draws: int = DRAWS, seed: int = 0) -> NDArray[np.float64]:
-    """Draw mean ranks by a hierarchical bootstrap: tasks with replacement, and within each the seeds, paired.
+    """Return mean ranks from a hierarchical bootstrap: tasks with replacement, and paired seeds within each task.
 
     Args:
-        blocks: one a task, shape [its seeds, strategies].
-        draws: how many.
-        seed: of the draws.
+        blocks: scores of one task each, shape [seeds of the task, strategies].
+        draws: number of draws.
+        seed: seed of the draws.
 
     Returns:
         Mean ranks over tasks, shape [draws, strategies].
@@ -93,22 +100,22 @@ def rank_draws(blocks: Sequence[NDArray[np.float64]], draws: int = DRAWS, seed: 
 
 
 def friedman(scores: NDArray[np.float64]) -> Friedman:
-    """Test whether all strategies rank alike (Friedman 1937), with the statistic of Iman and Davenport (1980).
+    """Test whether all strategies have the same mean rank (Friedman 1937), with Iman and Davenport's statistic (1980).
 
-    With N tasks and k strategies, F = (N − 1)χ²/(N(k − 1) − χ²) on k − 1 and (k − 1)(N − 1) degrees of freedom. Where all tasks rank
-    alike, p is the chance of it, k!^−(N − 1).
+    With N tasks and k strategies, F = (N − 1)χ²/(N(k − 1) − χ²) on k − 1 and (k − 1)(N − 1) degrees of freedom. If all
+    tasks have the same ranking, p is the probability of that, k!^−(N − 1).
 
     Args:
         scores: shape [tasks, strategies], at least 2 × 3.
 
     Raises:
-        ValueError: there are fewer.
+        ValueError: if there are fewer tasks or strategies.
     """
     from scipy.special import fdtrc
 
     n, k = scores.shape
     if n < 2 or k < 3:
-        message = f"two tasks and three strategies are needed, got {n} and {k}"
+        message = f"at least two tasks and three strategies are needed, got {n} and {k}"
         raise ValueError(message)
     found = ranks(scores)
     spread = float(((found.sum(0) - n * (k + 1) / 2) ** 2).sum())
@@ -116,15 +123,17 @@ def friedman(scores: NDArray[np.float64]) -> Friedman:
     if within == 0:
         return Friedman(0.0, 0.0, 1.0)
     chi_squared = (k - 1) * spread / within
-    left = n * (k - 1) - chi_squared
-    if left <= 1e-9:
+    remainder = n * (k - 1) - chi_squared
+    if remainder <= 1e-9:
         return Friedman(chi_squared, math.inf, math.factorial(k) ** -(n - 1.0))
-    f = (n - 1) * chi_squared / left
+    f = (n - 1) * chi_squared / remainder
     return Friedman(chi_squared, f, float(fdtrc(k - 1, (k - 1) * (n - 1), f)))
 
 
 def wilcoxon(scores: NDArray[np.float64]) -> dict[tuple[int, int], float]:
-    """Give the p-value of each pair by Wilcoxon's signed ranks over tasks (1945), exact where there are no ties; uncorrected.
+    """Return the uncorrected p-value of each pair from Wilcoxon's signed-rank test over tasks (1945).
+
+    The p-values are exact if there are no ties.
 
     Args:
         scores: shape [tasks, strategies].
@@ -139,12 +148,15 @@ def wilcoxon(scores: NDArray[np.float64]) -> dict[tuple[int, int], float]:
 
 
 def tasks_needed(k: int, alpha: float = ALPHA) -> int:
-    """Give the fewest tasks on which any pair of k strategies could be told apart after Holm: ⌈log₂(k(k − 1)/α)⌉."""
+    """Return the fewest tasks on which two of k strategies can differ significantly: ⌈log₂(k(k − 1)/α)⌉.
+
+    With fewer, the smallest p-value of Wilcoxon's test, Holm-corrected over all pairs, is not below α.
+    """
     return math.ceil(math.log2(k * (k - 1) / alpha))
 
 
 def critical_difference(k: int, n: int, alpha: float = ALPHA) -> float:
-    """Give the difference of mean ranks beyond which two of k strategies differ on n tasks.
+    """Return the difference of mean ranks above which two of k strategies differ significantly on n tasks.
 
     q(k, ∞)/√2 · √(k(k + 1)/(6n)), q the studentized range (Nemenyi 1963; Demšar 2006, section 3.2.2).
     """

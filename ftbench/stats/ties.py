@@ -1,4 +1,4 @@
-"""Who cannot be told apart: the groups, and the places, that a table of many comparisons leaves."""
+"""Tie groups and possible ranks that follow from pairwise comparisons."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
 
-def places(names: Sequence[str], beaten: Collection[tuple[str, str]]) -> dict[str, tuple[int, int]]:
-    """Give the places each may hold, 1 the best: after all that are shown better, before all that are shown worse.
+def possible_ranks(names: Sequence[str], beaten: Collection[tuple[str, str]]) -> dict[str, tuple[int, int]]:
+    """Return the possible ranks of each name, 1 the best: below all that are shown better, above all shown worse.
 
     Args:
-        names: everyone who is ranked.
-        beaten: pairs that are told apart, the worse first.
+        names: all that are ranked.
+        beaten: pairs that differ significantly, the worse first.
 
     Returns:
-        Name → the best and the worst place it may hold; equal where everyone else is told apart from it.
+        Name → its best and worst possible rank; the two are equal if all others differ significantly from it.
     """
     found = [pair for pair in beaten if set(pair) <= set(names)]
     worse, better = Counter(one for one, _ in found), Counter(other for _, other in found)
@@ -25,25 +25,25 @@ def places(names: Sequence[str], beaten: Collection[tuple[str, str]]) -> dict[st
 
 
 def tie_groups(names: Sequence[str], apart: Collection[tuple[str, str]]) -> tuple[tuple[str, ...], ...]:
-    """Give the largest groups within which no two are told apart: the maximal cliques of the ties (Bron and Kerbosch 1973).
+    """Return the largest groups of statistically tied names: the maximal cliques of ties (Bron and Kerbosch 1973).
 
-    Someone may stand in several: a is not told apart from b, nor b from c, and yet a from c.
+    A name can be in several groups: a may be tied with b, and b with c, while a and c differ significantly.
 
     Args:
         names: best first; groups and their members come in this order.
-        apart: pairs that are told apart, in either order.
+        apart: pairs that differ significantly, in either order.
 
     Returns:
-        Groups of two and more.
+        Groups of two or more.
     """
     different = {frozenset(pair) for pair in apart}
     tied = {
         one: {other for other in names if other != one and frozenset((one, other)) not in different} for one in names
     }
-    place = {name: number for number, name in enumerate(names)}
-    found = [sorted(group, key=place.__getitem__) for group in _cliques(set(), set(names), set(), tied)]
+    order = {name: number for number, name in enumerate(names)}
+    found = [sorted(group, key=order.__getitem__) for group in _cliques(set(), set(names), set(), tied)]
     return tuple(
-        tuple(group) for group in sorted(found, key=lambda group: [place[name] for name in group]) if len(group) > 1
+        tuple(group) for group in sorted(found, key=lambda group: [order[name] for name in group]) if len(group) > 1
     )
 
 

@@ -53,5 +53,5 @@ def test_it_grows_from_the_mean_towards_the_best(values):
 
 @pytest.mark.parametrize(("values", "count"), [([], 1), ([1.0], 0)])
 def test_nothing_has_no_expected_best(values, count):
-    with pytest.raises(ValueError, match="needs a score and a draw"):
+    with pytest.raises(ValueError, match="at least one score and one draw"):
         expected_best(values, count)

@@ -45,11 +45,11 @@ def test_seeds_that_differ_on_every_item_alike_leave_the_noise_of_the_seeds():
 
 def test_a_few_items_that_all_came_out_the_same_are_no_certainty():
     few, many = (crossed(np.zeros((3, items)), largest=1.0).half_width() for items in (10, 1000))
-    # None of ten items went wrong: up to 26 % of all may (the rule of three says 3/n).
+    # No error on ten items: the error rate may still be up to 26 % (the rule of three gives 3/n).
     assert few == pytest.approx(0.26, abs=0.03)
     assert many < 0.003
     assert crossed(np.zeros((3, 10))).half_width() == 0.0
-    # Where items do differ, how much they do is what counts: of a few speakers with nearly the same score each, too.
+    # If items do differ, their variance counts, even for a few speakers with nearly equal scores.
     scores = np.random.default_rng(0).normal(0.9, 0.01, (3, 20))
     assert crossed(scores, largest=1.0) == crossed(scores)
     rounded = np.full((3, 10), 0.1) + np.array([0, 1e-17, 0])[:, None]

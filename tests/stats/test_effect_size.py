@@ -1,4 +1,4 @@
-"""The sizes of a difference."""
+"""Effect sizes of paired differences."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 def test_an_effect_by_hand():
     found = effect([0.80, 0.80, 0.80], [0.90, 0.80, 0.85])
     assert found.points == pytest.approx(5.0)
-    # Errors fall from 20 % to 15 %: a quarter of them is gone.
+    # Errors fall from 20 % to 15 %, by a quarter.
     assert found.error_reduction == pytest.approx(0.25)
     assert found.d_z == pytest.approx(0.05 / 0.05)
     assert found.p_better == pytest.approx((2 + 0.5) / 3)

@@ -1,4 +1,4 @@
-"""What each test item adds to a score, read from kept predictions; and what that says of differences."""
+"""Per-item scores read from saved predictions, and differences over seeds and test items."""
 
 import gzip
 import json
@@ -42,7 +42,7 @@ def test_a_share_of_right_answers_is_seen_by_label_and_prediction(tmp_path):
 def test_other_scores_stand_under_their_names(tmp_path):
     found = read_items(kept(tmp_path, {"f1": 0.25}, {"f1": 0.75}), record("f1", 0.5))
     assert found.values.tolist() == [0.25, 0.75]
-    # Pseudo-values have a bias far below their standard error; it is taken out.
+    # Pseudo-values have a bias far below their standard error; remove it.
     found = read_items(kept(tmp_path, {"f1": 0.2}, {"f1": 0.9}), record("f1", 0.5))
     assert found.values.mean() == pytest.approx(0.5, abs=1e-15)
 
@@ -54,12 +54,12 @@ def test_a_score_without_a_scale_has_no_largest_item(tmp_path):
 @pytest.mark.parametrize(
     ("lines", "given", "why"),
     [
-        ([RIGHT, WRONG], record(value=0.75), "what each example adds to accuracy does not come to the score"),
-        ([{"f1": 9.0}, {"f1": 9.1}], record("f1", 0.5), "what each example adds to f1 does not come to the score"),
-        ([{"f1": None}, {"f1": 0.5}], record("f1", 0.5), "what each example adds to f1 is not known"),
-        ([{}, {}], record("macro_f1", 0.5), "what each example adds to macro f1 is not known"),
+        ([RIGHT, WRONG], record(value=0.75), "what each example contributes to accuracy does not add up to the score"),
+        ([{"f1": 9.0}, {"f1": 9.1}], record("f1", 0.5), "what each example contributes to f1 does not add up to the score"),
+        ([{"f1": None}, {"f1": 0.5}], record("f1", 0.5), "what each example contributes to f1 is not known"),
+        ([{}, {}], record("macro_f1", 0.5), "what each example contributes to macro f1 is not known"),
         ([RIGHT], record(tasks=("t", "u")), "accuracy has no value"),
-        ([], record(), "no test item is kept"),
+        ([], record(), "no test item was kept"),
     ],
 )
 def test_what_is_not_known_has_its_reason(lines, given, why, tmp_path):
@@ -68,7 +68,7 @@ def test_what_is_not_known_has_its_reason(lines, given, why, tmp_path):
 
 def test_predictions_that_are_gone_or_broken_are_no_error(tmp_path):
     path = tmp_path / "predictions.jsonl.gz"
-    assert read_items(path, record()) == items_of(tmp_path)(record()) == "the predictions are not kept"
+    assert read_items(path, record()) == items_of(tmp_path)(record()) == "the predictions were not kept"
     path.write_bytes(b"no gzip")
     assert read_items(path, record()) == "the predictions cannot be read"
     whole = gzip.compress(b'{"id": "a"}\n' * 1000)
@@ -106,10 +106,10 @@ def test_seeds_on_other_items_and_a_single_seed_tell_nothing():
         return Items("accuracy", key, np.array(values))
 
     assert over_items([of("a", 0, 1), of("b", 0, 1)]) == "seeds were not tested on the same items"
-    assert over_items([of("a", 0, 1)]) == "one seed has no noise"
-    assert over_items([of("a", 0), of("a", 1)]) == "one item tells nothing of others"
+    assert over_items([of("a", 0, 1)]) == "one seed does not show how seeds vary"
+    assert over_items([of("a", 0), of("a", 1)]) == "one item does not show how items vary"
     grouped = [Items("accuracy", "a", np.array([0, 1]), np.array([0, 0]))] * 2
-    assert over_items(grouped) == "one group of items tells nothing of others"
+    assert over_items(grouped) == "one group of items does not show how items vary"
 
 
 def test_a_difference_on_new_items_is_never_narrower_than_on_these():
@@ -131,7 +131,7 @@ def test_a_tiny_test_set_on_which_every_seed_gains_one_item_is_no_claim():
     assert found.estimate.deviation == 0
     assert (found.verdict, found.new_items.verdict) == ("undecided", "undecided")
     assert found.p == found.new_items.p > 0.2
-    # The same one item in ten, of five hundred, is one.
+    # One item in ten of five hundred is significant.
     many = np.ones((2, 3, 500))
     many[0, :, ::10] = 0
     assert difference(*contenders(many), "accuracy").verdict == "better"

@@ -1,4 +1,4 @@
-"""What examples add to scores that are no means."""
+"""Per-example contributions to scores that are not means."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from sklearn.metrics import f1_score
 
 
 def left_out(score, *columns):
-    """Pseudo-values by their definition, each example really left out."""
+    """Compute pseudo-values by their definition, leaving each example out in turn."""
     count = len(columns[0])
     whole = score(*columns)
     return [

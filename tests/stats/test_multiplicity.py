@@ -1,4 +1,4 @@
-"""Many comparisons, against published examples and statsmodels."""
+"""Corrections for multiple comparisons, against published examples and statsmodels."""
 
 import numpy as np
 import pytest

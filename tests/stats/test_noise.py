@@ -1,4 +1,4 @@
-"""What so many seeds can see, from runs that are done."""
+"""Detectable effects, from finished runs."""
 
 import json
 

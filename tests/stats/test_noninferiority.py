@@ -1,4 +1,4 @@
-"""Looks at paired seeds, and how often they are right: the rates are simulated."""
+"""Looks at paired seeds, and their simulated error rates."""
 
 import math
 
@@ -44,7 +44,7 @@ def test_looks_follow_one_another():
 
 
 def sequential(rng, mean, deviation, margin=0.01):
-    """Look at three, six and ten seeds until something is said; gives what, and the seeds it took."""
+    """Return the first conclusive outcome of looks at three, six and ten seeds, and the number of seeds it took."""
     gains = rng.normal(mean, deviation, 10).tolist()
     for n in GATE.looks:
         found = estimate(gains[:n])
@@ -74,7 +74,7 @@ def test_a_loss_at_the_margin_is_seldom_called_ok():
 
 
 def test_of_many_scores_one_loss_is_caught_and_false_alarms_stay_below_alpha():
-    """Twenty scores, judged together."""
+    """Test twenty scores together."""
     rng = np.random.default_rng(2)
 
     def alarms(means):
@@ -108,7 +108,7 @@ def test_memory_that_grows_by_five_per_cent_is_caught_at_the_noise_of_an_allocat
 
 @pytest.mark.parametrize(("slowdown", "least", "most"), [(0.08, 0.95, 1.0), (0.0, 0.0, 0.001)])
 def test_a_slow_down_of_eight_per_cent_is_caught_twice_in_five_pairs_run_in_turn(slowdown, least, most):
-    """Drift of the machine is shared by the two trials of a pair; what is flagged is run again."""
+    """Simulate machine drift shared by the two trials of a pair; flagged pairs are run again."""
     rng = np.random.default_rng(4)
 
     def flagged():

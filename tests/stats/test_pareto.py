@@ -1,4 +1,4 @@
-"""What is worth its price, against the definition."""
+"""Pareto fronts, against their definition."""
 
 import numpy as np
 import pytest

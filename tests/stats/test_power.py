@@ -1,4 +1,4 @@
-"""What so many seeds can see, against published figures, statsmodels and simulation."""
+"""Power and detectable effects, against published figures, statsmodels and simulation."""
 
 import numpy as np
 import pytest

@@ -51,7 +51,8 @@ def test_friedman_at_both_ends():
 
 
 def test_demsars_example_of_the_iman_davenport_statistic():
-    # Demšar 2006, section 3.2.2: 14 data sets, 4 algorithms, mean ranks 3.143, 2.000, 2.893, 1.964: χ² = 9.28, F = 3.69.
+    # Demšar 2006, section 3.2.2: 14 data sets, 4 algorithms, mean ranks 3.143, 2.000, 2.893, 1.964:
+    # χ² = 9.28, F = 3.69.
     published = np.array(
         [
             [0.763, 0.768, 0.771, 0.798],
@@ -133,7 +134,7 @@ def test_the_same_draws_every_time_and_a_clear_winner_is_always_first():
 
 
 def test_drawn_ranks_scatter_over_tasks_as_ranks_of_tasks_do():
-    # Seeds without noise: what is left is a bootstrap of the tasks' own ranks.
+    # Seeds without noise: only the bootstrap over the ranks of the tasks is left.
     rng = np.random.default_rng(1)
     means = rng.random((8, 3))
     drawn = rank_draws([np.tile(mean, (3, 1)) for mean in means])

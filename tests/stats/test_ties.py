@@ -1,8 +1,8 @@
-"""Who cannot be told apart."""
+"""Tie groups and possible ranks."""
 
 from itertools import combinations
 
-from ftbench.stats.ties import places, tie_groups
+from ftbench.stats.ties import possible_ranks, tie_groups
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -29,16 +29,20 @@ def test_every_tie_is_in_a_group_and_no_group_holds_two_that_are_apart(apart):
 
 
 def test_a_place_is_after_all_that_are_better_and_before_all_that_are_worse():
-    assert places(("a", "b", "c"), [("b", "a"), ("c", "a"), ("c", "b")]) == {"a": (1, 1), "b": (2, 2), "c": (3, 3)}
-    assert places(("a", "b", "c"), [("c", "a")]) == {"a": (1, 2), "b": (1, 3), "c": (2, 3)}
-    assert places(("a", "b"), []) == {"a": (1, 2), "b": (1, 2)}
-    assert places(("a",), [("a", "elsewhere")]) == {"a": (1, 1)}
-    assert places((), []) == {}
+    assert possible_ranks(("a", "b", "c"), [("b", "a"), ("c", "a"), ("c", "b")]) == {
+        "a": (1, 1),
+        "b": (2, 2),
+        "c": (3, 3),
+    }
+    assert possible_ranks(("a", "b", "c"), [("c", "a")]) == {"a": (1, 2), "b": (1, 3), "c": (2, 3)}
+    assert possible_ranks(("a", "b"), []) == {"a": (1, 2), "b": (1, 2)}
+    assert possible_ranks(("a",), [("a", "elsewhere")]) == {"a": (1, 1)}
+    assert possible_ranks((), []) == {}
 
 
 @given(_apart)
 def test_places_lie_among_the_others_and_hold_for_every_pair_that_is_apart(worse_first):
-    found = places(NAMES, worse_first)
+    found = possible_ranks(NAMES, worse_first)
     assert all(1 <= best <= worst <= len(NAMES) for best, worst in found.values())
     for worse, better in worse_first:
         assert found[better][1] < len(NAMES)
