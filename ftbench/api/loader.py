@@ -108,9 +108,9 @@ class Loader:
             if place == 0 and epoch:
                 order = self.order(epoch)
             rows = order[place * self.training.batch_size : (place + 1) * self.training.batch_size]
-            yield self.portions(rows, epoch)
+            yield self.micro_batches(rows, epoch)
 
-    def portions(self, rows: NDArray[np.int64], epoch: int) -> list[MicroBatch]:
+    def micro_batches(self, rows: NDArray[np.int64], epoch: int) -> list[MicroBatch]:
         """Make the micro-batches of one optimizer step, which sees the examples at `rows`."""
         batches = [self.batch(part, epoch) for part in np.array_split(rows, self.training.accumulation) if len(part)]
         terms = [self.task.terms(batch) for batch, *_ in batches]

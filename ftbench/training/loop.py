@@ -1,4 +1,4 @@
-"""The only training loop. It knows no strategy: everything a strategy does goes through its contract."""
+"""The training loop that every strategy shares; a strategy acts only through its contract."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     AfterStep = Callable[[int, Trace], Sequence[Measurement] | None]
 
 WINDOW = 20
-"""Steps between two looks at a GPU: each look waits for it."""
+"""Steps between two reads of the losses on a GPU: each read waits for the device."""
 
 
 class Checkpointer(Protocol):
@@ -56,26 +56,26 @@ def fit(
     *,
     keeper: Checkpointer | None = None,
 ) -> Trace:
-    """Train `learner` on `loader` as `strategy` wants it.
+    """Train `learner` on `loader` with `strategy`.
 
     Args:
-        learner: changed in place.
-        loader: the batches, and the protocol they were made by.
-        strategy: asked at each moment of its contract.
-        after_step: called with the number of steps done and the trace so far; gives the scores on the validation split where
-            it is time for them.
+        learner: updated in place.
+        loader: the batches and their protocol.
+        strategy: called at each moment of its contract.
+        after_step: called with the number of steps done and the trace so far; returns scores on the validation split if
+            they are due.
         label: the task's label, for the trace.
-        keeper: keeps it in checkpoints, and lets it go on from one.
+        keeper: saves checkpoints and resumes from one.
 
     Raises:
         Diverged: the loss is infinite or not a number.
-        UserError: the task does not give the metric that is watched, or the machine has no compiler where one is needed.
+        UserError: the task does not compute the metric that is monitored, or compiling needs a compiler that is missing.
     """
     return Loop(learner, loader, strategy, label).run(after_step, keeper)
 
 
 class Loop:
-    """One training under way."""
+    """One training in progress."""
 
     def __init__(self, learner: Learner, loader: Loader, strategy: Strategy, label: str) -> None:
         self.learner, self.loader, self.strategy = learner, loader, strategy
@@ -102,7 +102,7 @@ class Loop:
         )
 
     def run(self, after_step: AfterStep, keeper: Checkpointer | None = None) -> Trace:
-        """Make all steps that are not made yet."""
+        """Run the remaining steps."""
         with self.learner.reading(self.loader.encoded if self.loader.augmented is None else None):
             return self._steps(after_step, keeper)
 
@@ -110,18 +110,18 @@ class Loop:
         trace, steps = self.trace, self.loader.steps
         self.learner.train()
         made = keeper.restore(self) if keeper else 0
-        portions = self.loader.after(made)
+        micro_batches = self.loader.after(made)
         for step in range(made, steps):
             if self.judge.stops:
                 break
             started = time.perf_counter()
-            step_portions = next(portions)
+            own = next(micro_batches)
             waited = time.perf_counter() - started
-            self.step(step, step_portions)
+            self.step(step, own)
             if not self.on_gpu or step + 1 == steps or (step + 1) % WINDOW == 0:
                 self.settle(step)
-            trace.units.append(sum(portion.units for portion in step_portions))
-            trace.padded.append(sum(portion.padded for portion in step_portions))
+            trace.units.append(sum(micro_batch.units for micro_batch in own))
+            trace.padded.append(sum(micro_batch.padded for micro_batch in own))
             trace.waiting.append(waited)
             trace.seconds.append(time.perf_counter() - started)
             scores = after_step(step + 1, trace)
@@ -136,32 +136,32 @@ class Loop:
             keeper.keep(self, len(trace.losses), ended=True)
         return trace
 
-    def step(self, step: int, portions: list[MicroBatch]) -> None:
-        """Make one optimizer step, number `step` from 0, on its micro-batches."""
+    def step(self, step: int, micro_batches: list[MicroBatch]) -> None:
+        """Run optimizer step `step` (from 0) on its micro-batches."""
         factor = self.judge.factor * rate(step, self.loader.steps, self.training)
         for group, base in zip(self.optimizer.param_groups, self.rates, strict=True):
             group["lr"] = base * factor * group.get("lr_scale", 1.0)
         self.strategy.before_step(self.learner, step)
-        self.pending.append(self._backward(portions))
+        self.pending.append(self._backward(micro_batches))
         if self.scaling is None or self.scaling.fits():
             self.update(step)
         self.optimizer.zero_grad(set_to_none=True)
 
-    def _backward(self, portions: list[MicroBatch]) -> tuple[Tensor, Tensor]:
-        """Accumulate the gradient of one optimizer step; gives the task's loss and what was minimised."""
+    def _backward(self, micro_batches: list[MicroBatch]) -> tuple[Tensor, Tensor]:
+        """Accumulate the gradient of one optimizer step; return the task's loss and the minimised loss."""
         task_total = total = torch.zeros((), device=self.learner.device)
-        for portion in portions:
-            outputs = self.forward(portion.batch)
-            task_loss = self.loader.task.loss(outputs, portion.batch)
-            loss = self.strategy.loss(self.learner, portion.batch, outputs, task_loss)
-            share = loss if portion.share == 1 else loss * portion.share
+        for micro_batch in micro_batches:
+            outputs = self.forward(micro_batch.batch)
+            task_loss = self.loader.task.loss(outputs, micro_batch.batch)
+            loss = self.strategy.loss(self.learner, micro_batch.batch, outputs, task_loss)
+            share = loss if micro_batch.share == 1 else loss * micro_batch.share
             torch.autograd.backward(share if self.scaling is None else self.scaling.scaled(share))
-            task_total = task_total + task_loss.detach() * portion.share
-            total = total + loss.detach() * portion.share
+            task_total = task_total + task_loss.detach() * micro_batch.share
+            total = total + loss.detach() * micro_batch.share
         return task_total, total
 
     def update(self, step: int) -> None:
-        """Change the weights by the gradients that are there."""
+        """Update the weights with the accumulated gradients."""
         self.strategy.after_backward(self.learner, step)
         if self.training.clip is not None:
             norm = torch.nn.utils.clip_grad_norm_(self.parameters, self.training.clip)
@@ -171,7 +171,7 @@ class Loop:
         self.optimizer.step()
 
     def settle(self, step: int) -> None:
-        """Read the losses of the steps since the last look, `step` being the last; on a GPU this waits for it."""
+        """Read the losses of the steps since the last read, up to `step`; on a GPU this waits for the device."""
         _settle(self.trace, self.pending, step)
 
     def _end(self) -> None:
@@ -183,7 +183,7 @@ class Loop:
 
 
 def _settle(trace: Trace, pending: list[tuple[Tensor, Tensor]], step: int) -> None:
-    """Read the losses of the steps since the last look; on a GPU this waits for it."""
+    """Read the losses of the steps since the last read; on a GPU this waits for the device."""
     if not pending:
         return
     task_losses, losses = torch.stack([torch.stack(pair) for pair in pending]).T.tolist()
@@ -203,7 +203,7 @@ def _last_good(trace: Trace) -> str:
 
 
 def _broken_gradient(parameters: list[Parameter], names: dict[int, str], trace: Trace, step: int) -> str:
-    """Tell whose gradient is infinite or no number; the first one in the network where there are several."""
+    """Return a message that names the first parameter whose gradient is not finite."""
     broken = [names[id(p)] for p in parameters if p.grad is not None and not bool(torch.isfinite(p.grad).all())]
     others = f" and {len(broken) - 1} more" if len(broken) > 1 else ""
     found = f"of {broken[0]}{others} is" if broken else "norm is"
@@ -211,9 +211,9 @@ def _broken_gradient(parameters: list[Parameter], names: dict[int, str], trace: 
 
 
 def rate(step: int, steps: int, training: Training) -> float:
-    """Give the factor on the learning rate at `step` (from 0): a linear warm-up, then the schedule down to 0.
+    """Return the factor on the learning rate at `step` (from 0): a linear warm-up, then the schedule down to 0.
 
-    The falls of `plateau` are not in it: they depend on how the training goes.
+    The drops of `plateau` are not included: they depend on the training.
     """
     warm = math.ceil(training.warmup * steps)
     if step < warm:
@@ -231,20 +231,20 @@ def rate(step: int, steps: int, training: Training) -> float:
 
 
 class Predicted(NamedTuple):
-    """What a learner says of a whole split."""
+    """A learner's predictions on a split."""
 
     answers: list[NDArray[Any]]
-    """The task's answers, one array an example."""
+    """The task's predictions, one array per example."""
     loss: float
     """The task's mean loss."""
 
 
 @torch.inference_mode()
 def predict(learner: Learner, task: Task, encoded: Encoded, batch_size: int) -> Predicted:
-    """Let a learner answer a whole split in evaluation mode.
+    """Compute a learner's predictions on a whole split in evaluation mode.
 
     Raises:
-        Diverged: an answer is infinite or not a number.
+        Diverged: a prediction is infinite or not a number.
     """
     learner.eval()
     found: list[NDArray[Any]] = []
