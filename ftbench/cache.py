@@ -1,12 +1,12 @@
 """Content-addressed disk cache with atomic, verified entries and single-writer locking.
 
-<cache>/entries/<kind>/<digest>/entry              a line of JSON with the key, the seconds the value took to compute and
-                                                   the hash of every file; then the hash of that line
+<cache>/entries/<kind>/<digest>/entry              a line of JSON with the key, the seconds to compute the value and the
+                                                   hash of every file; then the hash of that line
                                /…                  the content, as its form writes it
                        <digest>.lock               locked while the value is computed
                        <digest>.new.…, .gone.…     an entry being written or removed
 
-Cache failures never change a result: an unreadable entry is computed again, and a value that cannot be stored is used once.
+Cache failures never change a result: an unreadable entry is computed again, a value that cannot be stored is used once.
 """
 
 from __future__ import annotations
@@ -148,7 +148,7 @@ class Cache:
             return None
 
     def _make_room(self, fresh: Path) -> None:
-        """Evict entries beyond the limit; this scans the whole cache, so only once per hundredth of the limit written."""
+        """Evict entries beyond the limit; this scans the whole cache, so once per hundredth of the limit written."""
         with suppress(OSError):
             size = sum(file.stat().st_size for file in fresh.iterdir())
             if self._written is None or self._written + size > self.limit // 100:
@@ -169,7 +169,7 @@ class Cache:
         return Evicted(gone, freed)
 
     def sweep(self) -> None:
-        """Remove orphans of killed processes: half-written or half-removed entries, and lock files that are not locked."""
+        """Remove orphans of killed processes: half-written or half-removed entries, and unlocked lock files."""
         for left in self.folder.glob("*/*.*.*"):
             owner = left.name.split(".")[2]
             if owner.isdigit() and not is_running(int(owner)):
@@ -205,7 +205,7 @@ def cache_limit() -> int:
 
 
 def _write(entry: Path, key: Any, value: T, form: Form[T], seconds: float) -> str:
-    """Write an entry to a temporary folder, flush it to disk and rename it; return why this failed, or an empty text."""
+    """Write an entry to a temporary folder, flush it and rename it; return why this failed, or an empty text."""
     fresh = entry.with_name(f"{entry.name}.new.{os.getpid()}.{uuid4().hex[:8]}")
     try:
         fresh.mkdir(parents=True)

@@ -28,7 +28,7 @@ _VERSION = re.compile(r"(ftbench\.[a-z-]+)/(\d{1,6})")
 
 
 _HALF_WRITTEN = re.compile(r"\..+\.(\d+)|.+\.tmp")
-"""Names of temporary files and folders, which are renamed once they are complete; the number is the writer's process id."""
+"""Names of temporary files and folders, renamed once complete; the number is the writer's process id."""
 
 
 def read_text(path: Path, largest: int = LARGEST) -> str:

@@ -120,7 +120,9 @@ def test_what_a_dead_builder_left_half_written_is_neither_read_nor_kept(tmp_path
         "class Dies(Arrays):\n"
         "    def write(self, value, folder):\n"
         "        super().write(value, folder); os._exit(1)\n"
-        "import numpy as np; Cache(Path(sys.argv[1])).get('squares', {'of': 'squares', 'up to': 5}, lambda: {'squares': np.ones(5)}, Dies())"
+        "import numpy as np\n"
+        "key = {'of': 'squares', 'up to': 5}\n"
+        "Cache(Path(sys.argv[1])).get('squares', key, lambda: {'squares': np.ones(5)}, Dies())"
     )
     assert subprocess.run([sys.executable, "-c", code, tmp_path]).returncode == 1
     cache, make = Cache(tmp_path), Squares()
@@ -320,10 +322,10 @@ def test_gc_lets_go_what_is_too_much_and_says_so(tmp_path, ftbench):
     for number in range(3):
         cache.get("numbers", number, lambda n=number: {"x": np.full(1000, n)}, Arrays())
     env = {"FTBENCH_CACHE": str(tmp_path / "cache")}
-    assert "are too much" in ftbench("gc", "--cache", "--keep", "0", "--dry-run", check=0, env=env).stdout
+    assert "would remove" in ftbench("gc", "--cache", "--keep", "0", "--dry-run", check=0, env=env).stdout
     assert cache.size > 24_000
     assert "removed 0 entries" in ftbench("gc", "--cache", check=0, env=env).stdout
-    assert "removed 3 entries" in ftbench("gc", "--cache", "--keep", "0", check=0, env=env).stdout
+    assert "removed 3 cache entries" in ftbench("gc", "--cache", "--keep", "0", check=0, env=env).stdout
     assert cache.size == 0
-    assert "--keep: 'much' is no size" in ftbench("gc", "--cache", "--keep", "much", check=2, env=env).stderr
+    assert "--keep: 'much' is not a size" in ftbench("gc", "--cache", "--keep", "much", check=2, env=env).stderr
     assert "give a run directory, or --cache" in ftbench("gc", check=2, env=env).stderr

@@ -1,4 +1,4 @@
-"""What a run directory or a bundle holds, written atomically and read without trust.
+"""Run directories and bundles: write them atomically, and read them without trusting them.
 
-Imports `suite`, `api` and the ground files; never torch. Start with `record`, then `store`.
+Imports `suite`, `api` and the modules below them, never torch. Start with `record`, then `store`.
 """

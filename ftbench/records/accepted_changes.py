@@ -1,4 +1,4 @@
-"""Deliberate steps: changes a gate found and someone accepted, which move the baseline from then on."""
+"""Accepted changes: gate findings that were approved and now adjust the baseline."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 
 SCHEMA: Literal["ftbench.accepted/1"] = "ftbench.accepted/1"
 FILE = "accepted.json"
-"""In the folder of the baseline, and in its bundle."""
+"""File name, in the folder of the baseline and in its bundle."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """One change that was accepted."""
+    """An accepted change."""
 
     reason: str
-    """Why, in the words of whoever accepted it."""
+    """Why it was accepted, as given by the user."""
     target: str
     backbone: str
     strategy: str
@@ -31,28 +31,28 @@ class Step:
     task: str = ""
     """The task of a sequence; empty for the whole trial."""
     seeds: tuple[int, ...] = ()
-    """The seeds it was seen on."""
+    """The seeds it was measured on."""
     before: tuple[float | str | None, ...] = ()
-    """What the baseline has, a value a seed: a step holds only for a baseline that has it."""
+    """Values in the baseline, one per seed; the change applies only to a baseline with these values."""
     after: tuple[float | str | None, ...] = ()
-    """What the other run had; None where it had nothing."""
+    """Values in the other run, one per seed; None for a missing one."""
 
     @property
     def has_values(self) -> bool:
-        """Whether it says what each seed had and has; one of something that was missing does not."""
+        """Whether there are values before and after for each seed; not if the change is about something missing."""
         return 0 < len(self.seeds) == len(self.before) == len(self.after)
 
     @property
     def key(self) -> tuple[str, str, str, str, str]:
-        """What it is about."""
+        """Task column, backbone, strategy, metric and task it is about."""
         return self.target, self.backbone, self.strategy, self.metric, self.task
 
 
 def read_steps(folder: Path) -> tuple[Step, ...]:
-    """Read the steps accepted for a baseline; none where it has no such file.
+    """Read the changes accepted for a baseline; return an empty tuple if it has none.
 
     Raises:
-        RunError: the file is not one of accepted steps.
+        RunError: the file is not a list of accepted changes.
     """
     from pydantic import TypeAdapter, ValidationError
 
@@ -70,7 +70,7 @@ def read_steps(folder: Path) -> tuple[Step, ...]:
 
 
 def write_steps(folder: Path, steps: Sequence[Step]) -> None:
-    """Write the steps of a baseline; a later step about the same replaces an earlier one."""
+    """Write the accepted changes of a baseline; of several with the same key, only the last is written."""
     latest = {step.key: step for step in steps}
     table = {"schema": SCHEMA, "steps": [asdict(step) for step in latest.values()]}
     write_whole(folder / FILE, json.dumps(table, indent=1, ensure_ascii=False) + "\n")

@@ -1,7 +1,8 @@
-"""A bundle: what a run left, in one file that can be sent, kept as a baseline, and read without trusting it.
+"""Pack a run into one file, a bundle, to share it or keep it as a baseline; unpack bundles without trusting them.
 
-A zip file of `manifest.json` (names, sizes and SHA-256 of the others), `suite.lock.toml`, `plan.json`, the records and predictions
-of the plan and, where they are there, `accepted.json` and `calibration.json`. The same run gives the same bytes.
+A bundle is a zip file of `manifest.json` (names, sizes and SHA-256 of the other files), `suite.lock.toml`,
+`plan.json`, the planned records and predictions and, if present, `accepted.json` and `calibration.json`. The same
+run gives the same bytes.
 """
 
 from __future__ import annotations
@@ -28,42 +29,43 @@ if TYPE_CHECKING:
 
 SCHEMA = "ftbench.bundle/1"
 MANIFEST = "manifest.json"
-BESIDE = ("suite.lock.toml", "plan.json", "accepted.json", "calibration.json")
-"""Files of a run directory that travel with its records."""
+EXTRA_FILES = ("suite.lock.toml", "plan.json", "accepted.json", "calibration.json")
+"""Files of a run directory that are packed along with its records."""
 LARGEST: Mapping[str, int] = {PREDICTIONS: 256 * MIB, MANIFEST: 64 * MIB}
-"""Bytes a file may have, by its name; others what they may have in a run directory."""
+"""Maximum bytes of a file, by name; other files have the same limit as in a run directory."""
 TOTAL = 2048 * MIB
-"""Bytes all files may have."""
+"""Maximum bytes of all files together."""
 MEMBERS = 60_000
-"""How many files there may be: 30,000 trials."""
+"""Maximum number of files: 30,000 trials."""
 RATIO = 200
-"""How many times its packed size a file of a MiB or more may have; records pack to a tenth."""
+"""Maximum ratio of unpacked to packed size, for files of at least 1 MiB; records compress about tenfold."""
 _CHUNK = MIB
 _NAME = re.compile(
-    r"(?:suite\.lock\.toml|(?:plan|accepted|calibration)\.json|trials/[\w-]{1,64}/[\w-]{1,64}/(?:record\.json|predictions\.jsonl\.gz))",
+    r"(?:suite\.lock\.toml|(?:plan|accepted|calibration)\.json"
+    r"|trials/[\w-]{1,64}/[\w-]{1,64}/(?:record\.json|predictions\.jsonl\.gz))",
     re.ASCII,
 )
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 def pack(run: Path, output: Path) -> list[str]:
-    """Write the bundle of a run directory; gives the names of its files. What was there before is replaced.
+    """Write the bundle of a run directory, replacing `output` if it exists; return the names of the packed files.
 
     Raises:
-        RunError: the folder is no run directory, holds no record, or the file cannot be written.
+        RunError: the folder is not a run directory or has no record, or the file cannot be written.
     """
     records = record_files(run)
     if not records:
         raise RunError(f"{run}: no trial has finished yet")
     records += record_files(run, tuning=True)
-    beside = [path.with_name(PREDICTIONS) for path in records]
-    files = [run / name for name in BESIDE] + records + beside
+    predictions = [path.with_name(PREDICTIONS) for path in records]
+    files = [run / name for name in EXTRA_FILES] + records + predictions
     if len(files) >= MEMBERS:
-        raise RunError(f"{run}: has more than {MEMBERS // 2:,} records, which is more than a bundle holds")
+        raise RunError(f"{run}: has more than {MEMBERS // 2:,} records, the maximum of a bundle")
     named = {path.relative_to(run).as_posix(): path for path in files if path.is_file()}
     unknown = sorted(name for name in named if not _NAME.fullmatch(name))
     if unknown:
-        raise RunError(f"{run / unknown[0]}: has no name of a record's file")
+        raise RunError(f"{run / unknown[0]}: is not a valid name for a record's file")
     table = {name: {"sha256": read_sha256(path), "bytes": path.stat().st_size} for name, path in sorted(named.items())}
     manifest = json.dumps({"schema": SCHEMA, "files": table}, indent=1) + "\n"
     temporary = output.with_name(f".{output.name}.{os.getpid()}")
@@ -87,13 +89,13 @@ def _entry(name: str) -> zipfile.ZipInfo:
 
 
 def unpack(bundle: Path, folder: Path) -> None:
-    """Write the files of a bundle to `folder`, each checked against the manifest; nothing is run, and nothing read with pickle.
+    """Write the files of a bundle to `folder`, checked against the manifest; no code is run and nothing is unpickled.
 
     Raises:
-        RunError: it is no bundle, or one whose names, kinds, sizes or hashes are not those of a run.
+        RunError: the file is not a bundle, or the names, kinds, sizes or hashes of its files are invalid.
     """
     try:
-        _refuse_long_directory(bundle)
+        _check_directory_size(bundle)
         with zipfile.ZipFile(bundle) as archive:
             entries = _entries(archive, bundle)
             listed = _manifest(archive, entries, bundle)
@@ -101,7 +103,7 @@ def unpack(bundle: Path, folder: Path) -> None:
                 path = folder / name
                 path.parent.mkdir(parents=True, exist_ok=True)
                 if _copy(archive, entries[name], path, bundle) != promised:
-                    raise RunError(f"{bundle}: {name} is not the file of the manifest: its SHA-256 differs")
+                    raise RunError(f"{bundle}: {name} does not match the manifest: its SHA-256 differs")
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError) as error:
         raise RunError(f"{bundle}: not a bundle: {error}") from None
     except OSError as error:
@@ -109,19 +111,19 @@ def unpack(bundle: Path, folder: Path) -> None:
 
 
 def _entries(archive: zipfile.ZipFile, bundle: Path) -> dict[str, zipfile.ZipInfo]:
-    """Look at every entry before one is read."""
+    """Check every zip entry before any is read."""
     found: dict[str, zipfile.ZipInfo] = {}
     total = 0
     if len(archive.infolist()) > MEMBERS:
-        raise RunError(f"{bundle}: holds more than {MEMBERS:,} files")
+        raise RunError(f"{bundle}: has more than {MEMBERS:,} files")
     for entry in archive.infolist():
         name = entry.filename
         if name != MANIFEST and not _NAME.fullmatch(name):
-            raise RunError(f"{bundle}: {name[:80]!r} is no name of a file of a run")
+            raise RunError(f"{bundle}: {name[:80]!r} is not a name of a file of a run")
         if name in found:
-            raise RunError(f"{bundle}: {name} stands in it twice")
+            raise RunError(f"{bundle}: {name} is listed twice")
         if stat.S_IFMT(entry.external_attr >> 16) not in (0, stat.S_IFREG):
-            raise RunError(f"{bundle}: {name} is a link or no file")
+            raise RunError(f"{bundle}: {name} is not a regular file")
         if entry.flag_bits & 1:
             raise RunError(f"{bundle}: {name} is encrypted")
         if entry.file_size > _limit(name):
@@ -131,17 +133,21 @@ def _entries(archive: zipfile.ZipFile, bundle: Path) -> dict[str, zipfile.ZipInf
         total += entry.file_size
         found[name] = entry
     if total > TOTAL:
-        raise RunError(f"{bundle}: its files are larger than {TOTAL // MIB:,} MiB together")
+        raise RunError(f"{bundle}: its files are larger than {TOTAL // MIB:,} MiB in total")
     return found
 
 
-def _refuse_long_directory(bundle: Path) -> None:
-    """Refuse more entries than there may be before the table of them is read: it is held in memory whole.
+def _check_directory_size(bundle: Path) -> None:
+    """Raise if the bundle has too many entries, before the zip directory is read into memory.
 
-    The table's size stands at the very end of a bundle, which has no comment and, of so many files, no second end with 64-bit numbers.
+    The directory's size is at the very end of the file: a bundle has no zip comment and too few files for a zip64 end
+    record.
+
+    Raises:
+        RunError: the bundle has too many entries, or is not a zip file without a comment.
     """
     if not stat.S_ISREG(bundle.stat().st_mode):
-        raise RunError(f"{bundle}: is no file")
+        raise RunError(f"{bundle}: is not a file")
     with bundle.open("rb") as stream:
         stream.seek(0, os.SEEK_END)
         stream.seek(max(0, stream.tell() - 42))
@@ -150,7 +156,7 @@ def _refuse_long_directory(bundle: Path) -> None:
     if not end.startswith(b"PK\x05\x06") or end[20:] != b"\0\0":
         raise RunError(f"{bundle}: not a bundle: a zip file without a comment is expected")
     if locator.startswith(b"PK\x06\x07") or int.from_bytes(end[12:16], "little") > 256 * MEMBERS:
-        raise RunError(f"{bundle}: holds more than {MEMBERS:,} files")
+        raise RunError(f"{bundle}: has more than {MEMBERS:,} files")
 
 
 def _limit(name: str) -> int:
@@ -158,32 +164,32 @@ def _limit(name: str) -> int:
 
 
 def _manifest(archive: zipfile.ZipFile, entries: Mapping[str, zipfile.ZipInfo], bundle: Path) -> dict[str, str]:
-    """Give name → SHA-256 of every file, all of which are there, and nothing else."""
+    """Return name → SHA-256 of the files in the manifest, which must be exactly the files in the archive."""
     if MANIFEST not in entries:
         raise RunError(f"{bundle}: not a bundle: it has no {MANIFEST}; `ftbench bundle` writes one")
     try:
         table: Any = parse_json(archive.read(MANIFEST), str(bundle))
         schema = table.get("schema")
     except (RunError, AttributeError):
-        raise RunError(f"{bundle}: {MANIFEST} is no manifest") from None
+        raise RunError(f"{bundle}: {MANIFEST} is not a manifest") from None
     check_version(schema, SCHEMA, str(bundle))
     try:
         listed = {str(name): str(about["sha256"]) for name, about in table["files"].items()}
     except (KeyError, TypeError, AttributeError):
-        raise RunError(f"{bundle}: {MANIFEST} is no manifest") from None
+        raise RunError(f"{bundle}: {MANIFEST} is not a manifest") from None
     for name in sorted({*listed} ^ ({*entries} - {MANIFEST})):
         raise RunError(f"{bundle}: {name[:80]!r} is {'missing' if name in listed else 'not in the manifest'}")
     return listed
 
 
 def _copy(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path, bundle: Path) -> str:
-    """Write one file, no longer than its entry says, and give its SHA-256."""
+    """Write one file and return its SHA-256; raise if it is longer than its zip entry declares."""
     found, written = hashlib.sha256(), 0
     with archive.open(entry) as source, path.open("xb") as target:
         while chunk := source.read(_CHUNK):
             written += len(chunk)
             if written > entry.file_size:
-                raise RunError(f"{bundle}: {entry.filename} is larger than it says")
+                raise RunError(f"{bundle}: {entry.filename} is larger than declared")
             found.update(chunk)
             target.write(chunk)
     return found.hexdigest()

@@ -1,4 +1,4 @@
-"""What a run directory holds that nothing needs any more."""
+"""Find and remove orphaned files of a run directory: half-written files, old attempts, unplanned trials."""
 
 from __future__ import annotations
 
@@ -17,67 +17,67 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Leftover:
-    """One of them."""
+class Orphan:
+    """A file or folder that is no longer needed."""
 
     path: Path
-    """A file or a folder."""
+    """The file or folder."""
     why: str
-    """What it is."""
+    """What it is, for people."""
     size: int
-    """Bytes, of a folder with everything in it."""
+    """Bytes; of a folder, those of everything in it."""
 
 
-def find_leftovers(run: Path, *, attempts: bool = False, unplanned: bool = False) -> list[Leftover]:
-    """List what may go; where nobody writes there.
+def find_orphans(run: Path, *, attempts: bool = False, unplanned: bool = False) -> list[Orphan]:
+    """List what can be removed from a run directory that no process is writing to.
 
     Args:
         run: the run directory.
-        attempts: whether the earlier attempts of trials that have a record may go too, and what they could go on from were they tried
-            again: how they ended stays in the record.
-        unplanned: whether trials that the suite no longer plans may go too, records and all.
+        attempts: whether to include the earlier attempts and the checkpoints of trials that have a record; the record
+            still states how the attempts ended.
+        unplanned: whether to include trials that the suite no longer plans, with their records.
 
     Raises:
-        RunError: it is no run directory, or its plan is broken.
+        RunError: the folder is not a run directory, or its plan is invalid.
     """
     planned = planned_trials(run)
-    found = [Leftover(path, "half-written", _size(path)) for path in orphaned_files(run)]
+    found = [Orphan(path, "half-written", _size(path)) for path in orphaned_files(run)]
     for trial in sorted((run / "trials").iterdir()):
         if unplanned and planned is not None and trial.name not in planned:
-            found.append(Leftover(trial, "not planned any more", _size(trial)))
+            found.append(Orphan(trial, "no longer planned", _size(trial)))
             continue
         for environment in sorted(path for path in trial.iterdir() if path.is_dir()):
-            found += _of_trial(environment, attempts=attempts)
+            found += _trial_orphans(environment, attempts=attempts)
     return found
 
 
-def remove(found: Leftover) -> None:
-    """Remove it for good."""
+def remove(found: Orphan) -> None:
+    """Delete a file or folder that `find_orphans` listed."""
     if found.path.is_dir():
         shutil.rmtree(found.path)
     else:
         found.path.unlink(missing_ok=True)
 
 
-def _of_trial(folder: Path, *, attempts: bool) -> Iterator[Leftover]:
-    yield from (Leftover(path, "half-written", _size(path)) for path in orphaned_files(folder))
+def _trial_orphans(folder: Path, *, attempts: bool) -> Iterator[Orphan]:
+    yield from (Orphan(path, "half-written", _size(path)) for path in orphaned_files(folder))
     last = _last_attempt(folder / RECORD)
     if attempts and last is not None and (folder / CHECKPOINTS).is_dir():
-        yield Leftover(folder / CHECKPOINTS, "checkpoints of a trial that has a record", _size(folder / CHECKPOINTS))
+        yield Orphan(folder / CHECKPOINTS, "checkpoints of a trial that has a record", _size(folder / CHECKPOINTS))
     for attempt in sorted((folder / "attempts").glob("*")):
         if last is not None and attempt.name.isdecimal() and int(attempt.name) < last:
             noted = any((attempt / name).exists() for name in (ENDED, RECORD))
-            # A trial without a record may go on from what it left; one that has a record will not.
+            # Only a trial without a record still needs what an earlier attempt left.
             if attempts or not noted:
-                yield Leftover(
+                yield Orphan(
                     attempt, "an earlier attempt" if noted else "an attempt whose runner was killed", _size(attempt)
                 )
                 continue
-        yield from (Leftover(path, "half-written", _size(path)) for path in orphaned_files(attempt))
+        yield from (Orphan(path, "half-written", _size(path)) for path in orphaned_files(attempt))
 
 
 def _last_attempt(record: Path) -> int | None:
-    """Give the number of the attempt that left a record; None where there is no record."""
+    """Return the number of the attempt that left a record; None without a readable record."""
     with suppress(OSError, ValueError, KeyError, TypeError, RunError):
         return int(parse_json(read_text(record), str(record))["attempts"])
     return None

@@ -1,4 +1,4 @@
-"""What must be equal before two records are compared: data, protocol, software and hardware, each a part of its own."""
+"""Check what must be equal before two records are compared: data, protocol, software and hardware."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 Part = Literal["data", "protocol", "software", "hardware"]
 PARTS: tuple[Part, ...] = ("data", "protocol", "software", "hardware")
 ABSENT = "absent"
-"""How the lack of a field, or of a whole part, is shown: what is not known is equal to nothing."""
+"""Text for a missing field or part; an unknown value differs from every other, also from another unknown one."""
 
 
 @dataclass(frozen=True)
@@ -25,15 +25,15 @@ class Difference:
     """One field in which two sets of records differ."""
 
     field: str
-    """Dotted name, the part first: `software.torch`, `protocol.training.digits.batch_size`."""
+    """Dotted name that begins with the part: `software.torch`, `protocol.training.digits.batch_size`."""
     first: str
-    """Its values in the first set, as JSON; several are joined by commas."""
+    """Its values in the first set, as JSON, separated by commas."""
     second: str
     """Its values in the second set."""
 
     @property
     def part(self) -> str:
-        """The part it is in: one of the four, or `configuration`."""
+        """The part the field is in: one of the four, or `configuration`."""
         return self.field.partition(".")[0]
 
     def __str__(self) -> str:
@@ -41,11 +41,11 @@ class Difference:
 
 
 def parts(record: Record) -> dict[Part, dict[str, Any]]:
-    """Give the four parts of a record's comparability fingerprint, as JSON values.
+    """Return the four parts of a record's comparability fingerprint, as JSON values.
 
-    Data are the tasks with their content and splits, and the pretrained weights; the protocol is how everyone is trained, the
-    learning rate apart, which each strategy has of its own. A record without an environment (of a trial that was never started)
-    has empty parts for it.
+    Data are the tasks with their content and splits, and the pretrained weights. The protocol is how all strategies are
+    trained, without the learning rate, which each strategy sets itself. Software and hardware are empty in a record
+    without an environment, of a trial that never started.
     """
     trial, provenance = record.trial, record.provenance
     splits = provenance.get("splits", {})
@@ -78,40 +78,42 @@ def _content(part: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def digests(record: Record) -> dict[Part, str]:
-    """Give the hash of each part."""
+    """Return the hash of each part."""
     return {name: digest(value) for name, value in parts(record).items()}
 
 
 def configuration(record: Record) -> dict[str, Any]:
-    """Give what is compared, as JSON values: the strategy, its options, its learning rates, the code of the trial."""
+    """Return what is compared, as JSON values: the strategy, its options, its learning rates, the trial's code."""
     trial = record.trial
     lr = {stage["task"]["label"]: stage["training"]["lr"] for stage in trial["stages"]}
     return {"strategy": _content(trial["strategy"]), "lr": lr, "code": trial["code"]}
 
 
 def differences(pairs: Iterable[tuple[Record, Record]], needed: Sequence[Part] = PARTS) -> list[Difference]:
-    """List the fields of the needed parts in which records that are to be compared differ, in the order of the parts."""
-    return _differing(((parts(one), parts(other)) for one, other in pairs), needed)
+    """List the fields of the needed parts in which paired records differ, in the order of the parts."""
+    return _differences(((parts(one), parts(other)) for one, other in pairs), needed)
 
 
 def configuration_differences(pairs: Iterable[tuple[Record, Record]]) -> list[Difference]:
-    """List the fields in which what is compared differs."""
+    """List the fields in which the compared configurations differ."""
     named = ("configuration",)
-    return _differing(
+    return _differences(
         (({"configuration": configuration(one)}, {"configuration": configuration(other)}) for one, other in pairs),
         named,
     )
 
 
 def without(found: Iterable[Difference], allowed: Iterable[str]) -> list[Difference]:
-    """Leave out the differences a user allows: each field named, and all that is below it."""
+    """Return the differences except in the allowed fields and the fields below them."""
     fields = tuple(allowed)
     return [
         one for one in found if not any(one.field == field or one.field.startswith(f"{field}.") for field in fields)
     ]
 
 
-def _differing(pairs: Iterable[tuple[Mapping[Any, Any], Mapping[Any, Any]]], names: Sequence[str]) -> list[Difference]:
+def _differences(
+    pairs: Iterable[tuple[Mapping[Any, Any], Mapping[Any, Any]]], names: Sequence[str]
+) -> list[Difference]:
     values: dict[str, tuple[dict[str, None], dict[str, None]]] = defaultdict(lambda: ({}, {}))
     for one, other in pairs:
         for name in names:
@@ -124,7 +126,7 @@ def _differing(pairs: Iterable[tuple[Mapping[Any, Any], Mapping[Any, Any]]], nam
 
 
 def _listed(values: Iterable[str]) -> str:
-    """Join values, a few of them where there are many."""
+    """Join values with commas; of many, only the first few."""
     found = list(values)
     return ", ".join(found if len(found) <= _FEW else [*found[:_FEW], f"and {len(found) - _FEW} more"])
 
@@ -134,7 +136,7 @@ _MISSING = object()
 
 
 def _leaves(field: str, first: Any, second: Any) -> Iterator[tuple[str, str, str]]:
-    """Yield the dotted names at which two JSON values differ, with both values; an empty part is not known."""
+    """Yield the dotted names at which two JSON values differ, with both values; an empty part counts as unknown."""
     if field in PARTS and not (first and second):
         yield field, _shown(first or _MISSING), _shown(second or _MISSING)
     elif isinstance(first, dict) and isinstance(second, dict):

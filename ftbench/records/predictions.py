@@ -1,4 +1,4 @@
-"""What a trial answered to each test example, kept beside its record."""
+"""Write and read the predictions of a trial on the test examples, stored next to its record."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ PREDICTIONS = "predictions.jsonl.gz"
 
 
 LONGEST, LARGEST = 4 * MIB, 512 * MIB
-"""Bytes of a line of predictions, and of all of them, unpacked."""
+"""Maximum unpacked bytes of a line of predictions, and of the whole file."""
 COUNTED = ("accuracy", "exact_match")
-"""Scores that are the share of examples whose prediction is their label, where an example says nothing else of them."""
-_CONTRADICTION = "does not come to the score"
+"""Metrics that are the share of examples whose prediction equals the label, unless an example has its own value."""
+_CONTRADICTION = "does not add up to the score"
 
 
 def write_predictions(path: Path, scored: Mapping[str, Scored], tasks: Mapping[str, Task]) -> None:
-    """Write one JSON line per example, with the group it belongs to if it does; the same predictions give the same bytes."""
+    """Write one JSON line per example, with its group if it has one; the same predictions give the same bytes."""
     with path.open("wb") as raw, gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as stream:
         for label, one in scored.items():
             groups = tasks[label].groups([prediction["id"] for prediction in one.predictions]) or [None] * len(
@@ -50,18 +50,18 @@ def write_predictions(path: Path, scored: Mapping[str, Scored], tasks: Mapping[s
 
 
 def items_of(run: Path) -> Callable[[Record], Items | str]:
-    """Give what reads the items of a trial in a run directory; see `read_items`."""
+    """Return a function that reads the items of a trial in a run directory; see `read_items`."""
     return lambda record: read_items(run / "trials" / record.id / record.environment / PREDICTIONS, record)
 
 
 def read_predictions(path: Path) -> list[dict[str, Any]] | str:
-    """Read a trial's predictions, a mapping an item; a sentence where they cannot be."""
+    """Return a trial's predictions, a mapping per item; if they cannot be read, return the reason as a sentence."""
     found, left = [], LARGEST
     try:
         if not path.is_file():
-            return "the predictions are not kept"
+            return "the predictions were not kept"
         with gzip.open(path, "rb") as stream:
-            # No line is held whole before it is known to be short: a small file may unpack to any size.
+            # A small file may unpack to any size, so limit every line before it is read.
             while line := stream.readline(min(LONGEST, left) + 1):
                 left -= len(line)
                 if len(line) > LONGEST or left < 0:
@@ -77,14 +77,15 @@ def read_predictions(path: Path) -> list[dict[str, Any]] | str:
 
 
 def read_items(path: Path, record: Record) -> Items | str:
-    """Read what each test item adds to the primary score of a trial; a sentence why not where that is not known.
+    """Return what each test item contributes to a trial's primary score; if unknown, return the reason as a sentence.
 
-    An example's line holds it under the name of the score. Where it does not, and the score is the share of right answers, it is
-    whether the prediction is the label. The score of a sequence is the mean over its tasks, each of which has its own items.
+    The contribution is in the example's line, under the name of the score. If it is missing and the score is the
+    share of correct predictions, the contribution is whether the prediction equals the label. The score of a
+    sequence is the mean over its tasks, each of which has its own items.
 
     Args:
-        path: the predictions, a JSON line each.
-        record: of the trial.
+        path: the predictions, one JSON line per example.
+        record: the trial's record.
     """
     lines = read_predictions(path)
     if isinstance(lines, str):
@@ -104,7 +105,7 @@ def read_items(path: Path, record: Record) -> Items | str:
         parts.append((values, measured.value))
         largest = min(largest, float(measured.unit == "1"))
     if not parts:
-        return "no test item is kept"
+        return "no test item was kept"
     count, score = sum(len(values) for values, _ in parts), float(np.mean([value for _, value in parts]))
     joined = np.concatenate([score + count / (len(parts) * len(values)) * (values - value) for values, value in parts])
     names = "\n".join(f"{task}\0{line['id']}" for task, examples in by_task.items() for line in examples)
@@ -115,13 +116,13 @@ def read_items(path: Path, record: Record) -> Items | str:
 
 
 def contradiction(path: Path, record: Record) -> str:
-    """Say that a trial's predictions do not come to its primary score; empty where they do, or where that cannot be told.
+    """Return a sentence if a trial's predictions contradict its primary score; otherwise an empty text.
 
-    It is told of shares of right answers alone, which predictions give to the last bit.
+    Only shares of correct predictions are checked, because predictions reproduce them to the last bit.
 
     Args:
         path: the predictions.
-        record: of the trial.
+        record: the trial's record.
     """
     found = read_items(path, record) if record.primary in COUNTED else ""
     return found if isinstance(found, str) and found.endswith(_CONTRADICTION) else ""
@@ -132,7 +133,7 @@ def _group(line: Mapping[str, Any]) -> str:
 
 
 def _values(examples: Sequence[Mapping[str, Any]], metric: str, score: float) -> NDArray[np.float64] | str:
-    """Give what each example of one task adds to its score, moved so that the mean is the score to the last bit."""
+    """Return each example's contribution to its task's score, shifted so that the mean is exactly the score."""
     named = metric.replace("_", " ")
     counted = metric in COUNTED and not any(metric in example for example in examples)
     if counted and all("label" in example and "prediction" in example for example in examples):
@@ -140,11 +141,11 @@ def _values(examples: Sequence[Mapping[str, Any]], metric: str, score: float) ->
     else:
         found = [float(example[metric]) for example in examples if example.get(metric) is not None]
     if len(found) < len(examples):
-        return f"what each example adds to {named} is not known"
+        return f"what each example contributes to {named} is not known"
     values = np.asarray(found, float)
-    # Jackknife pseudo-values have a bias far below one standard error; shares of right answers have none.
+    # Jackknife pseudo-values have a bias far below one standard error; shares of correct predictions have none.
     tolerance = 0.0 if counted else float(values.std()) / math.sqrt(len(values))
     if not np.isfinite(values).all() or abs(float(values.mean()) - score) > 1e-6 + tolerance:
-        return f"what each example adds to {named} {_CONTRADICTION}"
-    moved: NDArray[np.float64] = values + (score - values.mean())
-    return moved
+        return f"what each example contributes to {named} {_CONTRADICTION}"
+    shifted: NDArray[np.float64] = values + (score - values.mean())
+    return shifted

@@ -1,4 +1,4 @@
-"""A record: what is left of a trial, written once and never edited."""
+"""A record: the result of a trial, written once and never edited."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
-from ..api.measurement import Measurement, Number, Phase, Samples, Shared  # noqa: TC001 - pydantic resolves the field types at run time
+from ..api.measurement import Measurement, Number, Phase, Samples, Shared  # noqa: TC001 - pydantic reads the types
 from ..errors import RunError
 from ..files import check_version, parse_json
 from .record_schema import check_shape
@@ -26,137 +26,137 @@ class Failure:
     """Why a trial has no scores."""
 
     kind: str
-    """The exception's name, the signal, the limit, or whose memory ran out."""
+    """Name of the exception, the signal or the limit, or the device that ran out of memory."""
     message: str
     """One line."""
     traceback: str | None = None
-    """The Python traceback, where there was one."""
+    """The Python traceback, if there was one."""
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """A try at a trial that was not the last one, and how it ended."""
+    """An earlier attempt at a trial, and how it ended."""
 
     number: int
-    """From 1."""
+    """Counted from 1."""
     status: Status
-    """`infra` where it was tried again by itself, `cancelled` where somebody stopped it, else what `ftbench retry` found."""
+    """`infra` if ftbench retried it, `cancelled` if the user stopped it, otherwise the status `ftbench retry` found."""
     kind: str
     """The exception's name, the signal, or the limit."""
     message: str
     """One line."""
     seconds: Number | None = None
-    """From the start of its process to its end; None where the runner ended before it."""
+    """Seconds from the start to the end of its process; None if the runner ended first."""
 
 
 @dataclass(frozen=True)
 class Curve:
-    """How one stage of training went; points are thinned to a few hundred."""
+    """The learning curve of one training stage, thinned to a few hundred points."""
 
     task: str
     """Label of the task trained on."""
     points: tuple[dict[str, Number], ...]
-    """`step`, `examples`, `seconds`, `task_loss`, `loss`; each loss the mean since the point before."""
+    """`step`, `examples`, `seconds`, `task_loss`, `loss`; each loss is the mean since the previous point."""
     validation: tuple[dict[str, Number], ...]
     """`step` and the task's metrics on the validation split."""
     planned: int = 0
-    """Steps the protocol asks for."""
+    """Steps the protocol plans."""
     made: int = 0
-    """Steps made: fewer where training stopped early."""
+    """Steps made; fewer than planned after early stopping."""
     kept: int | None = None
-    """The step whose weights were kept, where the protocol keeps those that are best on the validation split."""
+    """Step of the best weights, if the protocol keeps the best weights on the validation split."""
     skipped: int = 0
-    """Steps left out because a gradient overflowed fp16."""
+    """Steps skipped because a gradient overflowed fp16."""
 
 
 @dataclass(frozen=True)
 class Retention:
-    """What a sequence left of its earlier tasks."""
+    """Scores on the earlier tasks of a sequence after each stage."""
 
     tasks: tuple[str, ...]
-    """Labels, in the order of learning."""
+    """Task labels, in training order."""
     matrix: tuple[tuple[Number | None, ...], ...]
-    """`matrix[i][j]`: the primary metric on task j after learning task i; None where j was not yet learnt."""
+    """`matrix[i][j]`: the primary metric on task j after training on task i; None if j was not trained on yet."""
 
 
 @dataclass(frozen=True)
 class Record:
-    """A trial, how it ended, and what was measured; readable without the code that wrote it."""
+    """A trial, its status and its measurements; readable without the code that wrote it."""
 
     id: str
-    """The trial's id."""
+    """Id of the trial."""
     cell: str
-    """The trial's cell: what it may be compared on."""
+    """Hash of the trial's configuration: everything in it but the code."""
     environment: str
-    """Hash of software and hardware."""
+    """Hash of the software and hardware."""
     trial: dict[str, Any]
-    """The trial, whole."""
+    """The complete trial."""
     status: Status
-    """How it ended; never inferred from a score."""
+    """How the trial ended; never inferred from a score."""
     primary: str
-    """Name of the metric that ranks."""
+    """Name of the metric that strategies are ranked by."""
     measurements: tuple[Measurement, ...] = ()
     phases: tuple[Phase, ...] = ()
     shared: tuple[Shared, ...] = ()
-    """Work that other trials use too, done here or read; what it took is charged to all of them."""
+    """Work shared with other trials, done here or read from the cache; each trial is charged its full cost."""
     curves: tuple[Curve, ...] = ()
     confusion: dict[str, tuple[tuple[int, ...], ...]] = field(default_factory=dict)
-    """Task label → counts on the test split, row = true class, column = predicted."""
+    """Task label → counts on the test split; rows are true classes, columns predicted ones."""
     classes: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    """Task label → names of the classes."""
+    """Task label → class names."""
     retention: Retention | None = None
-    """For sequences."""
+    """Only for sequences."""
     samples: tuple[Samples, ...] = ()
-    """What was sampled from outside while it ran."""
+    """Time series sampled by the runner during the trial."""
     failure: Failure | None = None
     attempts: int = 1
-    """The number of the attempt that ended so; 0 where none was needed."""
+    """Number of the attempt that left this record; 0 if none was needed."""
     earlier: tuple[Attempt, ...] = ()
-    """The attempts before it."""
+    """The attempts before that one."""
     provenance: dict[str, Any] = field(default_factory=dict)
-    """Environment, split and order hashes, licences, notes."""
+    """Environment, hashes of splits and example orders, licences, notes."""
     schema: Literal["ftbench.record/1"] = SCHEMA
 
     def measurement(self, name: str, task: str = "") -> Measurement | None:
-        """Find a measurement by name and, for a sequence, task."""
+        """Return the measurement with this name and, for a sequence, this task; None if there is none."""
         return next((m for m in self.measurements if m.name == name and m.task == task), None)
 
     def to_json(self) -> str:
-        """Write the record; NaN cannot occur."""
+        """Return the record as JSON; raises ValueError on NaN."""
         return json.dumps(asdict(self), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
     @classmethod
     def from_json(cls, text: str, source: str = "record") -> Record:
-        """Read a record.
+        """Parse a record.
 
         Raises:
-            RunError: not JSON, not a record, or a record of a version this ftbench does not know.
+            RunError: the text is not JSON, not a record, or a record of a version this ftbench does not know.
         """
         try:
-            # Strictly: a text is no number, be it "0.5" or "inf".
+            # Strict: strings such as "0.5" or "inf" are not numbers.
             record = record_adapter().validate_json(text, strict=True)
             check_shape(record)
         except ValueError as error:
-            raise _refused(text, source, error) from None
+            raise _read_error(text, source, error) from None
         return record
 
 
-def _refused(text: str, source: str, error: ValueError) -> RunError:
-    """Say what is wrong: first of all that it is no JSON, or of another version."""
+def _read_error(text: str, source: str, error: ValueError) -> RunError:
+    """Return the error to raise; not being JSON, or being of another version, comes first."""
     from pydantic import ValidationError
 
     table = parse_json(text, source)
     check_version(table.get("schema") if isinstance(table, dict) else None, SCHEMA, source)
-    told = [str(error)]
+    lines = [str(error)]
     if isinstance(error, ValidationError):
         first = error.errors(include_url=False)[0]
-        told = [".".join(map(str, first["loc"])), first["msg"]]
-    return RunError(": ".join([f"{source}: not a record", *filter(None, told)]))
+        lines = [".".join(map(str, first["loc"])), first["msg"]]
+    return RunError(": ".join([f"{source}: not a record", *filter(None, lines)]))
 
 
 @cache
 def record_adapter() -> TypeAdapter[Record]:
-    """Give pydantic's reading of a record; made once, because making it is slow."""
+    """Return pydantic's validator for records; cached because building it is slow."""
     from pydantic import TypeAdapter
 
     return TypeAdapter(Record)

@@ -1,4 +1,4 @@
-"""What every reader of a record looks up in those parts of it that may hold anything: checked once, when it is read."""
+"""Validate the loosely typed parts of a record (`trial`, `provenance`) once, when the record is read."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ def _is_name(name: str) -> bool:
 
 _NAME = re.compile(r"[\w-]{1,64}", re.ASCII)
 Name = Annotated[str, Predicate(_is_name)]
-"""The name of a folder, and no way out of one."""
+"""A folder name that cannot leave its parent folder."""
 
 
 Label = Annotated[str, Len(1, 200), Predicate(str.isprintable)]
-"""What tables and pages call something."""
+"""A name shown in tables and pages."""
 POINT = frozenset(("step", "examples", "seconds", "task_loss", "loss"))
-"""What each point of a curve holds."""
+"""Keys of each point of a curve."""
 
 
 @dataclass(frozen=True)
-class Part:
-    """A backbone, a task or a strategy, as a record names it."""
+class RecordedPart:
+    """A backbone, a task or a strategy, as recorded."""
 
     use: str
     label: Label
@@ -43,30 +43,30 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Training:
-    """How a task was trained."""
+class RecordedTraining:
+    """The training protocol of a task, as recorded."""
 
     lr: float
 
 
 @dataclass(frozen=True)
-class Stage:
-    """A task with its protocol."""
+class RecordedStage:
+    """A task with its training protocol, as recorded."""
 
-    task: Part
-    training: Training
+    task: RecordedPart
+    training: RecordedTraining
 
 
 @dataclass(frozen=True)
-class Trial:
-    """What was run."""
+class RecordedTrial:
+    """The trial, as recorded."""
 
     suite: str
     target: Label
     modality: str
-    backbone: Part
-    stages: Annotated[tuple[Stage, ...], MinLen(1)]
-    strategy: Part
+    backbone: RecordedPart
+    stages: Annotated[tuple[RecordedStage, ...], MinLen(1)]
+    strategy: RecordedPart
     seed: int
     split_seed: int
     device: str
@@ -75,8 +75,8 @@ class Trial:
 
 
 @dataclass(frozen=True)
-class Origin:
-    """Where data or weights come from."""
+class RecordedOrigin:
+    """The origin of data or weights, as recorded."""
 
     licence: str
     source: str
@@ -84,8 +84,8 @@ class Origin:
 
 
 @dataclass(frozen=True)
-class Harness:
-    """What a trial was run by."""
+class RecordedHarness:
+    """The versions of ftbench that ran a trial, as recorded."""
 
     version: str
     training: int
@@ -93,59 +93,59 @@ class Harness:
 
 
 @dataclass(frozen=True)
-class Provenance:
-    """Where everything comes from, as far as the trial came."""
+class RecordedProvenance:
+    """The provenance of a trial, as recorded; a trial that failed early has only part of it."""
 
     software: Mapping[str, str] = field(default_factory=dict)
     hardware: Mapping[str, Any] = field(default_factory=dict)
     splits: Mapping[str, str] = field(default_factory=dict)
     orders: Mapping[str, str] = field(default_factory=dict)
-    data: Mapping[str, Origin] = field(default_factory=dict)
-    backbone: Origin | None = None
-    harness: Harness | None = None
+    data: Mapping[str, RecordedOrigin] = field(default_factory=dict)
+    backbone: RecordedOrigin | None = None
+    harness: RecordedHarness | None = None
     started: float | None = None
     finished: float | None = None
 
 
 @dataclass(frozen=True)
-class Shape:
-    """Those parts of a record that may hold anything, as far as somebody looks into them."""
+class RecordedParts:
+    """The loosely typed parts of a record, limited to the keys that ftbench reads."""
 
     id: Name
     cell: Name
     environment: Name
-    trial: Trial
-    provenance: Provenance = field(default_factory=Provenance)
+    trial: RecordedTrial
+    provenance: RecordedProvenance = field(default_factory=RecordedProvenance)
 
 
 def check_shape(record: Record) -> None:
-    """Refuse a record in which something is missing that is looked up.
+    """Raise if a key that ftbench reads is missing or has the wrong type, or a matrix or curve has the wrong shape.
 
     Raises:
-        ValueError: names it.
+        ValueError: names what is wrong.
     """
-    # Only as JSON are these parts checked strictly, and what is no finite number does not become JSON.
-    table = {part.name: getattr(record, part.name) for part in fields(Shape)}
+    # pydantic checks strictly only in JSON mode; the dump also rejects numbers that are not finite.
+    table = {part.name: getattr(record, part.name) for part in fields(RecordedParts)}
     _adapter().validate_json(json.dumps(table, allow_nan=False), strict=True)
     for curve in record.curves:
-        # Points of a curve are all alike, and looked at once.
+        # The points of a curve have the same keys, so check each set of keys once.
         kinds = set(map(tuple, curve.points))
         if not all(map(POINT.issubset, kinds)) or not all("step" in scores for scores in curve.validation):
             raise ValueError(f"curves: each point needs {', '.join(sorted(POINT))}, each validation its step")
     for task, matrix in record.confusion.items():
-        _square(matrix, len(record.classes.get(task, matrix)), "confusion")
+        _check_square(matrix, len(record.classes.get(task, matrix)), "confusion")
     if record.retention is not None:
-        _square(record.retention.matrix, len(record.retention.tasks), "retention")
+        _check_square(record.retention.matrix, len(record.retention.tasks), "retention")
 
 
-def _square(matrix: tuple[tuple[Any, ...], ...], size: int, name: str) -> None:
+def _check_square(matrix: tuple[tuple[Any, ...], ...], size: int, name: str) -> None:
     if [len(row) for row in matrix] != [size] * size:
         raise ValueError(f"{name}: a matrix of {size} rows and columns is needed")
 
 
 @cache
-def _adapter() -> TypeAdapter[Shape]:
-    """Give pydantic's reading of the shape; made once, because making it is slow."""
+def _adapter() -> TypeAdapter[RecordedParts]:
+    """Return pydantic's validator; cached because building it is slow."""
     from pydantic import TypeAdapter
 
-    return TypeAdapter(Shape)
+    return TypeAdapter(RecordedParts)

@@ -1,4 +1,4 @@
-"""The records of one run as a comparison reads them: by place and seed, with what is missing among them."""
+"""Read the records of one run for a comparison: by configuration key and seed, with the missing ones."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, order=True)
 class Place:
-    """Where a strategy stands: what pairs records of two runs, together with the seed."""
+    """A configuration key: together with the seed, it pairs the records of two runs."""
 
     target: str
     """Label of the task or sequence."""
@@ -44,23 +44,23 @@ class RecordSet:
     suite: str
     """Name of the suite."""
     records: Mapping[Place, Mapping[int, Record]]
-    """Place → seed → record, whatever its status."""
+    """Configuration key → seed → record, of any status."""
     unfinished: tuple[tuple[Place, int], ...] = ()
-    """Trials that were planned and have no record."""
+    """Planned trials without a record."""
     gate: Gate = field(default_factory=Gate)
-    """The suite's table `[gate]`."""
+    """The `[gate]` table of the suite."""
     seeds: tuple[int, ...] = ()
-    """All seeds among the records, in the order of the suite."""
+    """All seeds of the records, in suite order."""
     accepted: tuple[Step, ...] = ()
-    """Changes accepted for it as a baseline."""
+    """Changes accepted for this run as a baseline."""
 
 
 @contextmanager
 def opened(path: Path) -> Iterator[Path]:
-    """Give the folder of a run: itself, or a bundle unpacked for the time being.
+    """Yield the folder of a run: the run directory itself, or a temporary folder with the unpacked bundle.
 
     Raises:
-        RunError: there is neither, or the bundle is not to be trusted.
+        RunError: there is no such run directory or bundle, or the bundle is invalid.
     """
     if path.is_dir():
         yield path
@@ -76,35 +76,33 @@ def read_record_set(path: Path) -> RecordSet:
     """Read a run directory or a bundle.
 
     Raises:
-        RunError: it is neither, holds no record, one of another version, or those of several suites.
-        NotComparable: its records are of several environments, or several stand for one trial.
+        RunError: it is neither, has no record, has one of another version, or has records of several suites.
+        NotComparable: its records are of several environments, or several are of the same trial.
     """
     with opened(path) as folder:
         try:
             return collect(read_records(record_files(folder)), str(path), folder)
         except RunError as error:
-            # A bundle is read from a folder that nobody has heard of.
+            # Name the bundle in the message instead of the temporary folder.
             raise RunError(*(line.replace(str(folder), str(path)) for line in error.mistakes)) from None
 
 
 def collect(found: Sequence[Record], source: str, folder: Path) -> RecordSet:
-    """Sort the records read from `folder`; see `read_record_set`."""
+    """Group the records read from `folder` into a set; see `read_record_set`."""
     if not found:
         raise RunError(f"{source}: no trial has finished yet")
     suites = sorted({record.trial["suite"] for record in found})
     if len(suites) > 1:
-        raise RunError(f"{source}: holds records of several suites: {', '.join(suites)}")
+        raise RunError(f"{source}: has records of several suites: {', '.join(suites)}")
     environments = {record.environment for record in found}
     if len(environments) > 1:
-        raise NotComparable(
-            f"{source}: holds records of {len(environments)} environments; those of one are needed, by a plan.json"
-        )
+        raise NotComparable(f"{source}: has records of {len(environments)} environments; a plan.json must name one")
     records: dict[Place, dict[int, Record]] = defaultdict(dict)
     for record in found:
         place, seed = place_of(record), record.trial["seed"]
         if seed in records[place]:
             raise NotComparable(
-                f"{source}: two records are of {place}, seed {seed}; the plan.json that tells them apart is missing"
+                f"{source}: two records are of {place}, seed {seed}; the plan.json that names the right one is missing"
             )
         records[place][seed] = record
     unfinished = tuple(_unfinished(folder, {record.id for record in found}))
@@ -117,7 +115,7 @@ def collect(found: Sequence[Record], source: str, folder: Path) -> RecordSet:
 
 
 def place_of(record: Record) -> Place:
-    """Give the place of a record."""
+    """Return the configuration key of a record."""
     trial = record.trial
     return Place(trial["target"], trial["backbone"]["label"], trial["strategy"]["label"])
 
@@ -128,7 +126,8 @@ def _unfinished(folder: Path, done: set[str]) -> Iterator[tuple[Place, int]]:
         return
     if len(plan.places) != len(plan.trials):
         raise RunError(
-            f"{folder / PLAN}: not a plan: places of {len(plan.places)} trials for {len(plan.trials)}; run the suite again"
+            f"{folder / PLAN}: not a plan: {len(plan.places)} configuration keys for {len(plan.trials)} trials; "
+            "run the suite again"
         )
     for trial, (target, backbone, strategy, seed) in zip(plan.trials, plan.places, strict=True):
         if trial not in done:

@@ -1,4 +1,4 @@
-"""What does not enter a record: where on this machine anything lies, who uses it, and what only the environment should hold."""
+"""Redact paths, user names, host names and secrets from records."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ if TYPE_CHECKING:
 _HOMES = re.compile(r"(?<![\w/])/(?:home|Users)/[^/\s\"':]+")
 _FILE = re.compile(r'File "/[^"\n]*/([^/"\n]+/[^/"\n]+)"')
 _SECRET = re.compile(r"TOKEN|SECRET|PASSW|CREDENTIAL|(?:API|ACCESS|PRIVATE)_?KEY|_KEY$|_PAT$", re.IGNORECASE)
-_SHORTEST = 8
-"""Letters a secret has at least: shorter values are words."""
-_EVERYONE = {"", "root", "user", "runner", "ubuntu", "debian", "localhost", "nobody"}
-"""Names that tell nothing."""
+_MIN_LENGTH = 8
+"""Minimum length of a secret; shorter values may be ordinary words."""
+_COMMON_NAMES = {"", "root", "user", "runner", "ubuntu", "debian", "localhost", "nobody"}
+"""Names of users and hosts that identify nobody."""
 
 
-def discreet(record: Record) -> Record:
-    """Give a record in which paths of the user's begin with `~`, and in whose failure nothing tells of the machine.
+def redacted(record: Record) -> Record:
+    """Return the record with the home folder written as `~` everywhere and with its messages redacted.
 
-    What a suite names stays as it is beside that: options are what was run.
+    Values from the suite are otherwise kept: options define what was run.
     """
     failure = record.failure
     if failure is not None:
         trace = failure.traceback
         failure = replace(
-            failure, message=discreet_text(failure.message), traceback=None if trace is None else discreet_text(trace)
+            failure, message=redacted_text(failure.message), traceback=None if trace is None else redacted_text(trace)
         )
-    earlier = tuple(replace(attempt, message=discreet_text(attempt.message)) for attempt in record.earlier)
+    earlier = tuple(replace(attempt, message=redacted_text(attempt.message)) for attempt in record.earlier)
     measurements = tuple(
-        m if m.reason is None else replace(m, reason=discreet_text(m.reason)) for m in record.measurements
+        m if m.reason is None else replace(m, reason=redacted_text(m.reason)) for m in record.measurements
     )
     return replace(
         record,
@@ -51,7 +51,7 @@ def discreet(record: Record) -> Record:
 
 
 def without_home(value: Any) -> Any:
-    """Write the user's home folder as `~`, in a text or in every text of a JSON value."""
+    """Replace the user's home folder by `~`, in a text or in every text of a JSON value."""
     if isinstance(value, str):
         return _home().sub("~", value)
     if isinstance(value, dict):
@@ -61,19 +61,19 @@ def without_home(value: Any) -> Any:
     return value
 
 
-def discreet_text(text: str) -> str:
-    """Take out of a message, a traceback or the end of a log: folders, secrets of the environment, names of user and host.
+def redacted_text(text: str) -> str:
+    """Redact folders, secrets of the environment, and user and host names from a message, a traceback or a log.
 
-    Files are named from the folder of their package, or from the working directory.
+    File paths become relative to the folder of their package, or to the working directory.
     """
     for name, value in os.environ.items():
-        if _SECRET.search(name) and len(value) >= _SHORTEST:
+        if _SECRET.search(name) and len(value) >= _MIN_LENGTH:
             text = text.replace(value, f"[{name}]")
     text = without_home(text)
     for root in _roots(str(Path.cwd())):
         text = text.replace(f"{without_home(root)}/", "")
     text = _FILE.sub(r'File "…/\1"', _HOMES.sub("~", text))
-    # However short the host's name is, after a user's it is one.
+    # `user@host` is replaced even if the host name is too short or too common to be replaced on its own.
     text = re.sub(rf"@{re.escape(socket.gethostname())}(?![\w-])", "@[host]", text)
     for name, what in _names().items():
         text = re.sub(rf"(?<![\w.-]){re.escape(name)}(?![\w-])", what, text)
@@ -82,7 +82,7 @@ def discreet_text(text: str) -> str:
 
 @cache
 def _home() -> re.Pattern[str]:
-    """Find the home folder where it begins a path; nothing where it is the root of the machine."""
+    """Return a pattern for the home folder at the start of a path; it matches nothing if that folder is the root."""
     homes = {str(Path("~").expanduser()), str(Path("~").expanduser().resolve())} - {"/", "~", "."}
     return (
         re.compile(rf"(?:{'|'.join(map(re.escape, sorted(homes)))})(?=/|$|[\s\"':,)])")
@@ -93,7 +93,7 @@ def _home() -> re.Pattern[str]:
 
 @cache
 def _roots(working: str) -> list[str]:
-    """List the folders that code and temporary files lie in, the longest first."""
+    """List the folders of code and temporary files, the longest first."""
     paths = sysconfig.get_paths()
     places = [
         *sys.path,
@@ -109,12 +109,12 @@ def _roots(working: str) -> list[str]:
 
 @cache
 def _names() -> dict[str, str]:
-    """Give the names of user and host, where they tell anything."""
+    """Return the names of user and host that identify somebody → their replacement."""
     users = {os.environ.get(name, "") for name in ("USER", "LOGNAME", "USERNAME")}
     host = socket.gethostname()
     named = dict.fromkeys(users, "[user]") | {host: "[host]", host.partition(".")[0]: "[host]"}
     return {
         name: what
         for name, what in sorted(named.items(), key=lambda one: -len(one[0]))
-        if len(name) > 2 and name not in _EVERYONE
+        if len(name) > 2 and name not in _COMMON_NAMES
     }

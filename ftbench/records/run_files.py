@@ -1,4 +1,4 @@
-"""The two notes a run directory has beside its records: the plan of its last run, and the suite as it was resolved."""
+"""Read the two other files of a run directory: the plan of its last run, and the resolved suite."""
 
 from __future__ import annotations
 
@@ -21,42 +21,42 @@ if TYPE_CHECKING:
 
 PLAN, LOCK = "plan.json", "suite.lock.toml"
 PLAN_SCHEMA, LOCK_SCHEMA = "ftbench.plan/1", "ftbench.lock/1"
-"""Notes without a schema were written before there was one, and are read as these."""
+"""Files without a schema predate schemas and are read as these versions."""
 
 
 @dataclass(frozen=True)
 class PlannedTuning:
-    """What a plan notes of the suite's tuning."""
+    """The tuning part of a plan."""
 
     trials: tuple[Name, ...] = ()
-    """Ids of the trials that serve it alone, and are never compared."""
+    """Ids of the tuning trials, which are never compared."""
     searches: tuple[dict[str, Any], ...] = ()
-    """What is searched for each strategy on a backbone and target, and with which budget."""
+    """Search space and budget of each strategy on a backbone and task column."""
 
 
 @dataclass(frozen=True)
 class RunPlan:
-    """Which of the records in a run directory are the suite's as it stands."""
+    """Which records of a run directory belong to the current suite."""
 
     environment: Name
-    """Where its trials run."""
+    """Hash of the software and hardware its trials run on."""
     trials: tuple[Name, ...]
-    """Their ids."""
+    """Ids of its trials."""
     places: tuple[tuple[str, str, str, int], ...] = ()
-    """Target, backbone, strategy and seed of each, so that a trial without a record has a name."""
+    """Task column, backbone, strategy and seed of each trial, which name trials without a record."""
     tuning: PlannedTuning = field(default_factory=PlannedTuning)
 
 
 @dataclass(frozen=True)
 class Labelled:
-    """An entry of a suite, of which only the label counts here."""
+    """An entry of a suite, of which only the label is read."""
 
     label: str
 
 
 @dataclass(frozen=True)
 class Lock:
-    """What a reader of records wants to know of their suite."""
+    """The parts of a resolved suite that readers of records need."""
 
     seeds: tuple[int, ...] = ()
     tasks: tuple[Labelled, ...] = ()
@@ -67,15 +67,15 @@ class Lock:
 
     @property
     def labels(self) -> list[str]:
-        """Labels of tasks, sequences and strategies, in the order of the suite."""
+        """Labels of tasks, sequences and strategies, in suite order."""
         return [entry.label for entry in (*self.tasks, *self.sequences, *self.strategies)]
 
 
 def read_plan(run: Path) -> RunPlan | None:
-    """Read the plan of a run directory; None where it has none.
+    """Read the plan of a run directory; return None if it has none.
 
     Raises:
-        RunError: the file is no plan, or one of a newer version.
+        RunError: the file is not a plan, or is of a newer version.
     """
     from pydantic import ValidationError
 
@@ -88,17 +88,17 @@ def read_plan(run: Path) -> RunPlan | None:
     try:
         found = _plan_adapter().validate_python(table)
     except ValidationError as error:
-        raise RunError(f"{path}: not a plan: {_first(error)}; take it away to read every record") from None
+        raise RunError(f"{path}: not a plan: {_first(error)}; remove it to read every record") from None
     if len(set(found.trials)) < len(found.trials):
-        raise RunError(f"{path}: not a plan: a trial stands in it twice; take it away to read every record")
+        raise RunError(f"{path}: not a plan: a trial is listed twice; remove it to read every record")
     return found
 
 
 def read_lock(run: Path) -> Lock:
-    """Read the resolved suite of a run directory; all defaults where it has none.
+    """Read the resolved suite of a run directory; return the defaults if it has none.
 
     Raises:
-        RunError: the file is no resolved suite, or one of a newer version.
+        RunError: the file is not a resolved suite, or is of a newer version.
     """
     from pydantic import ValidationError
 
@@ -114,8 +114,8 @@ def read_lock_table(run: Path) -> dict[str, Any]:
     """Read the resolved suite of a run directory as a table.
 
     Raises:
-        FileNotFoundError: it has none.
-        RunError: the file is not TOML, or of a newer version.
+        FileNotFoundError: the run directory has none.
+        RunError: the file is not TOML, or is of a newer version.
     """
     path = run / LOCK
     try:
@@ -132,7 +132,7 @@ def _check(table: Any, schema: str, path: Path) -> None:
 
 
 def _first(error: ValidationError) -> str:
-    """Say the first thing that is wrong in a line."""
+    """Return the first validation error as one line."""
     first = error.errors(include_url=False)[0]
     return ": ".join([".".join(map(str, first["loc"])), first["msg"]] if first["loc"] else [first["msg"]])
 
@@ -152,10 +152,10 @@ def _lock_adapter() -> TypeAdapter[Lock]:
 
 
 def resolved_suite(run: Path) -> Suite:
-    """Read `suite.lock.toml`.
+    """Read `suite.lock.toml` as a complete suite.
 
     Raises:
-        RunError: it is not there, is none, or is of a run directory that had another name.
+        RunError: the file is missing or invalid, or the run directory was renamed.
     """
     from pydantic import TypeAdapter, ValidationError
 
@@ -167,8 +167,7 @@ def resolved_suite(run: Path) -> Suite:
     except FileNotFoundError:
         raise RunError(f"{run}: not a run directory: it has no suite.lock.toml") from None
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        raise RunError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        raise RunError(f"{path}: {_first(error)}") from None
     if suite.name != run.resolve().name:
-        raise RunError(f"{run}: holds the suite {suite.name!r}; call the folder so again to go on in it")
+        raise RunError(f"{run}: contains the suite {suite.name!r}; rename the folder back to resume")
     return suite

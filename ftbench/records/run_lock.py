@@ -1,4 +1,4 @@
-"""One runner a run directory: a lock of the system, and the holder's name for file systems on which that is not enough."""
+"""The run lock: allow one runner per run directory, by an OS file lock and, without one, the holder's heartbeat."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ if TYPE_CHECKING:
 
 try:
     import fcntl
-except ImportError:  # not a POSIX system: only names tell two runners apart there
-    fcntl = None  # type: ignore[assignment]
+except ImportError:  # not a POSIX system: only the holder's name in the lock file protects the folder there
+    fcntl = None  # type: ignore[assignment]  # a module, elsewhere
 
 NAME = ".lock"
-BEAT = 5.0
-"""Seconds between two signs of life of a holder."""
+HEARTBEAT = 5.0
+"""Seconds between two heartbeats of a holder."""
 _NO_LOCKS = {errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
-"""What a file system says that has no locks."""
+"""Errors of file systems that do not support locks."""
 
 
-def is_claimed(folder: Path) -> bool:
-    """Tell, without claiming it, whether a run directory has a holder that may be alive: one on another machine may."""
+def is_held(folder: Path) -> bool:
+    """Return whether a run directory is locked, without locking it; a holder on another machine counts as running."""
     try:
         holder = _read(os.open(folder / NAME, os.O_RDONLY))
     except OSError:
         return False
-    return holder is not None and (holder["host"] != platform.node() or _began(holder["pid"]) == holder["since"])
+    return holder is not None and (holder["host"] != platform.node() or _started(holder["pid"]) == holder["since"])
 
 
 def _read(file: int, *, close: bool = True) -> dict[str, Any] | None:
-    """Read who the file names; None where it names nobody."""
+    """Read the holder that the lock file names; None if it names none."""
     try:
         found = json.loads(os.pread(file, 1000, 0))
         return {"host": str(found["host"]), "pid": int(found["pid"]), "since": str(found["since"])}
@@ -48,19 +48,20 @@ def _read(file: int, *, close: bool = True) -> dict[str, Any] | None:
             os.close(file)
 
 
-class Claim:
-    """A run directory that is this process's until it is released, or until this process ends.
+class RunLock:
+    """A lock on a run directory, held until it is released or this process ends.
 
-    Where the system's lock is held, somebody writes. Where it is free, the file may still name a holder: one on this machine
-    has ended, since its lock would be held; one on another machine may be out of reach of the lock, and lives as long as the
-    file is touched. No two clocks are compared: the file is watched for longer than a holder lets pass between two touches.
+    If the OS lock is taken, another process is writing. If it is free, the file may still name a holder. A holder
+    on this machine has ended, because it would have the OS lock. A holder on another machine may not share the OS
+    lock; it is running while it touches the file. To avoid comparing the clocks of two machines, the file is
+    watched for longer than the interval between two heartbeats.
     """
 
     def __init__(self, folder: Path) -> None:
-        """Claim a folder.
+        """Lock `folder`.
 
         Raises:
-            RunError: another process is writing to it, or it cannot be written.
+            RunError: another process is writing to the folder, or it cannot be written.
         """
         self._folder = folder
         self._released = threading.Event()
@@ -70,36 +71,36 @@ class Claim:
         except OSError as error:
             raise RunError(f"{folder}: cannot be written: {error.strerror}") from None
         try:
-            self._take()
+            self._acquire()
         except BaseException:
             os.close(self._file)
             raise
-        self._beating = threading.Thread(target=self._beat, daemon=True, name="claim")
-        self._beating.start()
+        self._heartbeats = threading.Thread(target=self._send_heartbeats, daemon=True, name="run lock")
+        self._heartbeats.start()
 
     def release(self) -> None:
-        """Give the folder up."""
+        """Release the lock."""
         self._released.set()
-        self._beating.join()
+        self._heartbeats.join()
         os.ftruncate(self._file, 0)
         os.close(self._file)
 
-    def _take(self) -> None:
-        locked = self._lock()
+    def _acquire(self) -> None:
+        locked = self._lock_file()
         holder = self._holder()
-        if holder is not None and (not locked or holder.get("host") != platform.node()) and self._lives(holder):
-            raise self._taken(holder)
+        if holder is not None and (not locked or holder.get("host") != platform.node()) and self._is_running(holder):
+            raise self._held_error(holder)
         try:
             os.ftruncate(self._file, 0)
-            os.pwrite(self._file, json.dumps(_name()).encode(), 0)
+            os.pwrite(self._file, json.dumps(_this_process()).encode(), 0)
         except OSError as error:
             raise RunError(f"{self._folder}: cannot be written: {error.strerror}") from None
 
-    def _lock(self) -> bool:
-        """Take the system's lock; False where the file system has none.
+    def _lock_file(self) -> bool:
+        """Take the OS lock; return False if the file system does not support locks.
 
         Raises:
-            RunError: another process holds it.
+            RunError: another process has the lock.
         """
         if fcntl is None:
             return False
@@ -108,43 +109,45 @@ class Claim:
         except OSError as error:
             if error.errno in _NO_LOCKS:
                 return False
-            raise self._taken(self._holder()) from None
+            raise self._held_error(self._holder()) from None
         return True
 
-    def _taken(self, holder: dict[str, Any] | None) -> RunError:
+    def _held_error(self, holder: dict[str, Any] | None) -> RunError:
+        """Return the error to raise if another process holds the lock."""
         who = f" (process {holder['pid']} on {holder['host']})" if holder else ""
         return RunError(
-            f"{self._folder}: another `ftbench run` is writing here{who}; wait for it, or give --runs another folder"
+            f"{self._folder}: another `ftbench run` is writing here{who}; "
+            "wait for it, or choose another folder with --runs"
         )
 
     def _holder(self) -> dict[str, Any] | None:
         return _read(self._file, close=False)
 
-    def _lives(self, holder: dict[str, Any]) -> bool:
+    def _is_running(self, holder: dict[str, Any]) -> bool:
         if holder["host"] == platform.node():
-            return bool(holder["since"]) and _began(holder["pid"]) == holder["since"]
+            return bool(holder["since"]) and _started(holder["pid"]) == holder["since"]
         before = os.fstat(self._file).st_mtime_ns
-        until = time.monotonic() + 2.5 * BEAT
+        until = time.monotonic() + 2.5 * HEARTBEAT
         while time.monotonic() < until:
-            time.sleep(BEAT / 10)
+            time.sleep(HEARTBEAT / 10)
             if (self._folder / NAME).stat().st_mtime_ns != before:
                 return True
         return False
 
-    def _beat(self) -> None:
-        while not self._released.wait(BEAT):
+    def _send_heartbeats(self) -> None:
+        while not self._released.wait(HEARTBEAT):
             try:
                 os.utime(self._file)
-            except OSError:  # a disk that fails is found where something is written
+            except OSError:  # the next write reports a failing disk
                 return
 
 
-def _name() -> dict[str, Any]:
-    return {"host": platform.node(), "pid": os.getpid(), "since": _began(os.getpid())}
+def _this_process() -> dict[str, Any]:
+    return {"host": platform.node(), "pid": os.getpid(), "since": _started(os.getpid())}
 
 
-def _began(pid: int) -> str:
-    """Tell when a process began, so that a number given out again is not taken for the process that had it; empty where it is gone."""
+def _started(pid: int) -> str:
+    """Return when a process started, which detects reused process ids; empty if there is no such process."""
     import psutil
 
     try:

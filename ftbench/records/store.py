@@ -1,13 +1,16 @@
-"""The run directory: one writer per file, and a result exists when its `record.json` does.
+"""The run directory: records are written atomically, and a trial is done once its `record.json` exists.
 
 runs/<suite>/
   suite.lock.toml                                the resolved suite
-  plan.json                                      ids and places of its trials, and ids of its tries, as of the last run
-  trials/<id>/<environment>/record.json          the commit mark
+  plan.json                                      ids and configuration keys of its trials, and ids of its tuning trials,
+                                                 as of the last run
+  trials/<id>/<environment>/record.json          marks the trial as done
                            /predictions.jsonl.gz
-                           /attempts/<n>/        spec.json, events.jsonl, output.log; ended.json where it was not the last,
-                                                 or the record it had left where it was tried again on demand
-                           /checkpoints/         of a trial that was killed, to go on from
+                           /attempts/<n>/        spec.json, events.jsonl, output.log; for earlier attempts also
+                                                 ended.json, or the record that `ftbench retry` moved here
+                           /checkpoints/         of a killed trial, to resume from
+
+Each file has one writer.
 """
 
 from __future__ import annotations
@@ -23,9 +26,9 @@ from ..errors import RunError, RunStopped
 from ..files import parse_json, read_text, remove_orphaned_files, sync, write_whole
 from .predictions import PREDICTIONS
 from .record import Attempt, Record, Status
-from .redaction import discreet, without_home
+from .redaction import redacted, without_home
 from .run_files import LOCK, LOCK_SCHEMA, PLAN, PLAN_SCHEMA, read_plan
-from .run_lock import Claim
+from .run_lock import RunLock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -40,13 +43,13 @@ GONE = ("RunnerGone", "the runner ended before it")
 
 
 CHECKPOINTS = "checkpoints"
-_OVER = ("ok", "not-applicable", "diverged")
-"""How trials end that have nothing left to go on from."""
+_FINAL = ("ok", "not-applicable", "diverged")
+"""Statuses of trials that cannot be resumed from a checkpoint."""
 
 
 @contextmanager
 def collector_paused() -> Iterator[None]:
-    """Look for no cycles for the time being: the collector would go through all that was made, again and again, and find none."""
+    """Pause the garbage collector: records have no reference cycles, and scanning thousands of them is slow."""
     was_on = gc.isenabled()
     gc.disable()
     try:
@@ -57,55 +60,59 @@ def collector_paused() -> Iterator[None]:
 
 
 class Store:
-    """One run directory."""
+    """A run directory."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._claim: Claim | None = None
+        self._lock: RunLock | None = None
 
-    # -- claiming --------------------------------------------------------------------------------------------------------
+    # -- locking ---------------------------------------------------------------------------------------------------
 
     def claim(self) -> None:
-        """Make the folder this process's until it ends; see `Claim`.
+        """Lock the folder until this process ends or releases it, and remove orphaned files; see `RunLock`.
 
         Raises:
-            RunError: another process is writing to it, or it cannot be written.
+            RunError: another process is writing to the folder, or it cannot be written.
         """
-        self._claim = Claim(self.folder)
+        self._lock = RunLock(self.folder)
         remove_orphaned_files(self.folder)
 
     def release(self) -> None:
-        """Give the folder up."""
-        if self._claim is not None:
-            self._claim.release()
-            self._claim = None
+        """Release the lock."""
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
 
-    # -- reading ---------------------------------------------------------------------------------------------------------
+    # -- reading ---------------------------------------------------------------------------------------------------
 
     def trial_folder(self, trial: str, environment: str) -> Path:
-        """Give the folder of one trial in one environment."""
+        """Return the folder of a trial in an environment."""
         return self.folder / "trials" / trial / environment
 
     def status(self, trial: str, environment: str) -> str | None:
-        """Give the status of a finished trial; None where there is no record."""
+        """Return the status of a finished trial; None if it has no record.
+
+        Raises:
+            RunError: the file is not a record.
+        """
         path = self.trial_folder(trial, environment) / RECORD
         try:
             found = parse_json(read_text(path), str(path))
         except FileNotFoundError:
             return None
         except RunError as error:
-            raise RunError(f"{error}; move it away to run the trial again") from None
+            raise RunError(f"{error}; move it elsewhere to run the trial again") from None
         status = found.get("status") if isinstance(found, dict) else None
         if status not in get_args(Status):
-            raise RunError(f"{path}: not a record; move it away to run the trial again")
+            raise RunError(f"{path}: not a record; move it elsewhere to run the trial again")
         return str(status)
 
     def record(self, trial: str, environment: str) -> Record:
-        """Read one record."""
+        """Read the record of a trial."""
         return read_record(self.trial_folder(trial, environment) / RECORD)
 
     def reader(self, environment: str) -> Callable[[Trial], Record | None]:
-        """Give what reads the record of a trial, each once; None where there is none."""
+        """Return a function that reads the record of a trial, or returns None if it has none; records are cached."""
         known: dict[str, Record] = {}
 
         def read(trial: Trial) -> Record | None:
@@ -118,7 +125,7 @@ class Store:
         return read
 
     def attempts(self, trial: str, environment: str) -> int:
-        """Give the number of the last attempt made so far; 0 where there was none."""
+        """Return the number of the last attempt so far; 0 if there was none."""
         folder = self.trial_folder(trial, environment) / "attempts"
         return (
             max((int(path.name) for path in folder.iterdir() if path.name.isdecimal()), default=0)
@@ -127,19 +134,19 @@ class Store:
         )
 
     def earlier(self, trial: str, environment: str) -> tuple[Attempt, ...]:
-        """Tell how the attempts before the last ended."""
+        """Return how the attempts before the last one ended."""
         folder = self.trial_folder(trial, environment) / "attempts"
         numbers = range(1, self.attempts(trial, environment))
         return tuple(_attempt(folder / str(number), number) for number in numbers if (folder / str(number)).is_dir())
 
     def checkpoints(self, trial: str, environment: str) -> Path:
-        """Give the folder of a trial's checkpoints."""
+        """Return the folder of a trial's checkpoints."""
         return self.trial_folder(trial, environment).absolute() / CHECKPOINTS
 
-    # -- writing ---------------------------------------------------------------------------------------------------------
+    # -- writing ---------------------------------------------------------------------------------------------------
 
     def new_attempt(self, trial: str, environment: str) -> Path:
-        """Make the folder of the next attempt, and take away what a runner that was killed has left half-written."""
+        """Create the folder of the next attempt, and remove orphaned files of a killed runner."""
         folder = self.trial_folder(trial, environment)
         number = self.attempts(trial, environment)
         for place in (folder, folder / "attempts" / str(number)):
@@ -150,18 +157,18 @@ class Store:
         return attempt
 
     def write(self, path: Path, text: str) -> None:
-        """Write a file that nothing but this run needs."""
+        """Write a file that only this run needs; not atomic."""
         with self._writing():
             path.write_text(text, encoding="utf-8")
 
     def note_attempt(self, trial: str, environment: str, ended: Attempt) -> None:
-        """Write down how an attempt ended that is not the trial's last."""
+        """Record how an attempt ended that will be followed by another one."""
         folder = self.trial_folder(trial, environment) / "attempts" / str(ended.number)
         with self._writing():
             write_whole(folder / ENDED, json.dumps(asdict(ended), ensure_ascii=False))
 
     def commit(self, record: Record, predictions: Path | None = None) -> None:
-        """Write a record for good; `predictions` is moved beside it first."""
+        """Write a record and so mark its trial as done; first move the file `predictions` next to it."""
         folder = self.trial_folder(record.id, record.environment)
         with self._writing():
             folder.mkdir(parents=True, exist_ok=True)
@@ -171,24 +178,24 @@ class Store:
                 predictions.replace(folder / PREDICTIONS)
             else:
                 (folder / PREDICTIONS).unlink(missing_ok=True)
-            write_whole(folder / RECORD, discreet(record).to_json())
-        if record.status in _OVER:
+            write_whole(folder / RECORD, redacted(record).to_json())
+        if record.status in _FINAL:
             shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
 
     def reopen(self, trial: str, environment: str) -> None:
-        """Put a record where its attempt is kept, so that the trial is to do again."""
+        """Move a record into the folder of its attempt, so that the trial runs again."""
         folder = self.trial_folder(trial, environment)
         place = folder / "attempts" / str(max(1, self.attempts(trial, environment)))
         with self._writing():
             place.mkdir(parents=True, exist_ok=True)
-            # The record last: until it is gone the trial is not to do.
+            # The record comes last: until it is moved, the trial counts as done.
             for name in (PREDICTIONS, RECORD):
                 with suppress(FileNotFoundError):
                     (folder / name).replace(place / name)
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
-        """Turn what a disk says into a line.
+        """Turn disk errors into a one-line error.
 
         Raises:
             RunStopped: the disk is full, or has failed.
@@ -197,7 +204,8 @@ class Store:
             yield
         except OSError as error:
             raise RunStopped(
-                f"{self.folder}: cannot be written any more: {error.strerror}; what is done is kept, run again to go on"
+                f"{self.folder}: can no longer be written: {error.strerror}; "
+                "finished trials are kept, run again to resume"
             ) from error
 
     def lock_suite(
@@ -207,16 +215,16 @@ class Store:
         environment: str,
         tuning: Mapping[str, Any] | None = None,
     ) -> None:
-        """Write `suite.lock.toml`, and `plan.json`: which of the records in the folder are the suite's as it stands.
+        """Write `suite.lock.toml`, and `plan.json`, which lists the records that belong to the current suite.
 
         Args:
             table: the resolved suite.
-            trials: id → target, backbone, strategy and seed, so that a trial without a record has a name.
-            environment: where they run.
-            tuning: `trials`, ids of those that serve the tuning alone and are never compared, and `searches`, what was searched.
+            trials: id → task column, backbone, strategy and seed, which name trials without a record.
+            environment: hash of the software and hardware they run on.
+            tuning: `trials`, ids of the tuning trials, which are never compared, and `searches`, the search spaces.
         """
         with self._writing():
-            for name, text in _locks(table, trials, environment, tuning).items():
+            for name, text in _lock_files(table, trials, environment, tuning).items():
                 write_whole(self.folder / name, text)
 
     def is_locked(
@@ -226,17 +234,17 @@ class Store:
         environment: str,
         tuning: Mapping[str, Any] | None = None,
     ) -> bool:
-        """Tell whether `lock_suite` would write what is there already."""
+        """Return whether `lock_suite` would change nothing."""
         try:
             return all(
                 (self.folder / name).read_text(encoding="utf-8") == text
-                for name, text in _locks(table, trials, environment, tuning).items()
+                for name, text in _lock_files(table, trials, environment, tuning).items()
             )
         except (OSError, UnicodeDecodeError):
             return False
 
 
-def _locks(
+def _lock_files(
     table: dict[str, Any], trials: Mapping[str, Sequence[str | int]], environment: str, tuning: Mapping[str, Any] | None
 ) -> dict[str, str]:
     import tomli_w
@@ -255,7 +263,7 @@ def _locks(
 
 
 def _attempt(folder: Path, number: int) -> Attempt:
-    """Read how an attempt ended: as the runner noted, as its record says, or not at all where the runner was killed."""
+    """Return how an attempt ended, from the runner's note or its record; without either, the runner was killed."""
     with suppress(OSError, KeyError, TypeError, RunError):
         noted = parse_json(read_text(folder / ENDED), str(folder / ENDED))
         return Attempt(number, noted["status"], noted["kind"], noted["message"], noted["seconds"])
@@ -269,10 +277,10 @@ def _attempt(folder: Path, number: int) -> Attempt:
 
 
 def read_record(path: Path) -> Record:
-    """Read a record from its file.
+    """Read a record from a file.
 
     Raises:
-        RunError: it is not there, or is no record.
+        RunError: the file does not exist, or is not a record.
     """
     try:
         return Record.from_json(read_text(path), str(path))
@@ -282,7 +290,7 @@ def read_record(path: Path) -> Record:
 
 @collector_paused()
 def read_records(paths: Iterable[Path]) -> list[Record]:
-    """Read records from their files.
+    """Read records from files.
 
     Raises:
         RunError: see `read_record`.
@@ -291,18 +299,18 @@ def read_records(paths: Iterable[Path]) -> list[Record]:
 
 
 def record_files(run: Path, *, tuning: bool = False) -> list[Path]:
-    """List the record files of a run directory: those of the last plan where there is one, else all, sorted.
+    """List the record files of a run directory: those in the last plan, or without a plan all, sorted.
 
     Args:
         run: the folder.
-        tuning: gives those that serve the tuning instead of those that are compared.
+        tuning: whether to list the tuning trials instead of the compared ones.
 
     Raises:
-        RunError: the folder is no run directory, or its plan is broken.
+        RunError: the folder is not a run directory, or its plan is invalid.
     """
     plan = _read_plan(run)
     if plan is None:
-        return [path for path in sorted(run.glob("trials/*/*/record.json")) if _is_of_tuning(path) == tuning]
+        return [path for path in sorted(run.glob("trials/*/*/record.json")) if _is_tuning_trial(path) == tuning]
     paths = (
         run / "trials" / trial / plan.environment / RECORD for trial in (plan.tuning.trials if tuning else plan.trials)
     )
@@ -310,10 +318,10 @@ def record_files(run: Path, *, tuning: bool = False) -> list[Path]:
 
 
 def planned_trials(run: Path) -> list[str] | None:
-    """List the ids of the last plan of a run directory, those that serve a tuning too; None where there is none.
+    """List the trial ids in the last plan of a run directory, tuning trials included; return None without a plan.
 
     Raises:
-        RunError: the folder is no run directory, or its plan is broken.
+        RunError: the folder is not a run directory, or its plan is invalid.
     """
     plan = _read_plan(run)
     return None if plan is None else [*plan.trials, *plan.tuning.trials]
@@ -325,23 +333,23 @@ def _read_plan(run: Path) -> RunPlan | None:
     return read_plan(run)
 
 
-def _is_of_tuning(path: Path) -> bool:
-    """Tell whether a record serves the tuning; one that cannot be read is left to whoever reads it."""
+def _is_tuning_trial(path: Path) -> bool:
+    """Return whether a record is of a tuning trial; False if it is unreadable, so that the reader reports the error."""
     with suppress(OSError, ValueError, KeyError, TypeError, AttributeError, RunError):
         return str(parse_json(read_text(path), str(path))["trial"].get("role", "final")) != "final"
     return False
 
 
 def find_records(run: Path, trial: str) -> list[Path]:
-    """Find the records of the one trial whose id begins so: one for each environment it ran in.
+    """Find the records of the one trial whose id begins with `trial`, one per environment it ran in.
 
     Raises:
-        RunError: there is none, or there are several.
+        RunError: no trial matches, or several do.
     """
     every = [*record_files(run), *record_files(run, tuning=True)]
     found = [path for path in every if path.parts[-3].startswith(trial)]
     if not found:
-        raise RunError(f"{run}: no record's id begins with {trial!r}; `ftbench plan` lists them")
+        raise RunError(f"{run}: no record has an id that begins with {trial!r}; `ftbench plan` lists the ids")
     if len({path.parts[-3] for path in found}) > 1:
-        raise RunError(f"{run}: {len(found)} ids begin with {trial!r}; give more of it")
+        raise RunError(f"{run}: {len(found)} ids begin with {trial!r}; give more digits")
     return found

@@ -1,4 +1,4 @@
-"""What a trial prints: drained by the runner into a file that keeps its beginning and its end, however much it is."""
+"""The trial log: save the output of a trial to a file of bounded size, and read it while the trial is running."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from ..errors import RunError
 from ..suite.selection import matches
-from .run_lock import is_claimed
+from .run_lock import is_held
 from .store import ENDED, RECORD
 
 if TYPE_CHECKING:
@@ -27,36 +27,36 @@ if sys.platform == "linux":
 
 
 PRINTED = "output.log"
-"""Its name."""
+"""Name of the file."""
 LIMIT = 8 * 2**20
-"""Bytes a file never exceeds by more than a line."""
+"""Maximum bytes of the file, exceeded at most by one line."""
 BEGINNING = 1 * 2**20
-"""Bytes of the beginning that are kept where not all is."""
+"""Bytes kept from the beginning of a log that is cut."""
 END = 2 * 2**20
-"""Bytes of the end that are kept at least."""
+"""Minimum bytes kept from the end of a log that is cut."""
 _CHUNK = 2**20
-_FAREWELL = 1.0
-"""Seconds for what is still in the pipe when the trial has ended."""
-
+_GRACE = 1.0
+"""Seconds to read the rest of the pipe after the trial has ended."""
 
 POLL = 0.2
+"""Seconds between two reads of a log that is followed."""
 
 
 class Output:
-    """Reads a pipe in a thread, so that who prints is never held up for long and never fills a disk or the memory."""
+    """Thread that drains a pipe into the log, so that output never blocks a trial and never fills disk or memory."""
 
     def __init__(self, source: Connection, path: Path) -> None:
         self._source = source
-        _widen(source.fileno())
+        _enlarge(source.fileno())
         self._file: BinaryIO = path.open("w+b", buffering=0)
         self._size = 0
-        self._left_out = 0
+        self._cut_bytes = 0
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._drain, daemon=True, name=f"output of {path.parent}")
         self._thread.start()
 
     def close(self) -> None:
-        """Take what is still in the pipe, and end; whoever holds its other end is not waited for."""
+        """Read the rest of the pipe and stop, without waiting for the processes at its other end."""
         self._ending.set()
         self._thread.join()
         self._source.close()
@@ -67,48 +67,48 @@ class Output:
         while time.monotonic() < until:
             ending = self._ending.is_set()
             if ending and until == float("inf"):
-                until = time.monotonic() + _FAREWELL
+                until = time.monotonic() + _GRACE
             if connection.wait([self._source], 0.0 if ending else 0.5):
                 chunk = os.read(descriptor, _CHUNK)
                 if not chunk:
                     return
-                self._keep(chunk)
+                self._append(chunk)
             elif ending:
                 return
 
-    def _keep(self, chunk: bytes) -> None:
+    def _append(self, chunk: bytes) -> None:
         try:
             if self._size + len(chunk) > LIMIT:
-                self._shorten()
+                self._cut()
             self._file.write(chunk)
             self._size += len(chunk)
         except OSError:
-            # A disk that is full loses output; who prints must not be stopped by that.
+            # On a full disk output is lost, but the trial must not be stopped by that.
             self._size = self._file.seek(0, os.SEEK_END)
 
-    def _shorten(self) -> None:
-        """Leave the middle out, and say so."""
+    def _cut(self) -> None:
+        """Replace the middle of the log by a note."""
         self._file.seek(self._size - END)
         end = self._file.read(END)
-        self._left_out += self._size - BEGINNING - END
+        self._cut_bytes += self._size - BEGINNING - END
         self._file.seek(BEGINNING)
         self._file.truncate()
-        note = f"\n[... {self._left_out} bytes are left out here ...]\n".encode()
+        note = f"\n[... {self._cut_bytes} bytes are left out here ...]\n".encode()
         self._file.write(note + end)
         self._size = BEGINNING + len(note) + len(end)
-        # The next time this note is among what is left out, and must not be counted.
-        self._left_out -= len(note)
+        # The next cut removes this note too, which is not output.
+        self._cut_bytes -= len(note)
 
 
-def _widen(pipe: int) -> None:
-    """Let a pipe hold a chunk, where the system can: who prints much then waits less often."""
+def _enlarge(pipe: int) -> None:
+    """Enlarge a pipe to one chunk if the system allows, so that a trial with much output blocks less often."""
     if sys.platform == "linux":
         with suppress(OSError):
             fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _CHUNK)
 
 
 def end_of(path: Path, size: int = 4000) -> str:
-    """Give the end of what was printed, however much it is."""
+    """Return the last `size` bytes of a log as text; empty if there is no log."""
     try:
         with path.open("rb") as stream:
             stream.seek(0, os.SEEK_END)
@@ -119,14 +119,14 @@ def end_of(path: Path, size: int = 4000) -> str:
 
 
 def find_trial(run: Path, wanted: str) -> Path:
-    """Give the folder `trials/<id>/<environment>` in which the trial that is meant was attempted last.
+    """Return the folder `trials/<id>/<environment>` of the latest attempt at a trial.
 
     Args:
         run: the run directory.
-        wanted: the beginning of an id, or what is found in one trial's name alone.
+        wanted: the beginning of the trial's id, or a part of its name that no other trial's name has.
 
     Raises:
-        RunError: it is no run directory; or no trial is meant, or several are.
+        RunError: no trial was started in `run`, or no trial or several match.
     """
     attempts = sorted(run.glob("trials/*/*/attempts/*"), key=lambda path: path.stat().st_mtime)
     if not attempts:
@@ -140,19 +140,22 @@ def find_trial(run: Path, wanted: str) -> Path:
         if matches(wanted, identity, names[identity]):
             found[identity] = attempt.parent.parent
     if not found:
-        raise RunError(f"{run}: {wanted!r} begins no started trial's id and is in no name; `ftbench plan` lists them")
+        raise RunError(
+            f"{run}: no started trial has an id that begins with {wanted!r} or a name that contains it; "
+            "`ftbench plan` lists them"
+        )
     if len(found) > 1:
         several = ", ".join(f"{identity[:8]} ({names[identity]})" for identity in list(found)[:4])
-        raise RunError(f"{run}: {wanted!r} means {len(found)} trials: {several}; give more of it")
+        raise RunError(f"{run}: {wanted!r} matches {len(found)} trials: {several}; give a longer text")
     return next(iter(found.values()))
 
 
 def printed(trial: Path, attempt: int | None = None, *, follow: bool = False) -> Iterator[bytes]:
-    """Give what a trial printed, and with `follow` what it prints until it has ended; a new attempt is gone over to.
+    """Yield the log of a trial; with `follow`, wait for more until the trial has ended, and continue with new attempts.
 
     Args:
-        trial: its folder; see `find_trial`.
-        attempt: the number of the attempt; the last by default.
+        trial: the trial's folder; see `find_trial`.
+        attempt: number of the attempt; by default the last.
         follow: whether to wait for more.
 
     Raises:
@@ -163,9 +166,9 @@ def printed(trial: Path, attempt: int | None = None, *, follow: bool = False) ->
         raise RunError(f"{trial}: there is no attempt {number}; the last is {_last(trial)}")
     read = 0
     while True:
-        # Asked first: what is printed before the end is then read after it.
+        # Check this before reading: all output before the end is then read.
         ended = not follow or _has_ended(trial, number)
-        chunk, read = _more(trial / "attempts" / str(number) / PRINTED, read)
+        chunk, read = _read_from(trial / "attempts" / str(number) / PRINTED, read)
         if chunk:
             yield chunk
         elif ended and follow and attempt is None and _last(trial) > number:
@@ -180,11 +183,14 @@ def _has_ended(trial: Path, number: int) -> bool:
     run = trial.parent.parent.parent
     folder = trial / "attempts" / str(number)
     done = any(path.exists() for path in (trial / RECORD, folder / ENDED, folder / RECORD))
-    return done or _last(trial) > number or not is_claimed(run)
+    return done or _last(trial) > number or not is_held(run)
 
 
-def _more(path: Path, read: int) -> tuple[bytes, int]:
-    """Read on; where the file has become shorter, its middle was left out, and what follows that is new."""
+def _read_from(path: Path, read: int) -> tuple[bytes, int]:
+    """Return the bytes after position `read`, and the new position.
+
+    If the file has become shorter, its middle was cut out: continue after the beginning that is always kept.
+    """
     try:
         with path.open("rb") as stream:
             if path.stat().st_size < read:
@@ -201,7 +207,7 @@ def _last(trial: Path) -> int:
 
 
 def _name(spec: Path) -> str:
-    """Read the name of a trial from what its process is told."""
+    """Return the name of a trial from the spec of its process; empty if it cannot be read."""
     with suppress(OSError, ValueError, KeyError, TypeError):
         trial: dict[str, Any] = json.loads(spec.read_text(encoding="utf-8"))["trial"]
         return f"{trial['target']} · {trial['backbone']['label']} · {trial['strategy']['label']} · seed {trial['seed']}"

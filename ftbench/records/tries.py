@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 NO_TRAINING = frozenset({"start", "load", "other", "validate", "evaluate", "save", "probe", "accounting", "exit"})
-"""Phases of a trial that are no training: what remains is what a budget in seconds counts, a teacher's training included."""
+"""Phases that are not training; a budget in seconds counts all others, including the training of a teacher."""
 
 
 def point_reader(read: Callable[[Trial], Record | None]) -> Callable[[Point, Sequence[Trial], str], Tried | None]:
@@ -36,27 +36,27 @@ def point_reader(read: Callable[[Trial], Record | None]) -> Callable[[Point, Seq
 
 
 def tried_of(point: Point, records: Sequence[Record], metric: str) -> Tried:
-    """Sum up the records of one point, one a tuning seed: it has a score where all of them do.
+    """Summarise the records of one point, one per tuning seed; it has a score only if all of them do.
 
     Raises:
-        UserError: the metric is none that the target gives.
+        UserError: the task column has no such metric.
     """
     name = metric or records[0].primary
-    scores = [_reading(record, name) for record in records]
+    scores = [_score(record, name) for record in records]
     losses = [found.value for record in records if (found := record.measurement("loss")) and found.value is not None]
     known = [score for score in scores if score is not None]
     return Tried(
         point,
         float(np.mean(known)) if len(known) == len(records) else None,
         float(np.mean(losses)) if losses else None,
-        _way(records[0], name),
+        _validation_scores(records[0], name),
         sum(training_seconds(record) for record in records),
         stopped=any(record.status == "skipped" for record in records),
         lower=any(_is_lower(record, metric) for record in records),
     )
 
 
-def _reading(record: Record, name: str) -> float | None:
+def _score(record: Record, name: str) -> float | None:
     if record.status != "ok":
         return None
     found = record.measurement(name)
@@ -64,12 +64,12 @@ def _reading(record: Record, name: str) -> float | None:
         known = ", ".join(
             sorted({m.name for m in record.measurements if m.scope == "validation" and m.direction != "none"})
         )
-        raise UserError(f"tuning.metric: {name!r} is no score of {record.trial['target']}; it gives {known}")
+        raise UserError(f"tuning.metric: {name!r} is not a score of {record.trial['target']}; it has {known}")
     return None if found.value is None else -found.value if found.direction == "lower" else found.value
 
 
-def _way(record: Record, name: str) -> tuple[float, ...]:
-    """Give a score at each validation of a trial that ended well, or was not worth going on with."""
+def _validation_scores(record: Record, name: str) -> tuple[float, ...]:
+    """Return the score at each validation of a trial that succeeded or was pruned; empty for others."""
     if record.status not in ("ok", "skipped"):
         return ()
     sign = -1 if _is_lower(record, name) else 1
@@ -77,11 +77,11 @@ def _way(record: Record, name: str) -> tuple[float, ...]:
 
 
 def _is_lower(record: Record, metric: str) -> bool:
-    """Tell whether a lower score is better, by its reading, or by what a trial was held to that was stopped."""
+    """Return whether a lower score is better: from the measurement or, in a pruned trial, from its thresholds."""
     found = record.measurement(metric or record.primary)
     return found.direction == "lower" if found else bool((record.trial.get("bars") or {}).get("lower"))
 
 
 def training_seconds(record: Record) -> float:
-    """Give what a trial trained for: all its phases but loading, scoring and keeping."""
+    """Return the training seconds of a trial: all phases except loading, scoring and saving."""
     return sum(phase.seconds for phase in record.phases if phase.name not in NO_TRAINING)

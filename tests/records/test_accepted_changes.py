@@ -1,4 +1,4 @@
-"""Deliberate steps: accepted once with a reason, they move the baseline, and only as far as they went."""
+"""Accepted changes: approved once with a reason, they adjust the baseline by exactly what was approved."""
 
 import json
 
@@ -121,7 +121,7 @@ def test_the_command_writes_the_step_into_a_folder_and_into_a_bundle(ftbench, he
     for baseline in (base, tmp_path / "base.zip"):
         ftbench("gate", head, "--baseline", baseline, check=3)
         done = ftbench("gate", head, "--baseline", baseline, "--accept", "smaller on purpose", check=0)
-        assert done.stderr == f"accepted 2 steps into {baseline}\n"
+        assert done.stderr == f"accepted 2 changes into {baseline}\n"
         assert "accepted: smaller on purpose" in done.stdout
         ftbench("gate", head, "--baseline", baseline, "--strict", check=0)
     ftbench("bundle", base, "-o", tmp_path / "travelled.zip", check=0)

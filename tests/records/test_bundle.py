@@ -108,13 +108,15 @@ def test_the_same_run_gives_the_same_bytes(run, bundle, tmp_path):
     ],
 )
 def test_a_name_that_is_not_a_runs_is_refused_and_nothing_written(name, tmp_path):
-    assert "no name of a file of a run" in refused(forged(tmp_path / "f.zip", {name: b"x"}), tmp_path / "to" / "here")
+    assert "is not a name of a file of a run" in refused(
+        forged(tmp_path / "f.zip", {name: b"x"}), tmp_path / "to" / "here"
+    )
     assert [path.name for path in tmp_path.iterdir()] == ["f.zip"]
 
 
 def test_links_encryption_and_names_that_stand_twice_are_refused(tmp_path):
     path = tmp_path / "f.zip"
-    assert "is a link or no file" in refused(
+    assert "is not a regular file" in refused(
         forged(path, {"plan.json": b"/etc/passwd"}, entry=stat.S_IFLNK | 0o777), tmp_path / "to"
     )
     with (
@@ -122,7 +124,7 @@ def test_links_encryption_and_names_that_stand_twice_are_refused(tmp_path):
         zipfile.ZipFile(forged(path, {"plan.json": b"{}"}), "a") as archive,
     ):
         archive.writestr("plan.json", b"{}")
-    assert "stands in it twice" in refused(path, tmp_path / "to")
+    assert "is listed twice" in refused(path, tmp_path / "to")
     raw = bytearray(forged(path, {"plan.json": b"{}"}).read_bytes())
     place = raw.rfind(b"PK\x01\x02")
     raw[place + 8] |= 1
@@ -138,7 +140,7 @@ def test_files_that_are_too_large_one_by_one_or_together_are_refused(tmp_path, m
     path = forged(path, {f"trials/a/{n}/record.json": b"0" * 2**19 for n in range(3)})
     assert "together" in refused(path, tmp_path / "to")
     monkeypatch.setattr("ftbench.records.bundle.MEMBERS", 3)
-    assert "holds more than 3 files" in refused(path, tmp_path / "to")
+    assert "has more than 3 files" in refused(path, tmp_path / "to")
 
 
 def test_a_file_that_lies_about_its_size_is_refused(tmp_path):
@@ -163,7 +165,7 @@ def test_what_the_manifest_does_not_say_is_refused(bundle, tmp_path):
         '{"schema": "ftbench.bundle/1"}',
         '{"schema": "ftbench.bundle/1", "files": {"plan.json": 3}}',
     ):
-        assert "is no manifest" in refused(forged(path, good, manifest=content), to)
+        assert "is not a manifest" in refused(forged(path, good, manifest=content), to)
     assert "made by a newer ftbench (ftbench.bundle/9; this one reads ftbench.bundle/1)" in refused(
         forged(path, good, manifest='{"schema": "ftbench.bundle/9"}'), to
     )
@@ -233,7 +235,7 @@ def test_a_plan_cannot_lead_out_of_its_folder(run):
 
 def test_the_command_says_what_it_wrote(ftbench, run, tmp_path):
     done = ftbench("bundle", run, "-o", tmp_path / "b.zip", check=0)
-    assert done.stdout.startswith(f"{tmp_path / 'b.zip'}: 6 records, 6 files of predictions, ")
+    assert done.stdout.startswith(f"{tmp_path / 'b.zip'}: 6 records, 6 prediction files, ")
     (tmp_path / "empty" / "trials").mkdir(parents=True)
     for folder, mistake in ((tmp_path / "empty", "no trial has finished yet"), (tmp_path, "not a run directory")):
         done = ftbench("bundle", folder, "-o", tmp_path / "c.zip")
@@ -255,9 +257,9 @@ def test_a_table_of_entries_without_end_is_refused_before_it_is_read(tmp_path):
     end = bytearray(whole[-22:])
     end[12:16] = (2**31).to_bytes(4, "little")
     path.write_bytes(whole[:-22] + end)
-    assert "holds more than 60,000 files" in refused(path, tmp_path / "to")
+    assert "has more than 60,000 files" in refused(path, tmp_path / "to")
     path.write_bytes(whole[:-22] + b"PK\x06\x07" + bytes(16) + whole[-22:])
-    assert "holds more than 60,000 files" in refused(path, tmp_path / "to")
+    assert "has more than 60,000 files" in refused(path, tmp_path / "to")
     path.write_bytes(whole[:-2] + b"\x05\x00" + b"hello")
     assert "without a comment" in refused(path, tmp_path / "to")
 
@@ -314,9 +316,9 @@ def test_what_is_no_regular_file_is_not_waited_for(run, tmp_path):
     path = record_paths(run)[0]
     path.unlink()
     os.mkfifo(path)
-    with pytest.raises(RunError, match="is no file"):
+    with pytest.raises(RunError, match="is not a file"):
         read_record_set(run)
     os.mkfifo(tmp_path / "pipe.zip")
-    with pytest.raises(RunError, match=r"no such run directory or bundle|is no file"):
+    with pytest.raises(RunError, match=r"no such run directory or bundle|is not a file"):
         read_record_set(tmp_path / "pipe.zip")
-    assert "is no file" in refused(tmp_path / "pipe.zip", tmp_path / "to")
+    assert "is not a file" in refused(tmp_path / "pipe.zip", tmp_path / "to")

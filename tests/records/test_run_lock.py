@@ -10,12 +10,12 @@ import psutil
 import pytest
 from ftbench import RunError
 from ftbench.records import run_lock as module
-from ftbench.records.run_lock import NAME, Claim, is_claimed
+from ftbench.records.run_lock import NAME, RunLock, is_held
 
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch):
-    monkeypatch.setattr(module, "BEAT", 0.1)
+    monkeypatch.setattr(module, "HEARTBEAT", 0.1)
 
 
 @pytest.fixture
@@ -33,41 +33,41 @@ def left_by(folder, host, pid, since="1.00"):
 
 
 def test_a_claim_names_its_holder_and_gives_the_name_up(tmp_path):
-    claim = Claim(tmp_path / "run")
+    lock = RunLock(tmp_path / "run")
     assert json.loads((tmp_path / "run" / NAME).read_text())["pid"] == os.getpid()
-    assert is_claimed(tmp_path / "run")
+    assert is_held(tmp_path / "run")
     with pytest.raises(
         RunError, match=rf"another `ftbench run` is writing here \(process {os.getpid()} on {platform.node()}\);"
     ):
-        Claim(tmp_path / "run")
-    claim.release()
+        RunLock(tmp_path / "run")
+    lock.release()
     assert (tmp_path / "run" / NAME).read_text() == ""
-    assert not is_claimed(tmp_path / "run")
-    Claim(tmp_path / "run").release()
+    assert not is_held(tmp_path / "run")
+    RunLock(tmp_path / "run").release()
 
 
 def test_what_a_dead_runner_of_this_machine_left_is_taken_over(tmp_path):
     for since in ("1.00", ""):
         left_by(tmp_path, platform.node(), os.getpid(), since)
-        assert not is_claimed(tmp_path) or since == ""
-        Claim(tmp_path).release()
+        assert not is_held(tmp_path) or since == ""
+        RunLock(tmp_path).release()
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"host": 1}', "\x00" * 2000])
 def test_a_file_that_names_nobody_is_in_nobodys_way(tmp_path, text):
     (tmp_path / NAME).write_text(text)
-    assert not is_claimed(tmp_path)
-    Claim(tmp_path).release()
+    assert not is_held(tmp_path)
+    RunLock(tmp_path).release()
 
 
 def test_without_locks_a_living_holder_is_known_by_its_number_and_its_beginning(tmp_path, no_locks):
-    claim = Claim(tmp_path)
+    lock = RunLock(tmp_path)
     with pytest.raises(RunError, match="another `ftbench run`"):
-        Claim(tmp_path)
-    claim.release()
+        RunLock(tmp_path)
+    lock.release()
     # The number was given to another process since.
     left_by(tmp_path, platform.node(), os.getpid(), f"{psutil.Process().create_time() - 60:.2f}")
-    Claim(tmp_path).release()
+    RunLock(tmp_path).release()
 
 
 @pytest.mark.parametrize("locks", [True, False])
@@ -85,16 +85,16 @@ def test_a_holder_on_another_machine_lives_as_long_as_it_touches_the_file(tmp_pa
     holder.start()
     try:
         with pytest.raises(RunError, match=r"process 12 on elsewhere"):
-            Claim(tmp_path)
+            RunLock(tmp_path)
     finally:
         over.set()
         holder.join()
-    assert is_claimed(tmp_path)
-    Claim(tmp_path).release()
+    assert is_held(tmp_path)
+    RunLock(tmp_path).release()
 
 
 def test_a_claim_is_touched_while_it_is_held(tmp_path):
-    claim = Claim(tmp_path)
+    lock = RunLock(tmp_path)
     os.utime(tmp_path / NAME, (1, 1))
     deadline = threading.Event()
     for _ in range(100):
@@ -102,4 +102,4 @@ def test_a_claim_is_touched_while_it_is_held(tmp_path):
             break
         deadline.wait(0.05)
     assert (tmp_path / NAME).stat().st_mtime > 1
-    claim.release()
+    lock.release()

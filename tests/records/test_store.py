@@ -62,7 +62,7 @@ def test_what_is_no_run_or_no_record_is_one_line(tmp_path):
             read_record(path)
         assert len(caught.value.mistakes) == 1
     path.write_text("{")
-    with pytest.raises(RunError, match="move it away to run the trial again"):
+    with pytest.raises(RunError, match="move it elsewhere to run the trial again"):
         store.status("a1", "e1")
     (tmp_path / "plan.json").write_text("[]")
     with pytest.raises(RunError, match="not a plan"):
