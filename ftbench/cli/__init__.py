@@ -1,4 +1,4 @@
-"""The command line: a module a command, imported only when it is asked for."""
+"""The command line: one module per command, imported only when that command is called."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 COMMANDS = {
-    "run": "Run a suite; what is done already is not done again.",
-    "retry": "Run the failed trials of a run once more.",
-    "logs": "Show what a trial prints, while it runs too.",
-    "gc": "Remove what a run directory holds and nothing needs.",
-    "plan": "Show the trials of a suite, and which are done.",
+    "run": "Run the unfinished trials of a suite.",
+    "retry": "Rerun the failed trials of a run.",
+    "logs": "Show the output of a trial, also while it runs.",
+    "gc": "Remove files that runs and the cache no longer need.",
+    "plan": "List the trials of a suite and their status, or predict their cost.",
     "validate": "Check a suite without running it.",
-    "data": "Look for what is wrong with the data of a suite.",
-    "list": "List what plugins offer, with licences and sources.",
-    "show": "Show one trial's record.",
-    "report": "Write the reports of a run.",
-    "recommend": "Recommend strategies that meet some limits, as far as a run's data can tell.",
-    "compare": "Compare two runs, or the strategies of one.",
-    "gate": "Hold a run against a baseline; the exit code says how it came out.",
-    "bundle": "Write a run to one file that can be sent and kept.",
-    "leaderboard": "Publish runs as a static site, and check what was published.",
-    "export": "Write the model of a trial for transformers or peft.",
-    "check": "Check a plugin against what its contract promises.",
-    "doctor": "Tell what this machine can measure and run, and why not.",
-    "new": "Write a suite to start from.",
+    "data": "Check the data of a suite.",
+    "list": "List installed backbones, tasks, strategies, meters and reports.",
+    "show": "Show the record of a trial.",
+    "report": "Write reports of one or more runs.",
+    "recommend": "Recommend strategies that meet your limits.",
+    "compare": "Compare two runs, or the strategies of one run.",
+    "gate": "Compare a run with a baseline and exit with an error if anything got worse.",
+    "bundle": "Pack a run into one file.",
+    "leaderboard": "Build and verify a static leaderboard site.",
+    "export": "Export the model of a trial for transformers or peft.",
+    "check": "Test a strategy or a meter against its contract.",
+    "doctor": "Show what this machine can measure, and what a suite still needs.",
+    "new": "Create a suite from a template or for your own data.",
 }
 
 
 class _Commands(click.Group):
-    """Knows the commands by a line each and imports the one that is asked for."""
+    """Group that lists commands from `COMMANDS` and imports only the one that is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         del ctx
@@ -62,7 +62,7 @@ class _Commands(click.Group):
         from ..errors import suggestion
 
         if args and not args[0].startswith("-") and args[0] not in COMMANDS:
-            ctx.fail(f"no command is called {args[0]!r}{suggestion(args[0], COMMANDS)}")
+            ctx.fail(f"unknown command {args[0]!r}{suggestion(args[0], COMMANDS)}")
         return super().resolve_command(ctx, args)
 
 
@@ -73,32 +73,33 @@ class _Commands(click.Group):
     "plugin_files",
     multiple=True,
     metavar="FILE.py",
-    help="Load a plugin from one file or folder; may be repeated.",
+    help="Load a plugin from a file or folder. May be repeated.",
 )
-@click.option("--without", multiple=True, metavar="NAME", help="Leave an installed plugin out; may be repeated.")
+@click.option("--without", multiple=True, metavar="NAME", help="Do not load this installed plugin. May be repeated.")
 @click.pass_context
 def group(ctx: click.Context, plugin_files: Sequence[str], without: Sequence[str]) -> None:
-    r"""Which fine-tuning strategy should I take, and how sure can I be?
+    """Find out which fine-tuning strategy to use, and how sure you can be.
 
-    ftbench runs fine-tuning strategies on identical splits, in identical batches, over seeds; measures what they
-    score and what they cost; and says which differences are real.
-
-    \b
-      ftbench new suite quickstart          writes quickstart.toml
-      ftbench run quickstart.toml           trains, scores, reports
-      ftbench list strategies               what there is to compare
+    ftbench trains every strategy on identical splits and batches over several seeds, measures scores and costs, and
+    reports which differences are statistically real.
 
     \b
-    Exit codes: 0 ok · 1 trials failed · 2 usage or suite · 3 regression · 4 inconclusive (--strict)
-    5 not comparable · 70 internal error · 130 interrupted, resumable
-    """
+      ftbench new suite quickstart          create quickstart.toml
+      ftbench run quickstart.toml           train, score and report
+      ftbench list strategies               list the strategies to compare
+
+    \b
+    Exit codes: 0 success · 1 trials failed · 2 wrong usage or suite · 3 regression
+    4 inconclusive (--strict) · 5 not comparable · 70 internal error
+    130 interrupted, can be resumed
+    """  # noqa: D301 - click needs the backspace character itself
     from pathlib import Path
 
     ctx.obj = (tuple(str(Path(file).resolve()) for file in plugin_files), tuple(without))
 
 
 def main() -> None:
-    """Run the command line; a user's mistake ends in a line each, anything else in a traceback."""
+    """Run the command line; print one line per user error, and a traceback for an internal error."""
     try:
         code = group.main(standalone_mode=False)
     except UserError as error:
@@ -115,7 +116,7 @@ def main() -> None:
     except FtbenchError as error:
         click.echo(f"error: {error}", err=True)
         code = ExitCode.INTERNAL
-    except Exception:  # noqa: BLE001 - a bug: shown whole, with an exit code of its own
+    except Exception:  # noqa: BLE001 - an internal error: print the traceback and exit with its own code
         import traceback
 
         traceback.print_exc()

@@ -1,4 +1,4 @@
-"""`ftbench bundle`."""
+"""The `ftbench bundle` command."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ import click
 @click.command(name="bundle")
 @click.argument("run", type=click.Path(file_okay=False))
 @click.option(
-    "-o", "--output", required=True, type=click.Path(dir_okay=False), help="The file to write, such as baseline.zip."
+    "-o", "--output", required=True, type=click.Path(dir_okay=False), help="File to write, such as baseline.zip."
 )
 def command(run: str, output: str) -> None:
-    """Write records, predictions and the resolved suite of the run directory RUN to one file.
+    """Pack records, predictions and the resolved suite of the run directory RUN into one file.
 
-    It is a zip file with the SHA-256 of everything in it; `compare` and `gate` read it wherever they read a run directory.
+    The bundle is a zip file with the SHA-256 of each file in it. `compare` and `gate` accept a bundle in place of a run
+    directory.
     """
     from ..records.bundle import pack
     from ..records.predictions import PREDICTIONS
@@ -24,5 +25,5 @@ def command(run: str, output: str) -> None:
     records = sum(name.endswith("record.json") for name in names)
     predictions = sum(name.endswith(PREDICTIONS) for name in names)
     click.echo(
-        f"{output}: {records} records, {predictions} files of predictions, {Path(output).stat().st_size / 2**20:.1f} MiB"
+        f"{output}: {records} records, {predictions} prediction files, {Path(output).stat().st_size / 2**20:.1f} MiB"
     )

@@ -1,4 +1,4 @@
-"""`ftbench check`."""
+"""The `ftbench check` command."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import click
 
 from ..errors import ExitCode, UserError
 from ..plugins import Plugins, Selection
-from .context import Setting
+from .context import CommandContext
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,13 +21,18 @@ if TYPE_CHECKING:
 
 @click.group(name="check")
 def command() -> None:
-    """Check a plugin against what its contract promises."""
+    """Test a strategy or a meter against its contract."""
 
 
 @command.command(name="strategy")
 @click.argument("name")
 @click.option(
-    "-o", "--option", "options", multiple=True, metavar="KEY=VALUE", help="An option of the strategy, as in TOML."
+    "-o",
+    "--option",
+    "options",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Set an option of the strategy, in TOML syntax. May be repeated.",
 )
 @click.option(
     "-b",
@@ -35,18 +40,21 @@ def command() -> None:
     "backbones",
     multiple=True,
     metavar="NAME",
-    help="Backbones to check on; every one that needs no options by default.",
+    help="Test on this backbone. May be repeated. [default: all that need no options]",
 )
 @click.pass_context
 def strategy(ctx: click.Context, name: str, options: tuple[str, ...], backbones: tuple[str, ...]) -> None:
-    """Check the strategy NAME, or every strategy of the plugin file NAME.py, on real backbones and data."""
-    catalog, names = _named(Setting.of(ctx), "strategies", name)
-    given = _parsed(options)
+    """Test a strategy on real backbones and data.
+
+    NAME is a strategy, or a plugin file NAME.py, which tests each strategy it offers.
+    """
+    catalog, names = _select(CommandContext.of(ctx), "strategies", name)
+    settings = _parse_options(options)
     failed = 0
     for one in names:
-        catalog.build("strategies", one, given)
-        for backbone, task in _grounds(catalog, backbones):
-            failed += _check(catalog, one, given, backbone, task)
+        catalog.build("strategies", one, settings)
+        for backbone, task in _backbones_with_tasks(catalog, backbones):
+            failed += _check_strategy(catalog, one, settings, backbone, task)
     ctx.exit(ExitCode.TRIALS_FAILED if failed else ExitCode.OK)
 
 
@@ -54,29 +62,32 @@ def strategy(ctx: click.Context, name: str, options: tuple[str, ...], backbones:
 @click.argument("name")
 @click.pass_context
 def meter(ctx: click.Context, name: str) -> None:
-    """Check the meter NAME, or every meter of the plugin file NAME.py, on a real training of a few steps on the CPU."""
+    """Test a meter while training a few steps on the CPU.
+
+    NAME is a meter, or a plugin file NAME.py, which tests each meter it offers.
+    """
     from ..testing.strategies import check_meter
 
-    catalog, names = _named(Setting.of(ctx), "meters", name)
-    backbone, task = next(_grounds(catalog, ()), (None, None))
+    catalog, names = _select(CommandContext.of(ctx), "meters", name)
+    backbone, task = next(_backbones_with_tasks(catalog, ()), (None, None))
     if backbone is None or task is None:
-        raise UserError("no backbone that needs no options is installed: a meter is checked on a real training")
+        raise UserError("testing a meter needs an installed backbone that works without options, and there is none")
     failed = 0
     for one in names:
         click.secho(f"{one} on {backbone}, {task}", bold=True)
-        made = partial(catalog.build, "meters", one, {})
-        made()
-        findings = check_meter(made, catalog.build("backbones", backbone, {}), catalog.build("tasks", task, {}))
-        failed += _told(findings)
+        make = partial(catalog.build, "meters", one, {})
+        make()
+        findings = check_meter(make, catalog.build("backbones", backbone, {}), catalog.build("tasks", task, {}))
+        failed += _print_findings(findings)
     ctx.exit(ExitCode.TRIALS_FAILED if failed else ExitCode.OK)
 
 
-def _named(setting: Setting, kind: str, name: str) -> tuple[Catalog, list[str]]:
-    """Give the catalog, and the offers that are meant: one by its name, or all of a plugin file."""
+def _select(context: CommandContext, kind: str, name: str) -> tuple[Catalog, list[str]]:
+    """Return the catalog and the names to test: NAME itself, or everything a plugin file offers."""
     if not name.endswith(".py"):
-        return setting.catalog, [name]
-    before = set(setting.catalog.offers[kind])
-    selection = Selection((*setting.selection.files, str(Path(name).resolve())), setting.selection.without)
+        return context.catalog, [name]
+    before = set(context.catalog.offers[kind])
+    selection = Selection((*context.selection.files, str(Path(name).resolve())), context.selection.without)
     catalog = Plugins.discover(selection).catalog()
     names = sorted(set(catalog.offers[kind]) - before)
     if not names:
@@ -84,17 +95,17 @@ def _named(setting: Setting, kind: str, name: str) -> tuple[Catalog, list[str]]:
     return catalog, names
 
 
-def _parsed(options: tuple[str, ...]) -> dict[str, Any]:
+def _parse_options(options: tuple[str, ...]) -> dict[str, Any]:
     import tomllib
 
     try:
         return tomllib.loads("\n".join(options))
     except tomllib.TOMLDecodeError as error:
-        raise UserError(f"--option: not KEY=VALUE as in TOML: {error}") from None
+        raise UserError(f"--option: expected KEY=VALUE in TOML syntax: {error}") from None
 
 
-def _grounds(catalog: Catalog, names: tuple[str, ...]) -> Iterator[tuple[str, str]]:
-    """Pair each backbone with the first task of its modality; both as they are without options."""
+def _backbones_with_tasks(catalog: Catalog, names: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    """Pair each backbone with the first task of its modality, both with default options."""
     tasks: dict[str, str] = {}
     for name, cls in sorted(catalog.offers["tasks"].items()):
         if not catalog.mistakes(cls, {}):
@@ -110,7 +121,7 @@ def _grounds(catalog: Catalog, names: tuple[str, ...]) -> Iterator[tuple[str, st
             yield name, tasks[card.modality]
 
 
-def _check(catalog: Catalog, name: str, options: dict[str, Any], backbone: str, task: str) -> int:
+def _check_strategy(catalog: Catalog, name: str, options: dict[str, Any], backbone: str, task: str) -> int:
     from ..testing.strategies import check_strategy
 
     click.secho(f"{name} on {backbone}, {task}", bold=True)
@@ -120,18 +131,18 @@ def _check(catalog: Catalog, name: str, options: dict[str, Any], backbone: str, 
         catalog.build("tasks", task, {}),
         catalog,
     )
-    return _told(findings)
+    return _print_findings(findings)
 
 
-def _told(findings: list[Finding]) -> int:
-    """Print findings; gives how many properties are broken."""
+def _print_findings(findings: list[Finding]) -> int:
+    """Print findings and return how many properties failed."""
     for finding in findings:
-        click.echo(f"  {_line(finding)}")
+        click.echo(f"  {_format_finding(finding)}")
     return sum(not finding.passed for finding in findings)
 
 
-def _line(finding: Finding) -> str:
-    mark = click.style("kept  ", fg="green") if finding.passed else click.style("BROKEN", fg="red")
+def _format_finding(finding: Finding) -> str:
+    mark = click.style("passed", fg="green") if finding.passed else click.style("FAILED", fg="red")
     figure = "" if finding.figure is None else f": {finding.figure:.3g}"
     tolerance = "" if finding.tolerance is None else f" (at most {finding.tolerance:g})"
     detail = f"; {finding.detail}" if finding.detail else ""

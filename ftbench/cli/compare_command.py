@@ -1,4 +1,4 @@
-"""`ftbench compare`."""
+"""The `ftbench compare` command."""
 
 from __future__ import annotations
 
@@ -16,32 +16,37 @@ if TYPE_CHECKING:
 @click.command(name="compare")
 @click.argument("first", metavar="RUN_A", type=click.Path())
 @click.argument("second", metavar="[RUN_B]", type=click.Path(), required=False)
-@click.option("--baseline", metavar="LABEL", help="Compare the strategies of one run with the strategy of this label.")
+@click.option("--baseline", metavar="LABEL", help="Compare the other strategies of one run with this strategy.")
 @click.option(
     "--metric",
     "metrics",
     multiple=True,
     metavar="NAME",
-    help="A measurement; may be repeated. By default primary scores, costs.",
+    help="Compare this measurement. May be repeated. [default: primary scores and costs]",
 )
 @click.option(
     "--allow-drift",
     "allowed",
     multiple=True,
     metavar="FIELD",
-    help="Let a field differ, such as software.torch, or a whole part; may be repeated.",
+    help="Allow a field such as software.torch, or a whole section, to differ. May be repeated.",
 )
 @click.option(
     "--margin",
     type=click.FloatRange(min=0, min_open=True),
     default=0.005,
     show_default=True,
-    help="Differences of scores below it do not matter.",
+    help="Ignore score differences smaller than this.",
 )
 @click.option(
-    "--format", "form", type=click.Choice(["markdown", "csv", "json", "latex"]), default="markdown", show_default=True
+    "--format",
+    "form",
+    type=click.Choice(["markdown", "csv", "json", "latex"]),
+    default="markdown",
+    show_default=True,
+    help="Output format.",
 )
-@click.option("-o", "--output", type=click.Path(dir_okay=False), help="The file to write; standard output by default.")
+@click.option("-o", "--output", type=click.Path(dir_okay=False), help="File to write. [default: standard output]")
 def command(
     first: str,
     second: str | None,
@@ -53,18 +58,20 @@ def command(
     form: str,
     output: str | None,
 ) -> None:
-    """Compare two runs, or the strategies of one: first what they differ in, then what came out.
+    """Compare two runs, or the strategies of one run: first their settings, then their results.
 
-    RUN_A and RUN_B are run directories or bundles. Trials are paired by task, backbone, strategy and seed; differences are RUN_B
-    less RUN_A. What must be equal depends on the metric: data and protocol always, software too for scores, FLOPs and accounted bytes,
-    hardware too for speed and allocated memory. Where that is not so nothing is compared, and the exit code is 5.
+    RUN_A and RUN_B are run directories or bundles. Trials are paired by task, backbone, strategy and seed. Differences
+    are RUN_B minus RUN_A.
+
+    Data and protocol must always be equal. Scores, FLOPs and accounted bytes also require equal software; speed and
+    allocated memory also require equal hardware. If the runs are not comparable, the command exits with code 5.
     """
     from ..analysis.comparison import Asked, compare_runs, compare_strategies
     from ..analysis.comparison_formats import write
     from ..records.record_set import read_record_set
 
     if (second is None) == (baseline is None):
-        raise UserError("give two runs, or one and the label of a strategy with --baseline")
+        raise UserError("give two runs, or one run and the label of a strategy with --baseline")
     asked = Asked(tuple(metrics), tuple(allowed), margin)
     read = read_record_set(Path(first))
     if baseline is not None:

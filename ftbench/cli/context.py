@@ -1,4 +1,4 @@
-"""What every command that knows plugins needs: the plugins, and the suite of a file."""
+"""Plugins, catalog and suite files as commands load them, and the arguments that several commands share."""
 
 from __future__ import annotations
 
@@ -18,32 +18,36 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Setting:
-    """The plugins of one command."""
+class CommandContext:
+    """Plugins of one command invocation."""
 
     selection: Selection
 
     @classmethod
-    def of(cls, ctx: click.Context) -> Setting:
-        """Take `-p` and `--without` from the command line."""
+    def of(cls, ctx: click.Context) -> CommandContext:
+        """Return the context for the options `-p` and `--without` of the command line."""
         return cls(Selection(*ctx.obj))
 
     @cached_property
     def plugins(self) -> Plugins:
-        """The plugins, found once."""
+        """The plugins, discovered on first use."""
         return Plugins.discover(self.selection)
 
     @cached_property
     def catalog(self) -> Catalog:
-        """What they offer."""
+        """Everything the plugins offer."""
         return self.plugins.catalog()
 
     def suite(self, path: str) -> Suite:
-        """Read a suite file."""
+        """Read and validate a suite file."""
         return read_suite(Path(path), self.catalog)
 
 
 suite_argument = click.argument("suite", type=click.Path())
 runs_option = click.option(
-    "--runs", default="runs", show_default=True, type=click.Path(file_okay=False), help="Folder of run directories."
+    "--runs",
+    default="runs",
+    show_default=True,
+    type=click.Path(file_okay=False),
+    help="Folder that contains the run directories.",
 )

@@ -1,4 +1,4 @@
-"""`ftbench doctor`."""
+"""The `ftbench doctor` command."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import click
 from .. import __version__
 from ..errors import ExitCode
 from ..formatting import quantity
-from .context import Setting
+from .context import CommandContext
 
 if TYPE_CHECKING:
     from ..runner.doctor import Diagnosis
@@ -19,17 +19,20 @@ if TYPE_CHECKING:
 
 @click.command(name="doctor")
 @click.argument("suite", required=False, type=click.Path())
-@click.option("--json", "as_json", is_flag=True, help="The whole diagnosis as one JSON object.")
+@click.option("--json", "as_json", is_flag=True, help="Print the diagnosis as one JSON object.")
 @click.pass_context
 def command(ctx: click.Context, suite: str | None, as_json: bool) -> None:
-    """Tell what this machine can and cannot measure, and why; with SUITE also what that needs and is not here (exit code 1)."""
+    """Show what this machine can and cannot measure, and why.
+
+    With SUITE, also list what the suite needs but this machine lacks, and exit with code 1 if anything is missing.
+    """
     from ..runner.doctor import diagnose
     from ..runner.runner import foresee_here
 
-    setting = Setting.of(ctx)
-    parsed = setting.suite(suite) if suite else None
-    plan = None if parsed is None else lambda: foresee_here(parsed, setting.plugins, setting.catalog)
-    diagnosis = diagnose(setting.catalog, __version__, parsed, plan)
+    context = CommandContext.of(ctx)
+    parsed = context.suite(suite) if suite else None
+    plan = None if parsed is None else lambda: foresee_here(parsed, context.plugins, context.catalog)
+    diagnosis = diagnose(context.catalog, __version__, parsed, plan)
     if as_json:
         click.echo(json.dumps({**dataclasses.asdict(diagnosis), "well": diagnosis.well}, indent=1))
     else:
@@ -47,19 +50,19 @@ def _print(diagnosis: Diagnosis, suite: str | None) -> None:
     )
     click.echo(f"  {quantity(host['disk_free'], 'B')} free on the disk of {host['cache']}")
     for device in diagnosis.devices:
-        free = "not known how much" if device["memory_free"] is None else quantity(device["memory_free"], "B")
-        divided = ", divided (MIG)" if device["divided"] else ""
+        free = "unknown" if device["memory_free"] is None else quantity(device["memory_free"], "B")
+        divided = ", partitioned (MIG)" if device["divided"] else ""
         size = quantity(device["memory"], "B")
         click.echo(
             f"  cuda:{device['index']} {device['name']}, {size}, {free} free, driver {device['driver_major']}{divided}"
         )
-    click.secho("what can be measured", bold=True)
+    click.secho("measurements", bold=True)
     for ability in diagnosis.abilities:
         mark = click.style("yes", fg="green") if ability.possible else click.style("no ", fg="yellow")
         click.echo(f"  {mark} {ability.where:<7} {ability.what}{f': {ability.why}' if ability.why else ''}")
     for name, why in diagnosis.broken.items():
         click.secho(f"plugin {name} cannot be loaded: {why}", fg="red")
     if suite:
-        click.secho(f"what {suite} lacks here", bold=True)
+        click.secho(f"missing for {suite}", bold=True)
         for line in diagnosis.missing or ("nothing",):
             click.echo(f"  {line}")

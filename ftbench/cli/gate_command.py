@@ -1,4 +1,4 @@
-"""`ftbench gate`."""
+"""The `ftbench gate` command."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import UserError
-from .context import Setting, runs_option
+from .context import CommandContext, runs_option
 from .gate_outputs import Outputs, TrialLines
 
 if TYPE_CHECKING:
@@ -23,68 +23,79 @@ if TYPE_CHECKING:
 
 @click.command(name="gate")
 @click.argument("run", metavar="RUN|SUITE", type=click.Path())
-@click.option("--baseline", metavar="BASE", type=click.Path(), help="The run directory or bundle it is held against.")
+@click.option("--baseline", metavar="BASE", type=click.Path(), help="Run directory or bundle to compare with.")
 @click.option(
     "--run",
     "suite",
     metavar="SUITE",
     type=click.Path(),
-    help="Run SUITE where RUN is not there yet, and on more of the baseline's seeds where it has too few.",
+    help="Run SUITE first if RUN does not exist, and on more of the baseline's seeds if the result is inconclusive.",
 )
 @click.option(
     "--plugin",
     metavar="FILE",
     type=click.Path(),
-    help="Run SUITE with this plugin, a file or folder, next to its state at --base.",
+    help="Run SUITE with this plugin, a file or folder, in both its current version and the one at --base.",
 )
 @click.option(
-    "--base", "revision", metavar="GITREF", help="The git revision --plugin is held against, such as origin/main."
+    "--base",
+    "revision",
+    metavar="GITREF",
+    help="Git revision to compare --plugin with, such as origin/main.",
 )
 @click.option(
     "--calibrate",
     is_flag=True,
-    help="Hold RUN against itself, seed against seed: its noise, and how often that is an alarm.",
+    help="Compare RUN with itself, seed by seed, to measure its noise and the false-alarm rate.",
 )
 @click.option(
     "--repetitions",
     metavar="N",
     type=click.IntRange(min=1),
-    help="With --calibrate and --run: as many seeds as N gates take.",
+    help="With --calibrate and --run: run enough seeds for N gates.",
 )
 @runs_option
-@click.option("--junit", metavar="FILE", type=click.Path(dir_okay=False), help="Write JUnit XML.")
-@click.option("--markdown", metavar="FILE", type=click.Path(dir_okay=False), help="Write Markdown for a pull request.")
-@click.option("--github", is_flag=True, help="Print annotations, and write the summary of the step.")
-@click.option("--strict", is_flag=True, help="Exit with 4 where something is inconclusive or changed.")
-@click.option("--all", "everything", is_flag=True, help="Print what is ok too.")
+@click.option("--junit", metavar="FILE", type=click.Path(dir_okay=False), help="Write the checks as JUnit XML.")
+@click.option(
+    "--markdown",
+    metavar="FILE",
+    type=click.Path(dir_okay=False),
+    help="Write the checks as Markdown for a pull request.",
+)
+@click.option("--github", is_flag=True, help="Print GitHub annotations and write the step summary.")
+@click.option("--strict", is_flag=True, help="Exit with code 4 if a check is inconclusive or a value changed.")
+@click.option("--all", "everything", is_flag=True, help="Print passing checks too.")
 @click.option(
     "--accept",
     metavar="REASON",
-    help="Take what regressed or is missing for a deliberate step, and move the baseline by it.",
+    help="Accept regressed and missing results for this reason, and adjust the baseline.",
 )
 @click.option(
     "--allow-drift",
     "allowed",
     multiple=True,
     metavar="FIELD",
-    help="Let a field differ, such as software.torch; may be repeated.",
+    help="Allow a field such as software.torch to differ. May be repeated.",
 )
 @click.pass_context
 def command(ctx: click.Context, /, run: str, **options: Any) -> None:
-    r"""Hold the run directory or bundle RUN against a baseline; or a plugin, on SUITE, against its state at a git revision.
+    """Compare a run with a baseline and exit with an error if anything got worse.
 
-    Exact figures (parameters, steps, the order of the data, FLOPs, accounted bytes) must be equal; scores must not be worse by more
-    than a margin, judged on paired seeds; memory that was allocated must not grow. With --plugin both versions run in one job, each
-    trial next to its like, and throughput is held too. Margins stand in the suite's table [gate].
+    RUN is a run directory or a bundle. With --plugin, compare two versions of a plugin on SUITE instead: both versions
+    run in one job, trial by trial, and throughput is compared too.
+
+    Exact values (parameters, steps, data order, FLOPs, accounted bytes) must be equal. Scores, compared on paired
+    seeds, must not fall by more than a margin. Allocated memory must not grow. Set margins in the suite's [gate] table.
 
     \b
     ftbench gate runs/quickstart --baseline main.zip
     ftbench gate suite.toml --plugin my_method.py --base origin/main
 
     \b
-    Exit codes: 0 ok · 1 trials failed or missing · 2 usage · 3 regression · 4 inconclusive or changed (--strict)
-    5 not comparable; where several hold, the first of 2, 5, 1, 3, 4
-    """
+    Exit codes: 0 success · 1 trials failed or missing · 2 wrong usage · 3 regression
+    4 inconclusive or changed (--strict) · 5 not comparable
+    If several apply, the first of 2, 5, 1, 3, 4 is used.
+    """  # noqa: D301 - click needs the backspace character itself
     from ..gate.checks import exit_code
 
     outputs = Outputs(options["junit"], options["markdown"], github=options["github"], everything=options["everything"])
@@ -92,92 +103,94 @@ def command(ctx: click.Context, /, run: str, **options: Any) -> None:
     try:
         _check_options(options)
         if options["calibrate"]:
-            _calibrate(Setting.of(ctx), Path(run), options["suite"], options["repetitions"])
+            _calibrate(CommandContext.of(ctx), Path(run), options["suite"], options["repetitions"])
             return
-        gated = replace(_gated(Setting.of(ctx), run, options), strict=options["strict"])
-        outputs.tell(gated, suite)
+        gated = replace(_run_gate(CommandContext.of(ctx), run, options), strict=options["strict"])
+        outputs.write(gated, suite)
     except UserError as error:
-        outputs.tell_mistakes(error, suite)
+        outputs.write_errors(error, suite)
         raise
     ctx.exit(exit_code(gated.checks, strict=gated.strict))
 
 
 def _check_options(options: Mapping[str, Any]) -> None:
-    """Refuse options that do not go together."""
+    """Raise UserError if options cannot be combined or a needed one is missing."""
     if options["calibrate"]:
         _refuse(options, ("plugin", "revision", "baseline", "accept", "allowed", "junit", "markdown"), "--calibrate")
         if (options["repetitions"] is None) != (options["suite"] is None):
-            raise UserError("--repetitions and --run go together: the suite is run on as many seeds as they take")
+            raise UserError("--repetitions and --run go together: they set how many seeds the suite is run on")
     elif options["repetitions"] is not None:
         raise UserError("--repetitions goes with --calibrate")
     elif options["plugin"] is None:
         if options["revision"] is not None:
-            raise UserError("--base goes with --plugin; a run is held against --baseline")
+            raise UserError("--base goes with --plugin; to compare a run, give --baseline")
         if options["baseline"] is None:
-            raise UserError(
-                "give a baseline with --baseline, a run directory or a bundle; or a plugin with --plugin and --base"
-            )
+            raise UserError("give a run directory or bundle with --baseline, or a plugin with --plugin and --base")
     else:
         _refuse(options, ("baseline", "suite", "accept", "allowed"), "--plugin")
         if options["revision"] is None:
-            raise UserError("--plugin needs --base, the git revision it is held against")
+            raise UserError("--plugin needs --base, the git revision to compare with")
 
 
-def _refuse(options: Mapping[str, Any], names: Sequence[str], beside: str) -> None:
+def _refuse(options: Mapping[str, Any], names: Sequence[str], other: str) -> None:
+    """Raise UserError if one of these options is given together with `other`."""
     shown = {"suite": "run", "revision": "base", "allowed": "allow-drift"}
     for name in names:
         if options[name]:
-            raise UserError(f"--{shown.get(name, name)} does not go with {beside}")
+            raise UserError(f"--{shown.get(name, name)} does not go with {other}")
 
 
-def _gated(setting: Setting, run: str, options: Mapping[str, Any]) -> Gated:
+def _run_gate(context: CommandContext, run: str, options: Mapping[str, Any]) -> Gated:
     if options["plugin"] is not None:
-        return _plugin(setting, Path(run), Path(options["plugin"]), options["revision"], Path(options["runs"]))
-    gated = _against(setting, Path(run), Path(options["baseline"]), options["suite"], tuple(options["allowed"]))
-    return _accepted(gated, Path(options["baseline"]), options["accept"]) if options["accept"] is not None else gated
+        return _compare_plugin(context, Path(run), Path(options["plugin"]), options["revision"], Path(options["runs"]))
+    gated = _compare_with_baseline(
+        context, Path(run), Path(options["baseline"]), options["suite"], tuple(options["allowed"])
+    )
+    return _accept(gated, Path(options["baseline"]), options["accept"]) if options["accept"] is not None else gated
 
 
-def _calibrate(setting: Setting, run: Path, suite: str | None, repetitions: int | None) -> None:
-    """Measure the noise of a run, of as many seeds as are asked for."""
+def _calibrate(context: CommandContext, run: Path, suite: str | None, repetitions: int | None) -> None:
+    """Measure the noise of a run, after running the suite on enough seeds if one is given."""
     from ..gate.calibration import calibrate, seeds_for, write_calibration
     from ..records.record_set import read_record_set
 
     if not run.is_dir() and suite is None:
-        raise UserError(f"{run}: not a run directory; what is measured is written there")
+        raise UserError(f"{run}: not a run directory; the calibration is written into it")
     gate = None
     if suite is not None and repetitions is not None:
-        parsed = setting.suite(suite)
+        parsed = context.suite(suite)
         if run.name != parsed.name:
             raise UserError(
-                f"--run {suite}: the suite {parsed.name!r} leaves its records in a folder of that name, not in {run}"
+                f"--run {suite}: the run directory of suite {parsed.name!r} must have the same name, and {run} does not"
             )
         gate = parsed.gate
-        _run_suite(setting, replace(parsed, seeds=tuple(range(seeds_for(repetitions, gate)))), run.parent)
+        _run_suite(context, replace(parsed, seeds=tuple(range(seeds_for(repetitions, gate)))), run.parent)
     records = read_record_set(run)
     found = calibrate(records, gate or records.gate)
     for target, metrics in found.noise.items():
         for metric, noise in metrics.items():
             each = ", ".join(f"{label} {deviation:.4f}" for label, deviation in noise.strategies.items())
             click.echo(
-                f"{target}: {metric}: s_d {noise.s_d:.4f} over {noise.n} pairs ({noise.pairing}; {each}), {noise.alarms} alarms in {noise.gates} gates"
+                f"{target}: {metric}: s_d {noise.s_d:.4f} over {noise.n} pairs ({noise.pairing}; {each}), "
+                f"{noise.alarms} alarms in {noise.gates} gates"
             )
-    click.echo(f"{found.alarms} of {found.gates} gates raised an alarm with no change at all")
+    click.echo(f"false alarms: {found.alarms} of {found.gates} gates, without any change")
     click.echo(str(write_calibration(found, run)))
 
 
-def _plugin(setting: Setting, suite: Path, plugin: Path, revision: str, runs: Path) -> Gated:
-    """Run both versions of a plugin in turn."""
+def _compare_plugin(context: CommandContext, suite: Path, plugin: Path, revision: str, runs: Path) -> Gated:
+    """Compare two versions of a plugin by running their trials alternately."""
     from ..gate.formats import Gated
     from ..gate.side_by_side import SideBySide
     from ..gate.worktree import at_revision
 
     if not plugin.exists():
         raise UserError(f"--plugin {plugin}: no such file or folder")
-    chosen = setting.selection
+    chosen = context.selection
     with at_revision(plugin, revision) as before:
         base = replace(chosen, files=(*chosen.files, str(before.resolve())))
         head = replace(chosen, files=(*chosen.files, str(plugin.resolve())))
-        folder = _fresh_folder(runs / f"{suite.stem}.gate")
+        folder = _create_folder(runs / f"{suite.stem}.gate")
         both = SideBySide(
             suite,
             base,
@@ -190,8 +203,8 @@ def _plugin(setting: Setting, suite: Path, plugin: Path, revision: str, runs: Pa
     return Gated(str(plugin), f"{plugin} at {revision}", name, tuple(checks))
 
 
-def _fresh_folder(parent: Path) -> Path:
-    """Make a folder that nothing was run in: both versions must run in this job."""
+def _create_folder(parent: Path) -> Path:
+    """Create an empty folder, so that both versions run in this job and nothing is reused."""
     number = 1
     while True:
         folder = parent / str(number)
@@ -200,20 +213,22 @@ def _fresh_folder(parent: Path) -> Path:
         except FileExistsError:
             number += 1
         except OSError as error:
-            raise UserError(f"{folder}: cannot be written: {error.strerror}") from None
+            raise UserError(f"{folder}: cannot write: {error.strerror}") from None
         else:
             return folder
 
 
-def _against(setting: Setting, run: Path, baseline: Path, suite: str | None, allowed: tuple[str, ...]) -> Gated:
-    """Hold a run against a baseline; where a suite is given, on more seeds until every score is decided."""
+def _compare_with_baseline(
+    context: CommandContext, run: Path, baseline: Path, suite: str | None, allowed: tuple[str, ...]
+) -> Gated:
+    """Compare a run with a baseline; if a suite is given, run more seeds until every score is decided."""
     from ..gate.formats import Gated
     from ..gate.gate import hold, undecided
     from ..gate.more_seeds import wanted
     from ..records.record_set import read_record_set
 
     base = read_record_set(baseline)
-    parsed = _suite_of(setting, suite, run) if suite is not None else None
+    parsed = _read_or_run_suite(context, suite, run) if suite is not None else None
     head = read_record_set(run)
     gate: Gate = parsed.gate if parsed is not None else head.gate
     checks = hold(head, base, gate, allowed)
@@ -221,7 +236,7 @@ def _against(setting: Setting, run: Path, baseline: Path, suite: str | None, all
         more = wanted(head, base, undecided(checks), gate.looks)
         if not more:
             break
-        _run_more(setting, parsed, head, more, order=base.seeds, runs=run.parent)
+        _run_more(context, parsed, head, more, order=base.seeds, runs=run.parent)
         head = read_record_set(run)
         checks = hold(head, base, gate, allowed)
         if wanted(head, base, undecided(checks), gate.looks) == more:
@@ -229,29 +244,36 @@ def _against(setting: Setting, run: Path, baseline: Path, suite: str | None, all
     return Gated(str(run), str(baseline), head.suite, tuple(checks))
 
 
-def _suite_of(setting: Setting, suite: str, run: Path) -> Suite:
-    """Read the suite of a run directory; it is run first where it never was."""
-    parsed = setting.suite(suite)
+def _read_or_run_suite(context: CommandContext, suite: str, run: Path) -> Suite:
+    """Read the suite of a run directory, and run it if the directory does not exist."""
+    parsed = context.suite(suite)
     if run.name != parsed.name or (run.exists() and not run.is_dir()):
         raise UserError(
-            f"--run {suite}: the suite {parsed.name!r} leaves its records in a folder of that name, and {run} is not its run directory"
+            f"--run {suite}: the run directory of suite {parsed.name!r} must have the same name; "
+            f"{run} is not its run directory"
         )
     if not run.exists():
-        _run_suite(setting, parsed, run.parent)
+        _run_suite(context, parsed, run.parent)
     return parsed
 
 
-def _run_suite(setting: Setting, suite: Suite, runs: Path) -> None:
+def _run_suite(context: CommandContext, suite: Suite, runs: Path) -> None:
     from ..runner.progress import ConsoleProgress
     from ..runner.runner import run_suite
 
-    setting.plugins.register(ConsoleProgress(), "console-progress")
-    if run_suite(suite, setting.plugins, setting.selection, runs, partial(click.echo, err=True)).interrupted:
+    context.plugins.register(ConsoleProgress(), "console-progress")
+    if run_suite(suite, context.plugins, context.selection, runs, partial(click.echo, err=True)).interrupted:
         raise click.Abort
 
 
 def _run_more(
-    setting: Setting, suite: Suite, head: RecordSet, more: set[tuple[Place, int]], *, order: Sequence[int], runs: Path
+    context: CommandContext,
+    suite: Suite,
+    head: RecordSet,
+    more: set[tuple[Place, int]],
+    *,
+    order: Sequence[int],
+    runs: Path,
 ) -> None:
     from ..gate.more_seeds import run_more
     from ..runner.progress import ConsoleProgress
@@ -263,7 +285,7 @@ def _run_more(
         head,
         more,
         order,
-        selection=setting.selection,
+        selection=context.selection,
         runs=runs,
         observe=lambda plugins: plugins.register(ConsoleProgress(), "console-progress"),
     )
@@ -271,8 +293,8 @@ def _run_more(
         raise click.Abort
 
 
-def _accepted(gated: Gated, baseline: Path, reason: str) -> Gated:
-    """Write what was accepted into the baseline, be it a folder or a bundle."""
+def _accept(gated: Gated, baseline: Path, reason: str) -> Gated:
+    """Write accepted changes into the baseline, a folder or a bundle."""
     from ..gate.gate import accept
     from ..records.accepted_changes import write_steps
     from ..records.bundle import pack
@@ -283,11 +305,11 @@ def _accepted(gated: Gated, baseline: Path, reason: str) -> Gated:
     checks, steps = accept(gated.checks, read_record_set(baseline), reason.strip())
     fresh = [check for check in checks if check.verdict == "accepted"]
     if not fresh:
-        click.echo("nothing to accept: nothing regressed or is missing", err=True)
+        click.echo("nothing to accept: no result regressed or is missing", err=True)
         return gated
     with opened(baseline) as folder:
         write_steps(folder, steps)
         if folder != baseline:
             pack(folder, baseline)
-    click.echo(f"accepted {len(fresh)} steps into {baseline}", err=True)
+    click.echo(f"accepted {len(fresh)} changes into {baseline}", err=True)
     return replace(gated, checks=tuple(checks))

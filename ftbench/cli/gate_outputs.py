@@ -1,4 +1,4 @@
-"""Where what a gate found is written: the terminal, JUnit, Markdown, GitHub."""
+"""Write the result of a gate to the terminal, JUnit XML, Markdown and GitHub."""
 
 from __future__ import annotations
 
@@ -19,15 +19,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Outputs:
-    """The files and places that were asked for."""
+    """Where to write the result of a gate."""
 
     junit: str | None
+    """Path of the JUnit XML file."""
     markdown: str | None
+    """Path of the Markdown file."""
     github: bool
+    """Whether to print GitHub annotations and write the step summary."""
     everything: bool
+    """Whether to print passing checks too."""
 
-    def tell(self, gated: Gated, suite: str | None) -> None:
-        """Write what was found; annotations are shown at the file of the suite, where it is known.
+    def write(self, gated: Gated, suite: str | None) -> None:
+        """Write the result; annotations refer to the suite file if it is known.
 
         Raises:
             UserError: a file cannot be written.
@@ -47,13 +51,13 @@ class Outputs:
                 click.echo(line)
             write_summary(gated)
 
-    def tell_mistakes(self, error: UserError, suite: str | None) -> None:
-        """Annotate why nothing could be held, where annotations were asked for."""
-        from ..gate.formats import flat
+    def write_errors(self, error: UserError, suite: str | None) -> None:
+        """Print the error as GitHub annotations if they are enabled."""
+        from ..formatting import collapsed
         from ..gate.github import annotation
 
         for mistake in error.mistakes if self.github else ():
-            click.echo(annotation("error", "ftbench gate", flat(mistake), suite))
+            click.echo(annotation("error", "ftbench gate", collapsed(mistake), suite))
 
 
 def _write(path: str, text: str) -> None:
@@ -65,13 +69,13 @@ def _write(path: str, text: str) -> None:
 
 @dataclass
 class TrialLines:
-    """Says on a line how each trial of one version ended."""
+    """Plugin that prints a line for each finished trial of one plugin version."""
 
     version: str
 
     @hookimpl
     def ftbench_trial_finished(self, trial: Trial, record: Record) -> None:
-        """Print it."""
+        """Print the trial's name, status and primary score."""
         score = record.measurement(record.primary)
         value = f"{record.primary} {score.value:.3f}" if score and score.value is not None else ""
         click.echo(f"{self.version:<10} {trial.name}  {record.status}  {value}", err=True)

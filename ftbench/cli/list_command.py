@@ -1,4 +1,4 @@
-"""`ftbench list`."""
+"""The `ftbench list` command."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import click
 from ..api.catalog import KINDS, option_names
 from ..errors import UserError
 from ..suite.search_space import what_is_tuned
-from .context import Setting
+from .context import CommandContext
 
 if TYPE_CHECKING:
     from ..api.catalog import Catalog
@@ -20,8 +20,11 @@ if TYPE_CHECKING:
 @click.argument("kind", required=False, type=click.Choice(KINDS))
 @click.pass_context
 def command(ctx: click.Context, kind: str | None) -> None:
-    """List what plugins offer: name, plugin, a sentence, options, licence and source."""
-    catalog = Setting.of(ctx).catalog
+    """List what plugins offer: name, plugin, summary, options, licence and source.
+
+    `ftbench list strategies` also shows which architecture each strategy supports.
+    """
+    catalog = CommandContext.of(ctx).catalog
     for one in [kind] if kind else KINDS:
         click.secho(one, bold=True)
         for name, cls in sorted(catalog.offers.get(one, {}).items()):
@@ -57,7 +60,7 @@ def _print_support(catalog: Catalog) -> None:
 
 
 def _origin(catalog: Catalog, kind: str, name: str) -> list[str]:
-    """Give licence and source where the offer has them without options; of a strategy what is worth tuning."""
+    """Return licence and source, if available without options; for a strategy, what it tunes."""
     if kind == "strategies":
         return [f"tunes: {what_is_tuned(catalog.find(kind, name))}"]
     if kind not in ("backbones", "tasks"):

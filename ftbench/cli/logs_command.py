@@ -1,4 +1,4 @@
-"""`ftbench logs`."""
+"""The `ftbench logs` command."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ import click
 @click.command(name="logs")
 @click.argument("run", type=click.Path(file_okay=False))
 @click.argument("trial")
-@click.option("-f", "--follow", is_flag=True, help="Wait for more, until the trial has ended.")
-@click.option("--attempt", type=click.IntRange(min=1), help="The number of the attempt; the last by default.")
+@click.option("-f", "--follow", is_flag=True, help="Wait for more output until the trial ends.")
+@click.option("--attempt", type=click.IntRange(min=1), help="Number of the attempt. [default: the last]")
 def command(run: str, trial: str, follow: bool, attempt: int | None) -> None:
-    """Show what TRIAL of the run directory RUN prints; TRIAL is the beginning of an id, or what only its name has.
+    """Show the output of a trial.
 
-    Of more than a few megabytes the beginning and the end are kept.
+    RUN is a run directory. TRIAL is the beginning of a trial id, or text that occurs in the name of one trial only. Of
+    output longer than a few megabytes, only the beginning and the end are kept.
     """
     from ..records.trial_log import find_trial, printed
 

@@ -1,4 +1,4 @@
-"""`ftbench new`."""
+"""The `ftbench new` command."""
 
 from __future__ import annotations
 
@@ -8,49 +8,53 @@ import click
 
 from ..data.new_suite import templates
 from ..errors import UserError, suggestion
-from .context import Setting
+from .context import CommandContext
 
 
 @click.group(name="new")
 def command() -> None:
-    """Write something to start from."""
+    """Create a suite from a template or for your own data."""
 
 
 @command.command(name="suite")
 @click.argument("template", required=False)
 @click.option(
-    "--task", help="A task on your own data: text-classification, image-classification, audio-classification."
+    "--task",
+    help="Task for your own data, such as text-classification, image-classification or audio-classification.",
 )
-@click.option("--data", type=click.Path(), help="Your data: a file, or a folder.")
+@click.option("--data", type=click.Path(), help="File or folder with your data.")
 @click.option(
     "-o",
     "--output",
     type=click.Path(dir_okay=False),
-    help="File to write; TEMPLATE.toml, or one called after the data.",
+    help="File to write. [default: TEMPLATE.toml, or the name of the data]",
 )
 @click.pass_context
 def suite(ctx: click.Context, template: str | None, task: str | None, data: str | None, output: str | None) -> None:
-    """Copy the suite TEMPLATE (quickstart, transfer, …) into this folder, or write one for your own data."""
+    """Create a suite file from a template or for your own data.
+
+    TEMPLATE is quickstart (the default), transfer, …; for your own data give --task and --data.
+    """
     if (task is None) != (data is None) or (task and template):
         raise UserError("give a TEMPLATE, or both --task and --data")
     if task and data:
-        path = _free(output or f"{Path(data).resolve().stem}.toml")
+        path = _unused_path(output or f"{Path(data).resolve().stem}.toml")
         from ..data.new_suite import starting_suite
 
-        text = starting_suite(Setting.of(ctx).catalog, task, data, path).encode()
+        text = starting_suite(CommandContext.of(ctx).catalog, task, data, path).encode()
     else:
         known = templates()
         template = template or "quickstart"
         if template not in known:
             raise UserError(f"no template is called {template!r}{suggestion(template, known)}")
-        path = _free(output or f"{template}.toml")
+        path = _unused_path(output or f"{template}.toml")
         text = known[template].read_bytes()
     path.write_bytes(text)
-    click.echo(f"wrote {path}; `ftbench run {path}` runs it")
+    click.echo(f"wrote {path}; run it with `ftbench run {path}`")
 
 
-def _free(name: str) -> Path:
+def _unused_path(name: str) -> Path:
     path = Path(name)
     if path.exists():
-        raise UserError(f"{path}: exists already; give another name with -o")
+        raise UserError(f"{path}: exists already; choose another name with -o")
     return path

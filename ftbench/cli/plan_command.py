@@ -1,45 +1,57 @@
-"""`ftbench plan`."""
+"""The `ftbench plan` command."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import click
 
 from ..errors import UserError
+from ..formatting import quantity
 from .context import CommandContext, runs_option
+from .renamed_options import RenamedOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
-    from ..analysis.forecast import DetectableEffect
+    from ..analysis.forecast import CostEstimate, DetectableEffect, TuningToll
     from ..suite.trial import Trial
     from ..training.accounting.accounting import Kernels
     from ..training.accounting.configuration import Configuration
 
 
-@click.command(name="plan")
+class _PlanCommand(RenamedOptions):
+    renamed: ClassVar = {"--card": "--gpu-memory", "--target": "--kernels"}
+
+
+@click.command(name="plan", cls=_PlanCommand)
 @click.argument("suite", type=click.Path(), required=False)
 @runs_option
-@click.option("--json", "as_json", is_flag=True, help="One JSON object per trial.")
-@click.option("--predict", is_flag=True, help="Predict parameters, FLOPs and peak memory; needs no weights and no GPU.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per trial.")
 @click.option(
-    "--card",
-    metavar="SIZE",
-    help="Say what fits a card of so much memory, such as 24GB, and the largest batch that does.",
+    "--predict",
+    is_flag=True,
+    help="Predict parameters, FLOPs and peak memory of each trial. Needs neither weights nor a GPU.",
 )
-@click.option("--device", metavar="cuda:N", help="The same for a card of this machine.")
 @click.option(
-    "--target",
+    "--gpu-memory",
+    metavar="SIZE",
+    help="Predict what fits a GPU with this much memory, such as 24GB, and the largest batch that fits.",
+)
+@click.option(
+    "--device", metavar="cuda:N", help="Predict what fits this GPU of the machine, and the largest batch that fits."
+)
+@click.option(
+    "--kernels",
     type=click.Choice(["cpu", "cuda"]),
-    help="Whose kernels to predict; by default a card's where one is asked about.",
+    help="Predict for the kernels of this device type. [default: cuda if a GPU is given or used, otherwise cpu]",
 )
 @click.option(
     "--length",
     type=click.FloatRange(min=0, min_open=True),
-    help="Tokens, pixels of a side, or seconds of every example.",
+    help="Predict for inputs of this length, in tokens, pixels per side, or seconds.",
 )
 @click.option(
     "--format",
@@ -47,44 +59,49 @@ if TYPE_CHECKING:
     type=click.Choice(["table", "csv", "json"]),
     default="table",
     show_default=True,
-    help="Of predictions.",
+    help="Output format of predictions.",
 )
 @click.option(
     "--model",
     metavar="DIR_OR_ID",
-    help="Predict for this model, without a suite: a directory, an id in the hub's cache, or a backbone.",
+    help="Predict for this model instead of a suite: a directory, a model id in the Hub cache, or a backbone.",
 )
-@click.option("--task", default="text-classification", show_default=True, help="With --model: the kind of task.")
+@click.option("--task", default="text-classification", show_default=True, help="With --model: kind of task.")
 @click.option(
-    "--batch", type=click.IntRange(min=1), default=16, show_default=True, help="With --model: examples of a step."
+    "--batch", type=click.IntRange(min=1), default=16, show_default=True, help="With --model: examples per step."
 )
 @click.option(
     "--classes",
     type=click.IntRange(min=2),
-    help="With --model: classes of the task, 2 by default; characters where it is a transcript, by default those of English.",
+    help="With --model: number of classes, or of characters for transcripts. [default: 2, or those of English]",
 )
 @click.option(
     "--strategy",
     "strategies",
     multiple=True,
-    help="With --model: may be repeated; by default all that need no options.",
+    metavar="NAME",
+    help="With --model: predict this strategy. May be repeated. [default: all that need no options]",
 )
 @click.pass_context
 def command(ctx: click.Context, /, suite: str | None, **options: Any) -> None:
-    """Show the trials of SUITE: what each is, its id, its learning rate, and whether it is done. Or predict what they will take."""
+    """List every trial of SUITE with its id, learning rate and status, or predict its cost.
+
+    The list ends with the smallest effect that the planned seeds can detect. With --predict, or with --model instead of
+    SUITE, show trained parameters, FLOPs per step and peak memory.
+    """
     if (suite is None) == (options["model"] is None):
         raise UserError("give a SUITE, or a model with --model")
     if options["model"] is None and not options["predict"]:
-        for name in ("card", "device", "target", "length"):
+        for name in ("gpu_memory", "device", "kernels", "length"):
             if options[name] is not None:
-                raise UserError(f"--{name} goes with --predict")
+                raise UserError(f"--{name.replace('_', '-')} goes with --predict")
         assert suite is not None
-        _show(CommandContext.of(ctx), suite, options["runs"], as_json=options["as_json"])
+        _list_trials(CommandContext.of(ctx), suite, options["runs"], as_json=options["as_json"])
     else:
         _predict(CommandContext.of(ctx), suite, **options)
 
 
-def _show(context: CommandContext, suite: str, runs: str, *, as_json: bool) -> None:
+def _list_trials(context: CommandContext, suite: str, runs: str, *, as_json: bool) -> None:
     from ..analysis.forecast import foresee_sight, foresee_tuning
     from ..environment import environment
     from ..fingerprint import digest
@@ -98,92 +115,124 @@ def _show(context: CommandContext, suite: str, runs: str, *, as_json: bool) -> N
     store = Store(Path(runs) / parsed.name)
     device = choose_device(parsed.machine.device)
     here = digest(environment(f"{device}:0" if device == "cuda" else device))
-    course = Tuner(parsed, foreseen.trials, context.catalog).course(point_reader(store.reader(here)))
-    statuses = {trial.id: store.status(trial.id, here) for trial in course.trials}
+    schedule = Tuner(parsed, foreseen.trials, context.catalog).course(point_reader(store.reader(here)))
+    statuses = {trial.id: store.status(trial.id, here) for trial in schedule.trials}
     done = {key for key, status in statuses.items() if status is not None}
-    sight = {
+    effects = {
         found.target: found
         for found in foresee_sight(store.folder, ((trial.target, trial.seed) for trial in foreseen.trials))
     }
-    for trial in course.trials:
+    for trial in schedule.trials:
         shown = statuses[trial.id] or ("not-applicable" if trial.not_applicable else "planned")
-        click.echo(_row(trial, shown, sight[trial.target], as_json=as_json))
+        click.echo(_row(trial, shown, effects[trial.target], as_json=as_json))
     for line in foreseen.unknown:
-        click.echo(f"note: {line}; its trials are known when `ftbench run` has downloaded it", err=True)
+        click.echo(f"note: {line}; `ftbench run` downloads it and then plans its trials", err=True)
     if not as_json:
-        for found in sight.values():
-            click.echo(_told(found))
+        for found in effects.values():
+            click.echo(_effect_line(found))
         if parsed.tuning is not None:
-            from .tuning_text import toll_lines
-
-            for line in toll_lines(foresee_tuning(course, store.folder, done, parsed.cost), parsed.cost.currency):
+            estimate = foresee_tuning(schedule, store.folder, done, parsed.cost)
+            for line in _tuning_lines(estimate, parsed.cost.currency):
                 click.echo(line)
-        click.echo(f"{course.size} trials, {len(done)} done, on {device} with {parsed.machine.threads} threads each")
+        click.echo(f"{schedule.size} trials, {len(done)} done, on {device} with {parsed.machine.threads} threads each")
 
 
-def _row(trial: Trial, status: str, seen: DetectableEffect, *, as_json: bool) -> str:
+def _row(trial: Trial, status: str, effect: DetectableEffect, *, as_json: bool) -> str:
     training = trial.stages[-1].training
     if not as_json:
         return f"{trial.id}  {status:<14}  {trial.name}  lr {training['lr']:g}"
     row = {"id": trial.id, "cell": trial.cell, "status": status, "target": trial.target, "seed": trial.seed}
     row |= {"backbone": trial.backbone.label, "strategy": trial.strategy.label, "lr": training["lr"]}
-    row |= {"s_d": seen.noise.s_d if seen.noise else None, "detectable": seen.detectable}
+    row |= {"s_d": effect.noise.s_d if effect.noise else None, "detectable": effect.detectable}
     row |= {"role": trial.role, "values": dict(trial.values)}
     return json.dumps(row)
 
 
-def _told(seen: DetectableEffect) -> str:
-    """Say which differences the planned seeds can find."""
-    from ..formatting import quantity
+def _effect_line(effect: DetectableEffect) -> str:
+    """Describe the smallest effect the planned seeds can detect."""
     from ..stats.estimates import CLAIM
 
-    if seen.seeds < CLAIM or seen.in_deviations is None:
-        return f"{seen.target}: {seen.seeds} seed{'s' if seen.seeds > 1 else ''} can find no difference: claims are made from {CLAIM} on"
-    if seen.noise is None or seen.detectable is None:
-        return f"{seen.target}: unknown noise; {seen.seeds} seeds find a difference of {seen.in_deviations:.2f} of its standard deviations"
+    seeds = f"{effect.seeds} seed{'s' if effect.seeds > 1 else ''}"
+    if effect.seeds < CLAIM or effect.in_deviations is None:
+        return f"{effect.target}: {seeds} cannot detect a difference; at least {CLAIM} are needed"
+    if effect.noise is None or effect.detectable is None:
+        deviations = f"{effect.in_deviations:.2f} standard deviations"
+        return f"{effect.target}: noise unknown; {seeds} detect a difference of {deviations} with 80 % power"
     smallest, s_d = (
-        f"{100 * v:.1f} points" if seen.unit == "1" else quantity(v, seen.unit)
-        for v in (seen.detectable, seen.noise.s_d)
+        f"{100 * v:.1f} points" if effect.unit == "1" else quantity(v, effect.unit)
+        for v in (effect.detectable, effect.noise.s_d)
     )
-    found = f"{seen.seeds} seeds find a difference of {smallest} in {seen.metric.replace('_', ' ')} with 80 % power"
-    return f"{seen.target}: {found} (standard deviation of a difference {s_d}: {seen.noise.source}, in earlier runs)"
+    found = f"{seeds} detect a difference of {smallest} in {effect.metric.replace('_', ' ')} with 80 % power"
+    return (
+        f"{effect.target}: {found} (standard deviation of a difference {s_d}: {effect.noise.source}, in earlier runs)"
+    )
+
+
+def _tuning_lines(estimate: TuningToll, currency: str) -> Iterator[str]:
+    """Describe the tuning: trials planned and finished, and the estimated cost of those to come."""
+    total = estimate.made.trials + estimate.tries.trials
+    finished = (
+        f"{estimate.made.trials} finished{_cost(estimate.made, currency)}" if estimate.made.trials else "none finished"
+    )
+    strategies = f"{estimate.strategies} strategies, counted per backbone and task column"
+    yield f"tuning: {total} tuning trials for {strategies}; {finished}"
+    for name, one in (("tuning trials", estimate.tries), ("trials with chosen or untuned values", estimate.finals)):
+        if one.trials:
+            cost = _cost(one, currency) or ": cost unknown, no similar trial has run"
+            yield f"tuning: {one.trials} {name} to run{cost}"
+
+
+def _cost(estimate: CostEstimate, currency: str) -> str:
+    if estimate.unknown == estimate.trials:
+        return ""
+    money = "" if estimate.money is None else f", {quantity(estimate.money, currency)}"
+    unknown = f", {estimate.unknown} of them unknown" if estimate.unknown else ""
+    return f", {quantity(estimate.seconds, 's')}{money}{unknown}"
 
 
 def _predict(context: CommandContext, suite: str | None, **options: Any) -> None:
     from ..training.accounting.prediction import Question, card_memory, predict_cells
     from .prediction_table import print_predictions
 
-    memory = card_memory(options["card"], options["device"])
+    memory = card_memory(options["gpu_memory"], options["device"])
     device = "cpu"
     if suite is not None:
-        cells, device = _cells_of_suite(context, suite)
+        configurations, device = _configurations_of_suite(context, suite)
     else:
-        cells = _cells_of_model(context, **options)
-    target: Kernels = options["target"] or ("cuda" if memory is not None or device == "cuda" else "cpu")
-    question = Question(target, options["length"], memory)
-    predictions = predict_cells(cells, context.catalog, question)
+        configurations = _configurations_of_model(context, **options)
+    kernels: Kernels = options["kernels"] or ("cuda" if memory is not None or device == "cuda" else "cpu")
+    question = Question(kernels, options["length"], memory)
+    predictions = predict_cells(configurations, context.catalog, question)
     print_predictions(predictions, question, "json" if options["as_json"] else options["form"])
 
 
-def _cells_of_suite(context: CommandContext, suite: str) -> tuple[Sequence[Configuration], str]:
+def _configurations_of_suite(context: CommandContext, suite: str) -> tuple[Sequence[Configuration], str]:
     from ..runner.runner import choose_device
     from ..training.accounting.prediction import cells_of_suite
 
     parsed = context.suite(suite)
     device = choose_device(parsed.machine.device)
-    cells, unknown = cells_of_suite(parsed, context.catalog, device)
+    configurations, unknown = cells_of_suite(parsed, context.catalog, device)
     for line in unknown:
-        click.echo(f"note: {line}; what it takes can be said when it is there", err=True)
-    return cells, device
+        click.echo(f"note: {line}; its cost can be predicted once it is downloaded", err=True)
+    return configurations, device
 
 
-def _cells_of_model(
-    context: CommandContext, *, model: str, task: str, batch: int, classes: int | None, strategies: Sequence[str], **_: Any
+def _configurations_of_model(
+    context: CommandContext,
+    *,
+    model: str,
+    task: str,
+    batch: int,
+    classes: int | None,
+    strategies: Sequence[str],
+    **_: Any,
 ) -> list[Configuration]:
     from ..training.accounting.prediction import cells_of_model
 
     known = context.catalog.offers.get("backbones", {})
-    backbone, named = (model, {}) if model in known and not Path(model).is_dir() else ("transformers", {"path": model})
+    is_backbone = model in known and not Path(model).is_dir()
+    backbone, backbone_options = (model, {}) if is_backbone else ("transformers", {"path": model})
     return cells_of_model(
-        context.catalog, backbone, named, task, batch_size=batch, classes=classes, strategies=strategies
+        context.catalog, backbone, backbone_options, task, batch_size=batch, classes=classes, strategies=strategies
     )

@@ -1,4 +1,4 @@
-"""What trials will take, as a table, as CSV or as JSON."""
+"""Print predicted costs of trials as a table, CSV or JSON."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def print_predictions(predictions: Sequence[Prediction], question: Question, form: str) -> None:
-    """Print predictions: `table`, `csv`, or `json`, a line each."""
+    """Print predictions in the format `table`, `csv` or `json`; JSON has one object per line."""
     if form == "json":
         for one in predictions:
             click.echo(json.dumps({**one.row(), "kernels": question.target}, ensure_ascii=False))
@@ -43,33 +43,34 @@ def _print_table(predictions: Sequence[Prediction], question: Question) -> None:
             title=f"{target} · {backbone}", title_justify="left", title_style="bold", box=None, pad_edge=False
         )
         table.add_column("strategy")
-        asked = ("fits", "largest batch") if question.memory is not None else ()
+        memory_columns = ("fits", "largest batch") if question.memory is not None else ()
         for name in (
             "batch",
             "length",
             "trained",
             "stored",
-            "FLOPs a step",
+            "FLOPs per step",
             "peak memory",
-            "of it activations",
-            *asked,
+            "activations",
+            *memory_columns,
         ):
             table.add_column(name, justify="right")
         for one in predictions:
             if (one.cell.target, one.cell.backbone) == (target, backbone):
-                table.add_row(*_cells(one))
+                table.add_row(*_table_row(one))
         console.print(table)
         for one in predictions:
             if one.reason and (one.cell.target, one.cell.backbone) == (target, backbone):
                 console.print(f"  {one.cell.strategy}: {one.reason}", markup=False, soft_wrap=True)
         console.print()
-    kernels = "as on this CPU" if question.target == "cpu" else "with the kernels of a CUDA card"
+    kernels = "CPU" if question.target == "cpu" else "CUDA"
     console.print(
-        f"peak memory: live tensors while training, {kernels}; not in it: the driver, the allocator's rounding, evaluations"
+        f"peak memory: live tensors while training with {kernels} kernels, activations included; "
+        "excludes the driver, allocator rounding and evaluations"
     )
 
 
-def _cells(one: Prediction) -> list[str]:
+def _table_row(one: Prediction) -> list[str]:
     found = one.accounting
     if found is None:
         return [one.cell.strategy, str(one.batch_size), "", "–"]

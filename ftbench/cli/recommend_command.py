@@ -1,14 +1,15 @@
-"""`ftbench recommend`."""
+"""The `ftbench recommend` command."""
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import click
 
 from ..errors import UserError, suggestion
 from ..formatting import read_size
+from .renamed_options import RenamedOptions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,24 +20,42 @@ if TYPE_CHECKING:
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
-@click.command(name="recommend")
+class _RecommendCommand(RenamedOptions):
+    renamed: ClassVar = {"--target": "--task"}
+
+
+@click.command(name="recommend", cls=_RecommendCommand)
 @click.argument("run", type=click.Path(file_okay=False))
 @click.option(
     "--max-memory",
     metavar="SIZE",
-    help="The memory there is, such as 16GB: a device's where it was measured, else the host's.",
+    help="Available memory, such as 16GB: of the GPU if it was measured, otherwise of the host.",
 )
 @click.option(
-    "--min", "least", multiple=True, metavar="NAME=VALUE", help="What a measurement must be at least; may be repeated."
+    "--min",
+    "least",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Smallest accepted value of a measurement. May be repeated.",
 )
 @click.option(
-    "--max", "most", multiple=True, metavar="NAME=VALUE", help="What a measurement must be at most; may be repeated."
+    "--max",
+    "most",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Largest accepted value of a measurement. May be repeated.",
 )
 @click.option(
-    "--prefer", metavar="NAME", help="What decides between those that meet every limit; by default the primary score."
+    "--prefer",
+    metavar="NAME",
+    help="Measurement to optimise among strategies that meet all limits. [default: the primary score]",
 )
 @click.option(
-    "--target", "targets", multiple=True, metavar="LABEL", help="A task or sequence; all by default, may be repeated."
+    "--task",
+    "targets",
+    multiple=True,
+    metavar="LABEL",
+    help="Recommend for this task or sequence. May be repeated. [default: all]",
 )
 @click.option(
     "--format",
@@ -44,14 +63,17 @@ _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
     type=click.Choice(["markdown", "json"]),
     default="markdown",
     show_default=True,
-    help="How it is written.",
+    help="Output format.",
 )
 def command(run: str, **asked: Any) -> None:
-    """Recommend strategies of the run directory RUN that meet some limits, as far as its data can tell.
+    """Recommend strategies of the run directory RUN that meet your limits.
 
-    A limit is met where the whole 95 % interval lies on its side. Where several strategies meet every limit and the data
-    cannot separate them, all of them are named.
-    """
+    A limit is met if the whole 95 % interval is within it. If several strategies meet all limits and are statistically
+    indistinguishable, all of them are recommended.
+
+    \b
+    ftbench recommend runs/imdb --max-memory 16GB --min accuracy=0.9 --max train_time=30m --prefer throughput
+    """  # noqa: D301 - click needs the backspace character itself
     from ..analysis.recommendation import recommend
     from ..notebook import read_summary
     from .recommendation_text import as_json, as_markdown
@@ -60,7 +82,7 @@ def command(run: str, **asked: Any) -> None:
     labels = [target.label for target in summary.targets]
     targets: Sequence[str] = asked["targets"]
     mistakes = [
-        f"--target: {run} has no task or sequence {name!r}{suggestion(name, labels)}"
+        f"--task: {run} has no task or sequence {name!r}{suggestion(name, labels)}"
         for name in targets
         if name not in labels
     ]
@@ -79,7 +101,7 @@ def command(run: str, **asked: Any) -> None:
 
 
 def _units(summary: Summary, targets: Sequence[str]) -> dict[str, str]:
-    """Give the unit of every measurement that has a value somewhere in what is asked about."""
+    """Return measurement → unit for every measurement with a value in the selected task columns."""
     return {
         name: quantity.unit
         for target in summary.targets
@@ -97,10 +119,10 @@ def _memory(size: str | None, units: Mapping[str, str], mistakes: list[str]) -> 
         return []
     bound = read_size(size)
     if bound is None:
-        mistakes.append(f"--max-memory: {size!r} is no size; give one such as 16GB or 16GiB")
+        mistakes.append(f"--max-memory: {size!r} is not a size; give one such as 16GB or 16GiB")
     elif not any(name in units for name in MEMORY):
         mistakes.append(
-            "--max-memory: no memory was measured in this run; let its suite have the meter 'memory' or 'energy'"
+            "--max-memory: this run did not measure memory; add the meter 'memory' or 'energy' to its suite"
         )
     return [] if bound is None else [Limit(MEMORY, float(bound), at_least=False)]
 
@@ -110,18 +132,18 @@ def _limit(option: str, text: str, units: Mapping[str, str], mistakes: list[str]
 
     name, equals, value = (part.strip() for part in text.partition("="))
     if not equals or not name:
-        mistakes.append(f"{option}: {text!r} is not NAME=VALUE, such as accuracy=0.9")
+        mistakes.append(f"{option}: {text!r} is not of the form NAME=VALUE, such as accuracy=0.9")
     elif name not in units:
-        mistakes.append(f"{option}: nothing is measured here that is called {name!r}{suggestion(name, units)}")
+        mistakes.append(f"{option}: this run has no measurement {name!r}{suggestion(name, units)}")
     elif (bound := _value(value, units[name])) is None:
-        mistakes.append(f"{option}: {name}: {value!r} is no value in {_shown(units[name])}")
+        mistakes.append(f"{option}: {name}: {value!r} is not a value in {_unit_help(units[name])}")
     else:
         return Limit((name,), bound, at_least=option == "--min")
     return None
 
 
 def _value(text: str, unit: str) -> float | None:
-    """Read a number; shares also as per cent, bytes as sizes, seconds as durations."""
+    """Read a number; also percentages for shares, sizes for bytes and durations for seconds."""
     match = re.fullmatch(r"([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(\D*)", text)
     if match is None:
         return None
@@ -136,7 +158,7 @@ def _value(text: str, unit: str) -> float | None:
     return number * _SECONDS[suffix] if unit == "s" and suffix in _SECONDS else None
 
 
-def _shown(unit: str) -> str:
+def _unit_help(unit: str) -> str:
     return {
         "1": "shares: give 0.9 or 90%",
         "B": "bytes: give 16GB or 16GiB",
@@ -146,10 +168,10 @@ def _shown(unit: str) -> str:
 
 def _check_preference(prefer: str, summary: Summary, units: Mapping[str, str], mistakes: list[str]) -> None:
     if prefer not in units:
-        mistakes.append(f"--prefer: nothing is measured here that is called {prefer!r}{suggestion(prefer, units)}")
+        mistakes.append(f"--prefer: this run has no measurement {prefer!r}{suggestion(prefer, units)}")
         return
     directions = {
         c.quantities[prefer].direction for t in summary.targets for c in t.contenders if prefer in c.quantities
     }
     if directions == {"none"}:
-        mistakes.append(f"--prefer: of {prefer} neither more nor less is better")
+        mistakes.append(f"--prefer: {prefer} has no better direction")

@@ -1,4 +1,4 @@
-"""A recommendation as Markdown, which reads as text, and as JSON."""
+"""Format recommendations as Markdown or JSON."""
 
 from __future__ import annotations
 
@@ -19,13 +19,14 @@ if TYPE_CHECKING:
     from ..analysis.summary import Summary
 
 METHOD = (
-    "A limit is met where the whole 95 % interval lies on its side: over seeds and new test items for the primary score where that is "
-    "known, else over seeds; with one seed the value itself is taken. Preferences are paired tests on shared seeds, Holm-corrected."
+    "A limit is met if the whole 95 % interval is within it. The interval of the primary score covers seeds and new "
+    "test items if known, otherwise seeds only; with one seed the value itself is used. Preferences are paired tests "
+    "on shared seeds with Holm's correction."
 )
 
 
 def as_markdown(summary: Summary, limits: Sequence[Limit], found: Sequence[Recommendation]) -> str:
-    """Write the answers, each with the sentences why and a table of everyone."""
+    """Return Markdown: for each task column the recommendation, its reasons and a table of all strategies."""
     lines = [f"# {_escaped(summary.suite)}: which strategy?", ""]
     for one in found:
         lines += [f"## {_escaped(one.target)}", "", f"**{_escaped(_answer(one))}**", ""]
@@ -41,18 +42,20 @@ def _answer(found: Recommendation) -> str:
 
 
 def _table(found: Recommendation, limits: Sequence[Limit]) -> Iterator[str]:
-    shown = [found.candidates[0].judged[place] for place in range(len(limits))] if found.candidates else []
+    shown = [found.candidates[0].judged[index] for index in range(len(limits))] if found.candidates else []
     headings = [_heading(judged) for judged in shown]
     yield "| " + " | ".join(["strategy", *headings, found.prefer.replace("_", " "), "limits"]) + " |"
     yield "|---|" + "---:|" * (len(headings) + 1) + "---|"
     for candidate in found.candidates:
-        cells = [f"{_measured(candidate.contender, judged.metric)}: {judged.standing}" for judged in candidate.judged]
+        cells = [
+            ": ".join((_measured(candidate.contender, judged.metric), judged.standing)) for judged in candidate.judged
+        ]
         cells = [
             _escaped(candidate.contender.label),
             *map(_escaped, cells),
             _escaped(_measured(candidate.contender, found.prefer)),
         ]
-        yield "| " + " | ".join([*cells, candidate.standing if limits else "none asked for"]) + " |"
+        yield "| " + " | ".join([*cells, candidate.standing if limits else "none given"]) + " |"
 
 
 def _heading(judged: Judged) -> str:
@@ -73,7 +76,7 @@ def _measured(contender: Contender, name: str) -> str:
 
 
 def as_json(summary: Summary, limits: Sequence[Limit], found: Sequence[Recommendation]) -> str:
-    """Write the answers as one JSON object."""
+    """Return the recommendations as one JSON object."""
     table = {
         "suite": summary.suite,
         "method": METHOD,
@@ -127,5 +130,5 @@ def _numbers(contender: Contender, name: str) -> dict[str, Any]:
 
 
 def _escaped(text: str) -> str:
-    """Keep names from being Markdown."""
+    """Escape Markdown characters in a name."""
     return re.sub(r"([\\`*_<>#|])", r"\\\1", text).replace("\n", " ")

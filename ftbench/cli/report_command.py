@@ -1,4 +1,4 @@
-"""`ftbench report`."""
+"""The `ftbench report` command."""
 
 from __future__ import annotations
 
@@ -8,45 +8,54 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .context import Setting
-from .report_writing import Asked, write_reports
+from .context import CommandContext
+from .report_writing import ReportRequest, write_reports
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 
-WATCHED = ("html",)
-"""What `--watch` keeps up to date where no format is asked for."""
+WATCH_FORMATS = ("html",)
+"""Formats that `--watch` writes if no format is given."""
 
 
 @click.command(name="report")
 @click.argument("runs", metavar="RUN...", type=click.Path(), nargs=-1, required=True)
 @click.option(
-    "-f", "--format", "formats", multiple=True, metavar="NAME", help="html, markdown, csv, latex …; all by default."
+    "-f",
+    "--format",
+    "formats",
+    multiple=True,
+    metavar="NAME",
+    help="Report format: html, markdown, csv, latex, … May be repeated. [default: all]",
 )
 @click.option(
     "-o",
     "--output",
     type=click.Path(file_okay=False),
-    help="Folder to write to; by default the run directory, or this one for several runs.",
+    help="Folder to write to. [default: the run directory, or the current folder for several runs]",
 )
-@click.option("--baseline", metavar="LABEL", help="The strategy the others are compared with; `full` by default.")
-@click.option("--examples/--no-examples", default=True, help="Show test items that were mistaken, or name them only.")
+@click.option("--baseline", metavar="LABEL", help="Strategy to compare the others with. [default: full]")
+@click.option(
+    "--examples/--no-examples",
+    default=True,
+    help="Show test items with wrong predictions, or list only their ids. [default: --examples]",
+)
 @click.option(
     "--allow-drift",
     "allowed",
     multiple=True,
     metavar="FIELD",
-    help="Let several runs differ in a field, such as software.torch, or a whole part; may be repeated.",
+    help="Allow a field such as software.torch, or a whole section, to differ. May be repeated.",
 )
-@click.option("--open", "open_it", is_flag=True, help="Show the page in a browser.")
+@click.option("--open", "open_it", is_flag=True, help="Open the HTML report in a browser.")
 @click.option(
     "--watch",
     is_flag=True,
-    help="Write anew whenever a trial ends, until all have or Ctrl-C; the page reads itself again.",
+    help="Regenerate reports after each trial until all are done or Ctrl-C. The page reloads itself.",
 )
 @click.pass_context
-def command(  # noqa: PLR0917 - click hands arguments and options over by name
+def command(  # noqa: PLR0917 - click passes arguments and options by name
     ctx: click.Context,
     runs: Sequence[str],
     formats: Sequence[str],
@@ -58,31 +67,31 @@ def command(  # noqa: PLR0917 - click hands arguments and options over by name
     open_it: bool,
     watch: bool,
 ) -> None:
-    """Write the reports of RUN, a run directory or a bundle; of several, which must be comparable, on one page.
+    """Write reports of one or more runs.
 
-    Several runs must agree in data, protocol, software and hardware; where they do not, the differences are listed and the exit
-    code is 5.
+    RUN is a run directory or a bundle. Several runs are shown on one page; their data, protocol, software and hardware
+    must be equal. Otherwise the command lists the differences and exits with code 5.
     """
-    catalog = Setting.of(ctx).catalog
+    catalog = CommandContext.of(ctx).catalog
     paths = tuple(map(Path, runs))
     folder = Path(output) if output else paths[0] if len(paths) == 1 and paths[0].is_dir() else Path()
-    asked = Asked(paths, folder, baseline, examples, tuple(allowed))
+    request = ReportRequest(paths, folder, baseline, examples, tuple(allowed))
     if watch:
-        from .report_watching import watched
+        from .report_watching import watch_reports
 
-        written = watched(catalog, formats or WATCHED, asked)
+        written = watch_reports(catalog, formats or WATCH_FORMATS, request)
     else:
-        written = iter([write_reports(catalog, formats or tuple(sorted(catalog.offers["reports"])), asked)[1]])
+        written = iter([write_reports(catalog, formats or tuple(sorted(catalog.offers["reports"])), request)[1]])
     try:
-        _tell(written, open_it=open_it)
+        _print_paths(written, open_it=open_it)
     except KeyboardInterrupt:
-        # Watching ends so.
+        # Ctrl-C is the normal way to stop watching.
         if not watch:
             raise
 
 
-def _tell(written: Iterable[list[Path]], *, open_it: bool) -> None:
-    """Tell each path once, and open the first page."""
+def _print_paths(written: Iterable[list[Path]], *, open_it: bool) -> None:
+    """Print each path once, and open the first page if `open_it` is true."""
     shown: list[Path] = []
     for files in written:
         for path in files:
@@ -96,4 +105,4 @@ def _tell(written: Iterable[list[Path]], *, open_it: bool) -> None:
 def _open(paths: Sequence[Path]) -> None:
     page = next((path for path in paths if path.suffix == ".html"), paths[0])
     if not webbrowser.open(page.resolve().as_uri()):
-        click.echo(f"no browser was found; open {page} yourself", err=True)
+        click.echo(f"no browser found; open {page} manually", err=True)

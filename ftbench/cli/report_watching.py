@@ -1,4 +1,4 @@
-"""`ftbench report --watch`: reports written anew whenever a trial ends."""
+"""Regenerate reports after each trial, for `ftbench report --watch`."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ..api.catalog import Catalog
-    from .report_writing import Asked
+    from .report_writing import ReportRequest
 
 PERIOD = 1.0
-"""Seconds between two looks at a run directory."""
+"""Seconds between two checks of the run directories."""
 
 
-def watched(catalog: Catalog, formats: Sequence[str], asked: Asked) -> Iterator[list[Path]]:
-    """Write reports and give their paths, again and again, until every planned trial has a record."""
+def watch_reports(catalog: Catalog, formats: Sequence[str], request: ReportRequest) -> Iterator[list[Path]]:
+    """Write reports and yield their paths after each change, until every planned trial has a record."""
     seen: object = None
-    click.echo("watching; Ctrl-C ends it", err=True)
+    click.echo("watching; press Ctrl-C to stop", err=True)
     while True:
-        there = _state(asked.runs)
-        if there != seen:
-            seen = there
+        state = _state(request.runs)
+        if state != seen:
+            seen = state
             try:
-                summary, paths = write_reports(catalog, formats, asked, live=True)
+                summary, paths = write_reports(catalog, formats, request, live=True)
             except RunError:
-                # Before the first trial ends there is nothing to read yet.
-                if any(not run.is_dir() or any(run.glob("trials/*/*/record.json")) for run in asked.runs):
+                # A run without records is expected until its first trial ends.
+                if any(not run.is_dir() or any(run.glob("trials/*/*/record.json")) for run in request.runs):
                     raise
             else:
                 yield paths
@@ -44,7 +44,7 @@ def watched(catalog: Catalog, formats: Sequence[str], asked: Asked) -> Iterator[
 
 
 def _state(runs: Sequence[Path]) -> object:
-    """Give what changes when a trial ends or the plan does: names, sizes and times of the files that are read."""
+    """Return names, sizes and times of plan and record files, which change when a trial ends or the plan does."""
     files = sorted(
         file
         for run in runs

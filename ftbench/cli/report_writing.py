@@ -1,4 +1,4 @@
-"""Write the reports of runs: which formats, into which folder, with what left out where a page grows too large."""
+"""Write reports of runs in the requested formats, and warn about very large ones."""
 
 from __future__ import annotations
 
@@ -21,34 +21,39 @@ if TYPE_CHECKING:
 
 
 LARGE = 3_000_000
-"""Bytes of a report from which it is said that it is large."""
+"""Size in bytes above which a report triggers a warning."""
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What is to be summed up, and how."""
+class ReportRequest:
+    """Runs to summarise, and how."""
 
     runs: tuple[Path, ...]
     """Run directories and bundles."""
     output: Path
+    """Folder to write to."""
     baseline: str | None = None
+    """Label of the strategy the others are compared with; None for the default."""
     examples: bool = True
-    """Whether test items that were mistaken are shown."""
+    """Whether to show test items with wrong predictions."""
     allowed: tuple[str, ...] = ()
-    """Fields in which runs may differ."""
+    """Fields in which the runs may differ."""
 
 
 @collector_paused()
 def write_reports(
-    catalog: Catalog, formats: Sequence[str], asked: Asked, *, live: bool = False
+    catalog: Catalog, formats: Sequence[str], request: ReportRequest, *, live: bool = False
 ) -> tuple[Summary, list[Path]]:
-    """Sum runs up and write them in every format.
+    """Summarise runs and write a report in every format.
 
     Args:
-        catalog: what the plugins offer.
+        catalog: catalog of the plugins.
         formats: names of reports.
-        asked: of what.
-        live: whether reports with an option `live` get it while trials are missing: a page then reads itself again now and then.
+        request: runs to summarise, and how.
+        live: while trials are missing, set the option `live` of reports that have it, so that the page reloads itself.
+
+    Returns:
+        The summary and the paths of the written files.
 
     Raises:
         UserError: a run cannot be read, runs are not comparable, or the folder cannot be written to.
@@ -56,9 +61,9 @@ def write_reports(
     from ..analysis.run_summary import summarise_runs
     from ..analysis.task_column import UNFINISHED
 
-    # Mistakes in names are told before anything is read.
+    # Report unknown formats before reading any record.
     reports: dict[str, Report] = {name: catalog.build("reports", name, {}) for name in formats}
-    summary = summarise_runs(asked.runs, asked.baseline, catalog if asked.examples else None, asked.allowed)
+    summary = summarise_runs(request.runs, request.baseline, catalog if request.examples else None, request.allowed)
     if live and summary.statuses.get(UNFINISHED):
         reports |= {
             name: catalog.build("reports", name, {"live": True})
@@ -66,33 +71,34 @@ def write_reports(
             if "live" in option_names(type(reports[name]))
         }
     try:
-        asked.output.mkdir(parents=True, exist_ok=True)
-        paths = [_whole(report, summary, asked.output) for report in reports.values()]
+        request.output.mkdir(parents=True, exist_ok=True)
+        paths = [_write_atomically(report, summary, request.output) for report in reports.values()]
     except OSError as error:
-        raise UserError(f"{asked.output}: cannot be written: {error.strerror}") from None
+        raise UserError(f"{request.output}: cannot be written: {error.strerror}") from None
     for path in paths:
         if path.stat().st_size > LARGE:
             size = path.stat().st_size / 1e6
             click.echo(
-                f"{path}: {size:.1f} MB are much for a browser; fewer runs, or --no-examples, make it smaller", err=True
+                f"{path}: {size:.1f} MB may be slow in a browser; give fewer runs or --no-examples for a smaller page",
+                err=True,
             )
     return summary, paths
 
 
-def _whole(report: Report, summary: Summary, folder: Path) -> Path:
-    """Let a report be there as it was or as it will be, and never half of it."""
+def _write_atomically(report: Report, summary: Summary, folder: Path) -> Path:
+    """Write a report into a temporary folder, then move it into place, so that readers never see half of it."""
     import os
     import shutil
 
-    beside = folder / f".report.{os.getpid()}"
-    beside.mkdir()
+    temporary = folder / f".report.{os.getpid()}"
+    temporary.mkdir()
     try:
-        written = report.write(summary, beside)
-        for made in beside.iterdir():
-            place = folder / made.name
-            if place.is_dir():
-                shutil.rmtree(place)
-            made.replace(place)
-        return folder / written.relative_to(beside)
+        written = report.write(summary, temporary)
+        for made in temporary.iterdir():
+            target = folder / made.name
+            if target.is_dir():
+                shutil.rmtree(target)
+            made.replace(target)
+        return folder / written.relative_to(temporary)
     finally:
-        shutil.rmtree(beside)
+        shutil.rmtree(temporary)

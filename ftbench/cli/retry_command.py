@@ -1,4 +1,4 @@
-"""`ftbench retry`."""
+"""The `ftbench retry` command."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .context import Setting
-from .trial_options import chosen, exclude_option, only_option
+from .context import CommandContext
+from .trial_options import exclude_option, only_option, parse_selection
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,25 +18,30 @@ if TYPE_CHECKING:
 @click.argument("run", type=click.Path(file_okay=False))
 @only_option
 @exclude_option
-@click.option("--report/--no-report", default=True, help="Write the reports afterwards.")
+@click.option("--report/--no-report", default=True, help="Write reports when the run ends. [default: --report]")
 @click.pass_context
 def command(ctx: click.Context, run: str, only: Sequence[str], exclude: Sequence[str], report: bool) -> None:
-    """Run the failed trials of the run directory RUN once more; what came of them before is kept with their attempts.
+    """Rerun the failed trials of the run directory RUN; earlier attempts are kept.
 
-    The suite is taken as RUN has it. Plugins that were given with -p are given again. A trial whose code or data have changed since
-    is another trial: `ftbench run` runs it.
+    The suite comes from RUN. Give the same plugins with -p as for the run. A trial whose code or data have changed
+    counts as a new trial: use `ftbench run` for it.
     """
     from ..records.run_files import resolved_suite
     from ..runner.progress import ConsoleProgress
     from ..runner.runner import run_suite
-    from .run_results import end
+    from .run_results import finish
 
-    setting, folder = Setting.of(ctx), Path(run)
+    context, folder = CommandContext.of(ctx), Path(run)
     suite = resolved_suite(folder)
-    setting.plugins.register(ConsoleProgress(), "console-progress")
+    context.plugins.register(ConsoleProgress(), "console-progress")
     outcome = run_suite(
-        suite, setting.plugins, setting.selection, folder.resolve().parent, chosen=chosen(only, exclude), again=True
+        suite,
+        context.plugins,
+        context.selection,
+        folder.resolve().parent,
+        chosen=parse_selection(only, exclude),
+        again=True,
     )
     if outcome.ran == 0 and not outcome.interrupted:
-        click.echo("nothing to do: no trial failed that the suite still plans")
-    end(ctx, setting.catalog, outcome, report=report and outcome.ran > 0)
+        click.echo("nothing to do: no trial of the suite has failed")
+    finish(ctx, context.catalog, outcome, report=report and outcome.ran > 0)

@@ -1,4 +1,4 @@
-"""`ftbench run`."""
+"""The `ftbench run` command."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import click
 
 from ..errors import SuiteError
 from ..records.record import FAILED
-from .context import Setting, runs_option, suite_argument
-from .run_results import REPORTS, end, is_current
-from .trial_options import chosen, exclude_option, only_option
+from .context import CommandContext, runs_option, suite_argument
+from .run_results import REPORTS, finish, is_current
+from .trial_options import exclude_option, only_option, parse_selection
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,13 +23,11 @@ if TYPE_CHECKING:
 @click.command(name="run")
 @suite_argument
 @runs_option
-@click.option("--report/--no-report", default=True, help="Write the reports afterwards.")
-@click.option(
-    "--strict", is_flag=True, help="Run nothing where the data have an error or a warning; see `ftbench data check`."
-)
+@click.option("--report/--no-report", default=True, help="Write reports when the run ends. [default: --report]")
+@click.option("--strict", is_flag=True, help="Run nothing if `ftbench data check` finds an error or a warning.")
 @only_option
 @exclude_option
-@click.option("--shard", metavar="I/N", help="Only the I-th of N shares of the trials, the same on every machine.")
+@click.option("--shard", metavar="I/N", help="Run only shard I of N. Every machine splits the trials in the same way.")
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -43,43 +41,45 @@ def command(
     exclude: Sequence[str],
     shard: str | None,
 ) -> None:
-    """Run SUITE, a TOML file; what is done already is not done again.
+    """Run the unfinished trials of SUITE, a TOML file.
 
-    Each trial runs in a process of its own and leaves a record. A trial that fails is a record too, and the others go
-    on. Ctrl-C once finishes the running trial and stops, twice stops at once; the same command goes on from there.
+    Each trial runs in its own process and writes a record, also if it fails; the other trials continue. Press Ctrl-C
+    once to stop after the running trial, twice to stop immediately. Run the same command again to resume.
     """
     from ..runner.runner import run_suite
 
-    setting = Setting.of(ctx)
-    parsed = setting.suite(suite)
-    _check_data(setting, parsed, strict=strict)
-    # A page that cannot be written is told of before the trials, not days later.
+    context = CommandContext.of(ctx)
+    parsed = context.suite(suite)
+    _check_data(context, parsed, strict=strict)
+    # Fail before the trials start, not days later, if a report is not available.
     for name in REPORTS if report else ():
-        setting.catalog.build("reports", name, {})
+        context.catalog.build("reports", name, {})
     from ..runner.progress import ConsoleProgress
 
-    setting.plugins.register(ConsoleProgress(), "console-progress")
-    outcome = run_suite(parsed, setting.plugins, setting.selection, Path(runs), chosen=chosen(only, exclude, shard))
+    context.plugins.register(ConsoleProgress(), "console-progress")
+    outcome = run_suite(
+        parsed, context.plugins, context.selection, Path(runs), chosen=parse_selection(only, exclude, shard)
+    )
     if outcome.ran == 0 and not outcome.interrupted and is_current(outcome):
         failed = sum(status in FAILED for status in outcome.statuses.values())
         note = f", {failed} of them failed" if failed else ""
         click.echo(f"nothing to do: {len(outcome.statuses)} of {outcome.planned} trials are done{note}")
         report = False
-    end(ctx, setting.catalog, outcome, report=report)
+    finish(ctx, context.catalog, outcome, report=report)
 
 
-def _check_data(setting: Setting, suite: Suite, *, strict: bool) -> None:
-    """Tell what is wrong with the data before anything is trained on them.
+def _check_data(context: CommandContext, suite: Suite, *, strict: bool) -> None:
+    """Report data problems before the first trial starts.
 
     Raises:
-        SuiteError: data cannot be downloaded or read; or, where `strict`, something is wrong with them.
+        SuiteError: data cannot be downloaded or read, or `strict` is set and the data have errors or warnings.
     """
     from ..data.checks import examine
     from ..data.downloads import fetch
     from .data_command import grave
 
-    fetch(suite, setting.catalog, partial(click.echo, err=True))
-    found = grave(examine(suite, setting.catalog))
+    fetch(suite, context.catalog, partial(click.echo, err=True))
+    found = grave(examine(suite, context.catalog))
     if found and strict:
         raise SuiteError(*(f"{suite.source}: {click.unstyle(line)}" for line in found))
     for line in found:

@@ -1,4 +1,4 @@
-"""How a command ends that ran trials: reports, verdicts, the exit code."""
+"""Write reports, print verdicts and choose the exit code after a command has run trials."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ if TYPE_CHECKING:
     from ..runner.runner import Outcome
 
 REPORTS = ("html", "markdown", "csv", "latex")
-"""Written after a run."""
+"""Report formats written after a run."""
 
 
-def end(ctx: click.Context, catalog: Catalog, outcome: Outcome, *, report: bool) -> None:
-    """Write the reports where they are wanted, say where the page is, and exit."""
+def finish(ctx: click.Context, catalog: Catalog, outcome: Outcome, *, report: bool) -> None:
+    """Write reports if `report` is true, print the path of the page, and exit."""
     page = outcome.folder / "report.html"
     if report and any((outcome.folder / "trials").glob("*/*/record.json")):
-        from .report_writing import Asked, write_reports
+        from .report_writing import ReportRequest, write_reports
         from .verdict_table import print_verdicts
 
-        summary, _ = write_reports(catalog, REPORTS, Asked((outcome.folder,), outcome.folder))
+        summary, _ = write_reports(catalog, REPORTS, ReportRequest((outcome.folder,), outcome.folder))
         print_verdicts(summary)
     if page.exists():
         click.echo(f"report: {page}")
@@ -32,7 +32,7 @@ def end(ctx: click.Context, catalog: Catalog, outcome: Outcome, *, report: bool)
 
 
 def is_current(outcome: Outcome) -> bool:
-    """Tell whether the page was written after the last record."""
+    """Return whether the page is newer than every record."""
     page = outcome.folder / "report.html"
     try:
         written = page.stat().st_mtime_ns
@@ -42,7 +42,7 @@ def is_current(outcome: Outcome) -> bool:
 
 
 def exit_code(outcome: Outcome) -> ExitCode:
-    """Give what the shell sees."""
+    """Return the exit code: interrupted, trials failed or missing, or success."""
     if outcome.interrupted:
         return ExitCode.INTERRUPTED
     missing = len(outcome.statuses) < outcome.planned

@@ -1,4 +1,4 @@
-"""`ftbench show`."""
+"""The `ftbench show` command."""
 
 from __future__ import annotations
 
@@ -19,9 +19,12 @@ if TYPE_CHECKING:
 @click.command(name="show")
 @click.argument("run", type=click.Path(file_okay=False))
 @click.argument("trial")
-@click.option("--json", "as_json", is_flag=True, help="The record as it lies on disk.")
+@click.option("--json", "as_json", is_flag=True, help="Print the record file as it is.")
 def command(run: str, trial: str, as_json: bool) -> None:
-    """Show the record of TRIAL, the beginning of an id, in the run directory RUN."""
+    """Show the record of a trial.
+
+    RUN is a run directory and TRIAL the beginning of a trial id in it.
+    """
     for path in find_records(Path(run), trial):
         if as_json:
             click.echo(visible(read_text(path), "\n"), nl=False)
@@ -35,9 +38,9 @@ def _print(record: Record, path: Path) -> None:
         f"{trial['target']} · {trial['backbone']['label']} · {trial['strategy']['label']} · seed {trial['seed']}",
         bold=True,
     )
-    click.echo(f"id {record.id}  cell {record.cell}  environment {record.environment}")
+    click.echo(f"id {record.id}  configuration {record.cell}  environment {record.environment}")
     if trial.get("values"):
-        click.echo(f"{'try' if trial['role'] == 'try' else 'tuned'}: {valued(trial['values'])}")
+        click.echo(f"{'tuning trial' if trial['role'] == 'try' else 'tuned'}: {valued(trial['values'])}")
     click.echo(f"status {record.status}, attempts {record.attempts}")
     for one in record.earlier:
         click.echo(f"  attempt {one.number}: {one.status}, {one.kind}: {one.message}")

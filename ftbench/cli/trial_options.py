@@ -1,4 +1,4 @@
-"""The options that choose among the trials of a plan."""
+"""The options `--only`, `--exclude` and `--shard`, which select trials of a plan."""
 
 from __future__ import annotations
 
@@ -15,18 +15,19 @@ only_option = click.option(
     "--only",
     multiple=True,
     metavar="PATTERN",
-    help="Only trials in whose name this is found, as `ftbench plan` shows it; * and ? stand for anything; may be repeated.",
+    help="Run only trials whose name matches PATTERN: any part of the name, with * and ? as wildcards. "
+    "`ftbench plan` lists the names. May be repeated.",
 )
 exclude_option = click.option(
-    "--exclude", multiple=True, metavar="PATTERN", help="No trial in whose name this is found; may be repeated."
+    "--exclude", multiple=True, metavar="PATTERN", help="Skip trials whose name matches PATTERN. May be repeated."
 )
 
 
-def chosen(only: Sequence[str], exclude: Sequence[str], shard: str | None = None) -> Chosen:
-    """Give the choice.
+def parse_selection(only: Sequence[str], exclude: Sequence[str], shard: str | None = None) -> Chosen:
+    """Return the selection these options describe.
 
     Raises:
-        UserError: `shard` is no share.
+        UserError: `shard` is not of the form I/N.
     """
     from ..suite.selection import Chosen, Shard
 

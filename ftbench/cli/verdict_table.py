@@ -1,4 +1,4 @@
-"""The end of a run on the console: a table a target, and what can be concluded."""
+"""Print the results of a run: one table per task column, followed by the verdict."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def print_verdicts(summary: Summary) -> None:
-    """Print every target's table and verdict to standard output."""
+    """Print the table and verdict of every task column to standard output."""
     console = Console(highlight=False)
     if not console.is_terminal:
         console = Console(highlight=False, width=140)

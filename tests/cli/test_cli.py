@@ -39,8 +39,23 @@ def test_every_command_is_in_the_help_and_has_help_of_its_own(ftbench):
 def test_a_misspelt_command_or_option_is_a_usage_error(ftbench):
     wrong = ftbench("rnu")
     assert wrong.returncode == 2
-    assert "no command is called 'rnu'; did you mean 'run'?" in wrong.stderr
+    assert "unknown command 'rnu'; did you mean 'run'?" in wrong.stderr
     assert ftbench("run", "--reprot", "x").returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "old", "new"),
+    [
+        (("plan", "s.toml", "--card", "24GB"), "--card", "--gpu-memory"),
+        (("plan", "s.toml", "--card=24GB"), "--card", "--gpu-memory"),
+        (("plan", "s.toml", "--target", "cuda"), "--target", "--kernels"),
+    ],
+)
+def test_a_former_option_name_still_works_with_a_hint(ftbench, arguments, old, new):
+    hint, error = ftbench(*arguments, check=2).stderr.splitlines()
+    assert hint == f"{old} is now {new}; the old name will be removed in 0.3"
+    assert error == f"error: {new} goes with --predict"
+    assert old not in ftbench(arguments[0], "--help", check=0).stdout.split()
 
 
 def test_a_broken_suite_ends_in_a_line_a_mistake_and_nothing_is_written(ftbench, tmp_path):

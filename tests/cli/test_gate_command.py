@@ -1,4 +1,4 @@
-"""`ftbench gate` as a job calls it: exit codes, files, one line for what cannot be held, more seeds where it asks for them."""
+"""`ftbench gate` as a CI job calls it: exit codes, output files, one line per error, more seeds on request."""
 
 import json
 import xml.etree.ElementTree as ET
@@ -164,4 +164,4 @@ def test_what_is_wrong_in_the_table_of_margins_is_said_by_its_key(ftbench, tiny_
     for key in ("gate.margin:", "gate.margins", "gate.margn: "):
         assert key in done.stderr
     done = ftbench("validate", tiny_suite(extra="[gate]\nlooks = [6, 3]\n"), check=2)
-    assert "gate.looks: each must be more than the one before" in done.stderr
+    assert "gate.looks: must increase" in done.stderr
