@@ -45,12 +45,12 @@ def test_without_a_run_the_noise_is_unknown_and_two_seeds_find_nothing(tmp_path)
 def test_plan_says_it_and_needs_no_torch(tmp_path, ftbench, tiny_suite):
     suite = tiny_suite(seeds="[0, 1, 2]")
     said = ftbench("plan", suite, check=0).stdout
-    assert "digits: unknown noise; 3 seeds find a difference of 3.26 of its standard deviations" in said
+    assert "digits: noise unknown; 3 seeds detect a difference of 3.26 standard deviations with 80 % power" in said
     written(tmp_path / "runs" / "tiny", 5)
     said = ftbench("plan", suite, check=0).stdout
-    assert "digits: 3 seeds find a difference of " in said
+    assert "digits: 3 seeds detect a difference of " in said
     assert "points in accuracy with 80 % power (standard deviation of a difference " in said
     rows = [json.loads(line) for line in ftbench("plan", suite, "--json", check=0).stdout.splitlines()]
     assert all(row["detectable"] == pytest.approx(3.2626 * row["s_d"], rel=1e-3) for row in rows)
     one = ftbench("plan", tiny_suite(name="one", seeds="[0]"), check=0).stdout
-    assert "digits: 1 seed can find no difference: claims are made from 3 on" in one
+    assert "digits: 1 seed cannot detect a difference; at least 3 are needed" in one

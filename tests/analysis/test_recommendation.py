@@ -158,21 +158,21 @@ def test_every_mistake_is_a_line_with_its_likely_fix(kept, ftbench):
         "accuracy=90s",
         "--prefer",
         "troughput",
-        "--target",
+        "--task",
         "digit",
     )
     assert done.returncode == 2
     lines = done.stderr.splitlines()
     assert len(lines) == 7
     assert any("has no task or sequence 'digit'; did you mean 'digits'?" in line for line in lines)
-    assert "error: --max-memory: '8X' is no size; give one such as 16GB or 16GiB" in lines
+    assert "error: --max-memory: '8X' is not a size; give one such as 16GB or 16GiB" in lines
     assert any(
-        "--min: nothing is measured here that is called 'acuracy'; did you mean 'accuracy'?" in line for line in lines
+        "--min: this run has no measurement 'acuracy'; did you mean 'accuracy'?" in line for line in lines
     )
-    assert "error: --max: 'accuracy' is not NAME=VALUE, such as accuracy=0.9" in lines
-    assert "error: --max: throughput: 'fast' is no value in images/s" in lines
-    assert any("'90s' is no value in shares: give 0.9 or 90%" in line for line in lines)
+    assert "error: --max: 'accuracy' is not of the form NAME=VALUE, such as accuracy=0.9" in lines
+    assert "error: --max: throughput: 'fast' is not a value in images/s" in lines
+    assert any("'90s' is not a value in shares: give 0.9 or 90%" in line for line in lines)
     assert any(
-        "--prefer: nothing is measured here that is called 'troughput'; did you mean 'throughput'?" in line
+        "--prefer: this run has no measurement 'troughput'; did you mean 'throughput'?" in line
         for line in lines
     )

@@ -154,7 +154,7 @@ def watching(run):
     restored = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=restored
-    ) as watch:  # noqa: PLW1509
+    ) as watch:
         try:
             yield watch
         finally:
@@ -184,4 +184,4 @@ def test_ctrl_c_ends_watching_quietly(run):
         watch.send_signal(signal.SIGINT)
         _, complaints = watch.communicate(timeout=60)
         assert watch.returncode == 0
-    assert complaints == "watching; Ctrl-C ends it\n"
+    assert complaints == "watching; press Ctrl-C to stop\n"

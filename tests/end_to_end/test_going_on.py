@@ -7,7 +7,7 @@ import threading
 import pytest
 from ftbench import RunError
 from ftbench.notebook import read_run
-from ftbench.records.cleanup import find_leftovers
+from ftbench.records.cleanup import find_orphans
 from ftbench.records.record import Attempt
 from ftbench.records.store import Store
 from ftbench.records.trial_log import find_trial, printed
@@ -37,7 +37,7 @@ def test_a_choice_is_run_and_the_rest_is_neither_missing_nor_failed(inside, tmp_
         in inside(*PLUGINS, "run", suite, "--only", "v0 · seed 0", check=0).stdout
     )
     assert (
-        "error: --only v9: found in no trial's name" in inside(*PLUGINS, "run", suite, "--only", "v9", check=2).stderr
+        "error: --only v9: matches no trial" in inside(*PLUGINS, "run", suite, "--only", "v9", check=2).stderr
     )
     inside(*PLUGINS, "run", suite, check=0)
     assert set(statuses(run)) == {(v, s) for v in ("v0", "v1") for s in (0, 1)}
@@ -69,7 +69,7 @@ def test_a_failed_trial_is_run_once_more_on_demand_alone_and_what_was_is_kept(in
     inside(*PLUGINS, "run", suite, check=1)
     fine = next(record for record in read_run(run) if record.status == "ok")
     assert "1 of them failed" in inside(*PLUGINS, "run", suite, check=1).stdout
-    assert "nothing to do: no trial failed" in inside(*PLUGINS, "retry", run, "--only", "v0", check=0).stdout
+    assert "nothing to do: no trial of the suite has failed" in inside(*PLUGINS, "retry", run, "--only", "v0", check=0).stdout
 
     inside(*PLUGINS, "retry", run, check=1)
     records = {record.status: record for record in read_run(run)}
@@ -124,7 +124,7 @@ def test_what_is_no_run_or_has_another_name_is_one_line(inside, tmp_path):
     store = Store(tmp_path / "other")
     store.folder.mkdir()
     store.lock_suite({"name": "quick", "seeds": [0], "backbones": [], "tasks": [], "strategies": []}, {}, "e")
-    assert "holds the suite 'quick'; call the folder so again" in inside("retry", store.folder, check=2).stderr
+    assert "contains the suite 'quick'; rename the folder back" in inside("retry", store.folder, check=2).stderr
     (store.folder / "suite.lock.toml").write_text("name = 7\n")
     assert "suite.lock.toml: name: " in inside("retry", store.folder, check=2).stderr
 
@@ -151,7 +151,7 @@ def killed(tmp_path):
 
 
 def found(run, **options):
-    return {(str(one.path.relative_to(run)), one.why) for one in find_leftovers(run, **options)}
+    return {(str(one.path.relative_to(run)), one.why) for one in find_orphans(run, **options)}
 
 
 def test_leftovers_are_what_nothing_needs(killed):
@@ -162,7 +162,7 @@ def test_leftovers_are_what_nothing_needs(killed):
     assert found(killed) == half | dead
     noted = {("trials/done/e/attempts/1", "an earlier attempt")}
     assert found(killed, attempts=True) == half | dead | noted
-    gone = {("trials/gone", "not planned any more")}
+    gone = {("trials/gone", "no longer planned")}
     assert (
         found(killed, unplanned=True)
         == half - {("trials/gone/e/attempts/2/outcome.json.tmp", "half-written")} | dead | gone
@@ -191,9 +191,9 @@ def test_a_trial_is_named_by_its_id_or_by_what_only_its_name_has(inside, tmp_pat
     inside(*PLUGINS, "run", write(tmp_path, variants=2), "--no-report", check=0)
     record = next(record for record in read_run(run) if record.trial["strategy"]["label"] == "v1")
     assert find_trial(run, record.id[:5]) == find_trial(run, "v1") == run / "trials" / record.id / record.environment
-    with pytest.raises(RunError, match="'seed 0' means 2 trials: "):
+    with pytest.raises(RunError, match="'seed 0' matches 2 trials: "):
         find_trial(run, "seed 0")
-    with pytest.raises(RunError, match="'v7' begins no started trial's id and is in no name"):
+    with pytest.raises(RunError, match="no started trial has an id that begins with 'v7' or a name that contains it"):
         find_trial(run, "v7")
     assert "there is no attempt 4; the last is 1" in inside("logs", run, "v1", "--attempt", "4", check=2).stderr
 

@@ -97,9 +97,9 @@ def value(run, values):
 @pytest.mark.slow
 def test_the_plan_counts_tries_and_what_they_take(killed, ftbench):
     folder, planned = killed
-    assert "tuning: 6 tries for 1 strategies" in planned
-    assert "tries to come, " in planned
-    assert "tuning: 6 trials with chosen or untuned values to come: nothing like them has been run here" in planned
+    assert "tuning: 6 tuning trials for 1 strategies" in planned
+    assert "tuning trials to run, " in planned
+    assert "tuning: 6 trials with chosen or untuned values to run: cost unknown, no similar trial has run" in planned
     rows = [
         json.loads(line)
         for line in ftbench(*PLUGIN, "plan", "suite.toml", "--json", cwd=folder, check=0).stdout.splitlines()
@@ -150,7 +150,7 @@ def test_one_strategy_with_more_tries_is_refused_unless_it_is_shown_apart(ftbenc
         in refused.stdout + refused.stderr
     )
     (tmp_path / "suite.toml").write_text(unequal.replace("options = true", "options = true\nunequal = true"))
-    assert "valid, 38 trials, 26 of them tries" in ftbench(*PLUGIN, "validate", "suite.toml", check=0).stdout
+    assert "valid, 38 trials, 26 of them tuning trials" in ftbench(*PLUGIN, "validate", "suite.toml", check=0).stdout
 
 
 def test_two_versions_of_a_plugin_are_not_compared_while_values_are_chosen(ftbench, tmp_path):

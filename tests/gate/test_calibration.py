@@ -100,7 +100,7 @@ def test_the_command_measures_what_is_there_and_travels_in_a_bundle(ftbench, noi
     run, _ = noisy
     done = ftbench("gate", run, "--calibrate", check=0)
     assert "digits: accuracy: s_d 0.0" in done.stdout
-    assert "of 20 gates raised an alarm with no change at all" in done.stdout
+    assert "of 20 gates, without any change" in done.stdout
     ftbench("bundle", run, "-o", "b.zip", check=0)
     for arguments, mistake in (
         (("b.zip", "--calibrate"), "not a run directory"),
@@ -119,9 +119,9 @@ def test_the_command_runs_as_many_seeds_as_the_repetitions_take(ftbench, tiny_su
     done = ftbench("gate", "runs/tiny", "--calibrate", "--run", suite, "--repetitions", "1", check=0)
     assert len(read_record_set(tmp_path / "runs" / "tiny").seeds) == 6
     assert "over 3 pairs (re-seeded: seed i with seed i + 3; frozen " in done.stdout
-    assert "of 2 gates raised an alarm" in done.stdout
+    assert "of 2 gates, without any change" in done.stdout
     assert "is too few" not in done.stderr
     assert (
-        "leaves its records in a folder of that name"
+        "the run directory of suite 'tiny' must have the same name"
         in ftbench("gate", "runs/x", "--calibrate", "--run", suite, "--repetitions", "1", check=2).stderr
     )

@@ -34,7 +34,7 @@ def built(runs, tmp_path_factory):
         [FTBENCH, "leaderboard", "build", *runs, "-o", folder / "site"], capture_output=True, text=True, timeout=120
     )
     assert done.returncode == 0, done.stderr
-    assert done.stderr == "runs: 3, groups that are ranked: 2\n"
+    assert done.stderr == "runs: 3, comparable groups: 2\n"
     return folder / "site"
 
 
@@ -77,7 +77,7 @@ def rebundled(site, change, place=0):
 
 def test_a_site_verifies(site, ftbench):
     done = ftbench("leaderboard", "verify", site, check=0)
-    assert done.stdout.startswith(f"{site}: all of it comes out of the bundles; runs: 3, numbers: ")
+    assert done.stdout.startswith(f"{site}: verified; runs: 3, numbers: ")
 
 
 def test_the_numbers_keep_to_the_published_schema(site):
@@ -207,7 +207,7 @@ def test_mixed_fingerprints_are_named(site, reports):
 def test_a_record_that_was_changed_is_found_by_its_predictions_and_by_what_is_published(site, reports):
     rebundled(site, lambda run: rewrite(run, lambda record: set_value(record, "accuracy", 1.0), where=of("lora", 0)))
     (fault,) = check(site, reports)
-    assert "seed 0 of lora on digits (tiny-vit): what each example adds to accuracy does not come to the score" in fault
+    assert "seed 0 of lora on digits (tiny-vit): what each example contributes to accuracy does not add up to the score" in fault
 
 
 def test_a_row_that_was_left_out_is_missed(site, reports):

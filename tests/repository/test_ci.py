@@ -229,7 +229,7 @@ def test_the_suites_workflow_is_red_where_a_score_fell(project):
 @pytest.mark.parametrize(
     ("inputs", "code", "said"),
     [
-        ({"suite": "quickstart.toml"}, 2, "give a baseline with --baseline"),
+        ({"suite": "quickstart.toml"}, 2, "with --baseline, or a plugin with --plugin"),
         ({"suite": "nowhere.toml", "baseline": "baseline.zip"}, 2, "no such file"),
         ({"suite": "quickstart.toml", "baseline": "a; touch harm $(touch harm)"}, 2, "no such run directory or bundle"),
         ({"suite": "quickstart.toml", "plugin": "$(touch harm).py", "base": "HEAD"}, 2, "no such file or folder"),

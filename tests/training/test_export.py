@@ -113,7 +113,7 @@ def test_a_model_of_every_kind_is_read_back_by_transformers_and_answers_as_recor
     assert tuple(model.config.id2label.values()) == catalog.build("tasks", TASKS[KINDS[kind]], {}).classes
     card = (tmp_path / "model" / "README.md").read_text()
     assert path.parts[-3] in card
-    assert "answers every test example as it did then" in card
+    assert "Its predictions on the test split equal those of the trial." in card
 
 
 @pytest.mark.parametrize("strategy", ADAPTERS)
@@ -153,19 +153,19 @@ def test_the_command_writes_a_model_or_tells_in_one_line_why_not(trained, ftbenc
     path = trained["bert", "lora"]
     run = path.parents[3]
     done = ftbench("export", run, path.parts[-3], "model", check=0)
-    assert "it answers every test example as the record says" in done.stdout
+    assert "all test predictions match the record" in done.stdout
     adapter = trained["bert", "adapter"].parts[-3]
     for arguments, message in (
         (
             (run, adapter, "other"),
-            "what was trained is more than transformers' BertForSequenceClassification: it has adapters, which cannot be merged",
+            "the trained model is not a plain BertForSequenceClassification of transformers: it has adapters, which cannot be merged",
         ),
         (
             (run, adapter, "other", "--adapter"),
             "'adapter' has no adapter in peft's format; export the whole model instead",
         ),
-        ((run, "zz", "other"), "no record's id begins with 'zz'"),
-        ((run, adapter, "model"), "is not empty; name another folder"),
+        ((run, "zz", "other"), "no record has an id that begins with 'zz'"),
+        ((run, adapter, "model"), "not empty; name another folder"),
     ):
         done = ftbench("export", *arguments)
         assert done.returncode == 2

@@ -96,14 +96,14 @@ def card_memory(card: str | None, device: str | None) -> int | None:
     if card is not None:
         size = read_size(card)
         if size is None:
-            raise UserError(f"--card: {card!r} is no size; give one such as 24GB or 80GiB")
+            raise UserError(f"--gpu-memory: {card!r} is not a size; give one such as 24GB or 80GiB")
         return size
     if device is None:
         return None
     match, cards = re.fullmatch(r"cuda:(\d+)", device), visible_gpus()
     if match is None or int(match[1]) >= len(cards):
         raise UserError(
-            f"--device: there is no {device!r} here; {len(cards)} GPUs are visible. Give --card 24GB to ask about another"
+            f"--device: there is no {device!r} here; {len(cards)} GPUs are visible. Give --gpu-memory 24GB to ask about another"
         )
     return int(describe_gpu(cards[int(match[1])])["memory"])
 

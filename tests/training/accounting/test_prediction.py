@@ -63,9 +63,9 @@ def test_a_card_is_read_by_its_size():
     assert card_memory("40G", None) == 40 * 10**9
     assert card_memory("1.5 GiB", None) == GIB * 3 // 2
     assert card_memory(None, None) is None
-    with pytest.raises(UserError, match="--card: 'large' is no size; give one such as 24GB"):
+    with pytest.raises(UserError, match="--gpu-memory: 'large' is not a size; give one such as 24GB"):
         card_memory("large", None)
-    with pytest.raises(UserError, match=r"--device: there is no 'cuda:7' here; .* Give --card 24GB"):
+    with pytest.raises(UserError, match=r"--device: there is no 'cuda:7' here; .* Give --gpu-memory 24GB"):
         card_memory(None, "cuda:7")
 
 
@@ -130,7 +130,7 @@ def test_a_suite_is_predicted_once_a_cell_and_without_the_weights(tmp_path, ftbe
     text += "".join(f'[[strategy]]\nuse = "{name}"\n' for name in ("full", "lora"))
     (tmp_path / "s.toml").write_text(text)
     assert "no *.safetensors weights" in ftbench("plan", "s.toml", check=2).stderr
-    done = ftbench("plan", "s.toml", "--predict", "--card", "1GB", "--format", "csv", check=0)
+    done = ftbench("plan", "s.toml", "--predict", "--gpu-memory", "1GB", "--format", "csv", check=0)
     full, lora = csv.DictReader(io.StringIO(done.stdout))
     assert (full["strategy"], lora["strategy"]) == ("full", "lora")
     assert int(full["trainable_parameters"]) > int(lora["trainable_parameters"])
@@ -143,12 +143,12 @@ def test_which_strategies_fit_is_one_command(tmp_path, ftbench, model_folder):
     (tmp_path / "net" / "config.json").write_text((model_folder("t5") / "config.json").read_text())
     names = ("full", "ewc", "prefix", "distillation")
     chosen = [part for name in names for part in ("--strategy", name)]
-    done = ftbench("plan", "--model", "net", "--batch", "4", "--length", "16", "--card", "1GB", *chosen, check=0)
+    done = ftbench("plan", "--model", "net", "--batch", "4", "--length", "16", "--gpu-memory", "1GB", *chosen, check=0)
     for name in names:
         assert f"\n{name} " in done.stdout
     assert "prefix: t5 has no attention modules" in done.stdout
     assert "largest batch" in done.stdout
-    assert "with the kernels of a CUDA card" in done.stdout
+    assert "with CUDA kernels" in done.stdout
 
 
 def test_a_model_in_the_hubs_cache_is_found_by_its_id_though_its_weights_are_not_there(
@@ -218,7 +218,7 @@ def test_classes_are_characters_where_the_answer_is_a_transcript(catalog):
     [
         ((), "give a SUITE, or a model with --model"),
         (("s.toml", "--model", "minilm"), "give a SUITE, or a model with --model"),
-        (("s.toml", "--card", "24GB"), "--card goes with --predict"),
+        (("s.toml", "--gpu-memory", "24GB"), "--gpu-memory goes with --predict"),
         (("--model", "minilm", "--strategy", "lroa"), "did you mean 'lora'?"),
         (("--model", "minilm", "--task", "text-classifcation"), "did you mean 'text-classification'?"),
         (
