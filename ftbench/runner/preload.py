@@ -1,57 +1,72 @@
-"""Imported once by the process that trials are forked from: the slow imports, and nothing that starts a thread."""
+"""Import, once in the fork server, the slow modules that every trial needs; must not start a thread."""
 
 import gc
+import importlib
 import os
 from contextlib import suppress
 
-# Nothing of what is imported is ever garbage: looking for some again and again takes a fifth of the time.
+import ftbench
+import ftbench.backbones
+import ftbench.meters
+import ftbench.stats
+import ftbench.tasks
+
+from ..environment import software
+from ..training.messages import spec_adapter
+from .process_tree import adopt_orphans
+
+_MODULES = (
+    "peft",
+    "pydantic",
+    "scipy.special",
+    "sklearn.metrics",
+    "transformers",
+    "transformers.models.auto.modeling_auto",
+    "transformers.models.auto.tokenization_auto",
+    "transformers.models.bert.modeling_bert",
+    "transformers.models.vit.modeling_vit",
+    "transformers.models.wav2vec2.modeling_wav2vec2",
+    "ftbench.training.loop",
+    "ftbench.training.trial",
+)
+
+# Imports leave no garbage: collecting while they run takes a fifth of the time and frees nothing.
 gc.disable()
 
 os.environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-# Whatever a trial reads is on this machine: the runner has seen to that.
+# The runner has made sure that everything a trial reads is on this machine.
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
-import torch  # noqa: E402 - what is set above must be so before it is imported
+import torch  # noqa: E402 - the variables above must be set before it is imported
 
-# One parallel operation here would leave children waiting for threads they did not inherit.
+# Threads are not inherited by forked children: after one parallel operation here, children would wait for them forever.
 torch.set_num_threads(1)
 
-import ftbench  # noqa: E402
-import peft  # noqa: E402, F401 - kept warm for the children
-import pydantic  # noqa: E402, F401
-import scipy.special  # noqa: E402, F401
-import sklearn.metrics  # noqa: E402, F401
-import transformers  # noqa: E402
-from transformers.models.auto import modeling_auto, tokenization_auto  # noqa: E402, F401
-from transformers.models.bert import modeling_bert  # noqa: E402, F401
-from transformers.models.vit import modeling_vit  # noqa: E402, F401
-from transformers.models.wav2vec2 import modeling_wav2vec2  # noqa: E402, F401
+for _module in _MODULES:
+    importlib.import_module(_module)
 
-from ..environment import software  # noqa: E402
-from ..training import loop as training  # noqa: E402, F401
-from ..training import trial as execution  # noqa: E402, F401
-from ..training.messages import spec_adapter  # noqa: E402
-from .process_tree import adopt_orphans  # noqa: E402
-
-# What a trial that died has left behind comes here, where the runner finds it.
-adopt_orphans()
+import transformers  # noqa: E402 - the variables above must be set before it is imported
 
 transformers.logging.disable_progress_bar()
 
-# What plugins ask for by its name is imported when it is asked for, here once for all trials.
-for name in ftbench.__all__:
-    getattr(ftbench, name)
+# Orphans of a trial that died become children of this process, where the runner finds them.
+adopt_orphans()
+
+# Public names are imported when first used; plugins use them, so import all of them here, once for all trials.
+for _door in (ftbench, ftbench.backbones, ftbench.meters, ftbench.stats, ftbench.tasks):
+    for _name in _door.__all__:
+        getattr(_door, _name)
 spec_adapter()
 software()
 with suppress(ImportError, AttributeError):
-    # A thousand patterns of names of weights, compiled at a process's first model.
+    # A thousand regular expressions for weight names, otherwise compiled for the first model of every process.
     from transformers.conversion_mapping import get_checkpoint_conversion_mapping
 
     get_checkpoint_conversion_mapping("bert")
 
-# What is there by now stays: a collection in a child would only copy the pages it lies on.
+# Exclude all current objects from garbage collection: collecting them in a child would copy their memory pages.
 gc.freeze()
 gc.enable()
