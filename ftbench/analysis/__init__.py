@@ -1,4 +1,5 @@
-"""From records to everything a report shows: summaries, comparisons, rankings, recommendations.
+"""Turns records into everything a report shows: summaries, comparisons, rankings, recommendations.
 
-Imports `records`, `stats` and what lies below them; never torch, never `training`. Start with `run_summary`, then `summary`.
+Imports `records`, `stats` and the layers below them, never torch or `training`. Start with `run_summary`, then
+`summary`.
 """

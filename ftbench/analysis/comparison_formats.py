@@ -1,4 +1,4 @@
-"""A comparison written down: Markdown, CSV, JSON, LaTeX."""
+"""Output formats of a comparison: Markdown, CSV, JSON and LaTeX."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from ..formatting import quantity
-from .wording import point_interval
+from .wording import percent_change, point_interval
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,40 +18,44 @@ if TYPE_CHECKING:
 
 FORMATS = ("markdown", "csv", "json", "latex")
 NOTE = (
-    "Differences are second less first with 95 % intervals over paired seeds; of costs, as a share of the first. p is Holm-corrected "
-    "over the rows of a metric; d_z is the difference in standard deviations of the paired differences."
+    "Differences are second minus first, with 95 % intervals over paired seeds; differences of costs are relative to "
+    "the first. p is Holm-corrected over the rows of a metric; d_z is the difference in standard deviations of the "
+    "paired differences."
 )
-WHY = {"not comparable": "is not comparable", "undecided": "cannot be decided"}
+_REASON_VERBS = {"not comparable": "is not comparable", "undecided": "is undecided"}
 COLUMNS = ("task", "strategy", "metric", "first", "second", "difference", "verdict", "p", "effect", "seeds")
 
 
 def write(comparison: Comparison, form: str) -> str:
-    """Write a comparison in one of `FORMATS`."""
+    """Return a comparison as text in one of `FORMATS`."""
     return {"markdown": _markdown, "csv": _csv, "json": _json, "latex": _latex}[form](comparison)
 
 
 def _markdown(found: Comparison) -> str:
-    lines = [f"# {_md(found.second)} against {_md(found.first)}", ""]
+    lines = [f"# {_escape_markdown(found.second)} against {_escape_markdown(found.first)}", ""]
     for title, listed in (("Configuration", found.configuration), ("Data, protocol, software, hardware", found.drift)):
         lines += [f"## {title}", ""]
         if listed:
             lines += ["| field | first | second |", "|---|---|---|"]
-            lines += [f"| `{_md(one.field)}` | {_md(one.first)} | {_md(one.second)} |" for one in listed]
+            lines += [
+                f"| `{_escape_markdown(one.field)}` | {_escape_markdown(one.first)} | {_escape_markdown(one.second)} |"
+                for one in listed
+            ]
         else:
             lines.append("No difference.")
         lines.append("")
     lines += ["## Results", "", f"| {' | '.join(COLUMNS)} |", "|---|---|---|--:|--:|--:|---|--:|---|--:|"]
-    lines += [f"| {' | '.join(map(_md, cells(row)))} |" for row in found.rows]
-    lines += ["", *(f"* {_md(line)}" for line in (*found.alone, *_reasons(found.rows)))]
+    lines += [f"| {' | '.join(map(_escape_markdown, cells(row)))} |" for row in found.rows]
+    lines += ["", *(f"* {_escape_markdown(line)}" for line in (*found.alone, *_reasons(found.rows)))]
     return "\n".join([*lines, "", NOTE]) + "\n"
 
 
 def _reasons(rows: Sequence[Row]) -> list[str]:
-    return list(dict.fromkeys(f"{row.metric} {WHY[row.verdict]}: {row.reason}" for row in rows if row.reason))
+    return list(dict.fromkeys(f"{row.metric} {_REASON_VERBS[row.verdict]}: {row.reason}" for row in rows if row.reason))
 
 
 def cells(row: Row) -> list[str]:
-    """Give what a row says, in the order of `COLUMNS`."""
+    """Return the cells of a row as text, in the order of `COLUMNS`."""
     target = f"{row.place.target} ({row.place.backbone})"
     means = [quantity(mean, row.unit) if mean is not None else "–" for mean in (row.first, row.second)]
     p = f"{row.p:.2g}" if row.p is not None else "–"
@@ -74,7 +78,7 @@ def _difference(row: Row) -> str:
         return "–"
     if row.scale == "points":
         return point_interval(found) if row.unit == "1" else f"{found.mean:+.3g} {row.unit}"
-    text = f"{100 * found.mean:+.1f} %"
+    text = percent_change(found.mean)
     if row.scale == "exact" or found.low is None or found.high is None:
         return text
     return f"{text} [{100 * found.low:+.1f}, {100 * found.high:+.1f}]"
@@ -92,14 +96,14 @@ def _effect(row: Row) -> str:
 
 def _csv(found: Comparison) -> str:
     stream = io.StringIO()
-    rows = [_flat(row) for row in found.rows]
+    rows = [_csv_row(row) for row in found.rows]
     writer = csv.DictWriter(stream, list(rows[0]) if rows else [], lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     return stream.getvalue()
 
 
-def _flat(row: Row) -> dict[str, Any]:
+def _csv_row(row: Row) -> dict[str, Any]:
     size, difference = row.effect, row.difference
     return {
         "target": row.place.target,
@@ -139,9 +143,9 @@ def _json(found: Comparison) -> str:
 
 
 def _latex(found: Comparison) -> str:
-    """Write the results as a table for the package booktabs."""
+    """Return the results as a table for the LaTeX package booktabs."""
     lines = [r"\begin{tabular}{lllrrrlrlr}", r"\toprule", " & ".join(COLUMNS) + r" \\", r"\midrule"]
-    lines += [" & ".join(map(_tex, cells(row))) + r" \\" for row in found.rows]
+    lines += [" & ".join(map(_escape_latex, cells(row))) + r" \\" for row in found.rows]
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"]) + "\n"
 
 
@@ -164,10 +168,10 @@ _TEX = {
 }
 
 
-def _tex(text: str) -> str:
+def _escape_latex(text: str) -> str:
     return "".join(_TEX.get(letter, letter) for letter in text)
 
 
-def _md(text: str) -> str:
-    """Keep a cell in its cell."""
+def _escape_markdown(text: str) -> str:
+    """Escape what would end a table cell, start a new line or open an HTML tag."""
     return text.replace("\\", "\\\\").replace("|", "\\|").replace("\r", " ").replace("\n", " ").replace("<", "&lt;")

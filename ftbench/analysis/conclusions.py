@@ -1,4 +1,4 @@
-"""What can be concluded about a target, in sentences."""
+"""Conclusions about a task column, as sentences."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 def verdict(
     contenders: Sequence[Contender], primary: str, comparisons: Sequence[Comparison], *, is_sequence: bool
 ) -> tuple[str, ...]:
-    """Say who leads and who is told apart from the leader.
+    """Return sentences on the leader, and on which contenders differ significantly from it.
 
     Args:
         contenders: best first.
         primary: the score that ranks.
-        comparisons: all pairs, Holm-corrected over all of them: who leads is found in the same data.
-        is_sequence: whether forgetting is told too.
+        comparisons: all pairs, Holm-corrected over all of them, because the same data also pick the leader.
+        is_sequence: whether to report forgetting too.
     """
     scored = [c for c in contenders if score(c, primary) is not None]
     if not scored:
@@ -36,8 +36,12 @@ def verdict(
     named = f"{'lowest' if quantity.direction == 'lower' else 'highest'} mean {primary.replace('_', ' ')}"
     if n < CLAIM:
         seeds = "one seed" if n == 1 else f"{n} seeds"
-        first = f"{leader.label} has the {named}, {score_text(quantity.estimate.mean, unit)}; {seeds} cannot say who is better."
-        return (first, *(_forgetting(scored) if is_sequence else ()))
+        are = "is" if n == 1 else "are"
+        first = (
+            f"{leader.label} has the {named}, {score_text(quantity.estimate.mean, unit)}; "
+            f"{seeds} {are} too few to show which is better."
+        )
+        return (first, *(_forgetting_sentences(scored) if is_sequence else ()))
     sentences = [f"{leader.label} has the {named}, {share_interval(quantity.estimate, unit)}, over {n} seeds."]
     others = {c.first: c for c in comparisons if c.second == leader.label}
     beaten = [others[c.label] for c in scored[1:] if c.label in others and others[c.label].apart]
@@ -47,7 +51,7 @@ def verdict(
     ]
     tied = [c.label for c in scored[1:] if c.label not in {b.first for b in beaten} | {*same, *few}]
     if tied:
-        sentences.append(f"It cannot be told apart from {joined(tied)} on this test set.")
+        sentences.append(f"It is statistically tied with {joined(tied)} on this test set.")
     if same:
         margin = others[same[0]].difference.margin
         within = f"{100 * margin if unit == '1' else margin:g} {step_unit(unit)}"
@@ -56,31 +60,32 @@ def verdict(
         nearest = min(beaten, key=lambda c: abs(c.difference.estimate.mean))
         span = lead(nearest.difference.estimate, unit)
         sentences.append(
-            f"It beats {joined([c.first for c in beaten])} on this test set; nearest of them {nearest.first}, by {span}. {_beyond(beaten)}"
+            f"It beats {joined([c.first for c in beaten])} on this test set; the closest is {nearest.first}, "
+            f"by {span}. {_new_items_sentence(beaten)}"
         )
     if few:
-        sentences.append(f"Too few seeds are shared with {joined(few)} to say more.")
+        sentences.append(f"It shares too few seeds with {joined(few)} for a verdict.")
     if is_sequence:
-        sentences.extend(_forgetting(scored))
+        sentences.extend(_forgetting_sentences(scored))
     return tuple(sentences)
 
 
-def _beyond(beaten: Sequence[Comparison]) -> str:
-    """Say which of these hold on new test items too."""
+def _new_items_sentence(beaten: Sequence[Comparison]) -> str:
+    """Return a sentence on which of these differences also hold on new test items."""
     unknown = next((c.difference.unknown for c in beaten if c.difference.new_items is None), "")
     if unknown:
-        return f"Whether it would on new test items is not known: {unknown}."
+        return f"Whether this also holds on new test items is unknown: {unknown}."
     kept = [
         c.first for c in beaten if c.difference.new_items and c.difference.new_items.verdict == c.difference.verdict
     ]
     if not kept:
-        return "On new test items that is undecided."
+        return "On new test items, this is undecided."
     if len(kept) == len(beaten):
-        return "That holds on new test items too."
-    return f"On new test items that holds for {joined(kept)} alone."
+        return "This also holds on new test items."
+    return f"On new test items, this holds only for {joined(kept)}."
 
 
-def _forgetting(scored: Sequence[Contender]) -> list[str]:
+def _forgetting_sentences(scored: Sequence[Contender]) -> list[str]:
     found = [(c, c.quantities["forgetting"]) for c in scored if "forgetting" in c.quantities]
     ordered = sorted(
         ((c.label, q.estimate, q.unit) for c, q in found if q.estimate is not None), key=lambda one: one[1].mean
@@ -88,4 +93,4 @@ def _forgetting(scored: Sequence[Contender]) -> list[str]:
     if len(ordered) < 2:
         return []
     parts = [f"{label} {point_interval(value, unit)}" for label, value, unit in ordered]
-    return [f"Forgetting of the earlier tasks, least first: {joined(parts)}."]
+    return [f"Forgetting of earlier tasks, least first: {joined(parts)}."]

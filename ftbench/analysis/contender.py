@@ -1,4 +1,4 @@
-"""A strategy on a backbone, for one target, over its seeds: a row of every table."""
+"""Contenders: a strategy on a backbone in one task column, over its seeds; the rows of every table."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..stats.estimates import CLAIM, MARGIN, Difference, Estimate, Interval, all_paired, judged
+from ..stats.estimates import CLAIM, MARGIN, Difference, Estimate, Interval, all_paired, verdict_of
 from ..stats.item_scores import Items, on_new_items
 from .wording import joined
 
@@ -25,49 +25,52 @@ class Quantity:
     direction: str
     method: str
     estimate: Estimate | None
-    """None where no seed has a value."""
+    """None if no seed has a value."""
     reason: str | None
     """Why there is no value."""
     flags: tuple[str, ...]
     by_seed: Mapping[int, float]
+    """Seed → value."""
     scope: str = ""
-    """What it covers."""
+    """What the measurement covers."""
     total: float | None = None
-    """The sum over all trials, those that failed too, of what is spent for good; None where one of them was not measured."""
+    """Sum over all trials, failed ones included, of consumed resources; None if a trial was not measured."""
     new_items: Interval | None = None
-    """The 95 % interval of the mean over other seeds and other test items; None for what is no score, and where `unknown` says why."""
+    """95 % interval of the mean over new seeds and new test items; None for measurements that are not scores, and if it
+    is unknown, see `unknown`."""
     unknown: str = ""
-    """Why nothing is said about other test items."""
+    """Why the interval on new test items is unknown."""
 
 
 @dataclass(frozen=True)
 class LossPoint:
-    """The task's training loss at a step, over the seeds that reached it."""
+    """Training loss of the task at a step, over the seeds that reached the step."""
 
     step: float
     mean: float
     least: float
     most: float
     seconds: float
-    """Seconds of training until then, the mean over those seeds."""
+    """Seconds of training up to the step, mean over those seeds."""
 
 
 @dataclass(frozen=True)
-class Explored:
-    """A measurement beside the primary one against the baseline: something to look into, no claim."""
+class ExploratoryDifference:
+    """Exploratory comparison of a secondary measurement with the baseline; not a claim."""
 
     difference: Difference
-    """The contender's less the baseline's."""
+    """Contender minus baseline."""
     q: float | None
-    """Its p-value, adjusted over all such comparisons of the target by Benjamini and Hochberg; None where it has none."""
+    """p-value after the correction of Benjamini and Hochberg over all such comparisons of the task column; None if the
+    difference has no p-value."""
 
 
 @dataclass(frozen=True)
 class Contender:
-    """A strategy on a backbone, for one target, over its seeds."""
+    """A strategy on a backbone in one task column, over its seeds."""
 
     label: str
-    """The strategy's label; with the backbone's where the target has several."""
+    """Label of the strategy, followed by that of the backbone if the task column has several."""
     strategy: str
     backbone: str
     statuses: Mapping[str, int]
@@ -79,58 +82,61 @@ class Contender:
     lr: float | None
     """Learning rate of the last stage."""
     learning: Mapping[str, tuple[LossPoint, ...]]
-    """Task → the task's training loss over the steps."""
+    """Task → training loss over the steps."""
     confusion: Mapping[str, tuple[tuple[int, ...], ...]]
-    """Task → counts, summed over seeds."""
+    """Task → confusion matrix, summed over seeds."""
     phases: Mapping[str, Estimate]
     """Phase → seconds."""
     retention: tuple[tuple[Estimate | None, ...], ...] = ()
-    """Of a sequence: row i holds the primary score of each task after learning task i; None where it was not yet learnt."""
+    """Sequences only: row i has the primary score of each task after training on task i; None for tasks not yet
+    trained."""
     items: Mapping[int, Items] = field(default_factory=dict, repr=False)
-    """Seed → what each test item adds to the primary score; seeds for which that is known."""
+    """Seed → per-item scores of the primary score; only seeds for which they are known."""
     unknown_items: str = ""
-    """Why it is not known for one of the seeds."""
+    """Why the per-item scores of some seed are unknown."""
     against_baseline: Difference | None = None
-    """Paired difference of the primary metric to the baseline; its words stand after the correction for many comparisons."""
+    """Paired difference of the primary score to the baseline; its verdict is corrected for multiple comparisons."""
     against_by_seed: Mapping[int, float] = field(default_factory=dict)
-    """Seed → the difference it is the mean of."""
+    """Seed → difference to the baseline."""
     p_adjusted: float | None = None
-    """Its p-value, Holm-corrected over the target's comparisons with the baseline."""
+    """p-value of that difference, Holm-corrected over the comparisons of the task column with the baseline."""
     p_new_items: float | None = None
-    """The same of the difference on new test items."""
-    explored: Mapping[str, Explored] = field(default_factory=dict)
-    """Name → any other measurement that can be better or worse, against the baseline."""
+    """Holm-corrected p-value of the difference on new test items."""
+    explored: Mapping[str, ExploratoryDifference] = field(default_factory=dict)
+    """Name of each secondary measurement that has a better direction → its comparison with the baseline."""
     fronts: frozenset[str] = frozenset()
-    """Costs on whose Pareto front it stands."""
+    """Costs for which the contender is on the Pareto front."""
     settings: Mapping[str, str] = field(default_factory=dict)
-    """Dotted name → value as JSON: of its backbone, its strategy and its training; of a sequence, the last stage's."""
+    """Dotted name → value as JSON: settings of backbone, strategy and training (the last stage of a sequence)."""
     use: str = ""
-    """Name of the plugin's strategy, whatever the suite labels it."""
+    """Name of the strategy in its plugin, regardless of its label in the suite."""
     front_chances: Mapping[str, float] = field(default_factory=dict)
-    """Cost → probability of standing on its front with other seeds, by paired bootstrap; none under three shared seeds."""
+    """Cost → probability of being on its Pareto front with other seeds, by paired bootstrap; empty with fewer than
+    three shared seeds."""
 
     budget: str = ""
-    """What it was tuned with, in words; empty where it was not, or has nothing to tune."""
+    """Tuning budget, in words; empty if it was not tuned or has nothing to tune."""
     apart: str = ""
-    """Why it is not compared with the others; empty where it is."""
+    """Why it is not compared with the others; empty if it is."""
 
     @property
     def name(self) -> str:
-        """The label."""
+        """Label of the contender."""
         return self.label
 
 
 def difference(first: Contender, second: Contender, name: str, margin: float = MARGIN) -> Difference | None:
-    """Compare two contenders on the seeds they share; None where they share none, or were tuned with unequal budgets.
+    """Return the difference of two contenders on their shared seeds; None if they share none or their budgets differ.
 
-    Of the score whose items are known it says what holds on new test items too. Where the seeds all differ by the same, the items
-    alone tell how sure that is, and their p-value and verdict stand for both. Counts that are the same for every seed differ for sure.
+    For a score with known items, the difference also covers new test items. If all seeds differ by the same amount,
+    only the items show the uncertainty, so their p-value and verdict are used for both. Counts that are the same for
+    every seed have no uncertainty: any difference is significant.
 
     Args:
         first: the baseline.
-        second: the other.
-        name: of the measurement.
-        margin: the largest difference that does not matter, in its unit.
+        second: the other contender.
+        name: name of the measurement.
+        margin: largest difference that does not matter, in the unit of the measurement.
     """
     (found,) = differences([(first, second)], name, margin)
     return found
@@ -139,14 +145,16 @@ def difference(first: Contender, second: Contender, name: str, margin: float = M
 def differences(
     pairs: Sequence[tuple[Contender, Contender]], name: str, margin: float = MARGIN
 ) -> list[Difference | None]:
-    """Compare many pairs, those on the same seeds all at once; see `difference`."""
+    """Return the differences of many pairs, vectorised over pairs that share the same seeds; see `difference`."""
     found: list[Difference | None] = [None] * len(pairs)
-    alike: dict[tuple[bool, tuple[int, ...]], list[int]] = defaultdict(list)
+    by_seeds: dict[tuple[bool, tuple[int, ...]], list[int]] = defaultdict(list)
     for place, (first, second) in enumerate(pairs):
-        if name in first.quantities and name in second.quantities and not _unequal(first, second):
+        if name in first.quantities and name in second.quantities and not _budgets_differ(first, second):
             mine, theirs = first.quantities[name], second.quantities[name]
-            alike[mine.direction == "lower", tuple(sorted(mine.by_seed.keys() & theirs.by_seed.keys()))].append(place)
-    for (lower, seeds), places in alike.items():
+            by_seeds[mine.direction == "lower", tuple(sorted(mine.by_seed.keys() & theirs.by_seed.keys()))].append(
+                place
+            )
+    for (lower, seeds), places in by_seeds.items():
         if seeds:
             chosen = [pairs[place] for place in places]
             scores = [
@@ -162,76 +170,81 @@ def differences(
 def _with_items(
     found: Difference, pair: tuple[Contender, Contender], seeds: Sequence[int], name: str, *, lower: bool
 ) -> Difference:
-    """Say what the seeds do not: that counts differ for sure, and what holds on new test items."""
+    """Return the difference with what seeds alone do not show: exact verdicts on counts, and new test items."""
     first, second = pair
-    if found.estimate.deviation == 0 and found.estimate.n >= CLAIM and all(_is_exact(c.quantities[name]) for c in pair):
+    if (
+        found.estimate.deviation == 0
+        and found.estimate.n >= CLAIM
+        and all(_is_exact_count(c.quantities[name]) for c in pair)
+    ):
         mean = found.estimate.mean
-        return replace(found, p=0.0 if mean else 1.0, verdict=judged(mean, 0, 0, found.margin, lower=lower))
-    mine, theirs = (_items(c, seeds, name) for c in pair) if first.items and second.items else ((), ())
+        return replace(found, p=0.0 if mean else 1.0, verdict=verdict_of(mean, 0, 0, found.margin, lower=lower))
+    mine, theirs = (_items_of(c, seeds, name) for c in pair) if first.items and second.items else ((), ())
     if not len(mine) == len(theirs) == len(seeds):
         unknown = first.unknown_items or second.unknown_items
-        # Written out: thousands of differences are made here, and `replace` looks every field up.
+        # Not `replace`, which looks up every field: this runs for thousands of differences.
         return Difference(found.estimate, found.p, found.verdict, found.margin, unknown=unknown) if unknown else found
-    beyond = on_new_items(found, mine, theirs, lower=lower)
-    if isinstance(beyond, str):
-        return replace(found, unknown=beyond)
+    on_items = on_new_items(found, mine, theirs, lower=lower)
+    if isinstance(on_items, str):
+        return replace(found, unknown=on_items)
     if found.estimate.deviation == 0 and any((a.values != b.values).any() for a, b in zip(mine, theirs, strict=True)):
-        found = replace(found, p=beyond.p, verdict=beyond.verdict)
-    return replace(found, new_items=beyond)
+        found = replace(found, p=on_items.p, verdict=on_items.verdict)
+    return replace(found, new_items=on_items)
 
 
-def _items(contender: Contender, seeds: Sequence[int], name: str) -> list[Items]:
+def _items_of(contender: Contender, seeds: Sequence[int], name: str) -> list[Items]:
     return [contender.items[s] for s in seeds if s in contender.items and contender.items[s].metric == name]
 
 
-def _unequal(first: Contender, second: Contender) -> bool:
-    """Tell whether both were tuned, and not alike."""
+def _budgets_differ(first: Contender, second: Contender) -> bool:
+    """Return whether both were tuned, with different budgets."""
     return bool(first.budget and second.budget) and first.budget != second.budget
 
 
-def _is_exact(quantity: Quantity) -> bool:
-    """Tell whether it is a count that is the same for every seed, such as parameters; a score is never one."""
+def _is_exact_count(quantity: Quantity) -> bool:
+    """Return whether the quantity is a count that is the same for every seed, such as parameters; scores never are."""
     return quantity.unit != "1" and quantity.scope != "test" and len(set(quantity.by_seed.values())) == 1
 
 
 def score(contender: Contender, name: str) -> float | None:
-    """Give the mean of a measurement; None where it was not taken."""
+    """Return the mean of a measurement; None if it was not measured."""
     found = contender.quantities.get(name)
     return found.estimate.mean if found and found.estimate else None
 
 
 def gain(contender: Contender, name: str) -> float | None:
-    """Give the mean of a measurement, its sign turned where lower is better; None where it was not taken."""
+    """Return the mean of a measurement, negated if lower is better; None if it was not measured."""
     found = score(contender, name)
     return -found if found is not None and contender.quantities[name].direction == "lower" else found
 
 
 def with_budgets(contenders: Sequence[Contender], budgets: Mapping[tuple[str, str], str]) -> list[Contender]:
-    """Note what everyone of a target was tuned with, and who stands apart: those whose budget is not that of the most.
+    """Return contenders with their tuning budgets; those without the most common budget are marked as not comparable.
 
     Args:
-        contenders: in the order of the suite.
-        budgets: backbone and strategy → budget; who is not in it had nothing to tune, and may be compared with all.
+        contenders: all contenders of a task column, in the order of the suite.
+        budgets: backbone and strategy → budget; contenders without an entry had nothing to tune, and are comparable
+            with all.
     """
-    noted = [
+    budgeted = [
         replace(contender, budget=budgets.get((contender.backbone, contender.strategy), "")) for contender in contenders
     ]
-    counts = Counter(contender.budget for contender in noted if contender.budget)
+    counts = Counter(contender.budget for contender in budgeted if contender.budget)
     if len(counts) < 2:
-        return noted
+        return budgeted
     usual = counts.most_common(1)[0][0]
     return [
         replace(contender, apart=f"tuned with {contender.budget}, the others with {usual}")
         if contender.budget not in ("", usual)
         else contender
-        for contender in noted
+        for contender in budgeted
     ]
 
 
-def apart_sentences(contenders: Sequence[Contender]) -> tuple[str, ...]:
-    """Say who is not compared, and why."""
-    reasons = dict.fromkeys(contender.apart for contender in contenders if contender.apart)
-    return tuple(
-        f"Not comparable: {joined([contender.label for contender in contenders if contender.apart == reason])}, {reason}."
-        for reason in reasons
-    )
+def not_comparable_sentences(contenders: Sequence[Contender]) -> tuple[str, ...]:
+    """Return a sentence for each reason why contenders are not comparable."""
+    by_reason: dict[str, list[str]] = defaultdict(list)
+    for contender in contenders:
+        if contender.apart:
+            by_reason[contender.apart].append(contender.label)
+    return tuple(f"Not comparable: {joined(labels)}, {reason}." for reason, labels in by_reason.items())

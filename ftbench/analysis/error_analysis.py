@@ -1,4 +1,4 @@
-"""Where a task's answers go wrong: class by class, how sure they were, which items, and for which kind of item."""
+"""Error analysis of a task: scores per class, calibration, most confident mistakes, and accuracy on slices."""
 
 from __future__ import annotations
 
@@ -18,119 +18,125 @@ if TYPE_CHECKING:
     from ..stats.estimates import Estimate
 
     Lines: TypeAlias = Mapping[int, Sequence[Mapping[str, Any]]]
-    """Seed → the predictions of one trial on one task, a mapping an item."""
+    """Seed → predictions of one trial on one task, one mapping per item."""
 
 BINS = 10
-"""Bins of confidence, of equal width."""
-SHOWN = 6
-"""Mistakes that are listed of a task."""
-PARTS = 3
-"""Kinds of items by size of class, and by length of input."""
+"""Number of confidence bins, of equal width."""
+MAX_MISTAKES = 6
+"""Largest number of mistakes listed for a task."""
+SLICES = 3
+"""Largest number of slices by class size, and by input length."""
 
 
 @dataclass(frozen=True)
 class ClassScores:
-    """How one class fared, counts summed over seeds."""
+    """Scores of one class, from counts summed over seeds."""
 
     name: str
     support: int
-    """Test items of the class, times seeds."""
+    """Number of test items of the class, times seeds."""
     precision: float | None
-    """None where it was never answered."""
+    """None if the class was never predicted."""
     recall: float | None
-    """None where it does not occur."""
+    """None if the class does not occur."""
     f1: float | None
+    """None if the class does not occur and was never predicted."""
 
 
 @dataclass(frozen=True)
 class Bin:
-    """Answers given with about the same probability, over all seeds."""
+    """Predictions of similar confidence, over all seeds."""
 
     count: int
     confidence: float
-    """Mean probability of the answers."""
+    """Mean probability of the predictions."""
     right: float
-    """Share of right ones."""
+    """Share of correct predictions."""
 
 
 @dataclass(frozen=True)
 class Mistake:
-    """A test item that was answered wrongly."""
+    """A test item that was predicted wrongly."""
 
     id: str
     label: int
     prediction: int
-    """The wrong answer given with the highest probability."""
+    """Wrong prediction of the highest probability over seeds."""
     confidence: float
     """That probability."""
     wrong: int
-    """Seeds that went wrong on it."""
+    """Number of seeds that predict the item wrongly."""
     of: int
-    """Seeds."""
+    """Number of seeds."""
 
 
 @dataclass(frozen=True)
 class Slice:
-    """Some of the test items, and how everyone fared on them."""
+    """A subset of the test items, with the accuracy of each contender on it."""
 
     by: str
-    """What they have in common: `class size` or `input length`."""
+    """Criterion of the subset: `class size` or `input length`."""
     name: str
     items: int
     scores: Mapping[str, Estimate]
-    """Contender → share of right answers, over seeds."""
+    """Contender → accuracy, over seeds."""
 
 
 @dataclass(frozen=True)
 class Errors:
-    """The errors made on one task."""
+    """Error analysis of one task."""
 
     task: str
     classes: Mapping[str, tuple[ClassScores, ...]]
-    """Contender → its classes."""
+    """Contender → scores of its classes."""
     calibration: Mapping[str, tuple[Bin, ...]] = field(default_factory=dict)
-    """Contender → its bins of confidence, the empty ones left out."""
+    """Contender → its non-empty confidence bins."""
     leader: str = ""
-    """Whose mistakes are listed: the best who has any."""
+    """Contender whose mistakes are listed: the best one that made any."""
     mistakes: tuple[Mistake, ...] = ()
-    """The most confident ones, an item once."""
+    """Most confident mistakes of the leader, at most one per item."""
     slices: tuple[Slice, ...] = ()
 
 
 def class_scores(matrix: Sequence[Sequence[int]], names: Sequence[str]) -> tuple[ClassScores, ...]:
-    """Give precision, recall and F1 of each class, 2PR/(P + R).
+    """Compute precision P, recall R and F1 = 2PR/(P + R) of each class.
 
     Args:
-        matrix: counts, row = true class, column = answer, shape [classes, classes].
-        names: of the classes; their numbers where there are none.
+        matrix: confusion matrix, row = true class, column = predicted class, shape [classes, classes].
+        names: class names; a class without a name is named by its number.
     """
     counts = np.asarray(matrix, float)
-    found = []
-    for place, (true, said, right) in enumerate(zip(counts.sum(1), counts.sum(0), counts.diagonal(), strict=True)):
-        name = names[place] if place < len(names) else str(place)
-        precision, recall = float(right / said) if said else None, float(right / true) if true else None
-        f1 = float(2 * right / (true + said)) if true + said else None
-        found.append(ClassScores(name, int(true), precision, recall, f1))
-    return tuple(found)
+    scores = []
+    for number, (true, predicted, right) in enumerate(
+        zip(counts.sum(1), counts.sum(0), counts.diagonal(), strict=True)
+    ):
+        name = names[number] if number < len(names) else str(number)
+        precision, recall = float(right / predicted) if predicted else None, float(right / true) if true else None
+        f1 = float(2 * right / (true + predicted)) if true + predicted else None
+        scores.append(ClassScores(name, int(true), precision, recall, f1))
+    return tuple(scores)
 
 
-def usable(lines: Mapping[str, Lines]) -> dict[str, dict[int, Sequence[Mapping[str, Any]]]]:
-    """Leave out the trials whose predictions do not name classes and how likely each is."""
-    found = {label: {seed: one for seed, one in by_seed.items() if _is_usable(one)} for label, by_seed in lines.items()}
+def with_probabilities(lines: Mapping[str, Lines]) -> dict[str, dict[int, Sequence[Mapping[str, Any]]]]:
+    """Return only the trials whose predictions all have a class and class probabilities."""
+    found = {
+        label: {seed: one for seed, one in by_seed.items() if _all_with_probabilities(one)}
+        for label, by_seed in lines.items()
+    }
     return {label: by_seed for label, by_seed in found.items() if by_seed}
 
 
 def errors_of(
     task: str, confusion: Mapping[str, Sequence[Sequence[int]]], names: Sequence[str], lines: Mapping[str, Lines]
 ) -> Errors:
-    """Look into the errors made on one task.
+    """Analyse the errors made on one task.
 
     Args:
-        task: its label.
-        confusion: contender → counts over all seeds, best contender first.
-        names: of the classes.
-        lines: contender → seed → predictions, each with `id`, `label`, `prediction` and `probabilities`; best contender first. See
-            `usable`.
+        task: label of the task.
+        confusion: contender → confusion matrix over all seeds, best contender first.
+        names: class names.
+        lines: contender → seed → predictions, each with `id`, `label`, `prediction` and `probabilities`; best contender
+            first. See `with_probabilities`.
     """
     leader = next(
         (label for label, seeds in lines.items() if any(_is_wrong(line) for found in seeds.values() for line in found)),
@@ -144,16 +150,16 @@ def errors_of(
         },
         leader=leader,
         mistakes=_mistakes(lines[leader]) if leader else (),
-        slices=tuple(_by_class_size(lines)),
+        slices=tuple(_slices_by_class_size(lines)),
     )
 
 
-def _is_usable(found: Sequence[Mapping[str, Any]]) -> bool:
+def _all_with_probabilities(found: Sequence[Mapping[str, Any]]) -> bool:
     return bool(found) and all(_has_probabilities(line) for line in found)
 
 
 def _has_probabilities(line: Mapping[str, Any]) -> bool:
-    """Tell whether a line names classes and how likely each is; it may come from anywhere."""
+    """Return whether a prediction has a class and class probabilities; the file may come from an untrusted source."""
     shares = line.get("probabilities")
     if (
         not isinstance(shares, list)
@@ -190,58 +196,58 @@ def _mistakes(by_seed: Lines) -> tuple[Mistake, ...]:
                 identity, worst["label"], worst["prediction"], max(worst["probabilities"]), len(lines), len(by_seed)
             )
         )
-    return tuple(sorted(found, key=lambda one: (-one.confidence, one.id))[:SHOWN])
+    return tuple(sorted(found, key=lambda one: (-one.confidence, one.id))[:MAX_MISTAKES])
 
 
-# ---- kinds of items ------------------------------------------------------------------------------------------------------
+# ---- slices --------------------------------------------------------------------------------------------------------
 
 
-def _by_class_size(lines: Mapping[str, Lines]) -> list[Slice]:
-    """Part the items by how many share their class; nothing where all classes are about as large."""
-    labels = _first(lines, lambda line: line["label"])
+def _slices_by_class_size(lines: Mapping[str, Lines]) -> list[Slice]:
+    """Return slices by class size; none if all classes have about the same size."""
+    labels = _by_item(lines, lambda line: line["label"])
     sizes: dict[int, int] = defaultdict(int)
     for label in labels.values():
         sizes[label] += 1
     if not sizes or max(sizes.values()) < 1.5 * min(sizes.values()):
         return []
     values = {identity: float(sizes[label]) for identity, label in labels.items()}
-    return _parted("class size", values, lines, "items", sorted(map(float, sizes.values())))
+    return _slices("class size", values, lines, "items", sorted(map(float, sizes.values())))
 
 
-def by_length(lines: Mapping[str, Lines], lengths: Mapping[str, float]) -> list[Slice]:
-    """Part the items by the length of their input; nothing where there are too few different ones.
+def slices_by_length(lines: Mapping[str, Lines], lengths: Mapping[str, float]) -> list[Slice]:
+    """Return slices by input length; none if there are too few different lengths.
 
     Args:
         lines: see `errors_of`.
-        lengths: id → length, where that is known and means anything.
+        lengths: id → length, for items of which the length is known and meaningful.
     """
     return (
-        _parted("input length", lengths, lines, "letters", sorted(lengths.values()))
-        if len(set(lengths.values())) >= PARTS
+        _slices("input length", lengths, lines, "letters", sorted(lengths.values()))
+        if len(set(lengths.values())) >= SLICES
         else []
     )
 
 
-def _first(lines: Mapping[str, Lines], read: Callable[[Mapping[str, Any]], Any]) -> dict[str, Any]:
+def _by_item(lines: Mapping[str, Lines], read: Callable[[Mapping[str, Any]], Any]) -> dict[str, Any]:
     return {str(line["id"]): read(line) for by_seed in lines.values() for found in by_seed.values() for line in found}
 
 
-def _parted(
+def _slices(
     by: str, values: Mapping[str, float], lines: Mapping[str, Lines], unit: str, ordered: Sequence[float]
 ) -> list[Slice]:
-    """Part the items at the terciles of `ordered`; parts that would be empty are left out."""
-    edges = sorted({ordered[math.ceil(len(ordered) * part / PARTS) - 1] for part in range(1, PARTS + 1)})
+    """Return slices of the items, split at the terciles of `ordered`; empty slices are left out."""
+    edges = sorted({ordered[math.ceil(len(ordered) * part / SLICES) - 1] for part in range(1, SLICES + 1)})
     found, below = [], -math.inf
     for edge in edges:
         inside = {identity for identity, value in values.items() if below < value <= edge}
         least = min(values[identity] for identity in inside)
         span = f"{least:g}" if least == edge else f"{least:g} to {edge:g}"
-        scores = {label: score for label, by_seed in lines.items() if (score := _score(by_seed, inside)) is not None}
+        scores = {label: score for label, by_seed in lines.items() if (score := _accuracy(by_seed, inside)) is not None}
         found.append(Slice(by, f"{span} {unit}".strip(), len(inside), scores))
         below = edge
     return found if len(found) > 1 else []
 
 
-def _score(by_seed: Lines, inside: set[str]) -> Estimate | None:
+def _accuracy(by_seed: Lines, inside: set[str]) -> Estimate | None:
     shares = [[not _is_wrong(line) for line in found if str(line["id"]) in inside] for found in by_seed.values()]
     return estimate([float(np.mean(share)) for share in shares]) if shares and all(shares) else None

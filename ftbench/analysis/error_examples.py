@@ -1,4 +1,4 @@
-"""The errors of a run's tasks, read from its predictions; with the test items themselves where the data can be read again."""
+"""Error analysis of a run from its prediction files, with previews of the test items if the data can be read."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..data.previews import Previews, exhibits_of
 from ..records.predictions import PREDICTIONS, read_predictions
-from .error_analysis import by_length, errors_of, usable
+from .error_analysis import errors_of, slices_by_length, with_probabilities
 from .task_column import grouped
 
 if TYPE_CHECKING:
@@ -24,22 +24,24 @@ if TYPE_CHECKING:
 def inspected(
     target: TaskColumn, records: Sequence[Record], place: Callable[[Record], Path], catalog: Catalog | None = None
 ) -> TaskColumn:
-    """Give a target with what goes wrong on its tasks.
+    """Return a task column with the error analysis of its tasks.
 
     Args:
-        target: as it was summed up.
-        records: of the target.
-        place: gives the folder of a trial, where its predictions are.
-        catalog: what builds the tasks, so that test items can be shown; without it they are named only.
+        target: the task column.
+        records: all records of the task column.
+        place: returns the folder of a trial, which has its predictions.
+        catalog: builds the tasks, so that test items can be shown; without it, only their ids are.
     """
-    lines = _lines(records, place)
+    lines = _predictions(records, place)
     found: list[Errors] = []
     exhibits: dict[str, Previews] = {}
     for number, task in enumerate(target.tasks):
         confusion = {c.label: c.confusion[task] for c in target.contenders if task in c.confusion}
         if not confusion:
             continue
-        ordered = usable({c.label: lines[c.label][task] for c in target.contenders if task in lines.get(c.label, {})})
+        ordered = with_probabilities(
+            {c.label: lines[c.label][task] for c in target.contenders if task in lines.get(c.label, {})}
+        )
         errors = errors_of(task, confusion, target.classes.get(task, ()), ordered)
         if catalog is not None and errors.leader:
             trial = records[0].trial
@@ -47,15 +49,15 @@ def inspected(
                 catalog, trial["stages"][number]["task"], trial["split_seed"], [one.id for one in errors.mistakes]
             )
             exhibits[task] = shown
-            errors = replace(errors, slices=(*errors.slices, *by_length(ordered, shown.lengths)))
+            errors = replace(errors, slices=(*errors.slices, *slices_by_length(ordered, shown.lengths)))
         found.append(errors)
     return replace(target, errors=tuple(found), exhibits=exhibits)
 
 
-def _lines(
+def _predictions(
     records: Sequence[Record], place: Callable[[Record], Path]
 ) -> dict[str, dict[str, dict[int, list[Mapping[str, Any]]]]]:
-    """Give contender → task → seed → predictions."""
+    """Return contender → task → seed → predictions."""
     found: dict[str, dict[str, dict[int, list[Mapping[str, Any]]]]] = defaultdict(lambda: defaultdict(dict))
     for label, group in grouped(records).items():
         for record in group:

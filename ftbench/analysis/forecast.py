@@ -1,4 +1,4 @@
-"""What earlier runs of a suite tell of a plan: how far its scores scatter, and so what its seeds can see."""
+"""Estimate, from earlier runs of a suite, the detectable effects of a plan and the cost of its tuning."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from ..records.store import read_record, record_files
 from ..stats.estimates import CLAIM
 from ..stats.noise import Noise, typical
 from ..stats.power import detectable
-from .summary import contenders_of
+from .aggregation import contenders_of
 from .task_column import differences_to_baseline
+from .tuning_summary import configuration_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -27,71 +28,71 @@ if TYPE_CHECKING:
 
 CALIBRATION = "calibration.json"
 SCHEMA = "ftbench.calibration/1"
-"""Files without it were written before there was one: they are what `noise` holds now."""
+"""Older files have no `schema` key; their top level is the present `noise` table."""
 
 
 @dataclass(frozen=True)
 class DetectableEffect:
-    """What the seeds of a plan can see of one target."""
+    """Smallest effect that the seeds of a plan detect in one task column."""
 
     target: str
     metric: str
-    """The primary score; empty where no run has told it yet."""
+    """Name of the primary score; empty if no run has measured it yet."""
     unit: str
     seeds: int
-    """Seeds of the plan."""
+    """Number of seeds of the plan."""
     noise: Noise | None
-    """None where nothing is known of it."""
+    """None if unknown."""
 
     @property
     def detectable(self) -> float | None:
-        """The smallest difference that is found four times in five, two-sided at 5 %, in the unit of the score; None where unknown."""
+        """Smallest difference detected with 80 % power, two-sided at 5 %, in the unit of the score; None if unknown."""
         return self.noise.detectable(self.seeds) if self.noise and self.seeds >= CLAIM else None
 
     @property
     def in_deviations(self) -> float | None:
-        """The same in standard deviations of a paired difference; None under two seeds."""
+        """That difference in standard deviations of a paired difference; None with fewer than two seeds."""
         return detectable(self.seeds)
 
 
 @dataclass(frozen=True)
 class CostEstimate:
-    """What trials take, by what their like took in earlier runs."""
+    """Cost estimate of trials, from comparable trials of earlier runs."""
 
     trials: int
-    """How many they are."""
+    """Number of trials."""
     seconds: float
-    """Wall time of those whose like has been run."""
+    """Wall time of the trials that could be estimated."""
     unknown: int
-    """Those of which nothing is known."""
+    """Number of trials that could not be estimated."""
     money: float | None
-    """At the suite's price; None where it gives none."""
+    """Cost at the price set in the suite; None if it sets none."""
 
 
 @dataclass(frozen=True)
 class TuningToll:
-    """What the tuning of a suite takes, and what follows it."""
+    """Cost estimate of the tuning of a suite and of the trials after it."""
 
     strategies: int
-    """Strategies that are tuned, counted on each backbone and target."""
+    """Number of tuned strategies, counted once per backbone and task column."""
     made: CostEstimate
-    """Tries that have a record: what they did take."""
+    """Finished tuning trials, at their measured cost."""
     tries: CostEstimate
-    """Tries that are to come."""
+    """Tuning trials still to run."""
     finals: CostEstimate
-    """Trials with chosen or untuned values that are to come."""
+    """Trials with chosen or untuned values still to run."""
 
 
 def foresee_tuning(course: Course, run: Path, done: Collection[str], cost: Cost) -> TuningToll:
-    """Count the tries of a suite and what they take.
+    """Estimate the number and cost of the tuning trials of a suite.
 
     Args:
-        course: its trials.
-        run: the run directory; need not be there.
+        course: schedule state with the trials of the suite.
+        run: the run directory; may be missing.
         done: ids of trials that have a record.
-        cost: the suite's prices.
+        cost: prices set in the suite.
     """
-    spent, by_id = _spent(run)
+    spent, by_id = _wall_times(run)
     tries = [trial for trial in course.trials if trial.role == "try"]
     later = [trial for trial in course.trials if trial.role != "try" and trial.id not in done]
     coming = [trial.place[:3] for trial in tries if trial.id not in done]
@@ -100,41 +101,41 @@ def foresee_tuning(course: Course, run: Path, done: Collection[str], cost: Cost)
     made = [by_id.get(trial.id) for trial in tries if trial.id in done]
     return TuningToll(
         len({trial.place[:3] for trial in tries}),
-        _toll(made, cost),
-        _toll([spent.get(("try", place)) for place in coming], cost),
-        _toll([spent.get(("final", place)) for place in after], cost),
+        _cost_estimate(made, cost),
+        _cost_estimate([spent.get(("try", place)) for place in coming], cost),
+        _cost_estimate([spent.get(("final", place)) for place in after], cost),
     )
 
 
-def _toll(seconds: Sequence[float | None], cost: Cost) -> CostEstimate:
+def _cost_estimate(seconds: Sequence[float | None], cost: Cost) -> CostEstimate:
     known = [one for one in seconds if one is not None]
     money = None if cost.price_per_hour is None else sum(known) * cost.price_per_hour / 3600
     return CostEstimate(len(seconds), sum(known), len(seconds) - len(known), money)
 
 
-def _spent(run: Path) -> tuple[dict[tuple[str, tuple[str, str, str]], float], dict[str, float]]:
-    """Give the mean wall time of tries and of other trials, by role and place, and that of every trial, by its id."""
+def _wall_times(run: Path) -> tuple[dict[tuple[str, tuple[str, str, str]], float], dict[str, float]]:
+    """Return the mean wall time by role (`try` or `final`) and configuration, and the wall time by trial id."""
     found: dict[tuple[str, tuple[str, str, str]], list[float]] = defaultdict(list)
     by_id: dict[str, float] = {}
     for path in [*record_files(run), *record_files(run, tuning=True)] if (run / "trials").is_dir() else []:
         record = read_record(path)
-        taken, trial = record.measurement("wall_time"), record.trial
-        if taken is not None and taken.value is not None:
-            place = (trial["target"], trial["backbone"]["label"], trial["strategy"]["label"])
-            found["try" if trial.get("role") == "try" else "final", place].append(taken.value)
-            by_id[record.id] = taken.value
+        wall_time = record.measurement("wall_time")
+        if wall_time is not None and wall_time.value is not None:
+            role = "try" if record.trial.get("role") == "try" else "final"
+            found[role, configuration_of(record)].append(wall_time.value)
+            by_id[record.id] = wall_time.value
     return {key: sum(values) / len(values) for key, values in found.items()}, by_id
 
 
 def foresee_sight(run: Path, planned: Iterable[tuple[str, int]]) -> list[DetectableEffect]:
-    """Tell what each target's seeds can see, by a calibration of the run where there is one, else by its records.
+    """Estimate the detectable effect of each task column, from the calibration of the run if any, or its records.
 
     Args:
-        run: the run directory; need not be there.
-        planned: target and seed of every trial of the plan.
+        run: the run directory; may be missing.
+        planned: task column and seed of every trial of the plan.
 
     Raises:
-        RunError: the folder holds something that is no record or no calibration.
+        RunError: if a file in the folder is not a valid record or calibration.
     """
     seeds: dict[str, set[int]] = defaultdict(set)
     for target, seed in planned:
@@ -144,10 +145,10 @@ def foresee_sight(run: Path, planned: Iterable[tuple[str, int]]) -> list[Detecta
     for path in record_files(run) if (run / "trials").is_dir() else []:
         record = read_record(path)
         records[record.trial["target"]].append(record)
-    return [_sight(target, len(own), records[target], calibrated) for target, own in seeds.items()]
+    return [_detectable_effect(target, len(own), records[target], calibrated) for target, own in seeds.items()]
 
 
-def _sight(
+def _detectable_effect(
     target: str, seeds: int, records: Sequence[Record], calibrated: dict[tuple[str, str], Noise]
 ) -> DetectableEffect:
     metrics = [metric for known, metric in calibrated if known == target]
@@ -161,16 +162,16 @@ def _sight(
 
 
 def read_calibration(run: Path) -> dict[tuple[str, str], Noise]:
-    """Read what a calibration of the run has found: target → metric → `s_d` and `n`; nothing where there is none.
+    """Read the calibration of a run: task column and metric → noise (`s_d` and `n`); empty if there is no calibration.
 
-    Its pairs are of different seeds, so that they scatter at least as far as strategies on the same seeds. What did not scatter at
-    all is left out.
+    The pairs of a calibration have different seeds, so their noise is at least that of strategies on equal seeds.
+    Metrics without any noise are left out.
 
     Args:
-        run: the run directory, where the file `calibration.json` lies.
+        run: the run directory, with the file `calibration.json`.
 
     Raises:
-        RunError: the file is no such table.
+        RunError: if the file is not a valid calibration.
     """
     path = run / CALIBRATION
     try:
@@ -192,7 +193,8 @@ def read_calibration(run: Path) -> dict[tuple[str, str], Noise]:
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         shape = '{"schema": "ftbench.calibration/1", "noise": {"target": {"metric": {"s_d": 0.008, "n": 10}}}}'
         raise RunError(
-            f"{path}: not a calibration, {shape}: {type(error).__name__} {error}; take it away to do without"
+            f"{path}: not a valid calibration such as {shape}: {type(error).__name__} {error}; "
+            f"remove the file to run without a calibration"
         ) from None
 
 

@@ -1,4 +1,4 @@
-"""What a comparison must know of a measurement by its name: what must be equal for it, and how a gate holds it."""
+"""Tiers of measurements, by name: what must be equal before values are compared, and how a gate checks them."""
 
 from __future__ import annotations
 
@@ -14,92 +14,93 @@ if TYPE_CHECKING:
 
 Tier = Literal["exact", "trace", "quality", "memory", "speed"]
 
-_COUNTS: tuple[Part, ...] = ("data", "protocol")
-_ACCOUNTED: tuple[Part, ...] = ("data", "protocol", "software")
-_ALL: tuple[Part, ...] = ("data", "protocol", "software", "hardware")
+_COUNT_PARTS: tuple[Part, ...] = ("data", "protocol")
+_ACCOUNTING_PARTS: tuple[Part, ...] = ("data", "protocol", "software")
+_ALL_PARTS: tuple[Part, ...] = ("data", "protocol", "software", "hardware")
 
 STEPS = "planned_steps"
-"""Optimizer steps the protocol comes to; from a record's curves."""
+"""Number of optimizer steps planned by the protocol; from the curves of a record."""
 ORDER = "data_order"
-"""Hash of the order in which examples were seen; from a record's provenance."""
+"""Hash of the order of the training examples; from the provenance of a record."""
 TRACE = "loss_trace"
-"""The training loss, step by step; from a record's curves."""
+"""Training loss, step by step; from the curves of a record."""
 
 EXACT: Mapping[str, tuple[Part, ...]] = {
-    "trainable_parameters": _COUNTS,
-    "trainable_backbone_parameters": _COUNTS,
-    "trainable_head_parameters": _COUNTS,
-    "inference_parameters": _COUNTS,
-    STEPS: _COUNTS,
-    ORDER: _COUNTS,
-    "flops_per_step": _ACCOUNTED,
-    "peak_tensor_bytes": _ACCOUNTED,
+    "trainable_parameters": _COUNT_PARTS,
+    "trainable_backbone_parameters": _COUNT_PARTS,
+    "trainable_head_parameters": _COUNT_PARTS,
+    "inference_parameters": _COUNT_PARTS,
+    STEPS: _COUNT_PARTS,
+    ORDER: _COUNT_PARTS,
+    "flops_per_step": _ACCOUNTING_PARTS,
+    "peak_tensor_bytes": _ACCOUNTING_PARTS,
 }
-"""Held to equality, and the parts that must be equal for that; of these, those that neither side has are left out."""
+"""Measurements that a gate requires to be equal → the parts that must match for that. Parts that neither side has are
+left out."""
 
-BESIDE: Mapping[str, tuple[Part, ...]] = {
-    "pretrained_parameters": _COUNTS,
-    "stored_bytes": _COUNTS,
-    "flops_per_example": _ACCOUNTED,
-    "peak_parameter_bytes": _ACCOUNTED,
-    "peak_gradient_bytes": _ACCOUNTED,
-    "peak_optimizer_bytes": _ACCOUNTED,
-    "peak_activation_bytes": _ACCOUNTED,
-    "peak_extra_bytes": _ACCOUNTED,
+DERIVED: Mapping[str, tuple[Part, ...]] = {
+    "pretrained_parameters": _COUNT_PARTS,
+    "stored_bytes": _COUNT_PARTS,
+    "flops_per_example": _ACCOUNTING_PARTS,
+    "peak_parameter_bytes": _ACCOUNTING_PARTS,
+    "peak_gradient_bytes": _ACCOUNTING_PARTS,
+    "peak_optimizer_bytes": _ACCOUNTING_PARTS,
+    "peak_activation_bytes": _ACCOUNTING_PARTS,
+    "peak_extra_bytes": _ACCOUNTING_PARTS,
 }
-"""As exact as those, and follow from them or are parts of them: compared, and not held once more."""
+"""Exact measurements that follow from those in `EXACT` or are parts of them; compared, but not checked by a gate."""
 
 MEMORY: tuple[str, ...] = ("peak_allocated_memory",)
-"""Live bytes by an allocator's own count; never what it reserved, nor what a whole device held."""
+"""Live bytes as counted by the allocator; neither reserved bytes nor the memory use of a whole device."""
 
 SPEED: tuple[str, ...] = ("throughput",)
-"""Held only where both sides ran in one job, trial by trial in turn."""
+"""Checked only if both sides ran in one job, with alternating trials."""
 
-_SCORED = ("test", "")
-_OF_MACHINES = ("s", "B", "J", "W", "Hz", "events")
+_SCORE_SCOPES = ("test", "")
+_MACHINE_UNITS = ("s", "B", "J", "W", "Hz", "events")
 
 
 @dataclass(frozen=True)
 class Exact:
-    """A value that two equal trials share to the last bit."""
+    """A value that is bit-identical in two equal trials."""
 
     name: str
-    """Of the table `EXACT`."""
+    """A key of `EXACT`."""
     task: str
-    """The task of a sequence it is about; empty for the whole trial."""
+    """Task of a sequence; empty for the whole trial."""
     value: float | str
     unit: str = ""
 
 
 def tier_of(name: str, reading: Measurement | None = None) -> Tier:
-    """Tell what kind a measurement is of; what the tables do not name is a score, unless a reading of it says otherwise.
+    """Return the tier of a measurement; one that is in no table is a score, unless `reading` shows that it is not.
 
-    A score is about the test split, and is no time, rate, memory or power: all those depend on the machine, and on what else it does.
+    A score covers the test split and is not a time, rate, memory or power, which depend on the machine and its load.
     """
-    if name in EXACT or name in BESIDE:
+    if name in EXACT or name in DERIVED:
         return "exact"
     if name in MEMORY:
         return "memory"
     if name == TRACE:
         return "trace"
-    if name in SPEED or (reading is not None and _is_of_machines(reading)):
+    if name in SPEED or (reading is not None and _depends_on_machine(reading)):
         return "speed"
     return "quality"
 
 
-def _is_of_machines(reading: Measurement) -> bool:
-    return reading.scope not in _SCORED or reading.unit in _OF_MACHINES or reading.unit.endswith("/s")
+def _depends_on_machine(reading: Measurement) -> bool:
+    return reading.scope not in _SCORE_SCOPES or reading.unit in _MACHINE_UNITS or reading.unit.endswith("/s")
 
 
 def needed(name: str, reading: Measurement | None = None) -> tuple[Part, ...]:
-    """Give the parts that must be equal before two values of a measurement are compared."""
-    if name in EXACT or name in BESIDE:
-        return {**EXACT, **BESIDE}[name]
-    return _ACCOUNTED if tier_of(name, reading) == "quality" else _ALL
+    """Return the parts that must be equal before two values of a measurement are compared."""
+    if name in EXACT or name in DERIVED:
+        return {**EXACT, **DERIVED}[name]
+    return _ACCOUNTING_PARTS if tier_of(name, reading) == "quality" else _ALL_PARTS
 
 
 def exact_values(record: Record) -> Iterator[Exact]:
-    """Yield what two equal trials share, as far as the record has it."""
+    """Yield the values of a record that must be bit-identical in two equal trials."""
     for found in record.measurements:
         if found.name in EXACT and found.value is not None:
             yield Exact(found.name, found.task, found.value, found.unit)
@@ -111,16 +112,16 @@ def exact_values(record: Record) -> Iterator[Exact]:
 
 
 def loss_trace(record: Record) -> dict[str, tuple[float, ...]]:
-    """Give what was minimised in each stage, a point for each step or for a few of them."""
+    """Return the minimised loss of each stage, with one point for every step or every few steps."""
     return {curve.task: tuple(point["loss"] for point in curve.points) for curve in record.curves}
 
 
 def repeats(one: Record, other: Record) -> bool:
-    """Tell whether two trials came to the same, to the last bit, in everything that does not depend on the machine's mood."""
-    return _lasting(one) == _lasting(other)
+    """Return whether two trials are bit-identical in everything that does not depend on machine load."""
+    return _deterministic_results(one) == _deterministic_results(other)
 
 
-def _lasting(record: Record) -> object:
+def _deterministic_results(record: Record) -> object:
     scores = {(m.name, m.task): m.value for m in record.measurements if tier_of(m.name, m) == "quality"}
     exact = {(e.name, e.task): e.value for e in exact_values(record)}
     return record.status, scores, exact, loss_trace(record), record.confusion

@@ -1,4 +1,4 @@
-"""Strategies over the tasks of a run: ranked on what all of them have, with what can be said of the ranks."""
+"""Ranking of strategies over the tasks of a run, with rank intervals, tests and profiles."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..stats.aggregates import SEEDS, TASKS, interquartile_interval, interquartile_mean, profile
+from ..stats.aggregates import MIN_SEEDS, MIN_TASKS, interquartile_interval, interquartile_mean, profile
 from ..stats.estimates import ALPHA, Interval
 from ..stats.multiplicity import adjusted
 from ..stats.ranks import Friedman, critical_difference, friedman, rank_draws, ranks, tasks_needed, wilcoxon
@@ -21,52 +21,54 @@ if TYPE_CHECKING:
 
     from .task_column import TaskColumn
 
-PROFILED = tuple(place / 100 for place in range(0, 101, 2))
-"""Scores at which performance profiles are given."""
+PROFILE_SCORES = tuple(place / 100 for place in range(0, 101, 2))
+"""Scores at which performance profiles are computed."""
 
 
 @dataclass(frozen=True)
 class Ranked:
-    """A strategy among the others, over tasks."""
+    """One strategy of a ranking over tasks."""
 
     strategy: str
     rank: float
     """Mean rank over the ranked tasks, 1 the best."""
     interval: Interval
-    """Of the mean rank, with other tasks and other seeds: hierarchical bootstrap, 10,000 draws."""
+    """Interval of the mean rank for new tasks and seeds: hierarchical bootstrap, 10,000 draws."""
     scored: int
-    """Tasks it has scores on, of all tasks of the run."""
+    """Number of tasks of the run on which it has scores."""
     interquartile_mean: float | None = None
-    """Mean of the middle half of its runs; None where `unprofiled` says why."""
+    """Mean of the middle half of its runs; None if `Ranking.unprofiled` has a reason."""
     interquartile_interval: Interval | None = None
+    """95 % interval of the interquartile mean."""
     profile: tuple[float, ...] = ()
-    """Share of its runs that score above each of `PROFILED`."""
+    """Share of its runs that score above each of `PROFILE_SCORES`."""
 
 
 @dataclass(frozen=True)
 class Ranking:
-    """Strategies over tasks: ranked on the largest set that is complete, nothing imputed."""
+    """Strategies ranked on a complete set of tasks and strategies; no score is imputed."""
 
     entries: tuple[Ranked, ...] = ()
-    """Best first; empty where `reason` says why."""
+    """Best first; empty if `reason` is set."""
     reason: str = ""
     """Why there is no ranking."""
     tasks: tuple[str, ...] = ()
-    """The tasks they are ranked on."""
+    """Tasks that the strategies are ranked on."""
     of: int = 0
-    """Tasks of the run."""
+    """Number of tasks of the run."""
     seeds: Mapping[str, int] = field(default_factory=dict)
-    """Task → seeds that all ranked strategies share."""
+    """Task → number of seeds that all ranked strategies share."""
     left_out: Mapping[str, int] = field(default_factory=dict)
-    """Strategy that is not ranked → tasks it has scores on."""
+    """Strategy that is not ranked → number of tasks on which it has scores."""
     friedman: Friedman | None = None
-    """Whether ranks differ at all; None for two strategies."""
+    """Test whether ranks differ at all; None for two strategies."""
     groups: tuple[tuple[str, ...], ...] = ()
-    """Strategies that Wilcoxon's test over tasks, Holm-corrected, does not tell apart; empty where `undiagrammed` says why."""
+    """Strategies that are statistically tied (Wilcoxon's test over tasks, Holm-corrected); empty if `undiagrammed` is
+    set."""
     critical_difference: float | None = None
-    """Nemenyi's at 5 %; None where `undiagrammed` says why."""
+    """Nemenyi's critical difference at 5 %; None if `undiagrammed` is set."""
     undiagrammed: str = ""
-    """Why so many tasks cannot tell these strategies apart."""
+    """Why these tasks are too few for significant differences between the strategies."""
     unprofiled: str = ""
     """Why there are no interquartile means and profiles."""
     apart: tuple[str, ...] = ()
@@ -74,54 +76,52 @@ class Ranking:
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """What a reader must know of it, in sentences."""
+        """Caveats for readers of the ranking, in sentences."""
         if self.reason:
             return (self.reason,)
         found = []
-        if len(self.tasks) < TASKS:
+        if len(self.tasks) < MIN_TASKS:
             found.append(
-                f"Rank intervals over {len(self.tasks)} tasks are too narrow: where they say 95 %, they cover about 85 % at three tasks and "
-                f"90 % at five."
+                f"Rank intervals over {len(self.tasks)} tasks are too narrow: the actual coverage of a 95 % interval "
+                f"is about 85 % for three tasks and 90 % for five."
             )
         if len(self.tasks) < self.of:
             found.append(
-                f"Ranked on {len(self.tasks)} of {self.of} tasks, those on which all ranked strategies have scores."
+                f"Ranked on {len(self.tasks)} of {self.of} tasks: those on which all ranked strategies have scores."
             )
         if self.left_out:
             named = ", ".join(f"{label} ({scored} of {self.of})" for label, scored in self.left_out.items())
-            found.append(f"Not ranked, for want of scores on the others' tasks: {named}.")
+            found.append(f"Not ranked, because scores are missing on ranked tasks: {named}.")
         if self.apart:
-            found.append(
-                f"Not ranked, for they were tuned with another budget than the others: {', '.join(self.apart)}."
-            )
+            found.append(f"Not ranked, because they were tuned with another budget: {', '.join(self.apart)}.")
         if min(self.seeds.values()) == 1:
-            found.append("One task or more has one seed alone: rank intervals leave the noise of seeds out there.")
+            found.append("At least one task has only one seed: rank intervals ignore its seed noise.")
         return (*found, *filter(None, (self.undiagrammed, self.unprofiled)))
 
 
 Runs = dict[tuple[str, int], float]
-"""Backbone and seed → score, its sign turned where lower is better."""
+"""Backbone and seed → score, negated if lower is better."""
 
 
 def rank_over_tasks(targets: Sequence[TaskColumn]) -> Ranking:
-    """Rank strategies over the tasks of a run; over its sequences where it has no tasks.
+    """Return the ranking of strategies over the tasks of a run, or over its sequences if it has no tasks.
 
-    A task's score is the mean over its backbones, seed by seed. Strategies and tasks are left out, the one with the largest share of
-    missing scores first, until everyone left has scores everywhere.
+    The score on a task is the mean over its backbones, seed by seed. Strategies and tasks are left out, the one with
+    the largest share of missing scores first, until every strategy left has a score on every task left.
     """
     tasks = [target for target in targets if not target.is_sequence] or list(targets)
-    cells = {target.label: _runs(target) for target in tasks}
-    strategies = list(dict.fromkeys(name for runs in cells.values() for name in runs))
-    labels, names = _complete([target.label for target in tasks], strategies, cells)
+    runs_of = {target.label: _runs_by_strategy(target) for target in tasks}
+    strategies = list(dict.fromkeys(name for runs in runs_of.values() for name in runs))
+    labels, names = _without_missing([target.label for target in tasks], strategies, runs_of)
     blocks = {
         label: block
         for label in labels
-        if names and (block := _block([cells[label][name] for name in names])) is not None
+        if names and (block := _score_block([runs_of[label][name] for name in names])) is not None
     }
     if len(blocks) < 2 or len(names) < 2:
         what = "tasks" if len(blocks) < 2 else "strategies"
-        return Ranking(reason=f"No ranking over tasks: it needs two {what} that have scores in common.", of=len(tasks))
-    scored = {name: sum(name in runs for runs in cells.values()) for name in strategies}
+        return Ranking(reason=f"No ranking over tasks: it needs two {what} with scores in common.", of=len(tasks))
+    scored = {name: sum(name in runs for runs in runs_of.values()) for name in strategies}
     shares = {target.label for target in tasks if _is_share(target)}
     ranking = _ranking(blocks, names, scored, of=len(tasks), one_scale=shares >= set(blocks))
     return replace(
@@ -129,7 +129,7 @@ def rank_over_tasks(targets: Sequence[TaskColumn]) -> Ranking:
     )
 
 
-def _runs(target: TaskColumn) -> dict[str, Runs]:
+def _runs_by_strategy(target: TaskColumn) -> dict[str, Runs]:
     found: dict[str, Runs] = defaultdict(dict)
     for contender in target.contenders:
         quantity = None if contender.apart else contender.quantities.get(target.primary)
@@ -147,24 +147,25 @@ def _is_share(target: TaskColumn) -> bool:
     )
 
 
-def _complete(
-    tasks: list[str], strategies: list[str], cells: Mapping[str, Mapping[str, Runs]]
+def _without_missing(
+    tasks: list[str], strategies: list[str], runs_of: Mapping[str, Mapping[str, Runs]]
 ) -> tuple[list[str], list[str]]:
+    """Return tasks and strategies without missing scores; see `rank_over_tasks`."""
     while tasks and strategies:
-        by_strategy = {name: sum(name not in cells[task] for task in tasks) / len(tasks) for name in strategies}
-        by_task = {task: sum(name not in cells[task] for name in strategies) / len(strategies) for task in tasks}
-        worst, poorest = max(strategies, key=by_strategy.__getitem__), max(tasks, key=by_task.__getitem__)
-        if by_strategy[worst] == 0:
+        missing_of = {name: sum(name not in runs_of[task] for task in tasks) / len(tasks) for name in strategies}
+        missing_on = {task: sum(name not in runs_of[task] for name in strategies) / len(strategies) for task in tasks}
+        strategy, task = max(strategies, key=missing_of.__getitem__), max(tasks, key=missing_on.__getitem__)
+        if missing_of[strategy] == 0:
             break
-        if by_strategy[worst] >= by_task[poorest]:
-            strategies = [name for name in strategies if name != worst]
+        if missing_of[strategy] >= missing_on[task]:
+            strategies = [name for name in strategies if name != strategy]
         else:
-            tasks = [task for task in tasks if task != poorest]
+            tasks = [one for one in tasks if one != task]
     return tasks, strategies
 
 
-def _block(runs: Sequence[Runs]) -> NDArray[np.float64] | None:
-    """Give the scores of one task, [seeds that all share, strategies]; None where they share none."""
+def _score_block(runs: Sequence[Runs]) -> NDArray[np.float64] | None:
+    """Return the scores of one task, shape [seeds that all share, strategies]; None if they share no seed."""
     backbones = sorted(set.intersection(*({backbone for backbone, _ in one} for one in runs)))
     seeds = sorted(
         set.intersection(
@@ -201,9 +202,8 @@ def _ranking(
         )
         entries.append(entry if unprofiled else _profiled(entry, runs[:, :, place]))
     k, n = len(names), len(blocks)
-    needed = tasks_needed(k)
-    speaks = n >= needed
-    p_values = adjusted(wilcoxon(means)) if speaks else {}
+    enough_tasks = n >= tasks_needed(k)
+    p_values = adjusted(wilcoxon(means)) if enough_tasks else {}
     apart = [(names[a], names[b]) for (a, b), p in p_values.items() if p is not None and p < ALPHA]
     return Ranking(
         entries=tuple(entries),
@@ -212,22 +212,31 @@ def _ranking(
         seeds={label: len(block) for label, block in blocks.items()},
         left_out={name: count for name, count in scored.items() if name not in names},
         friedman=friedman(means) if k > 2 else None,
-        groups=tie_groups([entry.strategy for entry in entries], apart) if speaks else (),
-        critical_difference=critical_difference(k, n) if speaks else None,
-        undiagrammed=""
-        if speaks
-        else f"{n} tasks cannot tell {k} strategies apart over tasks: even if all agreed, no p-value would be below 0.05 after correction "
-        f"for {k * (k - 1) // 2} comparison{'s' if k > 2 else ''}; {needed} tasks could.",
+        groups=tie_groups([entry.strategy for entry in entries], apart) if enough_tasks else (),
+        critical_difference=critical_difference(k, n) if enough_tasks else None,
+        undiagrammed="" if enough_tasks else _undiagrammed(k, n),
         unprofiled=unprofiled,
+    )
+
+
+def _undiagrammed(k: int, n: int) -> str:
+    comparisons = f"{k * (k - 1) // 2} comparison{'s' if k > 2 else ''}"
+    return (
+        f"{n} tasks are too few to find significant differences between {k} strategies over tasks: even if all tasks "
+        f"agreed, no p-value would be below 0.05 after correction for {comparisons}; "
+        f"{tasks_needed(k)} tasks are enough."
     )
 
 
 def _unprofiled(blocks: Mapping[str, NDArray[np.float64]], *, one_scale: bool) -> str:
     fewest = min(len(block) for block in blocks.values())
-    if len(blocks) < TASKS or fewest < SEEDS:
-        return f"Interquartile means and performance profiles need {TASKS} tasks of {SEEDS} seeds; these are {len(blocks)} of {fewest}."
+    if len(blocks) < MIN_TASKS or fewest < MIN_SEEDS:
+        return (
+            f"Interquartile means and performance profiles need {MIN_TASKS} tasks of {MIN_SEEDS} seeds; "
+            f"these are {len(blocks)} of {fewest}."
+        )
     if not one_scale:
-        return "Interquartile means and performance profiles need scores on one scale, shares of right answers."
+        return "Interquartile means and performance profiles need scores on one scale, such as accuracies."
     return ""
 
 
@@ -236,5 +245,5 @@ def _profiled(entry: Ranked, runs: NDArray[np.float64]) -> Ranked:
         entry,
         interquartile_mean=interquartile_mean(runs),
         interquartile_interval=interquartile_interval(runs),
-        profile=profile(runs, PROFILED),
+        profile=profile(runs, PROFILE_SCORES),
     )

@@ -1,4 +1,4 @@
-"""Which strategies meet some limits, and which of them is preferred, as far as the data can tell."""
+"""Recommendation of strategies that meet limits, and of the best choice among them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from ..stats.estimates import CLAIM, Interval
 from ..stats.multiplicity import corrected
 from ..suite.suite import margin_of
-from .contender import apart_sentences, difference, gain
+from .contender import difference, gain, not_comparable_sentences
 from .wording import joined
 
 if TYPE_CHECKING:
@@ -23,48 +23,49 @@ if TYPE_CHECKING:
 
 Standing = Literal["met", "not met", "undecided", "not measured"]
 MEMORY = ("peak_device_memory", "peak_allocated_memory", "peak_host_memory")
-"""What a limit on memory is held against: the first that was measured."""
+"""Measurements that a memory limit applies to: the first one that was measured."""
 
 
 @dataclass(frozen=True)
 class Limit:
-    """What a measurement must be at least, or at most."""
+    """A minimum or maximum of a measurement."""
 
     metrics: tuple[str, ...]
-    """Names of measurements; the first that a target has counts."""
+    """Names of measurements; the limit applies to the first that the task column has."""
     bound: float
-    """In the measurement's unit."""
+    """In the unit of the measurement."""
     at_least: bool
+    """Whether the bound is a minimum."""
 
 
 @dataclass(frozen=True)
 class Judged:
-    """One limit, held against one contender."""
+    """One limit, checked for one contender."""
 
     limit: Limit
     metric: str
-    """Which measurement counted; empty where none was taken."""
+    """Measurement that the limit was applied to; empty if there is none."""
     standing: Standing
     by: str
-    """What it was judged by."""
+    """Which interval or value was compared with the bound; why there is none, if not measured."""
     quantity: Quantity | None
 
     @property
     def interval(self) -> Interval | None:
-        """What it was judged by, where that is an interval."""
+        """The interval that was compared with the bound; None if there is none."""
         return judging(self.quantity) if self.quantity else None
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A contender and how it stands."""
+    """A contender with the result of every limit."""
 
     contender: Contender
     judged: tuple[Judged, ...]
 
     @property
     def standing(self) -> Standing:
-        """The worst of its limits; a measurement that is missing is as bad as one that fails."""
+        """The worst result over all limits, in the order `not met`, `not measured`, `undecided`, `met`."""
         found = {judged.standing for judged in self.judged}
         order: tuple[Standing, ...] = ("not met", "not measured", "undecided")
         return next((standing for standing in order if standing in found), "met")
@@ -72,80 +73,85 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Recommendation:
-    """The answer for one target."""
+    """The recommendation for one task column."""
 
     target: str
     prefer: str
-    """The measurement that decides between those that meet every limit."""
+    """Measurement that decides between contenders that meet every limit."""
     recommended: tuple[str, ...]
-    """One label, or several that the data cannot separate; none where nobody meets every limit for sure."""
+    """One label, or several that are statistically tied; empty if no contender is sure to meet every limit."""
     why: tuple[str, ...]
-    """In sentences."""
+    """Reasons, in sentences."""
     candidates: tuple[Candidate, ...]
-    """Everyone with a score: those that meet every limit first, then by preference."""
+    """All contenders with a score: first those that meet every limit, best first by `prefer` within each group."""
 
 
 def recommend(
     summary: Summary, limits: Sequence[Limit], prefer: str | None = None, only: Sequence[str] = ()
 ) -> list[Recommendation]:
-    """Recommend for every target.
+    """Return a recommendation for every task column.
 
-    A limit is met where the whole 95 % interval lies on its side: over seeds and new test items for the primary score where that
-    is known, else over seeds; with one seed the value itself is taken. Of those that meet every limit the one is recommended that
-    is better by the preferred measurement than each other, Holm-corrected over all pairs; else all that it is not told apart from.
+    A limit is met if the whole 95 % interval meets it. The interval of the primary score is over seeds and new test
+    items if that is known, all others are over seeds; with one seed, the value itself is used. Of the contenders that
+    meet every limit, the recommendation is the one with the best preferred measurement, together with all that are
+    statistically tied with it (Holm-corrected over all pairs).
 
     Args:
-        summary: of a run.
-        limits: to be met, all of them.
-        prefer: a measurement; by default each target's primary score.
-        only: labels of targets; by default all.
+        summary: summary of a run.
+        limits: limits that must all be met.
+        prefer: name of the preferred measurement; by default the primary score of each task column.
+        only: labels of task columns; all by default.
     """
     targets = [target for target in summary.targets if not only or target.label in only]
-    return [_recommended(target, limits, prefer or target.primary, summary.statistics) for target in targets]
+    return [_recommend(target, limits, prefer or target.primary, summary.statistics) for target in targets]
 
 
 def judging(quantity: Quantity) -> Interval | None:
-    """Give the interval a measurement is judged by; None where one seed has none."""
+    """Return the interval of a measurement that limits are compared with; None if there is only one seed."""
     found = quantity.estimate
     if quantity.new_items is not None:
         return quantity.new_items
     return Interval(found.low, found.high) if found and found.low is not None and found.high is not None else None
 
 
-def _recommended(target: TaskColumn, limits: Sequence[Limit], prefer: str, statistics: Statistics) -> Recommendation:
+def _recommend(target: TaskColumn, limits: Sequence[Limit], prefer: str, statistics: Statistics) -> Recommendation:
     scored = [c for c in target.contenders if c.statuses.get("ok") and not c.apart]
-    candidates = [Candidate(c, tuple(_judged(c, limit, target) for limit in limits)) for c in scored]
+    candidates = [Candidate(c, tuple(_judge(c, limit, target) for limit in limits)) for c in scored]
     order = {"met": 0, "undecided": 1, "not measured": 2, "not met": 3}
     candidates.sort(
         key=lambda c: (order[c.standing], gain(c.contender, prefer) is None, -(gain(c.contender, prefer) or 0))
     )
     fitting = [c.contender for c in candidates if c.standing == "met"]
-    recommended, why = _chosen(fitting, prefer, target, statistics)
+    recommended, why = _choose(fitting, prefer, target, statistics)
     if not fitting:
-        why = _nobody(candidates, limits)
+        why = _why_none(candidates, limits)
     else:
         unsure = [c.contender.label for c in candidates if c.standing == "undecided"]
         flags = sorted(
             {
                 flag
                 for c in fitting
-                if c.label in recommended and _taken(c, prefer)
+                if c.label in recommended and _has_value(c, prefer)
                 for flag in c.quantities[prefer].flags
             }
         )
-        why += [f"Of {prefer.replace('_', ' ')} must be known: {joined(flags)}."] if flags else []
+        why += [f"Flags of {prefer.replace('_', ' ')}: {joined(flags)}."] if flags else []
         why += (
-            [f"Whether {joined(unsure)} would do is undecided: an interval lies on both sides of a limit."]
+            [f"Whether {joined(unsure)} would meet every limit is undecided: an interval includes a limit."]
             if unsure
             else []
         )
     return Recommendation(
-        target.label, prefer, tuple(recommended), (*why, *apart_sentences(target.contenders)), tuple(candidates)
+        target.label,
+        prefer,
+        tuple(recommended),
+        (*why, *not_comparable_sentences(target.contenders)),
+        tuple(candidates),
     )
 
 
-def _judged(contender: Contender, limit: Limit, target: TaskColumn) -> Judged:
-    there = [name for name in limit.metrics if any(_taken(c, name) for c in target.contenders)]
+def _judge(contender: Contender, limit: Limit, target: TaskColumn) -> Judged:
+    there = [name for name in limit.metrics if any(_has_value(c, name) for c in target.contenders)]
     quantity = contender.quantities.get(there[0]) if there else None
     if quantity is None or quantity.estimate is None:
         return Judged(
@@ -163,23 +169,23 @@ def _judged(contender: Contender, limit: Limit, target: TaskColumn) -> Judged:
     return Judged(limit, quantity.name, "met" if inside else "not met" if outside else "undecided", by, quantity)
 
 
-def _taken(contender: Contender, name: str) -> bool:
+def _has_value(contender: Contender, name: str) -> bool:
     return name in contender.quantities and contender.quantities[name].estimate is not None
 
 
-def _chosen(
+def _choose(
     fitting: Sequence[Contender], prefer: str, target: TaskColumn, statistics: Statistics
 ) -> tuple[list[str], list[str]]:
-    """Choose among those that meet every limit, best by preference first."""
+    """Return the labels to recommend and why, from contenders that meet every limit, best first by `prefer`."""
     named = prefer.replace("_", " ")
-    rated = [c for c in fitting if _taken(c, prefer)]
+    rated = [c for c in fitting if _has_value(c, prefer)]
     if not rated:
         labels = [c.label for c in fitting]
         return labels, [
             f"{joined(labels)} meet{'s' if len(labels) == 1 else ''} every limit; {named} was not measured."
         ] if labels else []
     if len(fitting) == 1:
-        return [fitting[0].label], [f"{fitting[0].label} alone meets every limit for sure."]
+        return [fitting[0].label], [f"Only {fitting[0].label} is sure to meet every limit."]
     best, unit = rated[0], rated[0].quantities[prefer].unit
     margin = margin_of(statistics, target.label, prefer, unit)
     pairs = {
@@ -193,40 +199,38 @@ def _chosen(
     way = "lowest" if best.quantities[prefer].direction == "lower" else "highest"
     if not tied and not unrated:
         return [best.label], [
-            f"{best.label} meets every limit and has the {way} {named}, told apart from {joined([*against])}."
+            f"{best.label} meets every limit and has the {way} {named}, significantly better than {joined([*against])}."
         ]
-    return [best.label, *tied, *unrated], _undecided(
+    return [best.label, *tied, *unrated], _why_tied(
         best.label, tied, unrated, f"{way} mean {named}", list(against.values())
     )
 
 
-def _undecided(
+def _why_tied(
     best: str, tied: Sequence[str], unrated: Sequence[str], named: str, against: Sequence[Comparison]
 ) -> list[str]:
-    why = [f"{best} has the {named} of those that meet every limit."]
+    why = [f"{best} has the {named} of the strategies that meet every limit."]
     few = next((c.difference.estimate.n for c in against if c.difference.verdict == "too few seeds"), None)
     if tied and few is not None:
         why.append(
-            f"{few} seed{'s' if few > 1 else ''} cannot say whether it is better than {joined(tied)}; {CLAIM} could."
+            f"{few} seed{'s are' if few > 1 else ' is'} too few to show whether it is better than {joined(tied)}; "
+            f"at least {CLAIM} are needed."
         )
     elif tied:
-        why.append(f"It cannot be told apart from {joined(tied)}.")
+        why.append(f"It is statistically tied with {joined(tied)}.")
     if unrated:
-        why.append(f"Of {joined(unrated)} that was not measured.")
+        why.append(f"The measurement is missing for {joined(unrated)}.")
     return why
 
 
-def _nobody(candidates: Sequence[Candidate], limits: Sequence[Limit]) -> list[str]:
+def _why_none(candidates: Sequence[Candidate], limits: Sequence[Limit]) -> list[str]:
     unsure = [c.contender.label for c in candidates if c.standing == "undecided"]
     if unsure:
-        return [
-            f"No strategy meets every limit for sure; {joined(unsure)} may: an interval lies on both sides of a limit."
-        ]
+        return [f"No strategy is sure to meet every limit; {joined(unsure)} may: an interval includes a limit."]
     missing = [limit.metrics[0] for limit in limits if all(_missing(c, limit) for c in candidates)]
     if candidates and missing:
-        return [
-            f"No strategy can be held against every limit: nothing here has {joined([name.replace('_', ' ') for name in missing])}."
-        ]
+        named = joined([name.replace("_", " ") for name in missing])
+        return [f"No strategy can be checked against every limit: {named} was not measured."]
     return ["No strategy meets every limit."] if candidates else ["No trial has finished with a score."]
 
 

@@ -1,4 +1,4 @@
-"""One summary of one run or of several: read from directories and bundles, and held against each other before they stand together."""
+"""Summarise one or several runs, read from directories and bundles, after checking that they are comparable."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from ..errors import NotComparable, RunError
 from ..records.comparability import configuration, differences, without
 from ..records.predictions import PREDICTIONS, read_items
 from ..records.record_set import Place, collect, opened
-from ..records.redaction import discreet_text
+from ..records.redaction import redacted_text
 from ..records.run_files import read_lock, read_plan
 from ..records.store import read_records, record_files
 from ..records.trial_log import end_of
 from .error_examples import inspected
 from .summary import summarise
-from .tuning_summary import budgets_of, searches_of, with_tuning
+from .tuning_summary import budgets_of, configuration_of, searches_of, with_tuning
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,76 +37,74 @@ _LOG = 2000
 
 @dataclass(frozen=True)
 class _Run:
-    """A run whose folder is there for the time being."""
+    """A run while its folder is open; that of a bundle is temporary."""
 
     name: str
-    """What tells it from the others."""
+    """Name that no other run has."""
     folder: Path
     found: RecordSet
     lock: Lock
     """The resolved suite."""
     tuning: tuple[Record, ...] = ()
-    """What serves a tuning alone."""
+    """Records that serve only the tuning."""
     searches: tuple[Mapping[str, Any], ...] = ()
-    """What was searched, as the run's plan notes it."""
+    """Searches listed in the plan of the run."""
 
 
 def summarise_runs(
     paths: Sequence[Path], baseline: str | None = None, catalog: Catalog | None = None, allowed: Sequence[str] = ()
 ) -> Summary:
-    """Sum runs up as one, in the order of their suites.
+    """Summarise runs as one, in the order of their suites.
 
-    A strategy that stands in several runs with the same settings and code is one with more seeds; with others it stands once for each
-    run, named after it.
+    If a strategy has the same settings and code in several runs, their seeds are pooled. Otherwise it is listed once
+    per run, with the name of the run in its label.
 
     Args:
         paths: run directories and bundles.
-        baseline: label of the strategy the others are compared with; `full` where there is one.
-        catalog: what builds tasks; with it the test items that were mistaken are read again, to be shown.
-        allowed: fields in which the runs may differ, by dotted name.
+        baseline: label of the strategy that the others are compared with; `full` by default, if there is one.
+        catalog: builds tasks; with it, wrongly predicted test items are read again to preview them.
+        allowed: dotted names of fields in which the runs may differ.
 
     Raises:
-        RunError: one of them is no run, is empty, or holds a file that is no record.
-        NotComparable: they differ in data, protocol, software or hardware; a line for each difference.
+        RunError: if a path is not a run, is empty, or has an invalid record.
+        NotComparable: if runs differ in data, protocol, software or hardware; one line per difference.
     """
     with ExitStack() as stack:
         runs = [
             _read(path, stack.enter_context(opened(path)), name)
             for path, name in zip(paths, _names(paths), strict=True)
         ]
-        drift = _refuse_unlike(runs, allowed)
-        together = _Together(runs)
-        records = together.records
-        order = list(dict.fromkeys(label for run in runs for label in together.order(run)))
+        drift = _check_comparable(runs, allowed)
+        merged = _MergedRuns(runs)
+        records = merged.records
+        order = list(dict.fromkeys(label for run in runs for label in merged.order(run)))
 
         def read(record: Record) -> Items | str:
-            return read_items(together.place(record) / PREDICTIONS, record)
+            return read_items(merged.place(record) / PREDICTIONS, record)
 
-        budgets = budgets_of(together.searches)
+        budgets = budgets_of(merged.searches)
         summary = summarise(
             records,
             order,
             baseline,
             runs[0].lock.statistics,
             read,
-            unfinished=together.unfinished,
-            log=together.log,
+            unfinished=merged.unfinished,
+            log=merged.log,
             budgets=budgets,
         )
-        summary = with_tuning(summary, together.tuning, together.searches, read)
+        summary = with_tuning(summary, merged.tuning, merged.searches, read)
         of_target: dict[str, list[Record]] = defaultdict(list)
         for record in records:
             of_target[record.trial["target"]].append(record)
-        targets = tuple(
-            inspected(target, of_target[target.label], together.place, catalog) for target in summary.targets
-        )
+        targets = tuple(inspected(target, of_target[target.label], merged.place, catalog) for target in summary.targets)
     suites = tuple(dict.fromkeys(run.found.suite for run in runs))
-    remarks = (*summary.remarks, *together.remarks, *(f"the runs differ in {one}, which was allowed" for one in drift))
+    remarks = (*summary.remarks, *merged.remarks, *(f"the runs differ in {one}, which was allowed" for one in drift))
     return replace(summary, targets=targets, suite=" and ".join(suites), suites=suites, remarks=remarks)
 
 
 def _names(paths: Sequence[Path]) -> list[str]:
-    """Give each a name that no other has: the last part of its path, or all of it."""
+    """Return a unique name for each path: its last part, or the whole path if that is not unique."""
     stems = [path.resolve().stem for path in paths]
     return [stem if stems.count(stem) == 1 else str(path) for stem, path in zip(stems, paths, strict=True)]
 
@@ -116,33 +114,37 @@ def _read(path: Path, folder: Path, name: str) -> _Run:
         found = collect(read_records(record_files(folder)), str(path), folder)
         tuning = tuple(read_records(record_files(folder, tuning=True)))
     except RunError as error:
-        # A bundle is read from a folder that nobody has heard of.
+        # A bundle is read from a temporary folder, which means nothing to the user.
         raise RunError(*(line.replace(str(folder), str(path)) for line in error.mistakes)) from None
     plan = read_plan(folder)
     return _Run(name, folder, found, read_lock(folder), tuning, plan.tuning.searches if plan else ())
 
 
-# ---- held against each other --------------------------------------------------------------------------------------------
+# ---- comparability -------------------------------------------------------------------------------------------------
 
 
-def _refuse_unlike(runs: Sequence[_Run], allowed: Sequence[str]) -> list[Difference]:
-    """Refuse runs that must not stand on one page; gives the differences that were allowed."""
+def _check_comparable(runs: Sequence[_Run], allowed: Sequence[str]) -> list[Difference]:
+    """Raise an error if runs must not share a page; otherwise return the differences that were allowed.
+
+    Raises:
+        NotComparable: one line per difference that is not allowed.
+    """
     known: dict[tuple[str, str], Record] = {}
     found: dict[Difference, None] = {}
     for run in runs:
-        mine = _examples(run)
+        mine = _sample_records(run)
         for (target, backbone), record in mine.items():
-            found |= dict.fromkeys(_unlike(known, record, target, backbone))
+            found |= dict.fromkeys(_drift(known, record, target, backbone))
         known = {**mine, **known}
     refused = without(found, allowed)
     if refused:
         lines = [f"not comparable: {one}" for one in refused]
-        raise NotComparable(*lines[:-1], f"{lines[-1]}; `--allow-drift FIELD` shows them on one page all the same")
+        raise NotComparable(*lines[:-1], f"{lines[-1]}; use `--allow-drift FIELD` to show them on one page anyway")
     return list(found)
 
 
-def _examples(run: _Run) -> dict[tuple[str, str], Record]:
-    """Give a record of each target and backbone that knows where it ran; all of one run are alike."""
+def _sample_records(run: _Run) -> dict[tuple[str, str], Record]:
+    """Return a record with provenance for each task column and backbone; within a run they are interchangeable."""
     found: dict[tuple[str, str], Record] = {}
     for place, by_seed in run.found.records.items():
         for record in by_seed.values():
@@ -151,7 +153,7 @@ def _examples(run: _Run) -> dict[tuple[str, str], Record]:
     return found
 
 
-def _unlike(known: Mapping[tuple[str, str], Record], record: Record, target: str, backbone: str) -> list[Difference]:
+def _drift(known: Mapping[tuple[str, str], Record], record: Record, target: str, backbone: str) -> list[Difference]:
     if (target, backbone) in known:
         return differences([(known[target, backbone], record)])
     same_task = next((other for (label, _), other in known.items() if label == target), None)
@@ -160,11 +162,11 @@ def _unlike(known: Mapping[tuple[str, str], Record], record: Record, target: str
     return differences(((other, record) for other in list(known.values())[:1]), _MACHINES)
 
 
-# ---- as one --------------------------------------------------------------------------------------------------------------
+# ---- merging -------------------------------------------------------------------------------------------------------
 
 
-class _Together:
-    """The records of all runs, each under a label that means one thing."""
+class _MergedRuns:
+    """The records of all runs, relabelled so that each label means one strategy."""
 
     def __init__(self, runs: Sequence[_Run]) -> None:
         self.remarks: list[str] = []
@@ -190,10 +192,10 @@ class _Together:
             if (key := (place.target, place.backbone, self._label(run, place), seed)) not in by_place
         ]
         if repeated:
-            self.remarks.append(f"{repeated} trials stand in several of the runs; those of the first are shown")
+            self.remarks.append(f"{repeated} trials are in more than one run; the first run's records are shown")
 
     def _tune(self, runs: Sequence[_Run]) -> None:
-        """Take what serves a tuning, of each place from the first run that has any."""
+        """Merge tuning records and searches; for each configuration, those of the first run that has any."""
         self.tuning: list[Record] = []
         self.searches: dict[tuple[str, str, str], Mapping[str, Any]] = {}
         for run in runs:
@@ -203,25 +205,24 @@ class _Together:
                 if place in fresh:
                     self.searches[place[0], place[1], fresh[place]] = one
             for record in run.tuning:
-                place = (record.trial["target"], record.trial["backbone"]["label"], record.trial["strategy"]["label"])
-                if place in fresh:
+                if (place := configuration_of(record)) in fresh:
                     self.tuning.append(_relabelled(record, fresh[place]))
                     self._folders[record.id, record.environment] = run.folder
 
     def place(self, record: Record) -> Path:
-        """Give the folder of a trial."""
+        """Return the folder of a trial."""
         return self._folders[record.id, record.environment] / "trials" / record.id / record.environment
 
     def log(self, record: Record) -> str:
-        """Give the end of what a trial's last attempt wrote; nothing where that is not kept, as in a bundle."""
+        """Return the end of the trial log of the last attempt; empty if there is no log, as in a bundle."""
         path = self.place(record) / "attempts" / str(record.attempts) / "output.log"
         try:
-            return discreet_text(end_of(path, _LOG)) if path.is_file() else ""
+            return redacted_text(end_of(path, _LOG)) if path.is_file() else ""
         except OSError:
             return ""
 
     def order(self, run: _Run) -> list[str]:
-        """Give labels of targets and strategies in the order of the run's suite."""
+        """Return labels of task columns and strategies in the order of the run's suite."""
         return [name for label in run.lock.labels for name in (label, f"{label} ({run.name})")]
 
     def _label(self, run: _Run, place: Place) -> str:
@@ -229,7 +230,7 @@ class _Together:
 
 
 def _ambiguous(runs: Sequence[_Run]) -> set[Place]:
-    """Give the places at which runs have another strategy under the same label."""
+    """Return the configurations for which runs have different strategies under the same label."""
     meant: dict[Place, list[Any]] = defaultdict(list)
     for run in runs:
         for place, by_seed in run.found.records.items():

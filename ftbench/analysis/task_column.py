@@ -1,4 +1,4 @@
-"""A task or a sequence with everyone who took part: compared, tied, and set against what they cost."""
+"""Task columns: a task or sequence with its contenders, their comparisons, ties and Pareto fronts."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from ..stats.multiplicity import Comparison, adjusted, benjamini_hochberg, corre
 from ..stats.noise import Noise, typical
 from ..stats.pareto import front_chances, pareto
 from ..stats.ranks import DRAWS
-from ..stats.ties import places, tie_groups
+from ..stats.ties import possible_ranks, tie_groups
 from ..suite.suite import margin_of
 from .conclusions import verdict
-from .contender import Explored, apart_sentences, differences, gain, score
+from .contender import ExploratoryDifference, differences, gain, not_comparable_sentences, score
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -41,21 +41,21 @@ COSTS = (
     "energy",
     "cost",
 )
-"""The measurements quality is drawn against, where they were taken."""
+"""Costs that get a Pareto front of quality and cost, if they were measured."""
 
-BESIDE = ("forgetting", "macro_f1", "exact_match", "spearman", "character_error_rate", "calibration_error")
-"""Scores that may stand beside a primary one, the most telling first."""
+SECONDARY_SCORES = ("forgetting", "macro_f1", "exact_match", "spearman", "character_error_rate", "calibration_error")
+"""Candidates for the secondary score of a task column, the most informative first."""
 
 
-_DRAWN, _FEWEST_DRAWS = 250_000, 1_000
-"""Points on drawn fronts in all, and draws at least: a chance is told in per cent, and a hundred points take a hundred times as long."""
+_MAX_DRAWN_POINTS, _MIN_DRAWS = 250_000, 1_000
+"""Bounds of the bootstrap of fronts. The time grows with draws times points, and whole per cents need few draws."""
 UNFINISHED = "missing"
-"""The status of a trial that was planned and has no record."""
+"""Status of a planned trial without a record."""
 
 
 @dataclass(frozen=True)
 class Missing:
-    """A trial without scores: a row of its own."""
+    """A trial without scores."""
 
     contender: str
     seed: int
@@ -67,13 +67,14 @@ class Missing:
 
 @dataclass(frozen=True)
 class TaskColumn:
-    """A task or a sequence with everyone who took part."""
+    """A task or sequence with all its contenders."""
 
     label: str
     modality: str
     primary: str
+    """Name of the primary score."""
     beside: str
-    """The score that stands beside the primary one; empty where there is none."""
+    """Name of the secondary score; empty if there is none."""
     is_sequence: bool
     tasks: tuple[str, ...]
     classes: Mapping[str, tuple[str, ...]]
@@ -82,41 +83,41 @@ class TaskColumn:
     baseline: str | None
     missing: tuple[Missing, ...]
     majority: Mapping[str, float]
-    """Task → accuracy of always naming the commonest class of the test split."""
+    """Task → accuracy of always predicting the most common class of the test split."""
     notes: tuple[str, ...]
-    """Such as `synthetic`."""
+    """Notes on the data, such as `synthetic`."""
     verdict: tuple[str, ...]
-    """What can be concluded, in sentences."""
+    """Conclusions, in sentences."""
     margin: float
-    """The largest difference of the primary score that does not matter; 0 where none is said."""
+    """Largest difference of the primary score that does not matter; 0 if none is set."""
     comparisons: tuple[Comparison, ...]
-    """All pairs on the primary score, better less worse mean, Holm-corrected over all of them."""
+    """All pairs on the primary score, better minus worse mean, Holm-corrected over all of them."""
     ties: tuple[tuple[str, ...], ...]
-    """Groups within which nothing is told apart on this test set, best first; without those who have too few seeds for that."""
+    """Groups that are statistically tied on this test set, best first; without contenders of too few seeds."""
     noise: Noise | None
-    """How far differences to the baseline scatter over seeds; None where nothing is known of it."""
+    """Noise of differences to the baseline; None if unknown."""
     unit: str = "1"
-    """Of the primary score."""
+    """Unit of the primary score."""
     errors: tuple[Errors, ...] = ()
-    """What goes wrong, task by task; for tasks with classes."""
+    """Error analysis of each task that has classes."""
     exhibits: Mapping[str, Previews] = field(default_factory=dict)
-    """Task → test items to look at, where they were asked for."""
+    """Task → previews of test items, if they were requested."""
 
 
 @dataclass(frozen=True)
-class View:
-    """How a target is looked at."""
+class ColumnOptions:
+    """Options for building task columns."""
 
     rank: Mapping[str, int]
-    """Label of a target or strategy → its place in the suite."""
+    """Label of a task column or strategy → its position in the suite."""
     baseline: str | None
-    """Label of the strategy the others are compared with; None takes `full`, or the first."""
+    """Label of the strategy that the others are compared with; None means `full`, or the first if there is none."""
     statistics: Statistics
-    """The suite's margins of equivalence."""
+    """Equivalence margins of the suite."""
 
 
 def grouped(records: Sequence[Record]) -> dict[str, list[Record]]:
-    """Group the records of one target by contender: the strategy's label, with the backbone's where there are several."""
+    """Return the records of one task column by label of contender; see `Contender.label`."""
     several = len({record.trial["backbone"]["label"] for record in records}) > 1
     groups: dict[str, list[Record]] = defaultdict(list)
     for record in records:
@@ -125,53 +126,55 @@ def grouped(records: Sequence[Record]) -> dict[str, list[Record]]:
     return dict(groups)
 
 
-def target_of(label: str, records: Sequence[Record], contenders: Sequence[Contender], view: View) -> TaskColumn:
-    """Compare everyone of a target.
+def build_column(
+    label: str, records: Sequence[Record], contenders: Sequence[Contender], options: ColumnOptions
+) -> TaskColumn:
+    """Return a task column with all comparisons of its contenders.
 
     Args:
-        label: its name.
-        records: all of its.
-        contenders: everyone, in any order.
-        view: how it is looked at.
+        label: label of the task column.
+        records: all its records.
+        contenders: all its contenders, in any order.
+        options: baseline, order and margins.
     """
     first = records[0]
     primary, is_sequence = first.primary, len(first.trial["stages"]) > 1
     unit = next((c.quantities[primary].unit for c in contenders if primary in c.quantities), "1")
-    margin = margin_of(view.statistics, label, primary, unit)
+    margin = margin_of(options.statistics, label, primary, unit)
     ordered = sorted(
         contenders,
         key=lambda c: (
             score(c, primary) is None,
             bool(c.apart),
             -(gain(c, primary) or 0),
-            view.rank.get(c.strategy, 0),
+            options.rank.get(c.strategy, 0),
             c.label,
         ),
     )
     ordered = _with_fronts(ordered, primary)
-    baseline = _baseline(ordered, view.baseline, view.rank)
-    ordered = _against(ordered, baseline, primary, margin)
-    ordered = _explored(ordered, baseline, primary, partial(margin_of, view.statistics, label))
+    baseline = _baseline(ordered, options.baseline, options.rank)
+    ordered = _with_baseline_differences(ordered, baseline, primary, margin)
+    ordered = _with_exploratory(ordered, baseline, primary, partial(margin_of, options.statistics, label))
     comparisons = _all_pairs(ordered, primary, margin)
-    few = _short(comparisons, ordered, primary)
+    few = _with_too_few_seeds(comparisons, ordered, primary)
     equal = [c for c in ordered if not c.apart]
     known = [c.label for c in equal if score(c, primary) is not None and c.label not in few]
     return TaskColumn(
         label=label,
         modality=first.trial["modality"],
         primary=primary,
-        beside=_beside(ordered, primary),
+        beside=_secondary_score(ordered, primary),
         is_sequence=is_sequence,
         tasks=tuple(stage["task"]["label"] for stage in first.trial["stages"]),
         classes={task: names for record in records for task, names in record.classes.items()},
         contenders=tuple(ordered),
         baseline=baseline,
         missing=_missing(grouped(records)),
-        majority=_majority(records),
+        majority=_majority_accuracy(records),
         notes=tuple(
             dict.fromkeys(d["note"] for r in records for d in r.provenance.get("data", {}).values() if d["note"])
         ),
-        verdict=(*verdict(equal, primary, comparisons, is_sequence=is_sequence), *apart_sentences(ordered)),
+        verdict=(*verdict(equal, primary, comparisons, is_sequence=is_sequence), *not_comparable_sentences(ordered)),
         margin=margin,
         comparisons=tuple(comparisons),
         ties=tie_groups(known, [(c.first, c.second) for c in comparisons if c.apart]),
@@ -180,21 +183,21 @@ def target_of(label: str, records: Sequence[Record], contenders: Sequence[Conten
     )
 
 
-def _short(comparisons: Sequence[Comparison], contenders: Sequence[Contender], primary: str) -> set[str]:
-    """Name those with too few seeds to be told apart; of two with enough seeds and too few in common, both."""
+def _with_too_few_seeds(comparisons: Sequence[Comparison], contenders: Sequence[Contender], primary: str) -> set[str]:
+    """Return labels of contenders with too few seeds for verdicts; both of a pair that shares too few seeds."""
     enough = {c.label for c in contenders if primary in c.quantities and len(c.quantities[primary].by_seed) >= CLAIM}
     short = {c.label for c in contenders} - enough
     pairs = [{c.first, c.second} for c in comparisons if c.difference.verdict == "too few seeds"]
     return short.union(*(pair for pair in pairs if not pair & short))
 
 
-def _beside(contenders: Sequence[Contender], primary: str) -> str:
-    """Choose what stands beside the primary metric: forgetting, or else the first of `BESIDE` that the task gives."""
+def _secondary_score(contenders: Sequence[Contender], primary: str) -> str:
+    """Return the first of `SECONDARY_SCORES` that was measured and is not the primary score; empty if there is none."""
     given = {name for contender in contenders for name, quantity in contender.quantities.items() if quantity.estimate}
-    return next((name for name in BESIDE if name in given and name != primary), "")
+    return next((name for name in SECONDARY_SCORES if name in given and name != primary), "")
 
 
-# ---- compared ------------------------------------------------------------------------------------------------------------
+# ---- comparisons ---------------------------------------------------------------------------------------------------
 
 
 def _baseline(contenders: Sequence[Contender], wanted: str | None, rank: Mapping[str, int]) -> str | None:
@@ -207,7 +210,7 @@ def _baseline(contenders: Sequence[Contender], wanted: str | None, rank: Mapping
 
 
 def differences_to_baseline(contenders: Sequence[Contender], primary: str) -> list[Difference]:
-    """Give the differences of everyone to the baseline that is taken where nobody names one, before any correction."""
+    """Return the uncorrected differences of all contenders to the default baseline."""
     baseline = _baseline(contenders, None, {})
     reference = next((c for c in contenders if c.label == baseline), None)
     if reference is None:
@@ -216,7 +219,9 @@ def differences_to_baseline(contenders: Sequence[Contender], primary: str) -> li
     return [one for one in found if one is not None]
 
 
-def _against(contenders: Sequence[Contender], baseline: str | None, primary: str, margin: float) -> list[Contender]:
+def _with_baseline_differences(
+    contenders: Sequence[Contender], baseline: str | None, primary: str, margin: float
+) -> list[Contender]:
     reference = next((c for c in contenders if c.label == baseline), None)
     if reference is None:
         return list(contenders)
@@ -247,17 +252,17 @@ def _by_seed(first: Quantity, second: Quantity) -> dict[int, float]:
 
 
 def _all_pairs(contenders: Sequence[Contender], primary: str, margin: float) -> list[Comparison]:
-    """Compare all pairs, the one with the worse mean first."""
+    """Return the comparisons of all pairs; the first of each pair has the worse mean."""
     scored = [c for c in contenders if score(c, primary) is not None]
     pairs = [(worse, better) for better, worse in itertools.combinations(scored, 2)]
     found = zip(pairs, differences(pairs, primary, margin), strict=True)
     return corrected({(worse.label, better.label): one for (worse, better), one in found if one is not None})
 
 
-def _explored(
+def _with_exploratory(
     contenders: Sequence[Contender], baseline: str | None, primary: str, margin: Callable[[str, str], float]
 ) -> list[Contender]:
-    """Compare everything else that can be better or worse with the baseline."""
+    """Return contenders with the comparisons of all secondary measurements that have a better direction."""
     reference = next((c for c in contenders if c.label == baseline), None)
     if reference is None:
         return list(contenders)
@@ -274,20 +279,20 @@ def _explored(
             if one is not None and one.estimate.n >= CLAIM:
                 found[other.label, name] = one
     q = adjusted({key: one.p for key, one in found.items()}, benjamini_hochberg)
-    explored: dict[str, dict[str, Explored]] = defaultdict(dict)
+    explored: dict[str, dict[str, ExploratoryDifference]] = defaultdict(dict)
     for (label, name), one in found.items():
-        explored[label][name] = Explored(one, q[label, name])
+        explored[label][name] = ExploratoryDifference(one, q[label, name])
     return [replace(c, explored=explored[c.label]) for c in contenders]
 
 
 def places_of(target: TaskColumn) -> dict[str, tuple[int, int]]:
-    """Give the places each contender may hold on a target; nobody with fewer seeds than a claim needs."""
+    """Return the possible ranks of each contender that has enough seeds for a claim."""
     scores = {c.label: q.estimate for c in target.contenders if (q := c.quantities.get(target.primary)) is not None}
     claimed = [label for label, found in scores.items() if found is not None and found.n >= CLAIM]
-    return places(claimed, [(one.first, one.second) for one in target.comparisons if one.apart])
+    return possible_ranks(claimed, [(one.first, one.second) for one in target.comparisons if one.apart])
 
 
-# ---- against their price -------------------------------------------------------------------------------------------------
+# ---- quality against cost ------------------------------------------------------------------------------------------
 
 
 def _with_fronts(contenders: Sequence[Contender], primary: str) -> list[Contender]:
@@ -295,17 +300,17 @@ def _with_fronts(contenders: Sequence[Contender], primary: str) -> list[Contende
     chances: dict[str, dict[str, float]] = defaultdict(dict)
     for cost in COSTS:
         there = [c for c in contenders if not c.apart and score(c, primary) is not None and score(c, cost) is not None]
-        points = [(gain(c, primary) or 0.0, _worth(c, cost) * (score(c, cost) or 0.0)) for c in there]
+        points = [(gain(c, primary) or 0.0, _benefit_sign(c, cost) * (score(c, cost) or 0.0)) for c in there]
         for contender, on_front in zip(there, pareto(points), strict=True):
             if on_front:
                 fronts[contender.label].add(cost)
-        for label, chance in _chances(there, primary, cost).items():
+        for label, chance in _front_chances(there, primary, cost).items():
             chances[label][cost] = chance
     return [replace(c, fronts=frozenset(fronts[c.label]), front_chances=chances[c.label]) for c in contenders]
 
 
-def _chances(contenders: Sequence[Contender], primary: str, cost: str) -> dict[str, float]:
-    """Give the chance of each to stand on the front, over the seeds that all of them have; nothing under three."""
+def _front_chances(contenders: Sequence[Contender], primary: str, cost: str) -> dict[str, float]:
+    """Return each contender's probability of being on the front, from shared seeds; empty with fewer than three."""
     known = [set(c.quantities[name].by_seed) for c in contenders for name in (primary, cost)]
     seeds = sorted(set.intersection(*known)) if known else []
     if len(seeds) < CLAIM or len(contenders) < 2:
@@ -313,18 +318,20 @@ def _chances(contenders: Sequence[Contender], primary: str, cost: str) -> dict[s
     quality = np.array([[c.quantities[primary].by_seed[seed] for c in contenders] for seed in seeds])
     if contenders[0].quantities[primary].direction == "lower":
         quality = -quality
-    price = np.array([[_worth(c, cost) * c.quantities[cost].by_seed[seed] for c in contenders] for seed in seeds])
-    found = front_chances(quality, price, draws=max(_FEWEST_DRAWS, min(DRAWS, _DRAWN // len(contenders))))
+    price = np.array(
+        [[_benefit_sign(c, cost) * c.quantities[cost].by_seed[seed] for c in contenders] for seed in seeds]
+    )
+    found = front_chances(quality, price, draws=max(_MIN_DRAWS, min(DRAWS, _MAX_DRAWN_POINTS // len(contenders))))
     return {c.label: float(chance) for c, chance in zip(contenders, found, strict=True)}
 
 
-def _worth(contender: Contender, name: str) -> int:
-    """Give the sign that makes higher better: a cost is lower the better, unless it says otherwise."""
+def _benefit_sign(contender: Contender, name: str) -> int:
+    """Return the sign that makes higher better; a cost without a direction is better if lower."""
     direction = contender.quantities[name].direction
     return 1 if direction == "higher" else -1
 
 
-# ---- what else there is --------------------------------------------------------------------------------------------------
+# ---- trials without scores, majority class -------------------------------------------------------------------------
 
 
 def _missing(groups: Mapping[str, Sequence[Record]]) -> tuple[Missing, ...]:
@@ -344,11 +351,11 @@ def _missing(groups: Mapping[str, Sequence[Record]]) -> tuple[Missing, ...]:
 
 
 def with_unfinished(target: TaskColumn, places: Sequence[tuple[str, str, int]]) -> TaskColumn:
-    """Add rows for trials that were planned and have no record.
+    """Return a task column with rows for planned trials that have no record.
 
     Args:
-        target: as its records make it.
-        places: strategy, backbone and seed of each.
+        target: the task column built from its records.
+        places: strategy, backbone and seed of each trial.
     """
     several = len({c.backbone for c in target.contenders} | {backbone for _, backbone, _ in places}) > 1
     more = tuple(
@@ -358,7 +365,7 @@ def with_unfinished(target: TaskColumn, places: Sequence[tuple[str, str, int]]) 
     return replace(target, missing=(*target.missing, *more)) if more else target
 
 
-def _majority(records: Iterable[Record]) -> dict[str, float]:
+def _majority_accuracy(records: Iterable[Record]) -> dict[str, float]:
     found: dict[str, float] = {}
     for record in records:
         for task, matrix in record.confusion.items():

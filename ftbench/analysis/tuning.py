@@ -1,4 +1,4 @@
-"""What tuning gave a strategy on a backbone and target, and what it took."""
+"""Results and costs of tuning a strategy on a backbone and task column, as values, sentences and table rows."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..formatting import quantity
+from ..stats.multiplicity import SIGNIFICANT
 from ..suite.trial import valued
 from .wording import joined, point_interval
 
@@ -17,121 +18,123 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TuningTrial:
-    """One set of values, and how it did."""
+    """One set of tuned values, with its score."""
 
     values: Mapping[str, Any]
-    """Name → value of all that was tuned."""
+    """Name → value of everything that was tuned."""
     score: float | None
-    """On the validation split, the mean over the tuning seeds; None where one of its trials has none."""
+    """Score on the validation split, mean over the tuning seeds; None if a seed has no score."""
     status: str
-    """How it ended: `ok`, `skipped` where it was given up, or how the first trial failed."""
+    """`ok`, `skipped` if it was pruned, or the status of the first seed that failed."""
     message: str = ""
     """Why it has no score."""
 
 
 @dataclass(frozen=True)
 class Spent:
-    """What all tries took together."""
+    """Total of a cost over all tuning trials."""
 
     value: float | None
-    """None where `reason` says why."""
+    """None if unknown; see `reason`."""
     unit: str
     reason: str = ""
+    """Why the value is unknown."""
 
 
 @dataclass(frozen=True)
 class Tuned:
-    """The tuning of one contender."""
+    """Tuning of one contender."""
 
     target: str
-    """Label of the task or sequence."""
+    """Label of the task column."""
     contender: str
     """Label of the contender."""
     strategy: str
     backbone: str
     search: str
     budget: str
-    """What it was given, in words, such as `5 tries`."""
+    """Tuning budget, in words."""
     metric: str
-    """The score of the validation split that decided."""
+    """Validation score that decided."""
     unit: str
     lower: bool
     """Whether a lower score is better."""
     tries: tuple[TuningTrial, ...]
     """In the order of their learning rates."""
     untuned: Mapping[str, Any]
-    """What it has where nothing is tuned."""
+    """Values without tuning."""
     chosen: Mapping[str, Any] | None
-    """The values that won; None where no try has a score."""
+    """Best values; None if no tuning trial has a score."""
     best: float | None
-    """The score they won with: the best of several, and so too good on average."""
+    """Validation score of the best values; as the best of several, it is optimistic on average."""
     untuned_score: float | None
-    """The same of the untuned values; None where they are not among the tries."""
+    """Validation score of the untuned values; None if they are not among the tuning trials."""
     median: float | None
-    """The score of the median try, those without one counted as the worst; None where it has none."""
+    """Score of the median tuning trial, those without a score counted as the worst; None if it has no score."""
     expected: tuple[float, ...]
-    """The expected best of 1, 2, … as many tries as have a score; see `ftbench.stats.aggregates`."""
+    """Expected best score of 1, 2, … tuning trials, up to the number of those with a score; see
+    `ftbench.stats.aggregates`."""
     edge: str
-    """At which end of the range the chosen learning rate lies, `low` or `high`; empty where inside."""
+    """End of the search range at which the chosen learning rate is, `low` or `high`; empty if it is inside."""
     seconds: Spent
     """Wall time."""
     training: float
-    """Seconds of training alone."""
+    """Seconds of training only."""
     energy: Spent
     money: Spent
     untuned_test: Estimate | None = None
-    """The primary score on the test split with the untuned values, over seeds; None where they were not run."""
+    """Primary score on the test split with the untuned values, over seeds; None if they were not run."""
     tuned_test: Estimate | None = None
-    """The same with the chosen ones."""
+    """Primary score on the test split with the chosen values, over seeds."""
     change: Difference | None = None
-    """Tuned less untuned on the test split, paired over seeds, corrected by Holm over the target's strategies; None where one is missing."""
+    """Tuned minus untuned on the test split, paired over seeds, Holm-corrected over the strategies of the task column;
+    None if one of the two is missing."""
     test_unit: str = "1"
     """Unit of the primary score."""
     test_lower: bool = False
     """Whether a lower score on the test split is better."""
     flags: tuple[str, ...] = field(default_factory=tuple)
-    """What a reader must know of the choice."""
+    """Caveats about the chosen values."""
 
     @property
     def sensitivity(self) -> float | None:
-        """How far the median try lies behind the best: what a careless choice costs; None where one has no score."""
+        """How much worse the median tuning trial is than the best, the cost of a careless choice; None if unknown."""
         if self.best is None or self.median is None:
             return None
         return self.median - self.best if self.lower else self.best - self.median
 
 
 def tuning_verdict(found: Sequence[Tuned]) -> tuple[str, ...]:
-    """Say of the strategies of one target what tuning changed, for whom, and at what cost."""
+    """Return sentences on which strategies of a task column tuning improved or harmed, and how well it was set up."""
     sentences = []
-    compared = [one for one in found if one.change is not None]
+    changes = [(one, one.change) for one in found if one.change is not None]
     for word, verb in (("better", "improved"), ("worse", "harmed")):
-        moved = [one for one in compared if one.change is not None and one.change.verdict == word]
         named = [
-            f"{one.contender} by {point_interval(one.change.estimate, one.test_unit)}"
-            for one in moved
-            if one.change is not None
+            f"{one.contender} by {point_interval(change.estimate, one.test_unit)}"
+            for one, change in changes
+            if change.verdict == word
         ]
         if named:
             sentences.append(f"Tuning {verb} {joined(named)} on this test set.")
-    open_ones = [
-        one.contender for one in compared if one.change is not None and one.change.verdict not in ("better", "worse")
-    ]
+    open_ones = [one.contender for one, change in changes if change.verdict not in SIGNIFICANT]
     if open_ones:
-        few = any(one.change is not None and one.change.verdict == "too few seeds" for one in compared)
-        sentences.append(f"{'Too few seeds to tell' if few else 'No change was shown'} for {joined(open_ones)}.")
+        few = any(change.verdict == "too few seeds" for _, change in changes)
+        sentences.append(
+            f"{'Too few seeds for a verdict on' if few else 'No change was shown for'} {joined(open_ones)}."
+        )
     same = [one.contender for one in found if one.chosen is not None and dict(one.chosen) == dict(one.untuned)]
     if same:
         sentences.append(f"{joined(same)} kept {'its' if len(same) == 1 else 'their'} untuned values.")
     at_edge = [f"{one.contender} ({one.edge})" for one in found if one.edge]
     if at_edge:
         sentences.append(
-            f"At the end of the range of learning rates, where a better one may lie beyond: {joined(at_edge)}."
+            f"The best learning rate is at the end of its range, so a better one may be outside: {joined(at_edge)}."
         )
-    return (*sentences, *_led(found))
+    return (*sentences, *_leader_sentences(found))
 
 
-def _led(found: Sequence[Tuned]) -> tuple[str, ...]:
-    """Say who had the best mean before and who has it after, where all were run both ways."""
+def _leader_sentences(found: Sequence[Tuned]) -> tuple[str, ...]:
+    """Return a sentence on the leader before and after tuning, if all contenders were run both ways."""
     both = [one for one in found if one.untuned_test and one.tuned_test]
     if len(both) < max(2, len(found)):
         return ()
@@ -140,13 +143,16 @@ def _led(found: Sequence[Tuned]) -> tuple[str, ...]:
     after = max(both, key=lambda one: sign * one.tuned_test.mean if one.tuned_test else 0.0).contender
     if before == after:
         return (f"{after} has the best mean, untuned and tuned.",)
-    return (f"Untuned {before} has the best mean, tuned {after}.",)
+    return (f"Untuned, {before} has the best mean; tuned, {after} does.",)
 
 
 def tuning_cost(found: Sequence[Tuned]) -> str:
-    """Say what the tuning of one target took, all strategies together."""
-    count = sum(len(one.tries) for one in found)
-    parts = [f"{count} tries", f"{quantity(sum(one.training for one in found), 's')} of training"]
+    """Return a sentence on the total cost of tuning all strategies of a task column."""
+    trials = sum(len(one.tries) for one in found)
+    parts = [
+        f"{trials} tuning trial{'' if trials == 1 else 's'}",
+        f"{quantity(sum(one.training for one in found), 's')} of training",
+    ]
     for what, spent in (
         ("of wall time", [one.seconds for one in found]),
         ("", [one.energy for one in found]),
@@ -155,11 +161,11 @@ def tuning_cost(found: Sequence[Tuned]) -> str:
         values = [one.value for one in spent if one.value is not None]
         if len(values) == len(found):
             parts.append(" ".join(filter(None, [quantity(sum(values), spent[0].unit), what])))
-    return f"It took {joined(parts)}."
+    return f"Tuning took {joined(parts)}."
 
 
 def tuning_rows(found: Sequence[Tuned]) -> list[dict[str, Any]]:
-    """Give flat rows of what was tuned: each try, what was chosen, and what it took."""
+    """Return flat rows for each tuning trial, the chosen values and the costs of tuning."""
     rows: list[dict[str, Any]] = []
     for one in found:
         common = {"target": one.target, "backbone": one.backbone, "strategy": one.strategy, "n": 1}
@@ -178,10 +184,10 @@ def tuning_rows(found: Sequence[Tuned]) -> list[dict[str, Any]]:
         for name, value, method in (
             ("tuning_best", one.best, f"{one.metric} with {chosen}, the best of {one.budget} by {one.search} search"),
             ("tuning_untuned", one.untuned_score, f"{one.metric} with {valued(one.untuned)}"),
-            ("tuning_median", one.median, f"{one.metric} of the median try"),
-            ("tuning_sensitivity", one.sensitivity, "the best try less the median one"),
+            ("tuning_median", one.median, f"{one.metric} of the median tuning trial"),
+            ("tuning_sensitivity", one.sensitivity, "best tuning trial minus the median one"),
         ):
-            why = None if value is not None else "no try has it"
+            why = None if value is not None else "no tuning trial has it"
             rows.append(
                 {
                     **common,
@@ -194,7 +200,7 @@ def tuning_rows(found: Sequence[Tuned]) -> list[dict[str, Any]]:
                 }
             )
         for count, value in enumerate(one.expected, 1):
-            how = f"expected best of {count} of {len(one.expected)} tries (Dodge et al. 2019)"
+            how = f"expected best of {count} of {len(one.expected)} tuning trials (Dodge et al. 2019)"
             rows.append(
                 {**common, **score, "measurement": f"tuning_expected_best_of_{count}", "mean": value, "method": how}
             )
@@ -206,6 +212,6 @@ def tuning_rows(found: Sequence[Tuned]) -> list[dict[str, Any]]:
         ):
             total = {"measurement": f"tuning_{name}", "total": spent.value, "unit": spent.unit, "direction": "lower"}
             rows.append(
-                {**common, **total, "reason": spent.reason or None, "method": "all tries together", "scope": "tuning"}
+                {**common, **total, "reason": spent.reason or None, "method": "all tuning trials", "scope": "tuning"}
             )
     return rows

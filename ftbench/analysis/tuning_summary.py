@@ -1,4 +1,4 @@
-"""Records of a tuning → what every report shows of it, computed once."""
+"""Summarise the records of a tuning into what reports show of it."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from ..stats.aggregates import expected_best
 from ..stats.multiplicity import corrected
 from ..suite.search import best_of, edge
 from ..suite.search_space import RATE, Space, read_domain
+from .aggregation import contenders_of
 from .contender import difference, score
-from .summary import contenders_of
 from .tuning import Spent, Tuned, TuningTrial
 
 if TYPE_CHECKING:
@@ -30,42 +30,42 @@ if TYPE_CHECKING:
 
     Place = tuple[str, str, str]
     Searches = Mapping[Place, Mapping[str, Any]]
-    """Target, backbone and strategy → what is searched for it: `search`, `budget`, `metric`, `space`, `untuned`."""
+    """Task column, backbone and strategy → its search: `search`, `budget`, `metric`, `space`, `untuned`."""
 
 
 def searches_of(records: Sequence[Record], noted: Sequence[Mapping[str, Any]] = ()) -> dict[Place, Mapping[str, Any]]:
-    """Give what was searched for each strategy: what the last plan notes, else what the tries themselves say.
+    """Return the search of each strategy: from the last plan, or else from the records of its tuning trials.
 
     Args:
-        records: of the tuning.
-        noted: of the plan; see `ftbench.records.store.read_searches`.
+        records: records of the tuning.
+        noted: searches listed in the plan; see `ftbench.records.run_files.read_plan`.
     """
-    told: dict[Place, Mapping[str, Any]] = {
-        _place(record): record.trial["choice"] for record in records if record.trial.get("role") == "try"
+    from_trials: dict[Place, Mapping[str, Any]] = {
+        configuration_of(record): record.trial["choice"] for record in records if record.trial.get("role") == "try"
     }
-    return told | {(one["place"][0], one["place"][1], one["place"][2]): one for one in noted}
+    return from_trials | {(one["place"][0], one["place"][1], one["place"][2]): one for one in noted}
 
 
 def budgets_of(searches: Searches) -> dict[Place, str]:
-    """Give what each strategy was tuned with."""
+    """Return the tuning budget of each strategy, in words."""
     return {place: one["budget"] for place, one in searches.items()}
 
 
 def with_tuning(
     summary: Summary, records: Sequence[Record], searches: Searches, read: Callable[[Record], Items | str] | None = None
 ) -> Summary:
-    """Add what was tuned to the summary of what is compared.
+    """Return a summary with the results of tuning added.
 
     Args:
-        summary: of the trials that count.
-        records: of the tries, and of the untuned values.
-        searches: what was searched; see `searches_of`.
+        summary: summary of the compared trials.
+        records: records of the tuning trials and of the trials with untuned values.
+        searches: searches of the strategies; see `searches_of`.
         read: see `ftbench.analysis.summary.summarise`.
     """
     tries: dict[Place, list[Record]] = defaultdict(list)
     untuned: dict[Place, list[Record]] = defaultdict(list)
     for record in records:
-        (tries if record.trial.get("role") == "try" else untuned)[_place(record)].append(record)
+        (tries if record.trial.get("role") == "try" else untuned)[configuration_of(record)].append(record)
     found: list[Tuned] = []
     for target in summary.targets:
         own = {
@@ -74,11 +74,12 @@ def with_tuning(
             if (place := (target.label, c.backbone, c.strategy)) in tries
         }
         order = [label for label in summary.strategies if label in own]
-        found += _changed(target, [own[label] for label in order], untuned, read)
+        found += _with_test_changes(target, [own[label] for label in order], untuned, read)
     return replace(summary, tuning=tuple(found))
 
 
-def _place(record: Record) -> Place:
+def configuration_of(record: Record) -> Place:
+    """Return task column, backbone and strategy of a record."""
     trial = record.trial
     return trial["target"], trial["backbone"]["label"], trial["strategy"]["label"]
 
@@ -97,7 +98,7 @@ def _tuned(target: TaskColumn, contender: Contender, records: Sequence[Record], 
     scores = [one.score for one in known if one.score is not None]
     before = next((one.score for one in known if one.point == space.default), None)
     median = float(np.median([-np.inf if one.score is None else one.score for one in known]))
-    listed = [_try(tried[key], own, sign) for key, own in points.items()]
+    listed = [_tuning_trial(tried[key], own, sign) for key, own in points.items()]
     return Tuned(
         target=target.label,
         contender=contender.label,
@@ -116,15 +117,15 @@ def _tuned(target: TaskColumn, contender: Contender, records: Sequence[Record], 
         median=sign * median if np.isfinite(median) else None,
         expected=tuple(sign * expected_best(scores, count) for count in range(1, len(scores) + 1)),
         edge=side,
-        seconds=_spent(records, "wall_time", "s"),
+        seconds=_total(records, "wall_time", "s"),
         training=sum(training_seconds(record) for record in records),
-        energy=_spent(records, "energy", "J"),
-        money=_spent(records, "cost", ""),
+        energy=_total(records, "energy", "J"),
+        money=_total(records, "cost", ""),
         flags=tuple(_flags(best, side, records)),
     )
 
 
-def _try(tried: Tried, records: Sequence[Record], sign: int) -> TuningTrial:
+def _tuning_trial(tried: Tried, records: Sequence[Record], sign: int) -> TuningTrial:
     failed = next((record for record in records if record.status != "ok"), None)
     message = failed.failure.message if failed and failed.failure else ""
     value = None if tried.score is None else sign * tried.score
@@ -134,36 +135,36 @@ def _try(tried: Tried, records: Sequence[Record], sign: int) -> TuningTrial:
 def _flags(best: Tried | None, side: str, records: Sequence[Record]) -> list[str]:
     found = []
     if best is None:
-        found.append("no try has a score: the values are the untuned ones")
+        found.append("no tuning trial has a score: the untuned values are used")
     if side:
-        found.append(f"the chosen learning rate lies at the {side} end of its range")
+        found.append(f"the chosen learning rate is at the {side} end of its range")
     failed = sum(record.status not in ("ok", "skipped") for record in records)
     if failed:
-        found.append(f"{failed} of {len(records)} tries failed")
+        found.append(f"{failed} of {len(records)} tuning trials failed")
     return found
 
 
-def _spent(records: Sequence[Record], name: str, unit: str) -> Spent:
-    """Add a measurement up over all tries; where one has no value the sum has none."""
+def _total(records: Sequence[Record], name: str, unit: str) -> Spent:
+    """Return the sum of a measurement over all tuning trials; it has no value if one of them has none."""
     readings = [record.measurement(name) for record in records]
     values = [reading.value for reading in readings if reading is not None and reading.value is not None]
     shown = next((reading.unit for reading in readings if reading), unit)
     if len(values) < len(records):
         reason = next((reading.reason for reading in readings if reading and reading.reason), None)
-        return Spent(None, shown, reason or "no meter gives it; see measure.meters")
+        return Spent(None, shown, reason or "no meter measures it; see measure.meters")
     return Spent(float(sum(values)), shown)
 
 
-# ---- what it changed ---------------------------------------------------------------------------------------------------------
+# ---- tuned against untuned -----------------------------------------------------------------------------------------
 
 
-def _changed(
+def _with_test_changes(
     target: TaskColumn,
     found: Sequence[Tuned],
     untuned: Mapping[Place, Sequence[Record]],
     read: Callable[[Record], Items | str] | None,
 ) -> list[Tuned]:
-    """Hold what was tuned against the untuned values, on the test split."""
+    """Return tuning results with the comparison of tuned and untuned values on the test split."""
     contenders = {c.label: c for c in target.contenders}
     primary = target.primary
     before: dict[str, Contender] = {}
@@ -186,8 +187,8 @@ def _changed(
     return [
         replace(
             one,
-            untuned_test=_estimate(before.get(one.contender), primary),
-            tuned_test=_estimate(contenders[one.contender], primary),
+            untuned_test=_estimate_of(before.get(one.contender), primary),
+            tuned_test=_estimate_of(contenders[one.contender], primary),
             change=changes.get(one.contender),
             test_unit=target.unit,
             test_lower=lower,
@@ -196,5 +197,5 @@ def _changed(
     ]
 
 
-def _estimate(contender: Contender | None, name: str) -> Any:
+def _estimate_of(contender: Contender | None, name: str) -> Any:
     return contender.quantities[name].estimate if contender is not None and score(contender, name) is not None else None

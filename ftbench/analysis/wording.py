@@ -1,4 +1,4 @@
-"""Estimates as people read them."""
+"""Text of scores, differences, intervals and lists, as shown in reports."""
 
 from __future__ import annotations
 
@@ -11,17 +11,26 @@ if TYPE_CHECKING:
 
 
 def percent(value: float) -> str:
-    """Write a share as per cent."""
+    """Return a share as a percentage rounded to one decimal: 0.9312 is `93.1 %`.
+
+    Shares are usually between 0 and 1, but any finite number is accepted. Only negative numbers get a sign; see
+    `percent_change` for relative changes.
+    """
     return f"{100 * value:.1f} %"
 
 
+def percent_change(value: float) -> str:
+    """Return a relative change as a signed percentage rounded to one decimal: 0.05 is `+5.0 %`, −0.5 is `-50.0 %`."""
+    return f"{100 * value:+.1f} %"
+
+
 def score_text(value: float, unit: str = "1") -> str:
-    """Write a score: a share as per cent, any other in its unit."""
+    """Return a score: a share (unit `1`) as a percentage, any other with four significant digits and its unit."""
     return percent(value) if unit == "1" else f"{value:.4g} {unit}"
 
 
 def share_interval(value: Estimate, unit: str = "1") -> str:
-    """Write a score with its interval, or say that it is the same for every seed."""
+    """Return a score with its interval, or with `(each seed)` if all seeds are equal; one seed has no interval."""
     if value.low is None or value.high is None:
         return score_text(value.mean, unit)
     if value.deviation == 0:
@@ -30,7 +39,7 @@ def share_interval(value: Estimate, unit: str = "1") -> str:
 
 
 def share_range(value: Interval | None, unit: str = "1") -> str:
-    """Write an interval of a score; a dash where there is none."""
+    """Return the interval of a score; a dash if there is none."""
     return _ends(value.low, value.high, unit) if value else "–"
 
 
@@ -39,22 +48,22 @@ def _ends(low: float, high: float, unit: str) -> str:
 
 
 def step_text(value: float, unit: str = "1") -> str:
-    """Write a difference of two scores, without a word for what it counts: points of shares, else the scores' unit."""
+    """Return a difference of two scores without its unit: percentage points for shares, else in the scores' unit."""
     return f"{100 * value:+.1f}" if unit == "1" else f"{value:+.3g}"
 
 
 def step_range(low: float, high: float, unit: str = "1") -> str:
-    """Write an interval of a difference of two scores."""
+    """Return the interval of a difference of two scores."""
     return f"[{step_text(low, unit)}, {step_text(high, unit)}]"
 
 
 def step_unit(unit: str) -> str:
-    """Name what differences of scores are counted in: `points` of shares, else the scores' unit."""
+    """Return the unit of differences of scores: `points` for shares, else the scores' unit."""
     return "points" if unit == "1" else unit
 
 
 def point_interval(value: Estimate, unit: str = "1") -> str:
-    """Write a difference of scores with its interval, or say that it is the same for every seed."""
+    """Return a difference of scores with its interval, or with `(each seed)` if all seeds are equal."""
     text = f"{step_text(value.mean, unit)} {step_unit(unit)}"
     if value.low is None or value.high is None:
         return text
@@ -64,7 +73,7 @@ def point_interval(value: Estimate, unit: str = "1") -> str:
 
 
 def lead(value: Estimate, unit: str = "1") -> str:
-    """Write by how much one beats another, whichever way is better, with the interval."""
+    """Return the absolute difference of two scores, with its interval."""
     far, near, mean = (None if end is None else abs(end) for end in (value.high, value.low, value.mean))
     text = f"{_bare(mean or 0.0, unit)} {step_unit(unit)}"
     if far is None or near is None or value.deviation == 0:
@@ -77,7 +86,7 @@ def _bare(value: float, unit: str) -> str:
 
 
 def against(value: Difference, unit: str = "1") -> str:
-    """Write a difference with its word, and the same on new test items where that is known."""
+    """Return a difference with its verdict, followed by those on new test items if they are known."""
     text = f"{point_interval(value.estimate, unit)}, {value.verdict}"
     if value.new_items is None or value.verdict == "too few seeds":
         return text
@@ -86,5 +95,5 @@ def against(value: Difference, unit: str = "1") -> str:
 
 
 def joined(words: Sequence[str]) -> str:
-    """Write a list: `a`, `a and b`, `a, b and c`."""
+    """Return words as a list: `a`, `a and b`, `a, b and c`."""
     return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]])) if words else ""

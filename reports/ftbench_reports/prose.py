@@ -30,7 +30,7 @@ def statistics(summary: Summary) -> list[str]:
         "“On new items” is the same over seeds and test items together, items of one speaker or document counted as one.",
         (
             "In the verdicts all pairs of a task are compared, in the leaderboard everyone with the baseline, both by paired t-tests with "
-            "Holm’s correction; “cannot be told apart” and “undecided” mean no difference was shown, not that there is none."
+            "Holm’s correction; “statistically tied” and “undecided” mean no difference was shown, not that there is none."
         ),
         f"“Equivalent” means the 90 % interval lies within the margin, {margin} of a share; other scores have one where the suite gives it.",
         "Under three seeds nothing is claimed.",

@@ -1,4 +1,4 @@
-"""Two runs, or the strategies of one, compared: differences first, then what came out, or a refusal."""
+"""Comparison of two runs, or of the strategies of one: settings, results, or a refusal."""
 
 import csv
 import io
@@ -65,13 +65,11 @@ def test_what_was_measured_while_clocks_were_held_down_decides_nothing(run, othe
     found = row(compared(run, rewrite(other, throttle, where=of("lora", 1))), "lora", "throughput")
     assert (found.verdict, found.reason, found.difference) == (
         "undecided",
-        "the device was not itself: throttled",
+        "the device was disturbed: throttled",
         None,
     )
     assert row(compared(run, other), "full", "throughput").verdict == "better", "the others are not touched"
-    assert "throughput cannot be decided: the device was not itself: throttled" in write(
-        compared(run, other), "markdown"
-    )
+    assert "throughput is undecided: the device was disturbed: throttled" in write(compared(run, other), "markdown")
 
 
 def test_scores_are_compared_by_the_paired_t_test_and_corrected_over_the_rows(run, other):
@@ -143,7 +141,7 @@ def test_unlike_data_are_refused_with_every_field_and_compared_where_that_is_all
         compared(run, other)
     assert re.sub(r'"\w{16}"', '"…"', str(caught.value)) == (
         'not comparable: data.task.digits.splits: "…" → "another"\n'
-        "not comparable: protocol.training.digits.batch_size: 8 → 4; `--allow-drift FIELD` compares all the same"
+        "not comparable: protocol.training.digits.batch_size: 8 → 4; use `--allow-drift FIELD` to compare anyway"
     )
     with pytest.raises(NotComparable):
         compared(run, other, allowed=("data",))
@@ -182,7 +180,7 @@ def test_strategies_are_compared_with_the_one_that_is_named(run):
     assert {r.against for r in found.rows} == {"full"}
     assert row(found, "lora", "trainable_parameters").verdict == "better"
     assert "configuration.strategy.options.rank" in {one.field for one in found.configuration}
-    with pytest.raises(RunError, match=r"no strategy of .* is labelled so; did you mean 'lora'"):
+    with pytest.raises(RunError, match=r"no strategy of .* has this label; did you mean 'lora'"):
         compare_strategies(read_record_set(run), "loro", Asked())
 
 
@@ -243,7 +241,7 @@ def test_the_command_writes_or_refuses_with_exit_code_five(ftbench, run, other, 
     done = ftbench("compare", run, other)
     assert (done.returncode, done.stderr) == (
         5,
-        "error: not comparable: protocol.threads: 1 → 4; `--allow-drift FIELD` compares all the same\n",
+        "error: not comparable: protocol.threads: 1 → 4; use `--allow-drift FIELD` to compare anyway\n",
     )
     ftbench("compare", run, other, "--allow-drift", "protocol.threads", check=0)
     for arguments in ((run,), (run, other, "--baseline", "full"), (run, tmp_path / "nowhere"), (tmp_path, run)):

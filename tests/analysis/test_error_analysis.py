@@ -1,10 +1,10 @@
-"""Errors, against scikit-learn and by hand."""
+"""Error analysis, against scikit-learn and by hand."""
 
 from itertools import pairwise
 
 import numpy as np
 import pytest
-from ftbench.analysis.error_analysis import by_length, class_scores, errors_of, usable
+from ftbench.analysis.error_analysis import class_scores, errors_of, slices_by_length, with_probabilities
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
@@ -17,7 +17,7 @@ def line(identity, label, prediction, confidence):
 
 
 def analysed(lines):
-    return errors_of("task", {name: [[1]] for name in lines}, (), usable(lines))
+    return errors_of("task", {name: [[1]] for name in lines}, (), with_probabilities(lines))
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=60))
@@ -61,7 +61,7 @@ def test_bins_hold_every_answer_and_weigh_up_to_the_accuracy():
 
 def test_items_are_parted_by_length_and_every_item_is_in_one_part():
     lines = [line(str(n), 0, int(n < 3), 0.9) for n in range(9)]
-    parts = by_length({"a": {0: lines}}, {str(n): float(n) for n in range(9)})
+    parts = slices_by_length({"a": {0: lines}}, {str(n): float(n) for n in range(9)})
     assert [(one.name, one.items) for one in parts] == [
         ("0 to 2 letters", 3),
         ("3 to 5 letters", 3),

@@ -1,4 +1,4 @@
-"""What a plan's seeds can see, by what is known of the noise."""
+"""Detectable effects of a plan, from what is known of the noise."""
 
 import json
 

@@ -32,8 +32,8 @@ def test_the_best_everywhere_has_rank_one():
 def test_few_tasks_make_no_groups_and_say_why():
     found = ranking(run(4))
     assert (found.groups, found.critical_difference) == ((), None)
-    assert "4 tasks cannot tell 3 strategies apart" in found.undiagrammed
-    assert "7 tasks could" in found.undiagrammed
+    assert "4 tasks are too few to find significant differences between 3 strategies" in found.undiagrammed
+    assert "7 tasks are enough" in found.undiagrammed
     assert "need 10 tasks of 3 seeds; these are 4 of 3" in found.unprofiled
     assert found.undiagrammed in found.remarks
     assert any("too narrow" in remark for remark in found.remarks)
@@ -84,7 +84,7 @@ def test_one_task_or_one_strategy_has_no_ranking():
 
 
 def test_one_seed_says_what_the_intervals_leave_out():
-    assert any("one seed alone" in remark for remark in ranking(run(3, seeds=1)).remarks)
+    assert any("only one seed" in remark for remark in ranking(run(3, seeds=1)).remarks)
     assert ranking(run(2, strategies=("a", "b"))).friedman is None
 
 

@@ -1,4 +1,4 @@
-"""What is recommended, and that nothing is where the data cannot tell."""
+"""Recommendations, ties, and no recommendation if the data are inconclusive."""
 
 import json
 from dataclasses import replace
@@ -50,7 +50,7 @@ def only(records, limits=(), prefer=None, **options):
 def test_of_those_that_meet_every_limit_the_preferred_one_is_recommended():
     found = only(run(**FOUR), [at_least("accuracy", 0.9), at_most("peak_host_memory", 8e9)], "throughput")
     assert found.recommended == ("lora",)
-    assert found.why == ("lora meets every limit and has the highest throughput, told apart from slow.",)
+    assert found.why == ("lora meets every limit and has the highest throughput, significantly better than slow.",)
     assert {c.contender.label: c.standing for c in found.candidates} == {
         "lora": "met",
         "slow": "met",
@@ -68,13 +68,13 @@ def test_what_the_data_cannot_separate_is_a_tie_and_shown_as_one():
     near = {"a": (0.900, 100, 1e9), "b": (0.9005, 100, 1e9), "c": (0.5, 100, 1e9)}
     found = only(run(noise=0.01, **near))
     assert set(found.recommended) == {"a", "b"}
-    assert "It cannot be told apart from" in found.why[1]
+    assert "It is statistically tied with" in found.why[1]
 
 
 def test_two_seeds_name_everyone_and_one_seed_is_judged_by_itself():
     found = only(run(seeds=2, noise=1e-5, **FOUR), [at_most("peak_host_memory", 8e9)])
     assert set(found.recommended) == {"lora", "slow", "frozen"}
-    assert "2 seeds cannot say" in found.why[1]
+    assert "2 seeds are too few" in found.why[1]
     one = only(run(seeds=1, **FOUR), [at_least("accuracy", 0.9)])
     assert [judged.by for judged in one.candidates[0].judged] == ["one seed, no interval"]
 
@@ -106,7 +106,7 @@ def test_a_score_is_held_to_its_limit_on_new_test_items():
 def test_a_limit_on_what_was_not_measured_is_not_met():
     found = only(run(**FOUR), [at_most("peak_allocated_memory", 1e12)])
     assert found.recommended == ()
-    assert found.why == ("No strategy can be held against every limit: nothing here has peak allocated memory.",)
+    assert found.why == ("No strategy can be checked against every limit: peak allocated memory was not measured.",)
     memory = Limit(("peak_device_memory", "peak_allocated_memory", "peak_host_memory"), 8e9, at_least=False)
     assert only(run(**FOUR), [memory]).candidates[0].judged[0].metric == "peak_host_memory"
 
@@ -166,13 +166,10 @@ def test_every_mistake_is_a_line_with_its_likely_fix(kept, ftbench):
     assert len(lines) == 7
     assert any("has no task or sequence 'digit'; did you mean 'digits'?" in line for line in lines)
     assert "error: --max-memory: '8X' is not a size; give one such as 16GB or 16GiB" in lines
-    assert any(
-        "--min: this run has no measurement 'acuracy'; did you mean 'accuracy'?" in line for line in lines
-    )
+    assert any("--min: this run has no measurement 'acuracy'; did you mean 'accuracy'?" in line for line in lines)
     assert "error: --max: 'accuracy' is not of the form NAME=VALUE, such as accuracy=0.9" in lines
     assert "error: --max: throughput: 'fast' is not a value in images/s" in lines
     assert any("'90s' is not a value in shares: give 0.9 or 90%" in line for line in lines)
     assert any(
-        "--prefer: this run has no measurement 'troughput'; did you mean 'throughput'?" in line
-        for line in lines
+        "--prefer: this run has no measurement 'troughput'; did you mean 'throughput'?" in line for line in lines
     )

@@ -1,4 +1,4 @@
-"""One summary of one run or of several: what stands together, what is refused, and what has no record yet."""
+"""Summaries of one run or several: what is merged, what is refused, and planned trials without a record."""
 
 import json
 import signal
@@ -21,7 +21,7 @@ def run(three_seeds, tmp_path):
 
 
 def another(three_seeds, tmp_path, change, *, where=lambda record: True):
-    """Give a run with other records, under other ids."""
+    """Return a run with changed records, under other ids."""
     folder = copied(three_seeds / "runs" / "tiny", tmp_path / "second")
     rewrite(folder, change, where=where)
     return folder
@@ -48,7 +48,7 @@ def test_runs_of_different_strategies_stand_side_by_side(three_seeds, run, tmp_p
     other = another(three_seeds, tmp_path, called("lora-again"), where=of("lora"))
     found = summarise_runs([run, other])
     assert sorted(labels(found)) == ["full", "lora", "lora-again"]
-    assert found.remarks == ("3 trials stand in several of the runs; those of the first are shown",)
+    assert found.remarks == ("3 trials are in more than one run; the first run's records are shown",)
     assert len(found.trials) == 9
 
 
@@ -122,7 +122,7 @@ def test_a_folder_that_is_no_run_is_named(tmp_path):
         summarise_runs([tmp_path])
 
 
-# ---- the command -------------------------------------------------------------------------------------------------------
+# ---- the command -----------------------------------------------------------------------------------------------------
 
 
 def test_runs_that_are_not_comparable_end_with_five_and_write_nothing(ftbench, three_seeds, run, tmp_path):
@@ -149,11 +149,15 @@ def test_open_hands_the_page_to_the_browser(ftbench, run, tmp_path):
 
 @contextmanager
 def watching(run):
-    """Watch a run, with Ctrl-C as a terminal sends it, whatever these tests were started by; nothing is left watching."""
+    """Watch a run with Ctrl-C enabled, as in a terminal, and end the watching process afterwards."""
     command = [FTBENCH, "report", run, "--watch", "--no-examples"]
     restored = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=restored
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=restored,  # noqa: PLW1509  # it only restores a signal handler, which takes no lock
     ) as watch:
         try:
             yield watch

@@ -1,4 +1,4 @@
-"""A target's contenders compared: with the baseline, with each other, and with what they cost."""
+"""Contenders of a task column, compared with the baseline, with each other, and with their costs."""
 
 from dataclasses import replace
 
@@ -43,7 +43,7 @@ def test_words_against_the_baseline_are_what_is_left_after_holm():
     for contender in found.values():
         if contender.against_baseline is not None:
             assert (contender.against_baseline.verdict in ("better", "worse")) <= (contender.p_adjusted < 0.05)
-    # One of nine equal strategies looks different at 5 % without the correction, and is not called so.
+    # Without the correction, one of nine equal strategies looks different at 5 %.
     alone = [name for name, c in found.items() if name.startswith("same") and c.against_baseline.p < 0.05]
     assert alone
     assert all(found[name].against_baseline.verdict == "undecided" for name in alone)
@@ -76,7 +76,7 @@ def test_a_margin_for_nothing_that_is_measured_is_told():
     remarks = summarise(
         run(full=0.0, good=0.1), statistics=Statistics(margins={"acuracy": 0.01, "accuracy": 0.02})
     ).remarks
-    assert remarks == ("statistics.margins: 'acuracy': nothing is measured that is called so",)
+    assert remarks == ("statistics.margins: 'acuracy': no measurement or task has this name",)
 
 
 def test_everything_else_is_explored_with_its_own_correction():
@@ -86,7 +86,7 @@ def test_everything_else_is_explored_with_its_own_correction():
     for contender in (found["good"], found["same"]):
         for explored in contender.explored.values():
             assert explored.q is None or explored.q >= explored.difference.p
-    # Counts are no samples: a thousand parameters more are a thousand more.
+    # Counts have no noise: a difference of a thousand parameters is exact.
     assert found["good"].explored["trainable_parameters"].difference.verdict == "worse"
     assert found["good"].explored["trainable_parameters"].difference.margin == 0
 
@@ -108,7 +108,7 @@ def test_noise_is_that_of_a_typical_comparison():
 
 
 def with_items(records, answers):
-    """Let every trial have been tested on these items."""
+    """Return the task column of records whose trials have these per-item scores."""
 
     def read(one):
         right = answers[one.trial["strategy"]["label"]]
@@ -121,11 +121,11 @@ def test_sentences_tell_what_holds_on_new_items():
     rng = np.random.default_rng(0)
     records = run(full=0.0, good=0.1, bad=-0.2, noise=0.003)
     few = with_items(records, {name: rng.integers(0, 2, 20).astype(float) for name in ("full", "good", "bad")})
-    assert few.verdict[1].startswith("It beats full and bad on this test set; nearest of them full, by ")
-    assert "On new test items that is undecided." in few.verdict[1]
+    assert few.verdict[1].startswith("It beats full and bad on this test set; the closest is full, by ")
+    assert "On new test items, this is undecided." in few.verdict[1]
     same = rng.integers(0, 2, 2000).astype(float)
     many = with_items(records, dict.fromkeys(("full", "good", "bad"), same))
-    assert "That holds on new test items too." in many.verdict[1]
+    assert "This also holds on new test items." in many.verdict[1]
     assert "not known: the predictions were not read." in only(records).verdict[1]
     (leader, *_) = many.contenders
     assert leader.quantities["accuracy"].new_items.low < leader.quantities["accuracy"].estimate.low

@@ -1,4 +1,4 @@
-"""What tuning gave and took, and who may be compared after it."""
+"""Results and costs of tuning, and which contenders are comparable after it."""
 
 import pytest
 from ftbench.analysis.recommendation import recommend
@@ -47,10 +47,10 @@ def test_a_failed_try_is_the_worst_of_the_median_and_counted_and_told():
     assert lora.median is None
     assert lora.sensitivity is None
     assert [one.status for one in lora.tries] == ["error", "ok", "error"]
-    assert "2 of 3 tries failed" in lora.flags
+    assert "2 of 3 tuning trials failed" in lora.flags
     nothing = tuned(tuning=[*tries("lora", (None, None, None))])["lora"]
     assert nothing.chosen is None
-    assert nothing.flags[0] == "no try has a score: the values are the untuned ones"
+    assert nothing.flags[0] == "no tuning trial has a score: the untuned values are used"
 
 
 def test_what_was_spent_is_the_sum_over_tries_or_a_reason():
@@ -61,7 +61,7 @@ def test_what_was_spent_is_the_sum_over_tries_or_a_reason():
 
 def test_a_choice_at_an_end_is_flagged():
     assert tuned()["lora"].edge == "high"
-    assert tuned()["lora"].flags == ("the chosen learning rate lies at the high end of its range",)
+    assert tuned()["lora"].flags == ("the chosen learning rate is at the high end of its range",)
     assert tuned()["full"].edge == ""
 
 
@@ -70,10 +70,10 @@ def test_the_sentences_say_what_changed_for_whom_and_at_what_cost():
     assert tuning_verdict(found) == (
         "Tuning improved lora by +21.0 points [+18.5, +23.5] on this test set.",
         "full kept its untuned values.",
-        "At the end of the range of learning rates, where a better one may lie beyond: lora (high).",
+        "The best learning rate is at the end of its range, so a better one may be outside: lora (high).",
         "full has the best mean, untuned and tuned.",
     )
-    assert tuning_cost(found) == "It took 6 tries, 12.0 s of training, 24.0 s of wall time and 3 USD."
+    assert tuning_cost(found) == "Tuning took 6 tuning trials, 12.0 s of training, 24.0 s of wall time and 3 USD."
 
 
 def test_tries_and_untuned_values_are_in_no_table_of_what_is_compared():

@@ -114,7 +114,7 @@ def test_the_page_the_bundle_and_show_know_the_tries(killed, ftbench):
     run = folder / "runs" / "tuned"
     page = (run / "report.html").read_text()
     assert '<section id="tuning"' in page
-    assert "It took 6 tries" in page
+    assert "Tuning took 6 tuning trials" in page
     ftbench("bundle", "runs/tuned", "-o", "tuned.zip", cwd=folder, check=0)
     from ftbench.records.bundle import unpack
 
@@ -146,7 +146,7 @@ def test_one_strategy_with_more_tries_is_refused_unless_it_is_shown_apart(ftbenc
     (tmp_path / "suite.toml").write_text(unequal)
     refused = ftbench(*PLUGIN, "validate", "suite.toml", check=2)
     assert (
-        "strategy[2].tries: 20 where the others have 6: a comparison of unequal tuning"
+        "strategy[2].tries: 20, but the others have 6"
         in refused.stdout + refused.stderr
     )
     (tmp_path / "suite.toml").write_text(unequal.replace("options = true", "options = true\nunequal = true"))

@@ -131,7 +131,7 @@ def test_ties_share_places_and_one_seed_has_none(run):
         rewrite(single, lambda record, failed=failed: record.update(failed), where=of(seed=seed))
     (group,) = leaderboard(single).groups
     assert group.places["digits"] == {}
-    assert "cannot say who is better" in group.summary.targets[0].verdict[0]
+    assert "too few to show which is better" in group.summary.targets[0].verdict[0]
     assert len(group.summary.targets[0].missing) == 4
 
 

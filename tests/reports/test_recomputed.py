@@ -184,7 +184,7 @@ def test_one_seed_claims_nothing_anywhere(rows, page):
     assert len(alone) == 4
     assert all(row["difference"].strip().endswith(("baseline", "too few seeds")) for row in alone)
     assert all(not row["ties"] for row in alone)
-    assert "one seed cannot say who is better." in page
+    assert "one seed is too few to show which is better." in page
 
 
 def test_the_numbers_the_script_reads_are_the_pairs(page):

@@ -139,7 +139,7 @@ def test_scores_places_and_what_left_none_are_shown(pages):
 def test_one_seed_has_no_place_and_no_claim():
     text = dict(Site(leaderboard([r for r in RECORDS if r.trial["seed"] == 0])).pages())
     assert "no claim: too few seeds" in text["index.html"]
-    assert "cannot say who is better" in text["suites/page-01234567.html"]
+    assert "too few to show which is better" in text["suites/page-01234567.html"]
     assert re.search(r'place </span>–</span><a href="../strategies/full.html">', text["suites/page-01234567.html"])
     assert not re.search(r"place </span>\d", text["suites/page-01234567.html"])
 

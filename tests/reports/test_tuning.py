@@ -22,7 +22,7 @@ def test_the_page_has_a_section_on_tuning_only_where_something_was_tuned():
     page = render(summed(COMPARED, TUNING))
     assert '<section id="tuning"' in page
     assert "Tuning improved lora by +21.0 points [+18.5, +23.5] on this test set." in page
-    assert "It took 6 tries, 12.0 s of training, 24.0 s of wall time and 3 USD." in page
+    assert "Tuning took 6 tuning trials, 12.0 s of training, 24.0 s of wall time and 3 USD." in page
     assert "energy of the tries: not measured: no NVIDIA driver." in page
     assert 'id="tuning"' not in render(summed(COMPARED, []))
 

@@ -1,0 +1,189 @@
+"""Aggregate the records of a task column into contenders, over seeds."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import RunError
+from ..stats.estimates import Estimate, Interval, estimate
+from ..stats.item_scores import Items, interval_over_items
+from .contender import Contender, LossPoint, Quantity
+from .task_column import grouped
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from ..api.measurement import Measurement
+    from ..records.record import Curve, Record
+
+
+TOTALLED = ("energy", "train_energy", "cost", "emissions")
+"""Measurements of consumed resources, which are also summed over trials, failed ones included."""
+
+
+def contenders_of(records: Sequence[Record], read: Callable[[Record], Items | str] | None = None) -> list[Contender]:
+    """Return the contenders of one task column, one for each strategy and backbone.
+
+    Args:
+        records: records of one task column.
+        read: see `ftbench.analysis.summary.summarise`.
+    """
+    return [_contender(name, group, read or _not_read) for name, group in grouped(records).items()]
+
+
+def _not_read(record: Record) -> str:
+    del record
+    return "the predictions were not read"
+
+
+def _contender(label: str, records: Sequence[Record], read: Callable[[Record], Items | str]) -> Contender:
+    done = [record for record in records if record.status == "ok"]
+    trial = records[0].trial
+    tasks = [stage["task"]["label"] for stage in trial["stages"]]
+    confusion: dict[str, tuple[tuple[int, ...], ...]] = {}
+    for record in done:
+        for task, matrix in record.confusion.items():
+            before = confusion.get(task)
+            confusion[task] = _add_matrices(before, matrix) if before else matrix
+    phases: dict[str, list[float]] = defaultdict(list)
+    for record in done:
+        for phase in record.phases:
+            phases[phase.name].append(phase.seconds)
+    items = {record.trial["seed"]: read(record) for record in done}
+    known = {seed: found for seed, found in items.items() if isinstance(found, Items)}
+    unknown = next((found for found in items.values() if isinstance(found, str)), "")
+    quantities = _with_totals(_quantities(done, ""), records)
+    return Contender(
+        label=label,
+        strategy=trial["strategy"]["label"],
+        use=trial["strategy"]["use"],
+        settings=_settings(trial),
+        backbone=trial["backbone"]["label"],
+        statuses=dict(Counter(record.status for record in records)),
+        quantities=_with_new_items(quantities, records[0].primary, known, unknown),
+        by_task={task: _quantities(done, task) for task in tasks} if len(tasks) > 1 else {},
+        lr=trial["stages"][-1]["training"]["lr"],
+        learning=_loss_curves(curve for record in done for curve in record.curves),
+        confusion=confusion,
+        phases={name: estimate(values) for name, values in phases.items()},
+        retention=_retention(done),
+        items=known,
+        unknown_items=unknown,
+    )
+
+
+def _settings(trial: Mapping[str, Any]) -> dict[str, str]:
+    """Return the settings of strategy, backbone and training, with the names used in a suite."""
+    parts = {name: {"use": trial[name]["use"], **trial[name]["options"]} for name in ("strategy", "backbone")}
+    training = trial["stages"][-1]["training"]
+    return {
+        f"{part}.{name}": json.dumps(value, sort_keys=True, ensure_ascii=False)
+        for part, values in {**parts, "training": training}.items()
+        for name, value in values.items()
+    }
+
+
+def _with_new_items(
+    quantities: dict[str, Quantity], primary: str, items: Mapping[int, Items], unknown: str
+) -> dict[str, Quantity]:
+    """Return the quantities with the primary score's interval over new test items."""
+    found = quantities.get(primary)
+    if found is None or found.estimate is None:
+        return quantities
+    over: Interval | str = unknown
+    if not unknown and set(found.by_seed) <= set(items):
+        over = interval_over_items(found.estimate, [items[seed] for seed in found.by_seed])
+    if isinstance(over, str):
+        return {**quantities, primary: replace(found, unknown=over)}
+    return {**quantities, primary: replace(found, new_items=over)}
+
+
+def _loss_curves(curves: Iterable[Curve]) -> dict[str, tuple[LossPoint, ...]]:
+    by_task: dict[str, list[Curve]] = defaultdict(list)
+    for curve in curves:
+        by_task[curve.task].append(curve)
+    return {task: tuple(_loss_points(found)) for task, found in by_task.items()}
+
+
+def _loss_points(curves: Sequence[Curve]) -> Iterator[LossPoint]:
+    """Yield the loss at each step that any curve has, over the curves that have it."""
+    if len({tuple(point["step"] for point in curve.points) for curve in curves}) > 1:
+        reached: dict[float, list[Curve]] = defaultdict(list)
+        for curve in curves:
+            for point in curve.points:
+                reached[point["step"]].append(replace(curve, points=(point,)))
+        for step in sorted(reached):
+            yield from _loss_points(reached[step])
+        return
+    losses, seconds = (
+        np.array([[point[name] for point in curve.points] for curve in curves]) for name in ("task_loss", "seconds")
+    )
+    columns = (losses.mean(0), losses.min(0), losses.max(0), seconds.mean(0))
+    yield from map(LossPoint, (point["step"] for point in curves[0].points), *(column.tolist() for column in columns))
+
+
+def _retention(records: Sequence[Record]) -> tuple[tuple[Estimate | None, ...], ...]:
+    """Return the score of each task after each stage of a sequence, over seeds; None if a seed lacks it."""
+    matrices = [record.retention.matrix for record in records if record.retention is not None]
+    if not matrices or len({tuple(map(len, matrix)) for matrix in matrices}) > 1:
+        return ()
+    cells = [[[matrix[i][j] for matrix in matrices] for j in range(len(row))] for i, row in enumerate(matrices[0])]
+    return tuple(tuple(_estimate_if_complete(values) for values in row) for row in cells)
+
+
+def _estimate_if_complete(values: Sequence[float | None]) -> Estimate | None:
+    known = [value for value in values if value is not None]
+    return estimate(known) if known and len(known) == len(values) else None
+
+
+def _add_matrices(one: tuple[tuple[int, ...], ...], other: tuple[tuple[int, ...], ...]) -> tuple[tuple[int, ...], ...]:
+    """Return the sum of two confusion matrices.
+
+    Raises:
+        RunError: if they differ in the number of classes.
+    """
+    if len(one) != len(other):
+        raise RunError(f"records of one strategy on one task have {len(one)} and {len(other)} classes")
+    return tuple(tuple(a + b for a, b in zip(row, more, strict=True)) for row, more in zip(one, other, strict=True))
+
+
+def _quantities(records: Sequence[Record], task: str) -> dict[str, Quantity]:
+    readings: dict[str, list[tuple[int, Measurement]]] = defaultdict(list)
+    for record in records:
+        for measurement in record.measurements:
+            if measurement.task == task:
+                readings[measurement.name].append((record.trial["seed"], measurement))
+    return {name: _quantity(name, found) for name, found in readings.items()}
+
+
+def _with_totals(quantities: dict[str, Quantity], records: Sequence[Record]) -> dict[str, Quantity]:
+    """Return the quantities with the totals of consumed resources over all trials that ran."""
+    run = [record for record in records if record.status not in ("not-applicable", "skipped")]
+    for name in TOTALLED:
+        values = [found.value if (found := record.measurement(name)) else None for record in run]
+        known = [value for value in values if value is not None]
+        if name in quantities and known and len(known) == len(values):
+            quantities[name] = replace(quantities[name], total=sum(known))
+    return quantities
+
+
+def _quantity(name: str, readings: Sequence[tuple[int, Measurement]]) -> Quantity:
+    taken = [(seed, m) for seed, m in readings if m.value is not None]
+    values = {seed: m.value for seed, m in taken if m.value is not None}
+    example = (taken or readings)[0][1]
+    return Quantity(
+        name=name,
+        unit=example.unit,
+        direction=example.direction,
+        method=example.method,
+        estimate=estimate(list(values.values())) if values else None,
+        reason=None if values else example.reason,
+        flags=tuple(sorted({flag for _, m in readings for flag in m.flags})),
+        by_seed=values,
+        scope=example.scope,
+    )
