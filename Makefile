@@ -68,7 +68,7 @@ example-page: setup-test
 # The JSON Schemas in the package, from the types; the README's support matrix and the page of strategies, from the plugins.
 schemas docs: setup
 	$(BIN)/python -m ftbench.schemas.build ftbench/schemas
-	$(BIN)/python -m docs.tools.readme_matrix
+	$(BIN)/python -m docs.tools.support_matrix
 	$(BIN)/python -m docs.tools.strategies_page
 
 # The shipped weights and clips, made again: about half an hour on two cores. Fashion-MNIST is Debian's dataset-fashion-mnist.

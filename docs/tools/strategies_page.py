@@ -1,4 +1,4 @@
-"""Write `plugins/ftbench_strategies/README.md` from the code: `python -m docs.tools.strategies_page`; a test holds it to the code."""
+"""Generate `plugins/ftbench_strategies/README.md` from the code: `python -m docs.tools.strategies_page`."""
 
 from __future__ import annotations
 
@@ -17,24 +17,25 @@ from tests.support.base_size import Countable, base_size_learner, trained_outsid
 
 PAGE = Path(__file__).parents[2] / "plugins" / "ftbench_strategies" / "README.md"
 SHOWN = {"bert": "BERT-base", "vit": "ViT-B/16", "wav2vec2": "Wav2Vec2-base"}
-# What cannot be counted with its defaults alone, or without data.
+# Options for strategies that cannot be counted with their defaults, or without data.
 OPTIONS = {"prompt": {"init": "uniform"}, "combine": {"parts": ["lora", "bitfit"]}, "peft": {"method": "oft"}}
 BY_OTHERS = {
     "peft": "by method",
     "combine": "the sum of its parts",
-    "adaptive_pretraining": "as the strategy that follows",
+    "adaptive_pretraining": "that of the strategy `then`",
 }
 
 HEAD = """# Fine-tuning strategies
 
-Each file of this folder is one strategy; `modules/` holds what needs torch. What follows is made from the code by
-`make docs` and held to it by a test. *Trained* counts the parameters outside the head, over those of the backbone, with
-default options; the head comes on top of it (of two classes: 1,538 in BERT-base and ViT-B/16, 197,378 in Wav2Vec2-base).
+Each file in this folder is one strategy; `modules/` has their torch code. `make docs` generates this page from the
+code, and a test checks that it is current. *Trained* is the number of trained parameters outside the head with default
+options, and their share of the backbone's. A head for two classes adds 1,538 parameters in BERT-base and ViT-B/16, and
+197,378 in Wav2Vec2-base.
 """
 
 
 def trained(catalog, name: str, kind: str) -> str:
-    """Give how many parameters outside the head train, and their share of the backbone's."""
+    """Return how many parameters outside the head train, and their share of the backbone's."""
     strategy = catalog.build("strategies", name, OPTIONS.get(name, {}))
     learner = base_size_learner(kind)
     try:
@@ -48,7 +49,7 @@ def trained(catalog, name: str, kind: str) -> str:
 
 
 def page(catalog) -> str:
-    """Give the whole page."""
+    """Return the whole page."""
     support = support_matrix(catalog)
     offered = catalog.offers["strategies"]
     parts = [HEAD, "\n".join(f"* [`{name}`](#{name}) – {_sentence(cls)}" for name, cls in offered.items())]
@@ -69,8 +70,7 @@ def _section(catalog, name: str, cls: type, reasons) -> str:
         f"* **Paper:** {about.paper}",
         f"* **Equation:** {about.equation}",
         f"* **When to use it:** {about.when}",
-        f"* **What it cannot do:** {about.limits}"
-        + "".join(f" Not applicable to {line}." for line in refusals(reasons)),
+        f"* **Limitations:** {about.limits}" + "".join(f" Not applicable to {line}." for line in refusals(reasons)),
     ]
     lines.append(f"* **Tuned:** {what_is_tuned(cls)}")
     counts = BY_OTHERS.get(name) or "; ".join(
