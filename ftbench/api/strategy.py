@@ -1,10 +1,10 @@
-"""The contract of a strategy: what trains, and how.
+"""The contract of a strategy: what trains and how, and the bench that ftbench hands to it.
 
-Options are the dataclass fields of a strategy, each with a docstring; state is set in `prepare`. The core makes a fresh
+Options are the dataclass fields of a strategy, each with a docstring; state is set in `prepare`. ftbench creates a new
 instance for each trial and trains every stage of a sequence, for every strategy. The moments, in order:
 
     prepare → for each stage: [param_groups → optimizer → for each step: before_step → loss → after_backward
-            → state (when the weights are the best so far, and for checkpoints) → load_state (when they are put back)]
+            → state (when the weights are the best so far, and for checkpoints) → load_state (when they are restored)]
             → end_stage (when another stage follows) → finish
 """
 
@@ -40,23 +40,23 @@ if TYPE_CHECKING:
 OpenSplit = Literal["train", "validation"]
 """The splits a strategy may see; the test split is never among them."""
 _IN_TRAINING = ("optimizer", "loss", "before_step", "after_backward", "state", "fit")
-"""The moments at which a strategy could keep something of its own."""
+"""The moments in which a strategy could keep state of its own."""
 
 
 @dataclass(frozen=True)
 class RateRange:
-    """Where the best learning rate plausibly lies, in multiples of the rate that is published for the strategy on a backbone."""
+    """Plausible range of the best learning rate, in multiples of the rate published for the strategy on a backbone."""
 
     low: float
-    """The least multiple, 1 at most."""
+    """Smallest multiple, at most 1."""
     high: float
-    """The largest, 1 at least."""
+    """Largest multiple, at least 1."""
     source: str
-    """Who searched there, or found the best there."""
+    """Who searched this range, or found the best rate in it."""
 
 
 DECADE = RateRange(0.1, 10.0, "none is published: a decade each way")
-"""What is searched where a strategy says nothing."""
+"""The range searched for a strategy that names none."""
 
 
 @dataclass(frozen=True)
@@ -64,12 +64,12 @@ class Tunable:
     """Marks an option that is worth tuning: `rank: Annotated[int, Ge(1), Tunable((4, 8, 16))] = 8`."""
 
     values: tuple[Any, ...]
-    """What is tried."""
+    """The values to try."""
 
 
 @dataclass(frozen=True)
 class About:
-    """What a reader wants to know of a method before choosing it, in a line each."""
+    """What readers need to know about a method before choosing it, one line each."""
 
     paper: str
     """Where it was published."""
@@ -82,7 +82,7 @@ class About:
 
 
 class Strategy(ABC):
-    """A way to fine-tune."""
+    """A fine-tuning method."""
 
     about: ClassVar[About | None] = None
     """Paper, equation, when to use it, what it cannot do; shown in lists and pages."""
@@ -91,34 +91,34 @@ class Strategy(ABC):
     """The strategy's published learning rate over that of full fine-tuning; `lr = "auto"` multiplies the backbone's
     published rate by it."""
     lr_range: ClassVar[RateRange | None] = DECADE
-    """Where its best learning rate plausibly lies, in multiples of the rate that `lr` gives, and who says so; what `[tuning]` searches.
-    None where nothing is trained, and so nothing can be tuned."""
+    """Plausible range of its best learning rate, in multiples of the rate that `lr` returns, with its source; `[tuning]`
+    searches it. None if the strategy trains nothing, so that there is nothing to tune."""
     needs_sequence: ClassVar[bool] = False
-    """Whether the strategy has a meaning only where tasks are learnt one after another."""
+    """Whether the strategy is meaningful only for sequences of tasks."""
     needs_roles: ClassVar[frozenset[str]] = frozenset()
-    """Module roles without which the strategy cannot be applied."""
+    """Module roles that the strategy requires."""
 
     answers: ClassVar[frozenset[OutputType]] = frozenset(OUTPUT_TYPES)
-    """What tasks may ask for; a task that asks for something else gives a row that says so."""
+    """Output types that the strategy supports; other tasks become rows marked *not applicable*."""
 
     starts_within: ClassVar[float | None] = None
-    """How far the prepared model's logits may be from the backbone's, where the strategy promises to begin there."""
+    """Largest difference between the prepared model's logits and the backbone's, if the strategy promises to start there."""
     features_stay: ClassVar[bool] = False
-    """Whether the network below the head is, from `prepare` on, what it was, and computes without chance: what it gives of an example
-    may then be computed once, for all steps and trials. The loss may look at the head's outputs only."""
+    """Whether the network below the head stays unchanged after `prepare` and is deterministic, so that its outputs can be
+    computed once per example, for all steps and trials. The loss may then use the head's outputs only."""
     moves_statistics: ClassVar[bool] = False
-    """Whether the running statistics of batch normalisations move while it trains."""
+    """Whether training updates the running statistics of batch normalisations."""
 
     @abstractmethod
     def prepare(self, learner: Learner, bench: Bench) -> None:
-        """Choose what trains: freeze, add modules. Called once, on the pretrained model."""
+        """Choose what trains: freeze parameters, add modules. Called once, on the pretrained model."""
 
     def check(self, card: ModelCard) -> None:
-        """Refuse a backbone before anything is loaded; must not import torch.
+        """Check a backbone before anything is loaded; must not import torch.
 
         Raises:
-            NotApplicable: the strategy cannot serve the backbone; the message is shown in the row.
-            UserError: an option is beyond what the backbone has; the suite is not run.
+            NotApplicable: the strategy does not support the backbone; the row shows the message.
+            UserError: an option exceeds what the backbone has; the suite does not run.
         """
         from ..errors import NotApplicable
 
@@ -128,13 +128,13 @@ class Strategy(ABC):
             raise NotApplicable(message)
 
     def lr(self, card: ModelCard) -> float:
-        """Give the learning rate of `lr = "auto"`; must not import torch."""
+        """Return the learning rate of `lr = "auto"`; must not import torch."""
         return card.full_lr * self.lr_ratio
 
     def param_groups(self, learner: Learner) -> list[dict[str, Any]]:
-        """Group what trains for the optimizer: all of it, no weight decay on vectors (biases, norms).
+        """Return the optimizer's parameter groups: all trainable parameters, no weight decay on vectors (biases, norms).
 
-        A group may carry `lr_scale`, read at each step, which multiplies its learning rate.
+        A group may have `lr_scale`, read at each step, which multiplies its learning rate.
         """
         matrices: list[Parameter] = []
         vectors: list[Parameter] = []
@@ -143,65 +143,66 @@ class Strategy(ABC):
         return [group for group in ({"params": matrices}, {"params": vectors, "weight_decay": 0.0}) if group["params"]]
 
     def optimizer(self, learner: Learner, groups: list[dict[str, Any]]) -> Optimizer | None:
-        """Make the optimizer where it is part of the strategy; None takes the suite's."""
+        """Return the optimizer if it is part of the strategy; None uses the suite's."""
         del learner, groups
         return None
 
     def loss(self, learner: Learner, batch: Mapping[str, Tensor], outputs: Any, task_loss: Tensor) -> Tensor:
-        """Give what is minimised, a scalar; by default the task's loss, which is logged apart in any case.
+        """Return the scalar to minimise; by default the task's loss, which is logged separately in any case.
 
-        `batch` holds the model's inputs, `labels`, and `rows`: the place of each example in the training split. Where examples are
-        augmented, inputs differ from epoch to epoch, and labels may be shares of the classes, float32, shape [batch, classes].
+        `batch` has the model's inputs, `labels`, and `rows`: the index of each example in the training split. With
+        augmentations, inputs differ from epoch to epoch, and labels may be class proportions, float32, shape
+        [batch, classes].
         """
         del learner, batch, outputs
         return task_loss
 
     def before_step(self, learner: Learner, step: int) -> None:
-        """Act before the forward pass of optimizer step `step` (from 0); all gradients are None."""
+        """Run before the forward pass of optimizer step `step` (from 0); all gradients are None."""
 
     def after_backward(self, learner: Learner, step: int) -> None:
-        """Act on the gradients, before clipping and the update."""
+        """Run on the gradients, before clipping and the update."""
 
     def state(self) -> Any:
-        """Give what of the strategy's own moves in training beside parameters and buffers, so that it can be put back."""
+        """Return the strategy's own training state besides parameters and buffers, so that it can be restored."""
 
     def load_state(self, state: Any) -> None:
-        """Put back what `state` gave, after the weights of that step."""
+        """Restore what `state` returned, after the weights of that step."""
 
     def resumable(self) -> bool:
-        """Tell whether a training that was killed may go on from a checkpoint, in another process, after `prepare` there.
+        """Return whether a killed training can resume from a checkpoint, in another process, after `prepare` there.
 
-        It may where nothing moves in training but what the optimizer trains, buffers, what `state` gives, and what `before_step` does
-        of the step's number alone: all of it is put back. By default where no moment of the training is the strategy's own; where one
-        is, it is for the strategy to say. A training that may not begins anew.
+        It can if training changes only what the optimizer trains, buffers, what `state` returns, and what `before_step`
+        derives from the step's number: all of these are restored. By default it can if the strategy overrides no moment
+        of the training; a strategy that overrides one decides itself. Otherwise a killed training restarts.
         """
         return all(getattr(type(self), moment) is getattr(Strategy, moment) for moment in _IN_TRAINING)
 
     def begins_as(self, bench: Bench) -> Strategy | None:
-        """Name a strategy whose training of the first of several tasks is this one's, bit by bit: it need not be done twice.
+        """Return a strategy that trains the first of several tasks exactly as this one does, so that it is trained once.
 
-        What trains, its groups, the optimizer and every loss must be equal; `ftbench check` looks. By default there is none.
+        Trained parameters, groups, optimizer and every loss must be equal; `ftbench check` verifies it. None by default.
         """
         del bench
         return None
 
     def end_stage(self, learner: Learner, bench: Bench) -> None:
-        """Look back on the stage just learnt; called when another stage follows."""
+        """Finish a stage, e.g. compute Fisher information; called if another stage follows."""
 
     def foresee_end_stage(self, learner: Learner, bench: Bench) -> None:
-        """Keep as much as `end_stage` would, at most, without reading a value: called in its place where memory is predicted.
+        """Allocate at most as much as `end_stage` would, without reading values; called instead of it to predict memory.
 
-        By default what `end_stage` does.
+        By default it calls `end_stage`.
         """
         self.end_stage(learner, bench)
 
     def export(self, learner: Learner, folder: Path) -> bool:
-        """Write what was trained beside the backbone in a format of its own, before `finish`; False where there is none."""
+        """Write the trained parameters in the strategy's own format, before `finish`; return False if it has none."""
         del learner, folder
         return False
 
     def finish(self, learner: Learner) -> None:
-        """Leave the model as it will be used: merge, average."""
+        """Bring the model into the form in which it is used: merge, average."""
 
     def fit(self, learner: Learner, bench: Bench) -> None:
         """Train one stage; by default the shared loop."""
@@ -209,7 +210,7 @@ class Strategy(ABC):
 
 
 class Bench(ABC):
-    """The workbench of a strategy: ftbench hands one to it for each trial."""
+    """What a strategy may use, and no more: ftbench hands one to it for each trial."""
 
     stage: int
     """Index of the current stage, from 0."""
