@@ -91,20 +91,20 @@ class Strategy(ABC):
     """The strategy's published learning rate over that of full fine-tuning; `lr = "auto"` multiplies the backbone's
     published rate by it."""
     lr_range: ClassVar[RateRange | None] = DECADE
-    """Plausible range of its best learning rate, in multiples of the rate that `lr` returns, with its source; `[tuning]`
-    searches it. None if the strategy trains nothing, so that there is nothing to tune."""
+    """Plausible range of its best learning rate, in multiples of the rate that `lr` returns, with its source;
+    `[tuning]` searches it. None if the strategy trains nothing, so that there is nothing to tune."""
     needs_sequence: ClassVar[bool] = False
     """Whether the strategy is meaningful only for sequences of tasks."""
     needs_roles: ClassVar[frozenset[str]] = frozenset()
     """Module roles that the strategy requires."""
 
     answers: ClassVar[frozenset[OutputType]] = frozenset(OUTPUT_TYPES)
-    """Output types that the strategy supports; other tasks become rows marked *not applicable*."""
+    """Supported output types; other tasks become rows marked *not applicable*."""
 
     starts_within: ClassVar[float | None] = None
-    """Largest difference between the prepared model's logits and the backbone's, if the strategy promises to start there."""
+    """Largest difference between the prepared model's logits and the backbone's, if the strategy promises one."""
     features_stay: ClassVar[bool] = False
-    """Whether the network below the head stays unchanged after `prepare` and is deterministic, so that its outputs can be
+    """Whether the network below the head is fixed after `prepare` and deterministic, so that its outputs can be
     computed once per example, for all steps and trials. The loss may then use the head's outputs only."""
     moves_statistics: ClassVar[bool] = False
     """Whether training updates the running statistics of batch normalisations."""
@@ -132,7 +132,7 @@ class Strategy(ABC):
         return card.full_lr * self.lr_ratio
 
     def param_groups(self, learner: Learner) -> list[dict[str, Any]]:
-        """Return the optimizer's parameter groups: all trainable parameters, no weight decay on vectors (biases, norms).
+        """Return the optimizer's parameter groups: all that trains, no weight decay on vectors (biases, norms).
 
         A group may have `lr_scale`, read at each step, which multiplies its learning rate.
         """
@@ -179,9 +179,9 @@ class Strategy(ABC):
         return all(getattr(type(self), moment) is getattr(Strategy, moment) for moment in _IN_TRAINING)
 
     def begins_as(self, bench: Bench) -> Strategy | None:
-        """Return a strategy that trains the first of several tasks exactly as this one does, so that it is trained once.
+        """Return a strategy that trains the first of several tasks exactly as this one does, to train it only once.
 
-        Trained parameters, groups, optimizer and every loss must be equal; `ftbench check` verifies it. None by default.
+        Trained parameters, groups, optimizer and every loss must be equal; `ftbench check` verifies it. Default: None.
         """
         del bench
         return None
@@ -190,7 +190,7 @@ class Strategy(ABC):
         """Finish a stage, e.g. compute Fisher information; called if another stage follows."""
 
     def foresee_end_stage(self, learner: Learner, bench: Bench) -> None:
-        """Allocate at most as much as `end_stage` would, without reading values; called instead of it to predict memory.
+        """Allocate at most as much as `end_stage`, without reading values; called instead of it to predict memory.
 
         By default it calls `end_stage`.
         """
@@ -255,9 +255,9 @@ class Bench(ABC):
     def loader(
         self, split: OpenSplit = "train", stage: int | None = None, learner: Learner | None = None, **changes: Any
     ) -> Loader:
-        """Return the batches of a split in the order that every strategy sees; `changes` replace fields of the protocol.
+        """Return the batches of a split, in the same order for every strategy; `changes` replace protocol fields.
 
-        The task's augmentations change the examples of the training split in the same way for every strategy and learner.
+        Augmentations change the examples of the training split in the same way for every strategy and learner.
         """
 
     @abstractmethod
@@ -292,7 +292,7 @@ class Bench(ABC):
 
     @abstractmethod
     def teach(self, strategy: Strategy, backbone: Backbone | None = None) -> Learner:
-        """Load a second learner and train it with `strategy` on the current stage, or read what another trial trained."""
+        """Load a second learner, trained with `strategy` on the current stage, here or by another trial."""
 
     @abstractmethod
     def adopt(self, learner: Learner) -> None:
@@ -310,7 +310,7 @@ class Bench(ABC):
     ) -> Mapping[str, Tensor]:
         """Return tensors that other trials need as well: computed by the first, read from disk by the others.
 
-        The cost of computing them is charged to every trial that uses them. Without a cache they are computed each time.
+        The cost of computing them is charged to every trial that uses them. Without a cache they are recomputed.
         Random numbers that `make` draws from the global generators do not affect what follows.
 
         Args:
@@ -323,7 +323,7 @@ class Bench(ABC):
 
     @abstractmethod
     def lesson(self, strategy: Strategy, backbone: Backbone | None = None) -> dict[str, Any]:
-        """Return everything that decides what `strategy` makes of a second learner on the current stage, for use in a key.
+        """Return everything that decides how `strategy` trains a second learner on the current stage, as a key.
 
         Empty if nothing is cached: a network known by its configuration alone has no weights to hash.
         """
