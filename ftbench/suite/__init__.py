@@ -1,4 +1,4 @@
-"""From a TOML file to trials: parsing, validation, planning, and which tuning trial comes next.
+"""Turn a TOML file into trials: parse, validate, plan, and choose the next tuning trial.
 
-Imports `api` and the ground files; never torch. Start with `parser`, then `planning`.
+Imports only `api` and the rooms below it, and never torch. Start with `parser`, then `planning`.
 """

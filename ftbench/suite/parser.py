@@ -1,4 +1,4 @@
-"""TOML → Suite, every mistake of the file reported at once, each with its place."""
+"""Parse a TOML file into a `Suite`, and report all mistakes at once, each with its key."""
 
 from __future__ import annotations
 
@@ -34,9 +34,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-MOST_ENTRIES, MOST = 200, 1000
-"""Entries of a kind; seeds, points of a sweep, and strategies with their sweeps a suite may have."""
-_UNNAMED = re.compile(r"[^A-Za-z0-9._-]+")
+MAX_ENTRIES = 200
+"""Largest number of entries of a kind."""
+MAX_SIZE = 1000
+"""Largest number of seeds, of points of a sweep, and of strategies including sweeps."""
+_NOT_IN_LABELS = re.compile(r"[^A-Za-z0-9._-]+")
 
 _ENTRY_KEYS = {
     "backbone": ("use", "label", "options", "strategies"),
@@ -52,13 +54,13 @@ def read_suite(path: Path, catalog: Catalog) -> Suite:
     """Read a suite file.
 
     Raises:
-        SuiteError: with one line for every mistake, each naming the file and the key.
+        SuiteError: one line for every mistake, each with the file and the key.
     """
     return parse_suite(read_table(path), catalog, str(path))
 
 
 def parse_suite(table: Mapping[str, Any], catalog: Catalog, source: str = "suite") -> Suite:
-    """Check a parsed TOML table against the catalog; see `read_suite`."""
+    """Parse a TOML table into a suite; see `read_suite`."""
     check_suite_version(table, source)
     reader = _Reader(catalog)
     try:
@@ -71,7 +73,7 @@ def parse_suite(table: Mapping[str, Any], catalog: Catalog, source: str = "suite
 
 
 class _Reader:
-    """Collects mistakes while it builds; what it cannot build it leaves out."""
+    """Builds a suite and collects mistakes; parts that it cannot build are left out."""
 
     def __init__(self, catalog: Catalog) -> None:
         self.catalog = catalog
@@ -122,7 +124,7 @@ class _Reader:
             **parts,
         )
 
-    # -- tables ----------------------------------------------------------------------------------------------------------
+    # -- tables -----------------------------------------------------------------------------------------------------
 
     def _table(self, key: str, cls: type, value: Any) -> Any:
         if not isinstance(value, dict):
@@ -137,23 +139,31 @@ class _Reader:
 
     def _options(
         self,
-        place: str,
+        key_path: str,
         cls: type,
         options: Mapping[str, Any],
         nested: frozenset[str] = frozenset(),
         later: frozenset[str] = frozenset(),
     ) -> None:
-        """Check options; those named in `nested` stand in a table `options` of their own, those in `later` may be missing."""
+        """Check options.
+
+        Args:
+            key_path: prefix of the key in messages.
+            cls: the class that takes the options.
+            options: the options.
+            nested: those from the table `options` of an entry.
+            later: those that may be missing.
+        """
         try:
             mistakes = self.catalog.mistakes(cls, options)
         except (ValueError, TypeError) as error:
-            self.mistakes.append(f"{place.rstrip('.')}: {error}")
+            self.mistakes.append(f"{key_path.rstrip('.')}: {error}")
             return
         for where, mistake in mistakes:
             if where in later and mistake == "is missing":
                 continue
             inside = "options." if re.split(r"[.\[]", where)[0] in nested else ""
-            self.mistakes.append(f"{place}{inside}{where}: {mistake}")
+            self.mistakes.append(f"{key_path}{inside}{where}: {mistake}")
 
     def _check_meters(self, measure: Measure) -> None:
         for number, name in enumerate(measure.meters, 1):
@@ -174,98 +184,99 @@ class _Reader:
         if not whole or not seeds:
             self.mistakes.append("seeds: must be a list of whole numbers from 0, such as [0, 1, 2]")
             return ()
-        if len(seeds) > MOST:
-            self.mistakes.append(f"seeds: {len(seeds):,} are more than {MOST:,}")
+        if len(seeds) > MAX_SIZE:
+            self.mistakes.append(f"seeds: {len(seeds):,} seeds, but at most {MAX_SIZE:,} are allowed")
             return ()
         repeated = sorted({seed for seed in seeds if seeds.count(seed) > 1})
         if repeated:
-            self.mistakes.append(f"seeds: {repeated[0]} stands twice; a repeated seed is the same trial")
+            self.mistakes.append(f"seeds: {repeated[0]} occurs twice; a repeated seed is the same trial")
         if type(table.get("split_seed", 0)) is not int or table.get("split_seed", 0) < 0:
             self.mistakes.append("split_seed: must be a whole number from 0")
         return tuple(seeds)
 
-    # -- entries ---------------------------------------------------------------------------------------------------------
+    # -- entries ----------------------------------------------------------------------------------------------------
 
     def _entries(self, table: Mapping[str, Any], key: str, *, needed: bool) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Yield every entry of a kind with its key for messages."""
         entries = table.get(key, [])
         if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-            self.mistakes.append(f"{key}: must be tables, each begun with [[{key}]]")
+            self.mistakes.append(f"{key}: must be a list of tables; write each as [[{key}]]")
             return
-        if len(entries) > MOST_ENTRIES:
-            self.mistakes.append(f"{key}: {len(entries):,} entries are more than {MOST_ENTRIES}")
+        if len(entries) > MAX_ENTRIES:
+            self.mistakes.append(f"{key}: {len(entries):,} entries, but at most {MAX_ENTRIES} are allowed")
             return
         if needed and not entries:
             self.mistakes.append(f"{key}: at least one [[{key}]] is needed")
         for number, entry in enumerate(entries, 1):
             yield f"{key}[{number}]", entry
 
-    def _choice(self, place: str, kind: str, entry: dict[str, Any]) -> dict[str, Any] | None:
-        """Check name, label and options of an entry; options may stand in the entry itself."""
-        key = place.partition("[")[0]
+    def _choice(self, key_path: str, kind: str, entry: dict[str, Any]) -> dict[str, Any] | None:
+        """Check the name, label and options of an entry; options may be in a table `options` or in the entry itself."""
+        key = key_path.partition("[")[0]
         use, label = entry.get("use"), entry.get("label", entry.get("use"))
         if not isinstance(use, str):
-            self.mistakes.append(f"{place}.use: {'is missing' if use is None else 'must be a name'}")
+            self.mistakes.append(f"{key_path}.use: {'is missing' if use is None else 'must be a name'}")
             return None
         if not isinstance(label, str) or not NAME.fullmatch(label):
-            self.mistakes.append(f"{place}.label: must be {NAMES}")
+            self.mistakes.append(f"{key_path}.label: must be {NAMES}")
             return None
         try:
             cls = self.catalog.find(kind, use)
         except PluginError as error:
-            self.mistakes.append(f"{place}.use: {error}")
+            self.mistakes.append(f"{key_path}.use: {error}")
             return None
         options = entry.get("options", {})
         if not isinstance(options, dict):
-            self.mistakes.append(f"{place}.options: must be a table")
+            self.mistakes.append(f"{key_path}.options: must be a table")
             return None
         inline = {name: value for name, value in entry.items() if name not in _ENTRY_KEYS[key]}
         known = (*option_names(cls), *_ENTRY_KEYS[key])
         for name in [name for name in inline if name not in option_names(cls)]:
-            self.mistakes.append(f"{place}.{shown_key(name)}: unknown key{suggestion(name, known)}")
+            self.mistakes.append(f"{key_path}.{shown_key(name)}: unknown key{suggestion(name, known)}")
             del inline[name]
         for name in sorted(set(inline) & set(options)):
-            self.mistakes.append(f"{place}.{name}: stands in the entry and in its options")
+            self.mistakes.append(f"{key_path}.{name}: is both in the entry and in its options")
         swept = entry.get("sweep") if key == "strategy" else None
         later = frozenset(swept) if isinstance(swept, dict) else frozenset()
-        self._options(f"{place}.", cls, {**inline, **options}, nested=frozenset(options), later=later)
+        self._options(f"{key_path}.", cls, {**inline, **options}, nested=frozenset(options), later=later)
         return {"use": use, "label": label, "options": {**inline, **options}}
 
-    def _names(self, place: str, entry: Mapping[str, Any], key: str) -> tuple[str, ...] | None:
+    def _names(self, key_path: str, entry: Mapping[str, Any], key: str) -> tuple[str, ...] | None:
         value = entry.get(key)
         names = [value] if isinstance(value, str) else value
         if names is None:
             return None
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names) or not names:
-            self.mistakes.append(f"{place}.{key}: must be a list of labels")
+            self.mistakes.append(f"{key_path}.{key}: must be a list of labels")
             return None
         return tuple(names)
 
     def _unique(self, key: str, labels: Sequence[str]) -> None:
         for label in sorted({label for label in labels if labels.count(label) > 1}):
-            self.mistakes.append(f"{key}: two entries are labelled {label!r}; give one another label")
+            self.mistakes.append(f"{key}: two entries have the label {label!r}; change one of them")
 
     def _backbones(self, table: Mapping[str, Any]) -> tuple[BackboneChoice, ...]:
         found = []
-        for place, entry in self._entries(table, "backbone", needed=True):
-            choice = self._choice(place, "backbones", entry)
+        for key_path, entry in self._entries(table, "backbone", needed=True):
+            choice = self._choice(key_path, "backbones", entry)
             if choice:
-                found.append(BackboneChoice(**choice, strategies=self._names(place, entry, "strategies")))
+                found.append(BackboneChoice(**choice, strategies=self._names(key_path, entry, "strategies")))
         self._unique("backbone", [choice.label for choice in found])
         return tuple(found)
 
     def _tasks(self, table: Mapping[str, Any], training: Training | None) -> tuple[TaskChoice, ...]:
         found = []
-        for place, entry in self._entries(table, "task", needed=True):
-            choice = self._choice(place, "tasks", entry)
+        for key_path, entry in self._entries(table, "task", needed=True):
+            choice = self._choice(key_path, "tasks", entry)
             own = entry.get("training", {})
             if not isinstance(own, dict):
-                self.mistakes.append(f"{place}.training: must be a table")
+                self.mistakes.append(f"{key_path}.training: must be a table")
             else:
-                self._options(f"{place}.training.", Training, own)
+                self._options(f"{key_path}.training.", Training, own)
             if not isinstance(entry.get("alone", True), bool):
-                self.mistakes.append(f"{place}.alone: must be true or false")
+                self.mistakes.append(f"{key_path}.alone: must be true or false")
             if choice and isinstance(own, dict):
-                names = {key: self._names(place, entry, key) for key in ("backbone", "strategies")}
+                names = {key: self._names(key_path, entry, key) for key in ("backbone", "strategies")}
                 task = TaskChoice(
                     **choice,
                     backbones=names["backbone"],
@@ -275,77 +286,77 @@ class _Reader:
                 )
                 found.append(task)
                 if training is not None and own and not self.mistakes:
-                    self.mistakes.extend(training_mistakes(task_training(training, task), f"{place}.training"))
+                    self.mistakes.extend(training_mistakes(task_training(training, task), f"{key_path}.training"))
         self._unique("task", [choice.label for choice in found])
         return tuple(found)
 
     def _strategies(self, table: Mapping[str, Any]) -> tuple[StrategyChoice, ...]:
         found: list[StrategyChoice] = []
-        for place, entry in self._entries(table, "strategy", needed=True):
-            choice = self._choice(place, "strategies", entry)
+        for key_path, entry in self._entries(table, "strategy", needed=True):
+            choice = self._choice(key_path, "strategies", entry)
             lr = entry.get("lr")
             if lr is not None and (isinstance(lr, bool) or not isinstance(lr, int | float) or not 0 < lr < 10):
-                self.mistakes.append(f"{place}.lr: must be a number above 0 and below 10, got {lr!r}")
+                self.mistakes.append(f"{key_path}.lr: must be a number above 0 and below 10, got {lr!r}")
             elif choice:
                 cls = self.catalog.find("strategies", choice["use"])
                 own, mistakes = read_own_tuning(entry, cls, choice["options"], self.catalog)
-                self.mistakes.extend(f"{place}.{mistake}" for mistake in mistakes)
-                found.extend(self._swept(place, entry, StrategyChoice(**choice, lr=lr, **own)))
-            if len(found) > MOST:
-                self.mistakes.append(f"{place}.sweep: makes more than {MOST:,} strategies of the suite")
+                self.mistakes.extend(f"{key_path}.{mistake}" for mistake in mistakes)
+                found.extend(self._swept(key_path, entry, StrategyChoice(**choice, lr=lr, **own)))
+            if len(found) > MAX_SIZE:
+                self.mistakes.append(f"{key_path}.sweep: gives the suite more than {MAX_SIZE:,} strategies")
                 return ()
         self._unique("strategy", [choice.label for choice in found])
         return tuple(found)
 
-    def _swept(self, place: str, entry: Mapping[str, Any], choice: StrategyChoice) -> Iterator[StrategyChoice]:
+    def _swept(self, key_path: str, entry: Mapping[str, Any], choice: StrategyChoice) -> Iterator[StrategyChoice]:
+        """Yield one strategy for each point of an entry's sweep."""
         sweep = entry.get("sweep", {})
         if not isinstance(sweep, dict) or not all(isinstance(values, list) and values for values in sweep.values()):
-            self.mistakes.append(f"{place}.sweep: must be a table of option = [values]")
+            self.mistakes.append(f"{key_path}.sweep: must be a table of option = [values]")
             return
         if not sweep:
             yield choice
             return
-        if math.prod(len(values) for values in sweep.values()) > MOST:
-            self.mistakes.append(f"{place}.sweep: has more than {MOST:,} points")
+        if math.prod(len(values) for values in sweep.values()) > MAX_SIZE:
+            self.mistakes.append(f"{key_path}.sweep: has more than {MAX_SIZE:,} points")
             return
         cls = self.catalog.find("strategies", choice.use)
         for values in itertools.product(*sweep.values()):
             point = dict(zip(sweep, values, strict=True))
-            # The other options were checked where they stand.
+            # The other options have been checked with the entry.
             swept = [
                 mistake for mistake in self.catalog.mistakes(cls, {**choice.options, **point}) if mistake[0] in point
             ]
-            self.mistakes.extend(f"{place}.sweep.{where}: {mistake}" for where, mistake in swept)
+            self.mistakes.extend(f"{key_path}.sweep.{where}: {mistake}" for where, mistake in swept)
             suffix = "".join(f"-{name}{value}" for name, value in point.items())
-            label = choice.label + _UNNAMED.sub("_", suffix)
+            label = choice.label + _NOT_IN_LABELS.sub("_", suffix)
             if not NAME.fullmatch(label):
                 self.mistakes.append(
-                    f"{place}.sweep: {label[:80]!r} is too long; list the points as entries with labels of their own"
+                    f"{key_path}.sweep: label {label[:80]!r} is too long; write the points as entries with shorter labels"
                 )
                 return
             yield replace(choice, label=label, options={**choice.options, **point})
 
     def _sequences(self, table: Mapping[str, Any]) -> tuple[SequenceChoice, ...]:
         found = []
-        for place, entry in self._entries(table, "sequence", needed=False):
+        for key_path, entry in self._entries(table, "sequence", needed=False):
             for key in entry:
                 if key not in _ENTRY_KEYS["sequence"]:
-                    self.mistakes.append(
-                        f"{place}.{shown_key(key)}: unknown key{suggestion(key, _ENTRY_KEYS['sequence'])}"
-                    )
+                    hint = suggestion(key, _ENTRY_KEYS["sequence"])
+                    self.mistakes.append(f"{key_path}.{shown_key(key)}: unknown key{hint}")
             label = entry.get("label")
             if not isinstance(label, str) or not NAME.fullmatch(label):
-                self.mistakes.append(f"{place}.label: must be {NAMES}")
+                self.mistakes.append(f"{key_path}.label: must be {NAMES}")
                 continue
-            tasks = self._names(place, entry, "tasks")
+            tasks = self._names(key_path, entry, "tasks")
             if tasks is None or len(tasks) < 2:
-                self.mistakes.append(f"{place}.tasks: at least two labels of [[task]] entries are needed")
+                self.mistakes.append(f"{key_path}.tasks: at least two labels of [[task]] entries are needed")
                 continue
-            names = {key: self._names(place, entry, key) for key in ("backbone", "strategies")}
+            names = {key: self._names(key_path, entry, key) for key in ("backbone", "strategies")}
             found.append(SequenceChoice(label, tasks, names["backbone"], names["strategies"]))
         return tuple(found)
 
-    # -- between entries -------------------------------------------------------------------------------------------------
+    # -- between entries --------------------------------------------------------------------------------------------
 
     def _cross_check(
         self,
@@ -354,17 +365,17 @@ class _Reader:
         strategies: Sequence[StrategyChoice],
         sequences: Sequence[SequenceChoice],
     ) -> None:
+        """Check labels that entries use to refer to each other."""
         self._unique("task and sequence", [t.label for t in tasks] + [s.label for s in sequences])
         labels = {
             "backbone": [choice.label for choice in backbones],
             "strategies": [choice.label for choice in strategies],
             "tasks": [choice.label for choice in tasks],
         }
+        attributes = {"backbone": "backbones", "strategies": "strategies", "tasks": "tasks"}
         for kind, entries in (("backbone", backbones), ("task", tasks), ("sequence", sequences)):
-            for number, entry in enumerate(entries, 1):
-                for key, attribute in (("backbone", "backbones"), ("strategies", "strategies"), ("tasks", "tasks")):
-                    for name in getattr(entry, attribute, None) or ():
-                        if name not in labels[key]:
-                            self.mistakes.append(
-                                f"{kind}[{number}].{key}: {name!r} is no label of this suite{suggestion(name, labels[key])}"
-                            )
+            for (number, entry), (key, attribute) in itertools.product(enumerate(entries, 1), attributes.items()):
+                for name in getattr(entry, attribute, None) or ():
+                    if name not in labels[key]:
+                        hint = suggestion(name, labels[key])
+                        self.mistakes.append(f"{kind}[{number}].{key}: {name!r} is not a label of this suite{hint}")

@@ -1,4 +1,4 @@
-"""The plan that multiplies a suite into trials, and tells all that is wrong with it at once."""
+"""Plan a suite: expand it into trials, and report all mistakes at once."""
 
 from __future__ import annotations
 
@@ -26,36 +26,37 @@ if TYPE_CHECKING:
     from ..api.task import Task
     from .suite import BackboneChoice, StrategyChoice, Suite, TaskChoice
 
-MOST = 100_000
-"""Trials a suite may have."""
+MAX_TRIALS = 100_000
+"""Largest number of trials of a suite."""
 
 
 @dataclass(frozen=True)
-class _Target:
-    """A column of the page: a task alone, or a sequence."""
+class _TaskColumn:
+    """A task column of the page: a single task, or a sequence."""
 
     label: str
     tasks: tuple[TaskChoice, ...]
     backbones: tuple[str, ...] | None
     strategies: tuple[str, ...] | None
-    place: str
+    key_path: str
 
 
 @dataclass(frozen=True)
 class Foreseen:
-    """What can be said of a suite before anything is downloaded."""
+    """The plan of a suite that is known before downloads."""
 
     trials: list[Trial]
-    """Those of which everything is known."""
+    """Trials that are fully known."""
     unknown: tuple[str, ...] = ()
-    """What is not known yet: a line for each model or data set that is still to be downloaded."""
+    """One line for each model or data set that is not downloaded yet."""
 
 
 def plan(suite: Suite, catalog: Catalog, device: str = "cpu") -> list[Trial]:
-    """Multiply a suite into trials, seed by seed, so that a run cut short has whole comparisons.
+    """Expand a suite into trials, seed by seed, so that an interrupted run has complete comparisons.
 
     Raises:
-        SuiteError: a file named by an option is missing; a task has no backbone; a strategy or task has no cell.
+        SuiteError: a file named by an option is missing, a task has no backbone, or a strategy or task has no
+            configuration.
     """
     foreseen = foresee(suite, catalog, device)
     if foreseen.unknown:
@@ -64,18 +65,24 @@ def plan(suite: Suite, catalog: Catalog, device: str = "cpu") -> list[Trial]:
 
 
 def foresee(suite: Suite, catalog: Catalog, device: str = "cpu", *, outlines: bool = False) -> Foreseen:
-    """Plan what can be planned; where the suite may download, what is not there yet is no mistake.
+    """Plan what is known before downloads; if the suite has `online = true`, missing models and data are not mistakes.
 
-    With `outlines` no weights are looked for: the trials' ids are then not those of trials that are run.
+    Args:
+        suite: the suite.
+        catalog: builds the plugins.
+        device: where the trials will run, such as `cuda:0`.
+        outlines: plan without looking for weights; the trial ids then differ from those of trials that run.
 
     Raises:
-        SuiteError: as `plan` does.
+        SuiteError: as for `plan`.
     """
     planner = _Planner(suite, catalog, device, outlines=outlines)
     return Foreseen(planner.trials(), tuple(planner.unknown))
 
 
 class _Planner:
+    """Expands one suite and collects mistakes."""
+
     def __init__(self, suite: Suite, catalog: Catalog, device: str, *, outlines: bool = False) -> None:
         self.suite, self.catalog, self.device, self.outlines = suite, catalog, device, outlines
         self.mistakes: list[str] = []
@@ -88,22 +95,26 @@ class _Planner:
 
     def trials(self) -> list[Trial]:
         self._describe()
-        self._stop_at_mistakes()
-        cells = list(itertools.islice(self._cells(), MOST + 1))
-        if len(cells) * len(self.suite.seeds) > MOST:
-            self.mistakes.append(f"asks for more than {MOST:,} trials; leave strategies, tasks or seeds out")
-        self._stop_at_mistakes()
-        self._check_cells(cells)
-        self._stop_at_mistakes()
-        return [self._trial(*cell, place) for place in range(len(self.suite.seeds)) for cell in cells]
+        self._raise_mistakes()
+        configurations = list(itertools.islice(self._configurations(), MAX_TRIALS + 1))
+        if len(configurations) * len(self.suite.seeds) > MAX_TRIALS:
+            self.mistakes.append(f"has more than {MAX_TRIALS:,} trials; remove strategies, tasks or seeds")
+        self._raise_mistakes()
+        self._check_applicable(configurations)
+        self._raise_mistakes()
+        return [
+            self._trial(*configuration, index)
+            for index in range(len(self.suite.seeds))
+            for configuration in configurations
+        ]
 
-    def _stop_at_mistakes(self) -> None:
+    def _raise_mistakes(self) -> None:
         if self.mistakes:
             raise SuiteError(*(f"{self.suite.source}: {mistake}" for mistake in dict.fromkeys(self.mistakes)))
 
     def _describe(self) -> None:
         for number, choice in enumerate(self.suite.backbones, 1):
-            with self._at(f"backbone[{number}]"):
+            with self._collecting(f"backbone[{number}]"):
                 backbone = self.catalog.build("backbones", choice.use, choice.options)
                 content = {} if self.outlines else dict(backbone.fingerprint())
                 part = Part(choice.use, choice.label, self.catalog.options(backbone), content)
@@ -113,7 +124,7 @@ class _Planner:
                     backbone.outline_card() if self.outlines else backbone.card(),
                 )
         for number, task_choice in enumerate(self.suite.tasks, 1):
-            with self._at(f"task[{number}]"):
+            with self._collecting(f"task[{number}]"):
                 task = self.catalog.build("tasks", task_choice.use, task_choice.options)
                 options = self.catalog.options(task)
                 part = Part(
@@ -124,17 +135,17 @@ class _Planner:
                 )
                 self.tasks[task_choice.label] = (task, part)
         for number, strategy_choice in enumerate(self.suite.strategies, 1):
-            with self._at(f"strategy[{number}]"):
+            with self._collecting(f"strategy[{number}]"):
                 strategy = self.catalog.build("strategies", strategy_choice.use, strategy_choice.options)
                 weights = {} if self.outlines else _nested_weights(strategy)
                 part = Part(strategy_choice.use, strategy_choice.label, self.catalog.options(strategy), weights)
                 self.strategies[strategy_choice.label] = (strategy, part)
 
     def _augmented(self, task: Task, options: Mapping[str, Any]) -> dict[str, Any]:
-        """Give the fingerprints of a task's augmentations, by place.
+        """Return the fingerprints of a task's augmentations, by key such as `augment[1]`.
 
         Raises:
-            UserError: an augmentation is for other tasks, or what it is made of is missing.
+            UserError: an augmentation does not apply to the task, or one of its files is missing.
         """
         found: dict[str, Any] = {}
         if not augmentations(task):
@@ -151,116 +162,114 @@ class _Planner:
             raise UserError(*mistakes)
         return found
 
-    def _at(self, place: str) -> _Collect:
-        return _Collect(self.mistakes, place, self.unknown if self.suite.online else None)
+    def _collecting(self, key_path: str) -> _CollectMistakes:
+        return _CollectMistakes(self.mistakes, key_path, self.unknown if self.suite.online else None)
 
-    def _targets(self) -> Iterator[_Target]:
+    def _task_columns(self) -> Iterator[_TaskColumn]:
         tasks = {choice.label: choice for choice in self.suite.tasks}
         for number, task in enumerate(self.suite.tasks, 1):
             if task.alone and task.label in self.tasks:
-                yield _Target(task.label, (task,), task.backbones, task.strategies, f"task[{number}]")
+                yield _TaskColumn(task.label, (task,), task.backbones, task.strategies, f"task[{number}]")
         for number, sequence in enumerate(self.suite.sequences, 1):
             if any(label not in self.tasks for label in sequence.tasks):
                 continue
             members = tuple(tasks[label] for label in sequence.tasks)
             modalities = {self.tasks[task.label][0].modality for task in members}
             if len(modalities) > 1:
-                self.mistakes.append(
-                    f"sequence[{number}].tasks: one learner cannot learn {' and '.join(sorted(modalities))}"
-                )
+                both = " and ".join(sorted(modalities))
+                self.mistakes.append(f"sequence[{number}].tasks: one learner cannot train on both {both}")
                 continue
             answers = sorted({OUTPUT_TYPES[self.tasks[task.label][0].answer] for task in members})
             if len(answers) > 1:
-                self.mistakes.append(
-                    f"sequence[{number}].tasks: one learner cannot answer both with {' and with '.join(answers)}"
-                )
+                both = " and ".join(answers)
+                self.mistakes.append(f"sequence[{number}].tasks: one learner cannot output both {both}")
                 continue
-            yield _Target(sequence.label, members, sequence.backbones, sequence.strategies, f"sequence[{number}]")
+            yield _TaskColumn(sequence.label, members, sequence.backbones, sequence.strategies, f"sequence[{number}]")
 
-    def _cells(self) -> Iterator[tuple[_Target, BackboneChoice, StrategyChoice]]:
-        for target in self._targets():
-            task = self.tasks[target.tasks[0].label][0]
-            met = [b for b in self.suite.backbones if b.label in self.backbones and self._meets(b, target, task)]
-            if not met and not self.unknown:
-                self.mistakes.append(
-                    f"{target.place}: no [[backbone]] of this suite is for {task.modality}, answering with {OUTPUT_TYPES[task.answer]}"
-                )
-            for backbone in met:
+    def _configurations(self) -> Iterator[tuple[_TaskColumn, BackboneChoice, StrategyChoice]]:
+        """Yield all configurations: a task column, a backbone and a strategy that may run together."""
+        for column in self._task_columns():
+            task = self.tasks[column.tasks[0].label][0]
+            candidates = [
+                b for b in self.suite.backbones if b.label in self.backbones and self._may_run_on(b, column, task)
+            ]
+            if not candidates and not self.unknown:
+                needed = f"{task.modality} tasks that output {OUTPUT_TYPES[task.answer]}"
+                self.mistakes.append(f"{column.key_path}: no [[backbone]] of this suite is for {needed}")
+            for backbone in candidates:
                 for strategy in self.suite.strategies:
                     if strategy.label not in self.strategies:
                         continue
-                    allowed = (target.strategies, backbone.strategies)
+                    allowed = (column.strategies, backbone.strategies)
                     if any(labels is not None and strategy.label not in labels for labels in allowed):
                         continue
-                    if self.strategies[strategy.label][0].needs_sequence and len(target.tasks) == 1:
+                    if self.strategies[strategy.label][0].needs_sequence and len(column.tasks) == 1:
                         continue
-                    yield target, backbone, strategy
+                    yield column, backbone, strategy
 
-    def _meets(self, backbone: BackboneChoice, target: _Target, task: Task) -> bool:
+    def _may_run_on(self, backbone: BackboneChoice, column: _TaskColumn, task: Task) -> bool:
         card = self.backbones[backbone.label][2]
-        if target.backbones is None:
+        if column.backbones is None:
             return card.modality == task.modality and task.answer in card.answers
-        named = backbone.label in target.backbones
+        named = backbone.label in column.backbones
         if named and task.answer not in card.answers:
-            message = f"{target.place}.backbone: {backbone.label!r} ({card.architecture}) has no head that answers with {OUTPUT_TYPES[task.answer]}"
-            self.mistakes.append(message)
+            message = f"{backbone.label!r} ({card.architecture}) has no head that outputs {OUTPUT_TYPES[task.answer]}"
+            self.mistakes.append(f"{column.key_path}.backbone: {message}")
         return named
 
-    def _reason(self, target: _Target, backbone: BackboneChoice, strategy: StrategyChoice) -> str | None:
-        """Tell why a strategy cannot serve a cell; None where it can."""
-        instance, answer = self.strategies[strategy.label][0], self.tasks[target.tasks[0].label][0].answer
+    def _reason(self, column: _TaskColumn, backbone: BackboneChoice, strategy: StrategyChoice) -> str | None:
+        """Return why a strategy does not apply to a configuration, or None if it does."""
+        instance, answer = self.strategies[strategy.label][0], self.tasks[column.tasks[0].label][0].answer
         if answer not in instance.answers:
-            return f"{strategy.use} has no meaning where the answer is {OUTPUT_TYPES[answer]}"
+            return f"{strategy.use} does not apply to tasks that output {OUTPUT_TYPES[answer]}"
         try:
             instance.check(self.backbones[backbone.label][2])
         except NotApplicable as error:
             return str(error)
         return None
 
-    def _check_cells(self, cells: list[tuple[_Target, BackboneChoice, StrategyChoice]]) -> None:
+    def _check_applicable(self, configurations: list[tuple[_TaskColumn, BackboneChoice, StrategyChoice]]) -> None:
         reasons: dict[str, list[str | None]] = defaultdict(list)
-        places = {choice.label: place for place, choice in enumerate(self.suite.strategies, 1)}
-        for target, backbone, strategy in cells:
-            with self._at(f"strategy[{places[strategy.label]}] on {backbone.label}"):
-                reasons[strategy.label].append(self._reason(target, backbone, strategy))
-        self._stop_at_mistakes()
+        numbers = {choice.label: number for number, choice in enumerate(self.suite.strategies, 1)}
+        for column, backbone, strategy in configurations:
+            with self._collecting(f"strategy[{numbers[strategy.label]}] on {backbone.label}"):
+                reasons[strategy.label].append(self._reason(column, backbone, strategy))
+        self._raise_mistakes()
         if self.unknown:
             return
         for number, choice in enumerate(self.suite.strategies, 1):
             found = reasons[choice.label]
             if not found and self.strategies[choice.label][0].needs_sequence:
                 self.mistakes.append(
-                    f"strategy[{number}]: {choice.label!r} needs a [[sequence]] of tasks, and meets none"
+                    f"strategy[{number}]: {choice.label!r} needs a [[sequence]] of tasks, and the suite has none for it"
                 )
             elif not found:
-                self.mistakes.append(
-                    f"strategy[{number}]: {choice.label!r} meets no task and no backbone of this suite"
-                )
+                self.mistakes.append(f"strategy[{number}]: {choice.label!r} runs on no task and backbone of this suite")
             elif all(found):
                 self.mistakes.append(
-                    f"strategy[{number}]: {choice.label!r} can serve no cell of this suite: {found[0]}"
+                    f"strategy[{number}]: {choice.label!r} applies to no configuration of this suite: {found[0]}"
                 )
-        trained = {target.label for target, _, _ in cells}
-        for target in self._targets():
-            if target.label not in trained and not self.mistakes:
-                self.mistakes.append(f"{target.place}: {target.label!r} meets no strategy of this suite")
+        trained = {column.label for column, _, _ in configurations}
+        for column in self._task_columns():
+            if column.label not in trained and not self.mistakes:
+                self.mistakes.append(f"{column.key_path}: no strategy of this suite runs on {column.label!r}")
 
-    def _trial(self, target: _Target, backbone: BackboneChoice, strategy: StrategyChoice, place: int) -> Trial:
+    def _trial(self, column: _TaskColumn, backbone: BackboneChoice, strategy: StrategyChoice, index: int) -> Trial:
         instance, part = self.strategies[strategy.label]
         loaded, backbone_part, card = self.backbones[backbone.label]
-        tasks = [self.tasks[task.label][0] for task in target.tasks]
+        tasks = [self.tasks[task.label][0] for task in column.tasks]
         inner = (type(found) for part in (instance, *tasks) for _, found in nested(part))
         classes = (type(instance), *inner, type(loaded), *(type(task) for task in tasks))
         if classes not in self.codes:
             self.codes[classes] = code_hash(classes)
         return Trial(
             suite=self.suite.name,
-            target=target.label,
+            target=column.label,
             modality=card.modality,
             backbone=backbone_part,
-            stages=tuple(self._stage(task, strategy, instance, card, place) for task in target.tasks),
+            stages=tuple(self._stage(task, strategy, instance, card, index) for task in column.tasks),
             strategy=part,
-            seed=self.suite.seeds[place],
+            seed=self.suite.seeds[index],
             split_seed=self.suite.split_seed,
             device=self.device.partition(":")[0],
             threads=self.suite.machine.threads,
@@ -268,11 +277,11 @@ class _Planner:
             meters=self.suite.measure.meters,
             probe=self.suite.measure.probe and not self.suite.measure.quality_only,
             code=self.codes[classes],
-            not_applicable=self._reason(target, backbone, strategy),
+            not_applicable=self._reason(column, backbone, strategy),
         )
 
     def _stage(
-        self, task: TaskChoice, choice: StrategyChoice, strategy: Strategy, card: ModelCard, place: int
+        self, task: TaskChoice, choice: StrategyChoice, strategy: Strategy, card: ModelCard, index: int
     ) -> Stage:
         if task.label not in self.protocols:
             self.protocols[task.label] = dataclasses.asdict(task_training(self.suite.training, task))
@@ -282,17 +291,17 @@ class _Planner:
         elif training["lr"] == "auto":
             training["lr"] = strategy.lr(card)
         instance, part = self.tasks[task.label]
-        return Stage(dataclasses.replace(part, options={**part.options, **instance.options_at(place)}), training)
+        return Stage(dataclasses.replace(part, options={**part.options, **instance.options_at(index)}), training)
 
 
-class _Collect:
-    """Turns a user's mistake into a line that begins with its place; lets everything else through.
+class _CollectMistakes:
+    """Context that catches a `UserError` and adds its lines, with their key, to the mistakes.
 
-    What is not cached goes to `unknown`, where there is such a list.
+    If there is a list `unknown`, files that are not cached go there. Other exceptions pass through.
     """
 
-    def __init__(self, mistakes: list[str], place: str, unknown: list[str] | None) -> None:
-        self.mistakes, self.place, self.unknown = mistakes, place, unknown
+    def __init__(self, mistakes: list[str], key_path: str, unknown: list[str] | None) -> None:
+        self.mistakes, self.key_path, self.unknown = mistakes, key_path, unknown
 
     def __enter__(self) -> None:
         return None
@@ -301,12 +310,12 @@ class _Collect:
         if not isinstance(error, UserError):
             return False
         if isinstance(error, NotCached) and self.unknown is not None:
-            self.unknown.append(f"{self.place}: {error.what}")
+            self.unknown.append(f"{self.key_path}: {error.what}")
         else:
-            self.mistakes.extend(f"{self.place}: {mistake}" for mistake in error.mistakes)
+            self.mistakes.extend(f"{self.key_path}: {mistake}" for mistake in error.mistakes)
         return True
 
 
 def _nested_weights(strategy: Strategy) -> dict[str, Any]:
-    """Give the fingerprint of every backbone named in a strategy's options, such as a teacher."""
-    return {place: dict(found.fingerprint()) for place, found in nested(strategy) if isinstance(found, Backbone)}
+    """Return the fingerprint of every backbone in a strategy's options, such as a teacher."""
+    return {key_path: dict(found.fingerprint()) for key_path, found in nested(strategy) if isinstance(found, Backbone)}

@@ -1,4 +1,4 @@
-"""What is searched for a strategy: a domain for each value that is tuned, and the points of a grid or of a draw among them."""
+"""Search spaces: a domain for every tuned value, and grid and random points in them."""
 
 from __future__ import annotations
 
@@ -21,42 +21,42 @@ if TYPE_CHECKING:
     from .trial import Trial
 
 RATE = "lr"
-"""The name under which the learning rate is tuned; every strategy that trains has it."""
+"""Name of the learning rate among the tuned values; every strategy that trains has one."""
 DIGITS = 3
-"""Significant digits of what is drawn or spaced, so that a person can write it down."""
+"""Significant digits of drawn and grid values, so that they are easy to write down."""
 
 Point = dict[str, Any]
-"""Name → value of everything that is tuned."""
+"""Name → value of every tuned option."""
 
 
 @dataclass(frozen=True)
 class Listed:
-    """A value among some."""
+    """A list of values."""
 
     values: tuple[Any, ...]
 
     def holds(self, value: Any) -> bool:
-        """Tell whether a value is one of them."""
+        """Return whether the list contains a value."""
         return value in self.values
 
 
 @dataclass(frozen=True)
 class Span:
-    """A number between two ends, both included."""
+    """A range of numbers, both ends included."""
 
     low: float
     high: float
     log: bool = False
-    """Whether equal ratios, not equal differences, are equally far."""
+    """Whether the scale is logarithmic."""
     whole: bool = False
-    """Whether only whole numbers count."""
+    """Whether it contains whole numbers only."""
 
     def holds(self, value: Any) -> bool:
-        """Tell whether a value lies in it."""
+        """Return whether the range contains a value."""
         return self.low <= float(value) <= self.high
 
     def at(self, share: float) -> float:
-        """Give the value at a share of the way from the low end to the high one."""
+        """Return the value at a share of the range, on its scale; 0 is the low end, 1 the high end."""
         if self.log:
             found = self.low * (self.high / self.low) ** share
         else:
@@ -64,7 +64,7 @@ class Span:
         return float(round(found)) if self.whole else min(self.high, max(self.low, rounded(found)))
 
     def share(self, value: float) -> float:
-        """Give how far along the way a value lies; the inverse of `at`."""
+        """Return the share of the range at which a value is; the inverse of `at`."""
         if self.high == self.low:
             return 0.0
         if self.log:
@@ -72,7 +72,7 @@ class Span:
         return (value - self.low) / (self.high - self.low)
 
     def typed(self, value: float) -> float | int:
-        """Give a number as an option takes it."""
+        """Return a number as the option's type: int for a range of whole numbers."""
         return round(value) if self.whole else value
 
 
@@ -81,14 +81,14 @@ Domain = Listed | Span
 
 @dataclass(frozen=True)
 class Space:
-    """All that is tuned of one strategy on one backbone and target."""
+    """The tuned values of one strategy on one backbone and task column."""
 
     domains: Mapping[str, Domain]
     default: Point = field(default_factory=dict)
-    """What the strategy has untuned, under the same names."""
+    """The untuned values, under the same names."""
 
     def as_json(self) -> dict[str, Any]:
-        """Give the domains as a suite would write them; `read_domain` reads each."""
+        """Return the domains in the format that a suite uses and `read_domain` reads."""
         return {
             name: list(domain.values) if isinstance(domain, Listed) else asdict(domain)
             for name, domain in self.domains.items()
@@ -96,12 +96,12 @@ class Space:
 
     @property
     def holds_default(self) -> bool:
-        """Tell whether the untuned values are a point of the space."""
+        """Whether the untuned values are a point of the space."""
         return all(domain.holds(self.default[name]) for name, domain in self.domains.items())
 
     @property
     def size(self) -> float:
-        """Count the points; infinite where a number may take any value."""
+        """Number of points; infinite if a number may take any value of a range."""
         sizes = []
         for domain in self.domains.values():
             if isinstance(domain, Listed):
@@ -113,12 +113,12 @@ class Space:
         return math.prod(sizes)
 
     def grid(self, count: int) -> list[Point]:
-        """Spread `count` points: every combination of what is listed, and equally far steps over the one range there may be.
+        """Return a grid of `count` points: every combination of the lists, and equal steps over at most one range.
 
-        Where a step is nearest to the untuned value, it is moved there, so that the untuned values are tried as well.
+        The step nearest to the untuned value is moved to it, so that the grid includes the untuned values.
 
         Raises:
-            UserError: so many points are no grid of this space.
+            UserError: no grid of this space has `count` points.
         """
         listed = {name: domain.values for name, domain in self.domains.items() if isinstance(domain, Listed)}
         spans = {name: domain for name, domain in self.domains.items() if isinstance(domain, Span)}
@@ -126,18 +126,18 @@ class Space:
         if len(spans) > 1:
             named = " and ".join(spans)
             raise UserError(
-                f"a grid steps over one range, and {named} are ranges; list the values of all but one, or search at random"
+                f"a grid takes one range, and {named} are ranges; list the values of all but one, or search at random"
             )
         steps, rest = divmod(count, combinations)
         if rest or not steps or (not spans and steps > 1):
             filled = f"a multiple of {combinations}" if spans else str(combinations)
-            raise UserError(f"a grid of this space takes {filled} tries, and {count} are asked for")
-        levels = {name: _levels(span, steps, self.default[name]) for name, span in spans.items()}
+            raise UserError(f"a grid of this space needs {filled} tries, got {count}")
+        levels = {name: _grid_values(span, steps, self.default[name]) for name, span in spans.items()}
         chosen = [levels.get(name) or listed[name] for name in self.domains]
         return [dict(zip(self.domains, values, strict=True)) for values in itertools.product(*chosen)]
 
     def drawn(self, generator: np.random.Generator) -> Point:
-        """Draw a point, every domain by itself, uniformly along its way."""
+        """Draw a point: each value independently and uniformly on its domain's scale."""
         found: Point = {}
         for name, domain in self.domains.items():
             if isinstance(domain, Listed):
@@ -147,9 +147,9 @@ class Space:
         return found
 
 
-def _levels(span: Span, count: int, default: Any) -> list[float | int]:
-    """Give values equally far from one another, the ends among them."""
-    found = [span.at(place / (count - 1)) for place in range(count)] if count > 1 else [span.at(0.5)]
+def _grid_values(span: Span, count: int, default: Any) -> list[float | int]:
+    """Return `count` equally spaced values, both ends included; the one nearest to the default is replaced by it."""
+    found = [span.at(step / (count - 1)) for step in range(count)] if count > 1 else [span.at(0.5)]
     if span.holds(default):
         shares = [abs(span.share(value) - span.share(default)) for value in found]
         found[shares.index(min(shares))] = float(default)
@@ -157,38 +157,40 @@ def _levels(span: Span, count: int, default: Any) -> list[float | int]:
 
 
 def rounded(value: float) -> float:
-    """Give a number with three significant digits."""
+    """Return a number rounded to three significant digits."""
     return float(f"{value:.{DIGITS}g}")
 
 
 def read_domain(given: Any) -> Domain:
-    """Read a domain: a list of values, or a table of `low`, `high` and perhaps `log` and `whole`."""
+    """Read a domain: a list of values, or a table with `low`, `high` and optionally `log` and `whole`."""
     return Listed(tuple(given)) if isinstance(given, list | tuple) else Span(**given)
 
 
-def offered(cls: type) -> dict[str, tuple[Any, ...]]:
-    """Give the options that a strategy marks as worth tuning, with the values it names."""
+def tunable_options(cls: type) -> dict[str, tuple[Any, ...]]:
+    """Return the options that a strategy marks as worth tuning, with the values it suggests."""
     return {
         name: part.values for name in option_names(cls) for part in _metadata(cls, name) if isinstance(part, Tunable)
     }
 
 
 def what_is_tuned(cls: type) -> str:
-    """Say where a strategy's learning rate is searched, who says so, and what else it offers for tuning."""
+    """Describe the search range of a strategy's learning rate, its source, and the other tunable options."""
     found = cls.lr_range  # type: ignore[attr-defined]  # every strategy has one
     if found is None:
-        return "nothing: it trains nothing"
+        return "nothing: it does not train"
     rate = f"its learning rate from {found.low:g} to {found.high:g} times the published one ({found.source})"
-    return "; ".join([rate, *(f"{name} {', '.join(map(str, values))}" for name, values in offered(cls).items())])
+    return "; ".join(
+        [rate, *(f"{name} {', '.join(map(str, values))}" for name, values in tunable_options(cls).items())]
+    )
 
 
 def _metadata(cls: type, name: str) -> Iterator[Any]:
-    """Yield what is written beside the type of an option."""
+    """Yield the metadata of an option's annotated type."""
     yield from getattr(option_type(cls, name), "__metadata__", ())
 
 
 def is_whole(cls: type, name: str) -> bool | None:
-    """Tell whether an option is a whole number; None where it is no number at all, or another plugin."""
+    """Return whether an option is a whole number; None if it is not a number, or is a nested plugin."""
     found = option_type(cls, name)
     parts = {found, *get_args(found)}
     if name in nested_options(cls) or not parts & {int, float}:
@@ -197,15 +199,15 @@ def is_whole(cls: type, name: str) -> bool | None:
 
 
 def space_of(trial: Trial, choice: StrategyChoice, tuning: Tuning, catalog: Catalog) -> Space:
-    """Give what is searched for a trial's strategy: what the suite says, else the range and the values the strategy publishes.
+    """Return the search space of a trial's strategy: from the suite, or by default from what the strategy publishes.
 
     Raises:
-        UserError: a value cannot be given to it on this backbone.
+        UserError: the strategy refuses a value of the space on this backbone.
     """
     cls = catalog.find("strategies", choice.use)
     domains: dict[str, Domain] = {RATE: _rate_domain(trial, choice.space.get(RATE), catalog)}
     if tuning.options:
-        domains |= {name: Listed(values) for name, values in offered(cls).items() if name not in choice.space}
+        domains |= {name: Listed(values) for name, values in tunable_options(cls).items() if name not in choice.space}
     for name, given in choice.space.items():
         if name != RATE:
             domains[name] = read_domain(
@@ -220,6 +222,7 @@ def space_of(trial: Trial, choice: StrategyChoice, tuning: Tuning, catalog: Cata
 
 
 def _rate_domain(trial: Trial, given: Any, catalog: Catalog) -> Domain:
+    """Return the domain of the learning rate: as given, or by default the range that the strategy publishes."""
     if given is not None:
         return read_domain({"log": True, **given} if isinstance(given, dict) else given)
     strategy = catalog.build("strategies", trial.strategy.use, trial.strategy.options)
@@ -228,7 +231,11 @@ def _rate_domain(trial: Trial, given: Any, catalog: Catalog) -> Domain:
 
 
 def _check_values(trial: Trial, space: Space, catalog: Catalog) -> None:
-    """Refuse a value that the strategy refuses on the backbone, such as more blocks than it has."""
+    """Check that the strategy accepts every value on the backbone: for example, no more blocks than it has.
+
+    Raises:
+        UserError: it refuses one.
+    """
     card = catalog.build("backbones", trial.backbone.use, trial.backbone.options).card()
     for name, domain in space.domains.items():
         values: Sequence[Any] = (

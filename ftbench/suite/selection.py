@@ -1,4 +1,4 @@
-"""Which trials of a plan are meant: by their names, or by a share that is the same on every machine."""
+"""Select trials of a plan by name, or by a shard that is the same on every machine."""
 
 from __future__ import annotations
 
@@ -16,18 +16,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Shard:
-    """One of several shares of a plan, as equal as can be."""
+    """One of several shards of a plan, of nearly equal size."""
 
     number: int
-    """From 1."""
+    """Number of this shard, from 1."""
     of: int
+    """Number of shards."""
 
     @classmethod
     def parse(cls, text: str) -> Shard:
-        """Read `2/4`.
+        """Parse text such as `2/4`.
 
         Raises:
-            UserError: it is no share.
+            UserError: the text is not a shard.
         """
         number, slash, of = text.partition("/")
         if not (slash and number.isdecimal() and of.isdecimal() and 1 <= int(number) <= int(of)):
@@ -37,39 +38,37 @@ class Shard:
 
 @dataclass(frozen=True)
 class Chosen:
-    """A choice among trials; all by default."""
+    """A selection of trials; all by default."""
 
     only: tuple[str, ...] = ()
-    """Patterns of which one at least must be found in a trial's name, as `ftbench plan` shows it, or begin its id."""
+    """Patterns; at least one must match the trial's name, as `ftbench plan` shows it, or the start of its id."""
     exclude: tuple[str, ...] = ()
-    """Patterns of which none may."""
+    """Patterns of which none may match."""
     shard: Shard | None = None
 
     def among(self, trials: Sequence[Trial]) -> list[Trial]:
-        """Give those that are meant, in the order they stand in.
+        """Return the selected trials, in their order.
 
         Raises:
-            UserError: a pattern is found nowhere.
+            UserError: a pattern matches no trial.
         """
         for option, patterns in (("--only", self.only), ("--exclude", self.exclude)):
             for pattern in patterns:
                 if trials and not any(matches(pattern, trial.id, trial.name) for trial in trials):
-                    raise UserError(
-                        f"{option} {pattern}: found in no trial's name; they are such as '{trials[0].name}'"
-                    )
-        # By their ids, so that a share does not depend on the order a plan has.
+                    raise UserError(f"{option} {pattern}: matches no trial; trial names are such as '{trials[0].name}'")
+        # Sorted by id, so that a shard does not depend on the order of the plan.
         mine = (
             {t.id for t in sorted(trials, key=lambda t: t.id)[self.shard.number - 1 :: self.shard.of]}
             if self.shard
             else None
         )
-        return [trial for trial in trials if (mine is None or trial.id in mine) and self._means(trial)]
+        return [trial for trial in trials if (mine is None or trial.id in mine) and self._is_selected(trial)]
 
-    def _means(self, trial: Trial) -> bool:
+    def _is_selected(self, trial: Trial) -> bool:
         wanted = not self.only or any(matches(pattern, trial.id, trial.name) for pattern in self.only)
         return wanted and not any(matches(pattern, trial.id, trial.name) for pattern in self.exclude)
 
 
 def matches(pattern: str, identity: str, name: str) -> bool:
-    """Tell whether a pattern, `*` and `?` standing for anything, is found in a name or begins an id; capitals count the same."""
+    """Return whether a pattern with `*` and `?` occurs in a name, ignoring case, or starts an id."""
     return identity.startswith(pattern) or fnmatchcase(name.casefold(), f"*{pattern.casefold()}*")

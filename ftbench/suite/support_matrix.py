@@ -1,4 +1,4 @@
-"""Which strategy serves which architecture: asked of the code, never written down by hand."""
+"""Compute which strategies support which architectures, from the code of both."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ class Support:
     architectures: tuple[str, ...]
     """Columns."""
     reasons: Mapping[str, Mapping[str, str | None]]
-    """Strategy → architecture → why it cannot be served; None where it can."""
+    """Strategy → architecture → why it is not supported, or None if it is."""
 
 
 def support_matrix(catalog: Catalog) -> Support:
-    """Ask every strategy that needs no options about every architecture some backbone can load."""
+    """Check every strategy without required options on every architecture that a backbone can load."""
     cards: dict[str, ModelCard] = {}
     for cls in catalog.offers.get("backbones", {}).values():
         for card in cls.architectures():  # type: ignore[attr-defined]  # every backbone class has it
@@ -35,7 +35,7 @@ def support_matrix(catalog: Catalog) -> Support:
         try:
             strategy: Any = catalog.build("strategies", name, {})
         except (UserError, TypeError):
-            continue  # its options decide
+            continue  # support depends on its options
         reasons[name] = {architecture: _reason(strategy, card) for architecture, card in cards.items()}
     return Support(tuple(cards), reasons)
 
@@ -49,7 +49,7 @@ def _reason(strategy: Any, card: ModelCard) -> str | None:
 
 
 def as_markdown(support: Support) -> str:
-    """Write the matrix as a Markdown table, the reasons below it."""
+    """Return the matrix as a Markdown table, followed by the reasons."""
     lines = ["| | " + " | ".join(support.architectures) + " |", "|---|" + ":-:|" * len(support.architectures)]
     lines += [
         f"| `{name}` | " + " | ".join("–" if reasons[a] else "✓" for a in support.architectures) + " |"
@@ -59,10 +59,10 @@ def as_markdown(support: Support) -> str:
 
 
 def refusals(*rows: Mapping[str, str | None]) -> list[str]:
-    """Sum up why architectures are refused: a line a reason, with all it holds for.
+    """Return one line per reason, with all architectures it applies to.
 
     Args:
-        rows: architecture → reason, or None where it is served.
+        rows: architecture → reason, or None if it is supported.
     """
     found: dict[str, dict[str, None]] = {}
     for row in rows:

@@ -1,4 +1,4 @@
-"""The text of a suite: a TOML file of a bounded size, of a version this ftbench reads."""
+"""Read the TOML file of a suite, with limits on its size and its schema version."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ if TYPE_CHECKING:
 
 SCHEMA = "ftbench.suite/1"
 LARGEST = 1_000_000
-"""Bytes of a suite file."""
+"""Largest size of a suite file, in bytes."""
 
 
 def read_table(path: Path) -> dict[str, Any]:
     """Read the table of a suite file.
 
     Raises:
-        SuiteError: it is no file, too large, not UTF-8 or not TOML.
+        SuiteError: the path is not a regular file, or the file is too large, not UTF-8 or not TOML.
     """
     try:
         if not stat.S_ISREG(path.stat().st_mode):
-            raise SuiteError(f"{path}: is no file")
+            raise SuiteError(f"{path}: is not a regular file")
         if path.stat().st_size > LARGEST:
-            raise SuiteError(f"{path}: larger than 1 MB; a suite names data, it does not hold them")
+            raise SuiteError(f"{path}: larger than 1 MB; a suite names its data and does not contain it")
         return parse_toml(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise SuiteError(f"{path}: no such file; `ftbench new suite quickstart` writes one to start from") from None
@@ -40,10 +40,10 @@ def read_table(path: Path) -> dict[str, Any]:
 
 
 def check_suite_version(table: Mapping[str, Any], source: str) -> None:
-    """Let through a suite of a version this ftbench reads; one that does not say is taken for that.
+    """Check that this ftbench reads the schema version of a suite; a missing version counts as the current one.
 
     Raises:
-        SuiteError: it is of another.
+        SuiteError: it does not.
     """
     try:
         check_version(table.get("schema", SCHEMA), SCHEMA, f"{source}: schema")

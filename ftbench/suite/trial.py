@@ -1,4 +1,4 @@
-"""Trials: plain, hashable values."""
+"""Trials: plain values whose content is hashed into their ids."""
 
 from __future__ import annotations
 
@@ -12,35 +12,36 @@ from ..api.protocol import ADDED_LATER
 from ..fingerprint import digest
 
 TRAINING_VERSION = 1
-"""Raised when a change of the core changes a result; a test holds a trace and fails when it moves and this does not."""
+"""Increased when a change of the core changes results; a test compares a stored trace and fails if only one changes."""
 
 
 Role = Literal["final", "try", "default"]
-"""A `try` is scored on the validation split alone; what is `final`, and its like with untuned values, `default`, on the test split."""
+"""`try`: a tuning trial, scored on the validation split only. `final`, and `default` with untuned values: on the test
+split."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """One named part of a trial: a backbone, a task or a strategy, its options complete."""
+    """A backbone, task or strategy of a trial, with all its options."""
 
     use: str
     """The name a plugin offers."""
     label: str
-    """What tables call it."""
+    """Its name in tables."""
     options: Mapping[str, Any] = field(default_factory=dict)
     """Every option, defaults included."""
     fingerprint: Mapping[str, Any] = field(default_factory=dict)
-    """What decides its content beside the options: hashes of weights or data."""
+    """What determines its content besides the options: hashes of weights or data."""
 
 
 @dataclass(frozen=True)
 class Stage:
-    """One task of a trial with its protocol."""
+    """One task of a trial with its training protocol."""
 
     task: Part
-    """What is learnt."""
+    """The task."""
     training: Mapping[str, Any]
-    """The complete `Training`, the learning rate resolved."""
+    """All fields of `Training`, with the learning rate resolved."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Trial:
     suite: str
     """Name of the suite."""
     target: str
-    """Label of the task or sequence: a column of the page."""
+    """Label of the task or sequence, which is a column of the page."""
     modality: str
     """`text`, `vision` or `speech`."""
     backbone: Part
@@ -69,31 +70,31 @@ class Trial:
     code: str
     """Hash of the code of backbone, tasks and strategy."""
     not_applicable: str | None = None
-    """Why the strategy cannot serve this cell; None where it can."""
+    """Why the strategy does not apply to this configuration, or None if it does."""
     probe: bool = True
-    """Whether meters may measure once more after scoring what the training was too short for."""
+    """Whether meters may measure again after scoring if the training was too short."""
     role: Role = "final"
-    """What it is for: a `try` is scored on the validation split alone, and what is `final` or untuned, `default`, on the test split."""
+    """Purpose of the trial; see `Role`."""
     values: Mapping[str, Any] = field(default_factory=dict)
-    """What tuning gave it: `lr` and options, which stand in their places too."""
+    """Tuned values: `lr` and options; `stages` and `strategy` contain them too."""
     bars: Bars | None = None
-    """Of a try that may be stopped: what it must reach to go on."""
+    """Pruning thresholds of a tuning trial; None if it cannot be pruned."""
     twin: str = ""
-    """Its strategy's label where tuning gave another one of the suite the very same values; the two would be one trial else."""
+    """Label of its strategy if tuning gave another strategy the same values; otherwise the two would be one trial."""
     choice: Mapping[str, Any] = field(default_factory=dict)
-    """How `values` were chosen; no part of its identity: chosen by hand they give the same training."""
+    """How `values` were chosen. Not part of the id, because the same values chosen by hand give the same training."""
 
     @cached_property
     def cell(self) -> str:
-        """Hash of what is compared: data, weights, options, protocol, seed; not the code."""
+        """Hash of the configuration and the seed: data, weights, options and protocol, but not the code."""
         return digest({**self.content, "seed": self.seed})
 
     @property
     def content(self) -> dict[str, Any]:
-        """What is compared, whatever the seed."""
+        """The configuration, without the seed."""
         own: dict[str, Any] = {"twin": self.twin} if self.twin else {}
         if self.role == "try":
-            # Each place makes its own tries: what one took from another would look cheaper than it is.
+            # Every strategy runs its own tuning trials: sharing them would make the second one look cheaper.
             own |= {
                 "role": self.role,
                 "for": list(self.place[:3]),
@@ -101,9 +102,9 @@ class Trial:
             }
         return {
             **own,
-            "backbone": _content(self.backbone),
-            "stages": [{"task": _content(s.task), "training": _said(s.training)} for s in self.stages],
-            "strategy": _content(self.strategy),
+            "backbone": _hashed_part(self.backbone),
+            "stages": [{"task": _hashed_part(s.task), "training": _hashed_training(s.training)} for s in self.stages],
+            "strategy": _hashed_part(self.strategy),
             "split_seed": self.split_seed,
             "device": self.device,
             "threads": self.threads,
@@ -111,49 +112,50 @@ class Trial:
 
     @cached_property
     def id(self) -> str:
-        """Hash of the cell and of the code that computes it."""
+        """Hash of the configuration, the seed and the code."""
         return digest([self.cell, self.code, TRAINING_VERSION])
 
     @property
     def is_sequence(self) -> bool:
-        """Whether several tasks are learnt one after another."""
+        """Whether it trains on several tasks one after another."""
         return len(self.stages) > 1
 
     @property
     def place(self) -> tuple[str, str, str, int]:
-        """Target, backbone, strategy and seed: what pairs it with a trial of another run."""
+        """Task column, backbone, strategy and seed: the key that pairs it with a trial of another run."""
         return self.target, self.backbone.label, self.strategy.label, self.seed
 
     @property
     def name(self) -> str:
-        """A short name for people."""
+        """Short readable name."""
         who = f"{self.target} · {self.backbone.label} · {self.strategy.label}"
         what = {"try": f" · try {valued(self.values)}", "default": " · untuned", "final": ""}[self.role]
         return f"{who}{what} · seed {self.seed}"
 
 
-def _said(training: Mapping[str, Any]) -> dict[str, Any]:
+def _hashed_training(training: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the protocol without options added later that have their default, so that old ids stay valid."""
     return {name: value for name, value in training.items() if name not in ADDED_LATER or value != ADDED_LATER[name]}
 
 
-def _content(part: Part) -> dict[str, Any]:
+def _hashed_part(part: Part) -> dict[str, Any]:
     return {"use": part.use, "options": dict(part.options), "fingerprint": dict(part.fingerprint)}
 
 
 @dataclass(frozen=True)
 class Bars:
-    """What a try of tuning must reach while it trains; it is stopped where it does not."""
+    """Pruning thresholds of a tuning trial; it stops at the first validation below its threshold."""
 
     metric: str
-    """A score of the validation split; empty for the task's primary one."""
+    """Name of the validation score; empty for the primary one of the task."""
     at: tuple[tuple[int, float], ...]
-    """Number of a validation, from 1, and the score it must reach there."""
+    """Number of the validation, from 1, and the score to reach there."""
     lower: bool = False
     """Whether a lower score is better."""
 
 
 def valued(values: Mapping[str, Any]) -> str:
-    """Write tuned values: `lr 0.001, rank 8`."""
+    """Return tuned values as text: `lr 0.001, rank 8`."""
     return ", ".join(
         f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}" for name, value in values.items()
     )

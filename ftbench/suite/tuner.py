@@ -1,4 +1,4 @@
-"""Tuning a suite: which tries come next, as far as the records tell, and which values the trials that count are given."""
+"""Tune a suite: choose the next tuning trials from finished ones, and the values of the final trials."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from ..api.meter import Meter
 from ..errors import SuiteError, UserError
-from .search import SEARCHES, Tried, bars, best_of, beyond, edge
+from .search import SEARCHES, Tried, best_of, edge, extension_point, pruning_thresholds
 from .search_space import RATE, Point, Space, space_of
 from .trial import Bars
 
@@ -25,97 +25,98 @@ if TYPE_CHECKING:
     ReadPoint = Callable[[Point, Sequence[Trial], str], Tried | None]
     """Point, its trials (one per tuning seed) and metric → their result; None until every trial has a record."""
 
-EXTENSIONS = 2
-"""How often a search goes on beyond the ends of its range, at most."""
-MOST = 1000
-"""Tries a budget in seconds may be made of."""
+MAX_EXTENSIONS = 2
+"""Number of times a search may be extended beyond its range."""
+MAX_POINTS = 1000
+"""Number of points that a budget in seconds may be spent on."""
 
 
 @dataclass(frozen=True)
-class Untold:
-    """Trials of one strategy on a backbone and target whose values are not known yet."""
+class UnfinishedSearch:
+    """Trials of one strategy on a backbone and task column whose values are not known yet."""
 
     place: tuple[str, str, str]
-    """Target, backbone and strategy."""
+    """Task column, backbone and strategy."""
     tries: int
-    """Tries that depend on those before, extensions left out; 0 where a budget in seconds decides."""
+    """Number of tuning trials that depend on earlier ones, without extensions; 0 with a budget in seconds."""
     finals: int
-    """Trials that follow the tuning, at most."""
+    """Largest number of trials that follow the tuning."""
 
 
 @dataclass(frozen=True)
 class Course:
-    """How far a suite is: the trials it comes to, as far as the records tell."""
+    """Schedule state of a suite: the trials that are known, and what is still open."""
 
     trials: tuple[Trial, ...]
-    """Tries first; those that count last, once their values are chosen."""
-    untold: tuple[Untold, ...] = ()
-    """What comes of searches that are not over."""
+    """Tuning trials first, then the others, once their values are chosen."""
+    untold: tuple[UnfinishedSearch, ...] = ()
+    """Searches that are not finished."""
     searches: tuple[Mapping[str, Any], ...] = ()
-    """What is searched, and with which budget, for each strategy on a backbone and target; as JSON values."""
+    """Search space and budget of each strategy on a backbone and task column, as JSON values."""
 
     @property
     def size(self) -> int:
-        """How many trials it comes to, as far as can be said."""
+        """Expected total number of trials."""
         return len(self.trials) + sum(one.tries + one.finals for one in self.untold)
 
     @property
     def places(self) -> dict[str, tuple[str, str, str, int]]:
-        """Id → place of what is compared."""
+        """Id → configuration key and seed of every final trial."""
         return {trial.id: trial.place for trial in self.trials if trial.role == "final"}
 
     @property
     def tuning(self) -> dict[str, Any]:
-        """What `plan.json` notes of the tuning: ids of what serves it alone, and what is searched; nothing where there is none."""
+        """Tuning entry of `plan.json`: ids of tuning and untuned trials, and the searches; empty without tuning."""
         ids = [trial.id for trial in self.trials if trial.role != "final"]
         return {"trials": ids, "searches": [dict(one) for one in self.searches]} if self.searches else {}
 
 
 class Tuner:
-    """Follows the tuning of one suite."""
+    """Runs the searches of one suite, given the results of finished tuning trials."""
 
     def __init__(self, suite: Suite, trials: Sequence[Trial], catalog: Catalog) -> None:
         """Prepare the searches.
 
         Args:
-            suite: whose table `[tuning]` says how; without one every trial runs as it is planned.
-            trials: those that count, as they are planned, untuned.
-            catalog: what builds strategies and backbones.
+            suite: the suite; without a table `[tuning]` every trial runs as planned.
+            trials: the planned trials, untuned.
+            catalog: builds strategies and backbones.
 
         Raises:
-            SuiteError: a space cannot be searched so; a line for each.
+            SuiteError: a space cannot be searched this way; one line for each.
         """
         self.suite, self.trials = suite, tuple(trials)
-        self._groups: list[list[Searched]] = []
-        self._of: dict[tuple[str, str, str], Searched] = {}
+        self._groups: list[list[StrategySearch]] = []
+        self._searches: dict[tuple[str, str, str], StrategySearch] = {}
         if suite.tuning is not None:
             self._prepare(suite.tuning, catalog)
 
     def _prepare(self, tuning: Tuning, catalog: Catalog) -> None:
+        """Create a search for every strategy that trains, on every backbone and task column."""
         mistakes: list[str] = []
-        places: dict[tuple[str, str, str], list[Trial]] = defaultdict(list)
+        by_key: dict[tuple[str, str, str], list[Trial]] = defaultdict(list)
         for trial in self.trials:
-            places[trial.place[:3]].append(trial)
+            by_key[trial.place[:3]].append(trial)
         choices = {choice.label: (number, choice) for number, choice in enumerate(self.suite.strategies, 1)}
         meters = tuple(name for name in self.suite.measure.meters if _is_cheap(catalog.find("meters", name)))
-        for place, own in places.items():
+        for key, own in by_key.items():
             number, choice = choices[own[0].strategy.label]
-            if own[0].not_applicable is not None or catalog.find("strategies", choice.use).lr_range is None:  # type: ignore[attr-defined]
+            trains = catalog.find("strategies", choice.use).lr_range is not None  # type: ignore[attr-defined]  # all
+            if own[0].not_applicable is not None or not trains:
                 continue
             try:
-                _refuse_moving_splits(own)
-                self._of[place] = Searched(
-                    tuning, choice, tuple(own), space_of(own[0], choice, tuning, catalog), meters
-                )
+                _check_fixed_splits(own)
+                space = space_of(own[0], choice, tuning, catalog)
+                self._searches[key] = StrategySearch(tuning, choice, tuple(own), space, meters)
             except UserError as error:
                 mistakes.extend(
                     f"{self.suite.source}: strategy[{number}] on {own[0].target}: {line}" for line in error.mistakes
                 )
         if mistakes:
             raise SuiteError(*dict.fromkeys(mistakes))
-        groups: dict[tuple[str, str], list[Searched]] = defaultdict(list)
-        for (target, backbone, _), searched in self._of.items():
-            groups[target, backbone].append(searched)
+        groups: dict[tuple[str, str], list[StrategySearch]] = defaultdict(list)
+        for (column, backbone, _), search in self._searches.items():
+            groups[column, backbone].append(search)
         self._groups = list(groups.values())
 
     def course(self, read: ReadPoint) -> Course:
@@ -124,38 +125,39 @@ class Tuner:
         Args:
             read: returns the result of one point; see `ftbench.records.tries.point_reader`.
         """
-        if not self._of:
+        if not self._searches:
             return Course(self.trials)
-        tries: list[Trial] = []
-        untold: list[Untold] = []
+        tuning_trials: list[Trial] = []
+        unfinished: list[UnfinishedSearch] = []
         for group in self._groups:
-            _follow(group, read)
-            for searched in group:
-                tries += searched.trials
-                if not searched.over:
-                    untold.append(
-                        Untold(searched.place, max(0, searched.expected - len(searched.trials)), searched.finals_count)
-                    )
-        later = list(_told_apart([found for trial in self.trials for found in self._tuned(trial)]))
+            _advance(group, read)
+            for search in group:
+                tuning_trials += search.trials
+                if not search.over:
+                    coming = max(0, search.expected - len(search.trials))
+                    unfinished.append(UnfinishedSearch(search.key, coming, search.finals_count))
+        later = list(_mark_twins([found for trial in self.trials for found in self._tuned(trial)]))
         finals = [trial for trial in later if trial.role == "final"]
         unique: dict[str, Trial] = {}
-        # A choice may come to what was there untuned: nothing is done twice.
-        for trial in (*tries, *finals, *later):
+        # The chosen values may be the untuned ones: that trial runs once.
+        for trial in (*tuning_trials, *finals, *later):
             unique.setdefault(trial.id, trial)
-        return Course(tuple(unique.values()), tuple(untold), tuple(searched.told for searched in self._of.values()))
+        searches = tuple(search.description for search in self._searches.values())
+        return Course(tuple(unique.values()), tuple(unfinished), searches)
 
     def _tuned(self, trial: Trial) -> Iterator[Trial]:
-        searched = self._of.get(trial.place[:3])
-        if searched is None:
+        """Yield a planned trial with its chosen values, and the untuned one; nothing while the search is unfinished."""
+        search = self._searches.get(trial.place[:3])
+        if search is None:
             yield trial
-        elif searched.over:
-            yield searched.final(trial)
-            if searched.tuning.defaults:
+        elif search.over:
+            yield search.final(trial)
+            if search.tuning.defaults:
                 yield replace(trial, role="default")
 
 
-def _told_apart(trials: Sequence[Trial]) -> Iterator[Trial]:
-    """Make trials of their own of those that tuning has made equal to another strategy's."""
+def _mark_twins(trials: Sequence[Trial]) -> Iterator[Trial]:
+    """Mark final trials that tuning made equal to a trial of another strategy, so that both run."""
     owners: dict[str, tuple[str, str, str, int]] = {}
     for trial in trials:
         if trial.role == "final" and owners.setdefault(trial.id, trial.place) != trial.place and trial.values:
@@ -164,101 +166,99 @@ def _told_apart(trials: Sequence[Trial]) -> Iterator[Trial]:
             yield trial
 
 
-class Searched:
-    """The search for one strategy on one backbone and target, and how far it is."""
+class StrategySearch:
+    """The search for one strategy on one backbone and task column, with its state."""
 
     def __init__(
         self, tuning: Tuning, choice: StrategyChoice, own: tuple[Trial, ...], space: Space, meters: tuple[str, ...]
     ) -> None:
         self.tuning, self.space, self.own = tuning, space, own
-        self.place = own[0].place[:3]
+        self.key = own[0].place[:3]
         self.tries = choice.tries or tuning.tries
         self.seconds = choice.seconds or tuning.seconds
-        self.search = SEARCHES[tuning.search](space, _seed_of(tuning.search_seed, self.place), self.tries)
+        self.search = SEARCHES[tuning.search](space, _seed_of(tuning.search_seed, self.key), self.tries)
         if self.tries is not None and space.size < self.tries:
-            raise UserError(
-                f"its space holds {space.size:g} points, fewer than {self.tries} tries; give it more values"
-            )
-        self.told: dict[str, Any] = {
-            "place": list(self.place),
+            raise UserError(f"its space has {space.size:g} points, fewer than {self.tries} tries; list more values")
+        self.description: dict[str, Any] = {
+            "place": list(self.key),
             "search": tuning.search,
             "budget": self.budget,
             "metric": tuning.metric,
+            "space": space.as_json(),
+            "untuned": dict(space.default),
         }
-        self.told |= {"space": space.as_json(), "untuned": dict(space.default)}
-        self._template = replace(own[0], role="try", meters=meters, probe=False, choice=self.told)
-        self._halves = tuning.pruning == "halving" and not own[0].is_sequence
+        """Entry of `plan.json`, and the `choice` of every tuning trial."""
+        self._template = replace(own[0], role="try", meters=meters, probe=False, choice=self.description)
+        self._prunes = tuning.pruning == "halving" and not own[0].is_sequence
         self._lower = False
-        self._made: list[tuple[Point, list[Trial]]] = []
+        self._proposed: list[tuple[Point, list[Trial]]] = []
         self.trials: list[Trial] = []
-        """Those of its tries that are known."""
+        """The tuning trials that are known."""
         self.done: list[Tried] = []
-        """Its finished tries."""
+        """The finished points."""
         self.over = False
-        """Whether no try is to come."""
+        """Whether the search is finished."""
 
     @property
     def expected(self) -> int:
-        """How many trials its tries are, extensions left out; 0 where a budget in seconds decides."""
+        """Number of tuning trials, without extensions; 0 with a budget in seconds."""
         return (self.tries or 0) * len(self.tuning.seeds)
 
     @property
     def finals_count(self) -> int:
-        """How many trials follow, at most."""
+        """Largest number of trials that follow the search."""
         return len(self.own) * (2 if self.tuning.defaults else 1)
 
     @property
     def budget(self) -> str:
-        """What it was given, in words: only equal ones are compared."""
+        """The budget in words; only strategies with equal budgets are compared."""
         return (
             f"{self.seconds:g} s of training"
             if self.tries is None
             else f"{self.tries} {'try' if self.tries == 1 else 'tries'}"
         )
 
-    def follow(self, read: ReadPoint) -> None:
-        """Find out how far the search is, extensions left out."""
-        one_by_one = self.search.looks_back or self._halves or self.seconds is not None
+    def advance(self, read: ReadPoint) -> None:
+        """Update the state from finished tuning trials, without extensions."""
+        one_by_one = self.search.uses_scores or self._prunes or self.seconds is not None
         self.trials, self.done, self.over = [], [], True
         points: list[Tried] = []
-        while len(points) < (self.tries or MOST):
+        while len(points) < (self.tries or MAX_POINTS):
             if self.tries is None and sum(one.seconds for one in self.done) >= (self.seconds or 0.0):
                 break
-            if len(points) == len(self._made):
+            if len(points) == len(self._proposed):
                 point = self.search.point(points)
                 if point is None:
                     break
-                self._made.append((point, self._trials(point)))
-            point, trials = self._made[len(points)]
-            found = self._note(point, trials, read)
+                self._proposed.append((point, self._trials(point)))
+            point, trials = self._proposed[len(points)]
+            found = self._result(point, trials, read)
             if found is None and one_by_one:
                 break
             points.append(found or Tried(point, None))
 
-    def go_beyond(self, read: ReadPoint) -> None:
-        """Make one try more: past the end of the range where the best is there."""
-        point = beyond(self.done, self.space)
-        self._note(point, self._trials(point, barred=False), read)
+    def extend(self, read: ReadPoint) -> None:
+        """Add one point: beyond the range if the best learning rate is at its end, otherwise next to the best one."""
+        point = extension_point(self.done, self.space)
+        self._result(point, self._trials(point, may_prune=False), read)
 
-    def _trials(self, point: Point, *, barred: bool = True) -> list[Trial]:
-        """Give the trials of one point, one a tuning seed."""
-        template = replace(self._template, bars=self._bars() if barred else None)
+    def _trials(self, point: Point, *, may_prune: bool = True) -> list[Trial]:
+        """Return the trials of one point, one for each tuning seed."""
+        template = replace(self._template, bars=self._thresholds() if may_prune else None)
         return [with_values(replace(template, seed=seed), point) for seed in self.tuning.seeds]
 
-    def _bars(self) -> Bars | None:
-        """Give what the next try must reach to go on; None where it need not."""
-        if not self._halves:
+    def _thresholds(self) -> Bars | None:
+        """Return the pruning thresholds of the next trial, or None if it cannot be pruned."""
+        if not self._prunes:
             return None
-        needed = bars(self.done, self._template.stages[0].training["validations"], self.tuning.reduction)
+        needed = pruning_thresholds(self.done, self._template.stages[0].training["validations"], self.tuning.reduction)
+        if not needed:
+            return None
         sign = -1 if self._lower else 1
-        return (
-            Bars(self.tuning.metric, tuple((number, sign * least) for number, least in needed), self._lower)
-            if needed
-            else None
-        )
+        return Bars(self.tuning.metric, tuple((number, sign * least) for number, least in needed), self._lower)
 
-    def _note(self, point: Point, trials: list[Trial], read: ReadPoint) -> Tried | None:
-        """Note what became of a point; None, and the search is not over, where a record is missing."""
+    def _result(self, point: Point, trials: list[Trial], read: ReadPoint) -> Tried | None:
+        """Add the trials of a point and return its result, or None, keeping the search open, if one is missing."""
         self.trials += trials
         found = read(point, trials, self.tuning.metric)
         if found is None:
@@ -269,7 +269,7 @@ class Searched:
         return found
 
     def final(self, trial: Trial) -> Trial:
-        """Give a trial that counts its values, and say how they were chosen."""
+        """Return a final trial with its tuned values and a description of how they were chosen."""
         best = best_of(self.done)
         choice = {
             "search": self.tuning.search,
@@ -282,53 +282,55 @@ class Searched:
             "untuned": dict(self.space.default),
         }
         if best is None:
-            return replace(trial, choice={**choice, "reason": "no try gave a score; the values are the untuned ones"})
+            return replace(trial, choice={**choice, "reason": "no try has a score; the values are the untuned ones"})
         return with_values(replace(trial, choice=choice), best.point)
 
 
-def _follow(group: Sequence[Searched], read: ReadPoint) -> None:
-    """Find out how far everyone on a backbone and target is.
+def _advance(group: Sequence[StrategySearch], read: ReadPoint) -> None:
+    """Update all searches on one backbone and task column.
 
-    Where the best rate of any lies at an end, all get a further try: it beyond that end, the others within their range.
+    If the best learning rate of any strategy is at an end of its range, every strategy gets one more point: that one
+    beyond the end, the others within their range.
     """
-    for searched in group:
-        searched.follow(read)
-    for _ in range(EXTENSIONS if group[0].tuning.extend else 0):
-        if not all(searched.over for searched in group):
+    for search in group:
+        search.advance(read)
+    for _ in range(MAX_EXTENSIONS if group[0].tuning.extend else 0):
+        if not all(search.over for search in group):
             break
-        if not any(edge(searched.done, searched.space) for searched in group):
+        if not any(edge(search.done, search.space) for search in group):
             return
-        for searched in group:
-            searched.go_beyond(read)
-    if group[0].tuning.extend and not all(searched.over for searched in group):
-        # Whether anyone gets a further try is open while others search.
-        for searched in group:
-            searched.over = False
+        for search in group:
+            search.extend(read)
+    if group[0].tuning.extend and not all(search.over for search in group):
+        # While any search is open, it may still extend all others.
+        for search in group:
+            search.over = False
 
 
-def _refuse_moving_splits(own: Sequence[Trial]) -> None:
-    """Refuse splits that differ from seed to seed: what one seed's tries train on is what another's test is made of."""
+def _check_fixed_splits(own: Sequence[Trial]) -> None:
+    """Check that all seeds have the same splits; otherwise one seed would be tuned on test items of another.
+
+    Raises:
+        UserError: the splits differ between seeds.
+    """
     for one, other in itertools.pairwise(own):
         if [stage.task for stage in one.stages] != [stage.task for stage in other.stages]:
             raise UserError(
-                "its splits differ from seed to seed, as with folds: the tries of one would see the test items of another"
+                "its splits differ between seeds, as with folds: one seed would be tuned on test items of another"
             )
 
 
 def with_values(trial: Trial, values: Mapping[str, Any]) -> Trial:
-    """Give a trial its tuned values: what was written by hand in their places would make the same trial."""
+    """Return a trial with tuned values; the same values written by hand in the suite give the same trial."""
     options = {**trial.strategy.options, **{name: value for name, value in values.items() if name != RATE}}
     stages = tuple(replace(stage, training={**stage.training, "lr": values[RATE]}) for stage in trial.stages)
     return replace(trial, strategy=replace(trial.strategy, options=options), stages=stages, values=dict(values))
 
 
-# ---- what became of a try --------------------------------------------------------------------------------------------------
-
-
 def _is_cheap(meter: type) -> bool:
-    """Tell whether a meter only watches: what measures once more after scoring is left out of tries."""
-    return meter.examine is Meter.examine  # type: ignore[attr-defined]
+    """Return whether a meter only watches the training; meters that measure after scoring are left out of tuning."""
+    return meter.examine is Meter.examine  # type: ignore[attr-defined]  # every meter has it
 
 
-def _seed_of(seed: int, place: tuple[str, str, str]) -> int:
-    return int(np.random.SeedSequence([seed, *"\0".join(place).encode()]).generate_state(1)[0])
+def _seed_of(seed: int, key: tuple[str, str, str]) -> int:
+    return int(np.random.SeedSequence([seed, *"\0".join(key).encode()]).generate_state(1)[0])

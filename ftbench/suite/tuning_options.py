@@ -1,4 +1,4 @@
-"""What a suite says of tuning: the table `[tuning]`, and what a `[[strategy]]` says for itself."""
+"""Read and check the tuning options of a suite: the table `[tuning]` and the keys of a `[[strategy]]` entry."""
 
 from __future__ import annotations
 
@@ -23,18 +23,22 @@ OPTUNA = "needs optuna, which is not installed; `pip install 'ftbench[tuning]'` 
 def read_own_tuning(
     entry: Mapping[str, Any], cls: type, options: Mapping[str, Any], catalog: Catalog
 ) -> tuple[dict[str, Any], list[str]]:
-    """Read what a `[[strategy]]` entry says of tuning; gives fields of its choice, and what is wrong with them."""
+    """Read the tuning keys of a `[[strategy]]` entry.
+
+    Returns:
+        Fields of its `StrategyChoice`, and mistakes.
+    """
     space, mistakes = entry.get("space", {}), []
     if not isinstance(space, dict):
-        return {}, ["space: must be a table of value = [values], or of value = { low = …, high = … }"]
+        return {}, ["space: must be a table of option = [values], or of option = { low = …, high = … }"]
     if space and cls.lr_range is None:  # type: ignore[attr-defined]  # every strategy has one
-        return {}, [f"space: {entry['use']!r} trains nothing, and has nothing to tune"]
+        return {}, [f"space: {entry['use']!r} does not train and has nothing to tune"]
     known = (RATE, *(name for name in option_names(cls) if name not in nested_options(cls)))
     for name, domain in space.items():
         if name in entry.get("sweep", {}):
-            mistakes.append(f"space.{name}: stands in sweep too, which makes a strategy of each value")
+            mistakes.append(f"space.{name}: is also in sweep, which makes one strategy per value")
         elif name not in known:
-            mistakes.append(f"space.{name}: is nothing that can be tuned{suggestion(name, known)}")
+            mistakes.append(f"space.{name}: cannot be tuned{suggestion(name, known)}")
         else:
             mistakes.extend(
                 f"space.{name}: {mistake}" for mistake in _domain_mistakes(name, domain, cls, options, catalog)
@@ -53,15 +57,16 @@ def read_own_tuning(
 
 
 def _domain_mistakes(name: str, domain: Any, cls: type, options: Mapping[str, Any], catalog: Catalog) -> Iterator[str]:
+    """Check the domain of one tuned option."""
     values: Sequence[Any] = ()
     if isinstance(domain, list):
         values = domain
         if not domain:
             yield "is empty; give values, or leave it out"
         if len({repr(value) for value in domain}) < len(domain):
-            yield "a value stands twice; it would be the same try"
+            yield "a value occurs twice; it would repeat a tuning trial"
     elif not isinstance(domain, dict) or not {"low", "high"} <= domain.keys() <= set(_ENDS):
-        yield "must be a list of values, or a table of low, high and perhaps log"
+        yield "must be a list of values, or a table of low, high and optionally log"
     else:
         values = [domain["low"], domain["high"]]
         wrong = _range_mistake(name, domain, cls)
@@ -75,13 +80,13 @@ def _domain_mistakes(name: str, domain: Any, cls: type, options: Mapping[str, An
 def _range_mistake(name: str, domain: Mapping[str, Any], cls: type) -> str:
     low, high, log = domain["low"], domain["high"], domain.get("log", name == RATE)
     if name != RATE and is_whole(cls, name) is None:
-        return "is no number, and has no range; list its values"
+        return "is not a number and has no range; list its values"
     if not isinstance(log, bool) or not (_is_number(low) and _is_number(high)):
         return "low and high must be numbers, log true or false"
     if not low < high:
         return f"low must be below high, got {low} and {high}"
     if log and not low > 0:
-        return f"low must be above 0 where the range is logarithmic, got {low}"
+        return f"low must be above 0 on a logarithmic scale, got {low}"
     return ""
 
 
@@ -92,7 +97,7 @@ def _is_number(value: Any) -> bool:
 def _value_mistakes(name: str, value: Any, cls: type, options: Mapping[str, Any], catalog: Catalog) -> Iterator[str]:
     if name == RATE:
         if not _is_number(value) or not 0 < value < 10:
-            yield f"must hold numbers above 0 and below 10, got {value!r}"
+            yield f"must contain numbers above 0 and below 10, got {value!r}"
         return
     for where, mistake in catalog.mistakes(cls, {**options, name: value}):
         if where.partition("[")[0].partition(".")[0] == name:
@@ -107,9 +112,16 @@ def tuning_mistakes(
     *,
     asked: bool,
 ) -> Iterator[str]:
-    """Say what is wrong with a suite's tuning, and with its strategies under it.
+    """Check the tuning of a suite and the tuning keys of its strategies.
 
-    Above all budgets must be equal: who is tried more often has the better chance of a lucky try.
+    Budgets must be equal, because more tuning trials give a better chance of a lucky one.
+
+    Args:
+        tuning: the table `[tuning]`; None if it is missing or invalid.
+        strategies: the strategies of the suite.
+        seeds: the seeds of the suite.
+        training: the training protocol; None if it is invalid.
+        asked: whether the suite has a table `[tuning]`.
     """
     if tuning is None and asked:
         return
@@ -117,14 +129,14 @@ def tuning_mistakes(
         for number, choice in enumerate(strategies, 1):
             for key in ("space", "tries", "seconds"):
                 if getattr(choice, key):
-                    yield f"strategy[{number}].{key}: the suite has no table [tuning] that would use it"
+                    yield f"strategy[{number}].{key}: has no effect without a table [tuning]"
         return
     if (tuning.tries is None) == (tuning.seconds is None):
         yield "tuning: give either tries or seconds, the same for every strategy"
     yield from _search_mistakes(tuning, training)
     shared = sorted(set(tuning.seeds) & set(seeds))
     if shared:
-        yield f"tuning.seeds: {shared[0]} is one of the suite's seeds; values are chosen on others than those that count"
+        yield f"tuning.seeds: {shared[0]} is also in seeds; tune on other seeds than the final trials use"
     yield from _budget_mistakes(tuning, strategies)
 
 
@@ -134,13 +146,14 @@ def _search_mistakes(tuning: Tuning, training: Training | None) -> Iterator[str]
     if tuning.pruning != "none" and find_spec("optuna") is None:
         yield f"tuning.pruning: {tuning.pruning!r} {OPTUNA}"
     if tuning.search == "grid" and tuning.seconds is not None:
-        yield "tuning.seconds: a grid that is cut short is no grid; give tries, or search 'random' or 'tpe'"
+        yield "tuning.seconds: a grid needs a number of tries; give tries, or set search to 'random' or 'tpe'"
     if tuning.extend and tuning.seconds is not None:
-        yield "tuning.extend: goes with tries: further ones are counted, not timed"
+        yield "tuning.extend: needs tries instead of seconds, because extensions are counted"
     if tuning.pruning != "none" and len(tuning.seeds) > 1:
-        yield "tuning.pruning: stops a try at its own score; give one seed in tuning.seeds"
+        yield "tuning.pruning: compares single trials; give one seed in tuning.seeds"
     if tuning.pruning != "none" and training is not None and training.validations < 2:
-        yield f"training.validations: {tuning.pruning!r} needs 2 or more to stop a try before its end, got {training.validations}"
+        needed = f"{tuning.pruning!r} needs 2 or more to prune a trial before its end"
+        yield f"training.validations: {needed}, got {training.validations}"
 
 
 def _budget_mistakes(tuning: Tuning, strategies: Sequence[StrategyChoice]) -> Iterator[str]:
@@ -150,9 +163,10 @@ def _budget_mistakes(tuning: Tuning, strategies: Sequence[StrategyChoice]) -> It
             if own is None:
                 continue
             if all_others is None:
-                yield f"strategy[{number}].{key}: the suite's budget is in {'seconds' if key == 'tries' else 'tries'}; give that"
+                unit = "seconds" if key == "tries" else "tries"
+                yield f"strategy[{number}].{key}: the suite's budget is in {unit}; give {unit}"
             elif own != all_others and not tuning.unequal:
                 yield (
-                    f"strategy[{number}].{key}: {own:g} where the others have {all_others:g}: a comparison of unequal tuning; give all the "
-                    f"same, or set tuning.unequal = true, and they are shown apart"
+                    f"strategy[{number}].{key}: {own:g}, but the others have {all_others:g}; "
+                    "give all the same budget, or set tuning.unequal = true to report them separately"
                 )

@@ -109,7 +109,7 @@ def test_one_seed_is_inconclusive_and_counts_where_strict(ftbench, head, base):
         )
     scored(head, (0.1, 0, 0))
     done = ftbench("gate", head, "--baseline", base, check=0)
-    assert "over 1 pair, margin 1 points; 3 are needed to say anything" in done.stdout
+    assert "over 1 pair, margin 1 points; a verdict needs at least 3" in done.stdout
     ftbench("gate", head, "--baseline", base, "--strict", check=4)
 
 

@@ -94,6 +94,6 @@ def test_workers_without_quality_only_are_a_mistake_of_the_suite(tiny_suite, ftb
     suite.write_text(suite.read_text().replace("threads = 1", "threads = 1\nworkers = 2"))
     done = ftbench("validate", suite, check=2)
     assert (
-        "machine.workers: 2 trials side by side disturb what is measured of each other; say measure.quality_only = true"
+        "machine.workers: 2 trials side by side disturb each other's measurements; set measure.quality_only = true"
         in done.stderr
     )

@@ -79,9 +79,7 @@ BROKEN = {
             "train_size = 40",
             'training = { precision = "bf16" }\n[[task]]\nuse = "digits"\nlabel = "more"\n[[sequence]]\nlabel = "s"\ntasks = ["digits", "more"]',
         ),
-        [
-            "sequence[1].tasks: one learner has one training.precision, and 'digits' asks for 'bf16' and 'more' asks for 'fp32'"
-        ],
+        ["need one training.precision, but 'digits' sets 'bf16' and 'more' sets 'fp32'"],
     ),
     "dropout of everything": (
         GOOD.replace("epochs = 2", "epochs = 2\ndropout = 1.0"),
@@ -126,9 +124,12 @@ BROKEN = {
     ),
     "seeds without end": (
         GOOD.replace("seeds = [0, 1]", f"seeds = {list(range(1001))}"),
-        ["seeds: 1,001 are more than 1,000"],
+        ["seeds: 1,001 seeds, but at most 1,000 are allowed"],
     ),
-    "entries without end": (GOOD + '\n[[strategy]]\nuse = "full"' * 200, ["strategy: 202 entries are more than 200"]),
+    "entries without end": (
+        GOOD + '\n[[strategy]]\nuse = "full"' * 200,
+        ["strategy: 202 entries, but at most 200 are allowed"],
+    ),
     "newer": (
         'schema = "ftbench.suite/2"\n' + GOOD,
         [
@@ -141,13 +142,16 @@ BROKEN = {
     ),
     "duplicate labels": (
         GOOD + '\n[[strategy]]\nuse = "full"',
-        ["strategy: two entries are labelled 'full'; give one another label"],
+        ["strategy: two entries have the label 'full'; change one of them"],
     ),
-    "seed twice": (GOOD.replace("[0, 1]", "[0, 1, 0]"), ["seeds: 0 stands twice"]),
+    "seed twice": (GOOD.replace("[0, 1]", "[0, 1, 0]"), ["seeds: 0 occurs twice"]),
     "seeds no list": (GOOD.replace("[0, 1]", "3"), ["seeds: must be a list of whole numbers"]),
     "no seeds": (GOOD.replace("[0, 1]", "[]"), ["seeds: must be a list of whole numbers"]),
     "no strategy": (GOOD.partition("[[strategy]]")[0], ["strategy: at least one [[strategy]] is needed"]),
-    "table for entries": (GOOD.replace("[[task]]", "[task]"), ["task: must be tables, each begun with [[task]]"]),
+    "table for entries": (
+        GOOD.replace("[[task]]", "[task]"),
+        ["task: must be a list of tables; write each as [[task]]"],
+    ),
     "use missing": (GOOD.replace('use = "full"', 'label = "full"'), ["strategy[1].use: is missing"]),
     "name missing": (GOOD.replace('name = "good"', ""), ["name: must be 1 to 64 letters"]),
     "name leaves the folder": (GOOD.replace('"good"', '"../good"'), ["name: must be 1 to 64 letters"]),
@@ -165,11 +169,11 @@ BROKEN = {
     ),
     "sequence of strangers": (
         GOOD + '\n[[sequence]]\nlabel = "s"\ntasks = ["digits", "digit"]',
-        ["sequence[1].tasks: 'digit' is no label of this suite; did you mean 'digits'?"],
+        ["sequence[1].tasks: 'digit' is not a label of this suite; did you mean 'digits'?"],
     ),
     "strategy filter": (
         GOOD.replace("train_size = 40", 'strategies = ["fulll"]'),
-        ["task[1].strategies: 'fulll' is no label of this suite; did you mean 'full'?"],
+        ["task[1].strategies: 'fulll' is not a label of this suite; did you mean 'full'?"],
     ),
     "lr": (GOOD.replace('use = "full"', 'use = "full"\nlr = -1'), ["strategy[1].lr: must be a number above 0"]),
     "profile": (
@@ -231,35 +235,33 @@ BROKEN = {
     ),
     "a grid in seconds": (
         TUNED.replace("tries = 3", "seconds = 9"),
-        ["tuning.seconds: a grid that is cut short is no grid; give tries, or search 'random' or 'tpe'"],
+        ["tuning.seconds: a grid needs a number of tries; give tries, or set search to 'random' or 'tpe'"],
     ),
     "extended seconds": (
         TUNED.replace("tries = 3", 'seconds = 9\nsearch = "random"\nextend = true'),
-        ["tuning.extend: goes with tries"],
+        ["tuning.extend: needs tries instead of seconds"],
     ),
     "tuned on the seeds that count": (
         TUNED.replace("tries = 3", "tries = 3\nseeds = [7, 1]"),
-        ["tuning.seeds: 1 is one of the suite's seeds; values are chosen on others than those that count"],
+        ["tuning.seeds: 1 is also in seeds; tune on other seeds than the final trials use"],
     ),
     "pruned without validations": (
         TUNED.replace("tries = 3", 'tries = 3\npruning = "halving"'),
-        ["training.validations: 'halving' needs 2 or more to stop a try before its end, got 1"],
+        ["training.validations: 'halving' needs 2 or more to prune a trial before its end, got 1"],
     ),
     "pruned on two seeds": (
         TUNED.replace("tries = 3", 'tries = 3\npruning = "halving"\nseeds = [7, 8]').replace(
             "epochs = 2", "epochs = 2\nvalidations = 3"
         ),
-        ["tuning.pruning: stops a try at its own score; give one seed in tuning.seeds"],
+        ["tuning.pruning: compares single trials; give one seed in tuning.seeds"],
     ),
     "one strategy with more tries": (
         TUNED + "tries = 9",
-        [
-            "strategy[2].tries: 9 where the others have 3: a comparison of unequal tuning; give all the same, or set tuning.unequal = true"
-        ],
+        ["strategy[2].tries: 9, but the others have 3; give all the same budget, or set tuning.unequal = true"],
     ),
     "tries under seconds": (
         TUNED.replace("tries = 3", 'seconds = 9\nsearch = "random"') + "tries = 9",
-        ["strategy[2].tries: the suite's budget is in seconds; give that"],
+        ["strategy[2].tries: the suite's budget is in seconds; give seconds"],
     ),
     "no whole tries": (
         TUNED.replace("tries = 3", "tries = 3\nunequal = true") + "tries = 0.5",
@@ -267,11 +269,11 @@ BROKEN = {
     ),
     "space without tuning": (
         GOOD + "space = { rank = [4] }",
-        ["strategy[2].space: the suite has no table [tuning] that would use it"],
+        ["strategy[2].space: has no effect without a table [tuning]"],
     ),
     "space of an unknown option": (
         TUNED + "space = { ranc = [4, 8] }",
-        ["strategy[2].space.ranc: is nothing that can be tuned; did you mean 'rank'?"],
+        ["strategy[2].space.ranc: cannot be tuned; did you mean 'rank'?"],
     ),
     "empty space": (
         TUNED + "space = { rank = [] }",
@@ -279,7 +281,7 @@ BROKEN = {
     ),
     "space of a strategy that has none": (
         TUNED.replace('use = "full"', 'use = "none"\nspace = { lr = [0.1] }'),
-        ["strategy[1].space: 'none' trains nothing, and has nothing to tune"],
+        ["strategy[1].space: 'none' does not train and has nothing to tune"],
     ),
     "space out of range": (
         TUNED + "space = { rank = [4, 0] }",
@@ -287,15 +289,15 @@ BROKEN = {
     ),
     "space of one value twice": (
         TUNED + "space = { rank = [4, 4] }",
-        ["strategy[2].space.rank: a value stands twice; it would be the same try"],
+        ["strategy[2].space.rank: a value occurs twice; it would repeat a tuning trial"],
     ),
     "space that is a number": (
         TUNED + "space = { rank = 4 }",
-        ["strategy[2].space.rank: must be a list of values, or a table of low, high and perhaps log"],
+        ["strategy[2].space.rank: must be a list of values, or a table of low, high and optionally log"],
     ),
     "space that is no table": (
         TUNED + "space = 4",
-        ["strategy[2].space: must be a table of value = [values], or of value = { low = …, high = … }"],
+        ["strategy[2].space: must be a table of option = [values], or of option = { low = …, high = … }"],
     ),
     "space upside down": (
         TUNED + "space = { lr = { low = 0.1, high = 0.01 } }",
@@ -303,19 +305,19 @@ BROKEN = {
     ),
     "space from nothing": (
         TUNED + "space = { dropout = { low = 0, high = 0.5, log = true } }",
-        ["strategy[2].space.dropout: low must be above 0 where the range is logarithmic, got 0"],
+        ["strategy[2].space.dropout: low must be above 0 on a logarithmic scale, got 0"],
     ),
     "range of words": (
         TUNED + "space = { variant = { low = 1, high = 2 } }",
-        ["strategy[2].space.variant: is no number, and has no range; list its values"],
+        ["strategy[2].space.variant: is not a number and has no range; list its values"],
     ),
     "learning rate of 0": (
         TUNED + "space = { lr = [0.0, 0.1] }",
-        ["strategy[2].space.lr: must hold numbers above 0 and below 10, got 0.0"],
+        ["strategy[2].space.lr: must contain numbers above 0 and below 10, got 0.0"],
     ),
     "swept and tuned": (
         TUNED.replace("options = { rank = 4 }", "sweep = { rank = [2, 4] }\nspace = { rank = [4, 8] }"),
-        ["strategy[2].space.rank: stands in sweep too"],
+        ["strategy[2].space.rank: is also in sweep"],
     ),
     "empty": ("", ["is empty; `ftbench new suite quickstart` writes one to start from"]),
 }

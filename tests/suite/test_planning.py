@@ -80,7 +80,7 @@ def test_a_task_without_a_backbone_is_a_mistake(catalog):
 
 
 def test_tasks_of_two_modalities_make_no_sequence(catalog):
-    with pytest.raises(SuiteError, match="one learner cannot learn speech and vision"):
+    with pytest.raises(SuiteError, match="one learner cannot train on both speech and vision"):
         trials(catalog, BASE + '[[sequence]]\nlabel = "odd"\ntasks = ["digits", "spoken-commands"]\n')
 
 
@@ -97,7 +97,9 @@ def test_a_strategy_that_cannot_serve_some_cells_has_rows_with_the_reason(catalo
 def test_a_strategy_that_can_serve_no_cell_is_a_mistake(catalog, model_folder):
     text = BASE.replace('use = "tiny-vit"', f'use = "transformers"\npath = "{model_folder("resnet")}"')
     text = text.replace('[[backbone]]\nuse = "tiny-wav2vec2"\n', "").replace('[[task]]\nuse = "spoken-commands"\n', "")
-    with pytest.raises(SuiteError, match="'prefix' can serve no cell of this suite: resnet has no attention modules"):
+    with pytest.raises(
+        SuiteError, match="'prefix' applies to no configuration of this suite: resnet has no attention modules"
+    ):
         trials(catalog, text + '[[strategy]]\nuse = "prefix"\n')
 
 

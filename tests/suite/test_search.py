@@ -1,9 +1,9 @@
-"""Searches as functions of the tries before: what they draw, where they stop, what lies at an end."""
+"""Search algorithms: the points they choose, pruning thresholds, and extension of the range."""
 
 import math
 
 import pytest
-from ftbench.suite.search import SEARCHES, Tried, bars, best_of, beyond, edge
+from ftbench.suite.search import SEARCHES, Tried, best_of, edge, extension_point, pruning_thresholds
 from ftbench.suite.search_space import Listed, Space, Span
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -64,7 +64,7 @@ def test_of_equal_scores_the_one_with_the_least_loss_is_taken_and_then_the_first
 def test_a_rate_at_an_end_is_told_and_followed_and_one_inside_is_refined(best, side, further):
     tried = [Tried({"lr": rate, "rank": 4}, -abs(math.log10(rate / best))) for rate in (1e-5, 1e-4, 1e-3, 1e-2, 1e-1)]
     assert edge(tried, SPACE) == side
-    point = beyond(tried, SPACE)
+    point = extension_point(tried, SPACE)
     assert point["rank"] == 4
     assert point["lr"] == pytest.approx(further or math.sqrt(1e-3 * 1e-4), rel=0.01)
 
@@ -76,7 +76,7 @@ def test_a_bar_is_what_optunas_pruner_would_ask_for():
     ways = [(0.3, 0.4, 0.5), (0.5, 0.6, 0.7), (0.2, 0.3, 0.3), (0.6, 0.5, 0.4), (0.4, 0.4, 0.4), (0.45, 0.6, 0.8)]
     before = [Tried({}, way[-1], way=way) for way in ways]
     for reduction in (2, 3):
-        least = dict(bars(before, 3, reduction))
+        least = dict(pruning_thresholds(before, 3, reduction))
         for value in (0.1, 0.25, 0.35, 0.42, 0.5, 0.55, 0.65):
             study = optuna.create_study(
                 direction="maximize",
@@ -91,5 +91,5 @@ def test_a_bar_is_what_optunas_pruner_would_ask_for():
             trial = study.ask()
             trial.report(value, 1)
             assert trial.should_prune() == (value < least[1])
-    assert bars(before[:1], 3, 3) == ((1, 0.3),)
-    assert bars([], 3, 3) == ()
+    assert pruning_thresholds(before[:1], 3, 3) == ((1, 0.3),)
+    assert pruning_thresholds([], 3, 3) == ()

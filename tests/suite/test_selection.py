@@ -44,7 +44,7 @@ def test_a_pattern_is_found_anywhere_in_a_name(trials):
 @pytest.mark.parametrize("choice", [Chosen(("lora", "lroa")), Chosen((), ("seed 7",))])
 def test_a_pattern_that_is_found_nowhere_is_one_line(trials, choice):
     with pytest.raises(
-        UserError, match="found in no trial's name; they are such as 'digits · tiny-vit · full · seed 0'"
+        UserError, match="matches no trial; trial names are such as 'digits · tiny-vit · full · seed 0'"
     ):
         choice.among(trials)
 

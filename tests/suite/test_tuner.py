@@ -1,4 +1,4 @@
-"""Tuning: equal budgets, known optima, tries that go on from records, and a test split that nobody reads."""
+"""Tuning: equal budgets, known optima, resumed searches, and a test split that is never read."""
 
 import dataclasses
 import json
@@ -46,7 +46,7 @@ def planted():
 
 
 class Run:
-    """A runner in miniature: trials in this process, records in a dictionary."""
+    """A minimal runner: trials run in this process, records are in a dictionary."""
 
     def __init__(self, catalog, folder, tuning, strategies=ONE, task="", validations=1):
         text = SUITE.format(tuning=tuning, strategies=strategies, task=task, validations=validations)
@@ -61,7 +61,7 @@ class Run:
         return self.records.get(trial.id)
 
     def work(self, least=None):
-        """Run what comes, at most `least` trials; gives the course."""
+        """Run the known trials, `least` at most, and return the schedule state."""
         tuner = self.tuner()
         while True:
             course = tuner.course(point_reader(self.read))
@@ -231,7 +231,7 @@ def test_where_no_try_has_a_score_the_untuned_values_run_and_say_so(planted, tmp
     course = Run(planted, tmp_path, "tries = 3", strategies, task="sealed = false").work()
     final = next(trial for trial in course.trials if trial.role == "final")
     assert final.stages[0].training["lr"] == 1e-3
-    assert final.choice["reason"] == "no try gave a score; the values are the untuned ones"
+    assert final.choice["reason"] == "no try has a score; the values are the untuned ones"
 
 
 def test_a_budget_in_seconds_ends_when_they_are_spent_and_not_before(planted, tmp_path):
@@ -258,7 +258,7 @@ def test_a_grid_of_listed_values_and_a_range_fills_the_budget(planted, tmp_path)
 
 def test_a_metric_that_is_none_is_named_with_those_there_are(planted, tmp_path):
     run = Run(planted, tmp_path, 'tries = 1\nmetric = "lvl"', task="sealed = false")
-    with pytest.raises(Exception, match="'lvl' is no score of sealed; it gives level, loss"):
+    with pytest.raises(Exception, match="'lvl' is not a score of sealed; it has level, loss"):
         run.work()
 
 
@@ -268,22 +268,22 @@ def test_a_metric_that_is_none_is_named_with_those_there_are(planted, tmp_path):
         (
             "tries = 5",
             "space = { width = [8, 16] }",
-            "a grid of this space takes a multiple of 2 tries, and 5 are asked for",
+            "a grid of this space needs a multiple of 2 tries, got 5",
         ),
         (
             "tries = 4",
             "space = { lr = [1e-3], width = [8, 16] }",
-            "a grid of this space takes 2 tries, and 4 are asked for",
+            "a grid of this space needs 2 tries, got 4",
         ),
         (
             "tries = 4",
             "space = { width = { low = 2, high = 9 } }",
-            "a grid steps over one range, and lr and width are ranges",
+            "a grid takes one range, and lr and width are ranges",
         ),
         (
             'search = "random"\ntries = 4',
             "space = { lr = [1e-3], width = [8, 16] }",
-            "its space holds 2 points, fewer than 4 tries",
+            "its space has 2 points, fewer than 4 tries",
         ),
     ],
 )
@@ -314,5 +314,5 @@ def test_folds_are_not_tuned_on(catalog, tmp_path):
     )
     text = text.replace('"level"', '"minilm"').replace('"sealed"', '"text-classification"')
     suite = parse_suite(tomllib.loads(text), catalog)
-    with pytest.raises(SuiteError, match="its splits differ from seed to seed, as with folds"):
+    with pytest.raises(SuiteError, match="its splits differ between seeds, as with folds"):
         Tuner(suite, plan(suite, catalog), catalog)

@@ -128,7 +128,7 @@ def test_a_strategy_without_meaning_for_an_answer_is_a_row_that_says_so(catalog,
     reasons = {(trial.target, trial.strategy.label): trial.not_applicable for trial in trials}
     assert (
         reasons.pop(("question-answering", "distillation"))
-        == "distillation has no meaning where the answer is a piece of a text"
+        == "distillation does not apply to tasks that output a piece of a text"
     )
     assert set(reasons.values()) == {None}
 
@@ -138,12 +138,12 @@ def test_a_backbone_without_the_head_is_a_mistake_of_the_suite(catalog, tmp_path
 
     with pytest.raises(
         SuiteError,
-        match=r"task\[1\]: no \[\[backbone\]\] of this suite is for text, answering with one of several texts",
+        match=r"task\[1\]: no \[\[backbone\]\] of this suite is for text tasks that output one of several texts",
     ):
         plan(suite(catalog, tmp_path, model_folder, "multiple-choice", ("full",), kind="gpt2"), catalog)
     with pytest.raises(
         SuiteError,
-        match=r"task\[1\]\.backbone: 'transformers' \(gpt2\) has no head that answers with one of several texts",
+        match=r"task\[1\]\.backbone: 'transformers' \(gpt2\) has no head that outputs one of several texts",
     ):
         plan(
             suite(
