@@ -1,4 +1,4 @@
-"""The contract of a backbone, and the learner that loading one gives."""
+"""The contract of a backbone: pretrained weights, and the learner that loading them returns."""
 
 from __future__ import annotations
 
@@ -15,44 +15,44 @@ if TYPE_CHECKING:
 
 
 class Backbone(ABC):
-    """Pretrained weights. Options are dataclass fields; the instance is made anew in every process."""
+    """Pretrained weights. Options are dataclass fields; every process creates its own instance."""
 
     @abstractmethod
     def load(self, labels: int, answer: OutputType = "class") -> Learner:
-        """Load the weights under a fresh head of `labels` outputs for `answer`, on the CPU, in evaluation mode.
+        """Load the weights with a new head of `labels` outputs for `answer`, on the CPU, in evaluation mode.
 
-        The head draws from torch's global generator, which the caller has seeded.
+        The head is initialised from torch's global generator, which the caller has seeded.
         """
 
     def outline(self, labels: int, answer: OutputType = "class") -> Learner:
-        """Make what `load` makes, on torch's meta device and without a processor, for predictions that need no weights.
+        """Build what `load` returns on torch's meta device, without a processor, to predict costs without weights.
 
-        By default the weights are loaded.
+        By default it loads the weights.
         """
         return self.load(labels, answer)
 
     def outline_card(self) -> ModelCard:
-        """Describe the backbone where neither weights nor a processor need be there; by default as `card` does."""
+        """Describe the backbone without requiring weights or a processor; by default like `card`."""
         return self.card()
 
     def reads(self, length: float | None = None) -> InputSpec:
-        """Tell what one example looks like to the network.
+        """Return the spec of the network's input for one example.
 
         Args:
-            length: tokens, pixels of a side, or seconds; None where the network or its processor decides.
+            length: tokens, pixels of a side, or seconds; None if the network or its processor decides.
 
         Raises:
-            UserError: the network reads no such length, or this backbone cannot tell.
+            UserError: the network does not accept this length, or its inputs are unknown without data.
         """
         del length
         raise UserError(f"{self.card().architecture}: this backbone cannot tell what its inputs look like without data")
 
     def load_processor(self) -> Any:
-        """Load the tokenizer, image processor or feature extractor; without the weights, where that can be done."""
+        """Load the tokenizer, image processor or feature extractor, without the weights if possible."""
         return self.load(2).processor
 
     def load_language_model(self) -> Learner:
-        """Load the same weights under the head of their language model, masked or causal; without a head for a task.
+        """Load the same weights with the head of their language model, masked or causal, instead of a task's head.
 
         Raises:
             NotApplicable: the architecture has none, or this class cannot load it.
@@ -70,9 +70,9 @@ class Backbone(ABC):
 
     @classmethod
     def architectures(cls) -> Sequence[ModelCard]:
-        """Describe every architecture this class can load, for the support matrix; none where it is only one of its own."""
+        """Return the card of every architecture this class can load, for the support matrix; empty for a single one."""
         return ()
 
     @abstractmethod
     def fingerprint(self) -> Mapping[str, Any]:
-        """Give what decides the weights (their hash and revision), as JSON values; must not import torch."""
+        """Return what identifies the weights (hash and revision), as JSON values; must not import torch."""

@@ -1,4 +1,4 @@
-"""What a model is asked for: it decides the head, the shape of the labels, and which strategies can serve."""
+"""What is known of a backbone without loading it: output types, module roles, input spec."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ OUTPUT_TYPES: Mapping[OutputType, str] = {
     "span": "a piece of a text",
     "transcript": "the words that are spoken",
 }
-"""Answer → what it is, in words."""
+"""Output type → its description. It decides the head, the shape of the labels, and which strategies apply."""
 
 POOLED: frozenset[OutputType] = frozenset({"class", "labels", "number"})
-"""Answers of a head that sums the whole input up; one network serves all three."""
+"""Output types of a head on a summary of the whole input; one network serves all three."""
 
 
 @dataclass(frozen=True)
 class Roles:
-    """Names of the modules a strategy may ask for, as they are before any strategy touched the model."""
+    """Names of the modules a strategy may ask for, before any strategy has changed the model."""
 
     head: tuple[str, ...]
-    """The modules made anew for each task."""
+    """Modules that are created for each task."""
     block_lists: tuple[str, ...]
-    """The lists that hold the residual blocks, bottom first."""
+    """Lists of the residual blocks, bottom first."""
     members: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Role → modules, bottom first. Roles: attention, query, key, value, attention_output, ffn_in, ffn_out, conv,
-    attention_exit and ffn_exit (where a sublayer's output leaves, before the residual sum), block_exit,
+    attention_exit and ffn_exit (a sublayer's output before the residual sum), block_exit,
     feature_encoder."""
 
 
@@ -49,38 +49,38 @@ class ModelCard:
     modality: str
     """`text`, `vision` or `speech`."""
     roles: frozenset[str]
-    """The roles its modules fill."""
+    """Roles of its modules."""
     licence: str
     """SPDX identifier, or what is known."""
     source: str
     """Where the weights come from."""
     full_lr: float
-    """The published learning rate of full fine-tuning for it; strategies scale it."""
+    """Its published learning rate for full fine-tuning; strategies scale it."""
     note: str = ""
-    """Anything a reader of a table must know."""
+    """Anything that readers of a table must know."""
     pretrained: bool = True
-    """Whether the weights were trained; false where the architecture is begun at random."""
+    """Whether the weights are pretrained; false for random initialisation."""
     parameters: int | None = None
-    """Parameters in its weight files; None where that is not known without loading."""
+    """Parameters in its weight files; None if unknown without loading."""
     blocks: int | None = None
-    """Residual blocks; None where that is not known without loading."""
+    """Number of residual blocks; None if unknown without loading."""
     positions: int | None = None
-    """Longest sequence its trained positions reach, in tokens; None where nothing limits it, or nothing is known."""
+    """Longest sequence covered by its trained positions, in tokens; None if unlimited or unknown."""
     class_tokens: int | None = None
-    """Tokens at the front that sum the sequence up (1 for BERT's [CLS]); None where its blocks do not all see one sequence."""
+    """Leading tokens that summarise the sequence (1 for BERT's [CLS]); None if its blocks do not all see one sequence."""
     objective: str = ""
-    """How its language model was trained: `masked`, `causal`, or empty where it is none."""
+    """Objective of its language model: `masked`, `causal`, or empty if it is none."""
     biases: bool = True
     """Whether its modules have biases."""
     skippable: bool = True
-    """Whether the network still fits together where a block of a list, not its first, is left out."""
+    """Whether the network still works if a block of a list, except the first, is removed."""
     answers: frozenset[OutputType] = POOLED
-    """What it can be asked for; see `ftbench.OUTPUT_TYPES`."""
+    """Output types that it supports; see `ftbench.tasks.OUTPUT_TYPES`."""
 
 
 @dataclass(frozen=True)
 class InputSpec:
-    """What a network is given of one example."""
+    """The input of a network for one example."""
 
     name: str
     """Name of the input: `input_ids`, `pixel_values`, `input_values` or `input_features`."""
