@@ -1,4 +1,4 @@
-"""Fine-tuning strategies: one file each."""
+"""Fine-tuning strategies, one per file."""
 
 from collections.abc import Mapping
 
@@ -30,7 +30,7 @@ from .vera import VeRA
 
 @hookimpl
 def ftbench_strategies() -> Mapping[str, type[Strategy]]:
-    """Offer what this package has."""
+    """Offer the strategies of this package."""
     return {
         "none": Untrained,
         "full": Full,

@@ -1,4 +1,4 @@
-"""AdaLoRA: low-rank updates whose ranks are shared out by importance (Zhang et al. 2023, sections 3.1 to 3.3), through peft."""
+"""AdaLoRA: low-rank updates with ranks allocated by importance (Zhang et al. 2023, sections 3.1 to 3.3), by peft."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ _IMPORTANCE = ("ipt", "exp_avg_ipt", "exp_avg_unc")
 
 @dataclass
 class AdaLoRA(Injected):
-    """Train low-rank updates in the form of singular values; the least important of all are put to zero as training goes on."""
+    """Train low-rank updates in singular-value form; during training, the least important values are set to zero."""
 
     about: ClassVar[About] = About(
         paper="Zhang et al. 2023, arXiv:2303.10512",
-        equation="h = W₀x + (α/r)·P·Λ·Q·x + γ(‖PᵀP − I‖ + ‖QQᵀ − I‖), least important λ put to zero",
-        when="A fixed budget of ranks that layers should share out themselves.",
-        limits="It needs some hundred steps to learn importance, and adapts no convolutions.",
+        equation="h = W₀x + (α/r)·P·Λ·Q·x + γ(‖PᵀP − I‖ + ‖QQᵀ − I‖), least important λ set to zero",
+        when="A fixed rank budget that should be allocated to the layers by importance.",
+        limits="Needs a few hundred steps to learn importance. Cannot adapt convolutions.",
     )
 
     lr_ratio: ClassVar[float] = 10.0
@@ -38,31 +38,31 @@ class AdaLoRA(Injected):
     target_rank: Annotated[int, Ge(1), Tunable((4, 8))] = 8
     """Mean rank at the end."""
     initial_rank: Annotated[int, Ge(1)] = 12
-    """Rank of every update at the beginning."""
+    """Rank of every update at the start."""
     alpha: Annotated[float, Gt(0)] = 16.0
-    """The update is scaled by alpha over the rank."""
+    """The update is scaled by alpha / rank."""
     orthogonality: Annotated[float, Ge(0)] = 0.5
-    """Weight of the term that keeps P and Q orthogonal; the task's loss is logged without it."""
+    """Weight of the term that keeps P and Q orthogonal; the logged task loss does not include it."""
     warm_share: Annotated[float, Ge(0), Lt(1)] = 0.1
     """Share of the steps before ranks begin to fall."""
     final_share: Annotated[float, Ge(0), Lt(1)] = 0.3
-    """Share of the steps, at the end, in which ranks stay."""
+    """Share of the steps at the end during which ranks are fixed."""
     targets: tuple[Role, ...] = ("query", "value")
-    """Roles of the matrices that are adapted."""
+    """Roles of the adapted matrices."""
 
     _tuner: Any = field(init=False, repr=False, default=None)
     _done: int = field(init=False, repr=False, default=0)
     _first_stage: int = field(init=False, repr=False, default=0)
 
     def check(self, card: ModelCard) -> None:
-        """Refuse a backbone with none of the matrices asked for."""
+        """Refuse a backbone without any of the target matrices."""
         refuse_without(card, [role for role in self.targets if role != "conv"])
 
     def prepare(self, learner: Learner, bench: Bench) -> None:
-        """Put the updates beside the matrices; the budget follows the steps of the first stage.
+        """Inject the updates; the rank budget is scheduled over the steps of the first stage.
 
         Raises:
-            NotApplicable: there is no step from which importance could be learnt before the ranks are shared out.
+            NotApplicable: there are too few steps to learn importance before ranks are allocated.
         """
         from peft import AdaLoraConfig
 
@@ -89,39 +89,40 @@ class AdaLoRA(Injected):
         self._tuner = inject(learner, config)
 
     def loss(self, learner: Learner, batch: Mapping[str, Tensor], outputs: Any, task_loss: Tensor) -> Tensor:
-        """Add the term that keeps the factors orthogonal; peft leaves it out where the model is not wrapped."""
+        """Add the orthogonality term, which peft leaves out if the model is not wrapped."""
         from .modules.peft_injection import orthogonality
 
         return task_loss + self.orthogonality * orthogonality(learner)
 
     def after_backward(self, learner: Learner, step: int) -> None:
-        """Update the importance of every singular value and share the budget out; no library's loop does it."""
-        # One beyond the first stage, where the ranks of later ones stay: at its last step they are shared out for good.
+        """Update the importance of every singular value and reallocate the budget, which no library's loop does."""
+        # At most one step beyond the first stage, so that ranks stay fixed in later ones: they are final at its last
+        # step.
         self._done = min(self._done + 1, self._first_stage + 1)
         self._tuner.update_and_allocate(self._done)
 
     def state(self) -> Any:
-        """Give how far the sharing out has come: the budget's step, the ranks held, and the importance of each."""
+        """Return the state of the allocation: the budget's step, the ranks, and the importance of each."""
         allocator = self._tuner.rankallocator
         importance = [dict(getattr(allocator, name)) for name in _IMPORTANCE]
         return self._done, self._tuner.peft_config["default"].rank_pattern, importance
 
     def load_state(self, state: Any) -> None:
-        """Go back to where the sharing out was."""
+        """Restore the state of the allocation."""
         self._done, self._tuner.peft_config["default"].rank_pattern, importance = state
         for name, values in zip(_IMPORTANCE, importance, strict=True):
             setattr(self._tuner.rankallocator, name, values)
 
     def resumable(self) -> bool:
-        """Tell that all that moves beside the weights is in its state."""
+        """Return True: everything that changes besides the weights is in the state."""
         return True
 
     def end_stage(self, learner: Learner, bench: Bench) -> None:
-        """Hold the ranks as they were shared out: the last update may have moved what was put to zero."""
+        """Enforce the allocated ranks: the last update may have changed values that were set to zero."""
         self._hold_ranks(learner)
 
     def finish(self, learner: Learner) -> None:
-        """Hold the ranks, then merge every update into its matrix."""
+        """Enforce the ranks, then merge every update into its matrix."""
         self._hold_ranks(learner)
         super().finish(learner)
 

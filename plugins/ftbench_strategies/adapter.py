@@ -14,13 +14,16 @@ if TYPE_CHECKING:
 
 @dataclass
 class Adapter(Strategy):
-    """Train small bottleneck networks where a sublayer's output leaves, before the residual sum; near the identity at first."""
+    """Train small bottleneck networks at the outputs of sublayers, before the residual sum, from near the identity."""
 
     about: ClassVar[About] = About(
-        paper="Houlsby et al. 2019, arXiv:1902.00751; Pfeiffer et al. 2021, arXiv:2005.00247; He et al. 2022, arXiv:2110.04366",
+        paper=(
+            "Houlsby et al. 2019, arXiv:1902.00751; Pfeiffer et al. 2021, arXiv:2005.00247; "
+            "He et al. 2022, arXiv:2110.04366"
+        ),
         equation="h + W_up·σ(W_down·h); parallel: f(h) + s·W_up·σ(W_down·h)",
-        when="Medium data, many tasks, and accuracy close to full fine-tuning.",
-        limits="It cannot be merged: every forward pass is some percent slower; `parallel` needs feed-forward parts.",
+        when="Medium amounts of data, many tasks, and accuracy close to full fine-tuning.",
+        limits="Cannot be merged: every forward pass is a few percent slower. `parallel` needs feed-forward parts.",
     )
 
     lr_ratio: ClassVar[float] = 10.0
@@ -28,8 +31,8 @@ class Adapter(Strategy):
     starts_within: ClassVar[float | None] = 1e-2
 
     kind: Literal["houlsby", "pfeiffer", "parallel"] = "houlsby"
-    """`houlsby`: after attention and after the feed-forward part. `pfeiffer`: after the feed-forward part only.
-    `parallel`: beside the feed-forward part, scaled (He et al. 2022, section 4.6)."""
+    """`houlsby`: after attention and after the feed-forward part. `pfeiffer`: only after the feed-forward part.
+    `parallel`: in parallel to the feed-forward part, scaled (He et al. 2022, section 4.6)."""
     bottleneck: Annotated[int, Ge(1), Tunable((8, 64, 256))] = 64
     """Width m of the bottleneck."""
     activation: Literal["gelu", "relu"] = "gelu"
@@ -37,7 +40,7 @@ class Adapter(Strategy):
     scale: Annotated[float, Gt(0)] = 4.0
     """Factor s on a parallel adapter's output."""
     train_layer_norm: bool = True
-    """Train the layer norms too, as Houlsby et al. do."""
+    """Whether to train the layer norms too, like Houlsby et al."""
 
     def check(self, card: ModelCard) -> None:
         """Refuse a backbone without residual blocks."""
@@ -50,11 +53,11 @@ class Adapter(Strategy):
             return [role for role in ("ffn_exit",) if role in card.roles]
         wanted = ("attention_exit", "ffn_exit") if self.kind == "houlsby" else ("ffn_exit",)
         found = [role for role in wanted if role in card.roles]
-        # A convolutional network has no sublayers: one adapter of 1 × 1 convolutions stands after each block.
+        # A convolutional network has no sublayers: insert one adapter of 1 × 1 convolutions after each block.
         return found or [role for role in ("block_exit",) if role in card.roles]
 
     def prepare(self, learner: Learner, bench: Bench) -> None:
-        """Freeze the backbone and put the adapters in."""
+        """Freeze the backbone and insert the adapters."""
         from .modules.bottleneck import insert_adapters, insert_parallel_adapters
         from .modules.norms import is_layer_norm
 

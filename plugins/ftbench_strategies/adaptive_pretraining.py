@@ -1,4 +1,4 @@
-"""Task-adaptive pretraining: the language model goes on learning from the task's own text first (Gururangan et al. 2020)."""
+"""Task-adaptive pretraining: continue training the language model on the task's own text (Gururangan et al. 2020)."""
 
 from __future__ import annotations
 
@@ -16,42 +16,42 @@ if TYPE_CHECKING:
 
 @dataclass
 class AdaptivePretraining(Strategy):
-    """Pretrain further on the training texts of the first task, without their labels; then fine-tune as `then` does."""
+    """Pretrain further on the first task's training texts, without labels, then fine-tune with the strategy `then`."""
 
     about: ClassVar[About] = About(
         paper="Gururangan et al. 2020, arXiv:2004.10964; Devlin et al. 2019 (masking)",
         equation="min −log p(masked tokens | rest), or −log p(next | before); then the strategy that follows",
-        when="Text far from the pretraining, and more of it than there are labels.",
-        limits="Text only; in a sequence it reads the first task's text; the pretraining is part of its price.",
+        when="Text unlike that of the pretraining, and more text than labels.",
+        limits="Text only. In a sequence it uses only the first task's text. The pretraining counts towards its cost.",
     )
 
     epochs: Annotated[int, Ge(1)] = 100
-    """Passes over the texts; the paper takes 100 for the texts of a task."""
+    """Passes over the texts; the paper uses 100 for the texts of a task."""
     then: Strategy = field(default_factory=Full)
-    """The strategy that follows: a name, or a table with `use` and its options."""
+    """The strategy for fine-tuning: a name, or a table with `use` and its options."""
     mask_share: Annotated[float, Gt(0), Lt(1)] = 0.15
-    """Share of the tokens that a masked language model must fill in."""
+    """Share of the tokens that a masked language model must predict."""
     pretraining_lr: Annotated[float, Gt(0)] | None = None
     """Learning rate of the pretraining; by default that of full fine-tuning."""
 
     def __post_init__(self) -> None:
-        """Take over what the strategy that follows says of itself."""
-        self.needs_sequence = self.then.needs_sequence  # type: ignore[misc]  # a matter of the options here
-        self.moves_statistics = self.then.moves_statistics  # type: ignore[misc]
+        """Take over the properties of the strategy `then`."""
+        self.needs_sequence = self.then.needs_sequence  # type: ignore[misc]  # set per instance
+        self.moves_statistics = self.then.moves_statistics  # type: ignore[misc]  # as above
 
     def check(self, card: ModelCard) -> None:
-        """Refuse a backbone that is no language model, and what the following strategy refuses."""
+        """Refuse a backbone without a language model, and any that `then` refuses."""
         if not card.objective:
             message = f"{card.architecture} is no language model that could learn from text without labels"
             raise NotApplicable(message)
         self.then.check(card)
 
     def lr(self, card: ModelCard) -> float:
-        """Give the rate of the strategy that follows."""
+        """Return the rate of the strategy `then`."""
         return self.then.lr(card)
 
     def prepare(self, learner: Learner, bench: Bench) -> None:
-        """Pretrain, put the weights in, and prepare what follows.
+        """Pretrain, copy the weights into the learner, and prepare `then`.
 
         Raises:
             NotApplicable: the tokenizer has no mask.
@@ -65,7 +65,7 @@ class AdaptivePretraining(Strategy):
         self.then.prepare(learner, bench)
 
     def _texts(self, model: Learner, bench: Bench) -> Loader:
-        """Batch the training texts as the language model learns from them."""
+        """Return a loader of the training texts with the language model's objective."""
         from .modules.language import CausalLanguage, MaskedLanguage
 
         if model.card.objective == "causal":
@@ -78,13 +78,13 @@ class AdaptivePretraining(Strategy):
         return Loader(bench.encoded(), lesson, training, seed=bench.seed, device=bench.device)
 
     def fit(self, learner: Learner, bench: Bench) -> None:
-        """Fine-tune as the strategy that follows does."""
+        """Fine-tune with the strategy `then`."""
         self.then.fit(learner, bench)
 
     def end_stage(self, learner: Learner, bench: Bench) -> None:
-        """Look back as the strategy that follows does."""
+        """End the stage with the strategy `then`."""
         self.then.end_stage(learner, bench)
 
     def finish(self, learner: Learner) -> None:
-        """Finish as the strategy that follows does."""
+        """Finish with the strategy `then`."""
         self.then.finish(learner)

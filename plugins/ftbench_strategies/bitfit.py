@@ -1,4 +1,4 @@
-"""BitFit: the biases and the head train (Ben Zaken et al. 2022, section 3)."""
+"""BitFit: train the biases and the head (Ben Zaken et al. 2022, section 3)."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class BitFit(Strategy):
     about: ClassVar[About] = About(
         paper="Ben Zaken et al. 2022, arXiv:2106.10199",
         equation="h = W₀x + b; only b trains",
-        when="Small to medium data, where a task may keep a tenth of a percent of the model.",
-        limits="A network without biases has little to train; on large data it stays behind full fine-tuning.",
+        when="Small to medium amounts of data, if a task may store 0.1 % of the model.",
+        limits="Networks without biases have little to train. Falls short of full fine-tuning on large data.",
     )
 
     lr_ratio: ClassVar[float] = 10.0
@@ -30,13 +30,13 @@ class BitFit(Strategy):
     starts_within: ClassVar[float | None] = 0.0
 
     which: tuple[Which, ...] = ("all",)
-    """Whose biases train: `all`, or those of some projections, as the reference implementation's `--bias-terms`."""
+    """Which biases train: `all`, or those of some projections, like `--bias-terms` of the reference implementation."""
 
     freeze_feature_encoder: bool = True
-    """Leave out the biases of a convolutional front end, which full fine-tuning freezes too."""
+    """Whether to exclude the biases of a convolutional front end, which full fine-tuning freezes too."""
 
     def check(self, card: ModelCard) -> None:
-        """Refuse a backbone without biases, or without the projections asked for."""
+        """Refuse a backbone without biases, or without the projections in `which`."""
         if not card.biases:
             message = f"{card.architecture} has no biases"
             raise NotApplicable(message)
@@ -46,7 +46,7 @@ class BitFit(Strategy):
             raise NotApplicable(message)
 
     def prepare(self, learner: Learner, bench: Bench) -> None:
-        """Freeze all that is not a bias."""
+        """Freeze everything except biases."""
         learner.freeze_backbone()
         front = {
             id(p)
@@ -55,7 +55,7 @@ class BitFit(Strategy):
             if self.freeze_feature_encoder
         }
         projections = [module for role in self.which for module in learner.modules(role)]
-        # Where layers of peft stand around a projection, its bias is within.
+        # If peft layers wrap a projection, its bias is inside them.
         wanted = {id(getattr(module, "base_layer", module).bias) for module in projections}
         for name, parameter in learner.model.named_parameters():
             is_bias = name.endswith("bias") and id(parameter) not in front

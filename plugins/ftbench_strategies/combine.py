@@ -1,4 +1,4 @@
-"""Several strategies at once: what each adds or opens trains together (Mao et al. 2022; Ding et al. 2023, section 3)."""
+"""Combine several strategies: train what each adds or unfreezes (Mao et al. 2022; Ding et al. 2023, section 3)."""
 
 from __future__ import annotations
 
@@ -18,44 +18,44 @@ if TYPE_CHECKING:
     from torch.nn import Parameter
     from torch.optim import Optimizer
 
-# A part that steers the training itself would steer the others too.
+# A part that controls the training itself would affect the others too.
 _STEERING = {"fit": "trains in its own way", "before_step": "freezes and opens as it goes"}
 
 
 @dataclass
 class Combine(Strategy):
-    """All `parts` are put in, one after another; whatever any of them trains, trains, at that part's own learning rate."""
+    """Apply all `parts` in order; everything any of them trains is trained, at that part's own learning rate."""
 
     about: ClassVar[About] = About(
         paper="Mao et al. 2022, arXiv:2110.07577; Ding et al. 2023, doi:10.1038/s42256-023-00626-4",
-        equation="that of the parts, together",
-        when="LoRA with biases, an adapter with prompts: when one cheap method is not quite enough.",
-        limits="Two parts of one kind, two that inject layers of peft, and parts that steer the training collide, and are refused.",
+        equation="those of the parts, combined",
+        when="When one cheap method is not quite enough: LoRA with biases, an adapter with prompts.",
+        limits="Refuses two parts of one kind, two parts that inject peft layers, and parts that control the training.",
     )
 
     parts: Annotated[tuple[Strategy, ...], Len(2)]
-    """The strategies: names, or tables with `use` and options, in the order in which they are put in."""
+    """The strategies to combine, in order of application: names, or tables with `use` and options."""
 
     _order: list[Strategy] = field(init=False, repr=False, default_factory=list)
     _trained: list[list[Parameter]] = field(init=False, repr=False, default_factory=list)
     _rates: list[float] = field(init=False, repr=False, default_factory=list)
 
     def __post_init__(self) -> None:
-        """Take over what the parts say of themselves.
+        """Combine the properties of the parts.
 
         Raises:
-            PluginError: two parts are of one kind, or a part steers the training.
+            PluginError: two parts are of one kind, or a part controls the training.
         """
         mistakes = [f"parts[{place + 1}]: {why}" for place in range(len(self.parts)) for why in self._collisions(place)]
         if mistakes:
             raise PluginError(*mistakes)
-        self.needs_sequence = any(part.needs_sequence for part in self.parts)  # type: ignore[misc]  # a matter of the options here
-        self.moves_statistics = any(part.moves_statistics for part in self.parts)  # type: ignore[misc]
+        self.needs_sequence = any(part.needs_sequence for part in self.parts)  # type: ignore[misc]  # per instance
+        self.moves_statistics = any(part.moves_statistics for part in self.parts)  # type: ignore[misc]  # as above
         promised = [part.starts_within for part in self.parts]
-        self.starts_within = None if None in promised else sum(filter(None, promised))  # type: ignore[misc]
+        self.starts_within = None if None in promised else sum(filter(None, promised))  # type: ignore[misc]  # as above
 
     def _collisions(self, place: int) -> list[str]:
-        """Tell why a part cannot stand beside those before it."""
+        """Return why a part cannot be combined with those before it."""
         part, before = self.parts[place], self.parts[:place]
         kind = type(part)
         found = [
@@ -73,13 +73,14 @@ class Combine(Strategy):
             part.check(card)
 
     def lr(self, card: ModelCard) -> float:
-        """Give the rate of the first part; the others learn at theirs, in proportion."""
+        """Return the rate of the first part; the rates of the others are scaled in proportion."""
         return self.parts[0].lr(card)
 
     def prepare(self, learner: Learner, bench: Bench) -> None:
-        """Put every part in; what an earlier one trains is opened again after a later one froze it.
+        """Apply every part; parameters that a later part froze are unfrozen again.
 
-        Layers of peft go in first and are merged last: what others hang on a module must see what it gives with them.
+        Layers of peft are applied first and merged last: hooks of other parts on a module must see its output with
+        them.
         """
         self._order = sorted(self.parts, key=lambda part: not isinstance(part, Injected))
         self._rates = [part.lr(learner.card) / self.lr(learner.card) for part in self._order]
@@ -91,7 +92,7 @@ class Combine(Strategy):
                 parameter.requires_grad = True
 
     def param_groups(self, learner: Learner) -> list[dict[str, Any]]:
-        """Take each part's own groups for what it trains; what two parts train, the head above all, is the first one's."""
+        """Return each part's groups for what it trains; parameters of several parts, like the head, go to the first."""
         mine = {id(parameter): parameter for _, parameter in learner.trainable()}
         taken: set[int] = set()
         groups: list[dict[str, Any]] = []
@@ -109,47 +110,50 @@ class Combine(Strategy):
         return groups
 
     def optimizer(self, learner: Learner, groups: list[dict[str, Any]]) -> Optimizer | None:
-        """Take the suite's.
+        """Use the suite's optimizer.
 
         Raises:
-            NotApplicable: a part brings its own, which knows nothing of the other parts.
+            NotApplicable: a part has its own optimizer, which does not cover the other parts.
         """
         for part in self.parts:
             if part.optimizer(learner, groups) is not None:
-                message = f"{type(part).__name__} brings its own optimizer with these options, which cannot train the other parts"
+                message = (
+                    f"{type(part).__name__} brings its own optimizer with these options, "
+                    "which cannot train the other parts"
+                )
                 raise NotApplicable(message)
         return None
 
     def loss(self, learner: Learner, batch: Mapping[str, Tensor], outputs: Any, task_loss: Tensor) -> Tensor:
-        """Let each part add to what the one before it gave."""
+        """Apply each part's loss to the result of the one before."""
         for part in self.parts:
             task_loss = part.loss(learner, batch, outputs, task_loss)
         return task_loss
 
     def after_backward(self, learner: Learner, step: int) -> None:
-        """Let each part act on the gradients."""
+        """Run each part's hook on the gradients."""
         for part in self.parts:
             part.after_backward(learner, step)
 
     def state(self) -> Any:
-        """Give what each part gives."""
+        """Return the states of all parts."""
         return [part.state() for part in self.parts]
 
     def load_state(self, state: Any) -> None:
-        """Let each part go back."""
+        """Restore the states of all parts."""
         for part, own in zip(self.parts, state, strict=True):
             part.load_state(own)
 
     def resumable(self) -> bool:
-        """Tell whether every part can go on."""
+        """Return whether every part is resumable."""
         return all(part.resumable() for part in self.parts)
 
     def end_stage(self, learner: Learner, bench: Bench) -> None:
-        """Let each part look back."""
+        """End the stage in each part."""
         for part in self.parts:
             part.end_stage(learner, bench)
 
     def finish(self, learner: Learner) -> None:
-        """Finish the parts, the last one first: it was put in on top of the others."""
+        """Finish the parts in reverse order: later parts were applied on top of earlier ones."""
         for part in reversed(self._order):
             part.finish(learner)

@@ -19,34 +19,35 @@ if TYPE_CHECKING:
 
 @dataclass
 class Distillation(Strategy):
-    """Train a smaller student on the labels and on the softened answers of a fine-tuned teacher, averaged over the batch.
+    """Train a smaller student on the labels and a fine-tuned teacher's softened predictions, averaged over the batch.
 
-    The teacher is fully fine-tuned inside the trial and charged to it: another backbone, or the whole of the student's own.
-    Where the task augments its examples, it answers each one as the student sees it (Beyer et al. 2022, arXiv:2106.05237), and
-    reads along; else it answers every example once.
+    The teacher is fully fine-tuned inside the trial and counts towards its cost: another backbone, or all of the
+    student's. If the task augments its examples, the teacher predicts each one as the student sees it (Beyer et al.
+    2022, arXiv:2106.05237), in every step; otherwise it predicts every example once.
     """
 
     answers: ClassVar[frozenset[OutputType]] = frozenset({"class", "labels", "number", "choice", "tags"})
     about: ClassVar[About] = About(
         paper="Hinton et al. 2015, arXiv:1503.02531; Sanh et al. 2019, arXiv:1910.01108",
-        equation="α·CE(y, z_s) + (1 − α)·T²·KL(softmax(z_t/T) ‖ softmax(z_s/T)); of a number (z_t − z_s)²",
-        when="When the model in use must be smaller and faster than the one that can be trained.",
-        limits="The teacher's training is part of its price; with hidden states both must read the same tokens.",
+        equation="α·CE(y, z_s) + (1 − α)·T²·KL(softmax(z_t/T) ‖ softmax(z_s/T)); for a number (z_t − z_s)²",
+        when="When the deployed model must be smaller and faster than the one you can train.",
+        limits="The teacher's training counts towards its cost. With hidden states, both must read the same tokens.",
     )
 
     lr_range: ClassVar[RateRange | None] = WHOLE
     moves_statistics: ClassVar[bool] = True
 
     temperature: Annotated[float, Gt(0), Tunable((1.0, 2.0, 4.0))] = 2.0
-    """T: how soft the two distributions are made."""
+    """Temperature T that softens both distributions."""
     alpha: Annotated[float, Ge(0), Le(1)] = 0.5
-    """Weight of the true labels; the teacher's has 1 − alpha."""
+    """Weight of the true labels; the teacher's weight is 1 − alpha."""
     teacher: Backbone | None = None
-    """A larger backbone: a name, or a table with `use` and its options; by default the trial's own, with all its blocks."""
+    """A larger backbone: a name, or a table with `use` and its options; by default the trial's own, with all its
+    blocks."""
     student: Annotated[int, Ge(1)] | None = None
-    """The student is blocks 0, k, 2k … of the trial's backbone; 1 keeps all. By default 2, and 1 where a teacher is given."""
+    """The student keeps blocks 0, k, 2k … of the trial's backbone; 1 keeps all. Default: 2, or 1 with a `teacher`."""
     hidden: Annotated[float, Ge(0)] = 0.0
-    """Weight of 1 − cosine between the hidden states of student and teacher, block by block (Sanh et al., section 3)."""
+    """Weight of 1 − cosine between student's and teacher's hidden states, block by block (Sanh et al., section 3)."""
 
     _teacher: Learner | None = field(init=False, repr=False, default=None)
     _answers: Any = field(init=False, repr=False, default=None)
@@ -55,7 +56,7 @@ class Distillation(Strategy):
     _states: Any = field(init=False, repr=False, default=None)
 
     def check(self, card: ModelCard) -> None:
-        """Refuse a student whose blocks cannot be left out, and a teacher that reads something else or is smaller."""
+        """Refuse a student whose blocks cannot be dropped, and a teacher that is smaller or has another modality."""
         if self._every > 1 and not card.skippable:
             message = f"{card.architecture} has blocks of different widths: none can be left out to make a student"
             raise NotApplicable(message)
@@ -75,7 +76,7 @@ class Distillation(Strategy):
         return self.student or (2 if self.teacher is None else 1)
 
     def prepare(self, learner: Learner, bench: Bench) -> None:
-        """Make the student."""
+        """Build the student."""
         from .full import train_everything
         from .modules.blocks import keep_every
 
@@ -83,7 +84,7 @@ class Distillation(Strategy):
         train_everything(learner, freeze_feature_encoder=True)
 
     def fit(self, learner: Learner, bench: Bench) -> None:
-        """Fine-tune a teacher for the stage at hand, let it answer every example once where it can, then train the student.
+        """Fine-tune a teacher for the stage, cache its predictions if possible, then train the student.
 
         Raises:
             NotApplicable: the teacher is smaller than the student, or their hidden states cannot be compared.
@@ -122,22 +123,22 @@ class Distillation(Strategy):
         return teacher
 
     def _answers_once(self, bench: Bench) -> bool:
-        """Tell whether what the teacher says of each example is all that is needed of it, and does not change."""
+        """Return whether one prediction per training example is all the student needs from the teacher."""
         return not (self.alpha == 1 or self.hidden or bench.augmented) and bench.task.answer in (*POOLED, "choice")
 
     def _answered(self, bench: Bench) -> dict[str, Tensor]:
-        """Give the teacher's logits on all training examples, [examples, classes], and how large it is; it is not needed after that."""
+        """Return the teacher's logits on all training examples, [examples, classes], and its size."""
         import torch
 
         teacher = self._trained_teacher(bench)
         return {"answers": torch.from_numpy(bench.predict(teacher)), "parameters": torch.tensor(_size(teacher))}
 
     def resumable(self) -> bool:
-        """Tell that its teacher is trained anew, and the same."""
+        """Return True: the teacher is trained again on resuming, with the same result."""
         return True
 
     def before_step(self, learner: Learner, step: int) -> None:
-        """Note the epoch: a teacher that reads by itself must see the examples as they are in it."""
+        """Store the epoch: a teacher with its own loader must see the examples as augmented in that epoch."""
         if self._reader is not None:
             self._epoch = step // self._reader.per_epoch
 
@@ -161,7 +162,7 @@ class Distillation(Strategy):
         return mixed
 
     def _wanted(self, batch: Mapping[str, Tensor]) -> Tensor:
-        """Give the teacher's logits on a batch: those kept, or those it gives now, [examples, classes]."""
+        """Return the teacher's logits on a batch, cached or computed now, [examples, classes]."""
         if self._answers is not None:
             kept: Tensor = self._answers[batch["rows"]]
             return kept

@@ -1,4 +1,4 @@
-"""Elastic weight consolidation: old tasks hold on to the weights they need (Kirkpatrick et al. 2017, equation 3)."""
+"""Elastic weight consolidation: protect the weights earlier tasks need (Kirkpatrick et al. 2017, equation 3)."""
 
 from __future__ import annotations
 
@@ -21,17 +21,20 @@ if TYPE_CHECKING:
 
 @dataclass
 class EWC(Strategy):
-    """Train everything; each weight is held where earlier tasks left it as strongly as they need it, heads left out.
+    """Train everything; pull each weight outside the heads to its earlier value, as strongly as earlier tasks need it.
 
-    F is the diagonal of the Fisher information, taken example by example in evaluation mode.
+    F is the diagonal of the Fisher information, computed example by example in evaluation mode.
     """
 
     answers: ClassVar[frozenset[OutputType]] = frozenset({"class", "choice"})
     about: ClassVar[About] = About(
         paper="Kirkpatrick et al. 2017, arXiv:1612.00796; Schwarz et al. 2018, arXiv:1805.06370 (online)",
         equation="L_B + (λ/2)·Σᵢ Fᵢ·(θᵢ − θ*ᵢ)²",
-        when="Tasks come one after another and old data may not be kept.",
-        limits="It means something in sequences only; a network sure of its answers has little information, and λ must grow with it.",
+        when="Tasks arrive one after another and old data may not be kept.",
+        limits=(
+            "Only useful in sequences. "
+            "A network with confident predictions has little Fisher information and needs a larger λ."
+        ),
     )
 
     lr_range: ClassVar[RateRange | None] = WHOLE
@@ -40,33 +43,33 @@ class EWC(Strategy):
     moves_statistics: ClassVar[bool] = True
 
     strength: Annotated[float, Ge(0), Tunable((10.0, 1000.0, 100000.0))] = 1000.0
-    """λ: how much the earlier tasks weigh."""
+    """λ: weight of the earlier tasks."""
     fisher: Literal["exact", "sampled", "empirical"] = "exact"
-    """`exact`: the expectation over the model's own answers. `sampled`: at one answer drawn from them for each example.
-    `empirical`: at the true label."""
+    """`exact`: the expectation over the model's predictions. `sampled`: one prediction sampled per example.
+    `empirical`: the true label."""
     samples: Annotated[int, Ge(1)] = 64
-    """Training examples the information is estimated from, at most."""
+    """Maximum number of training examples for estimating the information."""
     online: bool = True
-    """Hold the weights where the last task left them, with the summed information of all tasks (Schwarz et al. 2018,
-    section 3.2); otherwise each task holds them where it left them itself, and memory grows with the tasks."""
+    """Whether to pull weights to their values after the last task, with the summed information of all tasks (Schwarz et
+    al. 2018, section 3.2); otherwise each task has its own anchor, and memory grows with the number of tasks."""
     decay: Annotated[float, Ge(0), Le(1)] = 1.0
-    """γ: how much of the earlier information is kept at each further task of the online form."""
+    """γ: share of the earlier information kept at each further task in the online form."""
 
     _fisher: dict[str, Tensor] = field(init=False, repr=False, default_factory=dict)
     _anchors: list[dict[str, Anchored]] = field(init=False, repr=False, default_factory=list)
 
     def prepare(self, learner: Learner, bench: Bench) -> None:
-        """Let everything train, as full fine-tuning does."""
+        """Unfreeze everything, like full fine-tuning."""
         from .full import train_everything
 
         train_everything(learner, freeze_feature_encoder=True)
 
     def begins_as(self, bench: Bench) -> Strategy:
-        """Begin as full fine-tuning: there is nothing to hold on to yet."""
+        """Return full fine-tuning: there are no earlier tasks yet."""
         return bench.strategy("full")
 
     def end_stage(self, learner: Learner, bench: Bench) -> None:
-        """Add the information of the stage just learnt, and anchor the weights as they stand."""
+        """Add the information of the finished stage, and anchor the weights at their current values."""
         from .modules.fisher import anchor
 
         with bench.phase("fisher"):
@@ -93,7 +96,7 @@ class EWC(Strategy):
         return diagonal_fisher(learner, batches, form=self.fisher, generator=bench.generator("answers"))
 
     def foresee_end_stage(self, learner: Learner, bench: Bench) -> None:
-        """Hold every weight outside the heads with an information of its own, embeddings whole."""
+        """Anchor every weight outside the heads with its own information, embeddings in full."""
         import torch
 
         from .modules.fisher import Anchored
@@ -110,7 +113,7 @@ class EWC(Strategy):
         )
 
     def resumable(self) -> bool:
-        """Tell that information and anchors are gathered anew from the weights at the end of each stage."""
+        """Return True: information and anchors are computed again from the weights at the end of each stage."""
         return True
 
     def loss(self, learner: Learner, batch: Mapping[str, Tensor], outputs: Any, task_loss: Tensor) -> Tensor:

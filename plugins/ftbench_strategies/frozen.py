@@ -1,4 +1,4 @@
-"""Transfer: the backbone is a fixed feature extractor, the head trains (and, if asked, the last blocks)."""
+"""Feature extraction: a frozen backbone with a trained head (optionally also the last blocks)."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 @dataclass
 class Frozen(Strategy):
-    """Train the head; parameters and buffers of the backbone stay bit-identical, in evaluation mode."""
+    """Train the head; the backbone's parameters and buffers stay bit-identical, in evaluation mode."""
 
     about: ClassVar[About] = About(
         paper="Yosinski et al. 2014, arXiv:1411.1792; Yang et al. 2021, arXiv:2105.01051 (mix of layers)",
         equation="h = g(φ(x)); only g trains (and the last k blocks, or softmax(w) over layers)",
-        when="Very little data, many tasks on one backbone, or a first answer in seconds.",
-        limits="It cannot change a feature the pretraining did not learn; chosen or mixed layers need blocks of one shape.",
+        when="Very little data, many tasks on one backbone, or a first result in seconds.",
+        limits="Cannot learn features missing from the pretraining. Chosen or mixed layers need blocks of one shape.",
     )
 
     lr_ratio: ClassVar[float] = 20.0
@@ -29,22 +29,23 @@ class Frozen(Strategy):
     )
 
     last_k: Annotated[int, Ge(0)] = 0
-    """How many of the topmost blocks train too."""
+    """Number of topmost blocks to train too."""
     layers: Annotated[int, Ge(1)] | Literal["last", "mix"] = "last"
-    """Where the head reads: `last`; after block 1, 2, …, the blocks above left out; or `mix`, a learnt weight for each layer."""
+    """Input of the head: `last`; a block number 1, 2, …, which removes the blocks above; or `mix`, learned layer
+    weights."""
 
     @property
-    def starts_within(self) -> float | None:  # type: ignore[override]  # promised of the last layer only
+    def starts_within(self) -> float | None:  # type: ignore[override]  # holds only for the last layer
         """The features of the last layer are the backbone's own."""
         return 0.0 if self.layers == "last" else None
 
     @property
-    def features_stay(self) -> bool:  # type: ignore[override]  # a matter of the options here
-        """Nothing below the head trains, unless blocks were opened or layers are mixed."""
+    def features_stay(self) -> bool:  # type: ignore[override]  # depends on the options
+        """Nothing below the head trains, unless blocks are unfrozen or layers are mixed."""
         return self.last_k == 0 and self.layers != "mix"
 
     def check(self, card: ModelCard) -> None:
-        """Refuse features from within a network whose layers differ in shape, and more blocks than there are."""
+        """Refuse inner features of a network whose layers differ in shape, and more blocks than there are."""
         if self.layers != "last" and card.class_tokens is None:
             message = f"{card.architecture} has layers of different shapes: its head can read the last only"
             raise NotApplicable(message)
@@ -56,7 +57,7 @@ class Frozen(Strategy):
             raise UserError(f"last_k: {self.last_k} is beyond the {card.blocks} blocks of the backbone")
 
     def prepare(self, learner: Learner, bench: Bench) -> None:
-        """Freeze the backbone but its last blocks, and let the head read where it was told to."""
+        """Freeze the backbone except its last blocks, and connect the head to the chosen layer."""
         from .modules.blocks import keep_first
         from .modules.layer_mix import mix_layers
 

@@ -1,4 +1,4 @@
-"""Full fine-tuning: every parameter trains (Devlin et al. 2019, section 3; Baevski et al. 2020, section 4)."""
+"""Full fine-tuning: train every parameter (Devlin et al. 2019, section 3; Baevski et al. 2020, section 4)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 WHOLE = RateRange(0.1, 10.0, "Devlin et al. 2019: 2e-5 to 5e-5; Baevski et al. 2020: 3e-5 to 1e-4")
-"""Of strategies that train the whole backbone."""
+"""Search range of strategies that train the whole backbone."""
 
 
 @dataclass
@@ -22,8 +22,8 @@ class Full(Strategy):
     about: ClassVar[About] = About(
         paper="Devlin et al. 2019, arXiv:1810.04805; Baevski et al. 2020, arXiv:2006.11477",
         equation="min_θ E[ℓ(f_θ(x), y)] over all θ",
-        when="Enough data and memory, one model per task; the yardstick for every other strategy.",
-        limits="It takes gradients and optimizer state for every parameter, forgets what it knew most, and stores a whole model per task.",
+        when="Enough data and memory, one model per task. The reference for every other strategy.",
+        limits="Needs gradients and optimizer state for every parameter. Forgets most. Stores a whole model per task.",
     )
 
     lr_range: ClassVar[RateRange | None] = WHOLE
@@ -31,19 +31,19 @@ class Full(Strategy):
     moves_statistics: ClassVar[bool] = True
 
     freeze_feature_encoder: bool = True
-    """Keep the convolutional front end of wav2vec-like backbones as it was pretrained, as wav2vec 2.0 does."""
+    """Whether to keep the pretrained convolutional front end of wav2vec-like backbones fixed, like wav2vec 2.0."""
 
     def prepare(self, learner: Learner, bench: Bench) -> None:
-        """Let everything train but a pretrained convolutional front end."""
+        """Unfreeze everything except a pretrained convolutional front end."""
         train_everything(learner, freeze_feature_encoder=self.freeze_feature_encoder)
 
     def begins_as(self, bench: Bench) -> Strategy:
-        """Begin as itself: the first of several tasks is learnt the same whatever follows."""
+        """Return itself: the first of several tasks is trained the same way whatever follows."""
         return self
 
 
 def train_everything(learner: Learner, *, freeze_feature_encoder: bool) -> None:
-    """Let every parameter train, the convolutional front end of a pretrained speech model apart where asked."""
+    """Unfreeze every parameter, optionally except the convolutional front end of a pretrained speech model."""
     learner.model.requires_grad_(requires_grad=True)
     learner.train_head()
     if freeze_feature_encoder and learner.card.pretrained:

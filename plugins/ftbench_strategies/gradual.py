@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 @dataclass
 class Gradual(Strategy):
-    """The head trains first; each `epochs_per_group` epochs the next group from the top joins it, until all do."""
+    """Train the head first; every `epochs_per_group` epochs, the next group from the top is unfrozen."""
 
     about: ClassVar[About] = About(
         paper="Howard and Ruder 2018, arXiv:1801.06146",
         equation="epoch e trains the head and the top e − 1 groups; η_{l−1} = η_l / 2.6",
-        when="Little data, when full fine-tuning forgets or diverges at the start.",
-        limits="With fewer epochs than groups the lowest are never reached; it saves no optimizer memory at its end.",
+        when="Little data, if full fine-tuning forgets or diverges at the start.",
+        limits="With fewer epochs than groups, the lowest never train. At the end it saves no optimizer memory.",
     )
 
     lr_range: ClassVar[RateRange | None] = WHOLE
@@ -38,7 +38,7 @@ class Gradual(Strategy):
     _groups: list[list[Any]] = field(init=False, repr=False, default_factory=list)
 
     def prepare(self, learner: Learner, bench: Bench) -> None:
-        """Declare that everything will train; the freezing is done step by step."""
+        """Mark everything as trainable; freezing is done step by step."""
         from .full import train_everything
 
         train_everything(learner, freeze_feature_encoder=True)
@@ -49,20 +49,20 @@ class Gradual(Strategy):
         from .full import train_everything
         from .modules.depth import scaled_groups
 
-        # The stage before may have ended with a part still frozen.
+        # The previous stage may have ended with a part still frozen.
         train_everything(learner, freeze_feature_encoder=True)
         depth = len(learner.blocks()) + 1
         return scaled_groups(learner, [self.decay ** (place - depth) for place in range(depth)] + [1.0])
 
     def resumable(self) -> bool:
-        """Tell that what it freezes and opens is a matter of the step."""
+        """Return True: what is frozen depends only on the step."""
         return True
 
     def before_step(self, learner: Learner, step: int) -> None:
-        """Freeze all but the head at first, and open the next group when its time has come.
+        """Freeze everything except the head at first, and unfreeze the next group when due.
 
-        The optimizer holds every group from the beginning: a parameter whose gradient is None is left as it is, weight
-        decay and momentum included.
+        The optimizer has every group from the start: it skips parameters whose gradient is None, including weight decay
+        and momentum.
         """
         from .modules.depth import by_depth
 

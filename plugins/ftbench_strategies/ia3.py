@@ -1,4 +1,4 @@
-"""(IA)³: keys, values and inner activations are rescaled by trained vectors (Liu et al. 2022, section 3.3), through peft."""
+"""(IA)³: rescale keys, values and inner activations by trained vectors (Liu et al. 2022, section 3.3), by peft."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 @dataclass
 class IA3(Injected):
-    """Train vectors that rescale keys, values and the inner activations of feed-forward parts; every one begins at one."""
+    """Train vectors that rescale keys, values and inner activations of feed-forward parts; they start at one."""
 
     about: ClassVar[About] = About(
         paper="Liu et al. 2022, arXiv:2205.05638",
         equation="softmax(Q(l_k ⊙ K)ᵀ/√d)(l_v ⊙ V); W₂(l_ff ⊙ σ(W₁x))",
-        when="Few examples, and a file of some thousand numbers per task.",
-        limits="It only rescales; it adapts no network without attention.",
+        when="Few examples, and a file of a few thousand numbers per task.",
+        limits="It can only rescale. Cannot adapt networks without attention.",
     )
 
     lr_ratio: ClassVar[float] = 50.0
@@ -36,7 +36,7 @@ class IA3(Injected):
         refuse_without(card, ("key", "value", "ffn_out"))
 
     def prepare(self, learner: Learner, bench: Bench) -> None:
-        """Put the vectors in; the modules are named whole, or peft would take the attention's output for the inner one."""
+        """Inject the vectors; full module names keep peft from confusing the attention's output with the inner one."""
         from peft import IA3Config
 
         from .modules.peft_injection import inject, is_transposed

@@ -1,4 +1,4 @@
-"""What all strategies share that put layers of peft into a network."""
+"""Base of all strategies that inject peft layers into a network."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ if TYPE_CHECKING:
 
 
 class Injected(Strategy):
-    """Trains layers that peft puts beside or around the network's own; they are merged at the end."""
+    """Trains layers that peft adds to the network's own; they are merged at the end."""
 
     def export(self, learner: Learner, folder: Path) -> bool:
-        """Write a directory that peft's `PeftModel.from_pretrained` reads, the head in it."""
+        """Write a directory for peft's `PeftModel.from_pretrained`, including the head."""
         from .modules.peft_injection import write_adapter
 
         write_adapter(learner, folder)
         return True
 
     def finish(self, learner: Learner) -> None:
-        """Merge every layer that can be merged into its matrix, and take it out."""
+        """Merge every mergeable layer into its matrix, and remove it."""
         from .modules.peft_injection import merge
 
         merge(learner)

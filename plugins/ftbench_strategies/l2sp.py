@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 @dataclass
 class L2SP(Strategy):
-    """Train everything, pulled towards the pretrained weights w⁰ instead of towards zero."""
+    """Train everything, with weight decay towards the pretrained weights w⁰ instead of zero."""
 
     about: ClassVar[About] = About(
         paper="Li et al. 2018, arXiv:1802.01483",
         equation="ℓ + (α/2)·‖w − w⁰‖² + (β/2)·‖head‖²",
-        when="Little data and a target close to the pretraining.",
-        limits="It holds a second copy of the weights.",
+        when="Little data and a task close to the pretraining.",
+        limits="Needs memory for a second copy of the weights.",
     )
 
     lr_range: ClassVar[RateRange | None] = WHOLE
@@ -35,14 +35,14 @@ class L2SP(Strategy):
     moves_statistics: ClassVar[bool] = True
 
     alpha: Annotated[float, Ge(0), Tunable((0.001, 0.01, 0.1, 1.0))] = 0.1
-    """Pull of the backbone towards its pretrained weights; the paper searches 0.001 to 1."""
+    """Strength of the pull of the backbone towards its pretrained weights; the paper searches 0.001 to 1."""
     beta: Annotated[float, Ge(0)] = 0.01
-    """Pull of the head towards zero."""
+    """Strength of the pull of the head towards zero."""
 
     _anchors: dict[str, Anchored] = field(init=False, repr=False, default_factory=dict)
 
     def prepare(self, learner: Learner, bench: Bench) -> None:
-        """Let everything train, and remember where the backbone began."""
+        """Unfreeze everything, and store the backbone's initial weights."""
         import torch
 
         from .full import train_everything
@@ -58,15 +58,15 @@ class L2SP(Strategy):
         }
 
     def param_groups(self, learner: Learner) -> list[dict[str, Any]]:
-        """Take the usual groups without weight decay: the penalty takes its place."""
+        """Return the usual groups without weight decay: the penalty replaces it."""
         return [{**group, "weight_decay": 0.0} for group in super().param_groups(learner)]
 
     def resumable(self) -> bool:
-        """Tell that it holds on to the weights it began with alone."""
+        """Return True: it depends only on the initial weights."""
         return True
 
     def loss(self, learner: Learner, batch: Mapping[str, Tensor], outputs: Any, task_loss: Tensor) -> Tensor:
-        """Add both pulls."""
+        """Add both penalties."""
         from .modules.fisher import quadratic_penalty
 
         pull = quadratic_penalty(dict(learner.trainable()), self._anchors)

@@ -1,4 +1,4 @@
-"""Norm tuning: the layer norms and the head train (Zhao et al. 2024, section 3.1)."""
+"""Norm tuning: train the layer norms and the head (Zhao et al. 2024, section 3.1)."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ if TYPE_CHECKING:
 
 @dataclass
 class LayerNorm(Strategy):
-    """Train the weights and biases of every normalisation, and the head; running statistics stay."""
+    """Train the weights and biases of every normalisation, and the head; running statistics stay fixed."""
 
     about: ClassVar[About] = About(
         paper="Zhao et al. 2024, arXiv:2312.11420",
         equation="γ ⊙ norm(h) + β; only γ and β train",
-        when="As BitFit; cheapest where norms are what has to move.",
-        limits="It is the least expressive of the sparse methods.",
+        when="Like BitFit; cheapest if adapting the norms is enough.",
+        limits="The least expressive of the sparse methods.",
     )
 
     lr_ratio: ClassVar[float] = 10.0
     starts_within: ClassVar[float | None] = 0.0
 
     freeze_feature_encoder: bool = True
-    """Leave out the norms of a convolutional front end, which full fine-tuning freezes too."""
+    """Whether to exclude the norms of a convolutional front end, which full fine-tuning freezes too."""
 
     def prepare(self, learner: Learner, bench: Bench) -> None:
-        """Freeze all but the normalisations."""
+        """Freeze everything except the normalisations."""
         from .modules.norms import normalisations
 
         learner.freeze_backbone()

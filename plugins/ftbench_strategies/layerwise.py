@@ -1,4 +1,4 @@
-"""Layer-wise learning-rate decay: lower layers learn more slowly (Howard and Ruder 2018, section 3.2; Clark et al. 2020)."""
+"""Layer-wise learning-rate decay, lower for lower layers (Howard and Ruder 2018, section 3.2; Clark et al. 2020)."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class Layerwise(Strategy):
     about: ClassVar[About] = About(
         paper="Howard and Ruder 2018, arXiv:1801.06146; Clark et al. 2020, arXiv:2003.10555",
         equation="η_l = η·decay^(L − l)",
-        when="Where full fine-tuning is possible and the target is close to the pretraining.",
-        limits="It saves neither memory nor time over full fine-tuning.",
+        when="When full fine-tuning is possible and the task is close to the pretraining.",
+        limits="Saves neither memory nor time over full fine-tuning.",
     )
 
     lr_range: ClassVar[RateRange | None] = WHOLE
@@ -33,7 +33,7 @@ class Layerwise(Strategy):
     """Rate of a block over that of the block above; ELECTRA uses 0.8 for base and 0.9 for large models."""
 
     def prepare(self, learner: Learner, bench: Bench) -> None:
-        """Let everything train, as full fine-tuning does."""
+        """Unfreeze everything, like full fine-tuning."""
         from .full import train_everything
 
         train_everything(learner, freeze_feature_encoder=True)

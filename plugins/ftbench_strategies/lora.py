@@ -1,4 +1,4 @@
-"""LoRA: low-rank updates beside frozen matrices (Hu et al. 2022, section 4.1), and its kin, through peft."""
+"""LoRA: low-rank updates of frozen matrices (Hu et al. 2022, section 4.1), and its variants, by peft."""
 
 from __future__ import annotations
 
@@ -18,13 +18,19 @@ if TYPE_CHECKING:
 
 @dataclass
 class LoRA(Injected):
-    """Train low-rank updates A and B beside frozen matrices; they are merged into them at the end."""
+    """Train low-rank updates A and B of frozen matrices; they are merged into the matrices at the end."""
 
     about: ClassVar[About] = About(
-        paper="Hu et al. 2022, arXiv:2106.09685; rsLoRA arXiv:2312.03732; DoRA arXiv:2402.09353; LoRA-FA arXiv:2308.03303; LoRA+ arXiv:2402.12354",
+        paper=(
+            "Hu et al. 2022, arXiv:2106.09685; rsLoRA arXiv:2312.03732; DoRA arXiv:2402.09353; "
+            "LoRA-FA arXiv:2308.03303; LoRA+ arXiv:2402.12354"
+        ),
         equation="h = W₀x + (α/r)·B·A·x",
-        when="The default choice when full fine-tuning is too dear: no cost at inference, one small file per task.",
-        limits="Where the update needs a high rank it stays behind; in GPT-2 query, key and value are one matrix and share A; lora-fa cannot be combined.",
+        when="The default choice if full fine-tuning is too expensive: no inference cost, one small file per task.",
+        limits=(
+            "Falls short if the update needs a high rank. In GPT-2 query, key and value are one matrix and share A. "
+            "`lora-fa` cannot be combined."
+        ),
     )
 
     lr_ratio: ClassVar[float] = 10.0
@@ -40,10 +46,10 @@ class LoRA(Injected):
     dropout: Annotated[float, Ge(0), Lt(1)] = 0.0
     """Dropout on the update's input."""
     targets: tuple[Role, ...] = ("query", "value")
-    """Roles of the matrices that are adapted; a backbone without attention adapts its convolutions."""
+    """Roles of the adapted matrices; in a backbone without attention, its convolutions are adapted."""
     variant: Literal["lora", "rslora", "dora", "lora-fa", "lora+"] = "lora"
-    """`rslora` scales by 1/√r (Kalajdzievski 2023), `dora` trains magnitudes apart (Liu et al. 2024), `lora-fa` keeps A
-    as drawn (Zhang et al. 2023), `lora+` learns B faster (Hayou et al. 2024)."""
+    """`rslora` scales by 1/√r (Kalajdzievski 2023), `dora` trains magnitudes separately (Liu et al. 2024), `lora-fa`
+    keeps A at its random values (Zhang et al. 2023), `lora+` uses a higher rate for B (Hayou et al. 2024)."""
     b_ratio: Annotated[float, Ge(1)] = 16.0
     """In `lora+`, the learning rate of B over that of A."""
 
@@ -52,11 +58,11 @@ class LoRA(Injected):
     _weight_decay: float = field(init=False, repr=False, default=0.0)
 
     def check(self, card: ModelCard) -> None:
-        """Refuse a backbone with none of the matrices asked for."""
+        """Refuse a backbone without any of the target matrices."""
         refuse_without(card, self.targets, "conv")
 
     def prepare(self, learner: Learner, bench: Bench) -> None:
-        """Put the updates beside the matrices; they begin at zero."""
+        """Inject the updates; they start at zero."""
         from peft import LoraConfig
 
         from .modules.peft_injection import inject, is_transposed
@@ -79,7 +85,7 @@ class LoRA(Injected):
             self._lr, self._weight_decay = float(bench.training.lr), bench.training.weight_decay
 
     def param_groups(self, learner: Learner) -> list[dict[str, Any]]:
-        """Take the usual groups; in `lora+` the matrices B learn faster."""
+        """Return the usual groups; in `lora+` the matrices B get a higher rate."""
         groups = super().param_groups(learner)
         if self.variant != "lora+":
             return groups
@@ -93,11 +99,11 @@ class LoRA(Injected):
         return split
 
     def resumable(self) -> bool:
-        """Tell that an optimizer of its own keeps nothing that another would not."""
+        """Return True: its own optimizer stores nothing that another would not."""
         return True
 
     def optimizer(self, learner: Learner, groups: list[dict[str, Any]]) -> Optimizer | None:
-        """Take the suite's; in `lora-fa` peft's, which corrects the gradient of B for the fixed A."""
+        """Use the suite's optimizer, except in `lora-fa`: peft's, which corrects the gradient of B for the fixed A."""
         if self.variant != "lora-fa":
             return None
         from peft.optimizers import create_lorafa_optimizer

@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 @dataclass
 class LinearProbeThenFull(Strategy):
-    """The head alone trains for a share of the steps, at the rate of a probe; then everything, at that of fine-tuning."""
+    """Train only the head for a share of the steps, at a probe's rate; then everything, at the fine-tuning rate."""
 
     about: ClassVar[About] = About(
         paper="Kumar et al. 2022, arXiv:2202.10054",
-        equation="g alone, then (φ, g) from there",
-        when="When the target differs from what will be seen later: a fitted head distorts the features less.",
-        limits="It needs the memory of full fine-tuning in its second half.",
+        equation="g alone, then (φ, g) starting from that g",
+        when="When deployment data differ from the training data: a fitted head distorts the features less.",
+        limits="Needs the memory of full fine-tuning in its second phase.",
     )
 
     lr_range: ClassVar[RateRange | None] = WHOLE
@@ -38,29 +38,29 @@ class LinearProbeThenFull(Strategy):
     _head_groups: list[dict[str, Any]] = field(init=False, repr=False, default_factory=list)
 
     def prepare(self, learner: Learner, bench: Bench) -> None:
-        """Declare that everything will train."""
+        """Mark everything as trainable."""
         from .full import train_everything
 
         train_everything(learner, freeze_feature_encoder=True)
         self._switch = round(bench.loader().steps * self.probe_share)
 
     def param_groups(self, learner: Learner) -> list[dict[str, Any]]:
-        """Put the head into groups of its own, whose rate falls when the rest joins."""
+        """Assign the head to its own groups, whose rate falls when the backbone is unfrozen."""
         from .full import train_everything
         from .modules.depth import scaled_groups
 
-        # The stage before may have ended with a part still frozen.
+        # The previous stage may have ended with a part still frozen.
         train_everything(learner, freeze_feature_encoder=True)
         groups = scaled_groups(learner, [1.0] * (len(learner.blocks()) + 1) + [self.probe_rate])
         self._head_groups = [group for group in groups if group["lr_scale"] == self.probe_rate]
         return groups
 
     def resumable(self) -> bool:
-        """Tell that what it freezes and opens is a matter of the step."""
+        """Return True: what is frozen depends only on the step."""
         return True
 
     def before_step(self, learner: Learner, step: int) -> None:
-        """Freeze the backbone at the first step, and open it at the switch."""
+        """Freeze the backbone at the first step, and unfreeze it at the switch."""
         from .full import train_everything
 
         if step == 0:

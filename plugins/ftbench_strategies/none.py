@@ -1,4 +1,4 @@
-"""The untrained model: pretrained weights under a random head, the row every leaderboard needs."""
+"""The untrained model: pretrained weights with a random head, as the reference row of a leaderboard."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class Untrained(Strategy):
     about: ClassVar[About] = About(
         paper="–",
         equation="nothing is minimised",
-        when="Always: it is the row that tells what the head's random guess is worth.",
-        limits="It learns nothing.",
+        when="Always: it shows the score of a random head.",
+        limits="Learns nothing.",
     )
 
     lr_range: ClassVar[RateRange | None] = None

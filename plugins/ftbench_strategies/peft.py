@@ -1,4 +1,4 @@
-"""Any method of the installed peft, by the name of its configuration: there the day peft has it."""
+"""Any method of the installed peft, by the name of its configuration; new methods work as soon as peft has them."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from .targets import Role, named, refuse_without
 if TYPE_CHECKING:
     from ftbench import Bench, Learner, ModelCard
 
-# Where peft puts virtual tokens in through embeddings, transformers no longer sees where a text ends.
+# If peft inserts virtual tokens as embeddings, transformers can no longer find the end of a text.
 _KEEPS_IDS = ("PREFIX_TUNING", "CARTRIDGE")
 
 
 @dataclass
 class Peft(Injected):
-    """Whatever peft offers, with its own arguments; the head trains too."""
+    """Any peft method with its own arguments; the head trains too."""
 
     about: ClassVar[About] = About(
-        paper="that of the method named",
-        equation="that of the method named",
-        when="A method of peft that has no strategy of its own here.",
-        limits="What peft does not do for a kind of layer is not applicable, in peft's own words.",
+        paper="that of the chosen method",
+        equation="that of the chosen method",
+        when="For a method of peft that has no strategy of its own here.",
+        limits="If peft does not support a type of layer, the trial is not applicable, with peft's message as reason.",
     )
 
     method: str
@@ -37,7 +37,7 @@ class Peft(Injected):
     arguments: Mapping[str, Any] = field(default_factory=dict)
     """The configuration's own arguments."""
     targets: tuple[Role, ...] = ("query", "value")
-    """Roles of the matrices that are adapted, unless `arguments` name `target_modules`; for methods that adapt matrices."""
+    """Roles of the adapted matrices, unless `arguments` has `target_modules`; only for methods that adapt matrices."""
     lr_factor: Annotated[float, Gt(0)] = 10.0
     """Learning rate over that of full fine-tuning."""
 
@@ -45,8 +45,8 @@ class Peft(Injected):
         """Find the configuration and check its arguments.
 
         Raises:
-            PluginError: peft has no such method, or the method no such argument; the near one is named. Or peft refuses the
-                arguments' values.
+            PluginError: peft has no such method, or the method no such argument (with a suggestion), or peft refuses
+                the arguments' values.
         """
         config = self._config_class()
         known = _arguments(config)
@@ -75,11 +75,11 @@ class Peft(Injected):
         return issubclass(self._config_class(), PromptLearningConfig)
 
     def _adapts_matrices(self) -> bool:
-        """Tell whether the method is put into matrices; the others find their own places, norms or embeddings."""
+        """Return whether the method adapts matrices; other methods choose their own modules, norms or embeddings."""
         return self._config_class().__name__ not in ("LNTuningConfig", "TrainableTokensConfig")
 
     def check(self, card: ModelCard) -> None:
-        """Refuse a backbone with none of the matrices asked for, or without the word embeddings that prompts stand among."""
+        """Refuse a backbone without the target matrices, or without the word embeddings that prompts need."""
         if self._is_prompt():
             kind = self._config_class()().peft_type.value
             if card.modality != "text":
@@ -96,14 +96,14 @@ class Peft(Injected):
             refuse_without(card, self.targets, "conv")
 
     def lr(self, card: ModelCard) -> float:
-        """Give the backbone's rate times `lr_factor`."""
+        """Return the backbone's rate times `lr_factor`."""
         return card.full_lr * self.lr_factor
 
     def prepare(self, learner: Learner, bench: Bench) -> None:
-        """Put the method in, and let the model answer one batch: what peft cannot do is known before training.
+        """Inject the method, and run one batch, so that failures of peft show before training.
 
         Raises:
-            NotApplicable: peft refuses the backbone; its own words are the reason.
+            NotApplicable: peft refuses the backbone; the reason is peft's message.
         """
         from .modules.peft_injection import inject, inject_prompt
 
@@ -118,7 +118,7 @@ class Peft(Injected):
             raise NotApplicable(f"peft's {self.method} trains nothing but the head with these arguments")
 
     def _completed(self, learner: Learner) -> dict[str, Any]:
-        """Add to the user's arguments what the backbone decides."""
+        """Add the arguments that depend on the backbone to the user's."""
         from .modules.norms import normalisations
         from .modules.peft_injection import is_transposed
 

@@ -1,4 +1,4 @@
-"""Prefix tuning: trained keys and values in front of every attention layer (Li and Liang 2021; Liu et al. 2022)."""
+"""Prefix tuning: trained prefix keys and values in every attention layer (Li and Liang 2021; Liu et al. 2022)."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ SHIFTED = ("bert", "roberta", "gpt2")
 
 @dataclass
 class Prefix(Strategy):
-    """Each attention layer attends to `length` trained key and value vectors beside its own."""
+    """Train `length` key and value vectors per attention layer, which attends to them in addition to its own."""
 
     about: ClassVar[About] = About(
         paper="Li and Liang 2021, arXiv:2101.00190; Liu et al. 2022, arXiv:2110.07602 (P-tuning v2)",
         equation="softmax(Q[P_k; K]ᵀ/√d)·[P_v; V] in every layer",
-        when="Many tasks in one batch on one frozen model; in speech, where the number of frames must stay.",
-        limits="It is sensitive to its rate and length, and needs attention that takes further keys.",
+        when="Many tasks in one batch on one frozen model; speech, where the number of frames must not change.",
+        limits="Sensitive to its rate and length. Needs attention that accepts additional keys.",
     )
 
     lr_ratio: ClassVar[float] = 50.0
@@ -31,16 +31,17 @@ class Prefix(Strategy):
     needs_roles: ClassVar[frozenset[str]] = frozenset({"attention"})
 
     length: Annotated[int, Ge(1), Tunable((5, 20, 50))] = 20
-    """Vectors P in front of each layer."""
+    """Number of vectors P per layer."""
     projection: bool = False
-    """Train through a network of one hidden layer that makes all prefixes and is dropped at the end (Li and Liang)."""
+    """Whether to train through a network with one hidden layer that makes all prefixes and is dropped at the end (Li
+    and Liang)."""
     hidden: Annotated[int, Ge(1)] = 512
     """Width of that network."""
     position_shift: bool = False
-    """Count positions from P on, as peft does; for text models with absolute positions."""
+    """Whether to count positions from P, like peft; for text models with absolute positions."""
 
     def check(self, card: ModelCard) -> None:
-        """Refuse a backbone without attention, and a shift where positions are not counted, or are too few."""
+        """Refuse a backbone without attention, and a shift if positions are not counted or too few."""
         super().check(card)
         if self.projection and card.class_tokens is None:
             message = f"{card.architecture} has layers of different widths: one network cannot make all its prefixes"
@@ -56,7 +57,7 @@ class Prefix(Strategy):
             )
 
     def prepare(self, learner: Learner, bench: Bench) -> None:
-        """Freeze the backbone and put the prefixes in."""
+        """Freeze the backbone and add the prefixes."""
         from .modules.prefix_attention import attach_prefixes, project_prefixes, shift_positions
 
         learner.freeze_backbone()

@@ -1,4 +1,4 @@
-"""Prompt tuning: trained tokens stand among the input's own (Lester et al. 2021 for text; Jia et al. 2022, VPT, for images)."""
+"""Prompt tuning: trained tokens in the input sequence (text: Lester et al. 2021; images: Jia et al. 2022, VPT)."""
 
 from __future__ import annotations
 
@@ -17,39 +17,46 @@ EXAMPLES = 32
 
 @dataclass
 class Prompt(Strategy):
-    """`length` trained tokens enter with the input, behind the class tokens, and leave after the last block."""
+    """Train `length` tokens that are inserted after the class tokens and removed after the last block."""
 
     about: ClassVar[About] = About(
         paper="Lester et al. 2021, arXiv:2104.08691; Jia et al. 2022, arXiv:2203.12119 (VPT)",
         equation="blocks([cls; P; E(x)]), P of length P trains; deep: a new P for every block",
-        when="Large models; images with VPT-deep; when a task may keep only some vectors.",
-        limits="Small models learn little from it; it lengthens every sequence; networks without one sequence of tokens have no place for it.",
+        when="Large models; images with VPT-deep; when a task may store only a few vectors.",
+        limits=(
+            "Small models learn little. It lengthens every sequence. "
+            "Networks without one sequence of tokens cannot use it."
+        ),
     )
 
     lr_ratio: ClassVar[float] = 50.0
     lr_range: ClassVar[RateRange | None] = RateRange(0.1, 30.0, "Lester et al. 2021: up to 0.3, with Adafactor")
 
     length: Annotated[int, Ge(1), Tunable((5, 20, 50))] = 20
-    """Tokens P. Lester et al. settle on 100 for T5; Jia et al. search 1 to 200."""
+    """Number of tokens P. Lester et al. settle on 100 for T5; Jia et al. search 1 to 200."""
     depth: Literal["shallow", "deep"] = "shallow"
-    """`shallow`: they enter the first block and go through all. `deep`: every block is given its own (VPT-deep)."""
+    """`shallow`: the tokens enter the first block and pass through all. `deep`: every block has its own (VPT-deep)."""
     init: Literal["auto", "uniform", "sampled", "labels"] = "auto"
-    """What they begin as. `uniform`: small random numbers, as VPT. `sampled`: tokens of training examples, as a block sees
-    them. `labels`: the tokens of the classes' names. `auto`: uniform for images, sampled otherwise (Lester et al., 3.2)."""
+    """Initial tokens. `uniform`: small random numbers, like VPT. `sampled`: tokens of training examples, as a block
+    sees them. `labels`: the tokens of the class names. `auto`: uniform for images, otherwise sampled (Lester et al.,
+    3.2)."""
     dropout: Annotated[float, Ge(0), Lt(1)] = 0.0
     """Dropout on the prompts."""
 
     def check(self, card: ModelCard) -> None:
-        """Refuse a backbone whose blocks do not all see one sequence of tokens, and class names where nothing reads them."""
+        """Refuse a backbone without one sequence of tokens, and class names if the network does not read text."""
         if card.class_tokens is None:
             message = f"{card.architecture} has no one sequence of tokens a prompt could stand in"
             raise NotApplicable(message)
         if self.init == "labels" and card.modality != "text":
-            message = f"init = 'labels' needs a network that reads the classes' names, and {card.architecture} reads {card.modality}"
+            message = (
+                "init = 'labels' needs a network that reads the classes' names, "
+                f"and {card.architecture} reads {card.modality}"
+            )
             raise NotApplicable(message)
 
     def prepare(self, learner: Learner, bench: Bench) -> None:
-        """Freeze the backbone and put the prompts in."""
+        """Freeze the backbone and insert the prompts."""
         from .modules.prompts import add_prompts, uniform_vectors
 
         learner.freeze_backbone()
@@ -59,7 +66,7 @@ class Prompt(Strategy):
         add_prompts(learner, vectors, dropout=self.dropout, device=bench.device)
 
     def _from_data(self, learner: Learner, bench: Bench, sets: int) -> list[Tensor]:
-        """Take tokens as the blocks see them: of training examples, drawn by the trial's seed, or of the classes' names."""
+        """Return tokens as the blocks see them: of training examples drawn by the seed, or of the class names."""
         from .modules.prompts import entering, real_tokens
 
         generator = bench.generator("prompt")

@@ -1,4 +1,4 @@
-"""Experience replay: a small memory of earlier tasks is learnt along (Chaudhry et al. 2019)."""
+"""Experience replay: train on a small memory of earlier tasks too (Chaudhry et al. 2019)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Remembered:
-    """What is kept of one task."""
+    """Stored examples of one task."""
 
     label: str
     """The task's label."""
@@ -28,18 +28,18 @@ class Remembered:
     encoded: Encoded
     """Its training split."""
     rows: tuple[int, ...]
-    """The examples kept."""
+    """The stored examples."""
 
 
 @dataclass
 class Replay(Strategy):
-    """Each step learns one batch of the new task and one of the memory, the mean over both."""
+    """Train each step on one batch of the new task and one of the memory, averaging both losses."""
 
     about: ClassVar[About] = About(
         paper="Chaudhry et al. 2019, arXiv:1902.10486",
         equation="(ℓ(new batch) + ℓ(batch of memory)) / 2",
-        when="Tasks come one after another and some old data may be kept.",
-        limits="It means something in sequences only, and doubles the price of a step.",
+        when="Tasks arrive one after another and some old data may be kept.",
+        limits="Only useful in sequences. Doubles the cost of a step.",
     )
 
     lr_range: ClassVar[RateRange | None] = WHOLE
@@ -48,9 +48,9 @@ class Replay(Strategy):
     moves_statistics: ClassVar[bool] = True
 
     memory: Annotated[int, Ge(1)] = 200
-    """Training examples kept over all earlier tasks."""
+    """Number of training examples stored over all earlier tasks."""
     sampling: Literal["balanced", "reservoir"] = "balanced"
-    """`balanced`: the same number of each class. `reservoir`: each example seen is kept with equal chance."""
+    """`balanced`: the same number per class. `reservoir`: each example is stored with equal probability."""
 
     _memory: list[Remembered] = field(init=False, repr=False, default_factory=list)
     _generator: np.random.Generator = field(init=False, repr=False)
@@ -58,7 +58,7 @@ class Replay(Strategy):
     _device: Any = field(init=False, repr=False, default=None)
 
     def prepare(self, learner: Learner, bench: Bench) -> None:
-        """Let everything train, as full fine-tuning does."""
+        """Unfreeze everything, like full fine-tuning."""
         from .full import train_everything
 
         train_everything(learner, freeze_feature_encoder=True)
@@ -66,7 +66,7 @@ class Replay(Strategy):
         self._batch_size, self._device = bench.training.batch_size, bench.device
 
     def param_groups(self, learner: Learner) -> list[dict[str, Any]]:
-        """Train the heads of the remembered tasks too: the network below them moves."""
+        """Train the heads of the remembered tasks too, since the network below them changes."""
         heads = [p for old in self._memory for module in learner.heads[old.label].values() for p in module.parameters()]
         matrices, vectors = [p for p in heads if p.ndim > 1], [p for p in heads if p.ndim <= 1]
         groups = super().param_groups(learner)
@@ -77,11 +77,11 @@ class Replay(Strategy):
         return groups
 
     def begins_as(self, bench: Bench) -> Strategy:
-        """Begin as full fine-tuning: there is nothing to hold on to yet."""
+        """Return full fine-tuning: there are no earlier tasks yet."""
         return bench.strategy("full")
 
     def end_stage(self, learner: Learner, bench: Bench) -> None:
-        """Keep some of the stage just learnt, and fewer of those before, so that the memory holds its size."""
+        """Store examples of the finished stage and drop some of the earlier ones, so that the memory keeps its size."""
         share = self.memory // (len(self._memory) + 1)
         encoded = bench.encoded()
         kept = choose(_classes(encoded), share, self.sampling, self._generator)
@@ -95,19 +95,19 @@ class Replay(Strategy):
         return tuple(old.rows[place] for place in places)
 
     def resumable(self) -> bool:
-        """Tell that what it draws goes on from its state, and its memory is filled anew at the end of each stage."""
+        """Return True: its generator is in the state, and the memory is filled again at the end of each stage."""
         return True
 
     def state(self) -> Any:
-        """Give where its generator is."""
+        """Return the state of the generator."""
         return self._generator.bit_generator.state
 
     def load_state(self, state: Any) -> None:
-        """Draw on from there."""
+        """Restore the state of the generator."""
         self._generator.bit_generator.state = state
 
     def loss(self, learner: Learner, batch: Mapping[str, Tensor], outputs: Any, task_loss: Tensor) -> Tensor:
-        """Add a batch of one earlier task, drawn anew for each step, answered by that task's own head."""
+        """Add a batch of one earlier task, drawn for each step, predicted by that task's own head."""
         if not self._memory:
             return task_loss
         remembered = self._memory[int(self._generator.integers(len(self._memory)))]
@@ -127,7 +127,7 @@ class Replay(Strategy):
 
 
 def _classes(encoded: Encoded) -> np.ndarray[Any, Any]:
-    """Give the class of each example; one for all where a task asks for something else."""
+    """Return the class of each example; a single class for other output types."""
     import numpy as np
 
     labels = encoded.labels
@@ -140,12 +140,12 @@ def choose(labels: np.ndarray[Any, Any], count: int, sampling: str, generator: n
 
     Args:
         labels: class of each example in the order seen, shape [examples].
-        count: how many to keep, at most.
+        count: maximum number to keep.
         sampling: `balanced` or `reservoir` (Vitter 1985, algorithm R).
-        generator: draws.
+        generator: source of randomness.
 
     Returns:
-        Places in `labels`, sorted.
+        Indices into `labels`, sorted.
     """
     import numpy as np
 

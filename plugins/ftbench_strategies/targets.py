@@ -1,4 +1,4 @@
-"""Which matrices a strategy adapts, asked for by role."""
+"""Choose the matrices that a strategy adapts, by role."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ Role = Literal["query", "key", "value", "attention_output", "ffn_in", "ffn_out",
 
 
 def refuse_without(card: ModelCard, targets: Sequence[str], instead: str = "") -> None:
-    """Refuse a backbone that has none of the roles, and not the one that may stand in for them.
+    """Refuse a backbone that has none of the roles and not the substitute role `instead`.
 
     Raises:
-        NotApplicable: naming what is missing.
+        NotApplicable: the backbone is refused; the message names the missing roles.
     """
     if not {*targets, instead} & card.roles:
         other = f" and no {instead}" if instead else ""
@@ -27,6 +27,6 @@ def refuse_without(card: ModelCard, targets: Sequence[str], instead: str = "") -
 
 
 def named(learner: Learner, targets: Sequence[str], instead: str = "") -> list[str]:
-    """List the names of the modules that fill the roles, each once; those of `instead` where there are none."""
+    """List the names of the modules that fill the roles, each once; if there are none, those of `instead`."""
     names = dict.fromkeys(name for role in targets for name in learner.names(role))
     return list(names) or list(learner.names(instead))

@@ -1,4 +1,4 @@
-"""VeRA: shared frozen random matrices, trained scaling vectors (Kopiczko et al. 2024, section 3.1), through peft."""
+"""VeRA: shared frozen random matrices, trained scaling vectors (Kopiczko et al. 2024, section 3.1), by peft."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 @dataclass
 class VeRA(Injected):
-    """Train two vectors per matrix that scale low-rank updates which are drawn once, shared by all layers, and frozen."""
+    """Train two vectors per matrix that scale low-rank updates, which are random, shared by all layers and frozen."""
 
     about: ClassVar[About] = About(
         paper="Kopiczko et al. 2024, arXiv:2310.11454",
         equation="h = W₀x + Λ_b·B·Λ_d·A·x, A and B random, shared, frozen",
-        when="Thousands of tasks on one model, where even LoRA's files are large.",
-        limits="It learns slowly, at rates five times LoRA's, and adapts no convolutions.",
+        when="Thousands of tasks on one model, when even LoRA's files are too large.",
+        limits="Learns slowly, at rates five times LoRA's. Cannot adapt convolutions.",
     )
 
     lr_ratio: ClassVar[float] = 50.0
@@ -32,16 +32,16 @@ class VeRA(Injected):
     rank: Annotated[int, Ge(1), Tunable((64, 256, 1024))] = 256
     """Rank r of the shared matrices."""
     initial: float = 0.1
-    """What Λ_d begins as; Λ_b begins at zero."""
+    """Initial value of Λ_d; Λ_b starts at zero."""
     targets: tuple[Role, ...] = ("query", "value")
-    """Roles of the matrices that are adapted."""
+    """Roles of the adapted matrices."""
 
     def check(self, card: ModelCard) -> None:
-        """Refuse a backbone with none of the matrices asked for."""
+        """Refuse a backbone without any of the target matrices."""
         refuse_without(card, [role for role in self.targets if role != "conv"])
 
     def prepare(self, learner: Learner, bench: Bench) -> None:
-        """Put the vectors beside the matrices; the shared matrices are drawn from the trial's seed."""
+        """Inject the vectors; the shared matrices are drawn from the trial's seed."""
         from peft import VeraConfig
 
         from .modules.peft_injection import inject, is_transposed

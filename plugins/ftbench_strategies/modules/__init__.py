@@ -1,1 +1,1 @@
-"""The torch parts of the strategies, so that the strategy files import without torch."""
+"""Torch code of the strategies, separate so that the strategy files import without torch."""

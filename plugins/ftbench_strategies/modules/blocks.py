@@ -1,4 +1,4 @@
-"""Make a network shallower by leaving out residual blocks."""
+"""Make a network shallower by removing residual blocks."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def keep_first(learner: Learner, count: int) -> None:
 
 
 def _keep(learner: Learner, wanted: Callable[[int], bool]) -> None:
-    """Keep the blocks whose number is wanted, and let the roles follow them."""
+    """Keep the blocks with wanted numbers, and update the roles."""
     moved: dict[str, str] = {}
     gone: set[str] = set()
     for name in learner.roles.block_lists:
@@ -49,7 +49,7 @@ def _keep(learner: Learner, wanted: Callable[[int], bool]) -> None:
 
 
 def _renamed(name: str, moved: dict[str, str], gone: set[str]) -> str:
-    """Give a module's name after its block has moved; nothing where the block is gone."""
+    """Return a module's name after its block has moved; empty if the block is gone."""
     parts = name.split(".")
     for end in range(len(parts), 0, -1):
         block = ".".join(parts[:end])

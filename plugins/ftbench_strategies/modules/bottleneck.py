@@ -1,4 +1,4 @@
-"""Bottleneck adapters, put into a network by forward hooks."""
+"""Bottleneck adapters, inserted into a network by forward hooks."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 class Bottleneck(nn.Module):
     """h + W_up·σ(W_down·h), on the last dimension, or on the channels of a feature map.
 
-    Weights begin as a normal of deviation 1e-3 cut at two deviations, biases at zero: near the identity (Houlsby et al.
-    2019, section 2.1).
+    Weights start from a normal of deviation 1e-3 truncated at two deviations, biases at zero: near the identity
+    (Houlsby et al. 2019, section 2.1).
     """
 
     def __init__(self, width: int, bottleneck: int, activation: str) -> None:
@@ -31,7 +31,7 @@ class Bottleneck(nn.Module):
         """Adapt `hidden`: [..., width], or [batch, width, height, width of the map]."""
         if hidden.ndim == 4 and hidden.shape[-1] != self.down.in_features:
             return self.forward(hidden.movedim(1, -1)).movedim(-1, 1)
-        # In a model held in half precision the adapters stay in full, as peft's do.
+        # In a half-precision model, the adapters stay in full precision, like peft's.
         adapted: Tensor = hidden + self.up(self.activation(self.down(hidden.to(self.down.weight.dtype)))).to(
             hidden.dtype
         )
@@ -41,7 +41,7 @@ class Bottleneck(nn.Module):
 def insert_adapters(
     model: nn.Module, exits: Sequence[nn.Module], bottleneck: int, activation: str, device: torch.device
 ) -> None:
-    """Put an adapter behind each of `exits`; they become parameters of `model` as `ftbench_adapters`."""
+    """Insert an adapter after each of `exits`; they become parameters of `model` as `ftbench_adapters`."""
     adapters = nn.ModuleList(Bottleneck(_width(model, place), bottleneck, activation) for place in exits).to(device)
     model.add_module("ftbench_adapters", adapters)
     for place, adapter in zip(exits, adapters, strict=True):
@@ -49,7 +49,7 @@ def insert_adapters(
 
 
 class ParallelBottleneck(nn.Module):
-    """s·W_up·σ(W_down·h); W_up begins at zero, W_down as LoRA's A (He et al. 2022, table 1 and appendix A)."""
+    """s·W_up·σ(W_down·h); W_up starts at zero, W_down like LoRA's A (He et al. 2022, table 1 and appendix A)."""
 
     def __init__(self, width: int, bottleneck: int, activation: str, scale: float) -> None:
         super().__init__()
@@ -63,7 +63,7 @@ class ParallelBottleneck(nn.Module):
         nn.init.zeros_(self.up.bias)
 
     def forward(self, hidden: Tensor) -> Tensor:
-        """Give what is added to the feed-forward part's output; both [..., width]."""
+        """Return what is added to the feed-forward part's output; both [..., width]."""
         added: Tensor = self.scale * self.up(self.activation(self.down(hidden.to(self.down.weight.dtype)))).to(
             hidden.dtype
         )
@@ -79,7 +79,7 @@ def insert_parallel_adapters(
     *,
     device: torch.device,
 ) -> None:
-    """Put an adapter beside each feed-forward part, given as its first module and the one its output leaves by."""
+    """Add an adapter in parallel to each feed-forward part, given by its first module and its output module."""
     adapters = nn.ModuleList(
         ParallelBottleneck(_entry_width(entry), bottleneck, activation, scale) for entry, _ in beside
     ).to(device)
@@ -91,7 +91,7 @@ def insert_parallel_adapters(
 
 
 class _Beside:
-    """A pair of hooks that send a part's input through an adapter and add it to the part's output."""
+    """A pair of hooks that send a part's input through an adapter and add the result to the part's output."""
 
     def __init__(self, adapter: nn.Module) -> None:
         self.adapter = adapter
@@ -120,13 +120,13 @@ class _Through:
 
 
 def _entry_width(entry: nn.Module) -> int:
-    """Find how wide a linear map's input is; GPT-2's keep their weight as [in, out]."""
+    """Return the width of a linear map's input; GPT-2 stores weights as [in, out]."""
     base: Any = getattr(entry, "base_layer", entry)
     return int(base.in_features if isinstance(base, nn.Linear) else base.weight.shape[0])
 
 
 def _width(model: nn.Module, place: nn.Module) -> int:
-    """Find how wide a module's output is: its own last weight tells, or the model's configuration."""
+    """Return the width of a module's output, from its own last weight or from the model's configuration."""
     for module in reversed(list(place.modules())):
         if isinstance(module, nn.Conv2d):
             return module.out_channels

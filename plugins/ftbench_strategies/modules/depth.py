@@ -1,4 +1,4 @@
-"""Order what trains by its depth in the network."""
+"""Order trainable parameters by their depth in the network."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ if TYPE_CHECKING:
 
 
 def by_depth(learner: Learner) -> list[list[Parameter]]:
-    """Group the trainable parameters outside the head, bottom first: what stands before the blocks, then each block.
+    """Group the trainable parameters outside the head, bottom first: those before the blocks, then each block.
 
-    What stands above the last block (a pooler, a final norm) belongs to it.
+    Parameters above the last block (a pooler, a final norm) belong to its group.
     """
     blocks = learner.blocks()
     depth = {id(parameter): number + 1 for number, block in enumerate(blocks) for parameter in block.parameters()}
@@ -29,10 +29,10 @@ def by_depth(learner: Learner) -> list[list[Parameter]]:
 
 
 def scaled_groups(learner: Learner, scales: list[float]) -> list[dict[str, object]]:
-    """Make optimizer groups bottom first, the head last, each with its `lr_scale`; vectors have no weight decay.
+    """Build optimizer groups bottom first, the head last, each with its `lr_scale`; vectors have no weight decay.
 
     Args:
-        learner: what trains.
+        learner: the model being trained.
         scales: one per depth, bottom first, and one for the head; shape [blocks + 2].
     """
     found: list[dict[str, object]] = []

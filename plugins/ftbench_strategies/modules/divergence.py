@@ -1,4 +1,4 @@
-"""How far a student's answers are from a teacher's."""
+"""Distances between a student's and a teacher's predictions."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ if TYPE_CHECKING:
 
 
 def soft_divergence(student: Tensor, teacher: Tensor, temperature: float, valid: Tensor | None = None) -> Tensor:
-    """Give T²·KL(softmax(teacher/T) ‖ softmax(student/T)), summed over classes, averaged over examples or valid tokens.
+    """Return T²·KL(softmax(teacher/T) ‖ softmax(student/T)).
 
-    T² keeps the size of the gradient independent of the temperature (Hinton et al. 2015, section 2).
+    It is summed over classes and averaged over examples or valid tokens. T² keeps the size of the gradient independent
+    of the temperature (Hinton et al. 2015, section 2).
 
     Args:
         student: logits, [batch, classes] or [batch, tokens, classes].
@@ -36,17 +37,17 @@ def soft_divergence(student: Tensor, teacher: Tensor, temperature: float, valid:
 
 
 def distance(answer: OutputType, student: Tensor, teacher: Tensor, temperature: float, labels: Tensor) -> Tensor:
-    """Give how far a student is from its teacher, as the kind of answer wants it measured.
+    """Return the distance of a student from its teacher for an output type.
 
-    A class or a choice is compared over all classes, a tag so at each word; of several classes each is compared by itself, against
-    that it does not hold; a number by the squared difference, which no temperature softens.
+    A class or a choice is compared over all classes, tags in the same way at each word. Of several labels, each is
+    compared on its own, as present or absent. A number is compared by the squared difference, without temperature.
 
     Args:
-        answer: what is asked for.
+        answer: the output type.
         student: logits, [batch, outputs] or [batch, tokens, outputs].
         teacher: logits of the same shape; no gradient flows into them.
         temperature: T.
-        labels: what is wanted; tokens that are below 0 do not count.
+        labels: the true labels; tokens with labels below 0 do not count.
 
     Returns:
         A scalar.

@@ -1,4 +1,4 @@
-"""The diagonal Fisher information of a classifier, example by example, and the penalty made of it."""
+"""Diagonal Fisher information of a classifier, example by example, and the quadratic penalty based on it."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ def diagonal_fisher(
     """Average the squared gradient of the log-likelihood over examples, in evaluation mode.
 
     Args:
-        learner: its active head answers; the head's own parameters are left out.
-        batches: one example each: a gradient averaged over several, then squared, is too small by their number.
-        form: `exact` is E_x Σ_y p(y|x)·(∂ log p(y|x))²; `sampled` takes for each x one y drawn from p(y|x), which is right
-            on average; `empirical` takes the true label, which is not the Fisher information (van de Ven 2025).
-        generator: draws the answers of the sampled form.
+        learner: its active head predicts; the head's own parameters are excluded.
+        batches: one example each: the square of a gradient averaged over several would be too small by their number.
+        form: `exact` is E_x Σ_y p(y|x)·(∂ log p(y|x))²; `sampled` takes one y drawn from p(y|x) for each x, which is
+            correct on average; `empirical` takes the true label, which is not the Fisher information (van de Ven 2025).
+        generator: draws the labels of the sampled form.
 
     Returns:
         Parameter name → information, the parameter's shape.
@@ -57,7 +57,7 @@ def diagonal_fisher(
 
 
 def _answers(probability: NDArray[np.float64], label: int, form: str, generator: np.random.Generator) -> Sequence[int]:
-    """Give the classes at which the gradient is taken."""
+    """Return the classes at which the gradient is computed."""
     if form == "exact":
         return range(len(probability))
     if form == "empirical":
@@ -67,18 +67,18 @@ def _answers(probability: NDArray[np.float64], label: int, form: str, generator:
 
 @dataclass(frozen=True)
 class Anchored:
-    """What holds one parameter: where it was, and how much each of its elements matters."""
+    """Anchor of one parameter: its earlier values, and how much each element matters."""
 
     weight: Tensor
     """Fisher information, [rows, ...]."""
     place: Tensor
     """Values at the anchor, the same shape."""
     rows: Tensor | None
-    """Which rows of the parameter these are; None for all. Embeddings matter only where a token was seen."""
+    """The rows of the parameter; None for all. Embeddings only have information for tokens that occurred."""
 
 
 def anchor(parameter: Tensor, information: Tensor) -> Anchored:
-    """Hold a parameter where it stands; rows without any information are left out where they are many."""
+    """Anchor a parameter at its current value; if most rows have no information, leave those rows out."""
     value = parameter.detach()
     if information.ndim > 1:
         rows = information.flatten(1).any(1).nonzero().squeeze(1)
@@ -88,16 +88,18 @@ def anchor(parameter: Tensor, information: Tensor) -> Anchored:
 
 
 def quadratic_penalty(parameters: Mapping[str, Tensor], anchors: Mapping[str, Anchored]) -> Tensor:
-    """Give Σᵢ Fᵢ·(θᵢ − θ*ᵢ)², a scalar."""
+    """Return Σᵢ Fᵢ·(θᵢ − θ*ᵢ)², a scalar."""
     terms = []
     for name, held in anchors.items():
         value = parameters[name] if held.rows is None else parameters[name][held.rows]
-        terms.append(_WeightedSquare.apply(value, held.weight, held.place))  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        terms.append(
+            _WeightedSquare.apply(value, held.weight, held.place)  # type: ignore[no-untyped-call]  # untyped in torch
+        )
     return torch.stack(terms).sum()
 
 
 class _WeightedSquare(torch.autograd.Function):
-    """Σ F·(θ − θ*)², its gradient 2·F·(θ − θ*) kept from the forward pass: half the traffic of automatic differentiation."""
+    """Σ F·(θ − θ*)², saving its gradient 2·F·(θ − θ*) in the forward pass: half the memory traffic of autograd."""
 
     @staticmethod
     def forward(ctx: Any, value: Tensor, weight: Tensor, place: Tensor) -> Tensor:

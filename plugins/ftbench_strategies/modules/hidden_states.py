@@ -1,4 +1,4 @@
-"""Compare what student and teacher think between their blocks."""
+"""Compare the hidden states of student and teacher after their blocks."""
 
 from __future__ import annotations
 
@@ -17,11 +17,9 @@ if TYPE_CHECKING:
 
 
 class HiddenStates:
-    """Listens to a student and a teacher: after the student's block j, and after the teacher's block that is as far up.
+    """Records the hidden states after each of the student's blocks and after the teacher's corresponding block.
 
-    The last block is compared with the last, the others in even steps.
-
-    Both must read the same tokens.
+    The last block is compared with the last, the others in even steps. Both must read the same tokens.
     """
 
     def __init__(self, student: Learner, teacher: Learner) -> None:
@@ -32,7 +30,7 @@ class HiddenStates:
         self._handles = [*_listen(own, self._own), *_listen(matched, self._wanted)]
 
     def distance(self, batch: Mapping[str, Tensor]) -> Tensor:
-        """Give 1 − cosine of the two states, the mean over blocks and real tokens of the last forward passes; a scalar.
+        """Return 1 − cosine of the two states, averaged over blocks and real tokens of the last passes; a scalar.
 
         Raises:
             NotApplicable: the states have different shapes.
@@ -41,7 +39,10 @@ class HiddenStates:
         for place, own in self._own.items():
             wanted = self._wanted[place].detach()
             if own.shape != wanted.shape:
-                message = f"the student's hidden states have shape {list(own.shape[1:])}, the teacher's {list(wanted.shape[1:])}"
+                message = (
+                    f"the student's hidden states have shape {list(own.shape[1:])}, "
+                    f"the teacher's {list(wanted.shape[1:])}"
+                )
                 raise NotApplicable(message)
             apart = 1 - cosine_similarity(own.float(), wanted.float(), dim=-1 if own.ndim == 3 else 1)
             mask = batch.get("attention_mask")
@@ -52,13 +53,13 @@ class HiddenStates:
         return torch.stack(terms).mean()
 
     def close(self) -> None:
-        """Stop listening."""
+        """Remove the hooks."""
         for handle in self._handles:
             handle.remove()
 
 
 def _listen(blocks: Sequence[nn.Module], heard: dict[int, Tensor]) -> list[Any]:
-    """Note what leaves each block, by its place."""
+    """Record the output of each block under its index."""
 
     def noting(place: int) -> Any:
         def note(module: nn.Module, arguments: Any, output: Any) -> None:
@@ -71,7 +72,7 @@ def _listen(blocks: Sequence[nn.Module], heard: dict[int, Tensor]) -> list[Any]:
 
 
 def reads_the_same(teacher: Learner, bench: Bench) -> bool:
-    """Tell whether a second learner's encoding of the training examples is that of the trial's backbone."""
+    """Return whether a second learner encodes the training examples like the trial's backbone."""
     one, other = bench.encoded(), bench.encoded(learner=teacher)
     if one is other:
         return True

@@ -1,4 +1,4 @@
-"""What a language model learns from text alone: to fill masked tokens in, or to say the next one."""
+"""Language-model objectives on unlabelled text: predict masked tokens, or the next token."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ IGNORED = -100
 
 
 class MaskedLanguage:
-    """Fill in what was masked: of the chosen tokens 80 % become the mask, 10 % any token, 10 % stay (Devlin et al. 2019, 3.1).
+    """Predict masked tokens: of the chosen ones 80 % are masked, 10 % random, 10 % unchanged (Devlin et al. 2019, 3.1).
 
     Args:
         task: batches its text.
-        tokenizer: knows the mask and the special tokens, which are never chosen.
-        share: how many of the other tokens are chosen.
+        tokenizer: has the mask and the special tokens, which are never chosen.
+        share: share of the other tokens that is chosen.
     """
 
     def __init__(self, task: Task, tokenizer: Any, share: float) -> None:
@@ -33,14 +33,14 @@ class MaskedLanguage:
         self._special = torch.tensor(tokenizer.all_special_ids)
 
     def collate(self, encoded: Encoded, indices: Sequence[int]) -> dict[str, Tensor]:
-        """Make a batch, masked anew each time; `labels`, [batch, tokens], hold what was there, -100 elsewhere."""
+        """Build a batch with a new mask each time; `labels`, [batch, tokens], are the original tokens or -100."""
         batch = self.task.collate(encoded, indices)
         special = torch.isin(batch["input_ids"], self._special)
         ids, labels = self._masking.torch_mask_tokens(batch["input_ids"], special)
         return {**batch, "input_ids": ids, "labels": labels}
 
     def loss(self, outputs: Any, batch: Mapping[str, Tensor]) -> Tensor:
-        """Give the mean cross-entropy over the chosen tokens, in nats; 0 where none was chosen."""
+        """Return the mean cross-entropy over the chosen tokens, in nats; 0 if none was chosen."""
         return _mean_over_known(outputs.logits, batch["labels"])
 
     def terms(self, batch: Mapping[str, Tensor]) -> int:
@@ -49,13 +49,13 @@ class MaskedLanguage:
 
 
 class CausalLanguage:
-    """Say the next token (Radford et al. 2019, section 2)."""
+    """Predict the next token (Radford et al. 2019, section 2)."""
 
     def __init__(self, task: Task) -> None:
         self.task, self.unit = task, task.unit
 
     def collate(self, encoded: Encoded, indices: Sequence[int]) -> dict[str, Tensor]:
-        """Make a batch; `labels`, [batch, tokens], hold each place's next token, -100 where there is none."""
+        """Build a batch; `labels`, [batch, tokens], are the next tokens, -100 if there is none."""
         batch = self.task.collate(encoded, indices)
         ids, real = batch["input_ids"], batch["attention_mask"].bool()
         following = torch.full_like(ids, IGNORED)
@@ -63,11 +63,11 @@ class CausalLanguage:
         return {**batch, "labels": following}
 
     def loss(self, outputs: Any, batch: Mapping[str, Tensor]) -> Tensor:
-        """Give the mean cross-entropy over the places that have a next token, in nats."""
+        """Return the mean cross-entropy over the positions that have a next token, in nats."""
         return _mean_over_known(outputs.logits, batch["labels"])
 
     def terms(self, batch: Mapping[str, Tensor]) -> int:
-        """Count the places that have a next token."""
+        """Count the positions that have a next token."""
         return int((batch["labels"] != IGNORED).sum())
 
 
@@ -81,7 +81,7 @@ def move_weights(source: Learner, target: Learner) -> None:
     """Copy the network below the head of `source` into that of `target`.
 
     Raises:
-        RuntimeError: `target` has no place for a weight of `source`.
+        RuntimeError: `target` lacks a weight of `source`.
     """
     source_model: Any = source.model
     target_model: Any = target.model

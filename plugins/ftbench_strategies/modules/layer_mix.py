@@ -1,4 +1,4 @@
-"""Features from all layers at once, each with a learnt weight."""
+"""Weighted features from all layers, with learned weights."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 
 class LayerMix(nn.Module):
-    """Σᵢ softmax(w)ᵢ·hᵢ over what enters the first block and what leaves each (Yang et al. 2021, section 3).
+    """Σᵢ softmax(w)ᵢ·hᵢ over the first block's input and each block's output (Yang et al. 2021, section 3).
 
-    `weights` has shape [blocks + 1] and begins at zero: the plain mean.
+    `weights` has shape [blocks + 1] and starts at zero: the plain mean.
     """
 
     def __init__(self, layers: int) -> None:
@@ -23,11 +23,11 @@ class LayerMix(nn.Module):
         self._seen: list[Tensor] = []
 
     def enter(self, module: nn.Module, arguments: Any) -> None:
-        """Take what enters the first block."""
+        """Record the first block's input."""
         self._seen = [arguments[0]]
 
     def leave(self, module: nn.Module, arguments: Any, output: Any) -> Any:
-        """Take what leaves a block, and give the mix for what leaves the last."""
+        """Record a block's output, and return the mix instead of the last one's."""
         hidden = output[0] if isinstance(output, tuple) else output
         self._seen.append(hidden)
         if len(self._seen) < len(self.weights):
@@ -38,7 +38,7 @@ class LayerMix(nn.Module):
 
 
 def mix_layers(learner: Learner, device: torch.device) -> LayerMix:
-    """Let the head read a mix of all layers; its weights become a parameter of the model as `ftbench_layer_mix`."""
+    """Connect the head to a mix of all layers; its weights become a parameter of the model as `ftbench_layer_mix`."""
     blocks = learner.blocks()
     mix = LayerMix(len(blocks) + 1).to(device)
     learner.model.add_module("ftbench_layer_mix", mix)

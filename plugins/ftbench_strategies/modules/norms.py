@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def normalisations(learner: Learner, *, front: bool = False) -> list[nn.Module]:
-    """List layer, group and batch normalisations outside the heads; those of a convolutional front end only if asked."""
+    """List layer, group and batch normalisations outside the heads; a convolutional front end's only with `front`."""
     left_out = [*learner.head, *([] if front else learner.modules("feature_encoder"))]
     outside = {id(inner) for module in left_out for inner in module.modules()}
     kinds = (nn.LayerNorm, nn.GroupNorm, nn.RMSNorm, _BatchNorm)
@@ -26,9 +26,9 @@ def normalisations(learner: Learner, *, front: bool = False) -> list[nn.Module]:
 
 
 def is_layer_norm(module: nn.Module) -> bool:
-    """Tell whether a module is a layer norm, with or without the mean taken off; several networks bring their own.
+    """Return whether a module is a layer norm, with or without mean subtraction; several networks define their own.
 
-    A module that holds others is none: whole encoders are called `EncoderStableLayerNorm`.
+    A module with children is not one: whole encoders are named `EncoderStableLayerNorm`.
     """
     named = type(module).__name__.endswith(("LayerNorm", "RMSNorm")) and next(module.children(), None) is None
     return isinstance(module, nn.LayerNorm | nn.RMSNorm) or named

@@ -1,6 +1,6 @@
-"""Put peft's layers into a learner in place, and merge them into the weights at the end.
+"""Inject peft's layers into a learner in place, and merge them into the weights at the end.
 
-The tuner is made directly: `get_peft_model` would wrap and rename the model and copy its head, and
+The tuner is created directly: `get_peft_model` would wrap and rename the model and copy its head, and
 `inject_adapter_in_model` refuses the methods that share matrices between layers.
 """
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 
 def inject(learner: Learner, config: Any) -> Any:
-    """Freeze the backbone, put the layers of `config` into the model, and give peft's tuner."""
+    """Freeze the backbone, inject the layers of `config` into the model, and return peft's tuner."""
     from peft.mapping import PEFT_TYPE_TO_TUNER_MAPPING
 
     learner.freeze_backbone()
     with warnings.catch_warnings():
-        # Where modules are named one by one, peft's doubts about their types are no news.
+        # Modules are named one by one, so peft's warnings about their types do not apply.
         warnings.simplefilter("ignore", UserWarning)
         tuner = PEFT_TYPE_TO_TUNER_MAPPING[config.peft_type](learner.model, {"default": config}, "default")
     learner.train_head()
@@ -30,7 +30,7 @@ def inject(learner: Learner, config: Any) -> Any:
 
 
 def inject_prompt(learner: Learner, config: Any) -> None:
-    """Freeze the backbone and let forward passes go through peft's virtual tokens.
+    """Freeze the backbone and route forward passes through peft's virtual tokens.
 
     The tokens' encoder becomes part of the model as `ftbench_peft_prompt`; the heads stay the learner's own.
     """
@@ -49,12 +49,12 @@ def inject_prompt(learner: Learner, config: Any) -> None:
 
 
 def is_transposed(learner: Learner, names: list[str]) -> bool:
-    """Tell whether all of the modules keep their weight as [in, out], as GPT-2's do."""
+    """Return whether all of the modules store their weight as [in, out], like GPT-2's."""
     return {type(learner.model.get_submodule(name)).__name__ for name in names} == {"Conv1D"}
 
 
 def write_adapter(learner: Learner, folder: Path) -> None:
-    """Write the layers peft put in, and the heads, as `PeftModel.from_pretrained` reads them."""
+    """Write the injected layers and the heads in the format of `PeftModel.from_pretrained`."""
     from peft import get_peft_model_state_dict
     from safetensors.torch import save_file
 
@@ -77,7 +77,7 @@ def write_adapter(learner: Learner, folder: Path) -> None:
 
 
 def merge(learner: Learner) -> None:
-    """Merge every peft layer that can be merged into its weight, and take it out."""
+    """Merge every mergeable peft layer into its weight, and remove it."""
     from peft.tuners.tuners_utils import BaseTunerLayer
 
     for name, module in list(learner.model.named_modules()):
@@ -88,14 +88,14 @@ def merge(learner: Learner) -> None:
                 continue
             parent, _, leaf = name.rpartition(".")
             base = module.get_base_layer()
-            # Another strategy may listen at this place: its hooks stay.
+            # Another strategy may have hooks on this module: keep them.
             base._forward_hooks.update(module._forward_hooks)  # noqa: SLF001 - torch has no public way to move a hook
-            base._forward_pre_hooks.update(module._forward_pre_hooks)  # noqa: SLF001
+            base._forward_pre_hooks.update(module._forward_pre_hooks)  # noqa: SLF001 - as above
             setattr(learner.model.get_submodule(parent), leaf, base)
 
 
 def orthogonality(learner: Learner) -> Tensor:
-    """Give the mean over AdaLoRA's factors of ‖PPᵀ − I‖ and ‖QᵀQ − I‖ (Zhang et al. 2023, equation 4), a scalar."""
+    """Return the mean over AdaLoRA's factors of ‖PPᵀ − I‖ and ‖QᵀQ − I‖ (Zhang et al. 2023, equation 4), a scalar."""
     import torch
 
     terms = []

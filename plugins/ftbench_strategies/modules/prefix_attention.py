@@ -1,4 +1,4 @@
-"""Attention with trained keys and values in front, for every model that goes through transformers' AttentionInterface."""
+"""Attention with trained prefix keys and values, for every model that uses transformers' AttentionInterface."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ class KeyValuePrefix(nn.Module):
 
 
 def attach_prefixes(model: Any, layers: Sequence[nn.Module], length: int, device: torch.device) -> None:
-    """Give each attention layer a prefix; the prefixes become parameters of `model` as `ftbench_prefixes`."""
+    """Add a prefix to each attention layer; the prefixes become parameters of `model` as `ftbench_prefixes`."""
     _register()
     prefixes = nn.ModuleList(KeyValuePrefix(length, _key_width(layer, model.config)) for layer in layers).to(device)
     model.add_module("ftbench_prefixes", prefixes)
     for layer, prefix in zip(layers, prefixes, strict=True):
-        # Behind a tuple: the layer must not own the prefix a second time.
-        layer.ftbench_prefix = (prefix,)  # type: ignore[assignment]
+        # In a tuple, so that the layer does not register the prefix as a second owner.
+        layer.ftbench_prefix = (prefix,)  # type: ignore[assignment]  # no module: a tuple
     model.set_attn_implementation(_NAME)
 
 
 def _key_width(layer: nn.Module, config: Any) -> int:
-    """Give the width of a layer's keys, all heads together; some networks grow wider from stage to stage."""
+    """Return the width of a layer's keys, over all heads; some networks grow wider from stage to stage."""
     projection = getattr(layer, "k_proj", None)
     if projection is not None:
         return int(projection.out_features)
@@ -53,13 +53,13 @@ class PrefixEncoder(nn.Module):
         self.outer = nn.Linear(hidden, outputs)
 
     def forward(self) -> Tensor:
-        """Give all prefixes, [length, layers · 2 · heads · head width]."""
+        """Return all prefixes, [length, layers · 2 · heads · head width]."""
         made: Tensor = self.outer(torch.tanh(self.inner(self.embedding)))
         return made
 
 
 def project_prefixes(model: Any, hidden: int, device: torch.device) -> None:
-    """Let a network make the prefixes anew at each forward pass; it becomes part of `model` as `ftbench_prefix_encoder`.
+    """Make the prefixes by a network in each forward pass; it becomes part of `model` as `ftbench_prefix_encoder`.
 
     Its parameters: P·d + (d·h + h) + (h + 1)·2·L·d (Li and Liang 2021, section 4.3).
     """
@@ -78,7 +78,7 @@ def project_prefixes(model: Any, hidden: int, device: torch.device) -> None:
 
 
 def drop_projection(model: Any) -> None:
-    """Turn what the network makes into plain prefixes, and take the network out; nothing happens where there is none."""
+    """Replace the network by the prefixes it makes; do nothing if there is no network."""
     if not hasattr(model, "ftbench_prefix_hook"):
         return
     handle, make = model.ftbench_prefix_hook
@@ -94,12 +94,12 @@ def drop_projection(model: Any) -> None:
 
 
 def shift_positions(model: Any, length: int, *, after_padding: bool) -> None:
-    """Give every forward pass positions that begin at `length`.
+    """Start the positions of every forward pass at `length`.
 
     Args:
         model: takes `input_ids`, `attention_mask` and `position_ids`.
         length: the shift.
-        after_padding: count real tokens only, from the padding position on, as RoBERTa does.
+        after_padding: count only real tokens, from the padding position, like RoBERTa.
     """
 
     def shift(_module: nn.Module, arguments: Any, inputs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
@@ -117,7 +117,7 @@ def shift_positions(model: Any, length: int, *, after_padding: bool) -> None:
 
 @cache
 def _register() -> None:
-    """Make the attention known, and its masks: without them transformers drops the padding mask silently."""
+    """Register the attention and its masks: without masks, transformers silently drops the padding mask."""
     from transformers import AttentionInterface
     from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS, AttentionMaskInterface
 
@@ -133,16 +133,16 @@ def prefix_attention(
     attention_mask: Tensor | None,
     **options: Any,
 ) -> tuple[Tensor, None]:
-    """Attend to the layer's prefix beside its own keys.
+    """Attend to the layer's prefix and to its own keys.
 
     Args:
         module: the attention layer.
         query: [batch, heads, queries, head width].
         key: [batch, key heads, keys, head width].
-        value: as `key`.
-        attention_mask: [batch, 1, queries, keys], boolean (true attends) or added to the scores; None for all, or
-            for a causal layer's lower triangle.
-        options: what transformers passes to attention functions.
+        value: like `key`.
+        attention_mask: [batch, 1, queries, keys], boolean (true attends) or added to the scores; None for all, or for a
+            causal layer's lower triangle.
+        options: passed to attention functions by transformers.
 
     Returns:
         [batch, queries, heads, head width], and no weights.
@@ -151,7 +151,7 @@ def prefix_attention(
 
     held = getattr(module, "ftbench_prefix", None)
     if held is None:
-        # A decoder's attention to the encoder has no prefix of its own.
+        # A decoder's attention to the encoder has no prefix.
         plain: tuple[Tensor, None] = sdpa_attention_forward(module, query, key, value, attention_mask, **options)
         return plain
     prefix: KeyValuePrefix = held[0]
@@ -167,7 +167,7 @@ def prefix_attention(
     if causal is None:
         causal = getattr(module, "is_causal", False)
     if attention_mask is None and causal and queries > 1:
-        # Left to itself, the causal kernel would keep the prefix and cut off the last keys instead.
+        # By default, the causal kernel would keep the prefix and cut off the last keys instead.
         attention_mask = torch.ones(queries, keys, dtype=torch.bool, device=query.device).tril(keys - queries)[
             None, None
         ]

@@ -1,7 +1,7 @@
-"""Trained tokens among a network's own: put in at the first block, or anew at every block, and taken out after the last.
+"""Trained tokens in a network's sequence: inserted at the first block, or at every block, and removed after the last.
 
-Everything happens at the residual blocks, so that positions, pooling and the length of the output are the backbone's own,
-whatever it reads. Only the attention mask grows.
+Everything happens at the residual blocks, so that positions, pooling and the length of the output are the backbone's
+own in every modality. Only the attention mask grows.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 
 class Prompts(nn.Module):
-    """Trained tokens: one set that goes through all blocks (shallow), or a set for each block (deep).
+    """Trained tokens: one set that passes through all blocks (shallow), or a set for each block (deep).
 
     Args:
         blocks: the network's residual blocks, bottom first.
-        vectors: what the tokens begin as, each [length, width]: one, or one a block.
-        place: how many of the network's own tokens stand before them.
-        causal: whether a token sees only what stands before it.
-        dropout: share of the prompts' elements put to zero in training.
+        vectors: initial tokens, each [length, width]: one set, or one per block.
+        place: number of the network's own tokens before them.
+        causal: whether a token attends only to tokens before it.
+        dropout: share of the prompts' elements set to zero in training.
     """
 
     def __init__(
@@ -43,11 +43,14 @@ class Prompts(nn.Module):
 
     @property
     def length(self) -> int:
-        """How many tokens are put in."""
+        """Number of inserted tokens."""
         return len(self.vectors[0])
 
     def put_in(self, number: int, hidden: Tensor) -> Tensor:
-        """Give what enters block `number`, [batch, length + tokens, width]; block 0 is given the network's own tokens alone."""
+        """Return block `number`'s input with prompts, [batch, length + tokens, width].
+
+        The `hidden` of block 0 has only the network's own tokens.
+        """
         if number >= len(self.vectors):
             return hidden
         vectors = self.dropout(self.vectors[number]).to(hidden.dtype).expand(len(hidden), -1, -1)
@@ -55,7 +58,7 @@ class Prompts(nn.Module):
         return torch.cat([hidden[:, : self.place], vectors, hidden[:, rest:]], dim=1)
 
     def widened(self, mask: Tensor | None) -> Tensor | None:
-        """Give the attention mask with the prompts in it; the same mask is widened once a forward pass."""
+        """Return the attention mask extended by the prompts; a mask is extended once per forward pass."""
         if mask is None:
             return None
         known, wide = self._mask
@@ -65,9 +68,9 @@ class Prompts(nn.Module):
         return wide
 
     def unturned(self, turning: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-        """Give cosine and sine of rotary positions, [batch, tokens, width], with prompts that are not turned at all."""
+        """Return cosine and sine of rotary positions, [batch, tokens, width], without rotation for prompts."""
         cosine, sine = turning
-        return tuple(  # type: ignore[return-value]  # two of them
+        return tuple(  # type: ignore[return-value]  # always two tensors
             torch.cat(
                 [
                     part[:, : self.place],
@@ -90,7 +93,7 @@ class _Enter:
     """A hook before one block."""
 
     def __init__(self, prompts: Prompts, number: int, mask_place: int) -> None:
-        # Behind a tuple: a hook is no place for a module to be owned a second time.
+        # In a tuple, so that the hook does not register the module as a second owner.
         self.prompts, self.number, self.mask_place = (prompts,), number, mask_place
 
     def __call__(self, module: nn.Module, arguments: Any, options: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
@@ -106,22 +109,22 @@ class _Enter:
 
 
 def _mask_place(block: nn.Module) -> int:
-    """Find where a block takes its attention mask."""
+    """Return the position of a block's attention mask among its arguments."""
     return list(inspect.signature(type(block).forward).parameters).index("attention_mask") - 1
 
 
 def widened(mask: Tensor, length: int, place: int, *, causal: bool) -> Tensor:
-    """Let every token see the prompts, and a prompt what a token at its place would see.
+    """Extend a mask so that every token sees the prompts, and a prompt sees what a token at its place would see.
 
     Args:
-        mask: [batch, keys], [batch, 1, 1, keys] or [batch, 1, queries, keys]; boolean (true attends), 0 and 1, or added to
-            the scores.
-        length: prompts put in.
-        place: where, counted in tokens.
+        mask: [batch, keys], [batch, 1, 1, keys] or [batch, 1, queries, keys]; boolean (true attends), 0 and 1, or added
+            to the scores.
+        length: number of inserted prompts.
+        place: position of the prompts, in tokens.
         causal: whether prompts see only the prompts before them.
 
     Returns:
-        The mask with `length` more keys, and as many more queries where it has a row for each.
+        The mask with `length` more keys, and as many more queries if it has a row per query.
     """
     additive = mask.is_floating_point() and mask.ndim == 4
     seen = 0.0 if additive else 1
@@ -142,7 +145,7 @@ def widened(mask: Tensor, length: int, place: int, *, causal: bool) -> Tensor:
 
 
 def add_prompts(learner: Learner, vectors: Sequence[Tensor], *, dropout: float, device: torch.device) -> Prompts:
-    """Put prompts behind the class tokens of the learner's network; they become part of it as `ftbench_prompts`."""
+    """Insert prompts after the class tokens of the learner's network; they become part of it as `ftbench_prompts`."""
     place = learner.card.class_tokens
     assert place is not None
     causal = learner.card.objective == "causal"
@@ -152,7 +155,10 @@ def add_prompts(learner: Learner, vectors: Sequence[Tensor], *, dropout: float, 
 
 
 def uniform_vectors(learner: Learner, length: int, sets: int) -> list[Tensor]:
-    """Draw prompts uniformly within ±√(6 / (fan + width)), fan the elements of an image patch (Jia et al. 2022, their code)."""
+    """Draw prompts uniformly within ±√(6 / (fan + width)), as in the code of Jia et al. 2022.
+
+    The fan is the number of elements of an image patch.
+    """
     config: Any = learner.model.config
     width = entry_width(learner)
     patch = getattr(config, "patch_size", None)
@@ -162,7 +168,7 @@ def uniform_vectors(learner: Learner, length: int, sets: int) -> list[Tensor]:
 
 
 def entry_width(learner: Learner) -> int:
-    """Give the width of what enters the blocks."""
+    """Return the width of the blocks' input."""
     config: Any = learner.model.config
     found = next(getattr(config, name) for name in ("hidden_size", "d_model", "n_embd", "dim") if hasattr(config, name))
     return int(found)
@@ -170,7 +176,7 @@ def entry_width(learner: Learner) -> int:
 
 @torch.no_grad()
 def entering(learner: Learner, batch: Mapping[str, Tensor], blocks: Sequence[nn.Module]) -> list[Tensor]:
-    """Give what enters each of `blocks` in evaluation mode, each [batch, tokens, width]."""
+    """Return the input of each of `blocks` in evaluation mode, each [batch, tokens, width]."""
     seen: list[Tensor] = []
 
     def note(module: nn.Module, arguments: Any) -> None:
@@ -186,7 +192,7 @@ def entering(learner: Learner, batch: Mapping[str, Tensor], blocks: Sequence[nn.
 
 
 def real_tokens(batch: Mapping[str, Tensor], hidden: Tensor, place: int) -> Tensor:
-    """Tell which tokens are neither padding nor class tokens; boolean, [batch, tokens]."""
+    """Return a mask of the tokens that are neither padding nor class tokens; boolean, [batch, tokens]."""
     mask = batch.get("attention_mask")
     if mask is not None and mask.shape == hidden.shape[:2]:
         real = mask.bool().clone()
