@@ -1,4 +1,4 @@
-"""Backbones: any transformers model by directory or hub id, and the three that need no network."""
+"""Backbones: any transformers model by directory or Hub id, and three that work offline."""
 
 from collections.abc import Mapping
 
@@ -10,5 +10,5 @@ from .hub import Transformers
 
 @hookimpl
 def ftbench_backbones() -> Mapping[str, type[Backbone]]:
-    """Offer what this package has."""
+    """Offer the backbones of this package."""
     return {"minilm": MiniLM, "tiny-vit": TinyViT, "tiny-wav2vec2": TinyWav2Vec2, "transformers": Transformers}

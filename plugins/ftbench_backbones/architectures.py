@@ -1,6 +1,6 @@
-"""Which module plays which role, architecture by architecture, as transformers 5 names them.
+"""Map roles to module names for each architecture, as transformers 5 names them.
 
-A strategy asks for roles, never for names, so that a name lives in one place. `{}` stands for the number of a block.
+Strategies ask for roles, never for names, so that each name is written once.
 """
 
 from __future__ import annotations
@@ -19,34 +19,34 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Architecture:
-    """The names of one `model_type` under its classification class."""
+    """Module names of one `model_type` under its classification class."""
 
     modality: str
     """`text`, `vision` or `speech`."""
     blocks: str
-    """The list of residual blocks; `*` stands for every stage."""
+    """The list of residual blocks; `*` matches every stage."""
     head: tuple[str, ...]
-    """Modules made anew for each task that asks for one class, several, or a number."""
+    """Modules initialised from scratch for each task whose output is one class, several, or a number."""
     members: Mapping[str, str] = field(default_factory=dict)
     """Role → name inside a block; the empty name is the block itself."""
     above: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """Further lists of blocks, such as a decoder's, bottom first, each with its own `members`."""
     heads: Mapping[OutputType, tuple[str, ...]] = field(default_factory=dict)
-    """Answer → modules made anew for a task that asks for it, beside those of `head`."""
+    """Output type → modules initialised from scratch for tasks with it, instead of those of `head`."""
     whole: Mapping[str, str] = field(default_factory=dict)
     """Role → name of one module outside the blocks."""
     everywhere: Mapping[str, str] = field(default_factory=dict)
-    """Role → last part of the name of every module that fills it, wherever it stands."""
+    """Role → last part of the name of every module that fills it, anywhere in the network."""
     class_tokens: int | None = None
-    """Tokens at the front that sum the sequence up; None where the blocks do not all see one sequence of tokens."""
+    """Tokens at the front that summarise the sequence; None if the blocks do not all see one sequence of tokens."""
     objective: str = ""
-    """How its language model is trained: `masked`, `causal`, or empty where it has none."""
+    """Objective of its language model: `masked`, `causal`, or empty if it has none."""
     unused_positions: int = 0
-    """Trained positions that no token is ever given."""
+    """Trained positions that no token ever gets."""
     biases: bool = True
     """Whether its modules have biases."""
     skippable: bool = True
-    """Whether the network still fits together where a block of a list, not its first, is left out."""
+    """Whether the network still works when a block of a list, other than its first, is left out."""
 
     @property
     def roles(self) -> frozenset[str]:
@@ -55,15 +55,15 @@ class Architecture:
 
     @property
     def answers(self) -> frozenset[OutputType]:
-        """What it can be asked for."""
+        """The output types it supports."""
         return POOLED | frozenset(self.heads)
 
     def head_of(self, answer: OutputType) -> tuple[str, ...]:
-        """Give the modules made anew for a task that asks for `answer`."""
+        """Return the modules initialised from scratch for tasks with the output type `answer`."""
         return self.head if answer in POOLED else self.heads[answer]
 
     def resolve(self, model: nn.Module, head: tuple[str, ...] | None = None) -> Roles:
-        """Find the modules in a loaded model; its head is that of a class, unless `head` names other modules.
+        """Find the modules in a loaded model; the head is the classification head, unless `head` names other modules.
 
         Raises:
             PluginError: transformers has renamed a module; the message names it.
@@ -91,7 +91,7 @@ class Architecture:
 
 
 def _stages(model: nn.Module, pattern: str) -> list[str]:
-    """Name the lists of blocks a pattern stands for."""
+    """Return the names of the lists of blocks that a pattern matches."""
     before, star, after = pattern.partition("*")
     return [f"{before}{i}{after}" for i in range(_length(model, before.rstrip(".")))] if star else [pattern]
 
@@ -168,7 +168,7 @@ def _wav2vec2(base: str) -> Architecture:
     )
 
 
-# Its attention adds a bias for each distance, which a prefix has none of: the role `attention` is not filled.
+# Its attention adds a bias for each distance, which a prefix does not have: the role `attention` is not filled.
 _T5_BLOCK = {
     "query": "layer.0.SelfAttention.q",
     "key": "layer.0.SelfAttention.k",
@@ -193,7 +193,7 @@ _BART_BLOCK = {
 
 ARCHITECTURES: Mapping[str, Architecture] = {
     "bert": _bert("bert", ("classifier",)),
-    # RoBERTa counts positions from the padding index on, and its pooler was never trained.
+    # RoBERTa counts positions from the padding index, and its pooler was never trained.
     "roberta": _bert("roberta", ("roberta.pooler", "classifier"), unused_positions=2),
     "distilbert": Architecture(
         "text",
@@ -311,11 +311,11 @@ ARCHITECTURES: Mapping[str, Architecture] = {
     # A class token and a distillation token.
     "deit": _vit("vision", "deit.layers", 2),
     "audio-spectrogram-transformer": _vit("speech", "audio_spectrogram_transformer.layers", 2),
-    # Its blocks see windows of the image, each stage wider ones.
+    # Its blocks see windows of the image, wider ones in each stage.
     "swin": _vit("vision", "swin.encoder.layers.*.blocks", None),
     "wav2vec2": _wav2vec2("wav2vec2"),
     "hubert": _wav2vec2("hubert"),
-    # Its encoder alone; the blocks are named as BART's are.
+    # Only its encoder; the blocks are named like BART's.
     "whisper": Architecture("speech", "encoder.layers", ("projector", "classifier"), _BART_BLOCK, class_tokens=0),
     "resnet": Architecture(
         "vision",

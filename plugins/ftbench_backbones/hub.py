@@ -1,4 +1,4 @@
-"""Any transformers model, by local directory or by its id on the Hugging Face hub."""
+"""Any transformers model, from a local directory or by its id on the Hugging Face Hub."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from ftbench import Learner, OutputType
 
-# Full fine-tuning's published rates fall with size: BERT 2e-5 to 5e-5, large models 1e-5, small ones more.
+# Published rates of full fine-tuning fall with size: BERT 2e-5 to 5e-5, large models 1e-5, small ones more.
 _RATES = ((1024, 1e-5), (512, 3e-5), (256, 1e-4), (0, 1e-3))
 
 _SHARD = re.compile(r"model-\d+-of-\d+\.safetensors")
@@ -42,36 +42,36 @@ _SHARD = re.compile(r"model-\d+-of-\d+\.safetensors")
 
 @dataclass
 class Transformers(Backbone, Remote):
-    """Any model transformers' Auto classes read, from a directory written by `save_pretrained` or from the hub."""
+    """Any model that transformers' Auto classes load, from a directory written by `save_pretrained` or from the Hub."""
 
     path: str
-    """The directory; or, where there is none of that name, an id on the hub such as `google-bert/bert-base-uncased`."""
+    """The directory or, if no such directory exists, a Hub id such as `google-bert/bert-base-uncased`."""
     revision: str = "main"
-    """Branch, tag or commit of a model from the hub; the commit it stands for is what a trial is known by."""
+    """Branch, tag or commit of a Hub model; the resolved commit identifies the trial."""
     pretrained: bool = True
-    """Whether the weights are read; false trains the same architecture from scratch."""
+    """Whether to load the weights; false trains the same architecture from scratch."""
     attention: str | None = None
-    """transformers' attention implementation (`eager`, `sdpa`, …); its own choice by default."""
+    """transformers' attention implementation (`eager`, `sdpa`, …); by default transformers chooses."""
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
-    """How the weights are held. `float32` is what published results are compared in; the others save memory, and small updates
-    are lost in them."""
+    """Data type of the weights. Compare published results in `float32`; the others save memory but lose small updates.
+    """
     lr: float | None = None
-    """Learning rate of full fine-tuning; by default by the width of the model."""
+    """Learning rate of full fine-tuning; by default it depends on the model's width."""
     licence: str = "unknown"
-    """Shown in tables."""
+    """Licence shown in tables."""
 
     @classmethod
     def architectures(cls) -> Sequence[ModelCard]:
-        """Describe every architecture whose modules are known by role."""
+        """Describe every architecture whose module roles are known."""
         return [make_card({"model_type": kind}, licence="", source="", full_lr=1e-4) for kind in ARCHITECTURES]
 
-    # -- where it lies -----------------------------------------------------------------------------------------------------
+    # -- location --------------------------------------------------------------------------------------------
 
     def repository(self) -> Repository | None:
-        """Name the repository; None where the path is a directory, or cannot be an id.
+        """Return the repository; None if the path is a directory, or cannot be an id.
 
         Raises:
-            UserError: a revision is asked of a directory.
+            UserError: a revision is set for a directory.
         """
         if not Path(self.path).expanduser().is_dir() and is_hub_id(self.path):
             return Repository("model", self.path, self.revision)
@@ -80,7 +80,7 @@ class Transformers(Backbone, Remote):
         return None
 
     def wanted(self, names: Sequence[str], read: Callable[[str], Path]) -> Sequence[str]:
-        """Choose configuration, processor and safetensors weights: never a pickle, never the same weights twice.
+        """Select the configuration, processor and safetensors weights: never a pickle, never the same weights twice.
 
         Raises:
             UserError: a part is missing.
@@ -110,7 +110,7 @@ class Transformers(Backbone, Remote):
         return [*small, *pieces, *(weights if self.pretrained else ())]
 
     def lacks(self, folder: Path) -> str:
-        """Say whether configuration, processor or weights are missing from a snapshot."""
+        """Return which part a snapshot lacks: configuration, processor or weights; empty if it is complete."""
         if not (folder / "config.json").exists():
             return "config.json"
         card = make_card(read_config(folder), licence="", source="", full_lr=1.0)
@@ -129,19 +129,19 @@ class Transformers(Backbone, Remote):
         return Path(self.path).expanduser() if self.repository() is None else self.snapshot().folder
 
     def _config_folder(self) -> Path:
-        """Find the directory that holds the configuration at least."""
+        """Return the directory that holds at least the configuration."""
         return Path(self.path).expanduser() if self.repository() is None else self.held().folder
 
-    # -- what it is --------------------------------------------------------------------------------------------------------
+    # -- description -----------------------------------------------------------------------------------------
 
     def card(self) -> ModelCard:
-        """Describe the model by its configuration file."""
+        """Describe the model from its configuration file, and check that the processor is there."""
         card = self.outline_card()
         check_processor(self._folder(), card)
         return card
 
     def outline_card(self) -> ModelCard:
-        """Describe the model by its configuration file, though nothing else may be there."""
+        """Describe the model from its configuration file alone; other files may be missing."""
         folder = self._config_folder()
         config = read_config(folder)
         width = next(
@@ -160,13 +160,13 @@ class Transformers(Backbone, Remote):
         )
 
     def reads(self, length: float | None = None) -> InputSpec:
-        """Tell by the configuration what one example looks like."""
+        """Return the input spec of one example, from the configuration."""
         return read_inputs(
             self._config_folder(), read_config(self._config_folder()), self.outline_card().positions, length
         )
 
     def fingerprint(self) -> Mapping[str, Any]:
-        """Give the hashes of configuration, weights and processor files; of a model from the hub, its commit and its weights."""
+        """Return the hashes of configuration, weights and processor files; for a Hub model, its commit and weights."""
         folder = self._folder()
         read_config(folder)
         weights = {path.name: file_sha256(path) for path in weight_files(folder)} if self.pretrained else {}
@@ -174,7 +174,7 @@ class Transformers(Backbone, Remote):
             return {"commit": folder.name, **weights}
         return {path.name: file_sha256(path) for path in sorted(folder.glob("*.json"))} | weights
 
-    # -- loading -----------------------------------------------------------------------------------------------------------
+    # -- loading ---------------------------------------------------------------------------------------------
 
     def load(self, labels: int, answer: OutputType = "class") -> Learner:
         """Load the model through the Auto classes."""
@@ -189,16 +189,16 @@ class Transformers(Backbone, Remote):
         )
 
     def outline(self, labels: int, answer: OutputType = "class") -> Learner:
-        """Make the model of its configuration alone."""
+        """Build the model from its configuration alone."""
         folder = self._config_folder()
         return outline_learner(folder, labels, answer, self.outline_card(), attention=self.attention, dtype=self.dtype)
 
     def load_processor(self) -> Any:
-        """Load the processor alone."""
+        """Load only the processor."""
         return load_processor(self._folder(), self.card())
 
     def load_language_model(self) -> Learner:
-        """Load the model under the head of its language model."""
+        """Load the model with its language model's head."""
         return load_language_model(
             self._folder(), self.card(), pretrained=self.pretrained, attention=self.attention, dtype=self.dtype
         )

@@ -1,4 +1,4 @@
-"""What one example looks like to a network, by its configuration and its processor's, both read without transformers."""
+"""Derive a network's input spec from its configuration and its processor's, both read without transformers."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 RATE = 16_000
-"""Samples a second, where no processor says otherwise."""
+"""Samples per second if the processor does not set a rate."""
 TOKENS = 128
 SIDE = 224
 SECONDS = 1.0
 
 
 def read_inputs(folder: Path, config: Mapping[str, Any], positions: int | None, length: float | None) -> InputSpec:
-    """Tell what one example looks like.
+    """Return the input spec of one example.
 
     Args:
-        folder: the model directory; a `preprocessor_config.json` in it is heeded.
-        config: its configuration.
-        positions: the longest text it reads, in tokens; None where nothing limits it.
+        folder: the model directory; its `preprocessor_config.json` is used if present.
+        config: the model's configuration.
+        positions: the longest text the network accepts, in tokens; None if unlimited.
         length: tokens, pixels of a side, or seconds.
 
     Raises:
-        UserError: the network reads no such length.
+        UserError: the network does not accept this length.
     """
     kind = config["model_type"]
     modality = ARCHITECTURES[kind].modality

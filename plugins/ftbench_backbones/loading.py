@@ -1,4 +1,4 @@
-"""Make a learner from a model directory through transformers' Auto classes."""
+"""Read and check model directories, and load learners from them through transformers' Auto classes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _MODELS: Mapping[OutputType, str] = {
 
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
 PICKLED = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".h5", ".msgpack")
-"""Endings of weights that are not read."""
+"""Suffixes of weights that are refused."""
 PROCESSORS = {
     "text": (
         "tokenizer",
@@ -40,9 +40,9 @@ PROCESSORS = {
     "vision": ("image processor", ("preprocessor_config.json", "processor_config.json")),
     "speech": ("feature extractor", ("preprocessor_config.json", "processor_config.json")),
 }
-"""Modality → what its inputs are read with, and the files one of which holds it."""
+"""Modality → name of its processor, and the files of which one must exist."""
 
-# Randomness inside the network would differ from strategy to strategy, and layer drop breaks some of them.
+# Randomness inside the network would differ between strategies, and layer drop breaks some of them.
 _COMPARABLE = {"layerdrop": 0.0, "apply_spec_augment": False, "use_cache": False}
 
 
@@ -50,7 +50,7 @@ def read_config(folder: Path) -> dict[str, Any]:
     """Read a model directory's `config.json` without transformers.
 
     Raises:
-        UserError: the directory or its configuration is missing, broken, or of an architecture not known here.
+        UserError: the directory or its configuration is missing or broken, or the architecture is not supported.
     """
     path = folder / "config.json"
     try:
@@ -62,7 +62,8 @@ def read_config(folder: Path) -> dict[str, Any]:
         raise UserError(f"{path}: not a model configuration: {error}") from None
     if kind not in ARCHITECTURES and "auto_map" in config:
         raise UserError(
-            f"{path}: model_type {kind!r} needs code of its own (auto_map), and no code that comes with a model is ever run"
+            f"{path}: model_type {kind!r} needs code of its own (auto_map), "
+            "and no code that comes with a model is ever run"
         )
     if kind not in ARCHITECTURES:
         known = ", ".join(sorted(ARCHITECTURES))
@@ -71,10 +72,10 @@ def read_config(folder: Path) -> dict[str, Any]:
 
 
 def weight_files(folder: Path) -> list[Path]:
-    """List the weight files of a model directory that transformers loads: `model.safetensors`, or the parts its index names.
+    """List the weight files transformers loads: `model.safetensors`, or the shards its index names.
 
     Raises:
-        UserError: there are none, or parts are missing; weights in pickle files are refused.
+        UserError: there are none, or shards are missing; weights in pickle files are refused.
     """
     found = _weight_files(folder)
     if not found:
@@ -88,7 +89,7 @@ def weight_files(folder: Path) -> list[Path]:
 
 
 def _weight_files(folder: Path) -> list[Path]:
-    """List the files that should be there; none where the directory has no weights."""
+    """List the files that should exist; empty if the directory has no weights."""
     if (folder / WEIGHTS).exists():
         return [folder / WEIGHTS]
     index = folder / INDEX
@@ -104,7 +105,7 @@ def _weight_files(folder: Path) -> list[Path]:
 
 
 def check_processor(folder: Path, card: ModelCard) -> None:
-    """See that a directory holds what inputs are read with.
+    """Check that a directory holds the processor's files.
 
     Raises:
         UserError: it does not.
@@ -124,7 +125,7 @@ def make_card(
     pretrained: bool = True,
     parameters: int | None = None,
 ) -> ModelCard:
-    """Describe a model directory by its configuration."""
+    """Describe a model directory from its configuration."""
     architecture = ARCHITECTURES[config["model_type"]]
     return ModelCard(
         config["model_type"],
@@ -148,7 +149,7 @@ def make_card(
 
 def _blocks(config: Mapping[str, Any], architecture: Architecture) -> int | None:
     if "num_block_repeats" in config:
-        # EfficientNet's blocks depend on its depth coefficient, and its num_hidden_layers counts something else.
+        # EfficientNet's blocks depend on its depth coefficient, and its num_hidden_layers counts something different.
         return None
     if architecture.above:
         encoder = config.get("encoder_layers", config.get("num_layers"))
@@ -168,10 +169,10 @@ def _positions(config: Mapping[str, Any], architecture: Architecture) -> int | N
 
 
 def stored_parameters(folder: Path) -> int | None:
-    """Count the elements of a model directory's weight files by their headers; None where there are none.
+    """Count the elements of a model directory's weight files from their headers; None if there are no weight files.
 
     Raises:
-        UserError: a file is not what its name says.
+        UserError: a file is not a complete safetensors file.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -180,7 +181,10 @@ def stored_parameters(folder: Path) -> int | None:
     for path in files:
         try:
             with safe_open(path, framework="numpy") as stored:
-                total += sum(math.prod(stored.get_slice(name).get_shape()) for name in stored.keys())  # noqa: SIM118 - not a mapping
+                total += sum(
+                    math.prod(stored.get_slice(name).get_shape())
+                    for name in stored.keys()  # noqa: SIM118 - safe_open is not a mapping
+                )
         except SafetensorError as error:
             raise UserError(f"{path}: not a safetensors file, or not all of one: {error}") from None
     return total if files else None
@@ -197,19 +201,19 @@ def load_learner(
     dtype: str = "float32",
     head: tuple[str, ...] | None = None,
 ) -> Learner:
-    """Load weights under a fresh head; where `pretrained` is false, the same architecture at random.
+    """Load weights under a new head; if `pretrained` is false, the same architecture with random weights.
 
     Args:
         folder: the model directory.
         labels: outputs of the head.
-        answer: what it is asked for.
-        card: says which Auto classes to use.
-        pretrained: whether the weights are read.
-        attention: transformers' attention implementation; its own choice by default.
-        dtype: how the weights are held, by torch's name.
-        head: names of the modules made anew, where they are not the architecture's usual ones.
+        answer: the output type.
+        card: selects the Auto classes.
+        pretrained: whether to load the weights.
+        attention: transformers' attention implementation; by default transformers chooses.
+        dtype: data type of the weights, by torch's name.
+        head: names of the modules initialised from scratch, if they differ from the architecture's usual ones.
     """
-    # A transcript's outputs are the characters, the first of which is the blank of CTC.
+    # A transcript's outputs are the characters; the first one is the blank of CTC.
     settings = {"vocab_size": labels, "pad_token_id": 0} if answer == "transcript" else {"num_labels": labels}
     architecture = ARCHITECTURES[card.architecture]
     fresh = head or architecture.head_of(answer)
@@ -231,7 +235,7 @@ def outline_learner(
     dtype: str = "float32",
     head: tuple[str, ...] | None = None,
 ) -> Learner:
-    """Make a learner of the configuration alone, on torch's meta device; arguments are those of `load_learner`."""
+    """Build a learner from the configuration alone, on torch's meta device; arguments as in `load_learner`."""
     import torch
 
     settings = {"vocab_size": labels, "pad_token_id": 0} if answer == "transcript" else {"num_labels": labels}
@@ -251,10 +255,10 @@ def _class_for(answer: OutputType, card: ModelCard) -> str:
 
 
 def _told_of_padding(learner: Learner) -> Learner:
-    """Let a learner know how its network takes sounds of unequal length."""
+    """Set how a learner's network handles sounds of unequal length."""
     model: Any = learner.model
     learner.frames = getattr(model, "_get_feat_extract_output_lengths", None)
-    # Networks whose front end normalises over time were trained without being told where the padding is.
+    # Networks whose front end normalises over time were trained without a padding mask.
     learner.masked = getattr(model.config, "feat_extract_norm", "layer") == "layer"
     return learner
 
@@ -262,7 +266,7 @@ def _told_of_padding(learner: Learner) -> Learner:
 def load_language_model(
     folder: Path, card: ModelCard, *, pretrained: bool = True, attention: str | None = None, dtype: str = "float32"
 ) -> Learner:
-    """Load the same weights under the head of their language model, its output tied to the embeddings.
+    """Load the same weights with the head of their language model, whose output is tied to the embeddings.
 
     Raises:
         NotApplicable: the architecture has no language model.
@@ -285,10 +289,12 @@ def _load_model(
     dtype: str,
     **settings: Any,
 ) -> Any:
-    """Load a model through one of transformers' Auto classes, in evaluation mode; modules named in `fresh` are made anew later.
+    """Load a model through one of transformers' Auto classes, in evaluation mode.
+
+    The modules named in `fresh` are initialised from scratch later.
 
     Raises:
-        UserError: the weights are not those of the configuration.
+        UserError: the weights do not belong to the configuration.
     """
     import torch
     import transformers
@@ -315,7 +321,7 @@ def _load_model(
         )
         _check_filled(folder, model, fresh, told)
     else:
-        # The directory may say fp16, which is how the weights are kept, not how they are trained.
+        # The directory's dtype, such as fp16, is how the weights are stored, not how they are trained.
         config.dtype = getattr(torch, dtype)
         model = auto.from_config(config, trust_remote_code=False, **extra)
     if dtype != "float32":
@@ -324,7 +330,7 @@ def _load_model(
 
 
 def _check_filled(folder: Path, model: Any, fresh: tuple[str, ...], told: Mapping[str, Any]) -> None:
-    """See that the weights filled the model: transformers begins at random, and goes on, where names or shapes do not fit.
+    """Check that the weights filled the model: transformers keeps random values where names or shapes do not match.
 
     Raises:
         UserError: more than half of the tensors outside the head were not filled.
@@ -334,12 +340,13 @@ def _check_filled(folder: Path, model: Any, fresh: tuple[str, ...], told: Mappin
     lost = [name for name in names if name in unfilled]
     if 2 * len(lost) > len(names):
         raise UserError(
-            f"{folder}: its weights are not those of its config.json: {len(lost)} of {len(names)} tensors are not there, such as {lost[0]}"
+            f"{folder}: its weights are not those of its config.json: "
+            f"{len(lost)} of {len(names)} tensors are not there, such as {lost[0]}"
         )
 
 
 def _in_dtype(model: Any, positional: tuple[Any, ...], named: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Give images and sounds to a model in the precision of its weights."""
+    """Cast images and sounds to the precision of the model's weights."""
     return positional, {
         key: value.to(model.dtype) if hasattr(value, "is_floating_point") and value.is_floating_point() else value
         for key, value in named.items()
@@ -359,17 +366,17 @@ def load_processor(folder: Path, card: ModelCard) -> Any:
 
 
 def _fitted(processor: Any, model: Any, card: ModelCard) -> Any:
-    """Tell a text model what its tokenizer pads with."""
+    """Set a text model's padding token to that of its tokenizer."""
     if card.modality == "text":
         model.config.pad_token_id = processor.pad_token_id
     return processor
 
 
 def _fresh_head(model: Any, names: tuple[str, ...]) -> None:
-    """Initialise the head as the architecture does, even where the directory holds one of the right size."""
+    """Initialise the head as the architecture does, even if the directory holds one of the right size."""
     for name in names:
         for module in model.get_submodule(name).modules():
             for parameter in module.parameters(recurse=False):
                 parameter._is_hf_initialized = False  # noqa: SLF001 - the flag transformers looks at
-            module._is_hf_initialized = False  # noqa: SLF001
+            module._is_hf_initialized = False  # noqa: SLF001 - as above
             model._init_weights(module)  # noqa: SLF001 - transformers has no public way to initialise one module
