@@ -1,4 +1,4 @@
-"""Speech tasks, a user's own and those that need no network, and random changes of sounds."""
+"""Speech tasks, on user data and built-in data, and sound augmentations."""
 
 from collections.abc import Mapping
 
@@ -16,7 +16,7 @@ from .recognition import SpeechRecognition
 
 @hookimpl
 def ftbench_tasks() -> Mapping[str, type[Task]]:
-    """Offer what this package has."""
+    """Offer the tasks of this package."""
     return {
         "audio-classification": AudioClassification,
         "speech-recognition": SpeechRecognition,
@@ -28,7 +28,7 @@ def ftbench_tasks() -> Mapping[str, type[Task]]:
 
 @hookimpl
 def ftbench_augmentations() -> Mapping[str, type[Augmentation]]:
-    """Offer what changes sounds."""
+    """Offer the augmentations of this package."""
     return {
         "audio-noise": AudioNoise,
         "audio-gain": AudioGain,

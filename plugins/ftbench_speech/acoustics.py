@@ -1,4 +1,4 @@
-"""Rooms and noise: what turns dry clips into recordings, from a seed."""
+"""Simulate rooms and noise: turn dry clips into recordings, from a seed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SAMPLE_RATE = 16_000
 
 
 def coloured_noise(rng: np.random.Generator, length: int) -> NDArray[np.float32]:
-    """Draw first-order autoregressive noise of unit variance, its colour (0 to 0.95) drawn too; shape [length]."""
+    """Draw first-order autoregressive noise of unit variance; its colour (0 to 0.95) is also random; shape [length]."""
     from scipy.signal import lfilter
 
     memory = rng.uniform(0.0, 0.95)
@@ -22,7 +22,7 @@ def coloured_noise(rng: np.random.Generator, length: int) -> NDArray[np.float32]
 
 
 def room_response(rng: np.random.Generator) -> NDArray[np.float32]:
-    """Draw a room: the direct sound, then after 2 ms an exponentially decaying tail of white noise.
+    """Draw a room impulse response: the direct sound, then after 2 ms an exponentially decaying tail of white noise.
 
     The reverberation time (60 dB) is uniform in 0.25 to 0.6 s, the tail's energy 0 to 6 dB below the direct sound.
 

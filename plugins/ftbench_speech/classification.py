@@ -1,4 +1,4 @@
-"""Classification of a user's own sounds."""
+"""Classification of user-provided sounds."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ if TYPE_CHECKING:
 
 @dataclass
 class AudioClassification(OwnSounds, UserClassification):
-    """Which class is a sound of? Your own sounds, from a folder or from a table of their paths."""
+    """Classify sounds of your own, from a folder or from a table of paths."""
 
     seconds: Annotated[float, Gt(0)] = 1.0
-    """Length of every clip: what is longer is cut off at its end, what is shorter is followed by silence."""
+    """Length of every clip in seconds: longer sounds are cut at the end, shorter ones are padded with silence."""
 
     def longest(self) -> float:
-        """Give the length of every clip."""
+        """Return the length of every clip in seconds."""
         return self.seconds
 
     def encode_inputs(
         self, inputs: Iterable[Sound], examples: Sequence[Example[tuple[str, int]]], processor: Any
     ) -> Encoded:
-        """Cut or fill to one length, and extract features with the backbone's processor."""
+        """Cut or pad to one length, and extract features with the backbone's processor."""
         rate = int(processor.sampling_rate)
         length = round(self.seconds * rate)
         clips, units = [], []

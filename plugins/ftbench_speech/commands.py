@@ -1,4 +1,4 @@
-"""Synthetic spoken commands: shipped dry clips, each put into a room and noise from a fixed seed."""
+"""Synthetic spoken commands: shipped dry clips, each rendered with a room and noise from a fixed seed."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ _TAIL = int(0.25 * SAMPLE_RATE)
 
 @dataclass
 class SpokenCommands(Augmentable, DrawnClassificationTask):
-    """Which of ten commands is it? Synthetic voices, one second, a reverberant room; test voices are never heard before."""
+    """Classify ten spoken commands: synthetic voices, one second, reverberant rooms; test voices are new."""
 
     modality: ClassVar[str] = "speech"
     unit: ClassVar[str] = "audio seconds"
     words: ClassVar[tuple[str, ...]] = ("yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go")
 
     validation_size: Annotated[int, Ge(0)] = 100
-    """Validation clips, from the training voices."""
+    """Number of validation clips, from the training voices."""
     test_size: Annotated[int, Ge(1)] = 400
-    """Test clips, from the test voices."""
+    """Number of test clips, from the test voices."""
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -52,13 +52,13 @@ class SpokenCommands(Augmentable, DrawnClassificationTask):
         return Splits(**known, **unknown)
 
     def groups(self, ids: Sequence[str]) -> Sequence[str]:
-        """Give the voices."""
+        """Return the voices."""
         clips = json.loads((_CLIPS / "clips.json").read_text(encoding="utf-8"))
         places = (identity.rpartition("-") for identity in ids)
         return [clips[split][int(number)]["voice"] for split, _, number in places]
 
     def raw_inputs(self, examples: Sequence[Example[NDArray[np.float32]]], processor: Any) -> list[Sound]:
-        """Give the recordings, a second each."""
+        """Return the recordings, one second each."""
         return [Sound(example.value, SAMPLE_RATE) for example in examples]
 
     def encode_inputs(
@@ -80,11 +80,11 @@ class SpokenCommands(Augmentable, DrawnClassificationTask):
         )
 
     def fingerprint(self) -> Mapping[str, Any]:
-        """Give the hashes of the clips."""
+        """Return the hashes of the clips."""
         return {name: file_sha256(_CLIPS / name) for name in ("clips.json", "train.flac", "test.flac")}
 
     def provenance(self) -> Provenance:
-        """Name the makers, and say that no person spoke."""
+        """Return the source, marked as synthetic."""
         source = (
             "this project, spoken by espeak-ng 1.52: ftbench_speech.provenance.commands; noise and room at load time"
         )
@@ -93,24 +93,24 @@ class SpokenCommands(Augmentable, DrawnClassificationTask):
 
 @dataclass
 class CommandsA(SpokenCommands):
-    """Which command is it, of yes, no, up, down, left? Synthetic."""
+    """Classify the commands yes, no, up, down and left. Synthetic."""
 
     words: ClassVar[tuple[str, ...]] = ("yes", "no", "up", "down", "left")
     test_size: Annotated[int, Ge(1)] = 200
-    """Test clips, from the test voices."""
+    """Number of test clips, from the test voices."""
 
 
 @dataclass
 class CommandsB(SpokenCommands):
-    """Which command is it, of right, on, off, stop, go? Synthetic."""
+    """Classify the commands right, on, off, stop and go. Synthetic."""
 
     words: ClassVar[tuple[str, ...]] = ("right", "on", "off", "stop", "go")
     test_size: Annotated[int, Ge(1)] = 200
-    """Test clips, from the test voices."""
+    """Number of test clips, from the test voices."""
 
 
 def _recordings(split: str, words: tuple[str, ...]) -> list[Example[NDArray[np.float32]]]:
-    """Give the clips of some words, each at a place of its own in one second of its own room and noise."""
+    """Return the clips of some words, each at a random position in one second with its own room and noise."""
     import soundfile
 
     samples, _ = soundfile.read(_CLIPS / f"{split}.flac", dtype="float32")

@@ -1,4 +1,4 @@
-"""The words that are spoken in a user's own sounds, by connectionist temporal classification (Graves et al. 2006)."""
+"""Speech recognition on user-provided sounds by connectionist temporal classification (Graves et al. 2006)."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ if TYPE_CHECKING:
 
 IGNORED = -100
 SPACE = "|"
-"""What the space between words is called among the classes."""
+"""Class name of the space between words."""
 ENGLISH = "abcdefghijklmnopqrstuvwxyz' "
 UNIFIED = 0x4E00
-"""Where the characters of Chinese begin in Unicode: enough letters without capitals to stand for any alphabet."""
+"""First of the Chinese characters in Unicode: enough letters without capitals to represent any alphabet."""
 
 
 @dataclass
 class SpeechRecognition(OwnSounds):
-    """Which words are spoken? Your own sounds with their transcripts, from a table; an output for each character."""
+    """Transcribe sounds of your own, from a table with their transcripts; one output per character."""
 
     primary: ClassVar[str] = "word_error_rate"
     answer: ClassVar[OutputType] = "transcript"
@@ -42,21 +42,21 @@ class SpeechRecognition(OwnSounds):
     target: str = "text"
     """Column of the transcripts."""
     case: bool = False
-    """Whether capitals count; where not, all letters are small."""
+    """Whether case counts; otherwise all letters are lower case."""
     punctuation: bool = False
-    """Whether punctuation counts; where not, it is left out, but for apostrophes."""
+    """Whether punctuation counts; otherwise it is removed, except apostrophes."""
     characters: str = ""
-    """All characters that are told apart, in order, the space among them; by default all that the transcripts hold."""
+    """All characters to distinguish, in order, including the space; by default all characters of the transcripts."""
     max_seconds: Annotated[float, Gt(0)] = 20.0
-    """Longest sound; what is longer is cut off at its end, and its last words can then not be right."""
+    """Longest sound in seconds; longer ones are cut at the end, so their last words cannot be right."""
     beams: Annotated[int, Ge(1)] = 1
-    """Transcripts followed at a time where frames are read; 1 takes the likeliest output of each. More needs flashlight-text."""
+    """Beam width of decoding; 1 takes the likeliest output of each frame. Wider beams need flashlight-text."""
 
     def __post_init__(self) -> None:
-        """Check what can be checked without the data.
+        """Check the options that need no data.
 
         Raises:
-            UserError: what `UserData` refuses, or characters that stand in no transcript.
+            UserError: `UserData` rejects an option, or `characters` has some that occur in no transcript.
         """
         super().__post_init__()
         twice = [sign for place, sign in enumerate(self.characters) if sign in self.characters[:place]]
@@ -65,17 +65,18 @@ class SpeechRecognition(OwnSounds):
         strange = [sign for sign in self.characters if sign != " " and self._plain(sign) != sign]
         if strange:
             raise UserError(
-                f"characters: {strange[0]!r} is in no transcript as it is read; leave it out, or set case or punctuation, which keep it"
+                f"characters: {strange[0]!r} is in no transcript as it is read; "
+                "leave it out, or set case or punctuation, which keep it"
             )
 
     @classmethod
     def without_data(cls, classes: int | None = None) -> Mapping[str, Any]:
-        """Name as many characters, by default those of English: 26 letters, apostrophe and space."""
+        """Return options with this many characters, by default those of English: 26 letters, apostrophe and space."""
         signs = ENGLISH if classes is None else "".join(chr(UNIFIED + number) for number in range(classes))
         return {**super().without_data(), "characters": signs}
 
     def longest(self) -> float:
-        """Give the length of the longest sound."""
+        """Return the length of the longest sound in seconds."""
         return self.max_seconds
 
     def _plain(self, cell: Any) -> str:
@@ -106,7 +107,7 @@ class SpeechRecognition(OwnSounds):
         return ["", *(" " if name == SPACE else name for name in self.classes[1:])]
 
     def outline(self, reads: InputSpec, count: int) -> Encoded:
-        """Give sounds in which ten characters a second are spoken."""
+        """Return sounds with ten spoken characters per second."""
         sounds = Ragged.of([np.zeros(reads.shape, np.float32)] * count, np.float32)
         spoken = Ragged.of([[1] * max(1, round(10 * reads.length))] * count, padding=IGNORED)
         return replace(super().outline(reads, count), columns={reads.name: sounds}, labels=spoken)
@@ -132,7 +133,8 @@ class SpeechRecognition(OwnSounds):
             if lost is not None:
                 key, number = example.value
                 raise UserError(
-                    f"{self.name}: {key} row {number + 1}: holds {lost!r}, which is not among the characters {self.characters!r}"
+                    f"{self.name}: {key} row {number + 1}: "
+                    f"holds {lost!r}, which is not among the characters {self.characters!r}"
                 )
             labels.append([places[sign] for sign in said])
         return Encoded(
@@ -142,12 +144,12 @@ class SpeechRecognition(OwnSounds):
             units=np.array([len(clip) / rate for clip in clips]),
         )
 
-    # -- learning and scoring ------------------------------------------------------------------------------------------------
+    # -- learning and scoring -------------------------------------------------------------------------------
 
     def loss(self, outputs: Any, batch: Mapping[str, Tensor]) -> Tensor:
-        """Give the mean over sounds of the negative log-likelihood of the transcript by its length, in nats.
+        """Return the mean over sounds of the transcript's negative log-likelihood over its length, in nats.
 
-        A sound too short for its transcript has none, and counts as 0.
+        A sound too short for its transcript has no likelihood, and counts as 0.
         """
         from torch.nn.functional import ctc_loss, log_softmax
 
@@ -158,14 +160,17 @@ class SpeechRecognition(OwnSounds):
         )
 
     def answers(self, outputs: Any, batch: Mapping[str, Tensor]) -> list[NDArray[Any]]:
-        """Give the likeliest output of each real frame, [frames] an example; for a beam search all log-probabilities, [frames, outputs]."""
+        """Return the likeliest output of each real frame, [frames] per example.
+
+        For a beam search, return all log-probabilities instead, [frames, outputs].
+        """
         del batch
         frames = outputs.frames.tolist()
         found = outputs.logits.argmax(-1) if self.beams == 1 else outputs.logits.float().log_softmax(-1)
         return [row[:real] for row, real in zip(found.cpu().numpy(), frames, strict=True)]
 
     def score(self, answers: Sequence[NDArray[Any]], examples: Encoded) -> Scored:
-        """Score transcripts by the words and the characters that are wrong, by jiwer."""
+        """Score transcripts by word and character errors, computed with jiwer."""
         characters = self._characters()
         rows = self.cells(self.named(examples.ids), (self.target,))
         predictions = []
@@ -202,7 +207,7 @@ class SpeechRecognition(OwnSounds):
         )
 
     def write_processor(self, learner: Learner, folder: Path) -> None:
-        """Write the feature extractor with a tokenizer of the characters, as transformers reads transcripts."""
+        """Write the feature extractor and a tokenizer of the characters, in the format transformers reads."""
         import json
 
         from transformers import Wav2Vec2CTCTokenizer, Wav2Vec2Processor

@@ -1,4 +1,4 @@
-"""What every task on a user's own sounds shares: how they are read, and how they are compared."""
+"""Shared base of tasks on user-provided sounds: reading and comparing them."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SILENT = 1e-3
-"""Largest amplitude of what counts as silence; full scale is 1."""
+"""Largest amplitude that counts as silence; full scale is 1."""
 FULL = 0.999
-"""Amplitude from which on a sample is at the end of the scale."""
+"""Amplitude from which a sample counts as full scale."""
 CLIPPED = 1e-3
-"""Share of such samples from which on a sound is clipped."""
+"""Share of full-scale samples from which a sound counts as clipped."""
 SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif")
 
 
 @dataclass
 class OwnSounds(Augmentable, Inspectable):
-    """A task on sounds of a folder or of a table of their paths."""
+    """A task on the sounds of a folder, or of a table of paths."""
 
     modality: ClassVar[str] = "speech"
     unit: ClassVar[str] = "audio seconds"
@@ -44,33 +44,35 @@ class OwnSounds(Augmentable, Inspectable):
     }
 
     audio: str = "path"
-    """Column of the sounds: their paths, or the sounds themselves in Parquet, a data set of the hub or one written by `save_to_disk`."""
+    """Column of the sounds: their paths; or the audio itself in Parquet, a Hub dataset or one written by
+    `save_to_disk`."""
     folder: str = ""
-    """Where the paths of a table begin, seen from the table: `clips` for Common Voice; beside the table by default."""
+    """Folder of the paths in a table, relative to the table: `clips` for Common Voice; by default the table's folder.
+    """
     pattern: str = ""
-    """What the names of a folder's files hold, such as `{label}_{speaker}_{take}`; each name becomes a column."""
+    """Pattern of a folder's file names, such as `{label}_{speaker}_{take}`; each name becomes a column."""
 
     def inputs(self) -> tuple[str, ...]:
-        """The sound."""
+        """The column of the sounds."""
         return (self.audio,)
 
     def folder_files(self) -> tuple[str, ...]:
-        """Give the endings of sounds."""
+        """Return the file suffixes of sounds."""
         return SUFFIXES
 
     def open_folder(self, folder: Path) -> Table:
-        """List the sounds of a folder; the folder a sound lies in is its class, unless the pattern names one."""
+        """List the sounds of a folder; the parent folder of a sound is its class, unless the pattern has a label."""
         return list_files(folder, SUFFIXES, self.pattern)
 
     @abstractmethod
     def longest(self) -> float:
-        """Give the length of what is encoded of a sound at most, in seconds."""
+        """Return the maximum length that is encoded of a sound, in seconds."""
 
     def sound(self, cell: Any, rate: int) -> NDArray[np.float32]:
-        """Decode a sound into one channel at `rate` samples a second, shape [samples].
+        """Decode a sound into one channel at `rate` samples per second, shape [samples].
 
         Raises:
-            UserError: naming the file that is no sound, or has no sample.
+            UserError: the file is not a sound or has no samples; the message names it.
         """
         import soundfile
 
@@ -86,7 +88,7 @@ class OwnSounds(Augmentable, Inspectable):
         return resampled(samples.mean(1), own, rate)
 
     def raw_inputs(self, examples: Sequence[Example[tuple[str, int]]], processor: Any) -> list[Sound]:
-        """Decode the sounds, whole, at the processor's rate."""
+        """Decode the sounds, uncut, at the processor's rate."""
         return list(self._sounds(examples, processor))
 
     def _sounds(self, examples: Sequence[Example[tuple[str, int]]], processor: Any) -> Iterator[Sound]:
@@ -97,14 +99,14 @@ class OwnSounds(Augmentable, Inspectable):
     def encode_inputs(
         self, inputs: Iterable[Sound], examples: Sequence[Example[tuple[str, int]]], processor: Any
     ) -> Encoded:
-        """Turn sounds into arrays, taking one at a time."""
+        """Convert sounds to arrays, one at a time."""
 
     def encode(self, examples: Sequence[Example[tuple[str, int]]], processor: Any) -> Encoded:
-        """Encode one sound after another: many long ones would not fit into memory before they are cut."""
+        """Encode one sound after another: uncut, many long ones would not fit into memory."""
         return self.encode_inputs(self._sounds(examples, processor), examples, processor)
 
     def inspect(self, inputs: Sequence[Mapping[str, Any]], processor: Any) -> list[Inspected]:
-        """Compare sounds sample by sample, and without silence at the ends and loudness."""
+        """Compute digests of the samples, and of the sound without silence at the ends and loudness."""
         rate = int(processor.sampling_rate)
         return [self._inspected(row[self.audio], rate) for row in inputs]
 
@@ -135,7 +137,7 @@ def _digest(data: bytes) -> str:
 
 
 def resampled(samples: NDArray[np.float32], own: int, rate: int) -> NDArray[np.float32]:
-    """Change the rate of a sound, shape [samples], by a polyphase filter."""
+    """Resample a sound, shape [samples], with a polyphase filter."""
     if own == rate:
         return samples
     from scipy.signal import resample_poly

@@ -1,4 +1,4 @@
-"""Transcripts: how they are normalised, how a network's frames are read as one, and how wrong one is."""
+"""Normalise transcripts, decode a network's frames into transcripts, and count errors."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 BLANK = 0
-"""Output that says nothing."""
+"""Output for no character."""
 
 
 def normalised(text: str, *, case: bool, punctuation: bool) -> str:
-    """Give a transcript in Unicode's composed form with single spaces; without case and punctuation where these do not count."""
+    """Return a transcript in NFC form with single spaces; remove case and punctuation if they do not count."""
     text = unicodedata.normalize("NFC", text)
     if not case:
         text = text.lower()
     if not punctuation:
-        # An apostrophe is part of a word.
+        # Apostrophes are part of words.
         text = "".join(
             sign if sign == "'" or unicodedata.category(sign)[0] not in "PS" else " " for sign in text.replace("’", "'")
         )
@@ -32,17 +32,17 @@ def normalised(text: str, *, case: bool, punctuation: bool) -> str:
 
 
 def greedy(frames: Iterable[int], characters: Sequence[str]) -> str:
-    """Read the likeliest output of each frame: repeats are one, blanks are none (Graves et al. 2006, section 3.1)."""
+    """Decode the likeliest output of each frame: merge repeats, then drop blanks (Graves et al. 2006, section 3.1)."""
     return "".join(characters[output] for output, _ in groupby(frames) if output != BLANK)
 
 
 def beam_search(log_probability: NDArray[np.float32], characters: Sequence[str], beams: int) -> str:
-    """Read the likeliest transcript over all alignments, by a beam search without a language model.
+    """Find the likeliest transcript over all alignments, by a beam search without a language model.
 
     Args:
-        log_probability: of each output, [frames, outputs].
-        characters: what the outputs stand for; the first is the blank.
-        beams: transcripts followed at a time.
+        log_probability: log-probability of each output, [frames, outputs].
+        characters: the character of each output; the first is the blank.
+        beams: beam width.
 
     Raises:
         UserError: flashlight-text is not installed.
@@ -67,7 +67,7 @@ def beam_search(log_probability: NDArray[np.float32], characters: Sequence[str],
 
 
 def errors(right: str, said: str) -> dict[str, int]:
-    """Count the words and characters of a transcript, and how many of them are wrong by the shortest way to edit one into the other."""
+    """Count the words and characters of a transcript, and the errors in both by the shortest edit."""
     import jiwer
 
     words, characters = jiwer.process_words(right, said), jiwer.process_characters(right, said)
@@ -80,5 +80,5 @@ def errors(right: str, said: str) -> dict[str, int]:
 
 
 def share(counts: Sequence[dict[str, Any]], of: str) -> float:
-    """Give the errors of all transcripts over their length, both summed first: long ones weigh more."""
+    """Return the errors of all transcripts over their total length; long transcripts weigh more."""
     return float(sum(one[f"{of}_errors"] for one in counts) / max(1, sum(one[f"{of}s"] for one in counts)))

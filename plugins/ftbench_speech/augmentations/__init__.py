@@ -1,1 +1,1 @@
-"""Random changes of sounds."""
+"""Sound augmentations."""

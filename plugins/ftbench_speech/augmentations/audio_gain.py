@@ -1,4 +1,4 @@
-"""Louder and softer."""
+"""Random gain."""
 
 from __future__ import annotations
 
@@ -16,15 +16,18 @@ if TYPE_CHECKING:
 
 @dataclass
 class AudioGain(InputAugmentation):
-    """Make a sound louder or softer; a feature extractor that normalises loudness, as most of Wav2Vec2's do, undoes it."""
+    """Make a sound louder or softer.
+
+    A feature extractor that normalises loudness, like most of Wav2Vec2's, undoes it.
+    """
 
     modality: ClassVar[str] = "speech"
     answers: ClassVar[frozenset[OutputType]] = POOLED | {"transcript"}
 
     decibels: Annotated[float, Gt(0)] = 6.0
-    """Largest gain to either side; uniform between them."""
+    """Largest gain or attenuation, in decibels; drawn uniformly up to it."""
 
     def change(self, value: Sound, rng: Generator) -> Sound:
-        """Multiply by 10^(gain / 20); nothing is clipped."""
+        """Multiply by 10^(gain / 20), without clipping."""
         factor = 10.0 ** (rng.uniform(-self.decibels, self.decibels) / 20.0)
         return replace(value, samples=np.asarray(factor * value.samples, np.float32))

@@ -1,4 +1,4 @@
-"""Noise under a sound, at a given signal-to-noise ratio."""
+"""Additive noise at a given signal-to-noise ratio."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ if TYPE_CHECKING:
 
 @dataclass
 class AudioNoise(InputAugmentation):
-    """Put noise under a sound."""
+    """Add noise to a sound."""
 
     modality: ClassVar[str] = "speech"
     answers: ClassVar[frozenset[OutputType]] = POOLED | {"transcript"}
 
     snr: tuple[float, float] = (10.0, 30.0)
-    """Least and largest signal-to-noise ratio, in decibels, of mean powers over the whole sound; uniform between them."""
+    """Smallest and largest signal-to-noise ratio in decibels, of mean powers over the whole sound; drawn uniformly."""
     colour: Literal["white", "pink"] = "white"
-    """`white`: equal power in every hertz. `pink`: in every octave."""
+    """`white`: equal power per hertz. `pink`: equal power per octave."""
 
     def __post_init__(self) -> None:
         """Check the range.
 
         Raises:
-            UserError: it ends before it begins.
+            UserError: its start is above its end.
         """
         if self.snr[0] > self.snr[1]:
             raise UserError(f"snr: {self.snr[0]} is above {self.snr[1]}")
 
     def change(self, value: Sound, rng: np.random.Generator) -> Sound:
-        """Add the noise; a sound that is silent all along stays silent."""
+        """Add the noise; a completely silent sound stays silent."""
         decibels = rng.uniform(*self.snr)
         noise = _noise(len(value.samples), self.colour, rng)
         signal, own = (float(np.mean(np.square(wave, dtype=np.float64))) for wave in (value.samples, noise))
@@ -50,7 +50,7 @@ def _noise(length: int, colour: str, rng: np.random.Generator) -> NDArray[np.flo
     if colour == "white":
         return white
     spectrum = np.fft.rfft(white)
-    # Power falls with the frequency, and so amplitude with its root; the mean is left out.
+    # Power falls as 1/frequency, so amplitude falls as its square root; the mean is zero.
     spectrum[1:] /= np.sqrt(np.arange(1, len(spectrum)))
     spectrum[0] = 0
     return np.fft.irfft(spectrum, length)

@@ -1,4 +1,4 @@
-"""SpecAugment: stretches of time and bands of frequency are hidden (Park et al. 2019)."""
+"""SpecAugment: mask stretches of time and bands of frequency (Park et al. 2019)."""
 
 from __future__ import annotations
 
@@ -16,34 +16,35 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MELS_FIRST = "input_features"
-"""Spectrograms of shape [mels, frames], as Whisper's; `input_values` of two axes are [frames, mels], as AST's."""
+"""Spectrograms of shape [mels, frames], like Whisper's; `input_values` with two axes are [frames, mels], like AST's."""
 WAVE = "input_values"
 
 
 @dataclass
 class SpecAugment(FeatureAugmentation):
-    """Hide stretches of time and bands of frequency, without the paper's time warping (Park et al. 2019, arXiv:1904.08779).
+    """Mask stretches of time and bands of frequency (Park et al. 2019, arXiv:1904.08779); there is no time warping.
 
-    In a spectrogram they become the mean of the example. Of a waveform, which has no bands, stretches become its mean and bands
-    of the mel scale are left out of its Fourier transform. What is constant at the end is taken for filling, and not counted.
+    In a spectrogram, masked parts are set to the example's mean. A waveform has no bands: stretches are set to its
+    mean, and bands of the mel scale are removed from its Fourier transform. A constant end counts as padding and is
+    ignored.
     """
 
     modality: ClassVar[str] = "speech"
     answers: ClassVar[frozenset[OutputType]] = POOLED | {"transcript"}
 
     time_masks: Annotated[int, Ge(0)] = 2
-    """Stretches of time; the paper's m_T."""
+    """Number of time masks; the paper's m_T."""
     time_width: Annotated[float, Gt(0), Le(1)] = 0.2
-    """Longest stretch, as a share of the sound; the paper's p, with T without limit."""
+    """Longest time mask, as a share of the sound; the paper's p, with T unlimited."""
     frequency_masks: Annotated[int, Ge(0)] = 2
-    """Bands of frequency; the paper's m_F."""
+    """Number of frequency masks; the paper's m_F."""
     frequency_width: Annotated[float, Gt(0), Le(1)] = 0.3
-    """Widest band, as a share of the mel scale; the paper's F over ν, which is 27 of 80."""
+    """Widest frequency mask, as a share of the mel scale; the paper's F over ν, which is 27 of 80."""
     rate: Annotated[int, Ge(1)] = 16_000
-    """Samples a second of a waveform model, which places the bands; spectrograms do not need it."""
+    """Samples per second of a waveform model, needed to place the bands; spectrograms do not use it."""
 
     def change_features(self, features: Mapping[str, NDArray[Any]], rng: Generator) -> Mapping[str, NDArray[Any]]:
-        """Mask the example's spectrogram, or its waveform."""
+        """Mask the example's spectrogram or waveform."""
         name = MELS_FIRST if MELS_FIRST in features else WAVE
         values = features[name]
         if values.ndim == 1:
@@ -83,14 +84,17 @@ class SpecAugment(FeatureAugmentation):
 
 
 def stretch(whole: int, share: float, rng: Generator) -> tuple[int, int]:
-    """Draw where a mask begins and ends: its width uniform from 0 to share·whole, its place uniform."""
+    """Draw the begin and end of a mask: width uniform from 0 to share·whole, position uniform."""
     width = int(rng.integers(int(share * whole) + 1))
     begin = int(rng.integers(whole - width + 1))
     return begin, begin + width
 
 
 def heard(columns: NDArray[Any]) -> int:
-    """Count the columns before those at the end that are all alike; [rows, columns]. One alone is no filling."""
+    """Count the columns before the padding, a run of equal columns at the end; shape [rows, columns].
+
+    A single last column is not padding.
+    """
     different = np.flatnonzero((columns[:, :-1] != columns[:, -1:]).any(0))
     if not len(different) or different[-1] == columns.shape[1] - 2:
         return int(columns.shape[1])
@@ -98,5 +102,5 @@ def heard(columns: NDArray[Any]) -> int:
 
 
 def _mel(hertz: NDArray[Any]) -> NDArray[np.float64]:
-    """Give the pitch in mel (O'Shaughnessy 1987)."""
+    """Convert hertz to mel (O'Shaughnessy 1987)."""
     return np.asarray(2595.0 * np.log10(1.0 + hertz / 700.0))

@@ -1,4 +1,4 @@
-"""Faster and slower, by resampling (Ko et al. 2015)."""
+"""Speed perturbation by resampling (Ko et al. 2015)."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ _FINEST = 100
 
 @dataclass
 class Speed(InputAugmentation):
-    """Play a sound faster or slower: its pitch moves along (Ko et al. 2015, Interspeech, section 2)."""
+    """Play a sound faster or slower, which also changes its pitch (Ko et al. 2015, Interspeech, section 2)."""
 
     modality: ClassVar[str] = "speech"
     answers: ClassVar[frozenset[OutputType]] = POOLED | {"transcript"}
 
     factors: Annotated[tuple[Annotated[float, Ge(0.5), Le(2)], ...], MinLen(1)] = (0.9, 1.0, 1.1)
-    """Speeds, one of which is drawn; 1.1 is a tenth faster, taken as the nearest fraction with a denominator up to 100."""
+    """Speeds to draw from; 1.1 is 10 % faster. Each is rounded to the nearest fraction with a denominator up to 100."""
 
     def change(self, value: Sound, rng: Generator) -> Sound:
-        """Resample by a polyphase filter: samples become samples / factor."""
+        """Resample with a polyphase filter to samples / factor samples."""
         factor = Fraction(self.factors[int(rng.integers(len(self.factors)))]).limit_denominator(_FINEST)
         if factor == 1:
             return value

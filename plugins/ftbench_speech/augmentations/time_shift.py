@@ -1,4 +1,4 @@
-"""Earlier and later."""
+"""Random shift in time."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 
 @dataclass
 class TimeShift(InputAugmentation):
-    """Let a sound begin earlier or later: what is moved beyond an end is lost, and silence follows at the other."""
+    """Shift a sound earlier or later: samples moved past an end are dropped, the other end is filled with silence."""
 
     modality: ClassVar[str] = "speech"
 
     seconds: Annotated[float, Gt(0)] = 0.1
-    """Largest shift to either side; uniform between them."""
+    """Largest shift in either direction, in seconds; drawn uniformly."""
 
     def change(self, value: Sound, rng: Generator) -> Sound:
-        """Shift by whole samples; the length stays."""
+        """Shift by whole samples; the length does not change."""
         shift = round(float(rng.uniform(-self.seconds, self.seconds)) * value.rate)
         moved, length = np.zeros_like(value.samples), len(value.samples)
         if abs(shift) < length:

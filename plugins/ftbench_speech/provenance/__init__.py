@@ -1,4 +1,4 @@
-"""How the shipped speech files were made: the commands' clips and the weights of `tiny-wav2vec2`.
+"""How the shipped speech files were made: the clips of the commands and the weights of `tiny-wav2vec2`.
 
-Nothing here runs in a trial; `python -m ftbench_speech.provenance.commands` and `….pretraining` make the files again.
+No trial runs this code; `python -m ftbench_speech.provenance.commands` and `….pretraining` make the files again.
 """

@@ -1,7 +1,7 @@
 """Make the dry clips of the spoken commands: `python -m ftbench_speech.provenance.commands OUTPUT_DIRECTORY`.
 
-Ten words; 20 voices for train and validation, 20 other voices for test; each word twice a voice. The clips of a
-split stand one after another in one FLAC file, their places in `clips.json`.
+Ten words; 20 voices for train and validation, 20 other voices for test; each word twice per voice. The clips of a split
+are concatenated in one FLAC file; `clips.json` has their positions.
 """
 
 from __future__ import annotations

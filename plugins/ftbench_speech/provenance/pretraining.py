@@ -1,7 +1,7 @@
 """Pretrain `tiny-wav2vec2`: `python -m ftbench_speech.provenance.pretraining OUTPUT_DIRECTORY`.
 
-Phoneme CTC on 1,200 synthesised English words (none of the commands), 67 voices, coloured noise at 10 to 30 dB. About
-25 minutes on 2 cores. The weights are rounded to fp16; `card.json` keeps the figures.
+Phoneme CTC on 1,200 synthesised English words (none of the commands), 67 voices, coloured noise at 10 to 30 dB. Takes
+about 25 minutes on 2 cores. The weights are rounded to fp16; `card.json` records the figures.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ FRAME = 640
 
 
 def architecture(phonemes: int) -> Wav2Vec2Config:
-    """Describe the 1.5 M parameter encoder: 40 ms frames, four pre-norm layers of width 160."""
+    """Return the configuration of the 1.5 M parameter encoder: 40 ms frames, four pre-norm layers of width 160."""
     return Wav2Vec2Config(
         vocab_size=phonemes + 1,
         hidden_size=160,
@@ -66,7 +66,10 @@ def architecture(phonemes: int) -> Wav2Vec2Config:
 
 
 def gabor_filters(pairs: int = 64, width: int = 160) -> torch.Tensor:
-    """Give quadrature pairs of windowed cosines and sines at mel-spaced 100 to 7,200 Hz; shape [2 * pairs, 1, width]."""
+    """Return quadrature pairs of windowed cosines and sines at mel-spaced 100 to 7,200 Hz.
+
+    The shape is [2 * pairs, 1, width].
+    """
     mel = np.linspace(2595 * np.log10(1 + 100 / 700), 2595 * np.log10(1 + 7200 / 700), pairs)
     frequency = 700 * (10 ** (mel / 2595) - 1)
     phase = 2 * np.pi * frequency[:, None] * np.arange(width)[None] / SAMPLE_RATE
@@ -76,7 +79,7 @@ def gabor_filters(pairs: int = 64, width: int = 160) -> torch.Tensor:
 
 
 class Batches:
-    """Batches of clips at random places in a window of their length, in fresh noise."""
+    """Batches of clips at random positions in a common window, with new noise each time."""
 
     def __init__(self, clips: Clips, members: NDArray[np.int64], letters: str, rng: np.random.Generator) -> None:
         self.clips, self.members, self.rng = clips, members, rng
@@ -84,7 +87,7 @@ class Batches:
         self.noises = np.stack([coloured_noise(rng, 4 * SAMPLE_RATE) for _ in range(200)])
 
     def endless(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        """Yield for ever; clips of similar length share a batch, pools of 20 batches keep the order random."""
+        """Yield batches endlessly; clips of similar length share a batch, pools of 20 batches keep the order random."""
         while True:
             order = self.rng.permutation(self.members)
             for begin in range(0, len(order) - 20 * BATCH + 1, 20 * BATCH):
@@ -94,7 +97,7 @@ class Batches:
                     yield self.batch(pool[number * BATCH : (number + 1) * BATCH])
 
     def batch(self, members: NDArray[np.int64]) -> tuple[torch.Tensor, torch.Tensor]:
-        """Give sounds [clips, samples], zero mean and unit variance, and labels [clips, longest], padded with -100."""
+        """Return sounds [clips, samples], zero mean, unit variance, and labels [clips, longest], padded with -100."""
         longest = int(self.clips.lengths[members].max())
         window = SAMPLE_RATE if self.rng.random() < 1 / 8 else longest + int(self.rng.uniform(0.05, 0.3) * SAMPLE_RATE)
         window = min(SAMPLE_RATE, -(-window // FRAME) * FRAME)
@@ -117,7 +120,7 @@ class Batches:
 
 @torch.no_grad()
 def phoneme_error_rate(network: Wav2Vec2ForCTC, batches: list[tuple[torch.Tensor, torch.Tensor]]) -> float:
-    """Decode greedily; edits over reference phonemes."""
+    """Decode greedily and return edits over reference phonemes."""
     network.eval()
     edits = total = 0
     for sounds, labels in batches:

