@@ -1,4 +1,4 @@
-"""Text tasks, a user's own and those that need no network, and random changes of texts."""
+"""Text tasks, on user data and built-in data, and text augmentations."""
 
 from collections.abc import Mapping
 
@@ -20,7 +20,7 @@ from .words import WordIntensity, WordSentiment
 
 @hookimpl
 def ftbench_tasks() -> Mapping[str, type[Task]]:
-    """Offer what this package has."""
+    """Offer the tasks of this package."""
     return {
         "text-classification": TextClassification,
         "multi-label-text-classification": MultiLabelTextClassification,
@@ -35,7 +35,7 @@ def ftbench_tasks() -> Mapping[str, type[Task]]:
 
 @hookimpl
 def ftbench_augmentations() -> Mapping[str, type[Augmentation]]:
-    """Offer what changes texts."""
+    """Offer the augmentations of this package."""
     return {
         "random-deletion": RandomDeletion,
         "random-swap": RandomSwap,

@@ -1,4 +1,4 @@
-"""How right a short answer is, as the SQuAD script counts it (Rajpurkar et al. 2016, section 6.1)."""
+"""Score short answers like the SQuAD script (Rajpurkar et al. 2016, section 6.1)."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ _SIGNS = str.maketrans("", "", string.punctuation)
 
 
 def normalised(answer: str) -> list[str]:
-    """Give the words of an answer without capitals, punctuation and articles."""
+    """Return the words of an answer without case, punctuation and articles."""
     return re.sub(r"\b(a|an|the)\b", " ", answer.lower().translate(_SIGNS)).split()
 
 
 def exact_match(said: str, right: str) -> float:
-    """Give 1 where both have the same words in the same order, else 0."""
+    """Return 1 if both have the same words in the same order, otherwise 0."""
     return float(normalised(said) == normalised(right))
 
 
 def shared_words(said: str, right: str) -> float:
-    """Give F1 of the words of two answers; of two answers one of which is empty, whether the other is, too."""
+    """Return the F1 of the words of two answers; if either is empty, 1 if both are and otherwise 0."""
     one, other = normalised(said), normalised(right)
     if not one or not other:
         return float(one == other)
@@ -33,6 +33,6 @@ def shared_words(said: str, right: str) -> float:
 
 
 def best_scores(said: str, answers: Sequence[str]) -> tuple[float, float]:
-    """Give exact match and F1 against the nearest right answer; where there is none, the empty answer is right."""
+    """Return exact match and F1 against the closest right answer; without right answers, the empty answer is right."""
     right = [answer for answer in answers if normalised(answer)] or [""]
     return max(exact_match(said, one) for one in right), max(shared_words(said, one) for one in right)

@@ -1,4 +1,4 @@
-"""Classification of a user's own texts, or pairs of texts."""
+"""Classification of user-provided texts, or pairs of texts."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 @dataclass
 class TextClassification(WholeTexts, UserClassification):
-    """Which class is a text of? Your own texts, from a table."""
+    """Classify texts of your own, from a table."""
 
     def label_rows(self, examples: Sequence[Example[tuple[str, int]]]) -> NDArray[np.int64]:
-        """Give the classes."""
+        """Return the classes."""
         return np.array([example.label for example in examples])

@@ -1,4 +1,4 @@
-"""Files of the CoNLL shared tasks: a word a line with its tags behind it, an empty line after each sentence."""
+"""Read files of the CoNLL shared tasks: one word with its tags per line, an empty line after each sentence."""
 
 from __future__ import annotations
 
@@ -15,15 +15,17 @@ SUFFIXES = (".conll", ".conll2003", ".iob", ".iob2", ".bio", ".txt")
 
 
 def read_conll(paths: Sequence[Path], tokens: str, tags: str) -> ListedTable:
-    """Read sentences; the first column is the word, the last its tag. `-DOCSTART-` lines and those that begin with `# ` are left out.
+    """Read sentences; the first column is the word, the last its tag.
+
+    `-DOCSTART-` lines and lines that begin with `# ` are skipped.
 
     Args:
-        paths: UTF-8 files, one after another.
-        tokens: what the column of the words is to be called.
-        tags: what the column of the tags is to be called.
+        paths: UTF-8 files, read in order.
+        tokens: name of the column of words.
+        tags: name of the column of tags.
 
     Raises:
-        UserError: a file is missing, empty or not UTF-8, or a line has a word and no tag.
+        UserError: a file is missing, empty or not UTF-8, or a line has a word without a tag.
     """
     sentences = [sentence for path in paths for sentence in _sentences(path)]
     return ListedTable(

@@ -1,4 +1,4 @@
-"""The VADER lexicon: English words, each rated by ten people from -4 (most negative) to 4 (most positive)."""
+"""Read the VADER lexicon: English words, each rated by ten people from -4 (most negative) to 4 (most positive)."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class Word:
 
     @property
     def family(self) -> str:
-        """The first five letters, four of words up to five: `abuse`, `abused` and `abusive` are one family.
+        """First five letters, or four for words of up to five: `abuse`, `abused` and `abusive` form one family.
 
-        Without families, looking up a prefix seen in training gives much of the answer away.
+        Without families, much of the label could be predicted from prefixes seen in training.
         """
         return self.text[: 5 if len(self.text) > 5 else 4]
 
@@ -42,7 +42,7 @@ def lexicon_file() -> Path:
 
 @cache
 def words() -> tuple[Word, ...]:
-    """Read the alphabetic entries, in the order of the file, the first of those that differ in case only."""
+    """Read the alphabetic entries in file order; of entries that differ only in case, the first."""
     found: dict[str, Word] = {}
     for line in lexicon_file().read_text(encoding="utf-8").splitlines():
         text, rating, *_ = line.split("\t")

@@ -1,4 +1,4 @@
-"""Any number of classes for each of a user's own texts, or pairs of texts."""
+"""Multi-label classification of user-provided texts, or pairs of texts."""
 
 from __future__ import annotations
 
@@ -23,27 +23,27 @@ if TYPE_CHECKING:
 
 @dataclass
 class MultiLabelTextClassification(WholeTexts, MultiLabelTask):
-    """Which classes does a text have, if any? Your own texts, from a table."""
+    """Assign any number of classes to texts of your own, from a table."""
 
     target: str = "labels"
-    """Column of the classes: a list, or a text that names them one after another. An empty one says that no class holds."""
+    """Column of the classes: a list, or a text of their names. An empty cell means no class."""
     separator: str = ";"
-    """What stands between the names where they are a text."""
+    """Separator of the names in a text."""
     labels: tuple[str, ...] = ()
-    """Names of the classes, in order; by default all that the data hold, sorted."""
+    """Names of the classes, in order; by default all those in the data, sorted."""
 
     @classmethod
     def without_data(cls, classes: int | None = None) -> Mapping[str, Any]:
-        """Name the classes by their numbers, two by default."""
+        """Return options with numbered classes, two by default."""
         return {**super().without_data(), "labels": [str(number) for number in range(classes or 2)]}
 
     def kinds(self, table: Table) -> NDArray[np.int64]:
-        """Divide all rows alike; those whose cell is absent, not empty, are left out."""
+        """Stratify all rows together; rows with a missing (not an empty) cell are left out."""
         return np.array([-1 if cell is None else 0 for cell in self.target_cells(table)], np.int64)
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """The names of the classes: those given, or all that the data hold, sorted."""
+        """The names of the classes: those given, or all those in the data, sorted."""
         if self.labels:
             return self.labels
         key = digest([self.reading(), self.separator])
@@ -63,12 +63,12 @@ class MultiLabelTextClassification(WholeTexts, MultiLabelTask):
         return sorted(known)
 
     def _named(self, table: Table, cell: Any) -> list[str]:
-        """Give the names in a cell: lists of a `datasets` class label hold numbers."""
+        """Return the names in a cell; a `datasets` class label stores numbers."""
         known = table.names(self.target)
         return [known[int(one)] for one in cell] if known and isinstance(cell, list) else as_list(cell, self.separator)
 
     def label_rows(self, examples: Sequence[Example[tuple[str, int]]]) -> NDArray[np.int64]:
-        """Give 1 where a class holds, [examples, classes].
+        """Return 1 for each class that applies, [examples, classes].
 
         Raises:
             UserError: a row has a class that is not among `labels`.
@@ -80,7 +80,8 @@ class MultiLabelTextClassification(WholeTexts, MultiLabelTask):
             for name in self._named(self.tables[key], cells[self.target]):
                 if name not in places:
                     raise UserError(
-                        f"{self.name}: {key} row {number + 1}: {as_text(name)!r} is not among the labels {', '.join(self.classes)}"
+                        f"{self.name}: {key} row {number + 1}: "
+                        f"{as_text(name)!r} is not among the labels {', '.join(self.classes)}"
                     )
                 found[row, places[name]] = 1
         return found

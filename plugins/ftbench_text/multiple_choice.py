@@ -1,4 +1,4 @@
-"""Which of several texts goes with a user's own question or beginning?"""
+"""Multiple choice: choose the text that goes with a user-provided question or beginning."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class MultipleChoice(OwnTexts):
-    """Which of the choices goes with the text? Your own questions, from a table; all have equally many choices."""
+    """Choose the right answer to questions of your own, from a table; all have the same number of choices."""
 
     primary: ClassVar[str] = "accuracy"
     answer: ClassVar[OutputType] = "choice"
@@ -31,39 +31,39 @@ class MultipleChoice(OwnTexts):
     text: str = "question"
     """Column of the question, or of the beginning."""
     choices: tuple[str, ...] = ("choices",)
-    """Columns of the choices, in order; one column alone holds lists of them."""
+    """Columns of the choices, in order; a single column holds lists of choices."""
 
     @property
     def outputs(self) -> int:
-        """One number for each choice, by one and the same output."""
+        """One logit per choice, from the same output."""
         return 1
 
     def inputs(self) -> tuple[str, ...]:
-        """The question and its choices."""
+        """The columns of the question and its choices."""
         return (self.text, *self.choices)
 
     def texts(self, row: Mapping[str, Any]) -> tuple[str, ...]:
-        """The question, then each choice."""
+        """Return the question, then each choice."""
         return (as_text(row[self.text]), *self._choices(row))
 
     def _choices(self, row: Mapping[str, Any]) -> list[str]:
         cells = [row[name] for name in self.choices]
         if len(cells) > 1:
             return [as_text(cell) for cell in cells]
-        # CommonsenseQA and ARC keep the texts beside their letters.
+        # CommonsenseQA and ARC store the texts together with their letters.
         return as_list(cells[0]["text"] if isinstance(cells[0], dict) else cells[0], separator=";")
 
     def outline(self, reads: InputSpec, count: int) -> Encoded:
-        """Give questions with as many choices as there are columns of them, four where one column holds all."""
+        """Return questions with one choice per column, or four if one column holds all choices."""
         choices = len(self.choices) if len(self.choices) > 1 else 4
         pieces = [[[0] * reads.shape[0]] * choices] * count
         return replace(super().outline(reads, count), columns={reads.name: joined(pieces), LENGTHS: lengths(pieces)})
 
     def encode(self, examples: Sequence[Example[tuple[str, int]]], processor: Any) -> Encoded:
-        """Tokenize the question with each choice; of a pair too long the question is cut.
+        """Tokenize the question with each choice; if a pair is too long, cut the question.
 
         Raises:
-            UserError: a row has another number of choices than the first, or its label is none of them.
+            UserError: a row's number of choices differs from the first row's, or its label is none of them.
         """
         rows = [
             (example, self._choices(row), row)
@@ -76,7 +76,8 @@ class MultipleChoice(OwnTexts):
             label = _place(row[self.target], choices)
             if len(choices) != count or count < 2:
                 raise UserError(
-                    f"{self.name}: {key} row {number + 1}: has {len(choices)} choices, and the first has {count}; all need as many, two at least"
+                    f"{self.name}: {key} row {number + 1}: has {len(choices)} choices, and the first has {count}; "
+                    "all need as many, two at least"
                 )
             if label is None:
                 raise UserError(
@@ -103,7 +104,7 @@ class MultipleChoice(OwnTexts):
         )
 
     def collate(self, encoded: Encoded, indices: Sequence[int]) -> dict[str, Tensor]:
-        """Make a batch of inputs of shape [examples, choices, tokens]."""
+        """Build a batch of inputs of shape [examples, choices, tokens]."""
         encoded, indices = encoded.at(indices)
         rows = list(indices)
         batch, _ = torn(encoded, rows)
@@ -111,13 +112,13 @@ class MultipleChoice(OwnTexts):
         return tensors({**shaped, "labels": np.asarray(encoded.labels)[rows]})
 
     def loss(self, outputs: Any, batch: Mapping[str, Tensor]) -> Tensor:
-        """Give the mean cross-entropy over the choices, in nats."""
+        """Return the mean cross-entropy over the choices, in nats."""
         from torch.nn.functional import cross_entropy
 
         return cross_entropy(outputs.logits.float(), batch["labels"])
 
     def score(self, answers: Sequence[NDArray[np.float32]], examples: Encoded) -> Scored:
-        """Score the choice of the highest logit."""
+        """Score the choice with the highest logit."""
         from scipy.special import log_softmax
 
         truth = np.asarray(examples.wanted())
@@ -145,7 +146,7 @@ class MultipleChoice(OwnTexts):
 
 
 def _place(cell: Any, choices: Sequence[str]) -> int | None:
-    """Find the choice a cell stands for: by its number from 0, its letter, or its text."""
+    """Return the index of the choice that a cell names: by its number from 0, its letter, or its text."""
     text = as_text(cell)
     if text.isdecimal() and int(text) < len(choices):
         return int(text)

@@ -1,4 +1,4 @@
-"""Examples that the network reads in several pieces: the choices of a question, the windows of a long text."""
+"""Examples of several pieces: the choices of a question, the windows of a long text."""
 
 from __future__ import annotations
 
@@ -14,27 +14,29 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 LENGTHS = "lengths"
-"""Column of how long each piece of an example is; its values lie one after another."""
+"""Column of the lengths of an example's pieces, whose values are concatenated."""
 
 OFFSETS = "offsets"
-"""Column of the characters each token stands for, two numbers a token; not for the network."""
+"""Column of each token's characters, two numbers per token; not an input of the network."""
 
 
 def joined(pieces: Sequence[Sequence[Sequence[int]]], padding: int = 0) -> Ragged:
-    """Lay the pieces of each example one after another."""
+    """Concatenate the pieces of each example."""
     return Ragged.of([[value for piece in example for value in piece] for example in pieces], padding=padding)
 
 
 def lengths(pieces: Sequence[Sequence[Sequence[int]]]) -> Ragged:
-    """Give how long each piece of each example is."""
+    """Return the lengths of each example's pieces."""
     return Ragged.of([[len(piece) for piece in example] for example in pieces])
 
 
 def torn(encoded: Encoded, rows: Sequence[int]) -> tuple[dict[str, NDArray[Any]], NDArray[np.int64]]:
-    """Make a padded batch of the pieces of the examples at `rows`.
+    """Build a padded batch of the pieces of the examples at `rows`.
 
     Returns:
-        Model inputs and `attention_mask`, each [pieces, longest piece]; and the place in `rows` of each piece's example, [pieces].
+        Model inputs and `attention_mask`, each [pieces, longest piece]; and the position in `rows` of each piece's
+        example,
+        [pieces].
     """
     found = [sizes(encoded, row) for row in rows]
     flat = np.concatenate(found)
@@ -52,12 +54,12 @@ def torn(encoded: Encoded, rows: Sequence[int]) -> tuple[dict[str, NDArray[Any]]
 
 
 def sizes(encoded: Encoded, row: int) -> NDArray[Any]:
-    """Give how long each piece of an example is, [pieces]."""
+    """Return the lengths of an example's pieces, [pieces]."""
     return _column(encoded, LENGTHS)[row]
 
 
 def offsets(encoded: Encoded, row: int) -> list[NDArray[Any]]:
-    """Give the characters each token of an example stands for, [tokens, 2] a piece."""
+    """Return the character offsets of an example's tokens, [tokens, 2] per piece."""
     return np.split(_column(encoded, OFFSETS)[row].reshape(-1, 2), np.cumsum(sizes(encoded, row))[:-1])
 
 
@@ -68,7 +70,7 @@ def _column(encoded: Encoded, name: str) -> Ragged:
 
 
 def tensors(batch: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
-    """Give a batch as torch tensors."""
+    """Convert a batch to torch tensors."""
     import torch
 
     return {name: torch.from_numpy(values) for name, values in batch.items()}

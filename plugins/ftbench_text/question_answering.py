@@ -1,4 +1,4 @@
-"""Which piece of a text answers a user's own question?"""
+"""Extractive question answering on user-provided questions and texts."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 SHORTLIST = 20
-"""Beginnings and ends that are tried with each other."""
+"""Number of likeliest begins, and of likeliest ends, that are combined."""
 
 
 @dataclass(frozen=True)
@@ -32,51 +32,52 @@ class _Question:
     question: str
     context: str
     answers: tuple[str, ...]
-    """All that count as right; none where the text does not answer."""
+    """All right answers; empty if the text does not answer the question."""
     begin: int
-    """Where the first of them begins in the context; -1 where there is none."""
+    """Position of the first of them in the context; -1 if there is none."""
 
 
 @dataclass
 class QuestionAnswering(OwnTexts):
-    """Which piece of the text answers the question? Your own questions, from a table; texts too long are read in windows."""
+    """Find the answer to questions of your own in a text, from a table; long texts are read in windows."""
 
     primary: ClassVar[str] = "f1"
     answer: ClassVar[OutputType] = "span"
     classes: ClassVar[tuple[str, ...]] = ()
 
     target: str = "answers"
-    """Column of the answers: as SQuAD has them (`text` and `answer_start`, both lists), or a text."""
+    """Column of the answers: in SQuAD's format (`text` and `answer_start`, both lists), or a text."""
     max_length: Annotated[int, Ge(16)] = 384
-    """Longest window, question included, in tokens."""
+    """Longest window, including the question, in tokens."""
     stride: Annotated[int, Ge(0)] = 128
-    """Tokens of the text that a window shares with the one before it."""
+    """Tokens of the text that consecutive windows share."""
     question: str = "question"
     """Column of the question."""
     context: str = "context"
     """Column of the text."""
     start: str = ""
-    """Column of where an answer that is a text begins in the context, in characters; by default its first occurrence."""
+    """Column of the answer's start in the context, in characters, if the answer is a text; by default its first match.
+    """
     longest_answer: Annotated[int, Ge(1)] = 30
-    """Longest answer that is given, in tokens."""
+    """Longest predicted answer, in tokens."""
     unanswerable: bool = False
-    """Whether the empty answer may be given, as in SQuAD 2."""
+    """Whether the empty answer may be predicted, as in SQuAD 2."""
 
     @property
     def outputs(self) -> int:
-        """A logit for each token as beginning, and one as end."""
+        """Two logits per token: begin and end."""
         return 2
 
     def inputs(self) -> tuple[str, ...]:
-        """Question and text."""
+        """The columns of question and text."""
         return (self.question, self.context)
 
     def texts(self, row: Mapping[str, Any]) -> tuple[str, ...]:
-        """Question and text."""
+        """Return question and text."""
         return as_text(row[self.question]), as_text(row[self.context])
 
     def kinds(self, table: Any) -> NDArray[np.int64]:
-        """Divide all rows alike; where no answer is an answer, rows without one stay."""
+        """Stratify all rows together; if questions may be unanswerable, keep rows without an answer."""
         found = super().kinds(table)
         return np.zeros_like(found) if self.unanswerable else found
 
@@ -89,9 +90,9 @@ class QuestionAnswering(OwnTexts):
         """Read one row.
 
         Raises:
-            UserError: its answer is not where it is said to be, or there is none.
+            UserError: it has no answer, or its answer is not at the given position.
         """
-        # Not stripped: the answer's place counts from the very first character.
+        # Not stripped: the answer's position counts from the first character.
         context, cell = str(row[self.context] or ""), row[self.target]
         place = f"{self.name}: {value[0]} row {value[1] + 1}"
         if isinstance(cell, dict):
@@ -109,7 +110,7 @@ class QuestionAnswering(OwnTexts):
         return _Question(as_text(row[self.question]), context, tuple(texts), begin)
 
     def outline(self, reads: InputSpec, count: int) -> Encoded:
-        """Give questions on texts of one window."""
+        """Return questions on texts of one window."""
         pieces = [[[0] * reads.shape[0]]] * count
         columns = {reads.name: joined(pieces), LENGTHS: lengths(pieces)}
         return replace(super().outline(reads, count), columns=columns, labels=Ragged.of([[0, 0]] * count))
@@ -118,7 +119,7 @@ class QuestionAnswering(OwnTexts):
         """Tokenize each question with every window of its text."""
         rows = self._read(examples)
         longest = self.longest(processor)
-        # A window has room for the text whatever the question: a third is the question's, and a third at most is shared.
+        # Every window has room for text: the question gets at most a third, and windows share at most a third.
         asked = _cut([row.question for row in rows], longest // 3, processor)
         made = with_offsets(
             processor,
@@ -153,10 +154,13 @@ class QuestionAnswering(OwnTexts):
             units=np.array([sum(map(len, own)) for own in ids], float),
         )
 
-    # -- learning and scoring ------------------------------------------------------------------------------------------------
+    # -- learning and scoring -------------------------------------------------------------------------------
 
     def collate(self, encoded: Encoded, indices: Sequence[int]) -> dict[str, Tensor]:
-        """Make a batch of all windows; `labels` are [windows, 2], `owners` the place of each window's example, [windows]."""
+        """Build a batch of all windows.
+
+        `labels` are [windows, 2]; `owners` are the positions of the windows' examples, [windows].
+        """
         encoded, indices = encoded.at(indices)
         rows, wanted = list(indices), encoded.labels
         assert isinstance(wanted, Ragged)
@@ -169,7 +173,7 @@ class QuestionAnswering(OwnTexts):
         return len(batch["owners"])
 
     def loss(self, outputs: Any, batch: Mapping[str, Tensor]) -> Tensor:
-        """Give the mean over windows of the cross-entropy of the beginning and of the end, halved, in nats."""
+        """Return the mean over windows of half the sum of the begin's and the end's cross-entropy, in nats."""
         from torch.nn.functional import cross_entropy
 
         begin, end = (
@@ -179,7 +183,7 @@ class QuestionAnswering(OwnTexts):
         return (cross_entropy(begin, batch["labels"][:, 0]) + cross_entropy(end, batch["labels"][:, 1])) / 2
 
     def answers(self, outputs: Any, batch: Mapping[str, Tensor]) -> list[NDArray[np.float32]]:
-        """Give the logits of beginning and end at the tokens of all windows, [tokens, 2] an example."""
+        """Return the begin and end logits at the tokens of all windows, [tokens, 2] per example."""
         import torch
 
         logits = torch.stack([outputs.start_logits, outputs.end_logits], -1).float().cpu().numpy()
@@ -190,7 +194,7 @@ class QuestionAnswering(OwnTexts):
         ]
 
     def score(self, answers: Sequence[NDArray[np.float32]], examples: Encoded) -> Scored:
-        """Score answers as SQuAD does: by exact match and by the words shared, after normalisation, against the nearest right one."""
+        """Score answers like SQuAD: exact match and shared words, normalised, against the closest right answer."""
         examples = examples.take(range(len(examples)))
         wanted = self._read(self.named(examples.ids))
         predictions = []
@@ -218,13 +222,13 @@ class QuestionAnswering(OwnTexts):
     def _said(
         self, logits: NDArray[np.float32], windows: Sequence[NDArray[Any]], tokens: NDArray[Any], context: str
     ) -> str:
-        """Give the likeliest answer of all windows.
+        """Return the likeliest answer over all windows.
 
         Args:
-            logits: of beginning and end, [tokens of all windows, 2].
-            windows: characters of the context each token stands for, [tokens, 2] a window; -1 outside the context.
-            tokens: how many each window has.
-            context: what the answer is cut out of.
+            logits: of begin and end, [tokens of all windows, 2].
+            windows: characters of the context for each token, [tokens, 2] per window; -1 outside the context.
+            tokens: number of tokens of each window.
+            context: the text that contains the answer.
         """
         best, said, nothing = -np.inf, "", np.inf
         for window, places in zip(np.split(logits, np.cumsum(tokens)[:-1]), windows, strict=True):
@@ -240,7 +244,7 @@ class QuestionAnswering(OwnTexts):
 
 
 def _cut(questions: Sequence[str], tokens: int, processor: Any) -> list[str]:
-    """Cut questions off after so many tokens."""
+    """Cut questions off after `tokens` tokens."""
     made = with_offsets(processor, list(questions), truncation=True, max_length=tokens, add_special_tokens=False)
     return [
         question[: max((end for _, end in offsets), default=0)]
@@ -249,13 +253,13 @@ def _cut(questions: Sequence[str], tokens: int, processor: Any) -> list[str]:
 
 
 def _context_offsets(made: Any, window: int) -> list[tuple[int, int]]:
-    """Give the characters of the context each token of a window stands for; -1 outside the context."""
+    """Return the characters of the context for each token of a window; -1 outside the context."""
     sides = made.sequence_ids(window)
     return [pair if side == 1 else (-1, -1) for pair, side in zip(made["offset_mapping"][window], sides, strict=True)]
 
 
 def _span(offsets: Sequence[tuple[int, int]], row: _Question) -> tuple[int, int]:
-    """Give the first and the last token of the answer; the very first token twice where the window does not hold it whole."""
+    """Return the answer's first and last token; (0, 0) if the window does not contain the whole answer."""
     inside = [(token, begin, end) for token, (begin, end) in enumerate(offsets) if end > 0]
     if row.begin < 0 or not inside:
         return 0, 0

@@ -1,4 +1,4 @@
-"""A number for each of a user's own texts, or pairs of texts, such as how alike two sentences are."""
+"""Regression on user-provided texts, or pairs of texts, such as the similarity of two sentences."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class TextRegression(WholeTexts, RegressionTask):
-    """Which number belongs to a text, or to two? Your own texts, from a table; scored by correlation, as STS-B is."""
+    """Predict a number for a text or a pair of texts of your own, from a table; scored by correlation, like STS-B."""
 
     target: str = "score"
     """Column of the number."""
@@ -30,7 +30,7 @@ class TextRegression(WholeTexts, RegressionTask):
         """Read the numbers.
 
         Raises:
-            UserError: a cell holds something else.
+            UserError: a cell is not a number.
         """
         rows = self.cells(examples, (self.target,))
         return np.array(
@@ -45,6 +45,7 @@ class TextRegression(WholeTexts, RegressionTask):
         if not isfinite(found):
             key, number = example.value
             raise UserError(
-                f"{self.name}: {key} row {number + 1}: column {self.target!r} holds {as_text(cell)!r}, which is no number"
+                f"{self.name}: {key} row {number + 1}: "
+                f"column {self.target!r} holds {as_text(cell)!r}, which is no number"
             )
         return found

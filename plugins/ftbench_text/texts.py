@@ -1,4 +1,4 @@
-"""What every task on a user's own texts shares: how they are cut, and how they are compared."""
+"""Shared base of tasks on user-provided texts: cutting and comparing them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class OwnTexts(Inspectable):
-    """A task on texts of a table."""
+    """A task on the texts of a table."""
 
     modality: ClassVar[str] = "text"
     unit: ClassVar[str] = "tokens"
@@ -30,21 +30,21 @@ class OwnTexts(Inspectable):
     }
 
     max_length: Annotated[int, Ge(2)] = 128
-    """Longest encoded text, in tokens; what is longer is cut off at its end."""
+    """Longest encoded text, in tokens; longer texts are cut at the end."""
 
     @abstractmethod
     def texts(self, row: Mapping[str, Any]) -> tuple[str, ...]:
-        """Give the texts of a row in the order in which they are read."""
+        """Return the texts of a row in reading order."""
 
     def longest(self, processor: Any) -> int:
-        """Give the most tokens a text may have: as many as are asked for, and no more than the tokenizer's network reads."""
+        """Return the maximum tokens of a text: `max_length`, limited by what the tokenizer's network accepts."""
         return min(self.max_length, int(processor.model_max_length))
 
     def inspect(self, inputs: Sequence[Mapping[str, Any]], processor: Any) -> list[Inspected]:
-        """Compare texts as they are, and without capitals, signs, links and names; count their tokens."""
+        """Count tokens; compute digests of texts as they are, and without case, punctuation, links and user names."""
         rows = [self.texts(row) for row in inputs]
         longest = self.longest(processor)
-        # One token more than is kept shows what would be cut off, at no greater price.
+        # One token more than is kept shows which texts would be cut, at no extra cost.
         joined = [" ".join(row) for row in rows]
         lengths = [len(ids) for ids in processor(joined, truncation=True, max_length=longest + 1)["input_ids"]]
         return [
@@ -59,27 +59,28 @@ class OwnTexts(Inspectable):
 
 
 def with_offsets(processor: Any, *texts: Any, **options: Any) -> Any:
-    """Tokenize, and say which characters each token stands for.
+    """Tokenize with the character offsets of each token.
 
     Raises:
-        UserError: the tokenizer cannot say it.
+        UserError: the tokenizer does not support offsets.
     """
     if not processor.is_fast:
         raise UserError(
-            f"the tokenizer {type(processor).__name__} cannot say where its tokens lie: a fast one (tokenizer.json) is needed"
+            f"the tokenizer {type(processor).__name__} cannot say where its tokens lie: "
+            "a fast one (tokenizer.json) is needed"
         )
     return processor(*texts, return_offsets_mapping=True, **options)
 
 
 def as_list(cell: Any, separator: str | None = None) -> list[str]:
-    """Give a cell as a list of texts: a list as it is, a text cut at `separator`, at spaces by default."""
+    """Convert a cell to a list of texts: lists are kept, a text is split at `separator`, by default at spaces."""
     if isinstance(cell, list | tuple):
         return [as_text(one) for one in cell]
     return [part for part in (piece.strip() for piece in as_text(cell).split(separator)) if part]
 
 
 def _plain(text: str) -> str:
-    """Leave out what hardly matters: capitals, signs, spaces, links and names of users."""
+    """Remove minor differences: case, punctuation, spaces, links and user names."""
     without = re.sub(r"https?://\S+|@\w+", " ", text.casefold())
     return " ".join(re.findall(r"\w+", without))
 

@@ -1,4 +1,4 @@
-"""A class for each word of a user's own sentences: names, parts of speech."""
+"""Token classification on user-provided sentences: named entities, parts of speech."""
 
 from __future__ import annotations
 
@@ -25,44 +25,44 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 IGNORED = -100
-"""Label of a token that is not the first of a word."""
+"""Label of a token that is not the first of its word."""
 OUTSIDE = "O"
 PREFIXES = {"IOB1": "IB", "IOB2": "IB", "IOE1": "IE", "IOE2": "IE", "IOBES": "IBES", "BILOU": "BILU"}
 
 
 @dataclass
 class TokenClassification(OwnTexts):
-    """Which class is each word of? Your own sentences: a CoNLL file, or a table whose cells are lists."""
+    """Classify each word of sentences of your own, from a CoNLL file or a table whose cells are lists."""
 
     primary: ClassVar[str] = "f1"
     answer: ClassVar[OutputType] = "tags"
 
     target: str = "tags"
-    """Column of the tags: a list, or a text with a tag for each word."""
+    """Column of the tags: a list, or a text with one tag per word."""
     tokens: str = "tokens"
-    """Column of the words: a list, or a text with spaces between them."""
+    """Column of the words: a list, or a text separated by spaces."""
     labels: tuple[str, ...] = ()
-    """Names of the tags, in order; by default all that the data hold, sorted, `O` first."""
+    """Names of the tags, in order; by default all those in the data, sorted, `O` first."""
     scheme: Literal["IOB1", "IOB2", "IOE1", "IOE2", "IOBES", "BILOU", "words"] = "IOB2"
-    """How tags mark where a name begins and ends; `words` where they do not and each word is judged by itself."""
+    """How tags mark the begin and end of an entity; `words` if they do not, so that each word is scored on its own."""
 
     @classmethod
     def without_data(cls, classes: int | None = None) -> Mapping[str, Any]:
-        """Name as many tags, two by default: one for what stands outside, and beginnings."""
+        """Return options with this many tags, two by default: `O` and begin tags."""
         return {**super().without_data(), "labels": [OUTSIDE, *(f"B-{number}" for number in range(1, classes or 2))]}
 
     def inputs(self) -> tuple[str, ...]:
-        """The words."""
+        """The column of the words."""
         return (self.tokens,)
 
     def texts(self, row: Mapping[str, Any]) -> tuple[str, ...]:
-        """The sentence."""
+        """Return the sentence."""
         return (" ".join(as_list(row[self.tokens])),)
 
-    # -- the data ------------------------------------------------------------------------------------------------------------
+    # -- data -----------------------------------------------------------------------------------------------
 
     def open_files(self, paths: Sequence[Path]) -> Table:
-        """Open CoNLL files, or any others, as one table."""
+        """Open CoNLL files, or files of any other format, as one table."""
         return (
             read_conll(paths, self.tokens, self.target)
             if paths[0].suffix.lower() in SUFFIXES
@@ -70,12 +70,12 @@ class TokenClassification(OwnTexts):
         )
 
     def file_columns(self, path: Path) -> tuple[str, ...]:
-        """Name the columns of a file."""
+        """Return the column names of a file."""
         return (self.tokens, self.target) if path.suffix.lower() in SUFFIXES else super().file_columns(path)
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """The tags: those given, or all that the data hold."""
+        """The tags: those given, or all those in the data."""
         if self.labels:
             return self.labels
         key = digest(self.reading())
@@ -102,19 +102,20 @@ class TokenClassification(OwnTexts):
         strange = [tag for tag in tags if tag != OUTSIDE and (tag[:1] not in PREFIXES[self.scheme] or tag[1:2] != "-")]
         if strange:
             raise UserError(
-                f'scheme: {strange[0]!r} is no tag of {self.scheme}; give the scheme of your tags, or scheme = "words" where each word is judged'
+                f"scheme: {strange[0]!r} is no tag of {self.scheme}; "
+                'give the scheme of your tags, or scheme = "words" where each word is judged'
             )
 
     def _tags(self, table: Table, cell: Any) -> list[str]:
-        """Give the tags in a cell: lists of a `datasets` class label hold numbers."""
+        """Return the tags in a cell; a `datasets` class label stores numbers."""
         known = table.names(self.target)
         return [known[int(one)] for one in cell or ()] if known else as_list(cell)
 
     def _sentences(self, examples: Sequence[Example[tuple[str, int]]]) -> list[tuple[list[str], list[str]]]:
-        """Give words and tags of some examples.
+        """Return words and tags of some examples.
 
         Raises:
-            UserError: a sentence has more words than tags, or the reverse.
+            UserError: a sentence has a different number of words and tags.
         """
         found = []
         for example, row in zip(examples, self.cells(examples, (self.target,)), strict=True):
@@ -128,13 +129,13 @@ class TokenClassification(OwnTexts):
         return found
 
     def outline(self, reads: InputSpec, count: int) -> Encoded:
-        """Give sentences whose every token is a word of the first class."""
+        """Return sentences in which every token is a word of the first class."""
         return replace(
             super().outline(reads, count), labels=Ragged.of([np.zeros(reads.shape, np.int64)] * count, padding=IGNORED)
         )
 
     def encode(self, examples: Sequence[Example[tuple[str, int]]], processor: Any) -> Encoded:
-        """Tokenize; the first token of a word is what its tag is learnt and said at."""
+        """Tokenize; a word's tag is learnt and predicted at its first token."""
         places = {name: place for place, name in enumerate(self.classes)}
         sentences = self._sentences(examples)
         strange = next((tag for _, tags in sentences for tag in tags if tag not in places), None)
@@ -155,10 +156,10 @@ class TokenClassification(OwnTexts):
             units=np.array([len(row) for row in made["input_ids"]], float),
         )
 
-    # -- learning and scoring ------------------------------------------------------------------------------------------------
+    # -- learning and scoring -------------------------------------------------------------------------------
 
     def loss(self, outputs: Any, batch: Mapping[str, Tensor]) -> Tensor:
-        """Give the mean cross-entropy over words, in nats."""
+        """Return the mean cross-entropy over words, in nats."""
         from torch.nn.functional import cross_entropy
 
         known = batch["labels"] != IGNORED
@@ -170,12 +171,12 @@ class TokenClassification(OwnTexts):
         return int((batch["labels"] != IGNORED).sum())
 
     def answers(self, outputs: Any, batch: Mapping[str, Tensor]) -> list[NDArray[np.float32]]:
-        """Give the logits at the words, [words, tags] an example."""
+        """Return the logits at the words, [words, tags] per example."""
         logits, known = outputs.logits.float().cpu().numpy(), (batch["labels"] != IGNORED).cpu().numpy()
         return [row[mask] for row, mask in zip(logits, known, strict=True)]
 
     def score(self, answers: Sequence[NDArray[np.float32]], examples: Encoded) -> Scored:
-        """Score whole names by seqeval, strictly; words that were cut off count as `O`."""
+        """Score whole entities with seqeval in strict mode; words that were cut off count as `O`."""
         wanted, names = examples.wanted(), self.classes
         assert isinstance(wanted, Ragged)
         sentences = self._sentences(self.named(examples.ids))
@@ -212,7 +213,7 @@ class TokenClassification(OwnTexts):
         )
 
     def _added(self, truth: list[list[str]], said: list[list[str]]) -> list[float | None]:
-        """Give what each sentence adds to the F1."""
+        """Return each sentence's contribution to the F1."""
         if self.scheme == "words":
             return pseudo_values(_counted_words(truth, said), macro_f1)
         one, other = _names(truth, self.scheme), _names(said, self.scheme)
@@ -221,12 +222,12 @@ class TokenClassification(OwnTexts):
 
 
 def _first_tokens(words: Sequence[str], offsets: Sequence[tuple[int, int]], tags: Sequence[int]) -> list[int]:
-    """Give each token the tag of its word where it is the word's first, else `IGNORED`."""
+    """Return the tag of its word for each word's first token, and `IGNORED` for the others."""
     ends = np.cumsum([len(word) + 1 for word in words])
     labels = []
     seen = -1
     for begin, end in offsets:
-        # A token may begin with the space before its word; its last character is always the word's.
+        # A token may begin with the space before its word, but its last character always belongs to the word.
         word = int(np.searchsorted(ends, end - 1, side="right")) if end > begin else -1
         labels.append(tags[word] if word > seen else IGNORED)
         seen = max(seen, word)
@@ -243,7 +244,7 @@ def _mean_loss(logits: NDArray[np.float32], labels: NDArray[Any]) -> float:
 
 
 def _names(tags: list[list[str]], scheme: str) -> list[set[tuple[Any, ...]]]:
-    """Give the names of each sentence: kind, beginning and end."""
+    """Return the entities of each sentence: kind, begin and end."""
     from seqeval import scheme as schemes
 
     found = schemes.Entities(tags, getattr(schemes, scheme)).entities
@@ -251,7 +252,7 @@ def _names(tags: list[list[str]], scheme: str) -> list[set[tuple[Any, ...]]]:
 
 
 def _counted_words(truth: list[list[str]], said: list[list[str]]) -> NDArray[np.float64]:
-    """Count for each sentence and tag how many words are right, are said to have it, and have it; shape [sentences, tags, 3]."""
+    """Count correct, predicted and true words per sentence and tag; shape [sentences, tags, 3]."""
     places = {tag: place for place, tag in enumerate(sorted({tag for tags in (*truth, *said) for tag in tags}))}
     counts = np.zeros((len(truth), len(places), 3))
     for row, (tags, guesses) in enumerate(zip(truth, said, strict=True)):
@@ -263,7 +264,7 @@ def _counted_words(truth: list[list[str]], said: list[list[str]]) -> NDArray[np.
 
 
 def _name_scores(truth: list[list[str]], said: list[list[str]], scheme: str) -> tuple[Measurement, ...]:
-    """Score whole names: right where kind, beginning and end are."""
+    """Score whole entities: correct if kind, begin and end match."""
     from seqeval import metrics
     from seqeval import scheme as schemes
 
@@ -289,7 +290,7 @@ def _name_scores(truth: list[list[str]], said: list[list[str]], scheme: str) -> 
 
 
 def _word_scores(truth: list[list[str]], said: list[list[str]]) -> tuple[Measurement, ...]:
-    """Score words by themselves."""
+    """Score each word on its own."""
     from sklearn.metrics import f1_score
 
     flat_truth, flat_said = ([tag for tags in lists for tag in tags] for lists in (truth, said))

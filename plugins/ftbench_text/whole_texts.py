@@ -1,4 +1,4 @@
-"""Texts, or pairs of texts, that are read whole and summed up in one answer."""
+"""Shared base of tasks with one output per text, or pair of texts."""
 
 from __future__ import annotations
 
@@ -21,33 +21,33 @@ if TYPE_CHECKING:
 
 @dataclass
 class WholeTexts(Augmentable, OwnTexts):
-    """A task on one text a row, or two."""
+    """A task on one text, or two, per row."""
 
     text: str = "text"
     """Column of the text."""
     pair: str = ""
-    """Column of a second text that is read along, as in entailment; none by default."""
+    """Column of an optional second text, as in entailment; none by default."""
 
     @abstractmethod
     def label_rows(self, examples: Sequence[Example[tuple[str, int]]]) -> NDArray[Any]:
-        """Give the labels of some examples, a row each."""
+        """Return the labels of some examples, one row each."""
 
     def inputs(self) -> tuple[str, ...]:
-        """One text, or two."""
+        """The column of the text, or of both texts."""
         return (self.text, self.pair) if self.pair else (self.text,)
 
     def texts(self, row: Mapping[str, Any]) -> tuple[str, ...]:
-        """One text, or two."""
+        """Return the text, or both texts."""
         return tuple(as_text(row[name]) for name in self.inputs())
 
     def raw_inputs(self, examples: Sequence[Example[tuple[str, int]]], processor: Any) -> list[tuple[str, ...]]:
-        """Read the text, or the two."""
+        """Read the text, or both texts."""
         return [self.texts(row) for row in self.cells(examples)]
 
     def encode_inputs(
         self, inputs: Sequence[tuple[str, ...]], examples: Sequence[Example[tuple[str, int]]], processor: Any
     ) -> Encoded:
-        """Tokenize; a text's tokens, the special ones included, are its units."""
+        """Tokenize; a text's units are its tokens, including special tokens."""
         texts = [list(column) for column in zip(*inputs, strict=True)]
         made = processor(*texts, truncation=True, max_length=self.longest(processor), return_attention_mask=False)
         columns = {"input_ids": Ragged.of(made["input_ids"], padding=processor.pad_token_id)}

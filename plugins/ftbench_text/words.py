@@ -1,4 +1,4 @@
-"""Two questions about the same human-rated words: is it positive, is it strong?"""
+"""Two classification tasks on the same human-rated words: positive or negative, weak or strong."""
 
 from __future__ import annotations
 
@@ -20,35 +20,35 @@ if TYPE_CHECKING:
 
 @dataclass
 class _RatedWords(Augmentable, DrawnClassificationTask):
-    """What both share: the lexicon, families that stay in one split, tokens."""
+    """Shared base of both: the lexicon, families that stay in one split, tokenization."""
 
     modality: ClassVar[str] = "text"
     unit: ClassVar[str] = "tokens"
 
     train_size: Annotated[int, Ge(1)] = 240
-    """Training words, balanced over the classes."""
+    """Number of training words, balanced over the classes."""
     max_length: Annotated[int, Ge(3)] = 12
     """Longest encoded word, in tokens."""
 
     @abstractmethod
     def label(self, word: Word) -> int | None:
-        """Give the class of a word; None leaves it out."""
+        """Return the class of a word; None excludes it."""
 
     def splits(self, seed: int) -> Splits[str]:
-        """Draw balanced splits; no word family is in two of them."""
+        """Draw balanced splits; each word family is in only one of them."""
         labelled = [(word, self.label(word)) for word in words()]
         examples = [Example(word.text, word.text, label) for word, label in labelled if label is not None]
         families = {word.text: word.family for word, _ in labelled}
         return Splits(**self.drawn(examples, seed, families))
 
     def raw_inputs(self, examples: Sequence[Example[str]], processor: Any) -> list[tuple[str, ...]]:
-        """Give the words."""
+        """Return the words."""
         return [(example.value,) for example in examples]
 
     def encode_inputs(
         self, inputs: Sequence[tuple[str, ...]], examples: Sequence[Example[str]], processor: Any
     ) -> Encoded:
-        """Tokenize; a word's tokens, the special ones included, are its units."""
+        """Tokenize; a word's units are its tokens, including special tokens."""
         rows = processor([text for (text,) in inputs], truncation=True, max_length=self.max_length)["input_ids"]
         return Encoded(
             columns={"input_ids": Ragged.of(rows, padding=processor.pad_token_id)},
@@ -58,16 +58,16 @@ class _RatedWords(Augmentable, DrawnClassificationTask):
         )
 
     def groups(self, ids: Sequence[str]) -> Sequence[str]:
-        """Give the words' families."""
+        """Return the words' families."""
         families = {word.text: word.family for word in words()}
         return [families[identity] for identity in ids]
 
     def fingerprint(self) -> Mapping[str, Any]:
-        """Give the hash of the lexicon."""
+        """Return the hash of the lexicon."""
         return {"lexicon": file_sha256(lexicon_file())}
 
     def provenance(self) -> Provenance:
-        """Name the lexicon."""
+        """Return the lexicon as source."""
         return Provenance(
             "MIT", "VADER lexicon (Hutto and Gilbert 2014), PyPI wheel vaderSentiment 3.3.2, ten ratings a word"
         )
@@ -75,7 +75,7 @@ class _RatedWords(Augmentable, DrawnClassificationTask):
 
 @dataclass
 class WordSentiment(_RatedWords):
-    """Is an English word positive or negative? Words rated at least 1.0 away from neutral."""
+    """Classify English words as positive or negative: words rated at least 1.0 away from neutral."""
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -83,13 +83,13 @@ class WordSentiment(_RatedWords):
         return ("negative", "positive")
 
     def label(self, word: Word) -> int | None:
-        """Give the sign of the rating."""
+        """Return the sign of the rating."""
         return None if abs(word.rating) < 1.0 else int(word.rating > 0)
 
 
 @dataclass
 class WordIntensity(_RatedWords):
-    """Is the feeling of an English word weak or strong? Rated up to 1.2, or at least 2.2, away from neutral."""
+    """Classify English words by weak or strong feeling: rated up to 1.2, or at least 2.2, away from neutral."""
 
     @property
     def classes(self) -> tuple[str, ...]:

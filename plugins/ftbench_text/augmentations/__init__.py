@@ -1,1 +1,1 @@
-"""Random changes of texts; their words are what spaces separate."""
+"""Text augmentations; words are separated by spaces."""

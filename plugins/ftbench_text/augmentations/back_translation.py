@@ -1,4 +1,4 @@
-"""Back-translation: into another language and back, by two local models (Sennrich et al. 2016; Xie et al. 2020)."""
+"""Back-translation into another language and back, by two local models (Sennrich et al. 2016; Xie et al. 2020)."""
 
 from __future__ import annotations
 
@@ -29,36 +29,36 @@ _READ = (*_WEIGHTS, ".json", ".model", ".spm", ".txt")
 
 @dataclass(kw_only=True)
 class BackTranslation(TextAugmentation):
-    """Translate into another language and back by two models on your disk (Xie et al. 2020, arXiv:1904.12848, section 3).
+    """Translate into another language and back by two local models (Xie et al. 2020, arXiv:1904.12848, section 3).
 
-    Of each training text `paraphrases` are sampled, once, on the CPU, before training begins, and kept in the cache folder for
-    all trials and runs: twice as many translations as training texts times paraphrases. An epoch draws one of them for a text.
+    `paraphrases` are sampled of each training text, once, on the CPU, before training begins. They are stored in the
+    cache folder for all trials and runs; that takes two translations per text and paraphrase. Each epoch draws one of
+    them per text.
     """
 
     forward: str
-    """Directory of the model that translates into the other language: any encoder-decoder with its tokenizer, written by
-    save_pretrained."""
+    """Directory of the model that translates into the other language: an encoder-decoder saved with its tokenizer."""
     back: str
     """Directory of the model that translates back."""
     probability: Annotated[float, Gt(0), Le(1)] = 0.5
-    """Share of the examples that are paraphrased, drawn anew for each example and epoch; the others stay as they are."""
+    """Share of the examples to paraphrase, drawn again for each example and epoch; the others are not changed."""
     paraphrases: Annotated[int, Ge(1)] = 3
-    """How many paraphrases are made of each training text."""
+    """Number of paraphrases per training text."""
     temperature: Annotated[float, Gt(0)] = 0.9
-    """Of the distribution the translations are sampled from: low is faithful, high is various."""
+    """Sampling temperature of the translations: low is faithful, high is diverse."""
     longest: Annotated[int, Ge(1)] = 128
-    """Most tokens of a text that are read, and of a translation."""
+    """Maximum tokens of a text that is read, and of a translation."""
     prefixes: tuple[str, str] = ("", "")
-    """What is written before a text for each of the two models, such as `translate English to German: ` for T5."""
+    """Prefix of the text for each of the two models, such as `translate English to German: ` for T5."""
 
     _kept: dict[tuple[str, int], str] = field(init=False, repr=False, compare=False, default_factory=dict)
     _translators: dict[str, Translator] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def fingerprint(self) -> Mapping[str, Any]:
-        """Give the hashes of the models' files.
+        """Return the hashes of the models' files.
 
         Raises:
-            UserError: a directory is missing, or holds no model.
+            UserError: a directory is missing or has no model.
         """
         mistakes = [
             line
@@ -75,7 +75,7 @@ class BackTranslation(TextAugmentation):
         return [dict(self.fingerprint()), self.temperature, self.longest, list(self.prefixes), software]
 
     def prepare(self, values: Iterable[tuple[str, ...]], sign: Callable[[], None]) -> None:
-        """Paraphrase every text; the models are given back afterwards."""
+        """Paraphrase every text, then release the models."""
         for value in values:
             for text in value:
                 for number in range(self.paraphrases):
@@ -84,7 +84,7 @@ class BackTranslation(TextAugmentation):
         self._translators.clear()
 
     def rewrite(self, text: str, rng: np.random.Generator) -> str:
-        """Give one of the paraphrases; the text itself where the models said nothing."""
+        """Return one of the paraphrases, or the text itself if the models returned nothing."""
         return self._paraphrase(text, int(rng.integers(self.paraphrases))) or text
 
     def _paraphrase(self, text: str, number: int) -> str:

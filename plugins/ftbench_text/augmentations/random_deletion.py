@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 @dataclass
 class RandomDeletion(TextAugmentation):
-    """Leave words out at random; at least one stays (Wei and Zou 2019, arXiv:1901.11196)."""
+    """Delete words at random; at least one remains (Wei and Zou 2019, arXiv:1901.11196)."""
 
     share: Annotated[float, Gt(0), Lt(1)] = 0.1
-    """Chance of each word to be left out; the paper's α."""
+    """Probability of deleting each word; the paper's α."""
 
     def rewrite(self, text: str, rng: np.random.Generator) -> str:
-        """Keep each word with probability 1 − share; one word drawn at random where none would stay."""
+        """Keep each word with probability 1 − share; keep one random word if all would be deleted."""
         words = text.split()
         if len(words) < 2:
             return text

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 @dataclass
 class RandomSwap(TextAugmentation):
-    """Let two words change places, several times (Wei and Zou 2019, arXiv:1901.11196)."""
+    """Swap two words, several times (Wei and Zou 2019, arXiv:1901.11196)."""
 
     share: Annotated[float, Gt(0), Lt(1)] = 0.1
-    """Swaps over words, at least one; the paper's α."""
+    """Swaps per word, at least one in total; the paper's α."""
 
     def rewrite(self, text: str, rng: np.random.Generator) -> str:
-        """Swap max(1, share · words) times two different places, drawn at random."""
+        """Swap two different random positions, max(1, share · words) times."""
         words = text.split()
         if len(words) < 2:
             return text

@@ -1,4 +1,4 @@
-"""What every random change of texts shares: the texts of an example are changed one by one."""
+"""Base of all text augmentations: each text of an example is changed separately."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class TextAugmentation(InputAugmentation):
 
     @abstractmethod
     def rewrite(self, text: str, rng: np.random.Generator) -> str:
-        """Give the text, changed."""
+        """Return the changed text."""
 
     def change(self, value: tuple[str, ...], rng: np.random.Generator) -> tuple[str, ...]:
         """Rewrite each of an example's texts."""

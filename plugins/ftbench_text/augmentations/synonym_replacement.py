@@ -1,4 +1,4 @@
-"""Replacement of words by synonyms (Zhang et al. 2015; Wei and Zou 2019)."""
+"""Synonym replacement (Zhang et al. 2015; Wei and Zou 2019)."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ _SIGNS = re.compile(r"^(\W*)(.*?)(\W*)$", re.DOTALL)
 
 @dataclass
 class SynonymReplacement(TextAugmentation):
-    """Put synonyms from a file of your own in the place of words (Wei and Zou 2019, arXiv:1901.11196)."""
+    """Replace words by synonyms from a file of your own (Wei and Zou 2019, arXiv:1901.11196)."""
 
     file: str
-    """The synonyms, UTF-8: a TSV or CSV file with a word and its synonyms on each line, or a JSON table of words and lists."""
+    """File of synonyms, UTF-8: TSV or CSV with a word and its synonyms per line, or JSON that maps words to lists."""
     share: Annotated[float, Gt(0), Le(1)] = 0.1
-    """Words replaced over words of the text, at least one; the paper's α."""
+    """Share of the words to replace, at least one word; the paper's α."""
 
     @cached_property
     def _synonyms(self) -> Mapping[str, tuple[str, ...]]:
@@ -41,10 +41,10 @@ class SynonymReplacement(TextAugmentation):
         return Path(self.file).expanduser()
 
     def fingerprint(self) -> Mapping[str, Any]:
-        """Give the hash of the file.
+        """Return the hash of the file.
 
         Raises:
-            UserError: the file is missing or holds no synonyms.
+            UserError: the file is missing or has no synonyms.
         """
         try:
             _ = self._synonyms
@@ -53,7 +53,7 @@ class SynonymReplacement(TextAugmentation):
         return {"synonyms": file_sha256(self._path)}
 
     def rewrite(self, text: str, rng: np.random.Generator) -> str:
-        """Replace max(1, share · words) of the words that have synonyms; signs around them and a capital in front stay."""
+        """Replace max(1, share · words) of the words that have synonyms; keep punctuation and initial capitals."""
         words = text.split()
         parts = [_SIGNS.fullmatch(word) for word in words]
         known = [place for place, match in enumerate(parts) if match and match[2].lower() in self._synonyms]

@@ -16,10 +16,10 @@ _SEPARATORS = {".tsv": "\t", ".csv": ","}
 
 
 def read_thesaurus(path: Path) -> Mapping[str, tuple[str, ...]]:
-    """Read word → synonyms: a line each of a TSV or CSV file, the word first, or a JSON table of lists; words in small letters.
+    """Read word → synonyms, in lower case: a line per word in TSV or CSV, the word first, or JSON lists by word.
 
     Raises:
-        UserError: the file is missing, not UTF-8, empty, or not of the form.
+        UserError: the file is missing, not UTF-8, empty or malformed.
     """
     suffix = path.suffix.lower()
     if suffix not in (*_SEPARATORS, ".json"):

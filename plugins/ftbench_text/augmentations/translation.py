@@ -1,4 +1,4 @@
-"""A local sequence-to-sequence model that translates by sampling."""
+"""Translate with a local sequence-to-sequence model by sampling."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Translator:
-    """A directory of any encoder-decoder transformers knows, on the CPU; the global generator is left as it was."""
+    """Any encoder-decoder of transformers in a directory, on the CPU; the global random generator is not affected."""
 
     def __init__(self, folder: Path) -> None:
         """Load model and tokenizer.
@@ -36,13 +36,13 @@ class Translator:
             raise UserError(f"{folder}: cannot be loaded as a translator: {reason}") from None
 
     def sample(self, text: str, *, seed: int, temperature: float, longest: int) -> str:
-        """Translate one text, alone, so that what stands beside it changes nothing.
+        """Translate one text on its own, so that the result does not depend on other texts.
 
         Args:
-            text: what is translated; cut off after `longest` tokens.
+            text: the text; cut off after `longest` tokens.
             seed: the same seed gives the same translation.
-            temperature: of the distribution that is sampled from.
-            longest: most tokens of the translation.
+            temperature: sampling temperature.
+            longest: maximum tokens of the translation.
         """
         import torch
 

@@ -1,4 +1,4 @@
-"""Typing errors: the key beside, and two letters in the wrong order (Belinkov and Bisk 2018)."""
+"""Typing errors: neighbouring keys and swapped letters (Belinkov and Bisk 2018)."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ _ROWS: Mapping[str, tuple[str, ...]] = {
     "qwertz": ("qwertzuiop", "asdfghjkl", "yxcvbnm"),
     "azerty": ("azertyuiop", "qsdfghjklm", "wxcvbn"),
 }
-# How far each row of keys stands to the right of the first, in keys.
+# Shift of each row of keys to the right of the first, in keys.
 _OFFSETS = (0.0, 0.25, 0.75)
 
 
 @dataclass
 class Typos(TextAugmentation):
-    """Mistype letters: a neighbouring key, or two letters the wrong way round (Belinkov and Bisk 2018, arXiv:1711.02173)."""
+    """Mistype letters: hit a neighbouring key, or swap two letters (Belinkov and Bisk 2018, arXiv:1711.02173)."""
 
     share: Annotated[float, Gt(0), Le(1)] = 0.05
-    """Chance of each letter to be mistyped."""
+    """Probability of mistyping each letter."""
     kinds: Annotated[tuple[Literal["neighbour", "swap"], ...], MinLen(1)] = ("neighbour", "swap")
-    """`neighbour`: the key beside is hit. `swap`: the letter and the one that follows change places."""
+    """`neighbour`: hit an adjacent key. `swap`: swap the letter with the next one."""
     layout: Layout = "qwerty"
-    """The keyboard; it has the letters a to z."""
+    """Keyboard layout of the letters a to z."""
 
     def rewrite(self, text: str, rng: np.random.Generator) -> str:
-        """Mistype each letter with probability `share`; what the drawn kind cannot be done with stays."""
+        """Mistype each letter with probability `share`; a letter stays if the drawn kind does not apply to it."""
         letters, keys = list(text), neighbours(self.layout)
         struck = rng.random(len(letters)) < self.share
         place = 0
@@ -59,7 +59,7 @@ class Typos(TextAugmentation):
 
 @cache
 def neighbours(layout: Layout) -> Mapping[str, str]:
-    """Give letter → the letters whose keys touch its own."""
+    """Return letter → letters on adjacent keys."""
     places = {
         letter: (row, column + _OFFSETS[row])
         for row, letters in enumerate(_ROWS[layout])
