@@ -1,4 +1,4 @@
-"""Vision tasks, a user's own and those that need no network, and random changes of images."""
+"""Vision tasks, on user data and built-in data, and image augmentations."""
 
 from collections.abc import Mapping
 
@@ -17,7 +17,7 @@ from .digits import Digits, Digits04, Digits59
 
 @hookimpl
 def ftbench_tasks() -> Mapping[str, type[Task]]:
-    """Offer what this package has."""
+    """Offer the tasks of this package."""
     return {
         "image-classification": ImageClassification,
         "digits": Digits,
@@ -28,7 +28,7 @@ def ftbench_tasks() -> Mapping[str, type[Task]]:
 
 @hookimpl
 def ftbench_augmentations() -> Mapping[str, type[Augmentation]]:
-    """Offer what changes images."""
+    """Offer the augmentations of this package."""
     return {
         "horizontal-flip": HorizontalFlip,
         "random-crop": RandomCrop,

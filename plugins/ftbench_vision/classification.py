@@ -1,4 +1,4 @@
-"""Classification of a user's own images."""
+"""Classification of user-provided images."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff")
 
 @dataclass
 class ImageClassification(Augmentable, UserClassification, Inspectable):
-    """Which class is an image of? Your own images, from a folder with a folder for each class, or from a table."""
+    """Classify images of your own, from a folder with one subfolder per class, or from a table."""
 
     modality: ClassVar[str] = "vision"
     unit: ClassVar[str] = "images"
@@ -35,26 +35,27 @@ class ImageClassification(Augmentable, UserClassification, Inspectable):
     }
 
     image: str = "path"
-    """Column of the images: their paths, or the images themselves in Parquet, a data set of the hub or one written by `save_to_disk`."""
+    """Column of the images: their paths; or the images in Parquet, a Hub dataset or one written by `save_to_disk`."""
     folder: str = ""
-    """Where the paths of a table begin, seen from the table: `clips` for Common Voice; beside the table by default."""
+    """Folder of the paths in a table, relative to the table: `clips` for Common Voice; by default the table's folder.
+    """
     pattern: str = ""
-    """What the names of a folder's files hold, such as `{label}_{camera}`; each name becomes a column."""
+    """Pattern of a folder's file names, such as `{label}_{camera}`; each name becomes a column."""
 
     def inputs(self) -> tuple[str, ...]:
-        """The image."""
+        """The column of the images."""
         return (self.image,)
 
     def folder_files(self) -> tuple[str, ...]:
-        """Give the endings of images."""
+        """Return the file suffixes of images."""
         return SUFFIXES
 
     def open_folder(self, folder: Path) -> Table:
-        """List the images of a folder; the folder an image lies in is its class."""
+        """List the images of a folder; the parent folder of an image is its class."""
         return list_files(folder, SUFFIXES, self.pattern)
 
     def raw_inputs(self, examples: Sequence[Example[tuple[str, int]]], processor: Any) -> list[Any]:
-        """Decode the images, in colour where the processor wants three channels."""
+        """Decode the images, in colour if the processor expects three channels."""
         mode = "RGB" if len(processor.image_mean) == 3 else "L"
         return [self._read(row[self.image], mode) for row in self.cells(examples)]
 
@@ -75,7 +76,7 @@ class ImageClassification(Augmentable, UserClassification, Inspectable):
         """Decode an image.
 
         Raises:
-            UserError: naming the file that is no image.
+            UserError: the file is not an image; the message names it.
         """
         from PIL import Image, UnidentifiedImageError
 
@@ -87,7 +88,7 @@ class ImageClassification(Augmentable, UserClassification, Inspectable):
             raise UserError(f"{name}: cannot be read as an image: {str(error).splitlines()[0]}") from None
 
     def inspect(self, inputs: Sequence[Mapping[str, Any]], processor: Any) -> list[Inspected]:
-        """Compare images pixel by pixel, and shrunk to 8 × 8."""
+        """Compute digests of the pixels, and of the image shrunk to 8 × 8."""
         colours = len(processor.image_mean) == 3
         return [self._inspected(row[self.image], colours=colours) for row in inputs]
 
@@ -105,7 +106,8 @@ class ImageClassification(Augmentable, UserClassification, Inspectable):
         elif colours and not np.ptp(pixels, axis=2).any():
             problems.append("grey image among colours")
         grid, sketch = (np.asarray(image.resize((side, side), Image.Resampling.BOX), np.uint8) for side in (3, 8))
-        # Coarse brightness, cut into steps in two ways: what lies at the edge of a step in one lies within it in the other.
+        # Coarse brightness, quantised with two offsets: a value near the edge of a step in one is inside a step in the
+        # other.
         near = tuple(_digest(((grid.mean(2) + offset) // 64).astype(np.uint8).tobytes()) for offset in (0, 32))
         return Inspected(_digest(pixels.tobytes()), near, sketch.tobytes(), tuple(problems))
 

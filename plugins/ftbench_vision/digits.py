@@ -1,4 +1,4 @@
-"""Handwritten digits: the 1,797 real 8 × 8 images inside scikit-learn."""
+"""Handwritten digits: the 1,797 real 8 × 8 images in scikit-learn."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _file() -> Path:
 
 @dataclass
 class Digits(Augmentable, DrawnClassificationTask):
-    """Which digit is it? Ten classes."""
+    """Classify handwritten digits. Ten classes."""
 
     modality: ClassVar[str] = "vision"
     unit: ClassVar[str] = "images"
@@ -51,7 +51,7 @@ class Digits(Augmentable, DrawnClassificationTask):
         return Splits(**self.drawn(examples, seed))
 
     def raw_inputs(self, examples: Sequence[Example[NDArray[np.uint8]]], processor: Any) -> list[Any]:
-        """Give the images of 8 × 8 pixels, in colour where the processor wants three channels."""
+        """Return the images of 8 × 8 pixels, in colour if the processor expects three channels."""
         from PIL import Image
 
         mode = "RGB" if len(processor.image_mean) == 3 else "L"
@@ -70,27 +70,27 @@ class Digits(Augmentable, DrawnClassificationTask):
         )
 
     def fingerprint(self) -> Mapping[str, Any]:
-        """Give the hash of scikit-learn's file."""
+        """Return the hash of scikit-learn's file."""
         return {"digits": file_sha256(_file())}
 
     def provenance(self) -> Provenance:
-        """Name the data set."""
+        """Return the dataset as source."""
         return Provenance("CC-BY-4.0", "UCI Optical Recognition of Handwritten Digits (test part), inside scikit-learn")
 
 
 @dataclass
 class Digits04(Digits):
-    """Which digit is it, of 0 to 4?"""
+    """Classify the digits 0 to 4."""
 
     numerals: ClassVar[tuple[int, ...]] = (0, 1, 2, 3, 4)
     test_size: Annotated[int, Ge(1)] = 500
-    """Test examples."""
+    """Number of test examples."""
 
 
 @dataclass
 class Digits59(Digits):
-    """Which digit is it, of 5 to 9?"""
+    """Classify the digits 5 to 9."""
 
     numerals: ClassVar[tuple[int, ...]] = (5, 6, 7, 8, 9)
     test_size: Annotated[int, Ge(1)] = 500
-    """Test examples."""
+    """Number of test examples."""

@@ -1,1 +1,1 @@
-"""Random changes of images."""
+"""Image augmentations."""

@@ -19,11 +19,11 @@ class ColourJitter(InputAugmentation):
     modality: ClassVar[str] = "vision"
 
     brightness: Annotated[float, Ge(0), Le(1)] = 0.4
-    """Its factor is uniform in 1 ± this."""
+    """Half-width of the range around 1 from which the brightness factor is drawn."""
     contrast: Annotated[float, Ge(0), Le(1)] = 0.4
-    """Its factor is uniform in 1 ± this."""
+    """Half-width of the range around 1 from which the contrast factor is drawn."""
     saturation: Annotated[float, Ge(0), Le(1)] = 0.4
-    """Its factor is uniform in 1 ± this; grey images have none."""
+    """Half-width of the range around 1 from which the saturation factor is drawn; no effect on grey images."""
 
     def change(self, value: Any, rng: np.random.Generator) -> Any:
         """Multiply each property by its factor."""

@@ -1,4 +1,4 @@
-"""CutMix: a box of one image is pasted into another (Yun et al. 2019)."""
+"""CutMix: paste a box of one image into another (Yun et al. 2019)."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 
 @dataclass
 class CutMix(MixingAugmentation):
-    """Paste a box of another training image in; the labels share as the areas do (Yun et al. 2019, arXiv:1905.04899)."""
+    """Paste a box of another training image; labels are mixed by area (Yun et al. 2019, arXiv:1905.04899)."""
 
     modality: ClassVar[str] = "vision"
 
     probability: Annotated[float, Gt(0), Le(1)] = 0.5
-    """Share of the examples that are mixed, drawn anew for each example and epoch."""
+    """Share of the examples to mix, drawn again for each example and epoch."""
     alpha: Annotated[float, Gt(0)] = 1.0
-    """λ, the share of the image that stays, is drawn from Beta(α, α); 1 is the paper's."""
+    """λ, the share of the image that remains, is drawn from Beta(α, α); the paper uses 1."""
 
     def mix(self, one: Item, other: Item, rng: np.random.Generator) -> Item:
-        """Paste a box of √(1 − λ) of both sides, its centre anywhere; what lies outside the image is cut off, and counted so."""
+        """Paste a box of √(1 − λ) of each side, centred anywhere and clipped to the image; labels follow its area."""
         pixels: NDArray[np.floating] = one.features[PIXELS].copy()
         height, width = pixels.shape[-2:]
         side = np.sqrt(1 - rng.beta(self.alpha, self.alpha))
@@ -41,7 +41,7 @@ class CutMix(MixingAugmentation):
 
 
 def _edges(length: float, whole: int, rng: np.random.Generator) -> tuple[int, int]:
-    """Give where a stretch around a random centre begins and ends, within the image."""
+    """Return the begin and end of a stretch around a random centre, clipped to the image."""
     centre = int(rng.integers(whole))
     half = int(length) // 2
     return max(0, centre - half), min(whole, centre - half + int(length))

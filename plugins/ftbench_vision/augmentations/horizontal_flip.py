@@ -1,4 +1,4 @@
-"""Mirror images."""
+"""Horizontal flip."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 @dataclass
 class HorizontalFlip(InputAugmentation):
-    """Mirror an image left to right; not where left and right differ in meaning, as in letters and digits."""
+    """Mirror an image left to right; unsuitable if left and right differ in meaning, as in letters and digits."""
 
     modality: ClassVar[str] = "vision"
 
     probability: Annotated[float, Gt(0), Le(1)] = 0.5
-    """Share of the examples that are mirrored, drawn anew for each example and epoch."""
+    """Share of the examples to mirror, drawn again for each example and epoch."""
 
     def change(self, value: Any, rng: np.random.Generator) -> Any:
         """Mirror the image."""

@@ -1,4 +1,4 @@
-"""Mixup: images and labels are averaged (Zhang et al. 2018)."""
+"""Mixup: average images and labels (Zhang et al. 2018)."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ class Mixup(MixingAugmentation):
     modality: ClassVar[str] = "vision"
 
     alpha: Annotated[float, Gt(0)] = 0.2
-    """λ, the weight of the image, is drawn from Beta(α, α): small α mixes little, 1 anything alike."""
+    """λ, the weight of the image, is drawn from Beta(α, α): a small α mixes little, 1 is uniform."""
 
     def mix(self, one: Item, other: Item, rng: np.random.Generator) -> Item:
-        """Give λ·one + (1 − λ)·other."""
+        """Return λ·one + (1 − λ)·other."""
         share = float(rng.beta(self.alpha, self.alpha))
         return averaged(one, other, share)
 
 
 def averaged(one: Item, other: Item, share: float) -> Item:
-    """Give share·one + (1 − share)·other, pixels and labels alike."""
+    """Return share·one + (1 − share)·other, for pixels and labels."""
     pixels = share * one.features[PIXELS] + (1 - share) * other.features[PIXELS]
     label = share * one.label + (1 - share) * other.label
     dtype = one.features[PIXELS].dtype

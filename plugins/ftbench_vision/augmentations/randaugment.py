@@ -1,4 +1,5 @@
-"""RandAugment: some of fourteen operations, all of one strength (Cubuk et al. 2020)."""
+# ruff: noqa: ARG005 - all operations have the same signature
+"""RandAugment: random operations out of fourteen, with one common magnitude (Cubuk et al. 2020)."""
 
 from __future__ import annotations
 
@@ -14,22 +15,22 @@ if TYPE_CHECKING:
     import numpy as np
 
 LARGEST = 30
-"""Magnitude at which an operation is as strong as the paper lets it be."""
+"""Magnitude at which an operation has the paper's full strength."""
 
 
 @dataclass
 class RandAugment(InputAugmentation):
-    """Apply a few operations, drawn at random, all of one magnitude (Cubuk et al. 2020, arXiv:1909.13719)."""
+    """Apply a few random operations with one common magnitude (Cubuk et al. 2020, arXiv:1909.13719)."""
 
     modality: ClassVar[str] = "vision"
 
     operations: Annotated[int, Ge(1), Le(14)] = 2
-    """How many are applied, one after another; the paper's N."""
+    """Number of operations applied in sequence; the paper's N."""
     magnitude: Annotated[int, Ge(0), Le(LARGEST)] = 9
-    """How strong they are, of 30; the paper's M."""
+    """Magnitude of the operations, out of 30; the paper's M."""
 
     def change(self, value: Any, rng: np.random.Generator) -> Any:
-        """Apply the drawn operations; those that have a direction take either, drawn too."""
+        """Apply randomly drawn operations; those with a direction take a random one."""
         names = list(OPERATIONS)
         for place in rng.integers(len(names), size=self.operations).tolist():
             sign = 1 if rng.random() < 0.5 else -1
@@ -40,7 +41,7 @@ class RandAugment(InputAugmentation):
 def _sheared(image: Any, across: float, down: float) -> Any:
     from PIL import Image
 
-    # About the centre: a shear about the corner would move the picture, too.
+    # Shear about the centre: a shear about the corner would also shift the picture.
     x, y = image.width / 2, image.height / 2
     return image.transform(
         image.size, Image.Transform.AFFINE, (1, across, -across * y, down, 1, -down * x), Image.Resampling.BILINEAR
@@ -71,15 +72,16 @@ def _remapped(image: Any, kind: str, *arguments: int) -> Any:
     return getattr(ImageOps, kind)(image, *arguments)
 
 
-# The ranges are the paper's policy space, that of AutoAugment (Cubuk et al. 2019, table 6), in shares of its largest value.
+# Ranges as in the paper's policy space, that of AutoAugment (Cubuk et al. 2019, table 6), as shares of its largest
+# value.
 OPERATIONS: dict[str, Callable[[Any, float, int], Any]] = {
-    "identity": lambda image, strength, sign: image,  # noqa: ARG005 - all are called alike
-    "autocontrast": lambda image, strength, sign: _remapped(image, "autocontrast"),  # noqa: ARG005
-    "equalize": lambda image, strength, sign: _remapped(image, "equalize"),  # noqa: ARG005
+    "identity": lambda image, strength, sign: image,
+    "autocontrast": lambda image, strength, sign: _remapped(image, "autocontrast"),
+    "equalize": lambda image, strength, sign: _remapped(image, "equalize"),
     "rotate": lambda image, strength, sign: _turned(image, sign * 30.0 * strength),
-    "solarize": lambda image, strength, sign: _remapped(image, "solarize", round(256 * (1 - strength))),  # noqa: ARG005
+    "solarize": lambda image, strength, sign: _remapped(image, "solarize", round(256 * (1 - strength))),
     "color": lambda image, strength, sign: _enhanced(image, "Color", 1 + sign * 0.9 * strength),
-    "posterize": lambda image, strength, sign: _remapped(image, "posterize", 8 - round(4 * strength)),  # noqa: ARG005
+    "posterize": lambda image, strength, sign: _remapped(image, "posterize", 8 - round(4 * strength)),
     "contrast": lambda image, strength, sign: _enhanced(image, "Contrast", 1 + sign * 0.9 * strength),
     "brightness": lambda image, strength, sign: _enhanced(image, "Brightness", 1 + sign * 0.9 * strength),
     "sharpness": lambda image, strength, sign: _enhanced(image, "Sharpness", 1 + sign * 0.9 * strength),
@@ -88,4 +90,4 @@ OPERATIONS: dict[str, Callable[[Any, float, int], Any]] = {
     "translate-x": lambda image, strength, sign: _moved(image, sign * 150 / 331 * strength * image.width, 0.0),
     "translate-y": lambda image, strength, sign: _moved(image, 0.0, sign * 150 / 331 * strength * image.height),
 }
-"""Name → operation on an image, a strength from 0 to 1 and a direction, 1 or −1."""
+"""Name → operation on an image, with a strength from 0 to 1 and a direction, 1 or −1."""

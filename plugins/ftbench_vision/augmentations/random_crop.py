@@ -1,4 +1,4 @@
-"""Random crops that keep the size of the image."""
+"""Random crops that keep the image size."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ _TRIES = 10
 
 @dataclass
 class RandomCrop(InputAugmentation):
-    """Cut a part out of an image; what comes out has the image's size (Szegedy et al. 2015, section 6; He et al. 2016, 4.2)."""
+    """Crop an image; the result has the image's size (Szegedy et al. 2015, section 6; He et al. 2016, 4.2)."""
 
     modality: ClassVar[str] = "vision"
 
     kind: Literal["resized", "padded"] = "resized"
-    """`resized`: a part of random area and shape, resized. `padded`: black all around, then a part of the size the image had."""
+    """`resized`: crop a random area and shape, then resize. `padded`: add a black border, then crop the old size."""
     area: tuple[Annotated[float, Gt(0), Le(1)], Annotated[float, Gt(0), Le(1)]] = (0.08, 1.0)
-    """Least and largest share of the image that a resized crop keeps."""
+    """Smallest and largest share of the image that a resized crop keeps."""
     ratio: tuple[Annotated[float, Gt(0)], Annotated[float, Gt(0)]] = (3 / 4, 4 / 3)
-    """Least and largest width over height of a resized crop."""
+    """Smallest and largest aspect ratio (width over height) of a resized crop."""
     padding: Annotated[float, Gt(0), Le(1)] = 0.125
-    """What a padded crop adds on each side, as a share of that side: 4 of 32 pixels."""
+    """Padding on each side of a padded crop, as a share of that side: 0.125 is 4 of 32 pixels."""
 
     def __post_init__(self) -> None:
         """Check the ranges.
 
         Raises:
-            UserError: a range that ends before it begins.
+            UserError: the start of a range is above its end.
         """
         mistakes = [
             f"{name}: {low} is above {high}"
@@ -50,13 +50,13 @@ class RandomCrop(InputAugmentation):
         return self._padded(value, rng) if self.kind == "padded" else self._resized(value, rng)
 
     def _padded(self, image: Any, rng: np.random.Generator) -> Any:
-        """Cut at a random place; what lies outside the image is black."""
+        """Crop at a random position; pixels outside the image are black."""
         reach = [max(1, round(self.padding * side)) for side in image.size]
         left, top = (int(rng.integers(-most, most + 1)) for most in reach)
         return image.crop((left, top, left + image.width, top + image.height))
 
     def _resized(self, image: Any, rng: np.random.Generator) -> Any:
-        """Cut a box of random area and ratio; after ten tries in which none fits, the whole image is taken."""
+        """Crop a box of random area and ratio; if none fits in ten draws, return the whole image."""
         from PIL import Image
 
         width, height = image.size

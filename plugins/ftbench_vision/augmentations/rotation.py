@@ -1,4 +1,4 @@
-"""Turn images."""
+"""Random rotation."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
 
 @dataclass
 class Rotation(InputAugmentation):
-    """Turn an image about its centre; the size stays, the corners are black."""
+    """Rotate an image about its centre; the size stays, and the corners are black."""
 
     modality: ClassVar[str] = "vision"
 
     degrees: Annotated[float, Gt(0), Le(180)] = 15.0
-    """Largest angle to either side."""
+    """Largest angle in either direction, in degrees."""
 
     def change(self, value: Any, rng: np.random.Generator) -> Any:
-        """Turn by an angle uniform in ±degrees."""
+        """Rotate by an angle uniform in ±degrees."""
         from PIL import Image
 
         return value.rotate(float(rng.uniform(-self.degrees, self.degrees)), Image.Resampling.BILINEAR)

@@ -1,1 +1,1 @@
-"""How the weights of `tiny-vit` were made; nothing here runs in a trial."""
+"""How the weights of `tiny-vit` were made; no trial runs this code."""

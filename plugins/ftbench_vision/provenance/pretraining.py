@@ -1,7 +1,7 @@
 """Pretrain `tiny-vit` on Fashion-MNIST: `python -m ftbench_vision.provenance.pretraining OUTPUT_DIRECTORY`.
 
-Reads the four files of Debian's package `dataset-fashion-mnist` (MIT licence). About 5 minutes on 2 cores. The weights
-are rounded to fp16; `card.json` keeps the figures.
+Reads the four files of Debian's package `dataset-fashion-mnist` (MIT licence). Takes about 5 minutes on 2 cores. The
+weights are rounded to fp16; `card.json` records the figures.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ CLASSES = (
 
 
 def architecture() -> ViTConfig:
-    """Describe the 0.54 M parameter ViT: 28 px, 16 patches of 7 px, four layers of width 128."""
+    """Return the configuration of the 0.54 M parameter ViT: 28 px, 16 patches of 7 px, four layers of width 128."""
     return ViTConfig(
         image_size=28,
         patch_size=7,
@@ -54,7 +54,7 @@ def architecture() -> ViTConfig:
 
 
 def read(split: str) -> tuple[torch.Tensor, torch.Tensor]:
-    """Give normalised images [items, 1, 28, 28] and labels [items] of `train` or `t10k`."""
+    """Return normalised images [items, 1, 28, 28] and labels [items] of `train` or `t10k`."""
     images = gzip.decompress((FASHION_MNIST / f"{split}-images-idx3-ubyte.gz").read_bytes())[16:]
     labels = gzip.decompress((FASHION_MNIST / f"{split}-labels-idx1-ubyte.gz").read_bytes())[8:]
     pixels = torch.from_numpy(np.frombuffer(images, np.uint8).reshape(-1, 1, 28, 28).astype(np.float32))
@@ -108,7 +108,7 @@ def pretrain(output: Path) -> None:
 
 @torch.no_grad()
 def accuracy(network: ViTForImageClassification, images: torch.Tensor, labels: torch.Tensor) -> float:
-    """Give the share of images named right."""
+    """Return the share of correctly classified images."""
     network.eval()
     guesses = torch.cat([network(part).logits.argmax(-1) for part in torch.split(images, 1000)])
     network.train()
