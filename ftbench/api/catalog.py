@@ -237,6 +237,9 @@ def option_type(cls: type, name: str) -> Any:
 
 def option_mistakes(cls: type, options: Mapping[str, Any]) -> list[tuple[str, str]]:
     """List what is wrong with `options`, as (place, mistake) pairs."""
+    if not options:
+        # Defaults are not validated, so the slow import of pydantic is not needed.
+        return [(name, "is missing") for name in _without_default(cls)]
     from pydantic import ValidationError
 
     try:
@@ -246,7 +249,16 @@ def option_mistakes(cls: type, options: Mapping[str, Any]) -> list[tuple[str, st
     return []
 
 
+def _without_default(cls: type) -> Iterator[str]:
+    """Yield the names of options without a default."""
+    for option in dataclasses.fields(cls) if dataclasses.is_dataclass(cls) else ():
+        if option.init and option.default is dataclasses.MISSING and option.default_factory is dataclasses.MISSING:
+            yield option.name
+
+
 def _coerced(cls: type, options: Mapping[str, Any]) -> dict[str, Any]:
+    if not options:
+        return {}
     model = options_model(cls).model_validate_json(_as_json(options), strict=True)
     return {name: getattr(model, name) for name in options}
 
