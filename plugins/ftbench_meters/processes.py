@@ -1,4 +1,4 @@
-"""Peak memory of this process and its children, by the kernel's own accounts; Linux alone has them so."""
+"""Peak memory of this process and its children from the kernel's accounting; Linux only."""
 
 from __future__ import annotations
 
@@ -7,18 +7,16 @@ import threading
 from contextlib import suppress
 from pathlib import Path
 
-import psutil
-
 _CLEAR = Path("/proc/self/clear_refs")
 
 
 def inherited() -> int | None:
-    """Give the bytes resident in this process now; None where the system does not tell."""
+    """Return the bytes resident in this process now; None if the system does not report them."""
     return _status("self", "VmRSS")
 
 
 def reset_peak() -> bool:
-    """Let the peak of this process begin anew; tells whether the system lets it."""
+    """Reset this process's peak; return whether the system allows it."""
     try:
         _CLEAR.write_text("5", encoding="ascii")
     except OSError:
@@ -27,9 +25,9 @@ def reset_peak() -> bool:
 
 
 def peak_of_tree() -> int:
-    """Add this process's peak since its reset and the peaks of its living children.
+    """Return this process's peak since its reset plus the peaks of its living children.
 
-    Pages that several of them share count several times, as they do in every sum of resident sets.
+    Pages shared by several processes count several times, as in any sum of resident sets.
     """
     return (_status("self", "VmHWM") or 0) + sum(
         _status(str(child), "VmHWM") or 0 for child in children_of(os.getpid())
@@ -37,18 +35,21 @@ def peak_of_tree() -> int:
 
 
 def children_of(process: int) -> list[int]:
-    """List a process's living children, and theirs.
+    """List a process's living descendants.
 
-    The kernel keeps them by thread, which is a hundred times quicker than to look through all processes; psutil does that where the
-    kernel does not.
+    The kernel lists children by thread, which is a hundred times faster than scanning all processes; psutil is the
+    fallback
+    on kernels without these lists.
     """
     if not Path(f"/proc/self/task/{threading.get_native_id()}/children").exists():
+        import psutil
+
         return [child.pid for child in psutil.Process(process).children(recursive=True)]
     found: list[int] = []
     waiting = [process]
     while waiting:
         for listed in Path(f"/proc/{waiting.pop()}/task").glob("*/children"):
-            # A thread or process may end meanwhile, and has no children then.
+            # A thread or process that ended in the meantime has no children.
             with suppress(OSError):
                 waiting += map(int, listed.read_bytes().split())
         found += [child for child in waiting if child not in found]
@@ -56,7 +57,7 @@ def children_of(process: int) -> list[int]:
 
 
 def _status(process: str, field: str) -> int | None:
-    """Give a field of /proc/<process>/status in bytes; None where there is no such file or field."""
+    """Return a field of /proc/<process>/status in bytes; None if the file or the field does not exist."""
     try:
         lines = Path(f"/proc/{process}/status").read_text(encoding="utf-8").splitlines()
     except OSError:
