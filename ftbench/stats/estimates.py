@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Literal
 
-import numpy as np
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import numpy as np
     from numpy.typing import ArrayLike, NDArray
 
 Verdict = Literal["better", "worse", "equivalent", "undecided", "too few seeds"]
@@ -162,6 +161,8 @@ def paired(
     Raises:
         ValueError: if the two differ in length or are empty, or a score is not finite.
     """
+    import numpy as np
+
     (found,) = all_paired(np.asarray([first], float).T, np.asarray([second], float).T, margin, lower=lower)
     return found
 
@@ -180,6 +181,7 @@ def all_paired(
     Raises:
         ValueError: if the two differ in shape or are empty, or a score is not finite.
     """
+    import numpy as np
     from scipy.special import stdtr
 
     with np.errstate(invalid="ignore", over="ignore"):
@@ -220,6 +222,8 @@ def paired_differences(first: ArrayLike, second: ArrayLike) -> NDArray[np.float6
     Raises:
         ValueError: if the two differ in shape.
     """
+    import numpy as np
+
     one, other = np.asarray(first, float), np.asarray(second, float)
     if one.shape != other.shape:
         message = f"paired scores need the same seeds: {len(one)} and {len(other)}"
@@ -259,6 +263,8 @@ def sign_flip(differences: Sequence[float], seed: int = 0) -> float | None:
         differences: paired differences, shape [n].
         seed: seed of the random signs.
     """
+    import numpy as np
+
     values = np.asarray(differences, float)
     if values.size < MIN_SIGN_FLIPS:
         return None
