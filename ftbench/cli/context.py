@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import click
 
 from ..plugins import Plugins, Selection
-from ..suite.parser import read_suite
 
 if TYPE_CHECKING:
     from ..api.catalog import Catalog
@@ -40,6 +39,8 @@ class CommandContext:
 
     def suite(self, path: str) -> Suite:
         """Read and validate a suite file."""
+        from ..suite.parser import read_suite
+
         return read_suite(Path(path), self.catalog)
 
 
