@@ -13,9 +13,6 @@ from ..records.store import read_record, record_files
 from ..stats.estimates import CLAIM
 from ..stats.noise import Noise, typical
 from ..stats.power import detectable
-from .aggregation import contenders_of
-from .task_column import differences_to_baseline
-from .tuning_summary import configuration_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -115,6 +112,8 @@ def _cost_estimate(seconds: Sequence[float | None], cost: Cost) -> CostEstimate:
 
 def _wall_times(run: Path) -> tuple[dict[tuple[str, tuple[str, str, str]], float], dict[str, float]]:
     """Return the mean wall time by role (`try` or `final`) and configuration, and the wall time by trial id."""
+    from .tuning_summary import configuration_of
+
     found: dict[tuple[str, tuple[str, str, str]], list[float]] = defaultdict(list)
     by_id: dict[str, float] = {}
     for path in [*record_files(run), *record_files(run, tuning=True)] if (run / "trials").is_dir() else []:
@@ -155,6 +154,10 @@ def _detectable_effect(
     if not records:
         metric = metrics[0] if len(metrics) == 1 else ""
         return DetectableEffect(target, metric, "1", seeds, calibrated.get((target, metric)))
+    # Most plans are shown before the first run: only records need these slow imports.
+    from .aggregation import contenders_of
+    from .task_column import differences_to_baseline
+
     primary = records[0].primary
     reading = next((found for record in records if (found := record.measurement(primary))), None)
     noise = calibrated.get((target, primary)) or typical(differences_to_baseline(contenders_of(records), primary))
