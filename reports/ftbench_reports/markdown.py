@@ -6,10 +6,6 @@ import re
 from typing import TYPE_CHECKING
 
 from ftbench import Report
-from ftbench.reporting import against, share_range
-
-from .columns import cell, columns, flagged, spent, uncertain, unmeasured
-from .tuning import change_table, choice_table, sentences, tuned_targets, tuning_notes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,6 +38,10 @@ class MarkdownReport(Report):
 
 
 def _target(target: TaskColumn) -> Iterator[str]:
+    from ftbench.reporting import share_range
+
+    from .columns import cell, columns, flagged, spent, uncertain, unmeasured
+
     note = f" ({', '.join(target.notes)})" if target.notes else ""
     yield f"## {_escaped(target.label)}{note}"
     yield ""
@@ -67,6 +67,8 @@ def _target(target: TaskColumn) -> Iterator[str]:
 
 
 def _against(contender: Contender, target: TaskColumn) -> str:
+    from ftbench.reporting import against
+
     if contender.label == target.baseline:
         return "baseline"
     difference = contender.against_baseline
@@ -78,6 +80,8 @@ def _against(contender: Contender, target: TaskColumn) -> str:
 
 
 def _tuning(summary: Summary) -> Iterator[str]:
+    from .tuning import change_table, choice_table, sentences, tuned_targets, tuning_notes
+
     for label, found in tuned_targets(summary):
         yield f"## Tuning on {_escaped(label)}"
         yield ""

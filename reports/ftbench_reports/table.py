@@ -6,7 +6,6 @@ import csv
 from typing import TYPE_CHECKING
 
 from ftbench import Report
-from ftbench.reporting import rows
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,6 +18,8 @@ class CsvReport(Report):
 
     def write(self, summary: Summary, folder: Path) -> Path:
         """Write `report.csv`."""
+        from ftbench.reporting import rows
+
         path = folder / "report.csv"
         table = rows(summary)
         with path.open("w", encoding="utf-8", newline="") as stream:
