@@ -27,7 +27,7 @@ def command(ctx: click.Context, suite: str | None, as_json: bool) -> None:
     With SUITE, also list what the suite needs but this machine lacks, and exit with code 1 if anything is missing.
     """
     from ..runner.doctor import diagnose
-    from ..runner.runner import foresee_here
+    from ..runner.local_plan import foresee_here
 
     context = CommandContext.of(ctx)
     parsed = context.suite(suite) if suite else None

@@ -107,7 +107,7 @@ def _list_trials(context: CommandContext, suite: str, runs: str, *, as_json: boo
     from ..fingerprint import digest
     from ..records.store import Store
     from ..records.tries import point_reader
-    from ..runner.runner import choose_device, foresee_here
+    from ..runner.local_plan import choose_device, foresee_here
     from ..suite.tuner import Tuner
 
     parsed = context.suite(suite)
@@ -207,7 +207,7 @@ def _predict(context: CommandContext, suite: str | None, **options: Any) -> None
 
 
 def _configurations_of_suite(context: CommandContext, suite: str) -> tuple[Sequence[Configuration], str]:
-    from ..runner.runner import choose_device
+    from ..runner.local_plan import choose_device
     from ..training.accounting.prediction import cells_of_suite
 
     parsed = context.suite(suite)

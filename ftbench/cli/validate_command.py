@@ -15,7 +15,7 @@ def command(ctx: click.Context, suite: str) -> None:
 
     Nothing is written or downloaded.
     """
-    from ..runner.runner import foresee_here
+    from ..runner.local_plan import foresee_here
     from ..suite.tuner import Tuner
 
     context = CommandContext.of(ctx)

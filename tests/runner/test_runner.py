@@ -247,7 +247,7 @@ def test_each_gpu_has_a_trial_of_its_own_at_the_same_time(tiny_suite, tmp_path, 
     from ftbench import Plugins, hookimpl
     from ftbench.plugins import Selection
     from ftbench.runner.runner import run_suite
-    from ftbench.runner.trial_process import Isolation
+    from ftbench.runner.trial_process import TrialLauncher
     from ftbench.suite.parser import read_suite
 
     heard, given = [], []
@@ -261,18 +261,18 @@ def test_each_gpu_has_a_trial_of_its_own_at_the_same_time(tiny_suite, tmp_path, 
         def ftbench_trial_finished(self, trial, record):
             heard.append("finished")
 
-    for module in ("runner.runner", "runner.slots", "gpu"):
+    for module in ("runner.local_plan", "runner.slots", "environment"):
         monkeypatch.setattr(f"ftbench.{module}.visible_gpus", lambda: [0, 1])
     for name in ("gpu_uuid", "cuda_name"):
         monkeypatch.setattr(f"ftbench.runner.slots.{name}", lambda index: f"GPU-{index}")
     monkeypatch.setattr("ftbench.environment.describe_gpu", lambda index: {"name": "made up"})
-    start = Isolation.start
+    start = TrialLauncher.start
 
     def listening(self, folder, variables, *cores):
         given.append(variables["CUDA_VISIBLE_DEVICES"])
         return start(self, folder, variables, *cores)
 
-    monkeypatch.setattr(Isolation, "start", listening)
+    monkeypatch.setattr(TrialLauncher, "start", listening)
     plugins = Plugins.discover()
     plugins.register(Observer(), "observer")
     suite = read_suite(tiny_suite(("full", "frozen", "bitfit", "lora")), plugins.catalog())
