@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import sys
 from contextlib import contextmanager, suppress
 from functools import cache
 from importlib import metadata
@@ -51,6 +52,8 @@ def visible_gpus() -> list[int]:
     Returns:
         An empty list where there is no driver or no GPU.
     """
+    if not _has_nvml():
+        return []
     import pynvml
 
     try:
@@ -73,6 +76,19 @@ def visible_gpus() -> list[int]:
         else:
             found.extend(i for i, uuid in enumerate(uuids) if uuid.startswith(name))
     return list(dict.fromkeys(found))
+
+
+def _has_nvml() -> bool:
+    """Check whether the NVML library can be loaded; without it, the slow import of `pynvml` is not needed."""
+    if sys.platform == "win32" or "pynvml" in sys.modules:
+        return True
+    import ctypes
+
+    try:
+        ctypes.CDLL("libnvidia-ml.so.1")
+    except OSError:
+        return False
+    return True
 
 
 def cuda_name(index: int) -> str:
