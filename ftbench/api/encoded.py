@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Ragged:
 
     @classmethod
     def of(
-        cls, rows: Sequence[Sequence[float] | NDArray[np.generic]], dtype: type = np.int64, padding: float = 0
+        cls, rows: Sequence[Sequence[float] | NDArray[np.generic]], dtype: type | str = "int64", padding: float = 0
     ) -> Ragged:
         """Join `rows`."""
         lengths = [len(row) for row in rows]
@@ -51,7 +52,7 @@ class Ragged:
         return out, np.arange(out.shape[1])[None] < np.array(lengths)[:, None]
 
 
-Labels = NDArray[Any] | Ragged
+Labels: TypeAlias = "NDArray[Any] | Ragged"
 """A label a row: of one shape all, or of unequal length."""
 
 
