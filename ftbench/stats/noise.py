@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from statistics import median
 from typing import TYPE_CHECKING
 
 from .power import detectable
@@ -41,6 +40,8 @@ def typical(differences: Iterable[Difference]) -> Noise | None:
     It is the median of the standard deviations, each divided by its median for normal samples of the same size and unit
     variance, √(median of χ²(n − 1)/(n − 1)). The median is robust against a single strategy that hardly learns.
     """
+    from statistics import median
+
     from scipy.special import gammaincinv
 
     known = [(d.estimate.n - 1, d.estimate.deviation) for d in differences if d.estimate.deviation is not None]
