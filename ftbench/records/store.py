@@ -25,9 +25,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from ..errors import RunError, RunStopped
 from ..files import parse_json, read_text, remove_orphaned_files, sync, write_whole
 from .predictions import PREDICTIONS
-from .record import Attempt, Record, Status
 from .redaction import redacted, without_home
-from .run_files import LOCK, LOCK_SCHEMA, PLAN, PLAN_SCHEMA, read_plan
 from .run_lock import RunLock
 
 if TYPE_CHECKING:
@@ -35,6 +33,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ..suite.trial import Trial
+    from .record import Attempt, Record
     from .run_files import RunPlan
 
 
@@ -102,6 +101,8 @@ class Store:
             return None
         except RunError as error:
             raise RunError(f"{error}; move it elsewhere to run the trial again") from None
+        from .record import Status
+
         status = found.get("status") if isinstance(found, dict) else None
         if status not in get_args(Status):
             raise RunError(f"{path}: not a record; move it elsewhere to run the trial again")
@@ -249,6 +250,8 @@ def _lock_files(
 ) -> dict[str, str]:
     import tomli_w
 
+    from .run_files import LOCK, LOCK_SCHEMA, PLAN, PLAN_SCHEMA
+
     plan: dict[str, Any] = {
         "schema": PLAN_SCHEMA,
         "environment": environment,
@@ -264,6 +267,7 @@ def _lock_files(
 
 def _attempt(folder: Path, number: int) -> Attempt:
     """Return how an attempt ended, from the runner's note or its record; without either, the runner was killed."""
+    from .record import Attempt
     with suppress(OSError, KeyError, TypeError, RunError):
         noted = parse_json(read_text(folder / ENDED), str(folder / ENDED))
         return Attempt(number, noted["status"], noted["kind"], noted["message"], noted["seconds"])
@@ -282,6 +286,8 @@ def read_record(path: Path) -> Record:
     Raises:
         RunError: the file does not exist, or is not a record.
     """
+    from .record import Record
+
     try:
         return Record.from_json(read_text(path), str(path))
     except FileNotFoundError:
@@ -330,6 +336,8 @@ def planned_trials(run: Path) -> list[str] | None:
 def _read_plan(run: Path) -> RunPlan | None:
     if not (run / "trials").is_dir():
         raise RunError(f"{run}: not a run directory: it has no folder `trials`")
+    from .run_files import read_plan
+
     return read_plan(run)
 
 
