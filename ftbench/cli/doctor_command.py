@@ -12,6 +12,7 @@ from .. import __version__
 from ..errors import ExitCode
 from ..formatting import quantity
 from .context import CommandContext
+from .light import light
 
 if TYPE_CHECKING:
     from ..runner.doctor import Diagnosis
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 @click.argument("suite", required=False, type=click.Path())
 @click.option("--json", "as_json", is_flag=True, help="Print the diagnosis as one JSON object.")
 @click.pass_context
+@light()
 def command(ctx: click.Context, suite: str | None, as_json: bool) -> None:
     """Show what this machine can and cannot measure, and why.
 

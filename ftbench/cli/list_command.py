@@ -11,6 +11,7 @@ from ..api.catalog import KINDS, option_names
 from ..errors import UserError
 from ..suite.search_space import what_is_tuned
 from .context import CommandContext
+from .light import light
 
 if TYPE_CHECKING:
     from ..api.catalog import Catalog
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 @click.command(name="list")
 @click.argument("kind", required=False, type=click.Choice(KINDS))
 @click.pass_context
+@light()
 def command(ctx: click.Context, kind: str | None) -> None:
     """List what plugins offer: name, plugin, summary, options, licence and source.
 

@@ -11,6 +11,7 @@ import click
 from ..errors import UserError
 from ..formatting import quantity
 from .context import CommandContext, runs_option
+from .light import light
 from .renamed_options import RenamedOptions
 
 if TYPE_CHECKING:
@@ -101,6 +102,7 @@ def command(ctx: click.Context, /, suite: str | None, **options: Any) -> None:
         _predict(CommandContext.of(ctx), suite, **options)
 
 
+@light()
 def _list_trials(context: CommandContext, suite: str, runs: str, *, as_json: bool) -> None:
     from ..analysis.forecast import foresee_sight, foresee_tuning
     from ..environment import environment

@@ -5,11 +5,13 @@ from __future__ import annotations
 import click
 
 from .context import CommandContext, suite_argument
+from .light import light
 
 
 @click.command(name="validate")
 @suite_argument
 @click.pass_context
+@light()
 def command(ctx: click.Context, suite: str) -> None:
     """Check SUITE and report all errors, one per line; exit with code 2 if there are any.
 

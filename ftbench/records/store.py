@@ -268,6 +268,7 @@ def _lock_files(
 def _attempt(folder: Path, number: int) -> Attempt:
     """Return how an attempt ended, from the runner's note or its record; without either, the runner was killed."""
     from .record import Attempt
+
     with suppress(OSError, KeyError, TypeError, RunError):
         noted = parse_json(read_text(folder / ENDED), str(folder / ENDED))
         return Attempt(number, noted["status"], noted["kind"], noted["message"], noted["seconds"])
