@@ -13,7 +13,8 @@ def modules_after(*arguments, cwd):
     code = (
         "import sys; from ftbench.cli import main; sys.argv = ['ftbench', *sys.argv[1:]]\n"
         "try: main()\nexcept SystemExit as e: print('exit', e.code)\n"
-        f"print('heavy', [m for m in {HEAVY!r} if m in sys.modules])"
+        f"print('heavy', [m for m in {HEAVY!r} if m in sys.modules])\n"
+        "print('numpy', 'numpy._core' in sys.modules)"
     )
     return subprocess.run(
         [sys.executable, "-c", code, *map(str, arguments)], cwd=cwd, capture_output=True, text=True, timeout=60
@@ -26,7 +27,21 @@ def test_light_commands_import_nothing_heavy(arguments, tmp_path):
 
     done = modules_after(*(templates()["quickstart"] if a == "S" else a for a in arguments), cwd=tmp_path)
     assert "heavy []" in done.stdout, done.stdout + done.stderr
+    assert "numpy False" in done.stdout
     assert "exit 0" in done.stdout
+
+
+def test_a_module_imported_when_used_is_the_ordinary_module_afterwards():
+    code = (
+        "import sys; from ftbench.cli.light import import_when_used\n"
+        "import_when_used('numpy'); import_when_used('no_such_module')\n"
+        "import numpy as np, numpy\n"
+        "assert 'numpy._core' not in sys.modules and 'no_such_module' not in sys.modules\n"
+        "import scipy.special\n"
+        "assert scipy.special.expit(np.zeros(2)).tolist() == [0.5, 0.5]\n"
+        "assert np is numpy is sys.modules['numpy'] and type(np) is type(sys)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
 def test_every_command_is_in_the_help_and_has_help_of_its_own(ftbench):
