@@ -1,4 +1,4 @@
-"""The port to a device's own instruments: what may be asked of it from outside a trial, whoever answers."""
+"""The interface to a device's own instruments, queried from outside a trial."""
 
 from __future__ import annotations
 
@@ -12,70 +12,70 @@ class DeviceProcess:
     """A process that uses a device."""
 
     pid: int
-    """Its id as the driver tells it: in a container that of the host."""
+    """Its id as the driver reports it: in a container, the id on the host."""
     memory: int | None
-    """Bytes it uses there; None where the driver does not say."""
+    """Bytes it uses there; None if the driver does not report them."""
 
 
 class DeviceProbe:
-    """Answers for one device. One that answers nothing but `why` stands where there is none."""
+    """Reads one device. This base class reads none: every question raises `why`."""
 
     def __init__(self, why: str = "there is no device to ask") -> None:
         self.why = why
-        """Why a question that is not answered is not."""
+        """Why a question has no answer."""
 
     def partitioned(self) -> bool:
-        """Tell whether the device is divided (MIG), so that its figures are of all parts together.
+        """Return whether the device is partitioned (MIG), so that its figures cover all partitions.
 
         Raises:
-            NotMeasured: here as below, the device does not tell; the message is the reason.
+            NotMeasured: here and below, the device does not report it; the message is the reason.
         """
         raise NotMeasured(self.why)
 
     def memory(self) -> int:
-        """Give the bytes in use, by whomever, without what the driver keeps for itself."""
+        """Return the bytes in use by all processes, without the driver's own reserve."""
         raise NotMeasured(self.why)
 
     def capacity(self) -> int:
-        """Give the bytes there are."""
+        """Return the total bytes."""
         raise NotMeasured(self.why)
 
     def processes(self) -> tuple[DeviceProcess, ...]:
-        """List the processes that compute on it."""
+        """Return the processes that compute on it."""
         raise NotMeasured(self.why)
 
     def power(self) -> float:
-        """Give the power drawn, in watts."""
+        """Return the power drawn, in watts."""
         raise NotMeasured(self.why)
 
     def energy(self) -> float:
-        """Give the energy drawn since the driver was loaded, in joules."""
+        """Return the energy drawn since the driver was loaded, in joules."""
         raise NotMeasured(self.why)
 
     def utilisation(self) -> float:
-        """Give the share of the last moments in which a kernel ran, from 0 to 1."""
+        """Return the fraction of the last sampling period in which a kernel ran, from 0 to 1."""
         raise NotMeasured(self.why)
 
     def clock(self) -> float:
-        """Give the frequency of the multiprocessors, in hertz."""
+        """Return the frequency of the multiprocessors, in hertz."""
         raise NotMeasured(self.why)
 
     def temperature(self) -> float:
-        """Give the temperature of the chip, in degrees Celsius."""
+        """Return the temperature of the chip, in degrees Celsius."""
         raise NotMeasured(self.why)
 
     def throttling(self) -> frozenset[str]:
-        """Name what holds the clocks down at the moment, such as `thermal slowdown`; a chosen clock and idling do not."""
+        """Return what limits the clocks now, such as `thermal slowdown`; a chosen clock and idling do not count."""
         raise NotMeasured(self.why)
 
 
 @dataclass(frozen=True)
 class DeviceState:
-    """How a device was just before a trial got it."""
+    """State of a device just before a trial uses it."""
 
     memory: int | None = None
-    """Bytes in use; None where the device does not tell."""
+    """Bytes in use; None if the device does not report them."""
     power: float | None = None
-    """Watts drawn while nothing of this run used it; None where it does not tell."""
+    """Watts drawn while this run did not use it; None if the device does not report them."""
     offenders: tuple[str, ...] = ()
-    """Who kept it from its state at the beginning of the run until patience was over; a line each."""
+    """What kept it from returning to its initial state until the timeout; one line each."""

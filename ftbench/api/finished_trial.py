@@ -1,4 +1,4 @@
-"""A finished trial, to be measured further: nothing that is done here changes what was scored."""
+"""A finished trial, for further measurements; none of them changes the scores."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     Take = Callable[[Iterator["Step"]], None]
 
 EXAMPLES, BATCHES = 64, 8
-"""How many different examples, or batches of several, are answered again and again: enough to vary in length, few enough to hold."""
+"""Number of distinct examples, or of larger batches, that are cycled through: enough to vary in length, few enough
+to keep on the device."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Step:
     """One optimizer step, handed to the device."""
 
     units: float
-    """Real units in its batch: padding is not counted."""
+    """Real units in its batch, without padding."""
     padded: float
     """Units of the padded batch."""
     waiting: float
@@ -45,12 +46,12 @@ class FinishedTrial:
     """What a meter may examine after scoring.
 
     Args:
-        learner: the finished one.
-        task: what it was taught last.
+        learner: the trained learner.
+        task: the last task it learnt.
         tests: that task's test split.
-        rehearse: prepares the strategy anew on the backbone, and hands the steps of its last training to what it is given.
+        repeat: prepares the strategy on the backbone again and passes the steps of its last training to a function.
         synchronise: waits for the device.
-        account: accounts for the training.
+        account: counts the training's FLOPs and bytes.
     """
 
     def __init__(
@@ -58,23 +59,23 @@ class FinishedTrial:
         learner: Learner,
         task: Task,
         tests: Encoded,
-        rehearse: Callable[[Take], None],
+        repeat: Callable[[Take], None],
         synchronise: Callable[[], None],
         *,
         account: Callable[[], Accounting] = _unaccounted,
     ) -> None:
-        self._learner, self._task, self._tests, self._rehearse = learner, task, tests, rehearse
+        self._learner, self._task, self._tests, self._repeat = learner, task, tests, repeat
         self.account = account
-        """Accounts for the training in a phase of its own; the same for every seed. Raises `NotMeasured` where that cannot be done."""
+        """Accounts for the training in a phase of its own, equal for every seed; raises `NotMeasured` if it cannot."""
         self.unit = task.unit
         """What throughput counts."""
         self.synchronise = synchronise
         """Waits for the device."""
 
     def answers(self, batch_size: int) -> Iterator[float]:
-        """Answer batches of the test split with the finished model, without end; gives the real units of each.
+        """Run the trained model on batches of the test split in an endless loop; yield the real units of each.
 
-        The batches are on the device before the first is answered; the device is not waited for.
+        All batches are on the device before the first one runs; the device is not synchronised.
         """
         import torch
 
@@ -92,10 +93,10 @@ class FinishedTrial:
             yield units
 
     def train(self, take: Take) -> None:
-        """Train a discarded copy as the trial did, its pretrained weights prepared anew.
+        """Train a discarded copy as the trial did, prepared again from the pretrained weights.
 
         Args:
-            take: is given the steps of the last training, without end, each made as it is asked for, the device not waited for;
-                it is called anew for each training a strategy is made of.
+            take: receives an endless iterator over the steps of the last training, each run on demand without
+                synchronising the device; called once for each training that a strategy consists of.
         """
-        self._rehearse(take)
+        self._repeat(take)

@@ -12,12 +12,13 @@ if TYPE_CHECKING:
 
 Direction = Literal["higher", "lower", "none"]
 MEASURING_VERSION = 1
-"""To be raised when what a measurement of the same name covers changes: readings of two versions are never ranked together."""
+"""Raise it when a measurement of the same name covers something else: readings of two versions are never ranked
+together."""
 
 LARGEST = 1e50
-"""Nothing that is measured is larger: float32 ends at 3e38, and squares and ratios of what is smaller are numbers still."""
+"""Upper bound of any measurement: float32 ends at 3e38, and below it squares and ratios are still finite."""
 Number = Annotated[float, Interval(ge=-LARGEST, le=LARGEST)]
-"""What may stand in a record as a number."""
+"""A number in a record."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Measurement:
     name: str
     """What was measured, such as `accuracy` or `peak_host_memory`."""
     value: Number | None
-    """The number in `unit`, or None where `reason` says why there is none."""
+    """The number in `unit`, or None with a `reason`."""
     unit: str
     """SI or counted unit: `1`, `s`, `B`, `J`, `W`, `parameters`, `tokens/s` …"""
     direction: Direction = "none"
@@ -37,11 +38,11 @@ class Measurement:
     scope: str = ""
     """What it covers: a split, a phase, a device, the process tree."""
     task: str = ""
-    """The label of the task it is about; empty where it is about the whole trial."""
+    """Label of its task; empty for the whole trial."""
     reason: str | None = None
     """Why there is no value."""
     flags: tuple[str, ...] = ()
-    """What a reader must know before comparing it, such as `short window`."""
+    """What readers must know before comparing it, such as `short window`."""
 
     def __post_init__(self) -> None:
         if (self.value is None) == (self.reason is None):
@@ -50,15 +51,15 @@ class Measurement:
 
 
 def is_number(value: object) -> bool:
-    """Tell whether a value may stand in a record."""
+    """Return whether a value may be written to a record."""
     return isinstance(value, int | float) and abs(value) <= LARGEST
 
 
 def checked(found: Iterable[Measurement]) -> list[Measurement]:
-    """Let through readings whose values are numbers.
+    """Return the readings if all their values are numbers.
 
     Raises:
-        ValueError: one is not, or larger than anything that is measured.
+        ValueError: one is not a number, or exceeds `LARGEST`.
     """
     readings = list(found)
     for one in readings:
@@ -69,22 +70,22 @@ def checked(found: Iterable[Measurement]) -> list[Measurement]:
 
 
 DISTURBED = "disturbed: "
-"""How a flag begins that makes every comparison of a reading inconclusive."""
+"""Prefix of flags that make every comparison of a reading inconclusive."""
 
 
 def disturbed(measurement: Measurement, by: Iterable[str]) -> Measurement:
-    """Flag a reading of time, rate, power or energy with what disturbed the whole trial; give any other as it is."""
+    """Flag a reading of time, rate, power or energy with what disturbed the trial; return any other unchanged."""
     if not (measurement.unit in {"s", "J", "W"} or measurement.unit.endswith("/s")):
         return measurement
     return replace(measurement, flags=(*measurement.flags, *(f"{DISTURBED}{cause}" for cause in dict.fromkeys(by))))
 
 
 BESIDE_SCORES = {"waiting_share", "cost", "emissions", "cgroup_peak_memory", "sm_utilisation", "sm_clock"}
-"""What others on the machine move, though its unit does not tell."""
+"""Readings that other processes affect, although their unit does not show it."""
 
 
 def scores_only(measurement: Measurement) -> Measurement:
-    """Leave out what trials side by side move of each other: times, rates, power, energy, money."""
+    """Remove what parallel trials change for each other: times, rates, power, energy, money."""
     timed = measurement.unit in {"s", "J", "W"} or measurement.unit.endswith("/s")
     if not timed and measurement.name not in BESIDE_SCORES:
         return measurement
@@ -92,7 +93,7 @@ def scores_only(measurement: Measurement) -> Measurement:
 
 
 def disturbances(*readings: Measurement) -> tuple[str, ...]:
-    """Name what disturbed any of some readings."""
+    """Return what disturbed any of the readings."""
     flags = (
         flag.removeprefix(DISTURBED) for reading in readings for flag in reading.flags if flag.startswith(DISTURBED)
     )
@@ -101,19 +102,19 @@ def disturbances(*readings: Measurement) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Span:
-    """A stretch of a phase by the system's monotonic clock, which is the same in all processes."""
+    """An interval of a phase by the system's monotonic clock, which all processes share."""
 
     phase: str
     """Its phase."""
     begin: float
-    """Seconds of `time.monotonic()` at which it began."""
+    """Begin, in seconds of `time.monotonic()`."""
     end: float | None = None
-    """At which it ended; None where it did not."""
+    """End; None if it did not end."""
 
 
 @dataclass(frozen=True)
 class Phase:
-    """A stretch of a trial's wall time; phases do not overlap and leave nothing out."""
+    """A part of a trial's wall time; phases do not overlap and cover all of it."""
 
     name: str
     """`load`, `prepare`, `train`, `evaluate`, `save`, or the strategy's own."""
@@ -123,32 +124,32 @@ class Phase:
 
 @dataclass(frozen=True)
 class Shared:
-    """Work whose outcome other trials use too: done once, by whoever needed it first."""
+    """Work whose result several trials use: done once, by the first that needs it."""
 
     name: str
     """`features`, `teacher`, `answers`, `fisher`, `source`, or a strategy's own."""
     phase: str
-    """The phase it is done in."""
+    """The phase in which it is done."""
     seconds: Number
     """What it took when it was done."""
     here: Number
-    """How much of that was done in this trial: 0 where the outcome was only read."""
+    """The part of it done in this trial; 0 if the result was read."""
 
     @property
     def elsewhere(self) -> float:
-        """Seconds of it that are in no phase of this trial."""
+        """Seconds of it that are not part of this trial's phases."""
         return max(0.0, self.seconds - self.here)
 
 
 @dataclass(frozen=True)
 class Samples:
-    """How a reading went over the time of a trial, for people to look at."""
+    """A reading over the time of a trial, for display."""
 
     name: str
     """What was read, such as `device memory`."""
     unit: str
     """SI or counted unit."""
     points: tuple[tuple[Number, Number], ...]
-    """Seconds since the first sample, and the highest reading since the point before; a hundred or so."""
+    """Seconds since the first sample, and the highest reading since the previous point; about a hundred."""
     scope: str = ""
     """What it covers: the trial's processes, the whole device."""

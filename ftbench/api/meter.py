@@ -1,4 +1,4 @@
-"""The contract of a meter: watch one trial at phase edges and give measurements."""
+"""The contract of a meter: observe one trial at the boundaries of its phases and return measurements."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Trace:
-    """What one training loop left behind, a value per optimizer step."""
+    """The history of one training loop, one value per optimizer step."""
 
     task: str
     """Label of the task that was trained on."""
@@ -25,36 +25,36 @@ class Trace:
     task_losses: list[float] = field(default_factory=list)
     """The task's loss."""
     losses: list[float] = field(default_factory=list)
-    """What was minimised."""
+    """The minimised loss."""
     units: list[float] = field(default_factory=list)
-    """Real units in the step's batch: padding is not counted."""
+    """Real units in the step's batch, without padding."""
     seconds: list[float] = field(default_factory=list)
     """Wall time of the step; on a GPU exact only over a whole window."""
     padded: list[float] = field(default_factory=list)
-    """Units of the step's batch, padding counted as if it were real."""
+    """Units of the step's batch, padding included."""
     waiting: list[float] = field(default_factory=list)
     """Seconds of the step spent making the batch."""
     validation: list[dict[str, float]] = field(default_factory=list)
     """Scores on the validation split: step, then metric → value."""
     planned: int = 0
-    """Steps the protocol asks for."""
+    """Steps of the protocol."""
     kept: int | None = None
-    """The step whose weights were put back at the end; None where the last are kept."""
+    """The step whose weights were restored at the end; None if the last are kept."""
     skipped: int = 0
-    """Steps left out because a gradient overflowed fp16."""
+    """Steps skipped because a gradient overflowed fp16."""
     resumed: list[int] = field(default_factory=list)
-    """Numbers of the steps after which it went on from a checkpoint, in another process; the values of those before come from there."""
+    """Steps after which it resumed from a checkpoint, in another process; earlier values come from the checkpoint."""
     order_hash: str = ""
     """Hash of the order in which examples were seen."""
     spared: float = 0.0
-    """Seconds by which a step was shorter because what the network gives below the head was read, not computed."""
+    """Seconds saved per step because features below the head were read, not computed."""
     trained: dict[str, int] = field(default_factory=dict)
     """Name → number of elements of every parameter the optimizer was given."""
 
 
 @dataclass
 class Watch:
-    """What a meter may look at."""
+    """What a meter may observe."""
 
     device: str
     """`cpu`, `cuda:0` …; for a meter of the runner with NVML's index, in the trial always `cuda:0`."""
@@ -65,13 +65,13 @@ class Watch:
     traces: list[Trace] = field(default_factory=list)
     """One per training loop, the main ones only."""
     shared: list[Shared] = field(default_factory=list)
-    """Work that other trials use too, done here or read."""
+    """Work shared with other trials, done here or read."""
     profile: str = "normal"
     """The measuring profile: `smoke`, `normal` or `publish`."""
     probing: bool = True
-    """Whether what a trial was too short for may be measured once more after scoring, which takes time."""
+    """Whether a trial that was too short may be measured again after scoring, which takes time."""
     spans: list[Span] = field(default_factory=list)
-    """For a meter of the runner: when phases began and ended, as the trial told it; the last may be open."""
+    """For a meter of the runner: begin and end of the phases, as reported by the trial; the last may be open."""
     probe: DeviceProbe = field(default_factory=DeviceProbe)
     """For a meter of the runner: the instruments of the trial's device."""
     before: DeviceState = field(default_factory=DeviceState)
@@ -79,32 +79,32 @@ class Watch:
 
 
 class Meter(ABC):
-    """Observes one trial. A fresh instance per trial; a meter that raises ends the trial as an error."""
+    """Observes one trial. Each trial has its own instance; a meter that raises ends the trial as an error."""
 
     where: ClassVar[Literal["trial", "runner"]] = "trial"
     """`trial`: inside the trial's process. `runner`: outside, surviving the trial's death; phases are not announced,
-    but stand in the watch's `spans` at the end."""
+    but listed in the watch's `spans` at the end."""
 
     def start(self, watch: Watch) -> None:
-        """Begin; `watch` fills as the trial goes on."""
+        """Start measuring; `watch` is filled while the trial runs."""
 
     def enter(self, phase: str) -> None:
-        """Note that a phase begins; the device is synchronised."""
+        """Handle the begin of a phase; the device is synchronised."""
 
     def leave(self, phase: str) -> None:
-        """Note that a phase ended; the device is synchronised."""
+        """Handle the end of a phase; the device is synchronised."""
 
     def examine(self, finished: FinishedTrial) -> None:
-        """Measure what needs the finished trial: after scoring and saving, in a phase of its own, `probe`; not where a trial failed."""
+        """Measure what needs the finished trial, after scoring and saving, in the phase `probe`; skipped on failure."""
 
     def disturbances(self) -> tuple[str, ...]:
-        """Name what disturbed the trial as a whole, after `stop`, such as `throttled`: a flag of every reading of time, rate and energy."""
+        """Return what disturbed the trial, after `stop`, such as `throttled`; it flags readings of time, rate, energy."""
         return ()
 
     def samples(self) -> list[Samples]:
-        """Give how readings went over time, after `stop`; of a meter of the runner."""
+        """Return readings over time, after `stop`; for meters of the runner."""
         return []
 
     @abstractmethod
     def stop(self) -> list[Measurement]:
-        """End, and give what was measured."""
+        """Stop measuring and return the measurements."""
