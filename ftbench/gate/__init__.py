@@ -1,4 +1,4 @@
-"""A run checked against a baseline: what got worse, what is missing, and how sure that is.
+"""Check a run against a baseline: what got worse, what is missing, and with how much confidence.
 
-Imports `runner`, `analysis`, `records` and what lies below them. Start with `gate`, then `checks`.
+Imports `runner`, `analysis`, `records` and the modules below them. Start with `gate`, then `checks`.
 """

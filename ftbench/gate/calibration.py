@@ -1,6 +1,7 @@
-"""What a gate would say of nothing at all: a run held against itself, each seed against another one.
+"""Calibrate a gate: check a run against itself to measure the noise of its scores and the false-alarm rate.
 
-Equal seeds give equal bits on a CPU and would show no noise, so seeds are paired with others, and the result is labelled so.
+Equal seeds give equal bits on a CPU and would show no noise, so each seed is paired with another one; the result is
+labelled "re-seeded".
 """
 
 from __future__ import annotations
@@ -25,75 +26,76 @@ if TYPE_CHECKING:
     from .checks import Check
 
 FILE = CALIBRATION
-"""In the run directory: under `noise`, target → metric → `Noise`."""
+"""File name, in the run directory; under `noise`, it maps task column → metric → `Noise`."""
 PAIRING = "re-seeded: seed i with seed i + {n}"
 
 
 @dataclass(frozen=True)
 class Noise:
-    """How much a score of a target moves when nothing but the seed does."""
+    """How much a score of a task column varies with the seed alone."""
 
     s_d: float
-    """Standard deviation of the paired differences, pooled over the strategies: the root of the mean of their variances."""
+    """Standard deviation of the paired differences, pooled over strategies: the root of the mean variance."""
     n: int
-    """Pairs of each strategy."""
+    """Pairs per strategy."""
     pairing: str
     """How seeds were paired."""
     strategies: Mapping[str, float]
-    """The same of each strategy; with the backbone's label where the target has several."""
+    """Standard deviation of each strategy, labelled with the backbone too if the task column has several."""
     gates: int
-    """How many gates were made of disjoint blocks of seeds, both ways round."""
+    """Number of simulated gates: two per disjoint block of seeds, one in each direction."""
     alarms: int
-    """In how many of them the score of a strategy was called worse."""
+    """Number of simulated gates in which a strategy's score regressed."""
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """What a run says of its own noise."""
+    """The noise of a run's scores and the false alarms of its simulated gates."""
 
     noise: Mapping[str, Mapping[str, Noise]]
-    """Target → metric → noise."""
+    """Task column → metric → noise."""
     gates: int
-    """How many gates were made."""
+    """Number of simulated gates."""
     alarms: int
-    """How many of them called anything worse."""
+    """Number of simulated gates in which anything regressed."""
 
 
 def seeds_for(repetitions: int, gate: Gate) -> int:
-    """Give how many seeds so many repetitions of a gate's first look take."""
+    """Return the number of seeds for this many simulated gates, each with the seeds of the first look on both sides."""
     return 2 * gate.looks[0] * repetitions
 
 
 def calibrate(run: RecordSet, gate: Gate) -> Calibration:
-    """Measure the noise of a run's scores, and how often a gate would call it a regression.
+    """Measure the noise of a run's scores, and how often a gate would report a regression because of it.
 
-    s_d comes from seed i against seed i + K, K half of the seeds. A gate is made of each block of seeds that is enough for the
-    first look on both sides, and of the same block the other way round.
+    s_d compares seed i with seed i + K, where K is half of the seeds. Each block of seeds that is large enough for the
+    first look on both sides gives two simulated gates, one in each direction.
 
     Raises:
-        RunError: there are too few seeds, a trial failed, or each seed has data of its own.
+        RunError: there are too few seeds, a trial has no score, or each seed has its own data.
     """
     enough = seeds_for(1, gate)
     seeds = run.seeds
     if len(seeds) < enough:
         raise RunError(
-            f"{run.source}: {len(seeds)} seeds are too few to calibrate with; {enough} give one gate, {10 * enough} give ten"
+            f"{run.source}: {len(seeds)} seeds are too few to calibrate; {enough} allow one simulated gate, "
+            f"{10 * enough} allow ten"
         )
-    _refuse_failures(run)
+    _check_complete(run)
     half = len(seeds) // 2
-    whole = _scores(_against_others(run, seeds[:half], seeds[half : 2 * half], gate))
-    gates = [checks for block in _blocks(seeds, enough) for checks in _both_ways(run, block, gate)]
+    whole = _scores(_check_seeds(run, seeds[:half], seeds[half : 2 * half], gate))
+    gates = [checks for block in _blocks(seeds, enough) for checks in _both_directions(run, block, gate)]
     noise: dict[str, dict[str, Noise]] = {}
     for target, metric in dict.fromkeys((check.place.target, check.metric) for check in whole):
         found = [check for check in whole if (check.place.target, check.metric) == (target, metric)]
-        alarms = sum(any(_is(check, target, metric) for check in checks) for checks in gates)
+        alarms = sum(any(_is_regression(check, target, metric) for check in checks) for checks in gates)
         noise.setdefault(target, {})[metric] = _noise(found, half, len(gates), alarms)
     alarmed = sum(any(check.verdict == "regressed" for check in checks) for checks in gates)
     return Calibration(noise, len(gates), alarmed)
 
 
 def write_calibration(found: Calibration, folder: Path) -> Path:
-    """Write `calibration.json` into a run directory."""
+    """Write `calibration.json` into a run directory and return its path."""
     table = {
         target: {metric: asdict(noise) for metric, noise in metrics.items()} for target, metrics in found.noise.items()
     }
@@ -101,14 +103,14 @@ def write_calibration(found: Calibration, folder: Path) -> Path:
     return folder / FILE
 
 
-def _refuse_failures(run: RecordSet) -> None:
+def _check_complete(run: RecordSet) -> None:
     for place, seed in run.unfinished:
         raise RunError(f"{run.source}: {place}, seed {seed}: has no record yet")
     for place, records in run.records.items():
         for seed, record in records.items():
             if record.status not in ("ok", "not-applicable"):
                 raise RunError(
-                    f"{run.source}: {place}, seed {seed}: {record.status}; noise is measured where every trial has a score"
+                    f"{run.source}: {place}, seed {seed}: {record.status}; every trial needs a score to measure noise"
                 )
 
 
@@ -131,18 +133,18 @@ def _blocks(seeds: Sequence[int], size: int) -> list[Sequence[int]]:
     return [seeds[begin : begin + size] for begin in range(0, len(seeds) - size + 1, size)]
 
 
-def _both_ways(run: RecordSet, block: Sequence[int], gate: Gate) -> list[list[Check]]:
+def _both_directions(run: RecordSet, block: Sequence[int], gate: Gate) -> list[list[Check]]:
     half = len(block) // 2
     one, other = block[:half], block[half:]
-    return [_scores(_against_others(run, *sides, gate)) for sides in ((one, other), (other, one))]
+    return [_scores(_check_seeds(run, *sides, gate)) for sides in ((one, other), (other, one))]
 
 
-def _against_others(run: RecordSet, base: Sequence[int], head: Sequence[int], gate: Gate) -> list[Check]:
-    """Hold the trials of some seeds against those of others, as if they were of the same."""
-    return hold(_renamed(run, head), _renamed(run, base), gate)
+def _check_seeds(run: RecordSet, base: Sequence[int], head: Sequence[int], gate: Gate) -> list[Check]:
+    """Check the trials of some seeds against those of others, as if the seeds were equal."""
+    return hold(_renumbered(run, head), _renumbered(run, base), gate)
 
 
-def _renamed(run: RecordSet, seeds: Sequence[int]) -> RecordSet:
+def _renumbered(run: RecordSet, seeds: Sequence[int]) -> RecordSet:
     names = {seed: number for number, seed in enumerate(seeds)}
     records = {
         place: {
@@ -156,18 +158,18 @@ def _renamed(run: RecordSet, seeds: Sequence[int]) -> RecordSet:
 
 
 def _scores(checks: Sequence[Check]) -> list[Check]:
-    """Take the scores, which alone have noise of their own here.
+    """Return the checks of scores; nothing else is noisy here.
 
     Raises:
-        RunError: some could not be judged.
+        RunError: a score is missing, or cannot be compared because each seed has its own data.
     """
     for check in checks:
         if check.tier == "quality" and check.verdict == "not comparable":
-            raise RunError(f"each seed has data of its own: {check.message}")
-        if check.held and check.verdict == "missing":
+            raise RunError(f"each seed has its own data: {check.message}")
+        if check.gating and check.verdict == "missing":
             raise RunError(str(check))
     return [check for check in checks if check.tier == "quality"]
 
 
-def _is(check: Check, target: str, metric: str) -> bool:
+def _is_regression(check: Check, target: str, metric: str) -> bool:
     return check.verdict == "regressed" and (check.place.target, check.metric) == (target, metric)

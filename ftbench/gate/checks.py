@@ -1,4 +1,4 @@
-"""One thing a gate held a run to, and how it came out."""
+"""One check of a gate, its verdict, and the exit code of all checks."""
 
 from __future__ import annotations
 
@@ -15,35 +15,35 @@ if TYPE_CHECKING:
 
 Verdict = Literal["not comparable", "missing", "regressed", "inconclusive", "changed", "accepted", "ok"]
 VERDICTS: tuple[Verdict, ...] = ("not comparable", "missing", "regressed", "inconclusive", "changed", "accepted", "ok")
-"""The gravest first, in the order in which their exit codes win."""
+"""The most severe first; of several, the first decides the exit code."""
 TRIALS = "trials"
-"""What is checked where the trials themselves are missing."""
+"""Metric of a check that reports missing trials."""
 
 
 @dataclass(frozen=True)
 class Check:
-    """A metric of a strategy, held against the baseline."""
+    """A metric of a strategy, compared with the baseline."""
 
     verdict: Verdict
     place: Place
     metric: str
     tier: Tier
     message: str
-    """What was found, with sizes: `71.2 % → 42.0 %, −29.2 points …`."""
+    """The finding with its numbers: `71.2 % → 42.0 %, −29.2 points …`."""
     task: str = ""
     """The task of a sequence; empty for the whole trial."""
     seeds: tuple[int, ...] = ()
-    """Of the pairs of trials it rests on."""
+    """Seeds of the compared pairs of trials."""
     before: tuple[float | str | None, ...] = ()
-    """The baseline's value on each seed."""
+    """Value in the baseline, per seed."""
     after: tuple[float | str | None, ...] = ()
-    """This run's."""
-    held: bool = True
+    """Value in this run, per seed."""
+    gating: bool = True
     """Whether it counts for the exit code."""
 
     @property
     def title(self) -> str:
-        """What was checked, in a few words."""
+        """Short description of what was checked."""
         return f"{self.metric}{f' of {self.task}' if self.task else ''}, {self.place}"
 
     def __str__(self) -> str:
@@ -51,8 +51,8 @@ class Check:
 
 
 def exit_code(checks: Sequence[Check], *, strict: bool = False) -> ExitCode:
-    """Give the exit code of a gate: the first that holds of 5, 1, 3 and, where `strict`, 4."""
-    found = {check.verdict for check in checks if check.held}
+    """Return the exit code of a gate: the first that applies of 5, 1, 3 and, if `strict`, 4."""
+    found = {check.verdict for check in checks if check.gating}
     if "not comparable" in found:
         return ExitCode.NOT_COMPARABLE
     if "missing" in found or not found:
@@ -62,6 +62,6 @@ def exit_code(checks: Sequence[Check], *, strict: bool = False) -> ExitCode:
     return ExitCode.INCONCLUSIVE if strict and found & {"inconclusive", "changed"} else ExitCode.OK
 
 
-def gravest_first(checks: Iterable[Check]) -> list[Check]:
-    """Sort checks by their verdict, those that do not count last; else as they came."""
-    return sorted(checks, key=lambda check: (not check.held, VERDICTS.index(check.verdict)))
+def most_severe_first(checks: Iterable[Check]) -> list[Check]:
+    """Sort checks by severity; those that do not count for the exit code come last. The sort is stable."""
+    return sorted(checks, key=lambda check: (not check.gating, VERDICTS.index(check.verdict)))

@@ -1,4 +1,4 @@
-"""A gate's checks for people: lines for a terminal, Markdown for a pull request or the summary of a job."""
+"""Format the checks of a gate as lines for a terminal, or as Markdown for a pull request or a job summary."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..analysis.wording import point_interval
+from ..analysis.wording import percent_change, point_interval
 from ..formatting import collapsed, quantity
-from .checks import VERDICTS, gravest_first
+from .checks import VERDICTS, most_severe_first
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,25 +18,25 @@ if TYPE_CHECKING:
 
 
 COMMENT = 65_536
-"""Characters GitHub takes in a comment; we count bytes, which are never fewer."""
+"""Maximum characters of a GitHub comment; counted in bytes here, which are never fewer."""
 SUMMARY = 1_048_576
-"""Bytes GitHub takes in the summary of a step."""
+"""Maximum bytes of a GitHub step summary."""
 MARK = "<!-- ftbench gate -->"
-"""The first line of every Markdown text, by which a job finds its own earlier comment."""
+"""First line of the Markdown, by which a job finds its earlier comment."""
 
 
 Value = float | str | None
-"""A figure, a hash, or nothing."""
+"""An exact value: a number, a hash, or None if it is missing."""
 
 
 @dataclass(frozen=True)
 class Gated:
-    """What a gate came to."""
+    """The result of a gate."""
 
     head: str
-    """The run, as it was named."""
+    """Name of the run, as given by the user."""
     base: str
-    """The baseline."""
+    """Name of the baseline."""
     suite: str
     """Name of the suite."""
     checks: tuple[Check, ...]
@@ -44,42 +44,46 @@ class Gated:
 
     @property
     def counts(self) -> str:
-        """How many checks came out how: `24 checks: 1 regressed, 23 ok`."""
-        held = [check for check in self.checks if check.held]
-        found = Counter(check.verdict for check in held)
-        return (
-            f"{len(held)} checks: {', '.join(f'{found[verdict]} {verdict}' for verdict in VERDICTS if found[verdict])}"
-        )
+        """Number of checks per verdict: `24 checks: 1 regressed, 23 ok`."""
+        gating = [check for check in self.checks if check.gating]
+        found = Counter(check.verdict for check in gating)
+        verdicts = ", ".join(f"{found[verdict]} {verdict}" for verdict in VERDICTS if found[verdict])
+        return f"{len(gating)} checks: {verdicts}"
 
     @property
     def verdict(self) -> str:
-        """The gravest verdict that counts."""
-        return gravest_first(check for check in self.checks if check.held)[0].verdict
+        """The most severe verdict that counts for the exit code."""
+        return most_severe_first(check for check in self.checks if check.gating)[0].verdict
 
 
 def lines(gated: Gated, *, everything: bool = False) -> list[str]:
-    """Write a line for each check that is not ok, those of one cause together, and one for all."""
-    shown = [check for check in gravest_first(gated.checks) if everything or check.verdict != "ok"]
+    """Return a line per check that is not ok, with checks of the same cause merged, and a line for the totals.
+
+    Args:
+        gated: the result.
+        everything: whether to include checks that are ok.
+    """
+    shown = [check for check in most_severe_first(gated.checks) if everything or check.verdict != "ok"]
     causes: dict[tuple[str, bool, str], list[Check]] = {}
     for check in shown:
         together = check.verdict == "not comparable"
-        causes.setdefault((check.verdict, check.held, check.message if together else str(check)), []).append(check)
+        causes.setdefault((check.verdict, check.gating, check.message if together else str(check)), []).append(check)
     found = []
-    for (verdict, held, message), checks in causes.items():
+    for (verdict, gating, message), checks in causes.items():
         if verdict == "not comparable":
             metrics = ", ".join(dict.fromkeys(check.metric for check in checks))
             places = ", ".join(dict.fromkeys(str(check.place) for check in checks))
-            found.append(f"{verdict if held else 'not held'}: {metrics}, {places}: {message}")
+            found.append(f"{verdict if gating else 'not checked'}: {metrics}, {places}: {message}")
         else:
-            found.append(message if held else f"not held: {checks[0].title}: {checks[0].message}")
+            found.append(message if gating else f"not checked: {checks[0].title}: {checks[0].message}")
     return [*map(collapsed, found), f"{gated.head} against {gated.base}: {gated.counts}"]
 
 
 def markdown(gated: Gated, limit: int = COMMENT) -> str:
-    """Write a table of what is not ok and one of the rest; cut to `limit` bytes with a sentence that says so."""
-    ordered = gravest_first(gated.checks)
-    open_rows = [check for check in ordered if check.verdict != "ok" and check.held]
-    rest = [check for check in ordered if check.verdict == "ok" or not check.held]
+    """Return Markdown with a table of checks that are not ok and one of the rest, cut with a note at `limit` bytes."""
+    ordered = most_severe_first(gated.checks)
+    open_rows = [check for check in ordered if check.verdict != "ok" and check.gating]
+    rest = [check for check in ordered if check.verdict == "ok" or not check.gating]
     head = [
         MARK,
         f"## ftbench gate: {gated.verdict}",
@@ -88,7 +92,10 @@ def markdown(gated: Gated, limit: int = COMMENT) -> str:
         "",
     ]
     header = ["| verdict | metric | strategy | task | backbone | what was found |", "|---|---|---|---|---|---|"]
-    cut = "\n_Cut here: {shown} of {all} checks are shown, the gravest first; the JUnit file and the log of the job have all._\n"
+    cut = (
+        "\n_Cut here: {shown} of {all} checks are shown, the most severe first; "
+        "the JUnit file and the job log have all._\n"
+    )
     room = limit - len(cut.format(shown=len(ordered), all=len(ordered)).encode()) - len("\n</details>\n")
     parts, used, shown = list(head), _bytes(head), 0
     for rows, before in (
@@ -113,9 +120,9 @@ def markdown(gated: Gated, limit: int = COMMENT) -> str:
 
 def _row(check: Check) -> str:
     place, task = check.place, check.task or check.place.target
-    verdict = f"**{check.verdict}**" if check.verdict not in ("ok", "accepted") and check.held else check.verdict
+    verdict = f"**{check.verdict}**" if check.verdict not in ("ok", "accepted") and check.gating else check.verdict
     cells = (check.metric, place.strategy, task, place.backbone, check.message)
-    return f"| {verdict if check.held else 'not held'} | {' | '.join(map(_cell, cells))} |"
+    return f"| {verdict if check.gating else 'not checked'} | {' | '.join(map(_cell, cells))} |"
 
 
 def _bytes(parts: Sequence[str]) -> int:
@@ -123,7 +130,7 @@ def _bytes(parts: Sequence[str]) -> int:
 
 
 def _cell(text: str) -> str:
-    """Keep a cell in its cell, and its text text."""
+    """Escape a text for a table cell, so that it neither ends the cell nor formats or mentions anything."""
     text = collapsed(text).replace("&", "&amp;")
     for letter in "\\|`*_[]<>":
         text = text.replace(letter, f"\\{letter}")
@@ -134,48 +141,45 @@ def _code(text: str) -> str:
     return collapsed(text).replace("`", "'")
 
 
-def sized(gains: Estimate, before: float, after: float, unit: str, *, margin: float, p: float | None) -> str:
-    """Write how far a score or a size moved: means, the gain with its 95 % interval, pairs, Holm-corrected p, and the margin."""
-    over = f"over {counted(gains.n, 'pair')}"
+def difference_text(gains: Estimate, before: float, after: float, unit: str, *, margin: float, p: float | None) -> str:
+    """Format a difference of a score or a size: means, gain with its 95 % interval, pairs, corrected p, margin."""
+    over = f"over {count_text(gains.n, 'pair')}"
     level = f", p {p:.2g}" if p is not None else ""
     if unit == "1":
-        return f"{quantity(before, '1')} → {quantity(after, '1')}, gain {point_interval(gains)} {over}{level}, margin {100 * margin:g} points"
-    change = f" ({signed_percent(after / before - 1)})" if before else ""
+        change = f", gain {point_interval(gains)}"
+        return f"{quantity(before, '1')} → {quantity(after, '1')}{change} {over}{level}, margin {100 * margin:g} points"
+    change = f" ({percent_change(after / before - 1)})" if before else ""
     return f"{quantity(before, unit)} → {quantity(after, unit)}{change} {over}{level}, margin {quantity(margin, unit)}"
 
 
-def moved(before: Value, after: Value, unit: str) -> str:
-    """Write the change of an exact figure."""
-    numbers = isinstance(before, float) and isinstance(after, float) and before
-    change = f" ({signed_percent(after / before - 1)})" if numbers else ""  # type: ignore[operator]  # both are numbers there
-    return f"{figure(before, unit)} → {figure(after, unit)}{change}"
+def change_text(before: Value, after: Value, unit: str) -> str:
+    """Format the change of an exact value."""
+    change = ""
+    if isinstance(before, float) and isinstance(after, float) and before:
+        change = f" ({percent_change(after / before - 1)})"
+    return f"{exact_text(before, unit)} → {exact_text(after, unit)}{change}"
 
 
-def parting(one: Sequence[float], other: Sequence[float]) -> str:
-    """Write where two training losses part."""
+def divergence_text(one: Sequence[float], other: Sequence[float]) -> str:
+    """Describe where two training losses diverge."""
     for number, (first, second) in enumerate(zip(one, other, strict=False), 1):
         if first != second:
-            return f"the training loss parts at point {number} of {len(one)}: {first:g} → {second:g}"
+            return f"the training loss diverges at point {number} of {len(one)}: {first:g} → {second:g}"
     return f"the training loss has {len(one)} → {len(other)} points"
 
 
-def figure(value: Value, unit: str) -> str:
-    """Write an exact figure whole."""
+def exact_text(value: Value, unit: str) -> str:
+    """Format an exact value with all its digits."""
     if value is None:
         return "nothing"
     return value if isinstance(value, str) else f"{value:,.0f} {unit}".strip()
 
 
-def signed_percent(share: float) -> str:
-    """Write a relative change."""
-    return f"{100 * share:+.1f} %"
-
-
-def counted(number: int, what: str) -> str:
-    """Write a count with its noun."""
+def count_text(number: int, what: str) -> str:
+    """Format a count with its noun: `1 pair`, `3 pairs`."""
     return f"{number} {what}{'' if number == 1 else 's'}"
 
 
-def seeds_named(seeds: Sequence[int]) -> str:
-    """Write seeds: `seed 3`, `seeds 0, 1, 2`."""
+def seeds_text(seeds: Sequence[int]) -> str:
+    """Format seeds: `seed 3`, `seeds 0, 1, 2`."""
     return f"seed{'' if len(seeds) == 1 else 's'} {', '.join(map(str, seeds))}"

@@ -1,4 +1,4 @@
-"""A run held against a baseline, tier by tier: exact figures, scores, allocated memory; what is missing is never a pass."""
+"""Check a run against a baseline, tier by tier: exact values, scores, memory; a missing value never passes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..stats.estimates import CLAIM, estimate, paired_differences
 from ..stats.multiplicity import adjusted
 from ..stats.noninferiority import loss_p, said
 from .checks import TRIALS, Check
-from .formats import counted, figure, moved, parting, seeds_named, sized
+from .formats import change_text, count_text, difference_text, divergence_text, exact_text, seeds_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 class Pair(NamedTuple):
-    """Two finished trials of one place and seed."""
+    """Two finished trials with the same configuration key and seed."""
 
     seed: int
     head: Record
@@ -40,7 +40,7 @@ class Pair(NamedTuple):
 
 @dataclass(frozen=True)
 class _Sample:
-    """A score or a size of one place over its pairs."""
+    """A score or size of one configuration over its pairs of trials."""
 
     place: Place
     metric: str
@@ -49,25 +49,25 @@ class _Sample:
     base: tuple[float, ...]
     head: tuple[float, ...]
     gains: Estimate
-    """Head less base (less an accepted step), turned so that more is better."""
-    moved: str
-    """Why the baseline was moved, where it was."""
+    """Head minus base (minus an accepted change), with the sign chosen so that more is better."""
+    reason: str
+    """Why the baseline was adjusted; empty if it was not."""
 
 
 def hold(head: RecordSet, base: RecordSet, gate: Gate, allowed: Sequence[str] = ()) -> list[Check]:
-    """Hold a run against a baseline.
+    """Check a run against a baseline.
 
     Args:
         head: the run.
         base: the baseline.
-        gate: margins and levels.
-        allowed: fields that may differ, by dotted name; with each all that is below it.
+        gate: margins and significance levels.
+        allowed: dotted names of fields that may differ, including the fields below them.
 
     Raises:
-        RunError: the two are of different suites, or there is nothing to compare.
+        RunError: the runs are of different suites, or there is nothing to compare.
     """
     if head.suite != base.suite:
-        raise RunError(f"{base.source}: is a run of the suite {base.suite!r}, and {head.source} of {head.suite!r}")
+        raise RunError(f"{base.source}: is a run of the suite {base.suite!r}, but {head.source} is of {head.suite!r}")
     measured = {
         m.name
         for one in (head, base)
@@ -80,24 +80,24 @@ def hold(head: RecordSet, base: RecordSet, gate: Gate, allowed: Sequence[str] = 
             raise RunError(
                 f"gate.metrics: no trial of {head.source} or {base.source} has a measurement called {name!r}"
             )
-    checks = list(_Holding(head, base, gate, tuple(allowed)).checks())
-    if not any(check.held for check in checks):
+    checks = list(_Checker(head, base, gate, tuple(allowed)).checks())
+    if not any(check.gating for check in checks):
         raise RunError(f"{head.source}: there is nothing to compare with {base.source}: no trial of either has a score")
     return checks
 
 
 def undecided(checks: Sequence[Check]) -> set[Place]:
-    """Give the places where more seeds could decide a score."""
+    """Return the configurations whose scores more seeds could decide."""
     return {
-        check.place for check in checks if check.verdict == "inconclusive" and check.tier == "quality" and check.held
+        check.place for check in checks if check.verdict == "inconclusive" and check.tier == "quality" and check.gating
     }
 
 
 def accept(checks: Sequence[Check], base: RecordSet, reason: str) -> tuple[list[Check], list[Step]]:
-    """Take what regressed or is missing for a deliberate step; gives the checks as they are then, and the baseline's steps."""
+    """Accept everything that regressed or is missing; return the updated checks and the baseline's accepted changes."""
     steps, found = list(base.accepted), []
     for check in checks:
-        if check.held and check.verdict in ("regressed", "missing"):
+        if check.gating and check.verdict in ("regressed", "missing"):
             place = check.place
             steps.append(
                 Step(
@@ -118,7 +118,7 @@ def accept(checks: Sequence[Check], base: RecordSet, reason: str) -> tuple[list[
     return found, steps
 
 
-class _Holding:
+class _Checker:
     def __init__(self, head: RecordSet, base: RecordSet, gate: Gate, allowed: tuple[str, ...]) -> None:
         self.head, self.base, self.gate, self.allowed = head, base, gate, allowed
         self.steps = {step.key: step for step in base.accepted}
@@ -134,14 +134,14 @@ class _Holding:
             yield from self._exact(place)
             yield from self._trace(place)
             for name in self._scores(place):
-                check = self._comparable(place, name) or self._measured(place, name, samples)
+                check = self._incomparable(place, name) or self._add_sample(place, name, samples)
                 if check is not None:
                     yield check
             for name in MEMORY:
-                if self._somewhere(place, name):
-                    yield self._comparable(place, name) or self._memory(place, name)
+                if self._is_measured(place, name):
+                    yield self._incomparable(place, name) or self._memory(place, name)
             yield from self._speed(place)
-        yield from self._judged(samples)
+        yield from self._judge_all(samples)
 
     @cached_property
     def pairs(self) -> dict[Place, list[Pair]]:
@@ -152,12 +152,12 @@ class _Holding:
             found[place] = [pair for pair in both if pair.head.status == pair.base.status == "ok"]
         return found
 
-    # -- what is there -------------------------------------------------------------------------------------------------------
+    # -- trials ------------------------------------------------------------------------------------------------------
 
     def _trials(self, place: Place) -> Iterator[Check]:
-        """Say which trials are missing."""
+        """Check that no trial is missing."""
         for message in self._missing(place):
-            step = self.steps.get((*_names(place), TRIALS, ""))
+            step = self.steps.get((*_key(place), TRIALS, ""))
             if step is not None:
                 yield Check("accepted", place, TRIALS, "exact", f"{message}; accepted: {step.reason}")
             else:
@@ -181,14 +181,16 @@ class _Holding:
                 continue
             failed = one if one.status != "ok" else other
             whose = self.head.source if failed is one else f"the baseline {self.base.source}"
-            yield f"seed {seed} of {whose}: {failed.status}: {failed.failure.message if failed.failure else 'no reason given'}"
+            reason = failed.failure.message if failed.failure else "no reason given"
+            yield f"seed {seed} of {whose}: {failed.status}: {reason}"
         if head and base and not {*head} & {*base}:
-            yield f"no seed in common: {seeds_named(sorted(head))} here, {seeds_named(sorted(base))} in the baseline {self.base.source}"
+            here, there = seeds_text(sorted(head)), seeds_text(sorted(base))
+            yield f"no seed in common: {here} here, {there} in the baseline {self.base.source}"
 
-    def _somewhere(self, place: Place, name: str) -> bool:
+    def _is_measured(self, place: Place, name: str) -> bool:
         return any(_value(record, name) is not None for pair in self.pairs[place] for record in (pair.head, pair.base))
 
-    # -- what may be compared ------------------------------------------------------------------------------------------------
+    # -- comparability -----------------------------------------------------------------------------------------------
 
     def _differences(self, place: Place, parts: Sequence[Part]) -> list[Difference]:
         if place not in self.differing:
@@ -197,8 +199,8 @@ class _Holding:
             )
         return [one for one in self.differing[place] if one.part in parts]
 
-    def _comparable(self, place: Place, name: str) -> Check | None:
-        """Give None where a metric may be compared, else the check that says why not."""
+    def _incomparable(self, place: Place, name: str) -> Check | None:
+        """Return a check that says why a metric cannot be compared; None if it can."""
         found = self._differences(place, needed(name))
         if not found:
             return None
@@ -207,14 +209,14 @@ class _Holding:
     def _seeds(self, place: Place) -> tuple[int, ...]:
         return tuple(pair.seed for pair in self.pairs[place])
 
-    # -- exact figures -------------------------------------------------------------------------------------------------------
+    # -- exact values ------------------------------------------------------------------------------------------------
 
     def _exact(self, place: Place) -> Iterator[Check]:
         heads = [{(e.name, e.task): e for e in exact_values(pair.head)} for pair in self.pairs[place]]
         bases = [{(e.name, e.task): e for e in exact_values(pair.base)} for pair in self.pairs[place]]
         known = {key: e.unit for found in (*bases, *heads) for key, e in found.items()}
         for (name, task), unit in known.items():
-            refusal = self._comparable(place, name)
+            refusal = self._incomparable(place, name)
             if refusal is not None:
                 yield replace(refusal, task=task)
                 continue
@@ -222,29 +224,29 @@ class _Holding:
                 tuple(e[name, task].value if (name, task) in e else None for e in side) for side in (bases, heads)
             )
             check = Check("ok", place, name, "exact", "", task, self._seeds(place), before, after)
-            yield self._equal(check, unit)
+            yield self._check_equal(check, unit)
 
-    def _equal(self, check: Check, unit: str) -> Check:
-        """Compare a figure seed by seed with the baseline, or with what was accepted in its stead."""
+    def _check_equal(self, check: Check, unit: str) -> Check:
+        """Compare an exact value seed by seed with the baseline, or with the accepted value that replaces it."""
         expected, reason = self._expected(check)
         wrong = [number for number, value in enumerate(check.after) if value != expected[number]]
         before, after = check.before[wrong[0] if wrong else 0], check.after[wrong[0] if wrong else 0]
-        where = f"on {len(wrong)} of {counted(len(check.seeds), 'seed')}"
+        where = f"on {len(wrong)} of {count_text(len(check.seeds), 'seed')}"
         if not wrong:
-            shown = figure(after, unit) if isinstance(after, float) else "equal"
+            shown = exact_text(after, unit) if isinstance(after, float) else "equal"
             message = (
-                f"{moved(before, after, unit)}; accepted: {reason}"
+                f"{change_text(before, after, unit)}; accepted: {reason}"
                 if reason
-                else f"{shown} on {counted(len(check.seeds), 'seed')}"
+                else f"{shown} on {count_text(len(check.seeds), 'seed')}"
             )
             return replace(check, message=message)
         if None in (before, after):
-            return replace(check, verdict="missing", message=f"{moved(before, after, unit)} {where}")
-        return replace(check, verdict="regressed", message=f"must be equal: {moved(before, after, unit)} {where}")
+            return replace(check, verdict="missing", message=f"{change_text(before, after, unit)} {where}")
+        return replace(check, verdict="regressed", message=f"must be equal: {change_text(before, after, unit)} {where}")
 
     def _expected(self, check: Check) -> tuple[tuple[Value, ...], str]:
-        """Give what an exact figure must be on each seed, and why that is not what the baseline has, where it is not."""
-        step = self.steps.get((*_names(check.place), check.metric, check.task))
+        """Return the expected value on each seed and, if a change was accepted, the reason; otherwise an empty text."""
+        step = self.steps.get((*_key(check.place), check.metric, check.task))
         if step is None or not step.has_values:
             return check.before, ""
         steps = dict(zip(step.seeds, zip(step.before, step.after, strict=True), strict=True))
@@ -258,7 +260,7 @@ class _Holding:
         return tuple(after for _, after in known), step.reason
 
     def _trace(self, place: Place) -> Iterator[Check]:
-        """Compare training losses bit by bit, which only equal machines give."""
+        """Compare training losses bit by bit; only equal machines reproduce them."""
         if self._differences(place, PARTS) or not any(loss_trace(pair.head) for pair in self.pairs[place]):
             return
         check = Check("ok", place, TRACE, "trace", "equal at every point", seeds=self._seeds(place))
@@ -267,20 +269,22 @@ class _Holding:
             for task in dict.fromkeys([*base, *head]):
                 one, other = base.get(task, ()), head.get(task, ())
                 if one != other:
-                    yield replace(check, verdict="changed", message=f"seed {pair.seed}, {task}: {parting(one, other)}")
+                    yield replace(
+                        check, verdict="changed", message=f"seed {pair.seed}, {task}: {divergence_text(one, other)}"
+                    )
                     return
         yield check
 
-    # -- scores and sizes ----------------------------------------------------------------------------------------------------
+    # -- scores and memory -------------------------------------------------------------------------------------------
 
     def _scores(self, place: Place) -> list[str]:
-        """Name the scores that are held: the primary one, and of those asked for what the target has."""
+        """List the scores to check: the primary one, and those of `gate.metrics` that the task column has."""
         primary = self.pairs[place][0].head.primary
-        asked = [name for name in self.gate.metrics if self._somewhere(place, name)]
+        asked = [name for name in self.gate.metrics if self._is_measured(place, name)]
         return list(dict.fromkeys([primary, *asked]))
 
-    def _measured(self, place: Place, name: str, samples: list[_Sample]) -> Check | None:
-        """Add a score to those that are judged together; gives a check where there is nothing to judge."""
+    def _add_sample(self, place: Place, name: str, samples: list[_Sample]) -> Check | None:
+        """Append a score to `samples`, to be judged with the others; return a check instead if a value is missing."""
         absent = [
             f"seed {pair.seed} of {self.head.source if whose == 'head' else self.base.source}"
             for pair in self.pairs[place]
@@ -307,8 +311,8 @@ class _Holding:
         return _Sample(place, name, reading.unit, margin, tuple(base), tuple(head), gains, reason)
 
     def _shift(self, place: Place, name: str, base: dict[int, float]) -> tuple[float, str]:
-        """Give how far an accepted step moves the baseline's mean, and why."""
-        step = self.steps.get((*_names(place), name, ""))
+        """Return how much an accepted change shifts the baseline's mean, and its reason."""
+        step = self.steps.get((*_key(place), name, ""))
         if (
             step is None
             or not step.has_values
@@ -323,17 +327,17 @@ class _Holding:
         return (sum(steps) / len(steps), step.reason) if steps else (0.0, "")
 
     def _memory(self, place: Place, name: str) -> Check:
-        """Judge an allocator's peak, each strategy by itself: it hardly varies."""
+        """Judge the allocator's peak memory; strategies are not judged together, as it hardly varies."""
         samples: list[_Sample] = []
-        check = self._measured(place, name, samples)
+        check = self._add_sample(place, name, samples)
         if check is not None:
             return replace(check, tier="memory")
         mean = sum(samples[0].base) / len(samples[0].base)
         sample = replace(samples[0], margin=max(self.gate.memory * mean, float(self.gate.memory_bytes)))
         return self._judge(sample, loss_p(sample.gains), self.gate.alpha, tier="memory")
 
-    def _judged(self, samples: list[_Sample]) -> Iterator[Check]:
-        """Judge all scores together: Holm over them, and an equal share of α for each look."""
+    def _judge_all(self, samples: list[_Sample]) -> Iterator[Check]:
+        """Judge all scores together, Holm-corrected, with an equal share of α for each look."""
         level = self.gate.alpha / len(self.gate.looks)
         raw = {number: loss_p(sample.gains) for number, sample in enumerate(samples)}
         corrected = adjusted(raw)
@@ -343,32 +347,32 @@ class _Holding:
     def _judge(self, sample: _Sample, p: float | None, level: float, tier: Tier) -> Check:
         n = sample.gains.n
         before, after = sum(sample.base) / n, sum(sample.head) / n
-        message = sized(sample.gains, before, after, sample.unit, margin=sample.margin, p=p)
-        if sample.moved:
-            message += f"; the baseline is moved, accepted: {sample.moved}"
+        message = difference_text(sample.gains, before, after, sample.unit, margin=sample.margin, p=p)
+        if sample.reason:
+            message += f"; the baseline is adjusted, accepted: {sample.reason}"
         verdict = said(sample.gains, p, sample.margin, level)
         if n < CLAIM and all(repeats(pair.head, pair.base) for pair in self.pairs[sample.place]):
             verdict, message = "ok", f"{message}; the records are identical"
         elif n < CLAIM:
-            message = f"{message}; {CLAIM} are needed to say anything"
+            message = f"{message}; a verdict needs at least {CLAIM}"
         return Check(
             verdict, sample.place, sample.metric, tier, message, "", self._seeds(sample.place), sample.base, sample.head
         )
 
     def _speed(self, place: Place) -> Iterator[Check]:
-        """Say why speed is not held: two runs made apart say nothing about five per cent."""
+        """Report why speed is not checked: two separate runs cannot detect differences of about 5 %."""
         for name in SPEED:
-            if not self._somewhere(place, name):
+            if not self._is_measured(place, name):
                 continue
             found = self._differences(place, needed(name))
             why = (
                 "; ".join(map(str, found))
-                or "the two were not run in turn; `ftbench gate SUITE --plugin FILE --base REF` does that"
+                or "the runs did not alternate trial by trial; `ftbench gate SUITE --plugin FILE --base REF` does that"
             )
-            yield Check("not comparable", place, name, "speed", why, seeds=self._seeds(place), held=False)
+            yield Check("not comparable", place, name, "speed", why, seeds=self._seeds(place), gating=False)
 
 
-def _names(place: Place) -> tuple[str, str, str]:
+def _key(place: Place) -> tuple[str, str, str]:
     return place.target, place.backbone, place.strategy
 
 
@@ -378,4 +382,4 @@ def _value(record: Record, name: str) -> float | None:
 
 
 def _unfinished(seeds: Sequence[int]) -> str:
-    return f"{seeds_named(seeds)} {'has' if len(seeds) == 1 else 'have'} no record"
+    return f"{seeds_text(seeds)} {'has' if len(seeds) == 1 else 'have'} no record"

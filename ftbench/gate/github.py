@@ -1,4 +1,4 @@
-"""What GitHub Actions reads: annotations on standard output, the summary of a step, its outputs."""
+"""Report a gate to GitHub Actions: annotations on standard output, the step summary, step outputs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..formatting import collapsed
-from .checks import gravest_first
+from .checks import most_severe_first
 from .formats import SUMMARY, markdown
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .formats import Gated
 
 MOST = 10
-"""Annotations of one level that GitHub shows of a step."""
+"""Maximum annotations of one level that GitHub shows per step."""
 _LEVELS = {
     "not comparable": "error",
     "missing": "error",
@@ -28,15 +28,15 @@ _LEVELS = {
 
 
 def annotate(checks: Sequence[Check], file: str | None = None) -> list[str]:
-    """Write an annotation for each check that counts and is not ok, ten of a level at most, the gravest first.
+    """Return an annotation per check that counts and is not ok, at most ten of a level, the most severe first.
 
     Args:
-        checks: of a gate.
-        file: the suite file they are shown at, where one is known.
+        checks: the checks of a gate.
+        file: the suite file that annotations refer to, if known.
     """
     by_level: dict[str, list[Check]] = {}
-    for check in gravest_first(checks):
-        if check.held and check.verdict in _LEVELS:
+    for check in most_severe_first(checks):
+        if check.gating and check.verdict in _LEVELS:
             by_level.setdefault(_LEVELS[check.verdict], []).append(check)
     found = []
     for level, listed in by_level.items():
@@ -46,14 +46,12 @@ def annotate(checks: Sequence[Check], file: str | None = None) -> list[str]:
             for check in shown
         ]
         if len(listed) > MOST:
-            found.append(
-                annotation(level, "ftbench gate", f"and {len(listed) - len(shown)} more; the log has all", file)
-            )
+            found.append(annotation(level, "ftbench gate", f"and {len(listed) - len(shown)} more; see the log", file))
     return found
 
 
 def annotation(level: str, title: str, message: str, file: str | None = None) -> str:
-    """Write one workflow command, escaped as the runner undoes it."""
+    """Return one workflow command, escaped as the Actions runner expects."""
     properties = {**({"file": file} if file else {}), "title": title}
     return f"::{level} {','.join(f'{key}={_property(value)}' for key, value in properties.items())}::{_data(message)}"
 
@@ -67,7 +65,7 @@ def _property(text: str) -> str:
 
 
 def write_summary(gated: Gated, environment: Mapping[str, str] = os.environ) -> None:
-    """Add the checks to the step's summary, as far as GitHub takes them, and the verdict to its outputs."""
+    """Append the checks to the step summary, up to GitHub's limit, and the verdict to the step outputs."""
     summary, output = environment.get("GITHUB_STEP_SUMMARY"), environment.get("GITHUB_OUTPUT")
     if summary:
         path = Path(summary)

@@ -1,4 +1,4 @@
-"""A gate's checks as JUnit XML, as Jenkins, GitLab and surefire read it."""
+"""Format the checks of a gate as JUnit XML, in the dialect that Jenkins, GitLab and Surefire read."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ if TYPE_CHECKING:
     from .checks import Check
 
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_FAILED = {"regressed": "failure", "not comparable": "error", "missing": "error"}
+_KINDS = {"regressed": "failure", "not comparable": "error", "missing": "error"}
 
 
 def junit(checks: Sequence[Check], suite: str, *, strict: bool = False) -> str:
-    """Write a test suite for each target and a test case for each check.
+    """Return JUnit XML with a test suite per task column and a test case per check.
 
-    A regression is a failure; what is missing or not comparable an error; what is inconclusive, or does not count, is skipped,
-    and where `strict` a failure; what changed without counting says so in its output.
+    A regression is a failure; a missing or not comparable value is an error; a check that does not count for the
+    exit code is skipped. An inconclusive check is skipped, and a changed one passes with its message as output;
+    with `strict`, both are failures.
     """
     root = ET.Element("testsuites", name=_xml(suite))
     for target in dict.fromkeys(check.place.target for check in checks):
@@ -65,13 +66,13 @@ def _case(check: Check, suite: str, *, strict: bool) -> ET.Element:
 
 
 def _kind(check: Check, *, strict: bool) -> str | None:
-    if not check.held:
+    if not check.gating:
         return "skipped"
     if check.verdict in ("inconclusive", "changed") and strict:
         return "failure"
-    return _FAILED.get(check.verdict) or ("skipped" if check.verdict == "inconclusive" else None)
+    return _KINDS.get(check.verdict) or ("skipped" if check.verdict == "inconclusive" else None)
 
 
 def _xml(text: str) -> str:
-    """Leave out what XML 1.0 has no place for."""
+    """Replace characters that XML 1.0 cannot represent."""
     return _NOT_XML.sub("�", text)

@@ -1,4 +1,4 @@
-"""Running a suite on further seeds of its baseline, where a gate could not tell."""
+"""Run a suite on further seeds of its baseline when a gate is inconclusive."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def wanted(head: RecordSet, base: RecordSet, places: Iterable[Place], looks: tuple[int, ...]) -> set[tuple[Place, int]]:
-    """Give the trials that bring each place to its next look, as far as the baseline has their seeds."""
+    """Return the trials that each configuration needs for its next look, limited to seeds of the baseline."""
     found: set[tuple[Place, int]] = set()
     for place in places:
         done, there = head.records.get(place, {}), base.records.get(place, {})
@@ -35,15 +35,15 @@ def wanted(head: RecordSet, base: RecordSet, places: Iterable[Place], looks: tup
 
 
 @dataclass
-class Only:
-    """Keeps of a plan what stands already and what is wanted."""
+class PlanFilter:
+    """Plugin that reduces a plan to whole seeds and single trials."""
 
     seeds: frozenset[int]
     trials: frozenset[tuple[Place, int]]
 
     @hookimpl
     def ftbench_trials_planned(self, trials: list[Trial]) -> None:
-        """Leave the others out."""
+        """Remove all other trials."""
         trials[:] = [
             trial
             for trial in trials
@@ -61,16 +61,16 @@ def run_more(
     runs: Path,
     observe: Callable[[Plugins], None] = lambda _: None,
 ) -> Outcome:
-    """Run the trials that are wanted beside what a run has; its plan then holds both.
+    """Run additional trials of a run; its plan then lists the existing and the new ones.
 
     Args:
-        suite: of the run.
-        head: what is there.
-        trials: what is wanted.
-        order: seeds in the baseline's order, by which folds are chosen.
+        suite: the suite of the run.
+        head: the existing run; None if there is none yet.
+        trials: the additional trials.
+        order: seeds in the baseline's order, which determines folds.
         selection: how trial processes find the plugins.
         runs: the folder of run directories.
-        observe: may add an observer to the plugins.
+        observe: called with the plugins before the run; may register an observer.
     """
     fresh = {seed for _, seed in trials}
     there = {(place, seed) for place, seeds in head.records.items() for seed in seeds} if head is not None else set()
@@ -79,6 +79,6 @@ def run_more(
         *(seed for seed in order if seed not in suite.seeds and (seed in fresh or seed in {s for _, s in there})),
     ]
     plugins = Plugins.discover(selection)
-    plugins.register(Only(frozenset(suite.seeds), frozenset(trials | there)), "gate")
+    plugins.register(PlanFilter(frozenset(suite.seeds), frozenset(trials | there)), "gate")
     observe(plugins)
     return run_suite(replace(suite, seeds=tuple(seeds)), plugins, selection, runs)

@@ -1,4 +1,4 @@
-"""Throughput of trials that were run in turn, pair by pair, in one job."""
+"""Check the throughput of trials that alternated, pair by pair, in one job."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..analysis.metric_tiers import SPEED
+from ..analysis.wording import percent_change
 from ..api.measurement import disturbances
 from ..formatting import quantity
 from ..stats.estimates import estimate
 from ..stats.noninferiority import loss_p, said
 from .checks import Check
-from .formats import counted, signed_percent
+from .formats import count_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,22 +23,23 @@ if TYPE_CHECKING:
     from ..suite.suite import Gate
 
 
-def hold_speed(head: RecordSet, base: RecordSet, gate: Gate) -> list[Check]:
-    """Judge log ratios of throughput over pairs of trials that were run one after the other.
+def check_speed(head: RecordSet, base: RecordSet, gate: Gate) -> list[Check]:
+    """Judge log ratios of throughput over pairs of trials that ran one after the other.
 
-    Slower where the one-sided t-test says so at `slowdown_alpha` and the mean is beyond log(1 − slowdown). What the machine does
-    slowly is common to both trials of a pair; a threshold on separate jobs calls a quarter of them slower for nothing.
+    A configuration is slower if the one-sided t-test is significant at `slowdown_alpha` and the mean is below log(1
+    − slowdown). Slow drifts of the machine affect both trials of a pair; a threshold on separate jobs would call a
+    quarter of them slower by mistake.
 
     Args:
         head: the run.
         base: the baseline, of the same job.
-        gate: margins and levels.
+        gate: margins and significance levels.
     """
     places = sorted({*head.records} & {*base.records})
-    return [check for place in places for name in SPEED for check in _judged(place, name, head, base, gate)]
+    return [check for place in places for name in SPEED for check in _judge(place, name, head, base, gate)]
 
 
-def _judged(place: Place, name: str, head: RecordSet, base: RecordSet, gate: Gate) -> Iterator[Check]:
+def _judge(place: Place, name: str, head: RecordSet, base: RecordSet, gate: Gate) -> Iterator[Check]:
     one, other = head.records[place], base.records[place]
     seeds = tuple(seed for seed in sorted({*one} & {*other}) if one[seed].status == other[seed].status == "ok")
     if not seeds:
@@ -57,24 +59,26 @@ def _judged(place: Place, name: str, head: RecordSet, base: RecordSet, gate: Gat
         )
         return
     if causes := disturbances(*readings):
-        yield replace(check, message=f"the device was not itself: {', '.join(causes)}")
+        yield replace(check, message=f"the device was disturbed: {', '.join(causes)}")
         return
     logs = estimate([math.log(after / before) for before, after in known])
     reading = one[seeds[0]].measurement(name)
     assert reading is not None
     before, after = (math.exp(sum(math.log(pair[side]) for pair in known) / len(known)) for side in (0, 1))
     ends = (
-        f" [{signed_percent(math.expm1(logs.low))}, {signed_percent(math.expm1(logs.high))}]"
+        f" [{percent_change(math.expm1(logs.low))}, {percent_change(math.expm1(logs.high))}]"
         if logs.low is not None and logs.high is not None
         else ""
     )
     p = loss_p(logs)
+    change = percent_change(math.expm1(logs.mean))
     message = (
-        f"{quantity(before, reading.unit)} → {quantity(after, reading.unit)}, {signed_percent(math.expm1(logs.mean))}{ends} over "
-        f"{counted(logs.n, 'pair')} run in turn{f', p {p:.2g}' if p is not None else ''}, margin {100 * gate.slowdown:g} %"
+        f"{quantity(before, reading.unit)} → {quantity(after, reading.unit)}, {change}{ends} "
+        f"over {count_text(logs.n, 'pair')} run in turn{f', p {p:.2g}' if p is not None else ''}, "
+        f"margin {100 * gate.slowdown:g} %"
     )
     if len(known) < gate.pairs:
-        yield replace(check, message=f"{message}; {gate.pairs} are needed to say anything")
+        yield replace(check, message=f"{message}; a verdict needs at least {gate.pairs}")
         return
     verdict = said(logs, p, -math.log1p(-gate.slowdown), gate.slowdown_alpha)
     yield replace(
@@ -93,4 +97,4 @@ def _value(record: Record, name: str) -> float | None:
 
 def _reason(record: Record, name: str) -> str | None:
     found = record.measurement(name)
-    return "no meter gives it" if found is None else found.reason
+    return "no meter measures it" if found is None else found.reason

@@ -1,4 +1,4 @@
-"""A plugin as it stands at a revision of its git repository."""
+"""Check out a plugin at a revision of its git repository."""
 
 from __future__ import annotations
 
@@ -17,20 +17,22 @@ if TYPE_CHECKING:
 
 @contextmanager
 def at_revision(path: Path, revision: str) -> Iterator[Path]:
-    """Give a file or folder of a git repository as it stands at `revision`, in a worktree that is taken away afterwards.
+    """Yield a file or folder of a git repository at `revision`, in a temporary worktree.
 
-    No hook of the repository is run.
+    No git hook is run.
 
     Raises:
-        UserError: git is missing, the path is in no repository, or the revision is unknown or has no such path.
+        UserError: git is missing, the path is not in a repository, or the revision is unknown or has no such path.
     """
-    top = Path(_git(path.parent, f"{path}: is in no git repository", "rev-parse", "--show-toplevel")).resolve()
-    unknown = f"--base {revision}: no such commit here; a job that fetches one commit only needs its history too (fetch-depth: 0)"
+    top = Path(_git(path.parent, f"{path}: is not in a git repository", "rev-parse", "--show-toplevel")).resolve()
+    unknown = (
+        f"--base {revision}: no such commit here; a job with a shallow clone needs the history too (fetch-depth: 0)"
+    )
     commit = _git(top, unknown, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
     inside = path.resolve().relative_to(top)
     with TemporaryDirectory(prefix="ftbench-base-") as folder:
         tree = Path(folder) / "tree"
-        # What a job that was killed left behind.
+        # Remove worktrees of killed jobs.
         _git(top, f"--base {revision}: cannot be checked out", "worktree", "prune")
         _git(
             top,
@@ -48,16 +50,16 @@ def at_revision(path: Path, revision: str) -> Iterator[Path]:
                 raise UserError(f"--base {revision}: has no {inside}; there is nothing to compare with yet")
             yield tree / inside
         finally:
-            _git(top, f"{tree}: cannot be taken away", "worktree", "remove", "--force", str(tree))
+            _git(top, f"{tree}: cannot be removed", "worktree", "remove", "--force", str(tree))
 
 
 def _git(folder: Path, mistake: str, *arguments: str) -> str:
-    """Run git; where it fails, that is the user's mistake.
+    """Run git and return its output.
 
     Raises:
-        UserError: it failed, or is not there.
+        UserError: git failed, or is not installed.
     """
-    # What a hook of git sets would lead to another repository than the folder's.
+    # Inside a git hook, these variables would select another repository than the folder's.
     inherited = {
         name: value for name, value in os.environ.items() if name not in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE")
     }

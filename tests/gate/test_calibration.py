@@ -69,10 +69,10 @@ def test_an_alarm_is_counted_where_seeds_differ_for_real(noisy):
 
 def test_too_few_seeds_failures_and_data_of_each_seeds_own_are_refused(noisy, three_seeds):
     run, _ = noisy
-    with pytest.raises(RunError, match="3 seeds are too few to calibrate with; 6 give one gate, 60 give ten"):
+    with pytest.raises(RunError, match="3 seeds are too few to calibrate; 6 allow one simulated gate, 60 allow ten"):
         calibrate(read_record_set(three_seeds / "runs" / "tiny"), Gate())
     rewrite(run, lambda record: record["provenance"]["splits"].update(digits=str(record["trial"]["seed"])))
-    with pytest.raises(RunError, match=r'each seed has data of its own: .*: "0", "1", "2", "3", and 26 more → '):
+    with pytest.raises(RunError, match=r'each seed has its own data: .*: "0", "1", "2", "3", and 26 more → '):
         calibrate(read_record_set(run), Gate())
     rewrite(
         run,

@@ -26,7 +26,7 @@ def schema():
     return xmlschema.XMLSchema(GOLDEN / "junit.xsd")
 
 
-def test_the_terminal_gets_a_line_a_cause_the_gravest_first():
+def test_the_terminal_gets_a_line_a_cause_the_most_severe_first():
     assert "\n".join(lines(GATED)) + "\n" == golden("gate.txt")
 
 
@@ -90,7 +90,7 @@ def test_more_annotations_than_github_shows_end_in_how_many_there_are():
     assert len(annotate(many(MOST))) == MOST
     found = annotate((*many(25), *many(3, "inconclusive"), *many(4, "ok")))
     assert [line.split(" ")[0] for line in found] == ["::error"] * MOST + ["::warning"] * 3
-    assert found[MOST - 1].endswith("::and 16 more; the log has all")
+    assert found[MOST - 1].endswith("::and 16 more; see the log")
 
 
 @pytest.mark.parametrize("count", [300, 6000])

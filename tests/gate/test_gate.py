@@ -1,11 +1,11 @@
-"""A run held against a baseline: what is worse turns it red, what is missing is never a pass, what is equal stays green."""
+"""A run checked against a baseline: worse fails, missing never passes, equal passes."""
 
 import json
 
 import numpy as np
 import pytest
 from ftbench.errors import ExitCode, NotComparable, RunError
-from ftbench.gate.checks import Check, exit_code, gravest_first
+from ftbench.gate.checks import Check, exit_code, most_severe_first
 from ftbench.gate.gate import hold
 from ftbench.records.comparability import Difference
 from ftbench.records.record_set import Place, read_record_set
@@ -27,7 +27,7 @@ def head(three_seeds, tmp_path):
     return copied(three_seeds / "runs" / "tiny", tmp_path / "head")
 
 
-def held(head, base, gate=None, allowed=()):
+def run_checks(head, base, gate=None, allowed=()):
     return hold(read_record_set(head), read_record_set(base), gate or Gate(), allowed)
 
 
@@ -44,22 +44,22 @@ def set_score(values):
 
 
 def scored(head, base, gains, *, strategy="full", level=0.5):
-    """Give a strategy scores that differ by `gains`, seed by seed."""
+    """Set the scores of a strategy, seed by seed, so that they differ by `gains`."""
     rewrite(base, set_score([level] * len(gains)), where=of(strategy))
     rewrite(head, set_score([level + gain for gain in gains]), where=of(strategy))
 
 
 def test_an_unchanged_head_is_ok_in_every_tier(head, base):
-    checks = held(head, base)
-    assert {check.verdict for check in checks if check.held} == {"ok"}
-    assert {check.tier for check in checks if check.held} == {"exact", "trace", "quality"}
+    checks = run_checks(head, base)
+    assert {check.verdict for check in checks if check.gating} == {"ok"}
+    assert {check.tier for check in checks if check.gating} == {"exact", "trace", "quality"}
     assert {check.metric for check in checks if check.tier == "exact"} >= {
         "trainable_parameters",
         "planned_steps",
         "data_order",
     }
     assert code(checks) == code(checks, strict=True) == ExitCode.OK
-    assert found(checks, "throughput").held is False
+    assert found(checks, "throughput").gating is False
 
 
 def test_a_count_that_differs_on_one_seed_is_a_regression_that_names_its_size(head, base):
@@ -70,7 +70,7 @@ def test_a_count_that_differs_on_one_seed_is_a_regression_that_names_its_size(he
         ),
         where=of("lora", 1),
     )
-    checks = held(head, base)
+    checks = run_checks(head, base)
     check = found(checks, "inference_parameters", LORA)
     assert (check.verdict, check.seeds) == ("regressed", (0, 1, 2))
     assert check.message == "must be equal: 540,170 parameters → 1,080,340 parameters (+100.0 %) on 1 of 3 seeds"
@@ -87,25 +87,25 @@ def test_a_count_that_differs_on_one_seed_is_a_regression_that_names_its_size(he
 )
 def test_everything_exact_must_be_equal(head, base, change, metric):
     rewrite(head, change)
-    checks = held(head, base)
+    checks = run_checks(head, base)
     assert {check.metric for check in checks if check.verdict == "regressed"} == {metric}
     assert found(checks, metric, LORA).verdict == "regressed"
 
 
 def test_accounted_figures_are_left_out_where_nobody_has_them_and_missing_where_one_has(head, base):
-    assert found(held(head, base), "flops_per_step").verdict == "ok"
+    assert found(run_checks(head, base), "flops_per_step").verdict == "ok"
     for run in (head, base):
         rewrite(run, lambda record: set_value(record, "flops_per_step", None))
-    assert not any(check.metric == "flops_per_step" for check in held(head, base))
+    assert not any(check.metric == "flops_per_step" for check in run_checks(head, base))
     rewrite(base, lambda record: set_value(record, "flops_per_step", 100.0))
-    checks = held(head, base)
+    checks = run_checks(head, base)
     assert found(checks, "flops_per_step").verdict == "missing"
     assert code(checks) == ExitCode.TRIALS_FAILED
     rewrite(head, lambda record: set_value(record, "flops_per_step", 101.0))
-    checks = held(head, base)
+    checks = run_checks(head, base)
     assert found(checks, "flops_per_step").message == "must be equal: 100 FLOP → 101 FLOP (+1.0 %) on 3 of 3 seeds"
     rewrite(head, lambda record: record["provenance"]["software"].update(torch="1.0"))
-    assert found(held(head, base), "flops_per_step").verdict == "not comparable"
+    assert found(run_checks(head, base), "flops_per_step").verdict == "not comparable"
 
 
 def test_a_loss_that_parts_is_changed_and_counts_where_strict(head, base):
@@ -113,13 +113,13 @@ def test_a_loss_that_parts_is_changed_and_counts_where_strict(head, base):
         record["curves"][0]["points"][6]["loss"] += 1e-6
 
     rewrite(head, change, where=of("lora", 2))
-    checks = held(head, base)
+    checks = run_checks(head, base)
     check = found(checks, "loss_trace", LORA)
     assert check.verdict == "changed"
-    assert check.message.startswith("seed 2, digits: the training loss parts at point 7 of 12: ")
+    assert check.message.startswith("seed 2, digits: the training loss diverges at point 7 of 12: ")
     assert (code(checks), code(checks, strict=True)) == (ExitCode.OK, ExitCode.INCONCLUSIVE)
     rewrite(head, lambda record: record["provenance"]["hardware"].update(cpu="Z80"))
-    assert not any(check.metric == "loss_trace" for check in held(head, base))
+    assert not any(check.metric == "loss_trace" for check in run_checks(head, base))
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_a_loss_that_parts_is_changed_and_counts_where_strict(head, base):
 )
 def test_scores_are_held_by_their_bounds_and_the_margin(head, base, gains, verdict):
     scored(head, base, gains)
-    check = found(held(head, base), "accuracy")
+    check = found(run_checks(head, base), "accuracy")
     assert check.verdict == verdict
     array = np.array(gains)
     if array.std() > 1e-9:
@@ -158,9 +158,10 @@ def test_scores_are_held_by_their_bounds_and_the_margin(head, base, gains, verdi
 
 def test_a_regression_says_metric_task_strategy_and_size(head, base):
     scored(head, base, (-0.20, -0.22, -0.21), strategy="lora")
-    check = found(held(head, base), "accuracy", LORA)
+    check = found(run_checks(head, base), "accuracy", LORA)
     assert str(check).startswith(
-        "regressed: accuracy, lora on digits (tiny-vit): 50.0 % → 29.0 %, gain -21.0 points [-23.5, -18.5] over 3 pairs, p "
+        "regressed: accuracy, lora on digits (tiny-vit): 50.0 % → 29.0 %, "
+        "gain -21.0 points [-23.5, -18.5] over 3 pairs, p "
     )
     assert str(check).endswith("margin 1 points")
 
@@ -170,21 +171,21 @@ def test_where_less_is_better_a_rise_is_a_loss(head, base):
         next(m for m in record["measurements"] if m["name"] == "accuracy")["direction"] = "lower"
 
     scored(head, base, (0.20, 0.22, 0.21))
-    assert found(held(head, base), "accuracy").verdict == "ok"
+    assert found(run_checks(head, base), "accuracy").verdict == "ok"
     rewrite(rewrite(head, turned), lambda _: None)
     rewrite(base, turned)
-    assert found(held(head, base), "accuracy").verdict == "regressed"
+    assert found(run_checks(head, base), "accuracy").verdict == "regressed"
 
 
 def test_a_suite_may_set_other_margins_and_hold_more_scores(head, base):
     scored(head, base, (-0.02, -0.022, -0.021))
-    assert found(held(head, base), "accuracy").verdict == "regressed"
-    assert found(held(head, base, Gate(margin=0.03)), "accuracy").verdict == "ok"
-    assert found(held(head, base, Gate(margins={"accuracy": 0.03})), "accuracy").verdict == "ok"
-    assert not any(check.metric == "macro_f1" for check in held(head, base))
-    assert found(held(head, base, Gate(metrics=("macro_f1",))), "macro_f1").verdict == "ok"
+    assert found(run_checks(head, base), "accuracy").verdict == "regressed"
+    assert found(run_checks(head, base, Gate(margin=0.03)), "accuracy").verdict == "ok"
+    assert found(run_checks(head, base, Gate(margins={"accuracy": 0.03})), "accuracy").verdict == "ok"
+    assert not any(check.metric == "macro_f1" for check in run_checks(head, base))
+    assert found(run_checks(head, base, Gate(metrics=("macro_f1",))), "macro_f1").verdict == "ok"
     with pytest.raises(RunError, match=r"no trial of .* has a measurement called 'f2'"):
-        held(head, base, Gate(metrics=("f2",)))
+        run_checks(head, base, Gate(metrics=("f2",)))
 
 
 def test_allocated_memory_may_grow_by_the_larger_of_a_share_and_a_few_bytes(head, base):
@@ -196,7 +197,7 @@ def test_allocated_memory_may_grow_by_the_larger_of_a_share_and_a_few_bytes(head
                     record, "peak_allocated_memory", factor * (8e9 + 1e6 * record["trial"]["seed"])
                 ),
             )
-        assert found(held(head, base), "peak_allocated_memory").verdict == verdict
+        assert found(run_checks(head, base), "peak_allocated_memory").verdict == verdict
     for run, factor in ((base, 1), (head, 1.05)):
         rewrite(
             run,
@@ -204,35 +205,35 @@ def test_allocated_memory_may_grow_by_the_larger_of_a_share_and_a_few_bytes(head
                 record, "peak_allocated_memory", factor * (5e8 + 1e3 * record["trial"]["seed"])
             ),
         )
-    assert found(held(head, base), "peak_allocated_memory").verdict == "ok"
-    assert found(held(head, base, Gate(memory_bytes=1)), "peak_allocated_memory").verdict == "regressed"
+    assert found(run_checks(head, base), "peak_allocated_memory").verdict == "ok"
+    assert found(run_checks(head, base, Gate(memory_bytes=1)), "peak_allocated_memory").verdict == "regressed"
 
 
 def test_a_baseline_of_another_processor_still_holds_counts_and_scores_but_no_speed(head, base):
     rewrite(base, lambda record: record["provenance"]["hardware"].update(cpu="Z80"))
-    checks = held(head, base)
-    assert {check.tier for check in checks if check.held} == {"exact", "quality"}
+    checks = run_checks(head, base)
+    assert {check.tier for check in checks if check.gating} == {"exact", "quality"}
     assert code(checks, strict=True) == ExitCode.OK
     speed = found(checks, "throughput")
-    assert (speed.verdict, speed.held) == ("not comparable", False)
+    assert (speed.verdict, speed.gating) == ("not comparable", False)
     assert 'hardware.cpu: "Z80" → ' in speed.message
     scored(head, base, (-0.2, -0.21, -0.22))
-    assert code(held(head, base)) == ExitCode.REGRESSION
+    assert code(run_checks(head, base)) == ExitCode.REGRESSION
 
 
 def test_other_software_refuses_scores_unless_it_is_allowed(head, base):
     rewrite(base, lambda record: record["provenance"]["software"].update(torch="1.0"))
-    checks = held(head, base)
+    checks = run_checks(head, base)
     assert found(checks, "accuracy").verdict == "not comparable"
     assert found(checks, "trainable_parameters").verdict == "ok"
     assert code(checks) == ExitCode.NOT_COMPARABLE
-    assert code(held(head, base, allowed=("software",))) == ExitCode.OK
+    assert code(run_checks(head, base, allowed=("software",))) == ExitCode.OK
 
 
 def test_other_data_refuse_everything(head, base):
     rewrite(base, lambda record: record["provenance"]["splits"].update(digits="others"))
-    checks = held(head, base)
-    assert {check.verdict for check in checks if check.held} == {"not comparable"}
+    checks = run_checks(head, base)
+    assert {check.verdict for check in checks if check.gating} == {"not comparable"}
     assert code(checks) == ExitCode.NOT_COMPARABLE
 
 
@@ -245,13 +246,13 @@ def test_under_three_pairs_nothing_is_said_unless_the_records_are_identical(head
     (head / "plan.json").write_text(
         json.dumps({**plan, **{key: [plan[key][n] for n in kept] for key in ("trials", "places")}})
     )
-    checks = held(head, base)
+    checks = run_checks(head, base)
     assert found(checks, "accuracy").verdict == "ok"
     assert found(checks, "accuracy").message.endswith("over 1 pair, margin 1 points; the records are identical")
     rewrite(head, lambda record: set_value(record, "accuracy", 0.0), where=of("lora"))
-    checks = held(head, base)
+    checks = run_checks(head, base)
     assert found(checks, "accuracy", LORA).verdict == "inconclusive"
-    assert found(checks, "accuracy", LORA).message.endswith("3 are needed to say anything")
+    assert found(checks, "accuracy", LORA).message.endswith("a verdict needs at least 3")
     assert (code(checks), code(checks, strict=True)) == (ExitCode.OK, ExitCode.INCONCLUSIVE)
 
 
@@ -263,9 +264,9 @@ def test_trials_that_are_missing_failed_or_of_no_common_seed_are_never_a_pass(he
     path = next(p for p in record_paths(head) if of("lora", 1)(json.loads(p.read_text())))
     text = path.read_text()
     path.unlink()
-    checks = held(head, base)
+    checks = run_checks(head, base)
     assert missing(checks) == [f"seed 1 has no record in {head}: the run is not finished"]
-    assert missing(held(base, head)) == [f"seed 1 has no record in the baseline {head}: it is not finished"]
+    assert missing(run_checks(base, head)) == [f"seed 1 has no record in the baseline {head}: it is not finished"]
     assert code(checks) == ExitCode.TRIALS_FAILED
     record = json.loads(text)
     path.write_text(
@@ -273,16 +274,18 @@ def test_trials_that_are_missing_failed_or_of_no_common_seed_are_never_a_pass(he
             {**record, "status": "oom", "failure": {"kind": "Oom", "message": "does not fit", "traceback": None}}
         )
     )
-    assert missing(held(head, base)) == [f"seed 1 of {head}: oom: does not fit"]
-    assert missing(held(base, head)) == [f"seed 1 of the baseline {head}: oom: does not fit"]
+    assert missing(run_checks(head, base)) == [f"seed 1 of {head}: oom: does not fit"]
+    assert missing(run_checks(base, head)) == [f"seed 1 of the baseline {head}: oom: does not fit"]
     path.write_text(text)
     rewrite(head, lambda record: record["trial"].update(seed=record["trial"]["seed"] + 7), where=of("lora"))
-    assert missing(held(head, base)) == [f"no seed in common: seeds 7, 8, 9 here, seeds 0, 1, 2 in the baseline {base}"]
+    assert missing(run_checks(head, base)) == [
+        f"no seed in common: seeds 7, 8, 9 here, seeds 0, 1, 2 in the baseline {base}"
+    ]
 
 
 def test_a_strategy_that_only_one_side_has_is_missing(head, base):
     rewrite(head, lambda record: record["trial"]["strategy"].update(label="mine"), where=of("lora"))
-    checks = held(head, base)
+    checks = run_checks(head, base)
     assert set(missing(checks)) == {
         f"is in the baseline {base} and not in {head}",
         f"is in {head} and not in the baseline {base}",
@@ -295,30 +298,30 @@ def test_a_score_without_a_value_is_missing(head, base):
         next(m for m in record["measurements"] if m["name"] == "accuracy").update(value=None, reason="undefined")
 
     rewrite(head, change, where=of("full", 2))
-    check = found(held(head, base), "accuracy")
+    check = found(run_checks(head, base), "accuracy")
     assert (check.verdict, check.message) == ("missing", f"has no value for seed 2 of {head}")
 
 
 def test_cells_that_do_not_apply_on_either_side_are_no_matter(head, base):
     for run in (head, base):
         rewrite(run, lambda record: record.update(status="not-applicable", measurements=[]), where=of("lora"))
-    checks = held(head, base)
+    checks = run_checks(head, base)
     assert {check.place for check in checks} == {FULL}
     rewrite(head, lambda record: record.update(status="error"), where=of("lora"))
-    assert len(missing(held(head, base))) == 3
+    assert len(missing(run_checks(head, base))) == 3
     for run in (head, base):
         rewrite(run, lambda record: record.update(status="not-applicable", measurements=[]))
     with pytest.raises(RunError, match="there is nothing to compare"):
-        held(head, base)
+        run_checks(head, base)
 
 
 def test_another_suite_mixed_and_empty_folders_are_one_line(head, base, tmp_path):
     rewrite(base, lambda record: record["trial"].update(suite="other"))
-    with pytest.raises(RunError, match=r"is a run of the suite 'other', and .* of 'tiny'"):
-        held(head, base)
+    with pytest.raises(RunError, match=r"is a run of the suite 'other', but .* is of 'tiny'"):
+        run_checks(head, base)
     rewrite(base, lambda record: record["trial"].update(suite="tiny"), where=of("full"))
-    with pytest.raises(RunError, match="holds records of several suites: other, tiny"):
-        held(head, base)
+    with pytest.raises(RunError, match="has records of several suites: other, tiny"):
+        run_checks(head, base)
     (tmp_path / "empty" / "trials").mkdir(parents=True)
     for folder, mistake in (
         (tmp_path / "empty", "no trial has finished"),
@@ -326,17 +329,17 @@ def test_another_suite_mixed_and_empty_folders_are_one_line(head, base, tmp_path
         (tmp_path / "no", "no such"),
     ):
         with pytest.raises(RunError, match=mistake):
-            held(head, folder)
+            run_checks(head, folder)
 
 
 def test_records_of_two_environments_or_two_of_one_trial_are_not_comparable(head, base):
     (head / "plan.json").unlink()
     rewrite(head, lambda record: record.update(environment="elsewhere"), where=of("full", 0))
-    with pytest.raises(NotComparable, match="holds records of 2 environments"):
-        held(head, base)
+    with pytest.raises(NotComparable, match="has records of 2 environments"):
+        run_checks(head, base)
     rewrite(head, lambda record: (record.update(environment="e"), record["trial"].update(seed=0)))
     with pytest.raises(NotComparable, match=r"two records are of (full|lora) on digits"):
-        held(head, base)
+        run_checks(head, base)
     assert NotComparable.exit_code == ExitCode.NOT_COMPARABLE
 
 
@@ -346,7 +349,7 @@ def test_numbers_that_are_no_numbers_are_refused(head, base):
         before = path.read_text()
         path.write_text(before.replace('"value": 540170.0', f'"value": {text}'))
         with pytest.raises(RunError, match=r"not JSON: (expected value at line|a number is too large)"):
-            held(head, base)
+            run_checks(head, base)
         path.write_text(before)
 
 
@@ -360,9 +363,9 @@ def test_exit_codes_win_in_their_order():
     assert [code(order[n:], strict=True) for n in range(7)] == [5, 1, 3, 4, 4, 0, 0]
     assert [code(order[n:]) for n in range(7)] == [5, 1, 3, 0, 0, 0, 0]
     assert code([]) == ExitCode.TRIALS_FAILED
-    aside = Check("regressed", place, "m", "speed", "", held=False)
+    aside = Check("regressed", place, "m", "speed", "", gating=False)
     assert code([aside, checks["ok"]]) == ExitCode.OK
-    assert gravest_first([aside, *reversed(order)]) == [*order, aside]
+    assert most_severe_first([aside, *reversed(order)]) == [*order, aside]
 
 
 def test_differences_are_worded_whole():

@@ -70,7 +70,7 @@ def test_an_accepted_loss_moves_the_mean_and_a_further_loss_is_caught(head, base
     accepted(head, base, "faster")
     checks = held(head, base)
     assert exit_code(checks) == 0
-    assert any(check.message.endswith("the baseline is moved, accepted: faster") for check in checks)
+    assert any(check.message.endswith("the baseline is adjusted, accepted: faster") for check in checks)
     scored(head, (0.70, 0.712, 0.72))
     assert exit_code(held(head, base)) == 3
     accepted(head, base, "faster still")

@@ -138,7 +138,7 @@ def test_files_that_are_too_large_one_by_one_or_together_are_refused(tmp_path, m
     assert "larger than 16 MiB" in refused(path, tmp_path / "to")
     monkeypatch.setattr("ftbench.records.bundle.TOTAL", 2**20)
     path = forged(path, {f"trials/a/{n}/record.json": b"0" * 2**19 for n in range(3)})
-    assert "together" in refused(path, tmp_path / "to")
+    assert "in total" in refused(path, tmp_path / "to")
     monkeypatch.setattr("ftbench.records.bundle.MEMBERS", 3)
     assert "has more than 3 files" in refused(path, tmp_path / "to")
 

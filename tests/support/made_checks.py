@@ -17,10 +17,10 @@ CHECKS = (
         "66.7 % → 41.1 %, gain -25.6 points [-31.9, -19.2] over 3 pairs, p 0.0017, margin 1 points",
     ),
     Check(
-        "changed", FULL, "loss_trace", "trace", "seed 0, digits: the training loss parts at point 7 of 12: 2.31 → 2.32"
+        "changed", FULL, "loss_trace", "trace", "seed 0, digits: the training loss diverges at point 7 of 12: 2.31 → 2.32"
     ),
-    Check("not comparable", FULL, "throughput", "speed", 'hardware.cpu: "A" → "B"', held=False),
-    Check("not comparable", LORA, "throughput", "speed", 'hardware.cpu: "A" → "B"', held=False),
+    Check("not comparable", FULL, "throughput", "speed", 'hardware.cpu: "A" → "B"', gating=False),
+    Check("not comparable", LORA, "throughput", "speed", 'hardware.cpu: "A" → "B"', gating=False),
     Check(
         "inconclusive",
         FULL,
