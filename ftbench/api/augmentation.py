@@ -1,10 +1,10 @@
-"""The contract of an augmentation: how a training example is changed at random, so that it is not seen twice alike.
+"""The contract of an augmentation, a random change of training examples, and of tasks that accept augmentations.
 
-There are three moments, and a class for each: an `InputAugmentation` changes the raw input before it is encoded, a
-`FeatureAugmentation` what the backbone's processor made of it, a `MixingAugmentation` puts two encoded examples together.
-They act in this order; within a moment, in the order in which a suite names them.
+There are three kinds: an `InputAugmentation` changes the raw input before it is encoded, a `FeatureAugmentation` the
+output of the backbone's processor, a `MixingAugmentation` combines two encoded examples. They are applied in this
+order; within a kind, in the order of the suite.
 
-A raw input is, by modality: for text a tuple of the example's texts, for vision a PIL image, for speech a `Sound`.
+A raw input is a tuple of texts for text, a PIL image for vision, and a `Sound` for speech.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Item:
 
 @dataclass(kw_only=True)
 class Augmentation(ABC):
-    """A random change of training examples. Options are dataclass fields; derive from one of the three moments below."""
+    """A random change of training examples. Options are dataclass fields; derive from one of the three kinds below."""
 
     modality: ClassVar[str]
     """`text`, `vision` or `speech`: the tasks it is for."""
@@ -60,13 +60,13 @@ class Augmentation(ABC):
     """What tasks may ask for, so that the answer stays true."""
 
     probability: Annotated[float, Gt(0), Le(1)] = 1.0
-    """Share of the examples that are changed, drawn anew for each example and epoch."""
+    """Probability of changing an example, drawn for each example and epoch."""
 
     def fingerprint(self) -> Mapping[str, Any]:
-        """Give what decides the change beside the options (hashes of files), as JSON values; must not import torch.
+        """Return what decides the change besides the options (hashes of files), as JSON values; must not import torch.
 
         Raises:
-            UserError: a file named by an option is missing or wrong; each line begins with the option.
+            UserError: a file named by an option is missing or invalid; each line begins with the option.
         """
         return {}
 
@@ -76,7 +76,7 @@ class InputAugmentation(Augmentation):
 
     @abstractmethod
     def change(self, value: Any, rng: np.random.Generator) -> Any:
-        """Give the changed input, of the same type; `value` itself must stay as it is. All chance comes from `rng`."""
+        """Return the changed input, of the same type, without modifying `value`; draw all random numbers from `rng`."""
 
     def prepare(self, values: Iterable[Any], sign: Callable[[], None]) -> None:
         """Work out once, before training begins, what is slow; by default nothing, and `values` are not read.
@@ -95,17 +95,17 @@ class FeatureAugmentation(Augmentation):
     def change_features(
         self, features: Mapping[str, NDArray[Any]], rng: np.random.Generator
     ) -> Mapping[str, NDArray[Any]]:
-        """Give the changed features; the arrays given must stay as they are."""
+        """Return the changed features without modifying the given arrays."""
 
 
 class MixingAugmentation(Augmentation):
-    """Puts an example and another one of the training split together."""
+    """Combines an example with another one of the training split."""
 
     answers: ClassVar[frozenset[OutputType]] = frozenset({"class", "labels"})
 
     @abstractmethod
     def mix(self, one: Item, other: Item, rng: np.random.Generator) -> Item:
-        """Give the mixture; the labels of both are shares of the classes, float32, shape [classes]."""
+        """Return the mixture; the labels of both are class proportions, float32, shape [classes]."""
 
 
 @dataclass(kw_only=True)
@@ -113,7 +113,7 @@ class Augmentable(Task):
     """A task that encodes in two steps: what the raw inputs are, and what a processor makes of them."""
 
     augment: tuple[Augmentation, ...] = ()
-    """Random changes of training examples, drawn anew for each epoch: names, or tables with `use` and options."""
+    """Random changes of training examples, drawn in each epoch: names, or tables with `use` and options."""
 
     @abstractmethod
     def raw_inputs(self, examples: Sequence[Example[Any]], processor: Any) -> list[Any]:
@@ -144,13 +144,14 @@ def augmentation_mistakes(task: Task, names: Sequence[str]) -> list[str]:
         elif task.answer not in augmentation.answers:
             served = " or ".join(words for answer, words in OUTPUT_TYPES.items() if answer in augmentation.answers)
             found.append(
-                f"augment[{number}]: {name!r} is for tasks that ask for {served}; this one asks for {OUTPUT_TYPES[task.answer]}"
+                f"augment[{number}]: {name!r} is for tasks that ask for {served}; "
+                f"this one asks for {OUTPUT_TYPES[task.answer]}"
             )
     return found
 
 
 def augmentations(task: Task) -> tuple[Augmentation, ...]:
-    """Give the augmentations of a task; none where it has no such option."""
+    """Return the augmentations of a task; none if it has no such option."""
     return task.augment if isinstance(task, Augmentable) else ()
 
 
@@ -162,7 +163,7 @@ def clean_options(task: Any, options: Mapping[str, Any]) -> dict[str, Any]:
 def prepare_augmentations(
     task: Augmentable, examples: Sequence[Example[Any]], processor: Any, sign: Callable[[], None]
 ) -> None:
-    """Let the augmentations work out what is slow, for all training examples; none is read that none asks for."""
+    """Run the augmentations' slow preparations for all training examples; read only the examples they ask for."""
 
     def inputs() -> Iterator[Any]:
         for example in examples:

@@ -45,7 +45,7 @@ class Backbone(ABC):
             UserError: the network does not accept this length, or its inputs are unknown without data.
         """
         del length
-        raise UserError(f"{self.card().architecture}: this backbone cannot tell what its inputs look like without data")
+        raise UserError(f"{self.card().architecture}: the inputs of this backbone are unknown without data")
 
     def load_processor(self) -> Any:
         """Load the tokenizer, image processor or feature extractor, without the weights if possible."""

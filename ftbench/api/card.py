@@ -67,7 +67,7 @@ class ModelCard:
     positions: int | None = None
     """Longest sequence covered by its trained positions, in tokens; None if unlimited or unknown."""
     class_tokens: int | None = None
-    """Leading tokens that summarise the sequence (1 for BERT's [CLS]); None if its blocks do not all see one sequence."""
+    """Leading tokens that summarise the sequence (1 for BERT's [CLS]); None if blocks see different sequences."""
     objective: str = ""
     """Objective of its language model: `masked`, `causal`, or empty if it is none."""
     biases: bool = True

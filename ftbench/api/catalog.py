@@ -22,10 +22,11 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
 NESTED: Mapping[type, str] = {Strategy: "strategies", Backbone: "backbones", Augmentation: "augmentations"}
-"""Contracts an option may ask for. Its value is then a name, or a table with `use` and options; the plugin gets an instance."""
+"""Contracts an option may have as its type. Its value is a name, or a table with `use` and options; the plugin receives
+an instance."""
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-"""What is offered, an entry of a suite, and the suite itself are called so: names stand in paths and on pages."""
+"""Pattern of names of plugins' offers, of suite entries and of suites: names are used in paths and on pages."""
 NAMES = "1 to 64 letters, digits, '.', '_' or '-', the first a letter or digit"
 
 KINDS = ("backbones", "tasks", "augmentations", "strategies", "meters", "reports")
@@ -43,15 +44,16 @@ class Catalog:
     """Plugins that failed to import → why."""
 
     def find(self, kind: str, name: str) -> type:
-        """Give the class offered as `name`.
+        """Return the class offered as `name`.
 
         Raises:
-            PluginError: nothing is offered under that name.
+            PluginError: nothing is offered under this name.
         """
         offered = self.offers.get(kind, {})
         if name in offered:
             return offered[name]
-        message = f"no {kind.removesuffix('s').replace('strategie', 'strategy')} is called {name!r}{suggestion(name, offered)}"
+        what = kind.removesuffix("s").replace("strategie", "strategy")
+        message = f"no {what} is called {name!r}{suggestion(name, offered)}"
         if self.broken:
             message += "; plugins that could not be loaded: " + ", ".join(
                 f"{n} ({why})" for n, why in self.broken.items()
@@ -105,9 +107,9 @@ class Catalog:
             raise PluginError(*(f"{place}.{mistake}" for mistake in error.mistakes)) from None
 
     def options(self, instance: Any) -> dict[str, Any]:
-        """Give every option of an instance as JSON values, defaults included; `build` makes its like of them.
+        """Return every option of an instance as JSON values, defaults included; `build` recreates it from them.
 
-        What lies on the hub is named by its commit: a branch may move.
+        Hub repositories are named by their commit, since a branch may move.
         """
         pinned = instance.pinned() if isinstance(instance, Remote) else {}
         return {name: self._plain(getattr(instance, name)) for name in option_names(type(instance))} | dict(pinned)
@@ -150,7 +152,7 @@ def _places(option: str, value: Any) -> Iterator[tuple[str, Any]]:
 
 @cache
 def nested_options(cls: type) -> Mapping[str, str]:
-    """Give the options that ask for another plugin: option → its kind."""
+    """Return the options whose type is another plugin: option → its kind."""
     found = {}
     for option in option_names(cls):
         for part in _parts(option_type(cls, option)):
@@ -226,7 +228,7 @@ def options_model(cls: type) -> type[BaseModel]:
 
 
 def option_type(cls: type, name: str) -> Any:
-    """Give the type of an option, resolved alone where it was written: other annotations of the class may need torch."""
+    """Return the type of an option, resolved on its own: other annotations of the class may need torch."""
     for owner in cls.__mro__:
         annotations = vars(owner).get("__annotations__", {})
         if name in annotations:

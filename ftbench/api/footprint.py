@@ -16,7 +16,8 @@ class Accounting:
     batch_size: int
     """Examples of an optimizer step."""
     flops: int
-    """Floating-point operations of an optimizer step, forward and backward: matrix products, convolutions and attention."""
+    """Floating-point operations of an optimizer step, forward and backward: matrix products, convolutions,
+    attention."""
     peak: Footprint
     """The most bytes of live tensors at any moment of the training, a teacher's own training included."""
     parameters: int
@@ -24,7 +25,7 @@ class Accounting:
     trainable_parameters: int
     """Those an optimizer is given."""
     stored_bytes: int
-    """What must be kept beside the pretrained weights."""
+    """Bytes to store in addition to the pretrained weights."""
     growth: tuple[tuple[int, int], ...] = field(default=(), repr=False)
     """Moments as (bytes, bytes an example more): the peak at another batch size is the largest of their sums."""
     accumulation: int = 1
@@ -32,7 +33,7 @@ class Accounting:
 
     @classmethod
     def of_table(cls, table: Mapping[str, Any]) -> Accounting:
-        """Give what `asdict` made a table of, from its JSON."""
+        """Rebuild an instance from the JSON of its `asdict`."""
         growth = tuple((still, growing) for still, growing in table["growth"])
         return cls(**{**table, "peak": Footprint(**table["peak"]), "growth": growth})
 
@@ -42,22 +43,24 @@ class Accounting:
         return round(self.flops / self.batch_size)
 
     def peak_at(self, batch_size: int) -> int:
-        """Give the peak at another batch size, a multiple of the micro-batches, in bytes; exact where all sizes grow in proportion.
+        """Return the peak in bytes at another batch size, a multiple of the micro-batches.
+
+        It is exact if all sizes scale with the batch.
 
         Raises:
-            ValueError: it was not asked how memory grows.
+            ValueError: the growth of memory was not computed.
         """
         if not self.growth:
-            message = "it is not known how memory grows with the batch"
+            message = "the growth of memory with the batch was not computed"
             raise ValueError(message)
         micro = -(-batch_size // self.accumulation)
         return max(still + growing * micro for still, growing in self.growth)
 
     def largest_batch(self, memory: int) -> int:
-        """Give the largest batch whose peak is at most `memory` bytes; 0 where there is none.
+        """Return the largest batch whose peak is at most `memory` bytes; 0 if there is none.
 
         Raises:
-            ValueError: as `peak_at` does.
+            ValueError: see `peak_at`.
         """
         self.peak_at(1)
         if any(still > memory for still, _ in self.growth):
@@ -78,7 +81,7 @@ class Footprint:
     activations: int = 0
     """Inputs, what the forward pass keeps for the backward pass, and whatever lives for a moment."""
     extra: int = 0
-    """What the strategy keeps beside: a teacher, Fisher information, anchors."""
+    """What the strategy keeps in addition: a teacher, Fisher information, anchors."""
 
     @property
     def total(self) -> int:

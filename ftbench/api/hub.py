@@ -50,7 +50,7 @@ class Repository:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A repository as it lies in the cache."""
+    """A repository in the cache."""
 
     folder: Path
     commit: str
@@ -58,12 +58,12 @@ class Snapshot:
 
 
 def is_hub_id(name: str) -> bool:
-    """Tell whether a name could be a repository's: `name` or `owner/name`."""
+    """Return whether a name could be a repository's: `name` or `owner/name`."""
     return bool(_ID.fullmatch(name)) and ".." not in name
 
 
 class Remote(ABC):
-    """What may lie on the hub: a backbone or a task, by its options. It has an option `revision`."""
+    """A backbone or a task that may come from the Hub, according to its options. It has an option `revision`."""
 
     @abstractmethod
     def repository(self) -> Repository | None:
@@ -83,11 +83,11 @@ class Remote(ABC):
 
     @abstractmethod
     def lacks(self, folder: Path) -> str:
-        """Say which needed file a snapshot does not hold, such as `weights`; empty where it holds all."""
+        """Return which required file a snapshot lacks, such as `weights`; empty if it is complete."""
 
     @abstractmethod
     def fingerprint(self) -> Mapping[str, Any]:
-        """Give what decides its content: hashes of files and, where they lie on the hub, the commit."""
+        """Return what decides its content: hashes of files and, for the Hub, the commit."""
 
     def snapshot(self) -> Snapshot:
         """Find the files in the local cache.
@@ -116,16 +116,17 @@ class Remote(ABC):
         return found
 
     def pinned(self) -> Mapping[str, Any]:
-        """Give the options that name the very commit; none where the files are local, or not there yet."""
+        """Return the options that pin the commit; none if the files are local or not downloaded yet."""
         repository = self.repository()
         found = find(repository) if repository else None
         return {"revision": found.commit} if found else {}
 
 
 def find(repository: Repository) -> Snapshot | None:
-    """Look a repository up in the local cache; None where it is not there.
+    """Return a repository from the local cache; None if it is absent.
 
-    The layout is the documented one: `models--owner--name/refs/<revision>` holds the commit, `snapshots/<commit>` the files.
+    The layout is the documented one: `models--owner--name/refs/<revision>` has the commit,
+    `snapshots/<commit>` the files.
     """
     from huggingface_hub import constants
 

@@ -1,4 +1,4 @@
-"""The model being tuned: a backbone's network with a head, and what the core needs to know of it."""
+"""The model being tuned: a backbone's network with its heads, its processor and its roles."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 
 ASIDE = ("labels", "rows", "owners")
-"""What a batch holds beside the network's inputs."""
+"""Entries of a batch that are not inputs of the network."""
 
 
 class ServedTask(Protocol):
-    """The task that a learner's head serves, as far as a user of the model needs it."""
+    """What a user of a learner needs to know of the task that its head serves."""
 
     @property
     def answer(self) -> OutputType:
@@ -43,17 +43,17 @@ class ServedTask(Protocol):
 
 
 class FrozenFeatures(Protocol):
-    """What the frozen part of a network computes, kept by example."""
+    """Cached outputs of the frozen part of a network, by example."""
 
     def of(self, encoded: Encoded, batch: Mapping[str, Tensor]) -> AbstractContextManager[None]:
-        """Replace the computation of the frozen part, inside, by what is kept for a batch of `encoded`."""
+        """Use the cached outputs for a batch of `encoded` inside the context."""
 
     def step_aside(self) -> None:
         """Make the network compute again."""
 
 
 class Learner:
-    """The model being tuned, its heads (one per task), its processor and its roles. Its job is to be changed."""
+    """The model being tuned, its heads (one per task), its processor and its roles; strategies change it in place."""
 
     def __init__(self, model: nn.Module, roles: Roles, processor: Any, card: ModelCard) -> None:
         self.model = model
@@ -66,25 +66,26 @@ class Learner:
         """Its label."""
         self.heads: dict[str, dict[str, nn.Module]] = {}
         self.frames: Callable[[Tensor], Tensor] | None = None
-        """Gives the frames the network makes of so many samples, both of shape [batch]; None where it does not hear."""
+        """Returns the number of frames for a number of samples, both of shape [batch]; None if it is not a speech
+        model."""
         self.masked = True
-        """Whether the network is told which inputs are real."""
+        """Whether the network receives the mask of real inputs."""
         self.features: FrozenFeatures | None = None
-        """What stands in for the frozen part below the head; None where all is computed."""
+        """Replaces the frozen part below the head; None if everything is computed."""
         self._source: Encoded | None = None
         self._call: Callable[..., Any] = model
         self._still: list[nn.Module] = []
         self._frozen_statistics = False
         self._precision = "fp32"
 
-    # -- modules ---------------------------------------------------------------------------------------------------------
+    # -- modules -------------------------------------------------------------------------------------------------------
 
     def modules(self, role: str) -> list[nn.Module]:
-        """List the modules that fill `role`, bottom first; empty where the architecture has none."""
+        """Return the modules with `role`, bottom first; empty if the architecture has none."""
         return [self.model.get_submodule(name) for name in self.roles.members.get(role, ())]
 
     def names(self, role: str) -> tuple[str, ...]:
-        """List the names of the modules that fill `role`."""
+        """Return the names of the modules with `role`."""
         return self.roles.members.get(role, ())
 
     @property
@@ -93,50 +94,50 @@ class Learner:
         return [self.model.get_submodule(name) for name in self.roles.head]
 
     def head_parameters(self) -> list[nn.Parameter]:
-        """List the parameters of the active head."""
+        """Return the parameters of the active head."""
         return [parameter for module in self.head for parameter in module.parameters()]
 
     def backbone_parameters(self) -> list[nn.Parameter]:
-        """List every parameter outside the active head, those a strategy added included."""
+        """Return every parameter outside the active head, including those a strategy added."""
         head = {id(parameter) for parameter in self.head_parameters()}
         return [parameter for parameter in self.model.parameters() if id(parameter) not in head]
 
     def blocks(self) -> list[nn.Module]:
-        """List the residual blocks, bottom first."""
+        """Return the residual blocks, bottom first."""
         return [block for name in self.roles.block_lists for block in self.model.get_submodule(name).children()]
 
-    # -- heads -----------------------------------------------------------------------------------------------------------
+    # -- heads ---------------------------------------------------------------------------------------------------------
 
     def adopt_head(self, task: str, donor: Learner) -> None:
-        """Take the head modules of `donor` as the head of the task labelled `task`."""
+        """Use the head modules of `donor` as the head of the task labelled `task`."""
         self.heads[task] = {name: donor.model.get_submodule(name) for name in donor.roles.head}
 
     def activate(self, label: str, task: ServedTask) -> None:
-        """Put the head of the task labelled `label` in place."""
+        """Activate the head of the task labelled `label`."""
         for name, module in self.heads[label].items():
             parent, _, leaf = name.rpartition(".")
             setattr(self.model.get_submodule(parent), leaf, module)
         self.task, self.active = task, label
 
-    # -- modes -----------------------------------------------------------------------------------------------------------
+    # -- modes ---------------------------------------------------------------------------------------------------------
 
     def freeze_backbone(self) -> None:
-        """Stop every parameter outside the heads from training, and every running statistic from moving."""
+        """Freeze every parameter outside the heads, and every running statistic."""
         self.model.requires_grad_(requires_grad=False)
         self.freeze_feature_encoder()
         self.train_head()
         self.freeze_statistics()
 
     def freeze_feature_encoder(self) -> None:
-        """Stop the convolutional front end of a speech model from training, and gradients from being sent through it."""
+        """Freeze the convolutional front end of a speech model and stop gradients at its output."""
         for module in self.modules("feature_encoder"):
             module.requires_grad_(requires_grad=False)
-            # transformers asks for a gradient at the front end's input in any case, unless this flag says otherwise.
+            # transformers requests a gradient at the front end's input unless this flag is off.
             if hasattr(module, "_requires_grad"):
                 setattr(module, "_requires_grad", False)  # noqa: B010 - torch types every attribute as a module or tensor
 
     def train_head(self) -> None:
-        """Let every head train, those not active included."""
+        """Make every head trainable, inactive ones included."""
         for modules in self.heads.values():
             for module in modules.values():
                 module.requires_grad_(requires_grad=True)
@@ -148,11 +149,11 @@ class Learner:
         self._still.extend(modules)
 
     def freeze_statistics(self) -> None:
-        """Keep the running statistics of every batch normalisation as they are."""
+        """Freeze the running statistics of every batch normalisation."""
         self._frozen_statistics = True
 
     def train(self) -> None:
-        """Enter training mode, but for what is kept still."""
+        """Enter training mode, except for modules kept still."""
         from torch.nn.modules.batchnorm import _BatchNorm
 
         self.model.train()
@@ -167,17 +168,17 @@ class Learner:
         """Enter evaluation mode."""
         self.model.eval()
 
-    # -- use -------------------------------------------------------------------------------------------------------------
+    # -- use -----------------------------------------------------------------------------------------------------------
 
     @property
     def device(self) -> torch.device:
-        """Where the model lies."""
+        """Device of the model."""
         return next(self.model.parameters()).device
 
     def forward(self, batch: Mapping[str, Tensor]) -> Any:
-        """Run the model on the inputs in `batch`; gives the transformers output, with `.logits`.
+        """Run the model on the inputs in `batch`; return the transformers output, with `.logits`.
 
-        Where the network hears sounds of unequal length, `.frames` tells how many frames of each row are real.
+        For speech of unequal length, `.frames` has the number of real frames of each row.
         """
         if self.features is None or self._source is None:
             return self._through(self._call, batch)
@@ -186,7 +187,7 @@ class Learner:
 
     @contextmanager
     def reading(self, encoded: Encoded | None) -> Iterator[None]:
-        """Let the `rows` of the batches answered inside be known as those of `encoded`; None where examples are not as they lie there."""
+        """Treat `rows` of batches inside as rows of `encoded`; None if examples differ from it (augmentation)."""
         before, self._source = self._source, encoded
         try:
             yield
@@ -208,29 +209,29 @@ class Learner:
         return outputs
 
     def compiled(self, backend: str) -> Callable[[Mapping[str, Tensor]], Any]:
-        """Give what `forward` does, compiled for the modules that are there now; later changes of them need it anew."""
+        """Return `forward`, compiled for the current modules; compile again after changing them."""
         import torch
 
-        # What was compiled before would count towards torch's limit of versions.
+        # Earlier compilations would count towards torch's limit of versions.
         torch.compiler.reset()
         call = torch.compile(self._call, backend=backend)
         return lambda batch: self._through(call, batch)
 
     @property
     def precision(self) -> str:
-        """What forward passes compute in."""
+        """Precision of forward passes."""
         return self._precision
 
     def compute_in(self, precision: str) -> None:
-        """Let forward passes compute in `fp32`, `bf16` or `fp16`; weights stay what they are."""
+        """Run forward passes in `fp32`, `bf16` or `fp16`; weights are unchanged."""
         self._precision = precision
 
     def forward_through(self, call: Callable[..., Any]) -> None:
-        """Let forward passes go through `call`, which wraps the model, instead of the model itself."""
+        """Run forward passes through `call`, which wraps the model."""
         self._call = call
 
     def named_parameters(self) -> Iterator[tuple[str, nn.Parameter]]:
-        """Yield every parameter, tied weights once; those of heads not in place as `heads.<task>.<name>`."""
+        """Yield every parameter, tied weights once; those of inactive heads as `heads.<task>.<name>`."""
         yield from self.model.named_parameters()
         active = {id(parameter) for parameter in self.model.parameters()}
         for task, modules in self.heads.items():
@@ -240,7 +241,7 @@ class Learner:
                         yield f"heads.{task}.{name}.{inner}", parameter
 
     def named_buffers(self) -> Iterator[tuple[str, Tensor]]:
-        """Yield every buffer once; those of heads not in place as `heads.<task>.<name>`."""
+        """Yield every buffer once; those of inactive heads as `heads.<task>.<name>`."""
         yield from self.model.named_buffers()
         active = {id(buffer) for buffer in self.model.buffers()}
         for task, modules in self.heads.items():
@@ -250,5 +251,5 @@ class Learner:
                         yield f"heads.{task}.{name}.{inner}", buffer
 
     def trainable(self) -> Iterator[tuple[str, nn.Parameter]]:
-        """Yield name and parameter of all that trains, tied weights once."""
+        """Yield name and parameter of everything trainable, tied weights once."""
         return ((name, parameter) for name, parameter in self.model.named_parameters() if parameter.requires_grad)

@@ -1,4 +1,4 @@
-"""The order in which examples are seen: drawn from the seed alone, so that it is the same for every strategy."""
+"""Batches of a split, in an order drawn from the seed alone, so that it is the same for every strategy."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 
 POOL = 50
-"""Batches whose examples are sorted together where they are grouped by length: enough to pad little, few enough to stay drawn."""
+"""Batches whose examples are sorted together when grouping by length: enough for little padding, few enough to stay
+random."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class MicroBatch:
     units: float
     """Real units in it; padding is not counted."""
     padded: float
-    """Units of the padded batch, by the attention mask; as `units` where there is none."""
+    """Units of the padded batch, by the attention mask; equal to `units` without one."""
 
 
 def grouped(
@@ -64,9 +65,9 @@ class ChangingExamples(Protocol):
 
 
 class Loader:
-    """Batches of one split of one task, epoch after epoch; iterating anew gives the same batches.
+    """Batches of one split of one task, epoch after epoch; iterating again yields the same batches.
 
-    With `augmented`, its examples are those of `encoded` as each epoch changes them.
+    With `augmented`, its examples are those of `encoded` as augmented in each epoch.
     """
 
     def __init__(
@@ -85,7 +86,7 @@ class Loader:
         self.steps = training.steps or self.per_epoch * (training.epochs or 1)
 
     def order(self, epoch: int) -> NDArray[np.int64]:
-        """Give the order of the examples in an epoch, shape [examples]."""
+        """Return the order of the examples in an epoch, shape [examples]."""
         generator = np.random.default_rng([self.seed, epoch])
         drawn = generator.permutation(len(self.encoded))
         return drawn if self._lengths is None else grouped(drawn, self._lengths, self.training.batch_size, generator)
@@ -101,7 +102,7 @@ class Loader:
         return self.after(0)
 
     def after(self, made: int) -> Iterator[list[MicroBatch]]:
-        """Go through the steps after so many that are made."""
+        """Iterate over the steps that follow the first `made` ones."""
         order = self.order(made // self.per_epoch)
         for step in range(made, self.steps):
             epoch, place = divmod(step, self.per_epoch)
@@ -111,14 +112,14 @@ class Loader:
             yield self.micro_batches(rows, epoch)
 
     def micro_batches(self, rows: NDArray[np.int64], epoch: int) -> list[MicroBatch]:
-        """Make the micro-batches of one optimizer step, which sees the examples at `rows`."""
+        """Build the micro-batches of the optimizer step on the examples at `rows`."""
         batches = [self.batch(part, epoch) for part in np.array_split(rows, self.training.accumulation) if len(part)]
         terms = [self.task.terms(batch) for batch, *_ in batches]
         total = max(1, sum(terms))
         return [MicroBatch(batch, own / total, *units) for own, (batch, *units) in zip(terms, batches, strict=True)]
 
     def batch(self, rows: NDArray[np.int64], epoch: int) -> tuple[dict[str, Tensor], float, float]:
-        """Make a batch of the examples at `rows` as they are in an epoch; gives it, on the device, its real units and the padded."""
+        """Build the batch of the examples at `rows` in an epoch; return it, its real and its padded units."""
         import torch
 
         if self.augmented is None:

@@ -95,7 +95,7 @@ class Meter(ABC):
         """Handle the end of a phase; the device is synchronised."""
 
     def examine(self, finished: FinishedTrial) -> None:
-        """Measure what needs the finished trial, after scoring and saving, in the phase `probe`; skipped on failure."""
+        """Measure what needs the finished trial, after saving, in the phase `probe`; skipped on failure."""
 
     def disturbances(self) -> tuple[str, ...]:
         """Return what disturbed the trial, after `stop`, such as `throttled`; it flags readings of time, rate, energy."""

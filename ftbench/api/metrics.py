@@ -22,7 +22,7 @@ ABSENT = "classes that neither occur nor are predicted left out"
 def metric(
     name: str, value: float, method: str, unit: str = "1", direction: Direction = "higher", *, reason: str = ""
 ) -> Measurement:
-    """Give one score of a split; a value that is no number is none, for `reason`."""
+    """Return one score of a split; a value that is not a number becomes null with `reason`."""
     if np.isfinite(value):
         return Measurement(name, float(value), unit, direction, method=method, scope="test")
     return Measurement(
@@ -78,8 +78,8 @@ def label_scores(truth: NDArray[np.int64], probability: NDArray[np.float64]) -> 
     """Score answers of any of several classes; a class is said where its probability is at least one half.
 
     Args:
-        truth: 1 where a class holds, [examples, classes].
-        probability: what was said of each class, [examples, classes].
+        truth: 1 for each class that applies, [examples, classes].
+        probability: predicted probability of each class, [examples, classes].
     """
     from sklearn import metrics as sk
 
@@ -157,11 +157,11 @@ def _correlation(measure: Callable[..., Any], truth: NDArray[np.float64], guess:
 
 
 def ranking_scores(truth: NDArray[Any], probability: NDArray[np.float64]) -> tuple[Measurement, Measurement]:
-    """Give the area under the ROC curve and the average precision, the means over classes; of two classes, of the second.
+    """Return the area under the ROC curve and the average precision: means over classes, or those of the second of two.
 
     Args:
-        truth: 1 where a class holds, [examples, classes].
-        probability: what was said of each class, [examples, classes].
+        truth: 1 for each class that applies, [examples, classes].
+        probability: predicted probability of each class, [examples, classes].
     """
     from sklearn.metrics import average_precision_score, roc_auc_score
 
@@ -180,11 +180,13 @@ def ranking_scores(truth: NDArray[Any], probability: NDArray[np.float64]) -> tup
 
 
 def calibration_error(right: NDArray[np.bool_], confidence: NDArray[np.float64]) -> float:
-    """Give the expected calibration error Σ_b |b|/n · |accuracy(b) − confidence(b)| over bins of equal width (Guo et al. 2017, eq. 5).
+    """Return the expected calibration error Σ_b |b|/n · |accuracy(b) − confidence(b)| over bins of equal width.
+
+    Source: Guo et al. 2017, equation 5.
 
     Args:
-        right: whether each answer is right, [examples].
-        confidence: the probability it was given with, [examples].
+        right: whether each prediction is right, [examples].
+        confidence: its predicted probability, [examples].
     """
     bins = np.clip(np.ceil(confidence * BINS).astype(int) - 1, 0, BINS - 1)
     count = np.maximum(np.bincount(bins, minlength=BINS), 1)

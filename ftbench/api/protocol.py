@@ -14,9 +14,9 @@ OptimizerName = Literal[
 
 
 ADDED_LATER: Mapping[str, Any] = {"group_by_length": False}
-"""What a protocol says where it says nothing: so that trials are those they were before it could be said."""
+"""Defaults of fields added in later versions; trials that use them keep the ids they had before."""
 OF_THE_LEARNER = ("dropout", "precision", "gradient_checkpointing")
-"""What of a protocol holds for a learner as long as it is there, from task to task of a sequence."""
+"""Fields that apply to a learner for its whole life, across the tasks of a sequence."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,8 @@ class Training:
     accumulation: Annotated[int, Ge(1)] = 1
     """Micro-batches an optimizer step is computed in; changes memory, not the result."""
     group_by_length: bool = False
-    """Put examples of like length into the same batch, so that less is padded: a long stretch of the drawn order is sorted, cut into
-    batches, and the batches are drawn. The same order for every strategy. Nothing changes where inputs are of one length."""
+    """Batch examples of similar length to reduce padding: sort a long part of the random order, cut it into batches and
+    shuffle the batches. The order is the same for every strategy. No effect if all inputs have the same length."""
     eval_batch_size: Annotated[int, Ge(1)] = 128
     """Examples per batch of an evaluation."""
     lr: Annotated[float, Gt(0)] | Literal["auto"] = "auto"
@@ -43,8 +43,8 @@ class Training:
     optimizer_options: Mapping[str, Any] = field(default_factory=dict)
     """Its further options, such as `{ momentum = 0.9 }`."""
     schedule: Literal["constant", "linear", "cosine", "inverse_sqrt", "step", "plateau"] = "linear"
-    """How the learning rate falls after the warm-up: not at all, in a line or half a cosine to 0, with 1/√step, or by `step_factor`
-    at each of `step_at`, or whenever `patience` validations in a row were no better."""
+    """Decay of the learning rate after the warm-up: none, linear or half a cosine to 0, 1/√step, by `step_factor` at
+    each of `step_at`, or by it whenever `patience` validations in a row did not improve."""
     step_at: tuple[Annotated[float, Gt(0), Lt(1)], ...] = (0.5, 0.75)
     """Shares of the steps at which the schedule `step` falls."""
     step_factor: Annotated[float, Gt(0), Lt(1)] = 0.1
@@ -62,17 +62,17 @@ class Training:
     clip: Annotated[float, Gt(0)] | None = 1.0
     """Largest norm of the gradient of all that trains."""
     dropout: Annotated[float, Ge(0), Lt(1)] | Literal["model"] = "model"
-    """Probability of every dropout of the backbone and its head; `model` leaves what its configuration says. A strategy's own
+    """Probability of every dropout of the backbone and its head; `model` keeps its configuration. A strategy's own
     dropout is an option of the strategy."""
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
-    """What forward passes compute in, those of evaluations too, by torch's autocast; weights, optimizer and losses stay in fp32. With
-    fp16 the loss is scaled, and a step whose gradient overflows is left out."""
+    """Precision of forward passes, evaluations included, by torch's autocast; weights, optimizer and losses stay in
+    fp32. With fp16 the loss is scaled, and a step whose gradient overflows is skipped."""
     gradient_checkpointing: bool = False
-    """Compute what is inside each residual block again in the backward pass instead of keeping it: less memory, about a third more
-    time, the same gradients; second learners too."""
+    """Recompute the inside of each residual block in the backward pass instead of storing it: less memory, about a
+    third more time, the same gradients; applies to second learners too."""
     compile: bool = False
-    """Let torch compile the forward and backward pass of training, at its first steps, which take a minute or more; dropout draws
-    differently then. Scoring is not compiled."""
+    """Compile the forward and backward pass of training with torch; the first steps then take a minute or more, and
+    dropout draws different numbers. Scoring is not compiled."""
     validations: Annotated[int, Ge(0)] = 1
     """How many times the validation split is scored while training, evenly spaced; not in the training time."""
     watch: str = "loss"
@@ -82,9 +82,9 @@ class Training:
     early_stopping: Annotated[int, Ge(0)] = 0
     """Validations in a row, none better than the best before, after which training stops; 0 makes every step."""
     keep: Literal["last", "best"] = "last"
-    """Which weights are scored: the last, or those of the first of the best validations; they are held in memory meanwhile."""
+    """Which weights are scored: the last, or those of the best validation (the first one, if tied), kept in memory."""
 
 
 def goes_by_validation(training: Training) -> bool:
-    """Tell whether scores on the validation split decide anything of a training."""
+    """Return whether scores on the validation split influence a training."""
     return training.schedule == "plateau" or training.early_stopping > 0 or training.keep == "best"

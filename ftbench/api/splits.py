@@ -41,7 +41,7 @@ class Splits(Generic[Item]):
         return {"train": self.train, "validation": self.validation, "test": self.test}[name]
 
     def ids(self) -> dict[str, list[str]]:
-        """Give the ids of each split, in order."""
+        """Return the ids of each split, in order."""
         return {name: [example.id for example in self[name]] for name in ("train", "validation", "test")}
 
     def hash(self, names: Sequence[str] = ("train", "validation", "test")) -> str:
@@ -65,7 +65,7 @@ def check_filled(splits: Splits[Any], names: Sequence[str] = ("train", "test")) 
 
 
 def outline(examples: Sequence[Example[Any]]) -> tuple[list[str], list[int]]:
-    """Give ids and labels of many examples; a sequence that knows them without making its examples is asked for them."""
+    """Return ids and labels of many examples, without building the examples if the sequence knows them."""
     if hasattr(examples, "ids") and hasattr(examples, "labels"):
         return examples.ids(), examples.labels.tolist()
     return [example.id for example in examples], [example.label for example in examples]
@@ -114,7 +114,7 @@ def draw(
 def _fill(
     families: list[list[Example[Item]]], wanted: dict[int, int]
 ) -> tuple[list[Example[Item]], list[list[Example[Item]]]]:
-    """Take what is wanted from families in their order, counting `wanted` down; a family not needed is left for later."""
+    """Take `wanted` examples from families, in order, counting it down; skip families that are not needed."""
     sample: list[Example[Item]] = []
     left = []
     for family in families:

@@ -1,4 +1,4 @@
-"""The contract of a task: what is learnt, from which examples, and how an answer is scored."""
+"""The contract of a task: what is learnt, from which examples, and how predictions are scored."""
 
 from __future__ import annotations
 
@@ -42,9 +42,10 @@ class Scored:
     measurements: tuple[Measurement, ...]
     """Metrics of the split."""
     predictions: tuple[Mapping[str, Any], ...]
-    """One mapping per example: id, label, prediction and the task's own scores, as JSON values. What the example adds to the primary
-    score stands under its name, so that their mean is the score; `accuracy` and `exact_match` are seen by label and prediction. See
-    `ftbench.pseudo_values` for a score that is no mean."""
+    """One mapping per example: id, label, prediction and the task's own scores, as JSON values. An example's
+    contribution to the primary score has the score's name, so that the contributions average to the score; `accuracy`
+    and `exact_match` follow from label and prediction. For scores that are not means, see
+    `ftbench.stats.pseudo_values`."""
     confusion: tuple[tuple[int, ...], ...] | None = None
     """Counts, row = true class, column = predicted class; None where there are no classes."""
 
@@ -60,14 +61,14 @@ class Lesson(Protocol):
         """Make a batch of the examples at `indices`."""
 
     def loss(self, outputs: Any, batch: Mapping[str, Tensor]) -> Tensor:
-        """Give the mean loss over the batch, a scalar."""
+        """Return the mean loss over the batch, a scalar."""
 
     def terms(self, batch: Mapping[str, Tensor]) -> int:
         """Count what the loss of a batch is the mean of, so that parts of a batch add up to the whole."""
 
 
 class Task(ABC):
-    """A data set with a question. Options are dataclass fields; the instance is made anew in every process."""
+    """A data set with a question. Options are dataclass fields; every process creates its own instance."""
 
     modality: ClassVar[str]
     """`text`, `vision` or `speech`: which backbones it meets by default."""
@@ -82,16 +83,16 @@ class Task(ABC):
 
     @classmethod
     def without_data(cls, classes: int | None = None) -> Mapping[str, Any]:
-        """Give the options under which it can be outlined though there are no data; none by default.
+        """Return the options with which it can be outlined without data; none by default.
 
         Args:
-            classes: how many are told apart, where data would say; None for what is usual.
+            classes: number of classes, normally given by the data; None for the usual number.
         """
         del classes
         return {}
 
     def options_at(self, place: int) -> Mapping[str, Any]:
-        """Give the options that differ from seed to seed, for the suite's seed at `place`, from 0; none by default.
+        """Return the options that depend on the seed, for the suite's seed number `place`, from 0; none by default.
 
         Strategies are still compared on the same splits: those of the same seed.
         """
@@ -107,9 +108,9 @@ class Task(ABC):
         """Turn examples into arrays with the backbone's processor."""
 
     def outline(self, reads: InputSpec, count: int) -> Encoded:
-        """Give `count` examples of zeros in the form in which `encode` gives real ones, for predictions that need no data.
+        """Return `count` examples of zeros in the format of `encode`, to predict costs without data.
 
-        By default for one class, several or a number for each example; a task with another answer or other inputs has its own.
+        The default covers one class, several classes or a number per example; other tasks override it.
         """
         if len(reads.shape) == 1 and reads.name == "input_ids":
             inputs: Labels = Ragged.of([np.zeros(reads.shape, np.int64)] * count)
@@ -126,7 +127,7 @@ class Task(ABC):
 
     @abstractmethod
     def fingerprint(self) -> Mapping[str, Any]:
-        """Give what decides the examples (file hashes, versions), as JSON values; must not import torch.
+        """Return what decides the examples (file hashes, versions), as JSON values; must not import torch.
 
         Raises:
             UserError: a file named by the options is missing or unreadable.
@@ -134,20 +135,20 @@ class Task(ABC):
 
     @abstractmethod
     def provenance(self) -> Provenance:
-        """Tell where the data come from; must not import torch."""
+        """Return where the data come from; must not import torch."""
 
     @abstractmethod
     def loss(self, outputs: Any, batch: Mapping[str, Tensor]) -> Tensor:
-        """Give the mean loss over the batch, a scalar."""
+        """Return the mean loss over the batch, a scalar."""
 
     @abstractmethod
     def score(self, answers: Sequence[NDArray[Any]], examples: Encoded) -> Scored:
         """Score what `answers` gave for one split, one array an example."""
 
     def groups(self, ids: Sequence[str]) -> Sequence[str | int | None] | None:
-        """Tell what each of these examples belongs to, such as a speaker or a document: uncertainty counts groups, not examples, then.
+        """Return each example's group, such as a speaker or a document; uncertainty then counts groups.
 
-        None where every example stands for itself, which is the default; an example of no group is None.
+        None, the default, if every example is its own group; an example without a group is None.
         """
         del ids
         return None
@@ -158,7 +159,7 @@ class Task(ABC):
         return len(self.classes)
 
     def write_processor(self, learner: Learner, folder: Path) -> None:
-        """Write what a user of the exported model needs beside its weights: by default the backbone's processor."""
+        """Write what users of the exported model need besides its weights: by default the backbone's processor."""
         learner.processor.save_pretrained(folder)
 
     def terms(self, batch: Mapping[str, Tensor]) -> int:
@@ -166,7 +167,7 @@ class Task(ABC):
         return len(batch["rows"])
 
     def answers(self, outputs: Any, batch: Mapping[str, Tensor]) -> list[NDArray[Any]]:
-        """Give what scoring needs to know of each example of a batch: by default its logits, [classes]."""
+        """Return what scoring needs of each example of a batch: by default its logits, [classes]."""
         del batch
         return list(outputs.logits.float().cpu().numpy())
 

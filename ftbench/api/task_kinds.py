@@ -48,7 +48,7 @@ class ClassificationTask(Task):
             self._weights = torch.from_numpy(len(labels) / (len(counts) * np.maximum(counts, 1))).float()
 
     def loss(self, outputs: Any, batch: Mapping[str, Tensor]) -> Tensor:
-        """Give the mean cross-entropy of the logits, in nats; smoothed and weighted where the protocol says so."""
+        """Return the mean cross-entropy of the logits, in nats, smoothed and weighted as the protocol says."""
         from torch.nn.functional import cross_entropy
 
         logits, labels = outputs.logits.float(), batch["labels"]
@@ -109,7 +109,7 @@ class MultiLabelTask(Task):
     answer: ClassVar[OutputType] = "labels"
 
     def loss(self, outputs: Any, batch: Mapping[str, Tensor]) -> Tensor:
-        """Give the mean binary cross-entropy over examples and classes, in nats."""
+        """Return the mean binary cross-entropy over examples and classes, in nats."""
         from torch.nn.functional import binary_cross_entropy_with_logits
 
         return binary_cross_entropy_with_logits(outputs.logits.float(), batch["labels"].float())
@@ -151,7 +151,7 @@ class RegressionTask(Task):
         return 1
 
     def loss(self, outputs: Any, batch: Mapping[str, Tensor]) -> Tensor:
-        """Give the mean squared error, in the squared unit of the target."""
+        """Return the mean squared error, in the squared unit of the label."""
         from torch.nn.functional import mse_loss
 
         return mse_loss(outputs.logits.float().squeeze(-1), batch["labels"].float())

@@ -61,7 +61,7 @@ def test_throughput_is_that_of_cuda_events(stage, catalog):
     backbone, ground = stage("minilm")
     spans = []
 
-    def rehearse(take):
+    def repeat(take):
         def timed(steps):
             begin, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
             begin.record()
@@ -80,7 +80,7 @@ def test_throughput_is_that_of_cuda_events(stage, catalog):
     watch = Watch("cuda:0", 0)
     watch.traces.append(Trace("task", "tokens"))
     meter.start(watch)
-    meter.examine(FinishedTrial(backbone.load(2), ground.task, ground.open["train"], rehearse, torch.cuda.synchronize))
+    meter.examine(FinishedTrial(backbone.load(2), ground.task, ground.open["train"], repeat, torch.cuda.synchronize))
     throughput = meter.stop()[1]
     ((units, begin, end),) = spans
     assert throughput.value == pytest.approx(units / (begin.elapsed_time(end) / 1000), rel=0.1)
