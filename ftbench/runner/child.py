@@ -1,4 +1,4 @@
-"""The entry point of a trial's process: enter, carry the trial out, leave its outcome."""
+"""The entry point of a trial's process: set the process up, run the trial, write `outcome.json`."""
 
 from __future__ import annotations
 
@@ -25,8 +25,15 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
 
-def enter(folder: str, variables: dict[str, str], cores: tuple[int, ...], prints: Connection) -> None:
-    """Run in the child: cut every tie to the terminal, keep one to the runner's life, carry the trial out."""
+def enter(folder: str, variables: dict[str, str], cores: tuple[int, ...], output: Connection) -> None:
+    """Run a trial in this process, detached from the terminal, and exit; if the runner ends, kill the process.
+
+    Args:
+        folder: the folder of the attempt, with its `spec.json`.
+        variables: environment variables to add.
+        cores: the CPU cores to bind to; all if empty.
+        output: the write end of the pipe that receives stdout and stderr.
+    """
     began = time.monotonic()
     os.setsid()
     adopt_orphans()
@@ -36,27 +43,32 @@ def enter(folder: str, variables: dict[str, str], cores: tuple[int, ...], prints
     threading.Thread(target=_die_with_parent, daemon=True).start()
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
-    os.dup2(prints.fileno(), 1)
-    os.dup2(prints.fileno(), 2)
-    prints.close()
+    os.dup2(output.fileno(), 1)
+    os.dup2(output.fileno(), 2)
+    output.close()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    from . import preload  # noqa: F401 - done already where a fork server did it
+    from . import preload  # noqa: F401 - imported for its effects; a fork server has done so already
 
     try:
         perform(Path(folder), began)
     except OSError as error:
-        # A disk that is full holds no outcome, and perhaps not what is printed either.
+        # A full disk cannot take the outcome, and perhaps not the output either: report it by the exit code.
         traceback.print_exc()
         _flush()
         os._exit(CANNOT_WRITE if of_exception(error).status == "infra" else 1)
     _flush()
     kill(descendants(psutil.Process()))
-    # No interpreter shutdown: threads a plugin left behind must not keep a finished trial alive.
+    # Skip the interpreter's shutdown: threads started by a plugin must not keep a finished trial alive.
     os._exit(0)
 
 
 def perform(folder: Path, began: float | None = None) -> None:
-    """Carry out the trial described in `folder/spec.json`, under way since `began`, and leave `folder/outcome.json`."""
+    """Run the trial described in `folder/spec.json` and write `folder/outcome.json`.
+
+    Args:
+        folder: the folder of the attempt.
+        began: when its process began, by `time.monotonic()`; now by default.
+    """
     from ..plugins import Plugins, Selection
     from ..training.messages import OUTCOME, spec_adapter
     from ..training.trial import carry_out
@@ -83,7 +95,7 @@ def _flush() -> None:
 
 
 def _die_with_parent() -> None:
-    """Kill this process group, and who left it, once the runner is gone."""
+    """Wait for the runner to end; then kill the descendants of this process, and its process group."""
     parent: Any = multiprocessing.parent_process()
     if parent is not None:
         connection.wait([parent.sentinel])

@@ -1,4 +1,7 @@
-"""Ctrl-C once lets running trials finish, twice stops them; what asks a process to end (SIGTERM, SIGHUP) stops them at once."""
+"""Handle the signals that end a run.
+
+The first Ctrl-C lets running trials finish, the second stops them; SIGTERM and SIGHUP stop them at once.
+"""
 
 from __future__ import annotations
 
@@ -10,31 +13,31 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_ENDING = [number for name in ("SIGTERM", "SIGHUP") if (number := getattr(signal, name, None)) is not None]
+_TERMINATION = [number for name in ("SIGTERM", "SIGHUP") if (number := getattr(signal, name, None)) is not None]
 
 
 class Interruption:
-    """Whether somebody wants a run to end, and how soon."""
+    """Whether a run was asked to end, and how soon."""
 
     def __init__(self) -> None:
-        self.asked = False
-        """Start nothing more."""
-        self.hurry = False
-        """Stop what runs."""
+        self.requested = False
+        """Start no further trial."""
+        self.immediate = False
+        """Stop running trials too."""
 
     @contextmanager
-    def listening(self) -> Iterator[None]:
-        """Take the signals for the time being; only the main thread gets any."""
+    def handling_signals(self) -> Iterator[None]:
+        """Handle the signals while the context is open; outside the main thread, do nothing."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        before = {number: signal.signal(number, self._hear) for number in (signal.SIGINT, *_ENDING)}
+        before = {number: signal.signal(number, self._handle) for number in (signal.SIGINT, *_TERMINATION)}
         try:
             yield
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
 
-    def _hear(self, number: int, _: object) -> None:
-        self.hurry = self.asked or number in _ENDING
-        self.asked = True
+    def _handle(self, number: int, _: object) -> None:
+        self.immediate = self.requested or number in _TERMINATION
+        self.requested = True

@@ -1,4 +1,4 @@
-"""A trial under way, seen from the runner: its process, what it tells, its limits, the meters outside it."""
+"""A running trial, as the runner sees it: its process, its events, its limits and the meters outside the process."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from ..api.measurement import checked
 from ..records.record import Failure
 from ..suite.suite import seconds
 from ..training.failures import Ending
@@ -17,73 +18,100 @@ from ..training.messages import note_edge
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from ..api.measurement import Measurement, Samples
     from ..api.meter import Meter, Watch
     from ..suite.suite import Limits
     from ..suite.trial import Trial
     from .slots import Slot
-    from .trial_process import Child
+    from .trial_process import TrialProcess
+
+
+@dataclass
+class MeterReadings:
+    """What the runner's meters returned for one trial."""
+
+    measurements: list[Measurement] = field(default_factory=list)
+    disturbances: list[str] = field(default_factory=list)
+    samples: list[Samples] = field(default_factory=list)
 
 
 @dataclass
 class RunningTrial:
-    """A trial under way."""
+    """A trial whose process has been started."""
 
     trial: Trial
-    child: Child
+    child: TrialProcess
     slot: Slot
     meters: list[Meter]
+    """Those that measure from the runner."""
     watch: Watch
     broken: Failure | None = None
-    """A meter that raised."""
+    """The error of a meter that raised."""
     stopped: Ending | None = None
-    """How it ends because the runner stops it."""
-    _last_sign: float = field(default_factory=time.monotonic)
-    _read: int = 0
+    """How the trial ended, if the runner stops it."""
+    _last_event: float = field(default_factory=time.monotonic)
+    _offset: int = 0
 
-    def read_events(self, step: Callable[[Trial, int, int, float], None] = lambda *_: None) -> None:
-        """Read whole new lines; a torn last line is read next time.
+    def read_events(self, on_step: Callable[[Trial, int, int, float], None] = lambda *_: None) -> None:
+        """Read the complete lines added to `events.jsonl`; an incomplete last line is read next time.
 
         Args:
-            step: is told of steps made.
+            on_step: called with trial, step, number of steps and loss for every step event.
         """
         try:
             with (self.child.folder / "events.jsonl").open("rb") as stream:
-                stream.seek(self._read)
-                fresh = stream.read()
+                stream.seek(self._offset)
+                added = stream.read()
         except FileNotFoundError:
             return
-        whole = fresh[: fresh.rfind(b"\n") + 1]
-        self._read += len(whole)
-        for line in whole.splitlines():
-            self._last_sign = time.monotonic()
+        complete = added[: added.rfind(b"\n") + 1]
+        self._offset += len(complete)
+        for line in complete.splitlines():
+            self._last_event = time.monotonic()
             try:
                 event: dict[str, Any] = json.loads(line)
-            except ValueError:  # torn by a disk that was full
+            except ValueError:  # cut off by a full disk
                 continue
             note_edge(self.watch.spans, event)
             if event.get("event") == "step":
-                step(self.trial, event["step"], event["steps"], event["loss"])
+                on_step(self.trial, event["step"], event["steps"], event["loss"])
 
-    def check(self, limits: Limits, *, hurry: bool) -> None:
-        """Stop what has gone on for too long, or in a hurry whatever runs."""
+    def enforce(self, limits: Limits, *, cancel: bool) -> None:
+        """Stop the trial if it exceeds a limit, or if `cancel` is set."""
         now = time.monotonic()
         if self.stopped is not None:
             pass
-        elif hurry:
+        elif cancel:
             self.stopped = Ending("cancelled", "Cancelled", "stopped by the user")
         elif now - self.child.started > seconds(limits.trial):
             self.stopped = Ending("timeout", "Timeout", f"longer than limits.trial = {limits.trial}")
-        elif now - self._last_sign > seconds(limits.no_progress):
+        elif now - self._last_event > seconds(limits.no_progress):
             self.stopped = Ending(
                 "timeout", "Timeout", f"no sign of life for limits.no_progress = {limits.no_progress}"
             )
         if self.stopped is not None and self.child.alive:
             self.child.stop()
 
+    def start_meters(self) -> None:
+        """Start the meters; see `broken` for an error."""
+        with self._catching_errors():
+            for meter in self.meters:
+                meter.start(self.watch)
+
+    def stop_meters(self) -> MeterReadings:
+        """Stop the meters, unless one failed to start, and return what they measured up to the first error."""
+        readings = MeterReadings()
+        with self._catching_errors():
+            for meter in self.meters if self.broken is None else ():
+                readings.measurements += checked(meter.stop())
+                readings.disturbances += meter.disturbances()
+                readings.samples += meter.samples()
+        return readings
+
     @contextmanager
-    def metering(self) -> Iterator[None]:
-        """Let a meter that raises end its trial, not the run."""
+    def _catching_errors(self) -> Iterator[None]:
+        """Record a meter's error in `broken`: it fails the trial, not the run."""
         try:
             yield
-        except Exception as error:  # noqa: BLE001 - whatever a plugin raises is its trial's failure
+        except Exception as error:  # noqa: BLE001 - a plugin may raise anything
             self.broken = Failure(type(error).__name__, f"a meter raised: {error}", traceback.format_exc())

@@ -1,4 +1,7 @@
-"""What of a suite is done, and what is to do: looked at anew whenever records have come, because tries decide what follows."""
+"""Decide which trials of a suite to run next.
+
+The schedule is updated as records arrive, because the results of tuning trials decide which trials follow.
+"""
 
 from __future__ import annotations
 
@@ -17,12 +20,12 @@ if TYPE_CHECKING:
     from ..suite.trial import Trial
     from ..suite.tuner import Tuner
 
-NOTHING_WORTH = ("diverged", "oom")
-"""How a try may end and be a result of the search like any other: its values lead nowhere."""
+_SEARCH_RESULTS = ("diverged", "oom")
+"""Statuses of a tuning trial that count as a result of the search: its values do not work."""
 
 
-class Agenda:
-    """The trials of one suite in one run directory and environment, or those of them that are meant."""
+class Schedule:
+    """The selected trials of one suite in one run directory and environment."""
 
     def __init__(
         self,
@@ -34,98 +37,93 @@ class Agenda:
         *,
         again: bool = False,
     ) -> None:
-        """Look for the first time.
+        """Read the state of all trials from the run directory.
 
         Args:
-            tuner: knows the trials.
-            store: holds the records.
-            environment: where the trials run.
+            tuner: knows the suite's trials.
+            store: the run directory.
+            environment: fingerprint of the environment that the trials run in.
             table: the resolved suite, for `suite.lock.toml`.
-            chosen: which trials are meant; all by default.
-            again: whether those that failed are to do, and nothing else.
+            chosen: which trials to run; all by default.
+            again: rerun failed trials, and nothing else.
 
         Raises:
-            UserError: trials are chosen that cannot be.
+            UserError: `chosen` is a shard and the suite is tuned.
         """
-        self.tuner, self.store, self.environment, self.table, self.chosen, self.again = (
-            tuner,
-            store,
-            environment,
-            table,
-            chosen,
-            again,
-        )
+        self.tuner, self.store, self.environment, self.table = tuner, store, environment, table
+        self.chosen, self.again = chosen, again
         if chosen is not None and chosen.shard is not None and tuner.suite.tuning is not None:
             raise UserError(
-                "--shard: what was tried decides what follows, which shares cannot know of each other; choose with --only"
+                "--shard: a tuned suite cannot be split into shards, because later trials depend on earlier results; "
+                "use --only"
             )
-        self._given: set[str] = set()
+        self._returned: set[str] = set()
         self._read = store.reader(environment)
-        self.look()
+        self.refresh()
 
-    def look(self) -> None:
-        """Find out which trials there are, and which of them are done."""
-        self.course = self.tuner.course(point_reader(self._read))
-        self.meant = self._meant()
-        found = {trial.id: self._status(trial) for trial in self.meant}
+    def refresh(self) -> None:
+        """Recompute which trials exist and which of them are done."""
+        self.state = self.tuner.course(point_reader(self._read))
+        self.selected = self._select()
+        found = {trial.id: self._status(trial) for trial in self.selected}
         self.statuses = {key: status for key, status in found.items() if status is not None}
-        """Id → status of every trial that is meant and done."""
+        """Id → status of every selected trial that is done."""
 
-    def _meant(self) -> Sequence[Trial]:
+    def _select(self) -> Sequence[Trial]:
         if self.chosen is None:
-            return self.course.trials
-        # A pattern may name what is known by its untuned values alone, for now.
-        ids = {trial.id for trial in self.course.trials}
-        every = [*self.course.trials, *(trial for trial in self.tuner.trials if trial.id not in ids)]
+            return self.state.trials
+        # Until its values are tuned, a trial matches a pattern only by its untuned name.
+        ids = {trial.id for trial in self.state.trials}
+        every = [*self.state.trials, *(trial for trial in self.tuner.trials if trial.id not in ids)]
         return [trial for trial in self.chosen.among(every) if trial.id in ids]
 
     def _status(self, trial: Trial) -> str | None:
         status = self.store.status(trial.id, self.environment)
-        return "skipped" if trial.role == "try" and status in NOTHING_WORTH else status
+        return "skipped" if trial.role == "try" and status in _SEARCH_RESULTS else status
 
     @property
     def planned(self) -> int:
-        """How many trials are meant, those included whose values are not chosen yet."""
-        return self.course.size if self.chosen is None else len(self.meant)
+        """Number of selected trials, including those whose values are not chosen yet."""
+        return self.state.size if self.chosen is None else len(self.selected)
 
-    def further(self) -> list[Trial]:
-        """Give the trials that are to do, each once."""
-        found = [trial for trial in self.meant if trial.id not in self._given and self._is_to_do(trial)]
-        self._given |= {trial.id for trial in found}
+    def next_trials(self) -> list[Trial]:
+        """Return the trials to run that were not returned before."""
+        found = [trial for trial in self.selected if trial.id not in self._returned and self._must_run(trial)]
+        self._returned |= {trial.id for trial in found}
         return found
 
-    def _is_to_do(self, trial: Trial) -> bool:
+    def _must_run(self, trial: Trial) -> bool:
         status = self.statuses.get(trial.id)
         return status in FAILED if self.again else status is None
 
-    def again_from_the_start(self) -> list[Trial]:
-        """Look as if for the first time, and give what is to do."""
-        self._given.clear()
+    def restart(self) -> list[Trial]:
+        """Read the run directory again, and return all trials to run."""
+        self._returned.clear()
         self._read = self.store.reader(self.environment)
-        self.look()
-        return self.further()
+        self.refresh()
+        return self.next_trials()
 
     def advance(self) -> list[Trial]:
-        """Look again, note the plan, and give what has come to do."""
-        self.look()
-        self.note()
-        return self.further()
+        """Refresh and save the plan, and return the trials that were added to it."""
+        self.refresh()
+        self.save()
+        return self.next_trials()
 
-    def is_noted(self) -> bool:
-        """Tell whether `suite.lock.toml` and `plan.json` say so already."""
-        return self.store.is_locked(self.table, self.course.places, self.environment, self.course.tuning)
+    def is_saved(self) -> bool:
+        """Return whether `suite.lock.toml` and `plan.json` match this schedule."""
+        return self.store.is_locked(self.table, self.state.places, self.environment, self.state.tuning)
 
-    def note(self) -> None:
+    def save(self) -> None:
         """Write `suite.lock.toml` and `plan.json`."""
-        self.store.lock_suite(self.table, self.course.places, self.environment, self.course.tuning)
+        self.store.lock_suite(self.table, self.state.places, self.environment, self.state.tuning)
 
     def reopen(self, trials: Sequence[Trial]) -> None:
-        """Put the records of trials that are to do again where their attempts are kept."""
+        """Move the records of trials to rerun into the folders of their attempts."""
         for trial in trials if self.again else ():
             self.store.reopen(trial.id, self.environment)
         self._read = self.store.reader(self.environment)
 
     def records(self) -> list[Record]:
-        """Give the records of what is done, whether it was meant or not."""
-        done = (trial for trial in self.course.trials if self.store.status(trial.id, self.environment) is not None)
+        """Return the records of all trials that are done, selected or not."""
+        done = (trial for trial in self.state.trials if self.store.status(trial.id, self.environment) is not None)
         return [self.store.record(trial.id, self.environment) for trial in done]

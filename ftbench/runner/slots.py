@@ -1,4 +1,4 @@
-"""Where trials run: the CPU, or the GPUs that may be used, one trial each at a time."""
+"""Slots that trials run on: shares of the CPU, or one slot for each visible GPU."""
 
 from __future__ import annotations
 
@@ -20,28 +20,28 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Slot:
-    """A place for one trial at a time."""
+    """A device, or a share of the CPU, that runs one trial at a time."""
 
     name: str
     """`cpu`, or `cuda:1` by NVML's index."""
     device: str
-    """What the trial calls it: it sees one card at most."""
+    """The device name inside the trial, which sees one GPU at most: `cpu` or `cuda:0`."""
     probe: DeviceProbe
-    """What can be asked of it from outside."""
-    hand_over: DeviceRelease
-    """Between two trials."""
+    """Reads the device from the runner."""
+    release: DeviceRelease
+    """Waits for the device to be free between two trials."""
     variables: Mapping[str, str] = field(default_factory=dict)
-    """What a trial's environment says of it."""
+    """Environment variables that select the device in the trial."""
     cores: tuple[int, ...] = ()
-    """The CPU cores that are a trial's alone; none where it may use all."""
+    """CPU cores to bind the trial to; all if empty."""
 
 
 @contextmanager
 def open_slots(device: str, machine: Machine | None = None) -> Iterator[list[Slot]]:
-    """Give the slots of a run on `cpu` or `cuda`; their probes answer as long as the context lasts.
+    """Yield the slots of a run on `cpu` or `cuda`; their probes work inside the context only.
 
     Raises:
-        UserError: the machine has not as many cores as its workers need.
+        UserError: the machine has fewer cores than the workers need.
     """
     if device == "cpu":
         probe = DeviceProbe(missing_driver() or "the trial runs on the CPU")
@@ -57,7 +57,7 @@ def open_slots(device: str, machine: Machine | None = None) -> Iterator[list[Slo
 
 
 def _shares(machine: Machine) -> list[tuple[int, ...]]:
-    """Divide the cores among the workers; one worker alone is not bound to any."""
+    """Divide the cores among the workers; a single worker is not bound to cores."""
     if machine.workers == 1:
         return [()]
     cores, size = sorted(os.sched_getaffinity(0)), machine.threads
@@ -66,6 +66,7 @@ def _shares(machine: Machine) -> list[tuple[int, ...]]:
             f"{machine.workers} workers of {size} thread{'s' if size > 1 else ''} need {machine.workers * size} cores"
         )
         raise UserError(
-            f"machine.workers: {needed}, and this process may use {len(cores)}; give fewer workers, or fewer machine.threads"
+            f"machine.workers: {needed}, and this process may use {len(cores)}; "
+            "reduce machine.workers or machine.threads"
         )
-    return [tuple(cores[place * size : (place + 1) * size]) for place in range(machine.workers)]
+    return [tuple(cores[worker * size : (worker + 1) * size]) for worker in range(machine.workers)]

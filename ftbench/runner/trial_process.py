@@ -1,8 +1,9 @@
-"""One trial in one fresh process of its own session and process group.
+"""Start each trial in a new process with its own session and process group.
 
-On Linux the process is forked from a server that has already imported what trials need; a server that was killed is started
-anew for the next trial. Nothing is pickled but the name of a folder and the end of a pipe: a spec file goes in, an outcome
-file and what is printed come out. The runner itself never imports torch.
+On Linux the process is forked from a fork server that has already imported what trials need; if the server was killed,
+the next trial starts a new one. Only the name of a folder, environment variables, CPU cores and one end of a pipe are
+sent to the process. It reads a spec file and writes an outcome file; its output comes back through the pipe. The runner
+itself never imports torch.
 """
 
 from __future__ import annotations
@@ -34,129 +35,138 @@ if TYPE_CHECKING:
 GRACE = 5.0
 """Seconds between SIGTERM and SIGKILL."""
 
+_LIVE_PIDS: set[int] = set()
+"""Process ids of the running trials that this process started, in any run."""
 
-_LIVING: set[int] = set()
-"""The trials of this process, whatever run they belong to."""
 
+class TrialLauncher:
+    """Starts the trial processes of one run."""
 
-class Isolation:
-    """Starts trials; made once per run."""
-
-    def __init__(self, *, whole: bool = True) -> None:
-        """Make it.
+    def __init__(self, *, all_plugins: bool = True) -> None:
+        """Choose the start method.
 
         Args:
-            whole: whether all installed plugins may be imported: none is left out.
+            all_plugins: import all installed plugins in the fork server; set to False if the run excludes any.
         """
         methods = multiprocessing.get_all_start_methods()
         self._context = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
         if "forkserver" in methods:
             self._context.set_forkserver_preload(
-                ["ftbench.runner.preload", *(["ftbench.runner.preload_plugins"] if whole else [])]
+                ["ftbench.runner.preload", *(["ftbench.runner.preload_plugins"] if all_plugins else [])]
             )
 
-    def start(self, folder: Path, variables: Mapping[str, str], cores: Sequence[int] = ()) -> Child:
-        """Start the trial described in `folder/spec.json`, with extra environment variables; on `cores` alone, where there are some.
+    def start(self, folder: Path, variables: Mapping[str, str], cores: Sequence[int] = ()) -> TrialProcess:
+        """Start the trial described in `folder/spec.json`.
+
+        Args:
+            folder: the folder of the attempt.
+            variables: environment variables to add.
+            cores: the CPU cores to bind the process to; all if empty.
 
         Raises:
-            OSError: there are no processes left, or the server was killed this very moment.
+            OSError: the process cannot be created, or the fork server was killed meanwhile.
         """
-        printed, prints = self._context.Pipe(duplex=False)
-        arguments = (str(folder), dict(variables), tuple(cores), prints)
-        process = self._context.Process(target=enter, args=arguments, daemon=False)  # type: ignore[attr-defined]  # every start method has one
+        read_end, write_end = self._context.Pipe(duplex=False)
+        arguments = (str(folder), dict(variables), tuple(cores), write_end)
+        process = self._context.Process(  # type: ignore[attr-defined]  # typeshed declares it on the subclasses only
+            target=enter, args=arguments, daemon=False
+        )
         try:
-            with _quiet_environment(), _without_main():
+            with _passive_openmp(), _without_main():
                 process.start()
             started = time.monotonic()
         except EOFError:
             raise OSError(errno.ECHILD, "the process that trials are forked from was killed") from None
         finally:
-            prints.close()
-        return Child(process, folder, Output(printed, folder / PRINTED), started)
+            write_end.close()
+        return TrialProcess(process, folder, Output(read_end, folder / PRINTED), started)
 
 
 @dataclass
-class Child:
-    """A trial's process, seen from the runner."""
+class TrialProcess:
+    """The process of a trial, as the runner sees it."""
 
     process: BaseProcess
     folder: Path
+    """The folder of the attempt."""
     output: Output
     started: float
-    """When it did, by `time.monotonic()`."""
+    """When it started, by `time.monotonic()`."""
 
     def __post_init__(self) -> None:
-        self._before = out_of_memory_kills()
-        self._own = _process(self.pid)
-        self._server = _server(self._own)
-        self._asked: float | None = None
-        _LIVING.add(self.pid)
+        self._oom_kills_before = out_of_memory_kills()
+        self._handle = _find_process(self.pid)
+        self._server = _fork_server_of(self._handle)
+        self._terminated_at: float | None = None
+        _LIVE_PIDS.add(self.pid)
 
     @property
     def pid(self) -> int:
-        """Its process id, which is also its group's."""
+        """Its process id, which is also its process group id."""
         assert self.process.pid is not None
         return self.process.pid
 
     @property
     def alive(self) -> bool:
-        """Whether it still runs."""
+        """Whether it is still running."""
         return self.process.is_alive()
 
     def stop(self) -> None:
-        """Ask it and its group to end, SIGTERM; asked again `GRACE` seconds later, kill them. Does not wait."""
+        """Send SIGTERM to the process group; on a later call, kill it if `GRACE` seconds have passed. Does not wait."""
         now = time.monotonic()
-        if self._asked is None:
-            self._asked = now
+        if self._terminated_at is None:
+            self._terminated_at = now
             self.signal_group(signal.SIGTERM)
-        elif now - self._asked > GRACE:
+        elif now - self._terminated_at > GRACE:
             self._kill()
 
-    def sweep(self) -> None:
-        """Kill what is left of it, in its group or out of it, and collect it and what it printed."""
+    def reap(self) -> None:
+        """Kill what is left of the trial, inside its group or outside, wait for its process, and drain its output."""
         self._kill()
         self.process.join(GRACE)
-        _LIVING.discard(self.pid)
-        kill(self._strays())
+        _LIVE_PIDS.discard(self.pid)
+        kill(self._orphans())
         self.output.close()
 
     def exit(self) -> Exit:
-        """Tell how the process ended, for one that left no outcome."""
-        # Where the server ends first, what it would have told of its children is lost, and 255 stands for that.
-        gone = self._server is not None and self.process.exitcode == 255 and not _runs(self._server)
-        return Exit(self.process.exitcode, gone, self._before, out_of_memory_kills(), end_of(self.folder / PRINTED))
+        """Return how the process ended, for a trial without an outcome."""
+        # If the fork server ends first, the exit code of its child is lost; multiprocessing reports 255 instead.
+        gone = self._server is not None and self.process.exitcode == 255 and not _is_running(self._server)
+        printed = end_of(self.folder / PRINTED)
+        return Exit(self.process.exitcode, gone, self._oom_kills_before, out_of_memory_kills(), printed)
 
     def signal_group(self, number: signal.Signals) -> None:
-        """Send a signal to the whole group; quiet where it is gone."""
+        """Send a signal to the whole process group; do nothing if it is gone."""
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, number)
-        # Before the child has made its own group, it can only be reached alone.
+        # Until the child has created its own group, only its process id reaches it.
         if self.alive:
             with suppress(ProcessLookupError, PermissionError):
                 os.kill(self.pid, number)
 
     def _kill(self) -> None:
-        beyond = descendants(self._own) if self._own is not None else []
+        # Listed first: some of them may have left the group, and lose their parent when it is killed.
+        below = descendants(self._handle) if self._handle is not None else []
         self.signal_group(signal.SIGKILL)
-        kill(beyond)
+        kill(below)
 
-    def _strays(self) -> list[psutil.Process]:
-        """List what trials that died have left to the server: its children that are nobody's."""
-        left = children(self._server) if self._server is not None else []
-        if not left:
+    def _orphans(self) -> list[psutil.Process]:
+        """List the processes that the fork server adopted from trials that died."""
+        found = children(self._server) if self._server is not None else []
+        if not found:
             return []
-        known = _LIVING | {one.pid for one in multiprocessing.active_children()}
-        return [one for one in left if one.pid not in known]
+        known = _LIVE_PIDS | {one.pid for one in multiprocessing.active_children()}
+        return [one for one in found if one.pid not in known]
 
 
-def _process(pid: int) -> psutil.Process | None:
+def _find_process(pid: int) -> psutil.Process | None:
     with suppress(psutil.Error):
         return psutil.Process(pid)
     return None
 
 
-def _server(trial: psutil.Process | None) -> psutil.Process | None:
-    """Give the process a trial was forked from; None where this process made it by itself, or it has gone already."""
+def _fork_server_of(trial: psutil.Process | None) -> psutil.Process | None:
+    """Return the server that a trial was forked from; None if this process started the trial, or the trial is gone."""
     try:
         parent = trial.parent() if trial is not None else None
         return parent if parent is not None and parent.pid != os.getpid() and parent.ppid() == os.getpid() else None
@@ -164,21 +174,21 @@ def _server(trial: psutil.Process | None) -> psutil.Process | None:
         return None
 
 
-def _runs(process: psutil.Process) -> bool:
+def _is_running(process: psutil.Process) -> bool:
     try:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.Error:
         return False
 
 
-def wait_for_any(children: list[Child], seconds: float) -> None:
-    """Wait until one of `children` ends, `seconds` at most."""
+def wait_for_any(children: list[TrialProcess], seconds: float) -> None:
+    """Wait until one of `children` ends, for at most `seconds`."""
     connection.wait([child.process.sentinel for child in children], timeout=seconds)
 
 
 @contextmanager
 def _without_main() -> Iterator[None]:
-    """Hide the main module: children would run it again, and a user's script may lack the guard for that."""
+    """Hide the main module: children would import it again, and a user's script may lack the `__main__` guard."""
     main = sys.modules["__main__"]
     sys.modules["__main__"] = ModuleType("__main__")
     try:
@@ -188,13 +198,13 @@ def _without_main() -> Iterator[None]:
 
 
 @contextmanager
-def _quiet_environment() -> Iterator[None]:
-    """Set what must be in the environment before OpenMP starts in a child."""
-    missing = [name for name in ("OMP_WAIT_POLICY",) if name not in os.environ]
-    for name in missing:
-        os.environ[name] = "PASSIVE"
+def _passive_openmp() -> Iterator[None]:
+    """Set `OMP_WAIT_POLICY`, unless the user has: children must inherit it before OpenMP starts in them."""
+    if "OMP_WAIT_POLICY" in os.environ:
+        yield
+        return
+    os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
     try:
         yield
     finally:
-        for name in missing:
-            del os.environ[name]
+        del os.environ["OMP_WAIT_POLICY"]

@@ -1,4 +1,4 @@
-"""What asks a run to end, and how soon."""
+"""Signals that end a run, and how soon."""
 
 import signal
 
@@ -13,10 +13,10 @@ from ftbench.runner.interrupt import Interruption
 def test_once_finishes_twice_stops_and_a_keepers_signal_stops_at_once(numbers, hurry):
     before = {name: signal.getsignal(getattr(signal, name)) for name in ("SIGINT", "SIGTERM", "SIGHUP")}
     interruption = Interruption()
-    with interruption.listening():
+    with interruption.handling_signals():
         for name in numbers:
             signal.raise_signal(getattr(signal, name))
-    assert (interruption.asked, interruption.hurry) == (bool(numbers), bool(hurry))
+    assert (interruption.requested, interruption.immediate) == (bool(numbers), bool(hurry))
     assert {name: signal.getsignal(getattr(signal, name)) for name in before} == before
 
 
@@ -24,7 +24,7 @@ def test_another_thread_hears_nothing_and_changes_nothing():
     import threading
 
     def listen():
-        with Interruption().listening():
+        with Interruption().handling_signals():
             assert signal.getsignal(signal.SIGTERM) is before
 
     before = signal.getsignal(signal.SIGTERM)

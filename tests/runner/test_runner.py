@@ -1,4 +1,4 @@
-"""Running suites for real: resume, failures, kills, equal predictions, no process left behind."""
+"""Real runs of suites: resume, failures, interruptions, identical predictions."""
 
 import json
 import os
@@ -63,7 +63,7 @@ def test_phases_leave_nothing_of_the_wall_time_out(finished):
         names = [phase.name for phase in record.phases]
         assert names[:3] == ["start", "load", "other"]
         assert {"prepare", "warm-up", "train", "validate", "finish", "evaluate", "save", "probe", "exit"} <= set(names)
-        # Two clocks: the trial's own, and the runner's, which sees the process from its start to its end.
+        # Two clocks: the trial's own, and the runner's, which times the process from start to end.
         assert sum(phase.seconds for phase in record.phases) == pytest.approx(wall, rel=0.01)
 
 
@@ -93,14 +93,21 @@ def test_what_a_cpu_cannot_measure_is_null_with_a_reason(finished):
 def test_the_same_command_again_has_nothing_to_do_and_imports_no_torch(finished):
     suite, run, _ = finished
     before = {path: path.stat().st_mtime_ns for path in run.rglob("*") if path.is_file()}
-    code = "import sys; from ftbench.cli import main; sys.argv = ['ftbench', 'run', sys.argv[1]]\ntry: main()\nexcept SystemExit as e: print('exit', e.code)\nprint([m for m in ('torch', 'scipy', 'sklearn', 'transformers', 'pandas') if m in sys.modules])"
+    code = """
+import sys
+from ftbench.cli import main
+sys.argv = ['ftbench', 'run', sys.argv[1]]
+try: main()
+except SystemExit as e: print('exit', e.code)
+print([m for m in ('torch', 'scipy', 'sklearn', 'transformers', 'pandas') if m in sys.modules])
+"""
     started = time.perf_counter()
     done = subprocess.run([sys.executable, "-c", code, suite], cwd=suite.parent, capture_output=True, text=True)
     seconds = time.perf_counter() - started
     assert "nothing to do: 4 of 4 trials are done" in done.stdout
     assert "exit 0\n[]" in done.stdout
     assert {path: path.stat().st_mtime_ns for path in run.rglob("*") if path.is_file()} == before
-    assert seconds < 5  # a second on an idle machine; the benchmark says how long really
+    assert seconds < 5  # a second on an idle machine; `make benchmarks` measures it
 
 
 def test_a_suite_that_grew_runs_only_what_is_new(finished, tmp_path):
@@ -243,7 +250,7 @@ use = "distillation"
 
 
 def test_each_gpu_has_a_trial_of_its_own_at_the_same_time(tiny_suite, tmp_path, monkeypatch):
-    """Two cards are made up: the trials fail for want of CUDA, but are started two at a time, each told its own card."""
+    """With two fake GPUs, trials fail because there is no CUDA, but two start at a time, each on its own GPU."""
     from ftbench import Plugins, hookimpl
     from ftbench.plugins import Selection
     from ftbench.runner.runner import run_suite
@@ -322,7 +329,7 @@ def test_not_applicable_cells_are_rows_and_no_failure(ftbench, tmp_path, model_f
     assert "resnet has no attention modules" in (tmp_path / "runs" / "tiny" / "report.html").read_text()
 
 
-RAISING = '''"""Meters of the runner that raise."""
+RAISING = '''"""Meters outside the trial that raise."""
 from ftbench import Meter, hookimpl
 
 
