@@ -1,4 +1,5 @@
-"""What happens outside a trial: which one next, in which process, on which device, and how it ended.
+"""Run trials from outside: schedule them, start their processes, assign devices, and record how they ended.
 
-Imports everything below except torch, which only `preload` imports, inside the fork server. Start with `runner`, then `trial_process`.
+This package imports all lower layers but never torch; only `preload` does, inside the fork server. Start reading with
+`runner`, then `trial_loop` and `trial_process`.
 """

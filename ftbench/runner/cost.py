@@ -1,4 +1,4 @@
-"""What a trial costs in money and in carbon dioxide: the user's own price and carbon intensity times what was measured."""
+"""Compute what a trial costs in money and emits in CO2, from the suite's price and carbon intensity."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ JOULES_PER_KWH = 3.6e6
 
 
 def charged_time(seconds: float, shared: Iterable[Shared]) -> Measurement:
-    """Give what a trial would have taken alone: its own time, and that of work it only read the outcome of."""
+    """Return the time a trial would take alone: its wall time, plus the time others spent on shared work it reused."""
     elsewhere = [one for one in shared if one.elsewhere]
     named = ", ".join(f"{one.name} {one.elsewhere:.1f} s" for one in elsewhere)
     method = "wall time" + (f", and what others spent on work this trial uses too: {named}" if named else "")
@@ -32,7 +32,7 @@ def charged_time(seconds: float, shared: Iterable[Shared]) -> Measurement:
 
 
 def without_shared(measurement: Measurement, shared: Iterable[Shared]) -> Measurement:
-    """Flag an energy or a peak of memory that leaves out work whose outcome was only read."""
+    """Flag an energy or peak memory that does not include the shared work a trial reused."""
     named = [one.name for one in shared if one.elsewhere]
     if not named or not (measurement.unit == "J" or measurement.name.endswith("_memory")):
         return measurement
@@ -40,12 +40,12 @@ def without_shared(measurement: Measurement, shared: Iterable[Shared]) -> Measur
 
 
 def cost_measurements(cost: Cost, seconds: float, measured: Iterable[Measurement]) -> list[Measurement]:
-    """Give `cost` and `emissions` of a trial, whatever it ended with.
+    """Return the measurements `cost` and `emissions` of a trial, failed or not.
 
     Args:
         cost: the suite's prices.
         seconds: the charged time.
-        measured: the trial's other measurements; the one called `energy`, in joules, decides the emissions.
+        measured: the trial's other measurements; emissions follow from the one named `energy`, in joules.
     """
     energy = next((m for m in measured if m.name == "energy" and not m.task), None)
     return [_money(cost, seconds), _emissions(cost, energy)]

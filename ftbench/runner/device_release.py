@@ -1,4 +1,4 @@
-"""Between two trials on one device: wait until what the first left is gone, or say who keeps it."""
+"""Wait between two trials on a device until the memory of the first is released, or name the processes that hold it."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 PATIENCE = 30.0
 """Seconds a trial waits for its device."""
 SLACK = 64 * 2**20
-"""Bytes above the baseline that are no sign of anybody: a driver's own accounts move by a few mebibytes."""
+"""Bytes above the baseline to ignore: the driver's own use varies by a few mebibytes."""
 
 
 class DeviceRelease:
-    """Watches one device between trials. Nobody's process is ended, nothing of the device is changed."""
+    """Watches the memory of one device between trials. It ends no process and changes nothing on the device."""
 
     def __init__(self, probe: DeviceProbe, now: Callable[[], float] = time.monotonic) -> None:
         self._probe, self._now = probe, now
@@ -30,7 +30,10 @@ class DeviceRelease:
         self._waiting_since: float | None = None
 
     def state(self) -> DeviceState | None:
-        """Give the device's state once it is as at the beginning of the run, or patience is over; None: ask again soon."""
+        """Return the device's state once its memory is back at the baseline or `PATIENCE` is over; None until then.
+
+        The baseline is the memory in use at the beginning of the run, or the lowest seen since.
+        """
         memory = self._memory()
         now = self._now()
         if self._waiting_since is None:
@@ -53,7 +56,7 @@ class DeviceRelease:
             found = ()
         if not found:
             return (f"{above / 2**20:.0f} MiB more than at the beginning of the run, of a process that cannot be seen",)
-        return tuple(f"{_name(one.pid)} (process {one.pid}){_held(one.memory)}" for one in found)
+        return tuple(f"{_name(one.pid)} (process {one.pid}){_memory_of(one.memory)}" for one in found)
 
     def _memory(self) -> int | None:
         try:
@@ -68,7 +71,7 @@ class DeviceRelease:
             return None
 
 
-def _held(memory: int | None) -> str:
+def _memory_of(memory: int | None) -> str:
     return "" if memory is None else f" holds {memory / 2**20:.0f} MiB"
 
 

@@ -1,4 +1,4 @@
-"""What this machine can and cannot measure and run, each with its reason; asking changes nothing and downloads nothing."""
+"""Check what this machine can measure and run, with reasons; changes nothing and downloads nothing."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ..api.catalog import Catalog
     from ..suite.suite import Suite
 
-QUESTIONS: dict[str, Callable[[DeviceProbe], Any]] = {
+DEVICE_READINGS: dict[str, Callable[[DeviceProbe], Any]] = {
     "memory of the device": DeviceProbe.memory,
     "memory of single processes": DeviceProbe.processes,
     "energy": DeviceProbe.energy,
@@ -37,49 +37,49 @@ QUESTIONS: dict[str, Callable[[DeviceProbe], Any]] = {
 
 @dataclass(frozen=True)
 class Ability:
-    """Something that may be measured here."""
+    """A quantity, and whether this machine can measure it."""
 
     what: str
-    """Such as `energy`."""
+    """The quantity, such as `energy`."""
     where: str
-    """`host`, or `cuda:0` …"""
+    """The device: `host`, `cuda:0` …"""
     possible: bool
     why: str = ""
-    """Why not; empty where it can be measured."""
+    """Why it cannot be measured; empty if it can."""
 
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """A machine, and a suite on it."""
+    """What a machine offers, and what a suite lacks on it."""
 
     versions: dict[str, str]
-    """Of ftbench, Python and the libraries that can change a number."""
+    """Name → version of ftbench, Python and the libraries that can change results."""
     host: dict[str, Any]
-    """Cores, bytes of memory in all and free, bytes free where caches lie."""
+    """Cores, total and free memory, cache folder and its free disk space; sizes in bytes."""
     devices: tuple[dict[str, Any], ...]
-    """Each GPU: index, name, bytes in all and free, driver, whether it is divided."""
+    """For each GPU: index, name, total and free bytes, driver, whether it is partitioned (MIG)."""
     abilities: tuple[Ability, ...]
     broken: dict[str, str]
-    """Installed plugins that cannot be loaded, and why."""
+    """Name → error of installed plugins that cannot be loaded."""
     missing: tuple[str, ...] = field(default=())
-    """What the suite needs and this machine has not; a line each."""
+    """What the suite needs and this machine lacks, one line each."""
 
     @property
     def well(self) -> bool:
-        """Whether the suite, where one is named, can run here as the machine is."""
+        """Whether the suite can run on this machine now; True without a suite."""
         return not self.missing
 
 
 def diagnose(
     catalog: Catalog, version: str, suite: Suite | None = None, plan: Callable[[], object] | None = None
 ) -> Diagnosis:
-    """Look at this machine.
+    """Return the diagnosis of this machine.
 
     Args:
-        catalog: what plugins offer.
-        version: of ftbench.
-        suite: whose needs are looked for.
-        plan: plans the suite for this machine, to find what only planning finds.
+        catalog: the components that plugins provide.
+        version: the version of ftbench.
+        suite: the suite to check.
+        plan: plans the suite for this machine, to find mistakes that only planning finds.
     """
     devices, abilities = _devices()
     missing = [] if suite is None else [*_not_cached(suite, catalog), *_not_planned(plan)]
@@ -100,12 +100,12 @@ def _host() -> dict[str, Any]:
         "memory": memory.total,
         "memory_free": memory.available,
         "cache": str(cache_folder()),
-        "disk_free": psutil.disk_usage(str(_existing(cache_folder()))).free,
+        "disk_free": psutil.disk_usage(str(_nearest_existing(cache_folder()))).free,
     }
 
 
-def _existing(path: Path) -> Path:
-    return next(place for place in (path, *path.absolute().parents) if place.exists())
+def _nearest_existing(path: Path) -> Path:
+    return next(folder for folder in (path, *path.absolute().parents) if folder.exists())
 
 
 def _host_abilities() -> Iterator[Ability]:
@@ -114,7 +114,7 @@ def _host_abilities() -> Iterator[Ability]:
         "peak memory of a phase",
         "host",
         clear,
-        "" if clear else "this system does not let a process reset its peak memory",
+        "" if clear else "this system does not allow a process to reset its peak memory",
     )
     yield Ability("wall time and throughput", "host", possible=True)
 
@@ -126,14 +126,14 @@ def _devices() -> tuple[list[dict[str, Any]], list[Ability]]:
         why = f"CUDA_VISIBLE_DEVICES = {os.environ.get('CUDA_VISIBLE_DEVICES')!r} leaves no GPU"
     if why is not None:
         return [], [
-            Ability(what, "cuda", possible=False, why=why) for what in ("memory of torch's allocator", *QUESTIONS)
+            Ability(what, "cuda", possible=False, why=why) for what in ("memory of torch's allocator", *DEVICE_READINGS)
         ]
     found: list[dict[str, Any]] = []
     abilities: list[Ability] = []
     with nvml_probes([gpu_uuid(index) for index in indices]) as probes:
         for index, probe in zip(indices, probes, strict=True):
-            divided = _told(probe, DeviceProbe.partitioned)
-            used, capacity = _told(probe, DeviceProbe.memory), _told(probe, DeviceProbe.capacity)
+            divided = _read(probe, DeviceProbe.partitioned)
+            used, capacity = _read(probe, DeviceProbe.memory), _read(probe, DeviceProbe.capacity)
             free = None if isinstance(used, NotMeasured) or isinstance(capacity, NotMeasured) else capacity - used
             found.append({"index": index, **describe_gpu(index), "memory_free": free, "divided": divided is True})
             abilities += _device_abilities(f"cuda:{index}", probe, divided=divided is True)
@@ -145,26 +145,26 @@ def _device_abilities(name: str, probe: DeviceProbe, *, divided: bool) -> Iterat
     yield Ability(
         "memory of torch's allocator", name, cuda, "" if cuda else "the installed torch is built without CUDA"
     )
-    for what, question in QUESTIONS.items():
-        answer = _told(probe, question)
-        if isinstance(answer, NotMeasured):
-            yield Ability(what, name, possible=False, why=str(answer))
+    for what, method in DEVICE_READINGS.items():
+        value = _read(probe, method)
+        if isinstance(value, NotMeasured):
+            yield Ability(what, name, possible=False, why=str(value))
         elif divided:
-            yield Ability(what, name, possible=False, why="MIG is on: NVML's figures are those of the whole card")
+            yield Ability(what, name, possible=False, why="MIG is on: NVML reports values of the whole GPU")
         else:
             yield Ability(what, name, possible=True)
 
 
-def _told(probe: DeviceProbe, question: Callable[[DeviceProbe], Any]) -> Any:
-    """Ask, whoever the probe is; gives the reason where there is no answer."""
+def _read(probe: DeviceProbe, method: Callable[[DeviceProbe], Any]) -> Any:
+    """Call a probe's version of a method of `DeviceProbe`; return the `NotMeasured` error if there is no value."""
     try:
-        return getattr(probe, question.__name__)()
+        return getattr(probe, method.__name__)()
     except NotMeasured as error:
         return error
 
 
 def _has_cuda() -> bool:
-    """Read how torch was built from its version file, without importing it."""
+    """Return whether torch was built with CUDA; reads its version file, without importing torch."""
     from importlib.util import find_spec
 
     spec = find_spec("torch")
@@ -175,19 +175,19 @@ def _has_cuda() -> bool:
 
 
 def _not_cached(suite: Suite, catalog: Catalog) -> Iterator[str]:
-    """Name what lies on the hub and not here."""
-    for place, remote in remotes(suite, catalog):
+    """Yield the Hub repositories of a suite that are not in the local cache."""
+    for key, remote in remotes(suite, catalog):
         try:
             remote.snapshot()
         except NotCached as error:
             how = "`ftbench run` downloads it" if suite.online else "set online = true to let `ftbench run` download it"
-            yield f"{place}: {error.what}; {how}"
+            yield f"{key}: {error.what}; {how}"
         except UserError as error:
-            yield f"{place}: {error}"
+            yield f"{key}: {error}"
 
 
 def _not_planned(plan: Callable[[], object] | None) -> Iterator[str]:
-    """Name what planning finds: data, models and packages that are not there."""
+    """Yield the mistakes that planning finds, such as missing data, models and packages."""
     try:
         if plan is not None:
             plan()

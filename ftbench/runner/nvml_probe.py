@@ -1,4 +1,4 @@
-"""A device asked through NVIDIA's management library, found by its UUID: indices differ between NVML and CUDA."""
+"""Read GPUs through NVIDIA's management library (NVML), by UUID: indices differ between NVML and CUDA."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ THROTTLES = {
     0x40: "thermal slowdown",
     0x80: "power brake",
 }
-"""Bits of `nvmlClocksEventReasons` that hold clocks down against the user's will; idling and chosen clocks are none."""
+"""Bits of `nvmlClocksEventReasons` that count as throttling; idling and clocks set by the user do not."""
 
 
 class NvmlProbe(DeviceProbe):
-    """One GPU, asked through an initialised NVML; every error of it becomes a reason."""
+    """One GPU, read through an initialised NVML; each NVML error becomes the reason of a `NotMeasured`."""
 
     def __init__(self, library: Any, uuid: str) -> None:
-        super().__init__("NVML does not tell")
+        super().__init__("NVML does not report it")
         self._library, self._uuid = library, uuid
 
     def _ask(self, function: str, *arguments: Any, **options: Any) -> Any:
@@ -39,7 +39,7 @@ class NvmlProbe(DeviceProbe):
             raise NotMeasured(f"NVML: {error}") from None
 
     def partitioned(self) -> bool:
-        """Tell whether MIG is on; a card that knows no MIG is whole."""
+        """Return whether MIG is on; False for a GPU without MIG."""
         try:
             return bool(self._ask("nvmlDeviceGetMigMode")[0])
         except NotMeasured as error:
@@ -48,14 +48,15 @@ class NvmlProbe(DeviceProbe):
             raise
 
     def memory(self) -> int:
-        """Read version 2, which leaves out what the driver reserves; version 1 where the driver is too old."""
+        """Return the bytes in use; version 2 of the query excludes memory that the driver reserves."""
         return int(self._memory_info().used)
 
     def capacity(self) -> int:
-        """Give the bytes the card has."""
+        """Return the total memory, in bytes."""
         return int(self._memory_info().total)
 
     def _memory_info(self) -> Any:
+        """Query version 2, or version 1 if the driver is too old."""
         try:
             return self._ask("nvmlDeviceGetMemoryInfo", version=self._library.nvmlMemory_v2)
         except NotMeasured:
@@ -68,27 +69,27 @@ class NvmlProbe(DeviceProbe):
         )
 
     def power(self) -> float:
-        """Read milliwatts."""
+        """Return the power draw in watts; NVML counts milliwatts."""
         return float(self._ask("nvmlDeviceGetPowerUsage")) / 1000
 
     def energy(self) -> float:
-        """Read the counter of millijoules."""
+        """Return the energy counter in joules; NVML counts millijoules."""
         return float(self._ask("nvmlDeviceGetTotalEnergyConsumption")) / 1000
 
     def utilisation(self) -> float:
-        """Read per cent."""
+        """Return the utilisation from 0 to 1; NVML reports per cent."""
         return float(self._ask("nvmlDeviceGetUtilizationRates").gpu) / 100
 
     def clock(self) -> float:
-        """Read the megahertz of the streaming multiprocessors."""
+        """Return the clock of the streaming multiprocessors in hertz; NVML reports megahertz."""
         return float(self._ask("nvmlDeviceGetClockInfo", self._library.NVML_CLOCK_SM)) * 1e6
 
     def temperature(self) -> float:
-        """Read the sensor of the chip."""
+        """Return the chip temperature in degrees Celsius."""
         return float(self._ask("nvmlDeviceGetTemperature", self._library.NVML_TEMPERATURE_GPU))
 
     def throttling(self) -> frozenset[str]:
-        """Read the reasons for the clocks; by its older name where the driver is older than 535."""
+        """Return the active throttle reasons; drivers before 535 know the query by its older name."""
         try:
             found = int(self._ask("nvmlDeviceGetCurrentClocksEventReasons"))
         except NotMeasured:
@@ -98,7 +99,7 @@ class NvmlProbe(DeviceProbe):
 
 @contextmanager
 def nvml_probes(uuids: list[str]) -> Iterator[list[DeviceProbe]]:
-    """Give a probe for each UUID, as long as the context lasts; where NVML does not start, probes that say why."""
+    """Yield a probe for each UUID, valid inside the context; if NVML fails to start, probes that give the reason."""
     import pynvml
 
     try:
@@ -110,13 +111,13 @@ def nvml_probes(uuids: list[str]) -> Iterator[list[DeviceProbe]]:
     try:
         yield [NvmlProbe(library, uuid) for uuid in uuids]
     finally:
-        # The driver may have gone while the run went on.
+        # The driver may have been unloaded during the run.
         with suppress(pynvml.NVMLError):
             context.__exit__(None, None, None)
 
 
 def missing_driver() -> str | None:
-    """Say why no GPU can be asked; None where one can."""
+    """Return why no GPU can be read; None if one can."""
     import pynvml
 
     try:

@@ -1,4 +1,4 @@
-"""The processes that come from a process, also those that left its group and lost their parent."""
+"""Find and kill the descendants of a process, including those that left its group or lost their parent."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SET_CHILD_SUBREAPER = 36
 
 
 def adopt_orphans() -> None:
-    """Become the parent of every descendant whose own parent ends, so that none is lost; on Linux, elsewhere nothing happens."""
+    """Become the parent of every descendant whose own parent ends (Linux child subreaper); do nothing elsewhere."""
     if sys.platform != "linux":
         return
     import ctypes
@@ -26,16 +26,16 @@ def adopt_orphans() -> None:
 
 
 def children(process: psutil.Process) -> list[psutil.Process]:
-    """List the children of a process that have not ended; nothing where it is gone, or its number is another's by now."""
+    """List the running children of a process; none if it is gone or its process id was reused."""
     try:
-        found = _told_by_kernel(process) if process.is_running() else []
+        found = _list_children(process) if process.is_running() else []
         return [child for child in found if child.status() != psutil.STATUS_ZOMBIE]
     except psutil.Error:
         return []
 
 
 def descendants(process: psutil.Process) -> list[psutil.Process]:
-    """List what comes from a process, see `children`."""
+    """List the running descendants of a process; see `children`."""
     found = children(process)
     for child in found:
         found += children(child)
@@ -43,24 +43,24 @@ def descendants(process: psutil.Process) -> list[psutil.Process]:
 
 
 def kill(processes: Iterable[psutil.Process]) -> None:
-    """Kill processes; those that are gone, or whose number is another's by now, are left alone."""
+    """Kill processes; skip those that are gone or whose process id was reused."""
     for process in processes:
         with suppress(psutil.Error):
             process.kill()
 
 
-def _told_by_kernel(process: psutil.Process) -> list[psutil.Process]:
-    """Ask for the children alone where the kernel tells them: to look through all processes of a machine takes a while."""
+def _list_children(process: psutil.Process) -> list[psutil.Process]:
+    """List the children from `/proc` if the kernel lists them there; psutil scans all processes, which is slow."""
     found: list[psutil.Process] = []
     try:
-        numbers = [
-            number
+        pids = [
+            pid
             for task in Path(f"/proc/{process.pid}/task").iterdir()
-            for number in (task / "children").read_text().split()
+            for pid in (task / "children").read_text().split()
         ]
     except OSError:
         return list(process.children())
-    for number in numbers:
+    for pid in pids:
         with suppress(psutil.Error):
-            found.append(psutil.Process(int(number)))
+            found.append(psutil.Process(int(pid)))
     return found

@@ -1,4 +1,4 @@
-"""The console display: an observer like any other plugin. Live bars on a terminal, plain lines elsewhere."""
+"""Show the progress of a run on the console, as an observing plugin: live bars on a terminal, plain lines otherwise."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class ConsoleProgress:
-    """Shows what runs and how it ended."""
+    """Shows a bar for each running trial, and a line for each finished one."""
 
     def __init__(self, console: Console | None = None) -> None:
         self.console = console or Console(stderr=True)
@@ -44,7 +44,7 @@ class ConsoleProgress:
 
     @hookimpl
     def ftbench_trials_added(self, trials: list[Trial]) -> None:
-        """Count them in."""
+        """Add them to the total."""
         self._all += len(trials)
         self._bars.update(self._whole, total=self._all)
 
@@ -56,26 +56,26 @@ class ConsoleProgress:
 
     @hookimpl
     def ftbench_step_finished(self, trial: Trial, step: int, steps: int, loss: float) -> None:
-        """Move a bar."""
+        """Advance the bar."""
         self._bars.update(self._running[trial.id], completed=step, total=steps, note=f"loss {loss:.3f}")
 
     @hookimpl
     def ftbench_trial_retried(self, trial: Trial, attempt: Attempt) -> None:
-        """Say what was in the way."""
+        """Replace the bar with a line that gives the reason."""
         if trial.id in self._running:
             self._bars.remove_task(self._running.pop(trial.id))
         why = attempt.message[:100].replace("[", r"\[")
-        self._bars.console.print(f"[yellow]tried again[/] {trial.name} [bold]{why}[/]", highlight=False, soft_wrap=True)
+        self._bars.console.print(f"[yellow]retrying[/] {trial.name} [bold]{why}[/]", highlight=False, soft_wrap=True)
 
     @hookimpl
     def ftbench_trial_finished(self, trial: Trial, record: Record) -> None:
-        """Replace the bar with a line that stays."""
+        """Replace the bar with a permanent line."""
         self._done += 1
         self._bars.advance(self._whole)
         if trial.id in self._running:
             self._bars.remove_task(self._running.pop(trial.id))
         took = f"{time.monotonic() - self._began[trial.id]:.1f} s" if trial.id in self._began else ""
-        mark = {"ok": "[green]ok[/]", "not-applicable": "[dim]not applicable[/]", "skipped": "[dim]given up[/]"}.get(
+        mark = {"ok": "[green]ok[/]", "not-applicable": "[dim]not applicable[/]", "skipped": "[dim]pruned[/]"}.get(
             record.status, f"[red]{record.status}[/]"
         )
         score = record.measurement(record.primary)

@@ -1,4 +1,4 @@
-"""Killing a run's processes at any time, and looking at what it leaves."""
+"""Kill a run's processes at random times, and inspect what the run leaves."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ import psutil
 from tests.faults.quick_suite import call, start
 
 MARK = "FTBENCH_TEST_RUN"
-"""A variable all processes of a run inherit."""
+"""An environment variable that all processes of a run inherit."""
 
 
 def running(mark):
-    """List the living processes that inherited a mark."""
+    """List the running processes that inherited a mark."""
     found = []
     for process in psutil.process_iter():
         try:
@@ -31,7 +31,7 @@ def running(mark):
 
 
 def victim(runner, kind):
-    """Give a runner, the process its trials are forked from, or a trial; None where there is none at the moment."""
+    """Return the process of a runner, its fork server or a running trial; None if there is none at the moment."""
     try:
         whole = psutil.Process(runner.pid)
         if kind == "runner":
@@ -45,7 +45,7 @@ def victim(runner, kind):
 
 
 def until(true, seconds=60):
-    """Wait until something is true, and give it."""
+    """Wait until `true()` returns something true, and return it."""
     deadline = time.monotonic() + seconds
     while not (found := true()):
         assert time.monotonic() < deadline, "waited in vain"
@@ -54,7 +54,7 @@ def until(true, seconds=60):
 
 
 def comparable(run):
-    """Give all that a run's records and predictions hold but times and attempts, by place."""
+    """Return id → record and predictions, without times and attempts."""
     found = {}
     for path in sorted(run.glob("trials/*/*/record.json")):
         record = json.loads(path.read_text())
@@ -71,7 +71,7 @@ def comparable(run):
 
 
 def half_written(run):
-    """List the files that are renamed when they are whole."""
+    """List the temporary files that atomic writes left."""
     return [
         path
         for path in run.rglob("*")
@@ -80,19 +80,19 @@ def half_written(run):
 
 
 def soak(folder, kills, seed, mark):
-    """Run the suite of a folder again and again, in new run directories, under so many SIGKILLs.
+    """Run the suite of a folder repeatedly, in new run directories, until `kills` processes were killed by SIGKILL.
 
-    A third of them come at once, wherever a start is at that moment; the others wait for a few trials to have begun since, so that
-    there is something to lose and the run goes on at all.
+    A third of the kills come within two seconds, wherever the start is; the others wait until a few more trials have
+    begun, so that there is something to lose and the run makes progress.
 
     Args:
-        folder: where `quick.toml` is.
-        kills: how many.
-        seed: of what is killed and when.
-        mark: of the processes.
+        folder: the folder of `quick.toml`.
+        kills: the number of kills.
+        seed: of the random choice of processes and times.
+        mark: the mark of the run's processes.
 
     Yields:
-        Each run directory once it is finished, and how many of each kind were killed on the way.
+        Each finished run directory, and how many processes of each kind were killed during that run.
     """
     draw, left, number = random.Random(seed), kills, 0
     while left > 0:
@@ -111,7 +111,7 @@ def soak(folder, kills, seed, mark):
             code = runner.wait()
             if code == 0:
                 break
-            # Killed, or out of retries: that the machine failed so often is for the user to try again.
+            # Killed, or out of retries: after that many machine failures the user must retry.
             if code == 1:
                 call(folder, "retry", run, "--no-report")
             runner = start(folder, *arguments, env={**os.environ, MARK: mark})
@@ -119,7 +119,7 @@ def soak(folder, kills, seed, mark):
 
 
 def _at_a_moment(draw, run, runner):
-    """Wait for a moment to kill at; False where the runner ends before."""
+    """Wait until the next kill; return False if the runner ends first."""
     if draw.random() < 2 / 3:
         wanted = _begun(run) + draw.randint(1, 5)
         while _begun(run) < wanted:
@@ -137,5 +137,5 @@ def _at_a_moment(draw, run, runner):
 
 
 def _begun(run):
-    """Count the attempts that have told something."""
+    """Count the attempts that have emitted an event."""
     return sum(1 for _ in run.glob("trials/*/*/attempts/*/events.jsonl"))

@@ -1,4 +1,4 @@
-"""Suites of very many very short trials, and running them."""
+"""Write and run suites of many very short trials."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ test_size = 40
 
 
 def write(folder, *, seeds=1, steps=3, pause=0.0, variants=1, retries=2, plain="none"):
-    """Write `quick.toml`: strategies `v0`, `v1`, … of so many seeds, or one plain strategy where there are no variants."""
+    """Write `quick.toml`: strategies `v0`, `v1`, …, or the strategy `plain` if there are no variants."""
     entries = [
         f'[[strategy]]\nuse = "everything"\nlabel = "v{n}"\nvariant = {n}\npause = {pause}\n' for n in range(variants)
     ]
@@ -45,7 +45,7 @@ def write(folder, *, seeds=1, steps=3, pause=0.0, variants=1, retries=2, plain="
 
 
 def command(*arguments):
-    """Give the command line."""
+    """Return the command line."""
     return [str(FTBENCH), "-p", str(PLUGIN), *map(str, arguments)]
 
 
@@ -60,6 +60,6 @@ def call(folder, *arguments, check=None):
 
 
 def start(folder, *arguments, **options):
-    """Start it in a folder, and go on."""
+    """Start it in a folder, without waiting."""
     options = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL} | options
     return subprocess.Popen(command(*arguments), cwd=folder, **options)

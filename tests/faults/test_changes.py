@@ -1,4 +1,4 @@
-"""Data and weights that change between plan and run: the trial says so, since they are its identity."""
+"""A trial fails if its data or weights change between plan and run, since they are part of its id."""
 
 import csv
 import json
@@ -33,7 +33,7 @@ use = "frozen"
 
 @pytest.fixture
 def planned(catalog, model_folder, tmp_path):
-    """A planned trial on a table and a model directory of its own; and how it ends."""
+    """A planned trial with its own table and model directory, and a function that runs it."""
     import shutil
 
     data = tmp_path / "reviews.csv"

@@ -1,11 +1,11 @@
-"""The clock of the wall may jump: nothing but a date in the records goes by it."""
+"""The wall clock may jump: only dates in records are read from it."""
 
 import re
 
 from tests.conftest import ROOT
 
 DATES = {"ftbench/training/trial.py": 2}
-"""Where a date is written down."""
+"""Path → number of reads that record a date."""
 
 
 def test_no_duration_and_no_limit_goes_by_the_clock_on_the_wall():

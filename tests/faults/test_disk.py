@@ -1,4 +1,4 @@
-"""A disk that fills up, and one that cannot be written: what is committed stays, a line says what is the case, and the run goes on later."""
+"""Full and read-only disks: committed records stay, one line names the error, and the run can be resumed."""
 
 import os
 import subprocess
@@ -12,11 +12,11 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a
 
 @pytest.fixture
 def disk(tmp_path):
-    """A file system of 4 MiB of its own."""
+    """A separate file system of 4 MiB."""
     place = tmp_path / "disk"
     place.mkdir()
     if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", place], capture_output=True).returncode:
-        pytest.skip("this machine lets nobody mount")
+        pytest.skip("this machine does not allow mounting")
     yield place
     subprocess.run(["umount", "-l", place], check=True)
 
@@ -26,7 +26,7 @@ def records(disk):
 
 
 def fill(disk, leave):
-    """Fill the disk but for so many bytes."""
+    """Fill the disk, except for `leave` bytes."""
     with (disk / "filler").open("wb", buffering=0) as stream:
         free = os.statvfs(disk).f_bavail * os.statvfs(disk).f_frsize
         stream.write(b"x" * (free - leave))
@@ -39,7 +39,7 @@ def test_a_full_disk_loses_no_result_and_a_read_only_one_is_read(tmp_path, disk,
     before = records(disk)
     assert len(before) == 1
 
-    # Enough to start a trial, too little for what it leaves.
+    # Enough to start a trial, too little for its results.
     fill(disk, 16384)
     full = inside(*arguments)
     assert full.returncode == 1, full.stderr

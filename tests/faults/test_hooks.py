@@ -1,4 +1,7 @@
-"""A plugin that raises in each hook: where it only watches the run goes on, where it shapes nothing is run, where it offers it is named."""
+"""A plugin that raises in each hook.
+
+If it observes, the run goes on; if it changes the plan, nothing runs; if it provides components, the error names it.
+"""
 
 import inspect
 
@@ -12,7 +15,7 @@ from tests.faults.quick_suite import PLUGIN, write
 HOOKS = {name: inspect.signature(function) for name, function in vars(hookspecs).items() if name.startswith("ftbench_")}
 OFFERS = [name for name, signature in HOOKS.items() if not signature.parameters]
 ELSEWHERE = ("ftbench_trials_planned", "ftbench_trials_added")
-"""The hook that shapes a plan, and the one that is called only where a suite is tuned."""
+"""The hook that changes a plan, and the one that is called for tuned suites only."""
 OBSERVERS = [name for name in HOOKS if name not in (*OFFERS, *ELSEWHERE)]
 
 

@@ -1,4 +1,4 @@
-"""A trial that goes on and on, and shows that it lives, is ended by the wall limit; what comes after it is run."""
+"""A trial that sends heartbeats but never ends is stopped by `limits.trial`, and the next trial runs."""
 
 from ftbench.notebook import read_run
 

@@ -1,4 +1,4 @@
-"""A control group with a limit, in which the kernel kills a trial: out of memory, by the group, and the neighbours finish."""
+"""If the kernel kills a trial at a control group's memory limit, the trial ran out of memory, and the others finish."""
 
 import os
 import subprocess
@@ -13,12 +13,12 @@ from tests.faults.quick_suite import command, write
 
 ROOT = Path("/sys/fs/cgroup")
 LIMIT = 1_600_000_000
-"""Enough for the runner and what trials are forked from, not for one that takes 3 GB."""
+"""Bytes: enough for the runner and its fork server, not for a trial that allocates 3 GB."""
 
 
 @pytest.fixture
 def group():
-    """A control group below this process's own, with a limit; its processes are moved into it by their numbers."""
+    """A control group below this process's own, with a memory limit; processes join it by their process id."""
     own = dict(line.split(":", 2)[1:] for line in Path("/proc/self/cgroup").read_text().splitlines())
     first = "memory" in own
     place = (
@@ -29,14 +29,14 @@ def group():
     try:
         place.mkdir()
     except OSError:
-        pytest.skip("this machine lets nobody make control groups")
+        pytest.skip("this machine does not allow control groups to be created")
     try:
         (place / ("memory.limit_in_bytes" if first else "memory.max")).write_text(str(LIMIT))
         if not first:
             (place / "memory.swap.max").write_text("0")
         yield place
     except OSError as error:
-        pytest.skip(f"control groups here have no limit of memory: {error}")
+        pytest.skip(f"control groups have no memory limit on this machine: {error}")
     finally:
         until(lambda: not (place / "cgroup.procs").read_text(), 20)
         place.rmdir()

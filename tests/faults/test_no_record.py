@@ -1,4 +1,4 @@
-"""Plugins that give what makes no record: their trials fail and say so, the run goes on, and every record can be read."""
+"""Plugins whose values do not make a valid record: their trials fail with a reason, and every record can be read."""
 
 import re
 
@@ -38,9 +38,10 @@ def test_a_meter_that_gives_no_number_fails_its_trials(tmp_path, inside, where, 
 
 
 def test_what_a_task_says_that_makes_no_record_fails_its_trials_and_no_others(tmp_path, inside):
-    """Names of classes that are no texts, from a plugin whose task works otherwise."""
+    """The task's class names are numbers, not strings; otherwise it works."""
     text = PLUGIN.read_text().replace('return {"points": Points}', 'return {"points": Points, "numbered": Numbered}')
-    numbered = "class Numbered(Points):\n    @property\n    def classes(self):\n        return (0, 1)\n\n\n@hookimpl\ndef ftbench_tasks"
+    numbered = "class Numbered(Points):\n    @property\n    def classes(self):\n        return (0, 1)\n\n\n"
+    numbered += "@hookimpl\ndef ftbench_tasks"
     (tmp_path / "numbered.py").write_text(text.replace("@hookimpl\ndef ftbench_tasks", numbered))
     suite = write(tmp_path)
     task = '[[task]]\nuse = "numbered"\ntrain_size = 40\nvalidation_size = 0\ntest_size = 40\n'

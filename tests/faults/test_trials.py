@@ -1,4 +1,4 @@
-"""Trials that end in every way a trial can, in one suite: each is called what it is, and their neighbours notice nothing."""
+"""One suite with a trial for every way to end: each gets its own status, and the other trials are not affected."""
 
 from itertools import pairwise
 
@@ -13,8 +13,8 @@ from tests.faults.quick_suite import SUITE, call
 ENDINGS = {
     "raise": ("error", "RuntimeError", "the strategy raised"),
     "exit": ("error", "ProcessDied", "exited with code 7"),
-    "exit-zero": ("error", "ProcessDied", "exited with code 0 and left no outcome"),
-    "sys-exit-zero": ("error", "ProcessDied", "exited with code 0 and left no outcome"),
+    "exit-zero": ("error", "ProcessDied", "exited with code 0 without writing an outcome"),
+    "sys-exit-zero": ("error", "ProcessDied", "exited with code 0 without writing an outcome"),
     "nan": ("diverged", "Diverged", "the loss is nan at step 1"),
     "segfault": ("error", "SIGSEGV", "killed by SIGSEGV"),
     "abort": ("error", "SIGABRT", "killed by SIGABRT"),
@@ -38,7 +38,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    """A finished run of one trial each, between two that behave; and what it left among the processes."""
+    """A finished run of one trial each, between two good ones; its output; and the processes it left running."""
     folder = tmp_path_factory.mktemp("misbehaving")
     entries = "".join(f'[[strategy]]\nuse = "misbehaving"\nlabel = "{how}"\nhow = "{how}"\n' for how in ENDINGS)
     strategies = (
@@ -88,7 +88,7 @@ def test_only_what_the_machine_did_is_tried_again_and_every_attempt_is_kept(run,
         )
         folder = run[0] / "trials" / record.id / record.environment / "attempts"
         assert sorted(path.name for path in folder.iterdir()) == [str(n + 1) for n in range(record.attempts)]
-    assert run[1].stderr.count("tried again") == 2
+    assert run[1].stderr.count("retrying") == 2
 
 
 def test_no_process_is_left_in_a_trials_group_or_out_of_it(run):

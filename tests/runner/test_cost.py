@@ -1,4 +1,4 @@
-"""Money and carbon dioxide: price times time, intensity times energy, and reasons where one of them is not known."""
+"""Cost and emissions: price × time, carbon intensity × energy, or a reason if one of them is unknown."""
 
 import csv
 

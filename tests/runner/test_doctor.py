@@ -1,4 +1,4 @@
-"""The doctor: what can be measured here and why not, on no card and on two that are made up; what a suite lacks."""
+"""`ftbench doctor`: what can be measured, without a GPU and with two fake ones, and what a suite lacks."""
 
 import json
 
