@@ -35,6 +35,8 @@ COMMANDS = {
     "doctor": "Show what this machine can measure, and what a suite still needs.",
     "new": "Create a suite from a template or for your own data.",
 }
+LIGHT = ("plan", "validate", "list", "doctor")
+"""Commands that read plugins and suites but compute nothing."""
 
 
 class _Commands(click.Group):
@@ -48,6 +50,11 @@ class _Commands(click.Group):
         del ctx
         if name not in COMMANDS:
             return None
+        if name in LIGHT:
+            from .light import import_when_used
+
+            # Before the command is imported: nearly every module of the core and of plugins imports numpy.
+            import_when_used("numpy")
         command: click.Command = import_module(f".{name}_command", __package__).command
         return command
 

