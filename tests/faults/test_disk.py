@@ -45,7 +45,10 @@ def test_a_full_disk_loses_no_result_and_a_read_only_one_is_read(tmp_path, disk,
     assert full.returncode == 1, full.stderr
     assert "Traceback" not in full.stdout + full.stderr
     assert [line for line in full.stderr.splitlines() if line.startswith("error:")] == [
-        f"error: {disk / 'quick'}: can no longer be written: No space left on device; finished trials are kept, run again to resume"
+        (
+            f"error: {disk / 'quick'}: can no longer be written: No space left on device; "
+            "finished trials are kept, run again to resume"
+        )
     ]
     assert before.items() <= records(disk).items()
 
