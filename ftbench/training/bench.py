@@ -68,7 +68,7 @@ class TrialBench(Bench):
 
     def __init__(
         self,
-        grounds: list[StageData],
+        stage_data: list[StageData],
         backbone: Backbone,
         catalog: Catalog,
         phases: Phases,
@@ -83,7 +83,7 @@ class TrialBench(Bench):
         self.stage = 0
         self.seed = seed
         self.device = device
-        self._grounds, self._backbone, self._catalog = grounds, backbone, catalog
+        self._stage_data, self._backbone, self._catalog = stage_data, backbone, catalog
         self._phases, self._watch, self._after_step, self._sharing = phases, watch, after_step, sharing
         self._checkpoints = checkpoints
         self._keepers: list[Keeper] = []
@@ -96,62 +96,62 @@ class TrialBench(Bench):
     @property
     def stages(self) -> int:
         """Number of tasks learnt one after another."""
-        return len(self._grounds)
+        return len(self._stage_data)
 
     @property
     def task(self) -> Task:
         """The current task."""
-        return self._grounds[self.stage].task
+        return self._stage_data[self.stage].task
 
     @property
     def training(self) -> Training:
         """The protocol of the current stage."""
-        return self._grounds[self.stage].training
+        return self._stage_data[self.stage].training
 
     @property
     def augmented(self) -> bool:
         """Whether training examples change from epoch to epoch."""
-        return self._grounds[self.stage].augmented is not None
+        return self._stage_data[self.stage].augmented is not None
 
     def encoded(self, split: OpenSplit = "train", stage: int | None = None, learner: Learner | None = None) -> Encoded:
         """Return a split of a stage; see `Bench.encoded`."""
         if learner is not None and learner in self._encoded:
             return self._encoded[learner][split]
-        ground = self._grounds[self.stage if stage is None else stage]
-        if split not in ground.open:
-            message = f"a strategy sees {' and '.join(sorted(ground.open))}, not {split!r}"
+        data = self._stage_data[self.stage if stage is None else stage]
+        if split not in data.open:
+            message = f"a strategy sees {' and '.join(sorted(data.open))}, not {split!r}"
             raise ValueError(message)
-        return ground.open[split]
+        return data.open[split]
 
     def loader(
         self, split: OpenSplit = "train", stage: int | None = None, learner: Learner | None = None, **changes: Any
     ) -> Loader:
         """Return the batches of a split; see `Bench.loader`."""
-        ground = self._grounds[self.stage if stage is None else stage]
-        training = replace(ground.training, **changes)
-        seed = int(np.random.SeedSequence([self.seed, self._grounds.index(ground)]).generate_state(1)[0])
+        data = self._stage_data[self.stage if stage is None else stage]
+        training = replace(data.training, **changes)
+        seed = int(np.random.SeedSequence([self.seed, self._stage_data.index(data)]).generate_state(1)[0])
         encoded, augmented = self.encoded(split, stage, learner), None
-        if split == "train" and ground.augmented is not None:
+        if split == "train" and data.augmented is not None:
             reader = learner if learner is not None and learner in self._encoded else self._main
             assert reader is not None, "a bench has a learner before it makes batches"
-            augmented = ground.augmented(encoded, reader.processor)
-        return Loader(encoded, ground.task, training, seed=seed, device=self.device, augmented=augmented)
+            augmented = data.augmented(encoded, reader.processor)
+        return Loader(encoded, data.task, training, seed=seed, device=self.device, augmented=augmented)
 
     def load(self, backbone: Backbone | None = None) -> Learner:
         """Load a second learner; see `Bench.load`."""
         seed_all(self.seed, self.stage, 1)
-        ground = self._grounds[self.stage]
-        learner = self._loaded(backbone or self._backbone, ground)
-        compute_as(ground.training, learner, self.device)
-        learner.adopt_head(ground.label, learner)
-        learner.activate(ground.label, ground.task)
+        data = self._stage_data[self.stage]
+        learner = self._loaded(backbone or self._backbone, data)
+        compute_as(data.training, learner, self.device)
+        learner.adopt_head(data.label, learner)
+        learner.activate(data.label, data.task)
         if backbone is not None:
-            assert ground.encode is not None, "this bench has no examples to encode for another backbone"
-            self._encoded[learner] = ground.encode(backbone, learner.processor)
+            assert data.encode is not None, "this bench has no examples to encode for another backbone"
+            self._encoded[learner] = data.encode(backbone, learner.processor)
         return learner
 
-    def _loaded(self, backbone: Backbone, ground: StageData) -> Learner:
-        learner = backbone.load(ground.task.outputs, ground.task.answer)
+    def _loaded(self, backbone: Backbone, data: StageData) -> Learner:
+        learner = backbone.load(data.task.outputs, data.task.answer)
         learner.model.to(self.device)
         return learner
 
@@ -193,7 +193,7 @@ class TrialBench(Bench):
                 return self._after_step(self, learner, loader, step, trace)
 
             keeper = self._keeper(strategy) if main else None
-            trace = fit(learner, loader, strategy, after_step, self._grounds[self.stage].label, keeper=keeper)
+            trace = fit(learner, loader, strategy, after_step, self._stage_data[self.stage].label, keeper=keeper)
         if main:
             trace.spared = self._spared
             self._watch.traces.append(trace)
@@ -296,7 +296,7 @@ class TrialBench(Bench):
         if made:
             return made[0]
         put_back(learner, {name: tensor for name, tensor in found.items() if name != TRACE})
-        trace = Trace(**{**from_tensor(found[TRACE]), "task": self._grounds[0].label, "resumed": []})
+        trace = Trace(**{**from_tensor(found[TRACE]), "task": self._stage_data[0].label, "resumed": []})
         keeper = self._keeper(strategy)
         if keeper is not None:
             # Later trainings keep their indices, and the weights are the same bits as after training.

@@ -1,6 +1,6 @@
-"""Checkpoints of one trial on disk: each a folder that appears whole or not at all, and is believed only where its hashes are right.
+"""Store the checkpoints of a trial on disk: each is a folder that is written atomically and verified by its hashes.
 
-trials/<id>/<environment>/checkpoints/<training>-<step>/position.json        where in the data, scores so far, hashes
+trials/<id>/<environment>/checkpoints/<training>-<step>/position.json        position in the data, scores so far, hashes
                                                         /tensors.safetensors  weights, optimizer, generators
 """
 
@@ -30,23 +30,22 @@ if TYPE_CHECKING:
 SCHEMA = "ftbench.checkpoint/1"
 POSITION, TENSORS = "position.json", "tensors.safetensors"
 LAST = 2
-"""How many are kept of a training under way; the best weights are in each."""
+"""Number of checkpoints kept of a running training; each contains the best weights."""
 SHARE = 20
-"""A checkpoint is taken after so many times what the last one took, at the earliest."""
+"""Minimum time between two checkpoints, as a multiple of the time that the last one took."""
 LARGEST = 256 * 2**20
-
-
+"""Maximum bytes of `position.json`."""
 _MANY = 16
-"""Numbers from which a list of floats is a tensor."""
+"""Lists of at least so many floats are stored as a tensor."""
 
 
 class Checkpoints:
-    """The checkpoints of one trial, of which one process at a time makes more.
+    """The checkpoints of one trial; only one process at a time may write them.
 
     Args:
-        folder: where they lie; need not be there.
-        every: seconds between two.
-        trial: id of the trial they must be of.
+        folder: the folder of the checkpoints; need not exist.
+        every: minimum seconds between two checkpoints.
+        trial: id of the trial; checkpoints of other trials are ignored.
     """
 
     def __init__(self, folder: Path, every: float, trial: str) -> None:
@@ -57,21 +56,21 @@ class Checkpoints:
 
     @property
     def due(self) -> bool:
-        """Whether it is time for one."""
+        """Whether a checkpoint is due."""
         return time.monotonic() >= self._next
 
     def save(self, training: int, step: int, state: Any, *, ended: bool) -> None:
-        """Write one and remove those it makes needless.
+        """Write a checkpoint and remove those that it replaces.
 
         Args:
             training: number of the training in its trial.
             step: steps made in it.
-            state: all that is needed to go on, as `pack` takes it.
-            ended: whether the training is over.
+            state: all that is needed to resume, of types that `pack` accepts.
+            ended: whether the training is finished.
 
         Raises:
             OSError: the disk is full, or cannot be written.
-            TypeError: something in the state cannot be kept on disk.
+            TypeError: the state contains a type that cannot be stored.
         """
         from safetensors.torch import save_file
 
@@ -106,23 +105,24 @@ class Checkpoints:
         self._next = now + max(self.every, SHARE * (now - began))
 
     def latest(self, training: int) -> Iterator[tuple[int, bool, Any]]:
-        """Give steps made, whether the training was over, and the state of each checkpoint that is whole, the latest first."""
+        """Yield steps made, whether the training is finished, and the state of each intact checkpoint, latest first."""
         for _, path in list(self._of(training)):
             try:
                 found = self._read(path, training)
             except (RunError, OSError, ValueError, KeyError, TypeError) as error:
-                print(f"checkpoint {path.name}: left out: {(str(error).splitlines() or [type(error).__name__])[0]}")  # noqa: T201 - the log
+                why = (str(error).splitlines() or [type(error).__name__])[0]
+                print(f"checkpoint {path.name}: ignored: {why}")  # noqa: T201 - goes to the trial log
                 continue
             yield found
 
     def forget(self, training: int) -> None:
-        """Remove those of a training and of all that came after it."""
+        """Remove the checkpoints of a training and of all later ones."""
         for path in list(self.folder.glob("[0-9]*-[0-9]*")):
             if int(path.name.partition("-")[0]) >= training:
                 shutil.rmtree(path, ignore_errors=True)
 
     def _of(self, training: int) -> Iterator[tuple[int, Path]]:
-        """Give step and folder of a training's checkpoints, the latest first."""
+        """Yield step and folder of a training's checkpoints, latest first."""
         found = [
             (int(path.name.partition("-")[2]), path)
             for path in self.folder.glob(f"{training}-*")
@@ -137,12 +137,12 @@ class Checkpoints:
         table = parse_json(read_text(path / POSITION, LARGEST), str(path))
         check_version(table["schema"], SCHEMA, str(path))
         if hashlib.sha256(table["content"].encode()).hexdigest() != table["sha256"]:
-            raise RunError(f"its {POSITION} was damaged")
+            raise RunError(f"{POSITION} is damaged")
         content = json.loads(table["content"])
         if (content["trial"], content["training"]) != (self.trial, training):
-            raise RunError("it is of another trial")
+            raise RunError("belongs to another trial")
         if read_sha256(path / TENSORS) != content["sha256"]:
-            raise RunError(f"its {TENSORS} were damaged")
+            raise RunError(f"{TENSORS} is damaged")
         try:
             return content["step"], content["ended"], unpack(content["state"], load_file(path / TENSORS))
         except SafetensorError as error:
@@ -150,16 +150,16 @@ class Checkpoints:
 
 
 def pack(value: Any) -> tuple[Any, dict[str, Tensor]]:
-    """Take a value apart.
+    """Convert a value to JSON and tensors.
 
     Args:
-        value: of None, bool, int, float, str, list, tuple, dict, torch tensors and numpy arrays, at any depth.
+        value: None, bool, int, float, str, list, tuple, dict, torch tensors and numpy arrays, nested to any depth.
 
     Returns:
-        JSON in which each tensor has a number, and the tensors by that number: on the CPU, none a part of another.
+        JSON in which numbers refer to tensors, and number → tensor: on the CPU, none sharing memory with another.
 
     Raises:
-        TypeError: there is something else in it.
+        TypeError: the value contains another type.
     """
     packer = _Packer()
     return packer.pack(value), packer.tensors
@@ -171,14 +171,14 @@ class _Packer:
         self._places: set[int] = set()
 
     def pack(self, value: Any) -> Any:
-        # A whole number of numpy's, or a kind of torch's, would come back as something else.
+        # Exact types only: a subclass, such as numpy's integers, would be read back as another type.
         if value is None or type(value) in (bool, int, str):
             return value
-        kind, content = self._taken_apart(value)
+        kind, content = self._converted(value)
         return content if kind == "list" else {kind: content}
 
-    def _taken_apart(self, value: Any) -> tuple[str, Any]:
-        """Give what a value is, and its content packed."""
+    def _converted(self, value: Any) -> tuple[str, Any]:
+        """Return the kind of a value and its packed content."""
         import torch
 
         kinds: dict[type, tuple[str, Callable[[Any], Any]]] = {
@@ -195,7 +195,7 @@ class _Packer:
             list: ("list", lambda items: [self.pack(item) for item in items]),
         }
         if type(value) not in kinds:
-            message = f"a {type(value).__name__} cannot be kept on disk"
+            message = f"a {type(value).__name__} cannot be stored in a checkpoint"
             raise TypeError(message)
         if type(value) is list and len(value) >= _MANY and all(type(item) is float for item in value):
             return "floats", self._add(torch.tensor(value, dtype=torch.float64))
@@ -214,10 +214,10 @@ class _Packer:
 
 
 def unpack(packed: Any, tensors: Mapping[str, Tensor]) -> Any:
-    """Put together what `pack` took apart.
+    """Restore a value from what `pack` returned.
 
     Raises:
-        ValueError: it is nothing that `pack` gives.
+        ValueError: the JSON is not from `pack`.
     """
     if isinstance(packed, list):
         return [unpack(item, tensors) for item in packed]
@@ -233,5 +233,5 @@ def unpack(packed: Any, tensors: Mapping[str, Tensor]) -> Any:
     if kind in ("tensor", "array", "floats"):
         found = tensors[content]
         return found if kind == "tensor" else found.numpy() if kind == "array" else found.tolist()
-    message = f"{kind!r} is nothing that is packed"
+    message = f"{kind!r} is not a kind of packed value"
     raise ValueError(message)

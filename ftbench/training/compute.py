@@ -1,4 +1,4 @@
-"""How a learner computes: what a protocol decides of it that no strategy does."""
+"""Apply what a protocol sets about computation: dropout, precision, gradient checkpointing, compilation."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 
 BACKEND = "inductor"
-"""torch's compiler; in tests a quicker one takes its place."""
+"""torch's compiler backend; tests replace it with a faster one."""
 
 
 def compute_as(training: Training, learner: Learner, device: torch.device) -> None:
-    """Let a learner that was just loaded compute as the protocol says.
+    """Set dropout, precision and gradient checkpointing of a learner that was just loaded, as the protocol asks.
 
     Raises:
-        NotApplicable: the device or the architecture cannot.
+        NotApplicable: the device or the architecture does not support it.
     """
     if training.dropout != "model":
         set_dropout(learner, training.dropout)
@@ -38,9 +38,10 @@ def compute_as(training: Training, learner: Learner, device: torch.device) -> No
 
 
 def training_pass(training: Training, learner: Learner) -> Callable[[Mapping[str, Tensor]], Any]:
-    """Give the forward pass of a training: the learner's own, or one that is compiled for it.
+    """Return the forward pass of a training: the learner's own, or one compiled for it.
 
-    Called when the strategy has changed what it changes. Scores, and what a strategy computes beside, go through the learner's own.
+    Called after the strategy has made its changes to the learner. Scoring, and what a strategy computes apart from the
+    training steps, use the learner's own forward pass.
 
     Raises:
         UserError: the machine has no compiler.
@@ -50,21 +51,21 @@ def training_pass(training: Training, learner: Learner) -> Callable[[Mapping[str
     compiler = os.environ.get("CXX", "g++")
     if learner.device.type == "cpu" and BACKEND == "inductor" and shutil.which(compiler) is None:
         raise UserError(
-            f"training.compile: there is no C++ compiler {compiler!r} on this machine; install one, or set CXX to its path"
+            f"training.compile: no C++ compiler {compiler!r} on this machine; install one, or set CXX to its path"
         )
     _compile_alone()
     return learner.compiled(BACKEND)
 
 
 def _compile_alone() -> None:
-    """Keep torch's compiler within the trial: a pool of its processes would take more threads than the trial was given."""
+    """Run torch's compiler in this process: its pool of processes would use more threads than the trial may use."""
     import threading
 
     from torch._inductor import config
     from tqdm import tqdm
 
     config.compile_threads = 1
-    # Its progress bars would leave a lock between processes behind.
+    # The progress bars of the compiler would leave a multiprocessing lock behind.
     tqdm.set_lock(threading.RLock())
 
 
@@ -72,38 +73,38 @@ def _refuse_precision(precision: str, device: torch.device) -> None:
     import torch
 
     if device.type == "cuda" and precision == "bf16" and not torch.cuda.is_bf16_supported(including_emulation=False):
-        message = f"{torch.cuda.get_device_name(device)} does not compute in bf16; take fp16 or fp32"
+        message = f"{torch.cuda.get_device_name(device)} does not support bf16; use fp16 or fp32"
         raise NotApplicable(message)
 
 
 def _recompute(learner: Learner) -> None:
-    """Let residual blocks forget what they computed and compute it again in the backward pass (Chen et al. 2016, arXiv:1604.06174).
+    """Recompute the activations of residual blocks in the backward pass (Chen et al. 2016, arXiv:1604.06174).
 
-    torch's form that needs no gradient at a block's input is taken: below a frozen backbone there is none.
+    Uses torch's non-reentrant variant, which works without a gradient at a block's input: a frozen backbone has none.
     """
     model: Any = learner.model
     if not getattr(model, "supports_gradient_checkpointing", False):
-        message = f"{learner.card.architecture} cannot compute its blocks again: transformers has no gradient checkpointing for it"
-        raise NotApplicable(message)
-    # Later versions of transformers have a new name for it.
+        name = learner.card.architecture
+        raise NotApplicable(f"{name} cannot recompute its blocks: transformers has no gradient checkpointing for it")
+    # Later versions of transformers renamed it.
     enable = getattr(model, "activation_checkpointing_enable", None) or model.gradient_checkpointing_enable
     enable({"use_reentrant": False})
     from transformers.modeling_layers import GradientCheckpointingLayer
 
     for module in model.modules():
-        # What holds such layers would have them computed a third time.
+        # A layer that contains such layers would compute them a third time.
         if isinstance(module, GradientCheckpointingLayer):
             inner = (found for found in module.modules() if found is not module)
             module.gradient_checkpointing = not any(isinstance(found, GradientCheckpointingLayer) for found in inner)
 
 
 def set_dropout(learner: Learner, probability: float) -> None:
-    """Set every dropout of the model, that on attention weights included; stochastic depth stays as it is.
+    """Set every dropout of the model, including that on attention weights; stochastic depth is not changed.
 
-    The attention of transformers keeps its probability as a number of the module. The configuration follows.
+    Attention modules of transformers store their probability as an attribute. The model's configuration is updated too.
 
     Raises:
-        NotApplicable: there is none.
+        NotApplicable: the model has no dropout.
     """
     from torch.nn.modules.dropout import _DropoutNd
 
@@ -121,7 +122,7 @@ def set_dropout(learner: Learner, probability: float) -> None:
 
 
 def _set_numbers(holder: Any, probability: float) -> bool:
-    """Set the attributes that are probabilities of dropout; tells whether there were any. GPT-2 calls them `…pdrop`."""
+    """Set the attributes that are dropout probabilities; return whether there were any. GPT-2 calls them `…pdrop`."""
     names = [
         name
         for name, value in vars(holder).items()

@@ -1,4 +1,4 @@
-"""What the validations of one training decide."""
+"""Decide by validation scores: learning-rate drops, early stopping, best weights, pruning of tuning trials."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 
 class Patience:
-    """Counts the validations in a row that were not better, by more than `least`, than the best before.
+    """Counts consecutive validations that did not improve on the best one by more than `least`.
 
-    The rule is that of torch's ReduceLROnPlateau with an absolute threshold and one less of patience.
+    The rule is that of torch's ReduceLROnPlateau with an absolute threshold and its patience reduced by one.
     """
 
     def __init__(self, limit: int, least: float) -> None:
@@ -28,7 +28,7 @@ class Patience:
         self.waited = 0
 
     def is_over(self, value: float) -> bool:
-        """Take in a validation, higher being better; tells whether the limit is reached, and counts anew then."""
+        """Add a validation, higher is better; return whether the limit is reached, and start counting again if so."""
         if value > self.best + self.least:
             self.best, self.waited = value, 0
             return False
@@ -39,33 +39,33 @@ class Patience:
         return True
 
     def state(self) -> tuple[float, int]:
-        """Give what it has counted."""
+        """Return the best value and the count."""
         return self.best, self.waited
 
     def load_state(self, state: tuple[float, int]) -> None:
-        """Go on from what `state` gave."""
+        """Restore what `state` returned."""
         self.best, self.waited = state
 
 
 class Judge:
-    """Follows the validations of one training by the metric its protocol watches."""
+    """Follows the validations of one training by the metric that its protocol watches."""
 
     def __init__(self, training: Training) -> None:
         self.training = training
         self.factor = 1.0
-        """On the learning rate, beside the schedule's."""
+        """Factor on the learning rate, in addition to the schedule's."""
         self.stops = False
-        """Whether training is to stop."""
+        """Whether the training should stop."""
         self._judges = goes_by_validation(training)
         self._plateau = Patience(training.patience, training.min_delta)
         self._stopping = Patience(training.early_stopping, training.min_delta)
         self._best = -math.inf
 
     def see(self, scores: Sequence[Measurement]) -> bool:
-        """Take in a validation; tells whether the weights are the best so far, and to be kept.
+        """Add a validation; return whether the weights are the best so far and should be kept.
 
         Raises:
-            UserError: the task gives no such metric, or one of which neither more nor less is better.
+            UserError: the task has no such metric, or neither a higher nor a lower value of it is better.
         """
         if not self._judges:
             return False
@@ -79,39 +79,40 @@ class Judge:
         return best and self.training.keep == "best"
 
     def state(self) -> dict[str, Any]:
-        """Give what all validations so far have come to."""
+        """Return the state after all validations so far."""
         counts = (self._plateau.state(), self._stopping.state())
         return {"factor": self.factor, "stops": self.stops, "best": self._best, "counts": counts}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        """Go on from what `state` gave."""
+        """Restore what `state` returned."""
         self.factor, self.stops, self._best = state["factor"], state["stops"], state["best"]
         for patience, counted in zip((self._plateau, self._stopping), state["counts"], strict=True):
             patience.load_state(counted)
 
 
 def watched(scores: Sequence[Measurement], name: str) -> float:
-    """Give a metric so that more is better; no number, which is better than nothing, where it could not be measured.
+    """Return a metric's value, negated if lower is better; NaN, which never counts as better, if it was not measured.
 
     Raises:
-        UserError: there is no such metric, or neither more nor less of it is better.
+        UserError: there is no such metric, or neither a higher nor a lower value of it is better.
     """
     known = [m.name for m in scores if m.direction != "none"]
     found = next((m for m in scores if m.name == name), None)
     if found is None or found.direction == "none":
         raise UserError(
-            f"training.watch: {name!r} is no metric that could be watched; this task gives {', '.join(known)}"
+            f"training.watch: {name!r} is not a metric that can be watched; this task has {', '.join(known)}"
         )
     value = math.nan if found.value is None else found.value
     return value if found.direction == "higher" else -value
 
 
 def should_prune(bars: Bars | None, primary: str, validations: Sequence[Mapping[str, float]]) -> str:
-    """Hold a try to what earlier ones had at its last validation; gives why it is not worth going on with, or nothing."""
+    """Compare a tuning trial with earlier ones at its last validation; return why to prune it, or an empty string."""
     if bars is None:
         return ""
     name, number = bars.metric or primary, len(validations)
     least, found = dict(bars.at).get(number), validations[-1].get(name)
     if least is None or found is None or (found <= least if bars.lower else found >= least):
         return ""
-    return f"{name} {found:.4g} at validation {number}: earlier tries that went on had {least:.4g} or {'less' if bars.lower else 'more'}"
+    bound = f"{least:.4g} or {'less' if bars.lower else 'more'}"
+    return f"{name} {found:.4g} at validation {number}: earlier tuning trials that continued had {bound}"

@@ -1,4 +1,4 @@
-"""Give a trial's model away: train it again, see that it answers as the record says, and write it for transformers or peft."""
+"""Export a trial's model: train it again, compare its predictions with the record's, write it to disk."""
 
 from __future__ import annotations
 
@@ -17,8 +17,6 @@ from .messages import Spec
 from .trial import Execution
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from ..api.catalog import Catalog
     from ..api.learner import Learner
     from ..api.strategy import Strategy
@@ -26,9 +24,9 @@ if TYPE_CHECKING:
 
 
 AUTO = {"tags": "TokenClassification", "span": "QuestionAnswering", "choice": "MultipleChoice", "transcript": "CTC"}
-"""Answer → what transformers calls its models, where the modality does not decide."""
+"""Output type → the name that transformers gives its models, if the modality does not decide it."""
 PROBLEMS = {"labels": "multi_label_classification", "number": "regression"}
-"""Answer → what transformers calls the problem."""
+"""Output type → the problem type in transformers' terms."""
 CARD = """\
 ---
 tags: [ftbench]
@@ -42,7 +40,7 @@ tags: [ftbench]
 | classes | {classes} |
 {scores}
 
-The model was trained again to be written, and {same}.
+The model was trained again for this export. {same}
 Backbone: {source} ({licence}). Data: {data}.
 {use}"""
 USE = """
@@ -56,14 +54,14 @@ model = AutoModelFor{auto}.from_pretrained("{folder}")
 
 @dataclass(frozen=True)
 class Exported:
-    """What was written."""
+    """An exported model."""
 
     folder: Path
     """The model directory."""
     record: Record
-    """The trial it is of."""
+    """The record of its trial."""
     same: bool
-    """Whether it answers every test example as the record says, to the last digit that is kept."""
+    """Whether all test predictions equal those of the record, to the last stored digit."""
 
 
 def export(run: Path, trial: str, folder: Path, catalog: Catalog, *, adapter: bool) -> Exported:
@@ -72,20 +70,20 @@ def export(run: Path, trial: str, folder: Path, catalog: Catalog, *, adapter: bo
     Args:
         run: the run directory.
         trial: beginning of the trial's id.
-        folder: written to; must be new or empty.
-        catalog: what the plugins offer; the same code must be there as when the trial ran.
-        adapter: write what was trained beside the backbone, for peft, rather than the whole model, for transformers.
+        folder: the output folder; must be new or empty.
+        catalog: what the plugins offer; their code must be the same as when the trial ran.
+        adapter: write only the trained adapter, for peft, instead of the whole model, for transformers.
 
     Raises:
-        UserError: the folder is in use, or what was trained does not fit the format.
-        RunError: there is no such trial.
+        UserError: the folder is not empty, or what was trained does not fit the format.
+        RunError: there is no such trial, or it failed.
     """
     from pydantic import TypeAdapter
 
     from ..suite.trial import Trial
 
     if folder.exists() and any(folder.iterdir()):
-        raise UserError(f"{folder}: is not empty; name another folder")
+        raise UserError(f"{folder}: not empty; name another folder")
     path = find_records(run, trial)[-1]
     record = read_record(path)
     if record.status != "ok":
@@ -106,14 +104,11 @@ def export(run: Path, trial: str, folder: Path, catalog: Catalog, *, adapter: bo
 
 
 class _Exporting(Execution):
-    """A trial whose adapter is written before it is merged."""
+    """Runs a trial again and writes the adapter before it is merged into the backbone."""
 
     def __init__(self, spec: Spec, catalog: Catalog, adapter: Path | None) -> None:
-        super().__init__(spec, catalog, self._ignore)
+        super().__init__(spec, catalog, lambda _event: None)
         self.adapter = adapter
-
-    def _ignore(self, event: Mapping[str, Any]) -> None:
-        """Nobody follows an export."""
 
     def finish(self, strategy: Strategy, learner: Learner) -> None:
         if self.adapter is not None:
@@ -126,17 +121,18 @@ class _Exporting(Execution):
 
 
 def _write_model(learner: Learner, folder: Path) -> None:
-    """Write an ordinary transformers directory.
+    """Write a standard transformers model directory.
 
     Raises:
-        UserError: the model has parts that transformers would not know.
+        UserError: the model has parts that transformers cannot load.
     """
     model: Any = learner.model
     added = sorted({name.split(".")[0] for name, _ in model.named_parameters() if name.startswith("ftbench_")})
     if added:
         parts = ", ".join(name.removeprefix("ftbench_").replace("_", " ") for name in added)
         raise UserError(
-            f"what was trained is more than transformers' {type(model).__name__}: it has {parts}, which cannot be merged"
+            f"the trained model is not a plain {type(model).__name__} of transformers: "
+            f"it has {parts}, which cannot be merged"
         )
     assert learner.task is not None
     names = learner.task.classes
@@ -174,9 +170,7 @@ def _write_card(folder: Path, record: Record, learner: Learner, *, same: bool, a
         source=learner.card.source,
         licence=learner.card.licence,
         data=learner.task.provenance().source,
-        same="answers every test example as it did then"
-        if same
-        else "does not answer every test example as it did then",
+        same=f"Its predictions on the test split {'equal' if same else 'differ from'} those of the trial.",
         use="" if adapter else USE.format(auto=auto, folder=folder.name),
     )
     (folder / "README.md").write_text(text, encoding="utf-8")

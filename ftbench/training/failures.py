@@ -1,4 +1,4 @@
-"""How a trial ended, told from the exception it raised or from the way its process went."""
+"""Classify how a trial ended: by the exception it raised, or by how its process exited."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 
 CANNOT_WRITE = 74
-"""Exit code of a trial that cannot write its outcome: sysexits.h's EX_IOERR."""
+"""Exit code of a trial that cannot write its outcome: EX_IOERR of sysexits.h."""
 CUDA_MEMORY = "CudaOutOfMemory"
 HOST_MEMORY = "HostOutOfMemory"
 GROUP_MEMORY = "ControlGroupOutOfMemory"
 
 _CUDA_FULL = ("cuda error: out of memory", "cuda driver error: out of memory", "alloc_failed")
-"""What libraries of a card say without raising torch's own exception, in small letters."""
+"""Messages of CUDA libraries that do not raise torch's own exception, in lower case."""
 _HOST_FULL = ("can't allocate memory", "cannot allocate memory", "std::bad_alloc")
 _DEVICE_LOST = (
     "uncorrectable ecc",
@@ -37,7 +37,7 @@ _DEVICE_LOST = (
     "nvlink",
     "hardware stack error",
 )
-"""What a driver says of a card that broke or went away; a kernel that reads past its memory is the trial's own doing."""
+"""Driver messages about a GPU that failed or was lost. Illegal memory accesses are bugs of the trial, so not listed."""
 _MACHINE_FAILED = {
     errno.ENOSPC: "DiskFull",
     errno.EDQUOT: "DiskFull",
@@ -48,7 +48,7 @@ _MACHINE_FAILED = {
     errno.ENFILE: "TooManyFiles",
 }
 _OWN_FAULTS = frozenset({"SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGABRT", "SIGTRAP", "SIGSYS"})
-"""Signals a process brings upon itself; the others are sent."""
+"""Signals that a process raises by its own fault; other signals are sent by another process."""
 
 
 ROOT = Path("/sys/fs/cgroup")
@@ -58,32 +58,32 @@ _MACHINE = Path("/proc/vmstat")
 
 @dataclass(frozen=True)
 class Ending:
-    """How a trial, or an attempt at one, ended."""
+    """How a trial, or one attempt at it, ended."""
 
     status: Status
     kind: str
-    """The exception's name, the signal, the limit, or what ran out."""
+    """Name of the exception, the signal, the limit, or the exhausted resource."""
     message: str
 
 
 @dataclass(frozen=True)
 class Exit:
-    """A process that left no outcome, as the runner sees it."""
+    """A process that wrote no outcome, as the runner sees it."""
 
     code: int | None
     """Its exit code, or the negative number of the signal that killed it."""
     server_gone: bool
-    """Whether the process it was forked from has gone too: then nobody knows the code."""
+    """Whether the fork server is gone too: the exit code is then unknown."""
     before: OutOfMemoryKills
-    """The kernel's counters when it began …"""
+    """The kernel's counters when the process started."""
     after: OutOfMemoryKills
-    """… and when it had ended."""
+    """The kernel's counters after it ended."""
     printed: str
-    """The end of what it printed."""
+    """The end of its output."""
 
 
 def of_exception(error: BaseException) -> Ending:
-    """Say how a trial ended by what it raised."""
+    """Classify a trial by the exception it raised."""
     name = type(error).__name__
     message = (str(error).splitlines() or [name])[0]
     if isinstance(error, NotApplicable):
@@ -102,10 +102,11 @@ def of_exception(error: BaseException) -> Ending:
 
 
 def of_exit(found: Exit) -> Ending:
-    """Say how a trial ended whose process left no outcome.
+    """Classify a trial whose process wrote no outcome.
 
-    A process that is killed by a signal that somebody sends, without a limit of the suite, has met a fault of the machine or of
-    its keeper: it is tried again. What a process does to itself is its own error.
+    A process killed by a signal from outside, and not because of a limit of the suite, was hit by a fault of the
+    machine or its administration: the trial is attempted again. A signal that the process raised itself is the trial's
+    own error.
     """
     if found.server_gone:
         return Ending("infra", "ServerGone", "the process that trials are forked from was killed")
@@ -114,15 +115,15 @@ def of_exit(found: Exit) -> Ending:
     if found.code == CANNOT_WRITE:
         return Ending("infra", "DiskFailed", "the trial could not write its outcome: the disk is full, or has failed")
     if found.printed.rstrip().rpartition("\n")[2].startswith("MemoryError"):
-        return Ending("oom", HOST_MEMORY, "the host had no memory left even to say so")
-    return Ending("error", "ProcessDied", f"exited with code {found.code} and left no outcome")
+        return Ending("oom", HOST_MEMORY, "the host ran out of memory, and the outcome could not be written")
+    return Ending("error", "ProcessDied", f"exited with code {found.code} without writing an outcome")
 
 
 def _of_signal(name: str, found: Exit) -> Ending:
     if name == "SIGKILL" and _rose(found.before.group, found.after.group):
         return Ending("oom", GROUP_MEMORY, "killed by the kernel: the memory limit of the control group was reached")
     if name == "SIGKILL" and _rose(found.before.machine, found.after.machine):
-        return Ending("oom", HOST_MEMORY, "killed by SIGKILL while the kernel killed for want of memory")
+        return Ending("oom", HOST_MEMORY, "killed by SIGKILL while the kernel was killing processes to free memory")
     if name not in _OWN_FAULTS:
         return Ending("infra", name, f"killed from outside by {name}")
     if "std::bad_alloc" in found.printed:
@@ -144,7 +145,7 @@ def _out_of_memory(error: BaseException) -> str | None:
 
 
 def _machine_failed(error: BaseException) -> str | None:
-    """Tell which part of the machine failed a trial; also where a library put the system's error into words of its own."""
+    """Return which part of the machine failed; also recognise libraries that wrap the system's error in their own."""
     text = str(error).lower()
     if isinstance(error, OSError) and error.errno in _MACHINE_FAILED:
         return _MACHINE_FAILED[error.errno]
@@ -155,22 +156,25 @@ def _machine_failed(error: BaseException) -> str | None:
 
 @dataclass(frozen=True)
 class OutOfMemoryKills:
-    """Counters of the kernel's; None where it does not tell."""
+    """The kernel's counts of out-of-memory kills; None if a count is not available."""
 
     group: int | None
-    """In the control group, because of its limit."""
+    """Kills in the control group, because of its limit."""
     machine: int | None
-    """Anywhere, the groups included."""
+    """Kills on the whole machine, control groups included."""
 
 
 def out_of_memory_kills(root: Path = ROOT, own: Path = _OWN, machine: Path = _MACHINE) -> OutOfMemoryKills:
-    """Read both counters; only what they grow by tells anything."""
+    """Read both counters; only their increase is meaningful."""
     group = next((count for file in _files(root, own) if (count := _count(file)) is not None), None)
     return OutOfMemoryKills(group, _count(machine))
 
 
 def _files(root: Path, own: Path) -> Iterator[Path]:
-    """Name the files that may hold the group's counter: version 2, or version 1; in a container the group may be the root."""
+    """Yield the files that may have the counter of the control group, of version 2 or 1.
+
+    In a container the group may be the root.
+    """
     with suppress(OSError):
         for line in own.read_text(encoding="ascii").splitlines():
             number, controllers, path = line.split(":", 2)

@@ -1,7 +1,7 @@
-"""What a frozen network gives below its head: computed once for each example, read by every step, epoch and trial that needs it.
+"""Cache the features of a frozen backbone: computed once per example, then read by every step, epoch and trial.
 
-The last module before the head that holds nothing that trains is made to give what it gave before. Whether that is the same is not
-taken for granted: the first batches are answered both ways.
+The last module before the head without trained parameters returns its cached output instead of computing it. To verify
+that this gives the same result, the first batches are computed both ways.
 """
 
 from __future__ import annotations
@@ -32,57 +32,54 @@ if TYPE_CHECKING:
     Get = Callable[[Any, Callable[[], Mapping[str, Tensor]]], Mapping[str, Tensor]]
 
 LARGEST = 4 * 2**30
-"""Bytes of a split's features beyond which they are computed again and again: they are in memory while they are made."""
+"""Maximum bytes of a split's features; larger ones are not cached, because all are in memory while computed."""
 TOLERANCE = 1e-4
-"""How far an answer from features may be from the network's own, of the largest answer or of 1."""
+"""Maximum difference between logits from features and the network's own, relative to the largest logit or to 1."""
 LOOKS = 3
-"""Batches that are answered both ways."""
+"""Number of batches that are computed both ways."""
 
 
 @dataclass(frozen=True)
 class _Shape:
-    """What a module gives, without its tensors."""
+    """The structure of a module's output, without its tensors."""
 
     kind: type
-    """A tensor, a tuple, or an output of transformers."""
-    places: int
-    """How many a tuple has."""
+    """A tensor, a tuple, or an output class of transformers."""
+    length: int
+    """Length of a tuple; 0 for other kinds."""
 
     @classmethod
     def of(cls, output: Any) -> _Shape:
         return cls(type(output), len(output) if isinstance(output, tuple) else 0)
 
     def filled(self, tensors: Mapping[str, Tensor]) -> Any:
-        """Give the same with other tensors."""
+        """Build an output of this structure from tensors."""
         if "" in tensors:
             return tensors[""]
-        if self.places:
-            return tuple(tensors.get(str(place)) for place in range(self.places))
+        if self.length:
+            return tuple(tensors.get(str(index)) for index in range(self.length))
         return self.kind(**tensors)
 
 
 def _parts(output: Any) -> list[tuple[str, Tensor]]:
-    """List the tensors a module gives; what else it gives, such as the states of all layers, no head is expected to need."""
+    """List the tensors of a module's output; the rest, such as the states of all layers, is assumed unused by heads."""
     import torch
 
     if isinstance(output, torch.Tensor):
         return [("", output)]
     named = (
-        [(str(place), part) for place, part in enumerate(output)] if isinstance(output, tuple) else list(output.items())
+        [(str(index), part) for index, part in enumerate(output)] if isinstance(output, tuple) else list(output.items())
     )
     return [(name, part) for name, part in named if isinstance(part, torch.Tensor)]
 
 
 class Features:
-    """Stands in for the frozen part of a learner.
+    """Replaces the frozen part of a learner by cached features.
 
     Args:
         learner: everything below its head is frozen and in evaluation mode.
-        get: gives what is known by a key, or makes it.
+        get: returns the cached tensors of a key, or computes them.
         batch_size: examples computed together.
-
-    Raises:
-        NotApplicable: no such part can be told apart.
     """
 
     def __init__(self, learner: Learner, get: Get, batch_size: int) -> None:
@@ -94,18 +91,18 @@ class Features:
         self._taken: Callable[[Any], None] | None = None
 
     def stand_in(self, task: Task, encoded: Encoded, rows: Sequence[Sequence[int]]) -> float:
-        """Compute a split, and see that batches of it are answered as before.
+        """Compute or read the features of a split, and verify on some batches that they give the same logits.
 
         Args:
-            task: makes batches.
+            task: collates batches.
             encoded: the split.
-            rows: of some batches.
+            rows: the rows of each batch to verify.
 
         Returns:
-            Seconds that the frozen part takes for one of these batches.
+            Median seconds that the frozen part takes for one of these batches.
 
         Raises:
-            NotApplicable: the answers differ, or features cannot be kept.
+            NotApplicable: the frozen part cannot be separated, the logits differ, or features cannot be cached.
         """
         import torch
 
@@ -116,7 +113,7 @@ class Features:
         learner.train()
         with torch.no_grad():
             self._name = _boundary(learner, batches[0])
-        # A head may draw at random while it trains.
+        # In training mode a head may be random, for example because of dropout.
         learner.eval()
         module = learner.model.get_submodule(self._name)
         own = module.forward
@@ -139,36 +136,37 @@ class Features:
             with torch.no_grad():
                 self._stores[id(encoded)] = encoded, self._get(self._key(encoded), lambda: self._computed(encoded))
                 seconds.clear()
-                whole = [learner.forward(batch).logits for batch in batches]
+                computed = [learner.forward(batch).logits for batch in batches]
                 spent = median(seconds)
                 with learner.reading(encoded):
-                    short = [learner.forward(batch).logits for batch in batches]
+                    cached = [learner.forward(batch).logits for batch in batches]
         except NotApplicable:
             self.step_aside()
             raise
         except Exception as error:
             self.step_aside()
-            message = f"the head cannot go on from features: {type(error).__name__}: {error}"
+            message = f"the head cannot use cached features: {type(error).__name__}: {error}"
             raise NotApplicable(message) from error
-        apart = max(
+        difference = max(
             float((one - other).abs().max()) / max(1.0, float(one.abs().max()))
-            for one, other in zip(whole, short, strict=True)
+            for one, other in zip(computed, cached, strict=True)
         )
-        if not apart <= TOLERANCE:
+        # Written so that NaN counts as a difference.
+        if not difference <= TOLERANCE:
             self.step_aside()
-            message = f"answers from features differ by {apart:.1g}"
+            message = f"logits from features differ by {difference:.1g}"
             raise NotApplicable(message)
         return spent
 
     def step_aside(self) -> None:
-        """Let the network compute again."""
+        """Restore the original computation of the frozen part."""
         module = self._learner.model.get_submodule(self._name)
         module.__dict__.pop("forward", None)
         self._learner.features = None
 
     @contextmanager
     def of(self, encoded: Encoded, batch: Mapping[str, Tensor]) -> Iterator[None]:
-        """Give the features of a batch of `encoded` in place of what the frozen part would compute; compute it where there are none."""
+        """Make the frozen part return cached features of a batch of `encoded`; it computes them if none are cached."""
         store = self._store(encoded)
         self._now = None if store is None else (store, batch)
         try:
@@ -176,7 +174,7 @@ class Features:
         finally:
             self._now = None
 
-    # -- making ------------------------------------------------------------------------------------------------------------
+    # -- computing features --------------------------------------------------------------------------------------------
 
     def _store(self, encoded: Encoded) -> Mapping[str, Tensor] | None:
         known = self._stores.get(id(encoded))
@@ -188,7 +186,7 @@ class Features:
         return known[1]
 
     def _key(self, encoded: Encoded) -> dict[str, Any]:
-        """Name all that decides the features: the frozen weights as they are, and the inputs as they are."""
+        """Return the cache key: everything that decides the features, with hashes of frozen weights and inputs."""
         learner = self._learner
         if not self._weights:
             head = {id(parameter) for parameter in learner.head_parameters()}
@@ -204,10 +202,10 @@ class Features:
         }
 
     def _computed(self, encoded: Encoded) -> dict[str, Tensor]:
-        """Let the network go through a split.
+        """Compute the features of a split.
 
         Raises:
-            NotApplicable: the features are too large, or of shapes that cannot be told apart.
+            NotApplicable: the features are too large, or their shapes vary in a way that is not supported.
         """
         import torch
 
@@ -224,7 +222,7 @@ class Features:
             for begin in range(0, len(encoded), self._batch_size):
                 rows = range(begin, min(begin + self._batch_size, len(encoded)))
                 batch = {name: part.to(learner.device) for name, part in _batch(task, encoded, rows).items()}
-                for name, tensor in self._given(batch).items():
+                for name, tensor in self._outputs(batch).items():
                     real = _lengths(learner, batch, tensor)
                     rows_of = (
                         list(tensor.cpu())
@@ -242,8 +240,8 @@ class Features:
             learner.train()
         return dict(_joined(parts, lengths, framed))
 
-    def _given(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Give what the frozen part gives of a batch."""
+    def _outputs(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return the output of the frozen part for a batch, by name."""
         found: list[Any] = []
         self._taken = found.append
         try:
@@ -253,7 +251,7 @@ class Features:
         return dict(_parts(found[0]))
 
     def _gathered(self, store: Mapping[str, Tensor], batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Put the features of a batch together, padded as its inputs are."""
+        """Collate the cached features of a batch, padded as its inputs are."""
         import torch
 
         learner, rows = self._learner, batch["rows"].cpu()
@@ -269,9 +267,9 @@ class Features:
                 assert learner.frames is not None
                 longest = int(learner.frames(torch.tensor(longest)))
             out = torch.zeros((len(rows), longest, *values.shape[1:]), dtype=values.dtype)
-            for place, row in enumerate(rows.tolist()):
+            for index, row in enumerate(rows.tolist()):
                 begin, end = offsets[row], offsets[row + 1]
-                out[place, : end - begin] = values[begin:end]
+                out[index, : end - begin] = values[begin:end]
             gathered[name] = out
         return {name: tensor.to(learner.device, non_blocking=True) for name, tensor in gathered.items()}
 
@@ -283,16 +281,16 @@ def _batch(task: ServedTask, encoded: Encoded, rows: Sequence[int]) -> dict[str,
 
 
 def _boundary(learner: Learner, batch: Mapping[str, Tensor]) -> str:
-    """Find the last module before the head that holds nothing of the head and nothing that trains.
+    """Find the last module before the head that contains no part of the head and no trained parameter.
 
     Raises:
-        NotApplicable: something below the head trains, draws at random, or is looked at from outside.
+        NotApplicable: a module below the head trains, is in training mode, or has a forward hook.
     """
     head = {id(module) for part in learner.head for module in part.modules()}
     if {id(parameter) for _, parameter in learner.trainable()} - {
         id(parameter) for parameter in learner.head_parameters()
     }:
-        message = "something below the head trains"
+        message = "parameters below the head are trained"
         raise NotApplicable(message)
     names = dict(_outermost(learner.model, head))
     order: list[str] = []
@@ -305,23 +303,24 @@ def _boundary(learner: Learner, batch: Mapping[str, Tensor]) -> str:
             hook.remove()
     below = order[: order.index("")] if "" in order else []
     if not below or order.count(below[-1]) != 1:
-        message = "the frozen part cannot be told apart from the head"
+        message = "the frozen part cannot be separated from the head"
         raise NotApplicable(message)
     for part in names[below[-1]].modules():
-        if part.training or _is_looked_at(part):
-            message = f"a module of the frozen part, {type(part).__name__}, {'trains' if part.training else 'is looked at from outside'}"
+        if part.training or _has_foreign_hook(part):
+            why = "is in training mode" if part.training else "has a forward hook"
+            message = f"a module of the frozen part, {type(part).__name__}, {why}"
             raise NotApplicable(message)
     return below[-1]
 
 
-def _is_looked_at(module: nn.Module) -> bool:
-    """Tell whether a hook hangs on a module that transformers did not put there to record what nobody asks for here."""
-    hooks = [*module._forward_hooks.values(), *module._forward_pre_hooks.values()]  # noqa: SLF001 - torch has no other way to ask
+def _has_foreign_hook(module: nn.Module) -> bool:
+    """Return whether a module has a forward hook other than those of transformers, which only record unused outputs."""
+    hooks = [*module._forward_hooks.values(), *module._forward_pre_hooks.values()]  # noqa: SLF001 - no public way
     return any(not str(getattr(hook, "__module__", "")).startswith("transformers.") for hook in hooks)
 
 
 def _outermost(module: nn.Module, head: set[int], prefix: str = "") -> Iterator[tuple[str, nn.Module]]:
-    """Yield the outermost modules that hold no part of the head."""
+    """Yield name and module of the outermost modules that contain no part of the head."""
     for name, child in module.named_children():
         if not any(id(part) in head for part in child.modules()):
             yield prefix + name, child
@@ -330,7 +329,7 @@ def _outermost(module: nn.Module, head: set[int], prefix: str = "") -> Iterator[
 
 
 def _lengths(learner: Learner, batch: Mapping[str, Tensor], tensor: Tensor) -> list[int] | None:
-    """Give how much of each row of a tensor is real; None where all of it is."""
+    """Return the length of each row of a tensor without padding; None if nothing is padded."""
     mask = batch.get("attention_mask")
     if mask is None or tensor.ndim < 2:
         return None
@@ -345,10 +344,10 @@ def _lengths(learner: Learner, batch: Mapping[str, Tensor], tensor: Tensor) -> l
 def _joined(
     parts: Mapping[str, list[Tensor]], lengths: Mapping[str, list[int]], framed: Mapping[str, bool]
 ) -> Iterator[tuple[str, Tensor]]:
-    """Join the rows of each tensor: `whole.…` where they are of one shape, else `values.…` and where each begins.
+    """Join the rows of each tensor: `whole.…` if they have one shape, otherwise `values.…` and row `offsets.…`.
 
     Raises:
-        NotApplicable: their shapes cannot be told apart.
+        NotApplicable: rows differ in shape, and padding does not explain it.
     """
     import torch
 
@@ -360,15 +359,15 @@ def _joined(
         elif len({row.shape for row in rows}) == 1:
             yield f"whole.{name}", torch.stack(rows)
         else:
-            message = "the frozen part gives rows of unequal shape, and nothing tells why"
+            message = "the frozen part returns rows of different shapes for an unknown reason"
             raise NotApplicable(message)
 
 
 def _inputs_hash(encoded: Encoded) -> str:
-    """Hash all that a network is given of a split.
+    """Hash all inputs of a split.
 
     Raises:
-        NotApplicable: the split is too large to be looked at as a whole.
+        NotApplicable: the split is too large to be read as a whole.
     """
     if isinstance(encoded, ChunkedEncoded):
         message = "a split this large is encoded chunk by chunk"

@@ -1,4 +1,4 @@
-"""The suite's optimizer: any of torch's that needs one gradient a step, by its name."""
+"""Build the suite's optimizer by name, any of torch's that needs one gradient per step, and scale losses for fp16."""
 
 from __future__ import annotations
 
@@ -20,20 +20,21 @@ if TYPE_CHECKING:
 
 
 LONGEST = 30
-"""Steps in a row that may be left out: the scale, halved at each, has then gone from 2¹⁶ to 2⁻¹⁴."""
+"""Consecutive steps that may be skipped: the scale, halved at each, has then fallen from 2¹⁶ to 2⁻¹⁴."""
 
 
 def make_optimizer(groups: list[dict[str, Any]], training: Training) -> Optimizer:
-    """Make the optimizer of a protocol.
+    """Build the optimizer of a protocol.
 
-    Where it can be fused it is: AdamW then takes 0.6 of the time on a CPU, and the results are the same on every run.
+    Uses the fused implementation if there is one: AdamW then takes 0.6 of the time on a CPU, with the same results on
+    every run.
 
     Args:
-        groups: what trains; a group's own `weight_decay` stands.
-        training: names the optimizer, its rate, decay and further options.
+        groups: parameter groups; a group's own `weight_decay` takes precedence.
+        training: names the optimizer, its learning rate, weight decay and further options.
 
     Raises:
-        UserError: the optimizer has no such option, or refuses its value.
+        UserError: the optimizer has no such option or rejects its value.
     """
     import torch
 
@@ -53,12 +54,15 @@ def make_optimizer(groups: list[dict[str, Any]], training: Training) -> Optimize
     try:
         made: Optimizer = cls(groups, **options)
     except (TypeError, ValueError, RuntimeError) as error:
-        raise UserError(f"training.optimizer_options: {cls.__name__} says: {error}") from None
+        raise UserError(f"training.optimizer_options: {cls.__name__} reports: {error}") from None
     return made
 
 
 class Scaling:
-    """Scales losses by a factor that falls where gradients overflow and rises again (Micikevicius et al. 2018, section 3.2)."""
+    """Scales losses by a factor that falls when gradients overflow and rises again later.
+
+    Source: Micikevicius et al. 2018, section 3.2.
+    """
 
     def __init__(self, optimizer: Optimizer, parameters: Sequence[Parameter], device: torch.device) -> None:
         import torch
@@ -66,28 +70,28 @@ class Scaling:
         self._scaler = torch.amp.GradScaler(device.type)
         self._optimizer, self._parameters = optimizer, parameters
         self.skipped = 0
-        """Steps left out so far."""
+        """Steps skipped so far."""
         self._in_a_row = 0
 
     def state(self) -> dict[str, Any]:
-        """Give the scale and the counts."""
+        """Return the scale and the counts."""
         return {"scaler": self._scaler.state_dict(), "skipped": self.skipped, "in_a_row": self._in_a_row}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        """Go on from what `state` gave."""
+        """Restore what `state` returned."""
         self._scaler.load_state_dict(state["scaler"])
         self.skipped, self._in_a_row = state["skipped"], state["in_a_row"]
 
     def scaled(self, loss: Tensor) -> Tensor:
-        """Give the loss whose gradient is to be taken."""
+        """Return the scaled loss, whose gradient is to be computed."""
         scaled: Tensor = self._scaler.scale(loss)
         return scaled
 
     def fits(self) -> bool:
-        """Bring the gradients back to their own size; tells whether all are finite, without which the step is to be left out.
+        """Unscale the gradients; return whether all are finite. If not, the step must be skipped.
 
         Raises:
-            Diverged: they were not for too many steps in a row.
+            Diverged: gradients were not finite for `LONGEST` consecutive steps.
         """
         import torch
 
@@ -100,7 +104,5 @@ class Scaling:
         self.skipped += 1
         self._in_a_row += 1
         if self._in_a_row == LONGEST:
-            raise Diverged(
-                f"the gradient was not finite at {LONGEST} steps in a row, however small the scale of the loss"
-            )
+            raise Diverged(f"the gradient was not finite at {LONGEST} consecutive steps, however small the loss scale")
         return False

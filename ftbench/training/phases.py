@@ -1,4 +1,4 @@
-"""The phases of a trial: they follow one another, leave nothing out, and their edges wait for the device."""
+"""Divide the wall time of a trial into phases without gaps; the device is synchronised at each boundary."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 
 class Phases:
-    """Cuts the wall time of a trial. A phase begun inside another interrupts it.
+    """Records the phases of a trial. A phase that begins inside another interrupts it.
 
-    What comes before the first phase is `start`, what lies between phases and after them `other`.
+    The time before the first phase is `start`; the time between phases and after the last is `other`.
     """
 
     def __init__(
@@ -26,43 +26,43 @@ class Phases:
         self.watch, self.meters, self.synchronise = watch, meters, synchronise
         self._open: list[str] = []
         self._seconds: dict[str, float] = {}
-        self._edge = time.monotonic() if began is None else began
-        """The same clock in all processes, so that it may have begun before this one could look."""
+        self._boundary = time.monotonic() if began is None else began
+        """Time of the last boundary. All processes share this clock, so `began` may be earlier than this process."""
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
-        """Charge what happens inside to the phase `name`."""
-        self._cut(entering=name)
+        """Charge the time spent inside to the phase `name`."""
+        self._switch(entering=name)
         self._open.append(name)
         try:
             yield
         finally:
-            self._cut(entering=self._open[-2] if len(self._open) > 1 else None)
+            self._switch(entering=self._open[-2] if len(self._open) > 1 else None)
             self._open.pop()
 
-    def _cut(self, entering: str | None) -> None:
+    def _switch(self, entering: str | None) -> None:
         self.synchronise()
         now = time.monotonic()
         leaving = self.current
-        self._seconds[leaving] = self._seconds.get(leaving, 0.0) + now - self._edge
+        self._seconds[leaving] = self._seconds.get(leaving, 0.0) + now - self._boundary
         if self._open:
             for meter in self.meters:
                 meter.leave(leaving)
         if entering is not None:
             for meter in self.meters:
                 meter.enter(entering)
-        # The meters' own time is charged to the phase that begins.
-        self._edge = now
+        # The time that the meters take is charged to the phase that begins.
+        self._boundary = now
 
     @property
     def current(self) -> str:
-        """The phase at hand."""
+        """The current phase."""
         if self._open:
             return self._open[-1]
         return "other" if self._seconds else "start"
 
     def list(self, until: float) -> tuple[Phase, ...]:
-        """Give name and seconds of every phase up to a moment of `time.monotonic()`, in the order of their first beginning."""
+        """Return name and seconds of every phase up to `until` (`time.monotonic()`), in order of their first start."""
         current = self.current
-        seconds = {**self._seconds, current: self._seconds.get(current, 0.0) + until - self._edge}
+        seconds = {**self._seconds, current: self._seconds.get(current, 0.0) + until - self._boundary}
         return tuple(Phase(name, spent) for name, spent in seconds.items())

@@ -1,4 +1,4 @@
-"""All that moves in a training under way: taken at a step, and put back into one that was made anew."""
+"""Save the state of a running training in checkpoints, and resume a training from them."""
 
 from __future__ import annotations
 
@@ -20,13 +20,14 @@ _TRACED = ("task_losses", "losses", "units", "seconds", "padded", "waiting", "va
 
 
 class Keeper:
-    """Keeps one training in the checkpoints of its trial.
+    """Saves one training in the checkpoints of its trial and resumes it from them.
 
     Args:
-        checkpoints: of the trial.
+        checkpoints: the checkpoints of the trial.
         training: number of the training in its trial.
-        apart: charges what happens inside to a phase of its own.
-        believe: whether what was reached after this training's beginning may be believed: the beginning is the same bit by bit.
+        apart: charges the time spent inside to a phase of its own.
+        believe: whether existing checkpoints of this training are valid: its start must be the same bit by bit. If not,
+            they are removed.
     """
 
     def __init__(
@@ -41,37 +42,37 @@ class Keeper:
         if not believe:
             checkpoints.forget(training)
         self.resumed: int | None = None
-        """The step it went on from; None where it began anew."""
+        """The step from which the training was resumed; None if it started from scratch."""
         self.whole = False
-        """Whether all of it was there already."""
+        """Whether the whole training was restored, so that none of it was repeated."""
 
     def restore(self, loop: Loop) -> int:
-        """Put the loop where the last checkpoint that is whole and fits left it; gives the steps made."""
+        """Restore the loop from the last checkpoint that is intact and matches; return the number of steps made."""
         for step, ended, state in self.checkpoints.latest(self.training):
             why = _mismatch(loop, state)
             if why:
-                print(f"checkpoint {self.training}-{step}: left out: {why}")  # noqa: T201 - the log of the trial
+                print(f"checkpoint {self.training}-{step}: ignored: {why}")  # noqa: T201 - goes to the trial log
                 continue
             put_back(loop, step, state)
             loop.trace.resumed.append(step)
             self.resumed, self.whole = step, ended
-            print(f"went on from a checkpoint after step {step} of {loop.loader.steps}")  # noqa: T201 - as above
+            print(f"resumed from a checkpoint after step {step} of {loop.loader.steps}")  # noqa: T201 - the trial log
             return loop.loader.steps if ended else step
         return 0
 
     def keep(self, loop: Loop, step: int, *, ended: bool = False) -> None:
-        """Write a checkpoint where it is time for one; a disk that is full costs the checkpoint, not the trial."""
+        """Write a checkpoint if one is due; if the disk is full, the trial goes on without it."""
         if not self.checkpoints.due or (ended and self.whole):
             return
         with self.apart():
             try:
                 self.checkpoints.save(self.training, step, take(loop, step), ended=ended)
             except OSError as error:
-                print(f"no checkpoint after step {step}: {error.strerror or error}")  # noqa: T201 - as above
+                print(f"no checkpoint after step {step}: {error.strerror or error}")  # noqa: T201 - the trial log
 
 
 def take(loop: Loop, step: int) -> dict[str, Any]:
-    """Take all that moves, `step` steps being made."""
+    """Return all the state of a loop that has made `step` steps."""
     loop.settle(step - 1)
     return {
         "order": loop.trace.order_hash,
@@ -88,10 +89,10 @@ def take(loop: Loop, step: int) -> dict[str, Any]:
 
 
 def put_back(loop: Loop, step: int, state: Mapping[str, Any]) -> None:
-    """Make a loop that was made anew what it was when `step` steps were made."""
+    """Restore a new loop to the state it had after `step` steps."""
     import torch
 
-    # What a strategy freezes and opens as it goes is a matter of the step alone.
+    # What a strategy freezes and unfreezes during training depends on the step alone.
     for before in range(step):
         loop.strategy.before_step(loop.learner, before)
     with torch.no_grad():
@@ -111,7 +112,7 @@ def put_back(loop: Loop, step: int, state: Mapping[str, Any]) -> None:
 
 
 def _put_optimizer_back(loop: Loop, state: dict[str, Any]) -> None:
-    """Load the optimizer's state into the very groups that are there: a strategy may hold on to them."""
+    """Load the optimizer's state into the existing group objects, because a strategy may keep references to them."""
     optimizer = loop.optimizer
     groups = list(optimizer.param_groups)
     optimizer.load_state_dict(state)
@@ -121,19 +122,19 @@ def _put_optimizer_back(loop: Loop, state: dict[str, Any]) -> None:
 
 
 def _mismatch(loop: Loop, state: Mapping[str, Any]) -> str:
-    """Tell why a state is not of this training; empty where it is."""
+    """Return why a state does not match this training; empty if it does."""
     expected: dict[str, Mapping[str, Tensor]] = {
         "parameters": {loop.names[id(parameter)]: parameter for parameter in loop.parameters},
         "buffers": dict(loop.learner.named_buffers()),
     }
     if state["order"] != loop.trace.order_hash:
-        return "it saw the examples in another order"
+        return "the order of examples differs"
     for kind, tensors in expected.items():
         found = state[kind]
         if {name: (tensor.shape, tensor.dtype) for name, tensor in tensors.items()} != {
             name: (tensor.shape, tensor.dtype) for name, tensor in found.items()
         }:
-            return f"it has other {kind}"
+            return f"its {kind} differ"
     if (state["scaling"] is None) != (loop.scaling is None):
-        return "it computed in another precision"
+        return "the precision differs"
     return ""

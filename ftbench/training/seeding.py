@@ -1,4 +1,4 @@
-"""One seed for every source of randomness; SpecAugment and some processors draw from numpy's."""
+"""Seed, save and restore every source of randomness; SpecAugment and some processors draw from numpy's generator."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def seed_all(*seeds: int) -> None:
-    """Seed Python, numpy and torch from a tuple of whole numbers."""
+    """Seed Python, numpy and torch from a tuple of integers."""
     import torch
 
     mixed = int(np.random.SeedSequence(seeds).generate_state(1)[0])
@@ -23,19 +23,22 @@ def seed_all(*seeds: int) -> None:
 
 
 def random_state() -> dict[str, Any]:
-    """Give the state of every source of randomness, as lists and tensors."""
+    """Return the state of every source of randomness, as lists and tensors."""
     import torch
 
-    cards = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []  # type: ignore[no-untyped-call]  # it has no types
-    return {"python": random.getstate(), "numpy": np.random.get_state(), "torch": torch.get_rng_state(), "cuda": cards}  # noqa: NPY002
+    gpus: list[Any] = []
+    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        gpus = torch.cuda.get_rng_state_all()
+    numpys = np.random.get_state()  # noqa: NPY002 - the global generator, see `seed_all`
+    return {"python": random.getstate(), "numpy": numpys, "torch": torch.get_rng_state(), "cuda": gpus}
 
 
 def set_random_state(state: Mapping[str, Any]) -> None:
-    """Put every source of randomness back to what `random_state` gave."""
+    """Restore every source of randomness from what `random_state` returned."""
     import torch
 
     random.setstate(state["python"])
-    np.random.set_state(state["numpy"])  # noqa: NPY002 - as above
+    np.random.set_state(state["numpy"])  # noqa: NPY002 - the global generator, see `seed_all`
     torch.set_rng_state(state["torch"])
     if state["cuda"]:
         torch.cuda.set_rng_state_all(state["cuda"])
@@ -43,13 +46,13 @@ def set_random_state(state: Mapping[str, Any]) -> None:
 
 @contextmanager
 def seeds_kept() -> Iterator[None]:
-    """Leave every source of randomness as it was."""
+    """Restore every source of randomness at the end."""
     import torch
 
-    pythons, numpys = random.getstate(), np.random.get_state()  # noqa: NPY002 - as above
+    pythons, numpys = random.getstate(), np.random.get_state()  # noqa: NPY002 - the global generator, see `seed_all`
     try:
         with torch.random.fork_rng():
             yield
     finally:
         random.setstate(pythons)
-        np.random.set_state(numpys)  # noqa: NPY002
+        np.random.set_state(numpys)  # noqa: NPY002 - the global generator, see `seed_all`

@@ -1,4 +1,4 @@
-"""Work shared by the trials of one environment: the first trial computes it, others read it, and all are charged for it."""
+"""Share work between the trials of one environment: the first computes it, others read it, all are charged for it."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class Sharing:
         return found.value
 
     def content(self, stages: int) -> dict[str, Any]:
-        """Return everything that decides the data and the initial weights of the first `stages` stages of this trial."""
+        """Return everything that decides data and initial weights of this trial's first `stages` stages."""
         content = self.trial.content
         return {
             "backbone": content["backbone"],

@@ -1,4 +1,4 @@
-"""The weights of an earlier step, held until training ends."""
+"""Copy and restore weights: the best weights of a training, and weight deltas that trials share."""
 
 from __future__ import annotations
 
@@ -17,33 +17,33 @@ if TYPE_CHECKING:
 
 
 TRACE = "trace"
-"""The name under which a training's trace lies beside what it moved."""
+"""Name of the tensor that stores a training's trace next to its weight delta."""
 
 
 @dataclass(frozen=True)
 class Kept:
-    """All that moves in a training, as it was at one step: what trains, every buffer, and the strategy's own state.
+    """Everything a training has changed, as it was at one step: trained parameters, all buffers, the strategy's state.
 
-    Copies lie in main memory, whatever device the learner is on.
+    The copies are in main memory, regardless of the learner's device.
     """
 
     step: int
-    """Steps done when the weights were taken."""
+    """Steps made when the copy was taken."""
     parameters: Sequence[Tensor]
-    """What trains, in the order of the optimizer."""
+    """The trained parameters, in the optimizer's order."""
     buffers: Mapping[str, Tensor]
-    """Every buffer by its name."""
+    """Name → buffer."""
     strategy: Any
     """The strategy's own state."""
 
     @classmethod
     def take(cls, learner: Learner, strategy: Strategy, parameters: Sequence[Parameter], step: int) -> Kept:
-        """Copy all of it."""
+        """Copy parameters, buffers and strategy state after `step` steps."""
         buffers = {name: _copy(buffer) for name, buffer in learner.named_buffers()}
         return cls(step, [_copy(parameter) for parameter in parameters], buffers, strategy.state())
 
     def put_back(self, learner: Learner, strategy: Strategy, parameters: Sequence[Parameter]) -> None:
-        """Make the learner what it was at that step."""
+        """Restore the learner and the strategy to that step."""
         import torch
 
         buffers = dict(learner.named_buffers())
@@ -60,7 +60,7 @@ def _copy(tensor: Tensor) -> Tensor:
 
 
 def moved(learner: Learner) -> dict[str, Tensor]:
-    """Give what trains, and every buffer."""
+    """Return the weight delta of a training: trained parameters and all buffers, by name."""
     trained = {
         f"parameter.{name}": parameter.detach()
         for name, parameter in learner.named_parameters()
@@ -70,23 +70,23 @@ def moved(learner: Learner) -> dict[str, Tensor]:
 
 
 def put_back(learner: Learner, tensors: Mapping[str, Tensor]) -> None:
-    """Let a learner be what `moved` was taken from."""
+    """Load into a learner what `moved` returned."""
     import torch
 
     own = {f"parameter.{name}": parameter for name, parameter in learner.named_parameters()}
-    own |= {f"buffer.{name}": buffer for name, buffer in learner.named_buffers()}  # type: ignore[misc]  # tensors, both
+    own |= {f"buffer.{name}": buffer for name, buffer in learner.named_buffers()}  # type: ignore[misc]  # all tensors
     with torch.no_grad():
         for name, tensor in tensors.items():
             own[name].copy_(tensor)
 
 
 def as_tensor(value: Any) -> Tensor:
-    """Put a JSON value into bytes."""
+    """Encode a JSON value as a tensor of bytes."""
     import torch
 
     return torch.frombuffer(bytearray(json.dumps(value).encode()), dtype=torch.uint8)
 
 
 def from_tensor(tensor: Tensor) -> Any:
-    """Read it back."""
+    """Decode what `as_tensor` returned."""
     return json.loads(bytes(tensor.numpy()))

@@ -115,7 +115,7 @@ class Execution:
         self.device = torch.device(spec.device)
         torch.set_num_threads(self.trial.threads)
         torch.use_deterministic_algorithms(mode=True, warn_only=True)
-        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # torch sets it at run time
+        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # set at run time
         torch.backends.cuda.matmul.allow_tf32 = False
         self.watch = Watch(spec.device, os.getpid(), profile=self.trial.profile, probing=self.trial.probe)
         built: list[Meter] = [catalog.build("meters", name, {}) for name in self.trial.meters]
@@ -138,7 +138,7 @@ class Execution:
             torch.cuda.synchronize(self.device)
 
     def run(self, folder: Path) -> dict[str, Any]:
-        """Load, train and score; write predictions to `folder`. Return the fields of the record that are known then."""
+        """Load, train and score; write predictions to `folder`. Return the fields of the record that are known."""
         for meter in self.meters:
             meter.start(self.watch)
         with self.phases.phase("load"):
@@ -184,7 +184,8 @@ class Execution:
         """Train the stages one after another, and score all tasks seen so far after each.
 
         Returns:
-            The primary metric, row i after stage i, None for tasks not seen yet; and task label → scores after the last.
+            The primary metric, row i after stage i, None for tasks not seen yet; and task label → scores after the last
+            stage.
         """
         learner = loaded.learner
         matrix: list[list[float | None]] = []
@@ -262,9 +263,7 @@ class Execution:
             trial = self.trial
             backbone = self.catalog.build("backbones", trial.backbone.use, trial.backbone.options)
             strategy = self.catalog.build("strategies", trial.strategy.use, trial.strategy.options)
-            probe = ThroughputProbe(
-                self.stages, backbone, self.catalog, take, seed=trial.seed, device=self.spec.device
-            )
+            probe = ThroughputProbe(self.stages, backbone, self.catalog, take, seed=trial.seed, device=self.spec.device)
             probe.run(strategy)
 
         def synchronise() -> None:
@@ -282,7 +281,7 @@ class Execution:
             return account_once(self.trial, self.catalog, Path(self.spec.cache), seen)
 
     def provenance(self) -> dict[str, Any]:
-        """Return the sources of data and weights, as far as they were loaded."""
+        """Return the sources of the data and weights that were loaded."""
         reason = self.bench.computes_because if self.bench else ""
         return provenance(self.trial, self.watch, self.stages, self.setup.split_hashes, reason)
 

@@ -153,7 +153,7 @@ def disturbances(traces: Sequence[Trace]) -> list[str]:
 
 
 def last_readings(meters: Sequence[Meter]) -> list[Measurement]:
-    """Stop the meters of a failed trial and return what they measured, such as peak memory in an out-of-memory failure."""
+    """Stop the meters of a failed trial and return what they measured, such as the peak before memory ran out."""
     found: list[Measurement] = []
     for meter in meters:
         # The failure may have interrupted a meter anywhere; what counts is the trial's failure, not the meter's.

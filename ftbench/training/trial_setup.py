@@ -1,4 +1,4 @@
-"""Set up a trial: build its backbone and tasks, check that they are as planned, load the model and the data, build the bench."""
+"""Set up a trial: check that its data, weights and code are as planned, load model and data, build the bench."""
 
 from __future__ import annotations
 
@@ -175,7 +175,7 @@ def apply_protocol(task: Task, training: Training, data: Mapping[str, Encoded], 
     """Configure the task's loss as the protocol asks.
 
     Raises:
-        NotApplicable: the protocol asks for what only a classification has, or needs a split that the task does not have.
+        NotApplicable: the protocol asks for what only a classification has, or needs a split that the task lacks.
     """
     if scored_split not in data:
         raise NotApplicable(f"values are chosen on a {scored_split} split, and the task has none")

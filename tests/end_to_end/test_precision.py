@@ -116,7 +116,7 @@ def test_gradients_that_never_fit_are_divergence(train):
         weight = dict(learner.model.named_parameters())["vit.layers.1.mlp.fc1.weight"]
         weight.register_hook(lambda gradient: gradient * math.inf)
 
-    with pytest.raises(Diverged, match=f"the gradient was not finite at {LONGEST} steps in a row"):
+    with pytest.raises(Diverged, match=f"the gradient was not finite at {LONGEST} consecutive steps"):
         train("fp16", always, epochs=None, steps=LONGEST + 5)
 
 
@@ -134,5 +134,5 @@ def test_a_gradient_comes_back_to_its_own_size():
 def test_a_gpu_without_bf16_is_told(train, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: False)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "Tesla V100")
-    with pytest.raises(NotApplicable, match="Tesla V100 does not compute in bf16; take fp16 or fp32"):
+    with pytest.raises(NotApplicable, match="Tesla V100 does not support bf16; use fp16 or fp32"):
         compute_as(Training(steps=1, precision="bf16"), train("fp32", epochs=None, steps=1)[0], torch.device("cuda:0"))

@@ -77,7 +77,7 @@ def test_a_blocks_statistics_move_once_a_step(catalog, encoded):  # noqa: F811
         task, data, backbone = encoded(kind)
         _, learner, _ = bench_for(catalog, task, data, backbone)
         if kind in WITHOUT:
-            with pytest.raises(NotApplicable, match=f"{kind} cannot compute its blocks again"):
+            with pytest.raises(NotApplicable, match=f"{kind} cannot recompute its blocks"):
                 compute_as(Training(steps=1, gradient_checkpointing=True), learner, CPU)
         else:
             assert not [m for block in learner.blocks() for m in block.modules() if isinstance(m, torch.nn.BatchNorm2d)]

@@ -107,6 +107,6 @@ def test_what_could_not_be_measured_is_not_better():
 def test_a_metric_that_cannot_be_watched_is_told_with_those_that_can(name):
     judge = Judge(Training(steps=1, schedule="plateau", watch=name))
     with pytest.raises(
-        UserError, match=f"training.watch: '{name}' is no metric that could be watched; this task gives accuracy, loss"
+        UserError, match=f"training.watch: '{name}' is not a metric that can be watched; this task has accuracy, loss"
     ):
         judge.see(scores(1.0))

@@ -96,7 +96,7 @@ def test_steps_and_epochs_count_what_they_say(ready):
     _, encoded, loader = ready
     assert len(loader()) == 10
     assert len(loader(epochs=None, steps=7)) == 7
-    sizes = [sum(len(p.batch["labels"]) for p in portions) for portions in loader(batch_size=16)]
+    sizes = [sum(len(p.batch["labels"]) for p in micro_batches) for micro_batches in loader(batch_size=16)]
     assert sizes == [16, 16, 8] * 2
     seen = [int(i) for i in np.concatenate([loader().order(0)])]
     assert sorted(seen) == list(range(len(encoded)))
@@ -238,8 +238,8 @@ def test_options_of_an_optimizer_reach_it_and_wrong_ones_are_told():
     )
     assert (made.defaults["momentum"], made.defaults["lr"], made.defaults["weight_decay"]) == (0.9, 0.1, 0.01)
     for options, message in (
-        ({"momentun": 0.9}, "SGD says: .*momentun"),
-        ({"momentum": -1.0}, "SGD says: Invalid momentum"),
+        ({"momentun": 0.9}, "SGD reports: .*momentun"),
+        ({"momentum": -1.0}, "SGD reports: Invalid momentum"),
     ):
         with pytest.raises(UserError, match=message):
             make_optimizer(

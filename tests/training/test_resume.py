@@ -65,7 +65,7 @@ def trial_of(catalog):
 @pytest.fixture
 def run(catalog, tmp_path, monkeypatch):
     """Carry a trial out, killed after so many steps or whole; every step is told, and every step is a checkpoint."""
-    monkeypatch.setattr("ftbench.training.messages.Signs.step", _tell_every_step)
+    monkeypatch.setattr("ftbench.training.messages.ProgressEvents.step", _tell_every_step)
     monkeypatch.setattr("ftbench.training.checkpoints.SHARE", 0)
 
     def carry(trial, folder="a", *, kill=None, every=0.0, checkpoints="checkpoints"):
@@ -206,7 +206,7 @@ def test_a_damaged_checkpoint_is_left_out_and_the_one_before_is_taken(how, tmp_p
         kept.save(0, step, {"x": torch.full((300,), float(step)), "y": [step]}, ended=False)
     damage(tmp_path / "c" / "0-10", how)
     assert [(step, state["y"]) for step, _, state in Checkpoints(tmp_path / "c", 0.0, "a").latest(0)] == [(9, [9])]
-    assert ("checkpoint 0-10: left out: " in capsys.readouterr().out) == (how != "torn")
+    assert ("checkpoint 0-10: ignored: " in capsys.readouterr().out) == (how != "torn")
     assert sorted(path.name for path in (tmp_path / "c").iterdir()) == [*(["0-10"] if how != "torn" else []), "0-9"]
 
 
@@ -324,7 +324,7 @@ def test_what_is_packed_is_unpacked_equal(value):
 
 def test_what_cannot_be_kept_is_refused():
     for value in (object(), {"a": {1, 2}}, [lambda: None], np.float64(1.0)):
-        with pytest.raises(TypeError, match="cannot be kept on disk"):
+        with pytest.raises(TypeError, match="cannot be stored in a checkpoint"):
             pack(value)
 
 

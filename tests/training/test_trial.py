@@ -211,7 +211,7 @@ def test_a_metric_the_task_does_not_give_is_one_line_of_the_trial(carried):
     _, outcome, _ = carried('[[strategy]]\nuse = "frozen"\n', knobs=f'{JUDGED}\nwatch = "bleu"')
     assert outcome["failure"]["kind"] == "UserError"
     message = outcome["failure"]["message"]
-    assert message.startswith("training.watch: 'bleu' is no metric that could be watched; this task gives accuracy, ")
+    assert message.startswith("training.watch: 'bleu' is not a metric that can be watched; this task has accuracy, ")
     assert message.endswith(", loss")
 
 

@@ -1,4 +1,4 @@
-"""FLOPs and peak bytes of a training, counted on tensors that have shapes and no values.
+"""Count the FLOPs and the peak memory of a training in a simulation with fake tensors, which have shapes but no values.
 
 Imports the rest of `training`. Start with `accounting`, then `simulated_training`.
 """

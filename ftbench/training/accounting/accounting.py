@@ -1,7 +1,7 @@
-"""What one training step of a strategy takes, exactly: floating-point operations, and the peak of live tensor bytes.
+"""Count exactly what one training step of a strategy costs: floating-point operations and peak live tensor bytes.
 
-Nothing is timed and nothing is read from a device, so that two runs, on whatever machines, give the same integers. With fake
-tensors not even the weights are needed.
+Nothing is timed or read from a device, so every machine gives the same integers. With fake tensors the weights are not
+needed either.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from .simulated_training import SimulatedTraining
 
 Kernels = Literal["cpu", "cuda"]
-"""Whose kernels: they decide what the forward pass keeps."""
+"""Device type of the simulated kernels; they decide which activations the forward pass keeps."""
 
 
 def account(
     backbone: Backbone,
     strategy: Strategy,
-    grounds: Sequence[StageData],
+    stage_data: Sequence[StageData],
     catalog: Catalog,
     *,
     fake: bool = True,
@@ -36,70 +36,74 @@ def account(
     seed: int = 0,
     device: str = "cpu",
 ) -> Accounting:
-    """Go through a few training steps and account for them.
+    """Simulate a few training steps and count their FLOPs and memory.
 
     Args:
-        backbone: what is trained; with fake tensors its weights are not read.
-        strategy: a fresh instance.
-        grounds: what is learnt, one stage after another; the first examples of `open["train"]` make the batch, again and again
-            where there are too few of them.
-        catalog: where a strategy finds those it is made of.
-        fake: whether tensors are fake: nothing is computed. Else a learner is loaded and trained for two steps, and thrown away.
-        target: `cpu` as torch runs there; `cuda` with the attention and the dropout of a CUDA card, fake tensors alone.
-        growth: whether to find out how memory grows with the batch, which takes a step or two more.
-        seed: decides what is drawn; with fake tensors nothing depends on it.
-        device: where real tensors lie.
+        backbone: the backbone; with fake tensors its weights are not read.
+        strategy: a new instance.
+        stage_data: the stages in their order. The first examples of `open["train"]` are the batch, repeated if
+            there are too few.
+        catalog: builds the strategies that this one is made of.
+        fake: whether tensors are fake, so that nothing is computed. Otherwise a learner is loaded, trained for two
+            steps and discarded.
+        target: `cpu` for torch's CPU kernels; `cuda` for the attention and dropout kernels of a CUDA GPU, with fake
+            tensors only.
+        growth: whether to measure how memory grows with the batch, which takes one or two more steps.
+        seed: seed of the random numbers; with fake tensors nothing depends on it.
+        device: device of real tensors.
 
     Raises:
-        NotApplicable: the strategy cannot serve the backbone, or decides by values that fake tensors do not have.
+        NotApplicable: the strategy does not support the backbone, or depends on values that fake tensors do not have.
     """
-    # A module first imported while tensors are looked at would have its own counted, and keep fake ones for good.
+    # Modules must be imported before tensors are tracked: otherwise their own tensors would be counted, and stay fake.
     import peft  # noqa: F401
     from torch._subclasses.fake_tensor import DataDependentOutputException, DynamicOutputShapeException
 
     from .simulated_training import SimulatedTraining
 
-    training = grounds[-1].training
-    parts = training.accumulation
-    micro = max(2, -(-training.batch_size // parts))
-    sizes = (parts * micro, 2 * parts * micro) if growth else None
+    training = stage_data[-1].training
+    micro_batches = training.accumulation
+    micro_size = max(2, -(-training.batch_size // micro_batches))
+    sizes = (micro_batches * micro_size, 2 * micro_batches * micro_size) if growth else None
     strategy.check(backbone.outline_card() if fake else backbone.card())
-    rehearsal = SimulatedTraining(
-        grounds, backbone, catalog, fake=fake, target=target, sizes=sizes, seed=seed, device=device
+    simulation = SimulatedTraining(
+        stage_data, backbone, catalog, fake=fake, target=target, sizes=sizes, seed=seed, device=device
     )
     try:
-        learner = rehearsal.run(strategy)
+        learner = simulation.run(strategy)
     except (DataDependentOutputException, DynamicOutputShapeException) as error:
-        message = f"what it does depends on values, which are not there before it runs ({error.func})"
+        message = f"its computation depends on values, which a simulation does not have ({error.func})"
         raise NotApplicable(message) from error
     return Accounting(
         training.batch_size,
-        rehearsal.flops,
-        rehearsal.memory.footprint(),
+        simulation.flops,
+        simulation.memory.footprint(),
         sum(parameter.numel() for parameter in learner.model.parameters()),
-        sum(count for count, _ in rehearsal.trained.values()),
-        sum(size for _, size in rehearsal.trained.values()),
-        _growth(rehearsal, parts) if growth else (),
-        parts,
+        sum(count for count, _ in simulation.trained.values()),
+        sum(size for _, size in simulation.trained.values()),
+        _growth(simulation, micro_batches) if growth else (),
+        micro_batches,
     )
 
 
-def _growth(rehearsal: SimulatedTraining, parts: int) -> tuple[tuple[int, int], ...]:
-    """Tell for each moment what it takes, and how much more for each example of a micro-batch; only those that can be the peak.
+def _growth(simulation: SimulatedTraining, micro_batches: int) -> tuple[tuple[int, int], ...]:
+    """Return memory as linear functions of the batch: (bytes, bytes per example of a micro-batch) for each moment.
 
-    Empty where another batch size makes other moments, or nothing is trained.
+    Only moments that can be the peak are kept. Empty if another batch size makes a different sequence of moments, or
+    nothing is trained.
     """
-    if not rehearsal.growth:
+    if not simulation.growth:
         return ()
-    found = {0: rehearsal.elsewhere}
+    # Bytes per example → the largest constant part.
+    largest = {0: simulation.outside_peak}
     try:
-        lines = [line for growth in rehearsal.growth for line in growth.lines(parts)]
+        lines = [line for growth in simulation.growth for line in growth.lines(micro_batches)]
     except ValueError:
         return ()
-    for still, growing in lines:
-        found[growing] = max(found.get(growing, 0), still)
+    for constant, slope in lines:
+        largest[slope] = max(largest.get(slope, 0), constant)
     chosen: list[tuple[int, int]] = []
-    for growing in sorted(found, reverse=True):
-        if not chosen or found[growing] > chosen[-1][0]:
-            chosen.append((found[growing], growing))
+    for slope in sorted(largest, reverse=True):
+        if not chosen or largest[slope] > chosen[-1][0]:
+            chosen.append((largest[slope], slope))
     return tuple(chosen)

@@ -1,4 +1,4 @@
-"""One strategy on one backbone and task, whatever the seed: what its training takes, gone through without values."""
+"""Predict the training cost of a configuration, one strategy on one backbone and task, by simulated training."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...api.augmentable import augmentations
+from ...api.augmentation import augmentations
 from ...api.card import OUTPUT_TYPES
 from ...api.footprint import Accounting
 from ...api.protocol import Training
@@ -34,14 +34,14 @@ if TYPE_CHECKING:
 
 
 OUTLINED = 8
-"""Examples that stand for a split; batches repeat them."""
+"""Number of examples that represent a split; batches repeat them."""
 SAMPLE = 256
-"""Training examples that are looked at for the longest."""
+"""Number of training examples among which the longest are chosen."""
 
 
 @dataclass(frozen=True)
 class Configuration:
-    """One strategy on one backbone and task, or sequence of tasks."""
+    """One strategy on one backbone and task or sequence of tasks, regardless of the seed."""
 
     target: str
     """Label of the task or sequence."""
@@ -50,22 +50,22 @@ class Configuration:
     strategy: str
     """Label of the strategy."""
     parts: Mapping[str, tuple[str, Mapping[str, Any]]]
-    """`backbone` and `strategy`, each as a plugin's name and its options."""
+    """`backbone` and `strategy` → name and options of the plugin."""
     stages: tuple[tuple[str, Mapping[str, Any], Mapping[str, Any]], ...]
-    """Tasks: a plugin's name, its options, the complete `Training`."""
+    """Of each task: name and options of the plugin, and the complete `Training`."""
     split_seed: int | None = None
-    """Decides the splits whose examples are looked at; None where there are no data."""
+    """Seed of the splits whose examples are read; None without data."""
     not_applicable: str | None = None
-    """Why the strategy cannot serve; None where it can, or where that is not known."""
+    """Why the strategy does not apply; None if it does or that is unknown."""
 
     @property
     def batch_size(self) -> int:
-        """Examples of an optimizer step."""
+        """Examples per optimizer step."""
         return Training(**self.stages[-1][2]).batch_size
 
 
 def configuration_of(trial: Trial) -> Configuration:
-    """Give the cell a trial is of."""
+    """Return the configuration of a trial."""
     return Configuration(
         trial.target,
         trial.backbone.label,
@@ -78,7 +78,7 @@ def configuration_of(trial: Trial) -> Configuration:
 
 
 def account_configuration(
-    cell: Configuration,
+    configuration: Configuration,
     catalog: Catalog,
     *,
     target: Kernels = "cpu",
@@ -86,142 +86,146 @@ def account_configuration(
     growth: bool = False,
     seen: Sequence[Encoded] = (),
 ) -> tuple[Accounting, float]:
-    """Account for the training of a cell with fake tensors.
+    """Count FLOPs and memory of a configuration's training with fake tensors.
 
-    The batch is as long as the longest of `SAMPLE` training examples where the data can be read. Examples are never augmented.
+    If the data can be read, the batch is as long as the longest of `SAMPLE` training examples. Augmentations are not
+    applied.
 
     Args:
-        cell: what is trained.
+        configuration: the configuration.
         catalog: what the plugins offer.
-        target: whose kernels.
-        length: tokens, pixels of a side, or seconds of each example; by default that of the data, or what task or network says.
-        growth: whether to find out how memory grows with the batch.
-        seen: the training split of each stage as the backbone reads it, where that is known already.
+        target: device type of the simulated kernels.
+        length: length of each example in tokens, pixels per side or seconds; by default that of the data, or else the
+            default of the task or the network.
+        growth: whether to measure how memory grows with the batch.
+        seen: the encoded training split of each stage, if it is loaded already.
 
     Returns:
         The accounting, and the length of an example.
 
     Raises:
-        NotApplicable: the strategy cannot serve, or cannot be gone through without values.
-        UserError: a length is asked for that a network does not read, or a task cannot tell what it is without data.
+        NotApplicable: the strategy does not apply, or cannot be simulated without values.
+        UserError: the network does not support the length, or the task needs data to know its outputs.
     """
-    if cell.not_applicable is not None:
-        raise NotApplicable(cell.not_applicable)
-    backbone: Backbone = catalog.build("backbones", *cell.parts["backbone"])
-    strategy: Strategy = catalog.build("strategies", *cell.parts["strategy"])
-    grounds = _Grounds(cell, catalog, backbone, length, seen)
+    if configuration.not_applicable is not None:
+        raise NotApplicable(configuration.not_applicable)
+    backbone: Backbone = catalog.build("backbones", *configuration.parts["backbone"])
+    strategy: Strategy = catalog.build("strategies", *configuration.parts["strategy"])
+    outline = _OutlineStages(configuration, catalog, backbone, length, seen)
     try:
-        _check_answers(strategy, grounds.found)
-        return account(backbone, strategy, grounds.found, catalog, target=target, growth=growth), grounds.length
+        _check_output_types(strategy, outline.stages)
+        return account(backbone, strategy, outline.stages, catalog, target=target, growth=growth), outline.length
     except (NotApplicable, UserError):
         raise
     except Exception as error:
-        why = f"cannot be gone through without values: {type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
+        why = f"cannot be simulated without values: {type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
         raise NotApplicable(why) from error
 
 
-def _check_answers(strategy: Strategy, grounds: Sequence[StageData]) -> None:
-
-    for ground in grounds:
-        if ground.task.answer not in strategy.answers:
-            message = f"it has no meaning where the answer is {OUTPUT_TYPES[ground.task.answer]}"
-            raise NotApplicable(message)
+def _check_output_types(strategy: Strategy, stages: Sequence[StageData]) -> None:
+    for stage in stages:
+        if stage.task.answer not in strategy.answers:
+            raise NotApplicable(f"it does not support the output type {OUTPUT_TYPES[stage.task.answer]}")
 
 
 @dataclass(frozen=True)
-class _Few:
-    """The examples that stand for a split."""
+class _Sample:
+    """A few examples that represent a split."""
 
     examples: Encoded
     length: float
-    """How long they are to the network: tokens, pixels of a side, or seconds."""
-    of: int | None = None
-    """How many the split has; None where there are no data."""
+    """Length of the longest as the network's input: tokens, pixels per side, or seconds."""
+    split_size: int | None = None
+    """Number of examples of the split; None without data."""
 
 
 @dataclass
-class _Grounds:
-    """What the stages of a cell are learnt from; equal stages are the same."""
+class _OutlineStages:
+    """The stages of a configuration, with a sample of the examples of each; equal stages share their task and data."""
 
-    cell: Configuration
+    configuration: Configuration
     catalog: Catalog
     backbone: Backbone
-    asked: float | None
+    requested_length: float | None
     seen: Sequence[Encoded]
     length: float = 0.0
-    found: list[StageData] = field(default_factory=list)
+    stages: list[StageData] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         made: dict[str, StageData] = {}
-        for number, stage in enumerate(self.cell.stages):
+        for number, stage in enumerate(self.configuration.stages):
             if repr(stage) not in made:
                 seen = self.seen[number] if self.seen else None
-                made[repr(stage)] = self._ground(*stage, None if isinstance(seen, ChunkedEncoded) else seen)
-            self.found.append(replace(made[repr(stage)], label=f"task {len(self.found) + 1}"))
+                made[repr(stage)] = self._stage(*stage, None if isinstance(seen, ChunkedEncoded) else seen)
+            self.stages.append(replace(made[repr(stage)], label=f"task {len(self.stages) + 1}"))
 
-    def _ground(
+    def _stage(
         self, use: str, options: Mapping[str, Any], training: Mapping[str, Any], seen: Encoded | None
     ) -> StageData:
         task: Task = self.catalog.build("tasks", use, options)
-        if self.cell.split_seed is None:
-            _check_known(task, use)
-        few = (
-            self._few(task, self.backbone) if seen is None else _longest(task, seen.take(_sample(len(seen))), len(seen))
-        )
-        self.length = few.length
+        if self.configuration.split_seed is None:
+            _check_outputs_known(task, use)
+        if seen is None:
+            sample = self._sample(task, self.backbone)
+        else:
+            sample = _longest(task, seen.take(_spread_rows(len(seen))), len(seen))
+        self.length = sample.length
         protocol = Training(**training)
-        if few.of is not None:
+        if sample.split_size is not None:
             # No batch is larger than the split.
-            sizes = {name: min(getattr(protocol, name), few.of) for name in ("batch_size", "eval_batch_size")}
+            sizes = {n: min(getattr(protocol, n), sample.split_size) for n in ("batch_size", "eval_batch_size")}
             protocol = replace(protocol, **sizes)
         if isinstance(task, ClassificationTask):
-            task.train_as(protocol, np.asarray(few.examples.labels))
+            task.train_as(protocol, np.asarray(sample.examples.labels))
 
         def encode(other: Backbone, processor: Any) -> Mapping[str, Encoded]:
             del processor
-            return {"train": self._few(task, other).examples}
+            return {"train": self._sample(task, other).examples}
 
         return StageData(
-            use, task, protocol, {"train": few.examples}, encode, _unchanged if augmentations(task) else None
+            use, task, protocol, {"train": sample.examples}, encode, _unchanged if augmentations(task) else None
         )
 
-    def _few(self, task: Task, backbone: Backbone) -> _Few:
-        """Give a few examples as a backbone reads them, and how long they are: of the data, or of zeros."""
-        found = self._read(task, backbone) if self.asked is None and self.cell.split_seed is not None else None
+    def _sample(self, task: Task, backbone: Backbone) -> _Sample:
+        """Return a sample of examples encoded for a backbone: of the data if possible, otherwise zeros."""
+        readable = self.requested_length is None and self.configuration.split_seed is not None
+        found = self._read(task, backbone) if readable else None
         if found is not None:
             return found
-        reads = backbone.reads(self.asked or getattr(task, "max_length", None) or getattr(task, "seconds", None))
-        return _Few(task.outline(reads, OUTLINED), reads.length)
+        default = getattr(task, "max_length", None) or getattr(task, "seconds", None)
+        input_spec = backbone.reads(self.requested_length or default)
+        return _Sample(task.outline(input_spec, OUTLINED), input_spec.length)
 
-    def _read(self, task: Task, backbone: Backbone) -> _Few | None:
-        """Encode some training examples and give the longest; None where they cannot be read without what is still to be downloaded."""
-        assert self.cell.split_seed is not None
+    def _read(self, task: Task, backbone: Backbone) -> _Sample | None:
+        """Encode some training examples and return the longest; None if that needs a download first."""
+        assert self.configuration.split_seed is not None
         try:
             processor = backbone.load_processor()
         except (UserError, OSError, ValueError):
             return None
-        train = task.splits(self.cell.split_seed).train
-        return _longest(task, task.encode([train[row] for row in _sample(len(train))], processor), len(train))
+        train = task.splits(self.configuration.split_seed).train
+        return _longest(task, task.encode([train[row] for row in _spread_rows(len(train))], processor), len(train))
 
 
-def _sample(count: int) -> list[int]:
-    """Choose rows of so many, evenly."""
+def _spread_rows(count: int) -> list[int]:
+    """Choose at most `SAMPLE` of `count` rows, evenly spread."""
     rows: list[int] = np.unique(np.linspace(0, count - 1, min(SAMPLE, count)).astype(int)).tolist()
     return rows
 
 
-def _longest(task: Task, encoded: Encoded, of: int) -> _Few:
-    """Give the longest of some examples of a split."""
+def _longest(task: Task, encoded: Encoded, split_size: int) -> _Sample:
+    """Return the longest of some examples of a split."""
     lengths = [_length(task, encoded, row) for row in range(len(encoded))]
-    return _Few(encoded.take(np.argsort(-np.array(lengths), kind="stable")[:OUTLINED].tolist()), max(lengths), of)
+    longest = np.argsort(-np.array(lengths), kind="stable")[:OUTLINED].tolist()
+    return _Sample(encoded.take(longest), max(lengths), split_size)
 
 
 def _unchanged(*_: Any) -> None:
-    """Stand for augmentations: strategies see that there are some, and the examples stay as they are."""
+    """Replace augmentations: strategies see that the task has some, but examples are not changed."""
 
 
-def _check_known(task: Task, use: str) -> None:
-    """See that a task without data knows how many outputs it has.
+def _check_outputs_known(task: Task, use: str) -> None:
+    """Check that a task without data knows its number of outputs.
 
     Raises:
         UserError: it does not.
@@ -230,30 +234,30 @@ def _check_known(task: Task, use: str) -> None:
         _ = task.outputs
     except UserError:
         raise UserError(
-            f"--task: what {use!r} answers with depends on its data; give a suite with them, and --predict"
+            f"--task: the outputs of {use!r} depend on its data; use a suite that names the data, and --predict"
         ) from None
 
 
 def _length(task: Task, encoded: Encoded, row: int) -> float:
-    """Give how long an example is to the network: tokens, pixels of a side, or seconds."""
+    """Return the length of an example as the network's input: tokens, pixels per side, or seconds."""
     if task.modality == "speech":
         return float(encoded.units[row])
     return float(task.collate(encoded, [row])[next(iter(encoded.columns))].shape[-1])
 
 
 def account_once(trial: Trial, catalog: Catalog, cache: Path, seen: Sequence[Encoded] = ()) -> Accounting:
-    """Account for a trial's training by fake tensors with the kernels of its device, or read what the trial of another seed found.
+    """Count FLOPs and memory of a trial's training with fake tensors, or read the result for another seed.
 
-    No source of randomness moves.
+    The kernels are those of the trial's device. Sources of randomness are not changed.
 
     Args:
-        trial: whose training.
+        trial: the trial.
         catalog: what the plugins offer.
-        cache: the folder of what can be computed again.
-        seen: the training split of each stage as the backbone reads it, where that is known already.
+        cache: the cache folder.
+        seen: the encoded training split of each stage, if it is loaded already.
 
     Raises:
-        NotMeasured: it cannot be gone through without values; the message says why.
+        NotMeasured: the training cannot be simulated without values; the message gives the reason.
     """
     target: Kernels = "cuda" if trial.device == "cuda" else "cpu"
 
@@ -271,5 +275,5 @@ def account_once(trial: Trial, catalog: Catalog, cache: Path, seen: Sequence[Enc
 
 
 def _identity(trial: Trial, target: Kernels) -> dict[str, Any]:
-    """Give all that decides the answer: the seed does not."""
+    """Return everything that decides the accounting; the seed does not."""
     return {**trial.content, "code": [trial.code, core_sha256()], "software": software(), "target": target}

@@ -1,4 +1,4 @@
-"""Fake tensors whose operations are remembered by the shapes they were done on: a step does the same ones thousands of times."""
+"""A fake tensor mode that caches operations by the shapes of their arguments: a step repeats the same ones often."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    Saw = Callable[[Any, tuple[Any, ...], Mapping[str, Any], Any], None]
+    Observer = Callable[[Any, tuple[Any, ...], Mapping[str, Any], Any], None]
 
 _DEVICE = torch.ops.prim.device.default
-"""What fake tensors are asked more often than all else."""
+"""The most frequent operation on fake tensors."""
 _VALUES = (int, float, bool, str, type(None), torch.dtype, torch.device, torch.layout, torch.memory_format)
 _CHANGING = (torch.Tag.inplace_view, torch.Tag.data_dependent_output, torch.Tag.dynamic_output_shape)
-"""Marks of operations that give something else each time, or change the shape of what they are given."""
+"""Tags of operations whose output depends on values, or that change the shape of an argument."""
 
 
 @dataclass(frozen=True)
-class _Made:
-    """A tensor as an operation made it."""
+class _NewTensor:
+    """A tensor that an operation returns: a new one, or a view of an argument."""
 
     shape: tuple[int, ...]
     stride: tuple[int, ...]
@@ -33,11 +33,11 @@ class _Made:
     dtype: torch.dtype
     device: torch.device
     source: int | None
-    """Number of the argument it is a view of; None where it has a storage of its own."""
+    """Index of the argument that it is a view of; None if it has its own storage."""
 
     @property
     def size(self) -> int:
-        """Bytes from its first element to its last."""
+        """Bytes from the first element to the last."""
         if 0 in self.shape:
             return 0
         return self.dtype.itemsize * (
@@ -46,34 +46,34 @@ class _Made:
 
 
 @dataclass(frozen=True)
-class _Given:
-    """An argument that is given back."""
+class _ReturnedArgument:
+    """An argument that an operation returns."""
 
     source: int
 
 
 @dataclass(frozen=True)
-class _Recipe:
-    """What an operation gives."""
+class _Outputs:
+    """What an operation returns."""
 
-    outputs: tuple[_Made | _Given | None, ...]
-    several: type | None
-    """`tuple` or `list`; None where it gives one thing and not several."""
+    outputs: tuple[_NewTensor | _ReturnedArgument | None, ...]
+    container: type | None
+    """`tuple` or `list`; None if the operation returns a single value."""
 
 
-class QuickFakes(FakeTensorMode):  # type: ignore[no-untyped-call]  # torch leaves it untyped
-    """Gives what torch's own mode gives, at half the price: that one looks up every operation by all there is to know of its arguments.
+class CachedFakeMode(FakeTensorMode):  # type: ignore[no-untyped-call]  # torch leaves it untyped
+    """Returns the same results as torch's own mode at half the cost.
 
-    Remembered are operations on fake tensors and plain values that give new tensors, views of arguments, arguments or nothing. All others
-    are torch's.
+    torch's cache keys every operation by all properties of its arguments. This cache covers operations on fake tensors
+    and plain values that return new tensors, views of arguments, arguments or None; torch runs all others.
     """
 
     def __init__(self) -> None:
         super().__init__(allow_non_fake_inputs=True)
-        self.saw: Saw | None = None
-        """Is told of every operation that is not part of another: what it was, on what, and what it made."""
+        self.observer: Observer | None = None
+        """Called with function, arguments and result of every operation that is not part of another."""
         self._inside = False
-        self._known: dict[tuple[Any, ...], _Recipe | None] = {}
+        self._known: dict[tuple[Any, ...], _Outputs | None] = {}
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Run an operation."""
@@ -84,33 +84,33 @@ class QuickFakes(FakeTensorMode):  # type: ignore[no-untyped-call]  # torch leav
             return self.dispatch(func, types, args, kwargs)
         self._inside = True
         try:
-            made = self._made(func, types, args, kwargs)
+            made = self._run(func, types, args, kwargs)
         finally:
             self._inside = False
-        if self.saw is not None:
-            self.saw(func, args, kwargs, made)
+        if self.observer is not None:
+            self.observer(func, args, kwargs, made)
         return made
 
-    def _made(self, func: Any, types: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+    def _run(self, func: Any, types: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         if func in _TRANSCRIPTS:
             return _TRANSCRIPTS[func](*args)
         parts: list[Any] = [func, torch.is_inference_mode_enabled()]
         if not (_describe(args, parts) and _describe(kwargs.items(), parts)):
             return self.dispatch(func, types, args, kwargs)
         key = tuple(parts)
-        recipe = self._known.get(key)
-        if recipe is None:
+        known = self._known.get(key)
+        if known is None:
             made = self.dispatch(func, types, args, kwargs)
             if key not in self._known:
-                self._known[key] = _recipe(func, args, kwargs, made)
+                self._known[key] = _outputs_of(func, args, kwargs, made)
             return made
-        outputs = [self._output(one, args) for one in recipe.outputs]
-        return outputs[0] if recipe.several is None else recipe.several(outputs)
+        outputs = [self._output(one, args) for one in known.outputs]
+        return outputs[0] if known.container is None else known.container(outputs)
 
-    def _output(self, one: _Made | _Given | None, args: tuple[Any, ...]) -> Any:
+    def _output(self, one: _NewTensor | _ReturnedArgument | None, args: tuple[Any, ...]) -> Any:
         if one is None:
             return None
-        if isinstance(one, _Given):
+        if isinstance(one, _ReturnedArgument):
             return args[one.source]
         storage = None if one.source is None else args[one.source].untyped_storage()
         with in_kernel_invocation_manager(self):
@@ -121,10 +121,11 @@ class QuickFakes(FakeTensorMode):  # type: ignore[no-untyped-call]  # torch leav
 
 
 def _ctc_loss(log_probability: Tensor, targets: Tensor, *_: Any) -> tuple[Tensor, Tensor]:
-    """Give each transcript's loss, and what its gradient needs, as kernels do: [examples, frames, 2 · characters of the longest + 1].
+    """Return outputs of the shapes that the kernel returns: losses [examples], and what the gradient needs.
 
-    How long transcripts are is in values; all are taken to be as long as there is room for in `targets`, which are one after another
-    or a row each. Torch's own fakes refuse: the shape depends on the lengths.
+    The latter has the shape [examples, frames, 2 · characters of the longest + 1]. The lengths of transcripts are
+    values, which fake tensors do not have, so all are assumed to have the maximum length that `targets` allows, with
+    one transcript after another or one per row. torch's own mode refuses this operation: the shape depends on lengths.
     """
     frames, examples, _outputs = log_probability.shape
     characters = targets.shape[1] if targets.ndim == 2 else targets.shape[0] // examples
@@ -136,14 +137,14 @@ def _ctc_loss_gradient(_gradient: Tensor, log_probability: Tensor, *_: Any) -> T
 
 
 _TRANSCRIPTS: Mapping[Any, Callable[..., Any]] = {
-    torch.ops.aten._ctc_loss.Tensor: _ctc_loss,  # noqa: SLF001 - the operations behind ctc_loss have no other names
-    torch.ops.aten._ctc_loss_backward.Tensor: _ctc_loss_gradient,  # noqa: SLF001
+    torch.ops.aten._ctc_loss.Tensor: _ctc_loss,  # noqa: SLF001 - no public name
+    torch.ops.aten._ctc_loss_backward.Tensor: _ctc_loss_gradient,  # noqa: SLF001 - no public name
 }
-"""Operations whose outputs are known though torch cannot tell them."""
+"""Operations that torch cannot run on fake tensors, with their replacements."""
 
 
 def _describe(values: Iterable[Any], parts: list[Any]) -> bool:
-    """Add to `parts` all that what an operation gives may depend on; tells whether that can be said."""
+    """Append to `parts` all properties of arguments that a result may depend on; return False if they are unknown."""
     for value in values:
         kind = type(value)
         if kind is FakeTensor:
@@ -151,7 +152,7 @@ def _describe(values: Iterable[Any], parts: list[Any]) -> bool:
                 return False
             parts += (value.shape, value.stride(), value.storage_offset(), value.dtype, value.fake_device)
         elif kind in _VALUES:
-            # The kind as well: 1, 1.0 and True are equal, and make different tensors.
+            # The type as well: 1, 1.0 and True are equal but make different tensors.
             parts += (kind, value)
         elif kind in (tuple, list):
             parts += (kind, len(value))
@@ -162,33 +163,33 @@ def _describe(values: Iterable[Any], parts: list[Any]) -> bool:
     return True
 
 
-def _recipe(func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], made: Any) -> _Recipe | None:
-    """Say how to give the same again; None where that cannot be said."""
+def _outputs_of(func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], made: Any) -> _Outputs | None:
+    """Describe a result so that it can be made again; None if that is not possible."""
     if any(tag in func.tags for tag in _CHANGING):
         return None
-    several = type(made) if isinstance(made, tuple | list) else None
-    given = {id(arg): place for place, arg in enumerate(args)}
-    sources = {_storage(arg): place for place, arg in enumerate(args) if isinstance(arg, FakeTensor)}
+    container = type(made) if isinstance(made, tuple | list) else None
+    arguments = {id(arg): index for index, arg in enumerate(args)}
+    sources = {_storage(arg): index for index, arg in enumerate(args) if isinstance(arg, FakeTensor)}
     taken = {_storage(arg) for arg in tree_leaves((args, kwargs)) if isinstance(arg, FakeTensor)} - set(sources)
-    outputs: list[_Made | _Given | None] = []
-    for output in made if several else [made]:
+    outputs: list[_NewTensor | _ReturnedArgument | None] = []
+    for output in made if container else [made]:
         if output is None:
             outputs.append(None)
             continue
         if type(output) is not FakeTensor or output.constant is not None or _storage(output) in taken:
             return None
-        if id(output) in given:
-            outputs.append(_Given(given[id(output)]))
+        if id(output) in arguments:
+            outputs.append(_ReturnedArgument(arguments[id(output)]))
             continue
         shape, stride = (tuple(map(int, numbers)) for numbers in (output.shape, output.stride()))
         source = sources.get(_storage(output))
-        one = _Made(shape, stride, int(output.storage_offset()), output.dtype, output.fake_device, source)
+        one = _NewTensor(shape, stride, int(output.storage_offset()), output.dtype, output.fake_device, source)
         if one.source is None:
             if one.offset or output.untyped_storage().nbytes() != one.size:
                 return None
             taken.add(_storage(output))
         outputs.append(one)
-    return _Recipe(tuple(outputs), None if several is None else list if several is list else tuple)
+    return _Outputs(tuple(outputs), None if container is None else list if container is list else tuple)
 
 
 def _storage(tensor: Any) -> int:

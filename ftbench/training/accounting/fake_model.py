@@ -1,4 +1,4 @@
-"""Networks of fake tensors: shapes without values, on whatever machine."""
+"""Convert networks to fake tensors, which have shapes but no values, and patch torch so that networks run on them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def make_fake(model: nn.Module, mode: FakeTensorMode) -> None:
-    """Replace every parameter and buffer by a fake one of the same shape on the CPU, tied ones by the same."""
+    """Replace every parameter and buffer by a fake one of the same shape on the CPU; tied parameters stay tied."""
     made: dict[int, Any] = {}
 
     def fake(tensor: Tensor) -> Any:
@@ -34,21 +34,26 @@ def make_fake(model: nn.Module, mode: FakeTensorMode) -> None:
 
 
 def _replace(module: nn.Module, change: Callable[[Tensor], Any]) -> None:
-    for held in (module._parameters, module._buffers):  # noqa: SLF001 - what a module holds itself; setattr would look for hooks
-        for name, tensor in held.items():
+    for own in (module._parameters, module._buffers):  # noqa: SLF001 - setattr would look for hooks
+        for name, tensor in own.items():
             if tensor is not None:
-                held[name] = change(tensor)
+                own[name] = change(tensor)
 
 
 @contextmanager
 def modules_of_fakes() -> Iterator[None]:
-    """Let modules be made and moved that hold fake parameters.
+    """Make it possible to create and move modules with fake parameters.
 
-    `Module.to` and its like put new parameters in the place of the old: torch would exchange what is inside, and cannot for fakes.
-    A truncated normal is not drawn: it is drawn again until all values are within, which fakes do not have.
+    `Module.to` and similar methods replace parameters by new ones: torch would swap the data inside, which fails for
+    fake tensors. Truncated normal initialisation is skipped: it redraws until all values are in range, and fake tensors
+    have no values.
     """
 
-    def apply(module: nn.Module, change: Callable[[Tensor], Tensor], recurse: bool = True) -> nn.Module:  # noqa: FBT002 - torch's
+    def apply(
+        module: nn.Module,
+        change: Callable[[Tensor], Tensor],
+        recurse: bool = True,  # noqa: FBT002 - torch's signature
+    ) -> nn.Module:
         def changed(tensor: Tensor) -> Any:
             with torch.no_grad():
                 found = change(tensor)
@@ -69,32 +74,32 @@ def modules_of_fakes() -> Iterator[None]:
 
 @contextmanager
 def masks_without_values() -> Iterator[None]:
-    """Let tensors be picked by masks nobody can look at.
+    """Make it possible to index tensors with masks whose values are unknown.
 
-    `x[mask]` takes every element, the most there can be. `x[mask, :]` takes one of each row: so encoder-decoders find the end of
-    each text, at which they sum it up.
+    `x[mask]` selects every element, the maximum. `x[mask, :]` selects one element per row: encoder-decoders use it to
+    find the end of each text, where they pool it.
     """
-    picked, found_unique = torch.Tensor.__getitem__, torch.unique_consecutive
+    getitem, unique_consecutive = torch.Tensor.__getitem__, torch.unique_consecutive
 
-    def pick(whole: Tensor, key: Any) -> Tensor:
+    def select(whole: Tensor, key: Any) -> Tensor:
         if _is_mask(key):
             return whole.flatten(0, key.ndim - 1)
         if isinstance(key, tuple) and len(key) == 2 and _is_mask(key[0]) and key[0].ndim == 2:
             rows = torch.arange(whole.shape[0])
-            return picked(whole, (rows, torch.zeros_like(rows)))
-        return picked(whole, key)
+            return getitem(whole, (rows, torch.zeros_like(rows)))
+        return getitem(whole, key)
 
     def unique(values: Tensor, *arguments: Any, **options: Any) -> Any:
-        return values[:1] if isinstance(values, FakeTensor) else found_unique(values, *arguments, **options)
+        return values[:1] if isinstance(values, FakeTensor) else unique_consecutive(values, *arguments, **options)
 
-    # Not a mode of torch's: it would be asked at every look at a tensor, tens of thousands of times in a step.
-    with patch.object(torch.Tensor, "__getitem__", pick), patch.object(torch, "unique_consecutive", unique):
+    # Not a torch function mode: it would be called for every access to a tensor, tens of thousands of times per step.
+    with patch.object(torch.Tensor, "__getitem__", select), patch.object(torch, "unique_consecutive", unique):
         yield
 
 
 @contextmanager
 def lists_of_fakes() -> Iterator[None]:
-    """Let functions on lists of tensors take fakes at once, as they do real ones: torch asks for the very type."""
+    """Make torch's functions on lists of tensors process fake tensors at once too: torch checks the exact type."""
     from torch.utils import _foreach_utils
 
     with patch.object(_foreach_utils, "_foreach_supported_types", [torch.Tensor, FakeTensor]):

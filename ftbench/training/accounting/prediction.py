@@ -1,4 +1,4 @@
-"""What trials will take, before anything is downloaded: parameters, operations, memory, and the largest batch for a card."""
+"""Predict parameters, FLOPs, memory and the largest batch of configurations, before anything is downloaded."""
 
 from __future__ import annotations
 
@@ -31,35 +31,35 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Prediction:
-    """What one cell will take."""
+    """The predicted cost of one configuration."""
 
     cell: Configuration
     batch_size: int
-    """Examples of an optimizer step."""
+    """Examples per optimizer step."""
     length: float | None
-    """Tokens, pixels of a side or seconds of an example; None where nothing was predicted."""
+    """Length of an example in tokens, pixels per side or seconds; None if nothing was predicted."""
     accounting: Accounting | None
-    """None where `reason` says why there is none."""
+    """None if nothing was predicted; `reason` says why."""
     reason: str | None = None
     memory: int | None = None
-    """Bytes of the card that was asked about."""
+    """Bytes of the GPU's memory, if one was given."""
 
     @property
     def fits(self) -> bool | None:
-        """Whether the card has room for the peak; None where none was asked about, or nothing is predicted."""
+        """Whether the peak fits into the GPU's memory; None if no GPU was given or nothing was predicted."""
         if self.memory is None or self.accounting is None:
             return None
         return self.accounting.peak.total <= self.memory
 
     @property
     def largest_batch(self) -> int | None:
-        """The largest batch the card has room for; None as `fits` is, or where memory does not grow in proportion."""
+        """Largest batch that fits into the GPU's memory; None as for `fits`, or if memory does not grow linearly."""
         if self.memory is None or self.accounting is None or not self.accounting.growth:
             return None
         return self.accounting.largest_batch(self.memory)
 
     def row(self) -> dict[str, Any]:
-        """Give the prediction as a row of a table: counts in parameters, memory in bytes."""
+        """Return the prediction as a row of a table: counts in parameters, memory in bytes."""
         cell, found = self.cell, self.accounting
         row: dict[str, Any] = {"target": cell.target, "backbone": cell.backbone, "strategy": cell.strategy}
         row |= {"batch_size": self.batch_size, "length": self.length}
@@ -77,42 +77,45 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Question:
-    """How cells are looked at."""
+    """The conditions of a prediction."""
 
     target: Kernels = "cpu"
-    """Whose kernels are predicted."""
+    """Device type of the simulated kernels."""
     length: float | None = None
-    """Tokens, pixels of a side, or seconds of each example; by default that of the data, or what the task or the network says."""
+    """Length of each example in tokens, pixels per side or seconds; by default that of the data, task or network."""
     memory: int | None = None
-    """Bytes of a card."""
+    """Bytes of the GPU's memory."""
 
 
-def card_memory(card: str | None, device: str | None) -> int | None:
-    """Read how much memory a card has: from a size such as `24GB` or `80GiB`, or from the device itself.
+def card_memory(size: str | None, device: str | None) -> int | None:
+    """Return the memory of a GPU in bytes, from a size such as `24GB` or `80GiB`, or read from the device.
 
     Raises:
-        UserError: the size is none, or there is no such device.
+        UserError: the size is not valid, or there is no such device.
     """
-    if card is not None:
-        size = read_size(card)
-        if size is None:
-            raise UserError(f"--gpu-memory: {card!r} is not a size; give one such as 24GB or 80GiB")
-        return size
+    if size is not None:
+        found = read_size(size)
+        if found is None:
+            raise UserError(f"--gpu-memory: {size!r} is not a size; give one such as 24GB or 80GiB")
+        return found
     if device is None:
         return None
-    match, cards = re.fullmatch(r"cuda:(\d+)", device), visible_gpus()
-    if match is None or int(match[1]) >= len(cards):
+    match, gpus = re.fullmatch(r"cuda:(\d+)", device), visible_gpus()
+    if match is None or int(match[1]) >= len(gpus):
         raise UserError(
-            f"--device: there is no {device!r} here; {len(cards)} GPUs are visible. Give --gpu-memory 24GB to ask about another"
+            f"--device: there is no {device!r} on this machine, which has {len(gpus)} visible GPUs; "
+            "use --gpu-memory 24GB for another GPU"
         )
-    return int(describe_gpu(cards[int(match[1])])["memory"])
+    return int(describe_gpu(gpus[int(match[1])])["memory"])
 
 
 def cells_of_suite(suite: Suite, catalog: Catalog, device: str) -> tuple[list[Configuration], tuple[str, ...]]:
-    """List the cells of a suite, each once for all its seeds, and what is not known of it yet; weights need not be there.
+    """List the configurations of a suite, each once for all its seeds, and what is not known about it yet.
+
+    Weights need not be downloaded.
 
     Raises:
-        SuiteError: it cannot be planned.
+        SuiteError: the suite cannot be planned.
     """
     foreseen = foresee(suite, catalog, device, outlines=True)
     found: dict[tuple[str, str, str], Configuration] = {}
@@ -131,24 +134,24 @@ def cells_of_model(
     classes: int | None = None,
     strategies: Iterable[str] = (),
 ) -> list[Configuration]:
-    """List the cells of one backbone and one kind of task, without data.
+    """List the configurations of one backbone and one kind of task, without data.
 
     Args:
         catalog: what the plugins offer.
         backbone: a plugin's name.
         options: its options.
-        task: a plugin's name; where it takes data it is given none.
-        batch_size: examples of an optimizer step.
-        classes: how many there are, where the task does not know them; None for what is usual of it.
-        strategies: plugins' names; none for all that need no options.
+        task: a plugin's name; the task is built without data.
+        batch_size: examples per optimizer step.
+        classes: number of classes if the task does not know it; None for the task's default.
+        strategies: plugins' names; empty for all that need no options.
 
     Raises:
         PluginError: a name is unknown.
-        UserError: the backbone cannot serve the task.
+        UserError: the backbone does not support the task.
     """
     cls: type[Task] = catalog.find("tasks", task)
     _check_serves(catalog, catalog.build("backbones", backbone, options).outline_card(), cls, task)
-    told = cls.without_data(classes)
+    task_options = cls.without_data(classes)
     training = {"batch_size": batch_size, "lr": 1e-5, "steps": 100}
     chosen = list(strategies) or [
         name
@@ -158,7 +161,7 @@ def cells_of_model(
     found = []
     for name in chosen:
         strategy: Strategy = catalog.build("strategies", name, {})
-        stages = ((task, told, training),) * (2 if strategy.needs_sequence else 1)
+        stages = ((task, task_options, training),) * (2 if strategy.needs_sequence else 1)
         found.append(
             Configuration(
                 task,
@@ -172,26 +175,25 @@ def cells_of_model(
 
 
 def _check_serves(catalog: Catalog, card: ModelCard, cls: type[Task], task: str) -> None:
-    """See that a network reads what a task gives, and has a head for what it asks.
+    """Check that a network supports the modality and the output type of a task.
 
     Raises:
-        UserError: it does not; the line names the tasks it could serve.
+        UserError: it does not; the message names the tasks that it supports.
     """
     if _serves(card, cls):
         return
     lacks = (
         f"reads {card.modality}"
         if cls.modality != card.modality
-        else f"has no head that answers with {OUTPUT_TYPES[cls.answer]}"
+        else f"has no head for the output type {OUTPUT_TYPES[cls.answer]}"
     )
     kinds = [
         name
         for name, other in sorted(catalog.offers["tasks"].items())
         if "data" in option_names(other) and _serves(card, other)
     ]
-    raise UserError(
-        f"--task: {task!r} is not for {card.architecture}, which {lacks}; it can serve {', '.join(kinds) or 'no task on data'}"
-    )
+    supported = ", ".join(kinds) or "no task with data"
+    raise UserError(f"--task: {task!r} is not for {card.architecture}, which {lacks}; it supports {supported}")
 
 
 def _serves(card: ModelCard, cls: type[Task]) -> bool:
@@ -201,10 +203,10 @@ def _serves(card: ModelCard, cls: type[Task]) -> bool:
 def predict_cells(
     cells: Sequence[Configuration], catalog: Catalog, question: Question, processes: int | None = None
 ) -> list[Prediction]:
-    """Predict what cells take, several at a time, in processes of their own.
+    """Predict the cost of configurations in parallel processes.
 
     Raises:
-        UserError: a length is asked for that a network does not read, or a task cannot tell what it is without data.
+        UserError: a network does not support the length, or a task needs data to know its outputs.
     """
     import gc
 
@@ -226,22 +228,27 @@ def predict_cells(
 
 
 _shared: dict[str, tuple[Catalog, Question]] = {}
+"""Arguments for worker processes, which inherit it by fork."""
 
 
-def _predict_shared(cell: Configuration) -> Prediction:
-    return predict_cell(cell, *_shared["of"])
+def _predict_shared(configuration: Configuration) -> Prediction:
+    return predict_cell(configuration, *_shared["of"])
 
 
-def predict_cell(cell: Configuration, catalog: Catalog, question: Question) -> Prediction:
-    """Predict what one cell takes.
+def predict_cell(configuration: Configuration, catalog: Catalog, question: Question) -> Prediction:
+    """Predict the cost of one configuration.
 
     Raises:
         UserError: as `predict_cells` does.
     """
     try:
         found, length = account_configuration(
-            cell, catalog, target=question.target, length=question.length, growth=question.memory is not None
+            configuration,
+            catalog,
+            target=question.target,
+            length=question.length,
+            growth=question.memory is not None,
         )
     except NotApplicable as error:
-        return Prediction(cell, cell.batch_size, None, None, str(error), question.memory)
-    return Prediction(cell, cell.batch_size, length, found, None, question.memory)
+        return Prediction(configuration, configuration.batch_size, None, None, str(error), question.memory)
+    return Prediction(configuration, configuration.batch_size, length, found, None, question.memory)

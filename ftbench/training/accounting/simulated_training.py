@@ -1,4 +1,4 @@
-"""A strategy's training gone through in a few steps, with real tensors or with fake ones, so that it can be accounted for."""
+"""Simulate a strategy's training in a few steps, with real or fake tensors, to count its FLOPs and memory."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from ..optimizers import Scaling
 from ..phases import Phases
 from ..seeding import seed_all
 from .cuda_kernels import CudaKernels
-from .fake_cache import QuickFakes
+from .fake_cache import CachedFakeMode
 from .fake_model import lists_of_fakes, make_fake, masks_without_values, modules_of_fakes
-from .memory_tracker import LiveMemory, Stretch
+from .memory_tracker import LiveMemory, Segment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -39,60 +39,63 @@ if TYPE_CHECKING:
     from ..bench import StageData
 
 STEPS = 100
-"""Length of the training that is pretended, of which only the last steps are made: by then everything trains that ever will."""
+"""Nominal steps of a training, of which only the last are made: by then every parameter that is ever trained is."""
 
 
 @dataclass(frozen=True)
-class Made:
-    """Live bytes in the course of one step, with all of the optimizer's state."""
+class StepMemory:
+    """Live bytes during one step, including all of the optimizer's state."""
 
-    learning: list[int]
-    """After each storage that the forward and backward pass made."""
+    backward: list[int]
+    """After each allocation of the forward and backward pass."""
     between: int
     """Before the update."""
-    updating: list[int]
-    """After each storage that the update made."""
+    update: list[int]
+    """After each allocation of the update."""
 
 
 @dataclass(frozen=True)
 class Growth:
-    """One step with two batch sizes."""
+    """Memory of one step at two batch sizes."""
 
     sizes: tuple[int, int]
-    steps: tuple[Made, Made]
+    steps: tuple[StepMemory, StepMemory]
 
-    def lines(self, parts: int) -> Iterator[tuple[int, int]]:
-        """Give each moment's bytes as those of no example, and those of one more in each of `parts` micro-batches.
+    def lines(self, micro_batches: int) -> Iterator[tuple[int, int]]:
+        """Yield each moment's bytes as a line: bytes without examples, and bytes per example of a micro-batch.
+
+        Args:
+            micro_batches: number of micro-batches of a step.
 
         Raises:
-            ValueError: the two have not the same moments.
+            ValueError: the two steps have a different number of moments.
         """
-        (few, many), (one, other) = (size // parts for size in self.sizes), self.steps
-        for small, large in zip([*one.learning, one.between], [*other.learning, other.between], strict=True):
-            growing = -(-(large - small) // (many - few))
-            yield large - growing * many, growing
-        growing = -(-(other.between - one.between) // (many - few))
-        for total in one.updating:
-            yield total - growing * few, growing
+        (few, many), (one, other) = (size // micro_batches for size in self.sizes), self.steps
+        for small, large in zip([*one.backward, one.between], [*other.backward, other.between], strict=True):
+            slope = -(-(large - small) // (many - few))
+            yield large - slope * many, slope
+        slope = -(-(other.between - one.between) // (many - few))
+        for total in one.update:
+            yield total - slope * few, slope
 
 
 class SimulatedTraining(TrialBench):
     """A bench whose trainings are two steps long.
 
     Args:
-        grounds: the stages; their examples are repeated where a batch has more.
-        backbone: what is trained; of fake tensors its outline alone.
-        catalog: where nested strategies are found.
-        fake: whether tensors are fake, on whatever machine.
-        target: `cpu`, or `cuda` for the kernels of a CUDA card; for fake tensors.
-        sizes: further batch sizes to go through the last step with, to learn how memory grows.
-        seed: decides what is drawn.
-        device: where real tensors lie.
+        stage_data: the stages; their examples are repeated if a batch needs more.
+        backbone: the backbone; with fake tensors only its outline is used.
+        catalog: builds nested strategies.
+        fake: whether tensors are fake.
+        target: `cpu`, or `cuda` for the kernels of a CUDA GPU; only with fake tensors.
+        sizes: batch sizes at which the last step is repeated to measure how memory grows.
+        seed: seed of the random numbers.
+        device: device of real tensors.
     """
 
     def __init__(
         self,
-        grounds: Sequence[StageData],
+        stage_data: Sequence[StageData],
         backbone: Backbone,
         catalog: Catalog,
         *,
@@ -103,12 +106,12 @@ class SimulatedTraining(TrialBench):
         device: str,
     ) -> None:
         watch = Watch(device, 0)
-        grounds = [
-            replace(ground, training=replace(ground.training, epochs=None, steps=STEPS, compile=False))
-            for ground in grounds
+        stage_data = [
+            replace(data, training=replace(data.training, epochs=None, steps=STEPS, compile=False))
+            for data in stage_data
         ]
         super().__init__(
-            grounds,
+            stage_data,
             backbone,
             catalog,
             Phases(watch, [], lambda: None),
@@ -118,27 +121,27 @@ class SimulatedTraining(TrialBench):
             after_step=lambda *_: None,
         )
         self.memory = LiveMemory()
-        self.fake = QuickFakes() if fake else None
+        self.fake = CachedFakeMode() if fake else None
         self.cuda, self.sizes = target == "cuda", sizes
         self.trained: dict[str, tuple[int, int]] = {}
-        """Name → elements and bytes of every parameter of the main learner that an optimizer was given."""
+        """Name → elements and bytes of every parameter of the main learner that an optimizer updates."""
         self.flops = 0
-        """Of the last step of the main learner that was made at the batch size of its protocol."""
+        """FLOPs of the main learner's last step at the batch size of its protocol."""
         self.growth: list[Growth] = []
-        self.elsewhere = 0
-        """Most live bytes outside of optimizer steps."""
-        self._noted = 0
+        self.outside_peak = 0
+        """Peak of live bytes outside of optimizer steps."""
+        self._outside_seen = 0
 
     def run(self, strategy: Strategy) -> Learner:
-        """Go through all stages: load, prepare, train, and keep what later stages need."""
+        """Simulate all stages: load, prepare, train, and keep what later stages need."""
         learner = self._first_learner()
-        with self.watched(learner):
+        with self.tracked(learner):
             strategy.prepare(learner, self)
-            for number, ground in enumerate(self._grounds):
+            for number, data in enumerate(self._stage_data):
                 self.stage = number
-                learner.activate(ground.label, ground.task)
-                last = number + 1 == len(self._grounds)
-                if last or not _alike(ground, self._grounds[number + 1]):
+                learner.activate(data.label, data.task)
+                last = number + 1 == len(self._stage_data)
+                if last or not _equal_cost(data, self._stage_data[number + 1]):
                     strategy.fit(learner, self)
                 if not last:
                     strategy.foresee_end_stage(learner, self)
@@ -146,22 +149,22 @@ class SimulatedTraining(TrialBench):
 
     def _first_learner(self) -> Learner:
         learner: Learner | None = None
-        for number, ground in enumerate(self._grounds):
+        for number, data in enumerate(self._stage_data):
             self.stage = number
             seed_all(self.seed, number)
             donor = TrialBench.load(self)
             learner = learner or donor
-            learner.adopt_head(ground.label, donor)
+            learner.adopt_head(data.label, donor)
         self.stage = 0
-        assert learner is not None, "there is a stage at least"
-        learner.activate(self._grounds[0].label, self._grounds[0].task)
+        assert learner is not None, "there is at least one stage"
+        learner.activate(self._stage_data[0].label, self._stage_data[0].task)
         self.adopt(learner)
         return learner
 
     @contextmanager
-    def watched(self, learner: Learner) -> Iterator[None]:
-        """Look on while something is done with a learner; nothing is collected meanwhile, so that equal runs come to the same."""
-        # What was there before is left alone: looking through it would take longer than the rest.
+    def tracked(self, learner: Learner) -> Iterator[None]:
+        """Track tensors inside; garbage collection is off, so that equal runs give equal numbers."""
+        # Exclude existing objects from the collections in `train`, which would otherwise take longer than all the rest.
         gc.freeze()
         gc.disable()
         try:
@@ -171,14 +174,14 @@ class SimulatedTraining(TrialBench):
                     modes.enter_context(masks_without_values())
                     modes.enter_context(lists_of_fakes())
                     modes.enter_context(self.fake)
-                    self.fake.saw = self.memory.saw
+                    self.fake.observer = self.memory.observe
                 else:
                     modes.enter_context(self.memory)
                 if self.cuda:
                     modes.enter_context(CudaKernels())
                 self._mark(learner)
                 yield
-                self._note()
+                self._update_outside_peak()
         finally:
             gc.enable()
             gc.unfreeze()
@@ -187,34 +190,34 @@ class SimulatedTraining(TrialBench):
         tensors = [tensor for named in (learner.named_parameters(), learner.named_buffers()) for _, tensor in named]
         self.memory.mark(tensors, "parameters" if learner is self._main else "extra")
 
-    # -- what a bench does -------------------------------------------------------------------------------------------------
+    # -- methods of a bench --------------------------------------------------------------------------------------------
 
     def load(self, backbone: Backbone | None = None) -> Learner:
-        """Load a second learner, or its outline."""
+        """Load a second learner; with fake tensors, its outline."""
         learner = super().load(backbone)
         self._mark(learner)
         return learner
 
     def load_language_model(self) -> Learner:
-        """Refuse, with fake tensors: backbones have no outline of their language models.
+        """Load the backbone with its language model's head; not possible with fake tensors, because it has no outline.
 
         Raises:
-            NotApplicable: always, with fake tensors.
+            NotApplicable: tensors are fake.
         """
         if self.fake is not None:
-            raise NotApplicable("it trains a language model first, of which nothing is predicted")
+            raise NotApplicable("it trains a language model first, whose cost cannot be predicted")
         return super().load_language_model()
 
-    def _loaded(self, backbone: Backbone, ground: StageData) -> Learner:
+    def _loaded(self, backbone: Backbone, data: StageData) -> Learner:
         if self.fake is None:
-            return super()._loaded(backbone, ground)
+            return super()._loaded(backbone, data)
         with _disable_current_modes():
-            learner = backbone.outline(ground.task.outputs, ground.task.answer)
+            learner = backbone.outline(data.task.outputs, data.task.answer)
         make_fake(learner.model, self.fake)
         return learner
 
     def predict(self, learner: Learner, split: OpenSplit = "train") -> NDArray[np.float32]:
-        """Answer one batch, for what that takes; the answers are zeros."""
+        """Run the forward pass of one batch for its memory; return zeros, shape [examples, outputs]."""
         encoded = self.encoded(split, learner=learner)
         rows = np.arange(self.training.eval_batch_size) % len(encoded)
         learner.eval()
@@ -225,16 +228,16 @@ class SimulatedTraining(TrialBench):
         return np.zeros((len(encoded), self.task.outputs), np.float32)
 
     def train(self, learner: Learner, strategy: Strategy, *, loader: Loader | None = None) -> Trace:
-        """Make the last two steps of a training, and the very last again with further batch sizes."""
+        """Make the last two steps of a training, and repeat the last at other batch sizes."""
         main = learner is self._main
         if loader is None:
             loader = self.loader() if main else self.loader(learner=learner)
-        loop = _Loop(learner, loader, strategy, self.memory)
+        loop = _TrackedLoop(learner, loader, strategy, self.memory)
         learner.train()
         gc.collect()
         self._mark(learner)
         self.memory.settle()
-        self._note()
+        self._update_outside_peak()
         for step in range(loader.steps - 1):
             strategy.before_step(learner, step)
         flops = self._steps(loop, loader)
@@ -242,49 +245,53 @@ class SimulatedTraining(TrialBench):
             self.flops = flops
             names = {id(parameter): name for name, parameter in learner.named_parameters()}
             self.trained |= {names[id(p)]: (p.numel(), p.nbytes) for p in loop.parameters}
-        self._noted = len(self.memory.totals)
+        self._outside_seen = len(self.memory.totals)
         return loop.trace
 
-    def _steps(self, loop: _Loop, loader: Loader) -> int:
-        """Make the last step as it is when the optimizer has its state; gives its FLOPs.
+    def _steps(self, loop: _TrackedLoop, loader: Loader) -> int:
+        """Make the last step with the optimizer's state allocated; return its FLOPs.
 
-        The state is made in the first update. Of fake tensors one step so says all, unless something else came to stay in it; where it is
-        asked how memory grows, that step has another batch size.
+        The first update allocates the state. With fake tensors this step is enough, unless it allocates other memory
+        that stays. If the growth of memory is measured, this step has another batch size.
         """
         memory, last, own = self.memory, loader.steps - 1, loader.training.batch_size
         before, flops = dict(memory.live), memory.flops
-        first = self._step(loop, loader, last, self.sizes[1] if self.sizes else own, watching=self.sizes is None)
-        came = {kind: size - before[kind] for kind, size in memory.live.items()}
-        state = came.pop("optimizer")
-        if self.fake is not None and self.sizes is None and not any(came.values()):
-            loop.learning.add("optimizer", state)
+        first = self._step(loop, loader, last, self.sizes[1] if self.sizes else own, tracks_peak=self.sizes is None)
+        stayed = {kind: size - before[kind] for kind, size in memory.live.items()}
+        state = stayed.pop("optimizer")
+        if self.fake is not None and self.sizes is None and not any(stayed.values()):
+            loop.backward_segment.add("optimizer", state)
             return memory.flops - flops
         flops = memory.flops
         found = self._step(loop, loader, last, own)
         flops = memory.flops - flops
         if self.sizes:
             if self.sizes[0] != own:
-                found = self._step(loop, loader, last, self.sizes[0], watching=False)
+                found = self._step(loop, loader, last, self.sizes[0], tracks_peak=False)
             self.growth.append(Growth(self.sizes, (found, first)))
         return flops
 
-    def _step(self, loop: _Loop, loader: Loader, step: int, size: int, *, watching: bool = True) -> Made:
+    def _step(
+        self, loop: _TrackedLoop, loader: Loader, step: int, size: int, *, tracks_peak: bool = True
+    ) -> StepMemory:
         """Make a step on a batch of `size`."""
         sized = copy(loader)
         sized.training = replace(loader.training, batch_size=size)
         memory, begin, state = self.memory, len(self.memory.totals), self.memory.live["optimizer"]
-        memory.watching = watching
-        memory.part()
+        memory.tracks_peak = tracks_peak
+        memory.next_segment()
         with _disable_current_modes():
-            portions = sized.portions(np.arange(size) % len(loader.encoded), 0)
-        portions = [replace(portion, batch=self._on_device(portion.batch)) for portion in portions]
-        loop.step(step, portions)
+            micro_batches = sized.micro_batches(np.arange(size) % len(loader.encoded), 0)
+        micro_batches = [
+            replace(micro_batch, batch=self._on_device(micro_batch.batch)) for micro_batch in micro_batches
+        ]
+        loop.step(step, micro_batches)
         loop.pending.clear()
-        memory.watching = True
-        memory.part()
+        memory.tracks_peak = True
+        memory.next_segment()
         new = memory.live["optimizer"] - state
-        middle, before = loop.updating
-        return Made([total + new for total in memory.totals[begin:middle]], before + new, memory.totals[middle:])
+        middle, before = loop.before_update
+        return StepMemory([total + new for total in memory.totals[begin:middle]], before + new, memory.totals[middle:])
 
     def _on_device(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         if self.fake is not None:
@@ -292,49 +299,49 @@ class SimulatedTraining(TrialBench):
         self.memory.mark(batch.values(), "activations")
         return batch
 
-    def _note(self) -> None:
-        """Take in what was live up to now, outside of steps."""
-        self.elsewhere = max([self.elsewhere, *self.memory.totals[self._noted :]])
-        self._noted = len(self.memory.totals)
+    def _update_outside_peak(self) -> None:
+        """Update the peak outside of steps with the allocations since the last call."""
+        self.outside_peak = max([self.outside_peak, *self.memory.totals[self._outside_seen :]])
+        self._outside_seen = len(self.memory.totals)
 
 
-class _Loop(Loop):
-    """The training loop, which marks what it makes, and reads no value."""
+class _TrackedLoop(Loop):
+    """The training loop, which marks gradients and optimizer state and reads no values."""
 
     def __init__(self, learner: Learner, loader: Loader, strategy: Strategy, memory: LiveMemory) -> None:
         super().__init__(learner, loader, strategy, loader.task.unit)
         self.memory = memory
-        self.updating = (0, 0)
-        """Storages seen before the last update, and live bytes then."""
-        self.learning = Stretch()
+        self.before_update = (0, 0)
+        """Storages seen before the last update, and live bytes at that moment."""
+        self.backward_segment = Segment()
         """The last forward and backward pass."""
-        # As on a GPU, where a look would wait.
+        # As on a GPU, the loop then reads no values, because that would wait for the device.
         self.on_gpu = True
         if self.scaling is not None:
-            self.scaling = _Fitting(self.optimizer, self.parameters, learner.device)
+            self.scaling = _AlwaysFinite(self.optimizer, self.parameters, learner.device)
 
     def update(self, step: int) -> None:
-        """Mark the gradients, update, and mark what the optimizer keeps."""
+        """Mark the gradients, update, and mark the optimizer's state."""
         from torch.utils._pytree import tree_leaves
 
         self.memory.mark((parameter.grad for _, parameter in self.learner.named_parameters()), "gradients")
-        self.updating = (len(self.memory.totals), sum(self.memory.live.values()))
-        self.learning = self.memory.part()
+        self.before_update = (len(self.memory.totals), sum(self.memory.live.values()))
+        self.backward_segment = self.memory.next_segment()
         super().update(step)
         self.memory.mark(tree_leaves(dict(self.optimizer.state)), "optimizer")
 
 
-class _Fitting(Scaling):
-    """Finds that all gradients fit, without reading them."""
+class _AlwaysFinite(Scaling):
+    """Loss scaling that assumes finite gradients, without reading their values."""
 
     def fits(self) -> bool:
-        """Do what there is to do before an update."""
+        """Run the operations before an update; always return True."""
         self._scaler.unscale_(self._optimizer)
         torch.nn.utils.get_total_norm([p.grad for p in self._parameters if p.grad is not None])
         self._scaler.update()
         return True
 
 
-def _alike(one: StageData, other: StageData) -> bool:
-    """Tell whether two stages take the same."""
+def _equal_cost(one: StageData, other: StageData) -> bool:
+    """Return whether two stages have the same cost."""
     return one.task is other.task and one.open["train"] is other.open["train"] and one.training == other.training

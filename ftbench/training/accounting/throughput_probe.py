@@ -1,4 +1,4 @@
-"""A strategy's training gone through on a discarded copy, for as many steps as whoever measures them wants."""
+"""Train a discarded copy with a strategy for any number of steps, so that a meter can time them."""
 
 from __future__ import annotations
 
@@ -26,40 +26,47 @@ if TYPE_CHECKING:
 
 
 class ThroughputProbe(SimulatedTraining):
-    """A bench whose last training is as long as is asked for, all others two steps.
+    """A bench whose last training is as long as the caller wants; all others have two steps.
 
     Args:
-        grounds: the stages.
-        backbone: what is trained.
-        catalog: where nested strategies are found.
-        take: is handed the steps of each training of the last stage's learner.
-        seed: decides what is drawn.
-        device: where tensors lie.
+        stage_data: the stages.
+        backbone: the backbone.
+        catalog: builds nested strategies.
+        take: called with the steps of each training of the main learner in the last stage.
+        seed: seed of the random numbers.
+        device: device of the tensors.
     """
 
     def __init__(
-        self, grounds: Sequence[StageData], backbone: Backbone, catalog: Catalog, take: Take, *, seed: int, device: str
+        self,
+        stage_data: Sequence[StageData],
+        backbone: Backbone,
+        catalog: Catalog,
+        take: Take,
+        *,
+        seed: int,
+        device: str,
     ) -> None:
-        super().__init__(grounds, backbone, catalog, fake=False, target="cpu", sizes=None, seed=seed, device=device)
-        self._grounds = [
+        super().__init__(stage_data, backbone, catalog, fake=False, target="cpu", sizes=None, seed=seed, device=device)
+        self._stage_data = [
             replace(mine, training=replace(mine.training, compile=own.training.compile))
-            for mine, own in zip(self._grounds, grounds, strict=True)
+            for mine, own in zip(self._stage_data, stage_data, strict=True)
         ]
         self._take = take
 
     @contextmanager
-    def watched(self, learner: Learner) -> Iterator[None]:
-        """Look at no tensor: that takes time."""
+    def tracked(self, learner: Learner) -> Iterator[None]:
+        """Track no tensors, because that takes time."""
         del learner
         yield
 
     def train(self, learner: Learner, strategy: Strategy, *, loader: Loader | None = None) -> Trace:
-        """Hand the steps of the last stage's training over; make two of any other."""
+        """Pass the steps of the last stage's training to `take`; make two steps of any other training."""
         main = learner is self._main
         if loader is None:
             loader = self.loader() if main else self.loader(learner=learner)
-        loop = Loop(learner, loader, strategy, self._grounds[self.stage].label)
-        # As on a GPU, where a look would wait; and nothing is made of the losses.
+        loop = Loop(learner, loader, strategy, self._stage_data[self.stage].label)
+        # As on a GPU, the loop then reads no losses, because that would wait for the device; they are not needed here.
         loop.on_gpu = True
         learner.train()
         last = loader.steps - 1
@@ -75,14 +82,18 @@ class ThroughputProbe(SimulatedTraining):
 
 
 def _steps(loop: Loop, loader: Loader, number: int) -> Iterator[Step]:
-    """Make step `number` of a training again and again, on all its batches in their order."""
+    """Repeat step `number` of a training without end, on all its batches in their order."""
     for epoch in count():
         order = loader.order(epoch)
-        for place in range(loader.per_epoch):
+        for batch in range(loader.per_epoch):
             begun = perf_counter()
-            rows = order[place * loader.training.batch_size : (place + 1) * loader.training.batch_size]
-            portions = loader.portions(rows, epoch)
+            rows = order[batch * loader.training.batch_size : (batch + 1) * loader.training.batch_size]
+            micro_batches = loader.micro_batches(rows, epoch)
             waited = perf_counter() - begun
-            loop.step(number, portions)
+            loop.step(number, micro_batches)
             loop.pending.clear()
-            yield Step(sum(portion.units for portion in portions), sum(portion.padded for portion in portions), waited)
+            yield Step(
+                sum(micro_batch.units for micro_batch in micro_batches),
+                sum(micro_batch.padded for micro_batch in micro_batches),
+                waited,
+            )

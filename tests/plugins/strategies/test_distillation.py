@@ -23,7 +23,7 @@ def test_identical_logits_are_no_distance_and_the_teacher_gets_no_gradient():
 
 
 def test_the_gradient_does_not_shrink_with_the_temperature():
-    """As T grows it tends to the difference of the centred logits over classes and batch (Hinton et al. 2015, section 2.1)."""
+    """As T grows it tends to the difference of centred logits over classes, batch (Hinton et al. 2015, section 2.1)."""
     student = STUDENT.clone().requires_grad_()
     soft_divergence(student, TEACHER, 50.0).backward()
     limit = ((STUDENT - STUDENT.mean(1, keepdim=True)) - (TEACHER - TEACHER.mean(1, keepdim=True))) / 6
@@ -189,7 +189,9 @@ def test_a_larger_teacher_may_be_another_network_with_words_of_its_own(distilled
     networks = []
     predict = TrialBench.predict
     monkeypatch.setattr(
-        TrialBench, "predict", lambda self, learner: networks.append(type(learner.model).__name__) or predict(self, learner)
+        TrialBench,
+        "predict",
+        lambda self, learner: networks.append(type(learner.model).__name__) or predict(self, learner),
     )
     _, learner, _ = distilled(teacher={"use": "transformers", "path": folder})
     assert networks == ["GPT2ForSequenceClassification"]
@@ -225,7 +227,7 @@ def test_a_teacher_that_turns_out_smaller_is_not_applicable(distilled, model_fol
 
 @pytest.fixture
 def augmented(catalog, model_folder):
-    """Distil on words with typing errors; gives the strategy, and what each learner read while the student was trained."""
+    """Distil on words with typos; return the strategy, and what each learner read while the student was trained."""
     from ftbench import Learner
     from ftbench.data.augmented import Augmented
 
@@ -238,7 +240,7 @@ def augmented(catalog, model_folder):
         train = task.splits(0).train
         data = task.encode(train, backbone.load(2).processor)
         bench, learner, _ = bench_for(catalog, task, data, backbone, examples=train)
-        bench._grounds[0].augmented = lambda encoded, processor: Augmented(task, train, encoded, processor)
+        bench._stage_data[0].augmented = lambda encoded, processor: Augmented(task, train, encoded, processor)
         read = {"student": [], "teacher": []}
         original = Learner.forward
 

@@ -149,12 +149,12 @@ def test_views_and_changes_in_place_take_nothing():
 
 @pytest.mark.parametrize("fake", [True, False])
 def test_gradients_of_a_tensor_used_twice_are_added_in_place_as_autograd_does_where_nobody_looks_on(fake):
-    from ftbench.training.accounting.fake_cache import QuickFakes
+    from ftbench.training.accounting.fake_cache import CachedFakeMode
 
     memory, numbers = LiveMemory(), 10_000
-    mode = QuickFakes() if fake else memory
+    mode = CachedFakeMode() if fake else memory
     if fake:
-        mode.saw = memory.saw
+        mode.observer = memory.observe
     with mode:
         weight = torch.zeros(numbers, requires_grad=True)
         held = (weight * 2).sum() + (weight * 3).sum() + (weight * 5).sum()
@@ -274,7 +274,7 @@ def test_the_flops_are_those_of_torchs_own_counter(catalog, model_folder):
         learner = backbone.load(2)
         learner.adopt_head("task", learner)
         learner.activate("task", task)
-        rehearsal = SimulatedTraining(
+        simulation = SimulatedTraining(
             grounds(backbone, task, strategy, examples=padded()),
             backbone,
             catalog,
@@ -284,7 +284,7 @@ def test_the_flops_are_those_of_torchs_own_counter(catalog, model_folder):
             seed=0,
             device="cpu",
         )
-        strategy.prepare(learner, rehearsal)
+        strategy.prepare(learner, simulation)
         learner.train()
         batch = {**task.collate(padded(), range(4)), "rows": torch.arange(4)}
         own = {kernel: count for kernel, count in _formulas().items() if "for_cpu" in str(kernel)}

@@ -3,7 +3,7 @@
 import pytest
 import torch
 from ftbench import NotApplicable
-from ftbench.training.accounting.fake_cache import QuickFakes
+from ftbench.training.accounting.fake_cache import CachedFakeMode
 
 from tests.support.tiny_models import KINDS
 from tests.training.accounting.test_accounting import accounted, built
@@ -43,7 +43,7 @@ OPERATIONS = {
 def test_the_second_time_gives_what_the_first_gave(what, dtype):
     if dtype == torch.int64 and what in ("a product", "a list of them"):
         pytest.skip("whole numbers have none")
-    with QuickFakes():
+    with CachedFakeMode():
         first, second = (described(OPERATIONS[what](torch.empty(4, 6, dtype=dtype))) for _ in range(2))
         other = described(OPERATIONS[what](torch.empty(6, 6, dtype=dtype)[:4]))
     assert first == second
@@ -52,11 +52,11 @@ def test_the_second_time_gives_what_the_first_gave(what, dtype):
 
 def test_what_was_done_before_is_not_worked_out_again(monkeypatch):
     done = []
-    dispatch = QuickFakes.dispatch
+    dispatch = CachedFakeMode.dispatch
     monkeypatch.setattr(
-        QuickFakes, "dispatch", lambda mode, func, *rest: done.append(str(func)) or dispatch(mode, func, *rest)
+        CachedFakeMode, "dispatch", lambda mode, func, *rest: done.append(str(func)) or dispatch(mode, func, *rest)
     )
-    with QuickFakes():
+    with CachedFakeMode():
         x = torch.empty(4, 6)
         for _ in range(5):
             x @ x.mT
@@ -64,7 +64,7 @@ def test_what_was_done_before_is_not_worked_out_again(monkeypatch):
 
 
 def test_numbers_that_are_equal_and_of_other_kinds_are_told_apart():
-    with QuickFakes():
+    with CachedFakeMode():
         x = torch.empty(3, dtype=torch.int64)
         assert [(x * number).dtype for number in (1, 1.0, True, 1, 1.0)] == [
             torch.int64,
@@ -76,7 +76,7 @@ def test_numbers_that_are_equal_and_of_other_kinds_are_told_apart():
 
 
 def test_a_view_lives_in_what_it_is_a_view_of_and_a_change_in_place_gives_the_same():
-    with QuickFakes():
+    with CachedFakeMode():
         for _ in range(2):
             x = torch.empty(4, 6)
             assert x[1:].untyped_storage()._cdata == x.untyped_storage()._cdata
@@ -89,7 +89,7 @@ def test_a_view_lives_in_what_it_is_a_view_of_and_a_change_in_place_gives_the_sa
 def test_what_depends_on_values_is_refused_each_time():
     from torch._subclasses.fake_tensor import DataDependentOutputException, DynamicOutputShapeException
 
-    with QuickFakes():
+    with CachedFakeMode():
         for _ in range(2):
             with pytest.raises((DataDependentOutputException, DynamicOutputShapeException)):
                 torch.empty(3).nonzero()
@@ -98,14 +98,14 @@ def test_what_depends_on_values_is_refused_each_time():
 
 
 def test_constants_keep_their_values():
-    with QuickFakes():
+    with CachedFakeMode():
         for _ in range(2):
             assert torch.tensor(3).item() == 3
             assert torch.tensor(4).item() == 4
 
 
 def test_gradients_are_those_of_the_operations():
-    with QuickFakes():
+    with CachedFakeMode():
         for rows in (4, 5, 4):
             layer, x = torch.nn.Linear(6, 2), torch.empty(rows, 6, requires_grad=True)
             layer(x).sum().backward()
@@ -124,6 +124,6 @@ def test_accounts_are_those_of_torchs_own_fake_tensors(kind, use, catalog, model
     except NotApplicable as error:
         pytest.skip(str(error))
     monkeypatch.setattr(
-        QuickFakes, "_made", lambda mode, func, types, args, kwargs: mode.dispatch(func, types, args, kwargs)
+        CachedFakeMode, "_run", lambda mode, func, types, args, kwargs: mode.dispatch(func, types, args, kwargs)
     )
     assert accounted(catalog, model_folder(kind), use, **how) == quick

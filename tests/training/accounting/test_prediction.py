@@ -65,7 +65,7 @@ def test_a_card_is_read_by_its_size():
     assert card_memory(None, None) is None
     with pytest.raises(UserError, match="--gpu-memory: 'large' is not a size; give one such as 24GB"):
         card_memory("large", None)
-    with pytest.raises(UserError, match=r"--device: there is no 'cuda:7' here; .* Give --gpu-memory 24GB"):
+    with pytest.raises(UserError, match=r"--device: there is no 'cuda:7' on this machine, .* use --gpu-memory 24GB"):
         card_memory(None, "cuda:7")
 
 
@@ -185,10 +185,10 @@ def test_every_architecture_is_predicted_from_its_directory_on_all_it_can_serve(
     for task, (served, outputs) in KINDS_OF_TASKS.items():
         if kind not in served:
             with pytest.raises(
-                UserError, match=rf"^--task: '{task}' is not for {kind}, which (reads|has no head) .*; it can serve \w"
+                UserError, match=rf"^--task: '{task}' is not for {kind}, which (reads|has no head) .*; it supports \w"
             ) as caught:
                 cells_of_model(catalog, *backbone, task, batch_size=2, strategies=["frozen"])
-            named = str(caught.value).rpartition("can serve ")[2].split(", ")
+            named = str(caught.value).rpartition("supports ")[2].split(", ")
             assert set(named) == {other for other, (able, _) in KINDS_OF_TASKS.items() if kind in able}
             continue
         (cell,) = cells_of_model(catalog, *backbone, task, batch_size=2, strategies=["frozen"])
@@ -231,7 +231,7 @@ def test_classes_are_characters_where_the_answer_is_a_transcript(catalog):
         ),
         (
             ("--model", "tiny-vit", "--task", "speech-recognition"),
-            "'speech-recognition' is not for vit, which reads vision; it can serve image-",
+            "'speech-recognition' is not for vit, which reads vision; it supports image-",
         ),
         (("--model", "minilm", "--task", "speech-recognition"), "is not for bert, which reads text"),
         (("--model", "nowhere", "--strategy", "full"), "'nowhere' is not in the hub cache"),

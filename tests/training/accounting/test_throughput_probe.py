@@ -25,7 +25,7 @@ def ground(catalog):
     return backbone, StageData("digits", task, Training(batch_size=8, epochs=2, lr=1e-3), {"train": train}, encode)
 
 
-def rehearsed(catalog, ground, use, steps=6):
+def probed(catalog, ground, use, steps=6):
     backbone, stage = ground
     strategy = catalog.build("strategies", use, {})
     stages = [stage, replace(stage, label="again")] if strategy.needs_sequence else [stage]
@@ -38,7 +38,7 @@ def rehearsed(catalog, ground, use, steps=6):
 
 @pytest.mark.parametrize("use", [use for use in STRATEGIES if use != "adaptive_pretraining"])
 def test_every_strategy_can_be_timed_for_as_many_steps_as_are_asked_for(use, catalog, ground):
-    taken = rehearsed(catalog, ground, use)
+    taken = probed(catalog, ground, use)
     if use == "none":
         assert taken == []
         return
@@ -53,7 +53,7 @@ def test_pretraining_anew_is_left_out_of_what_is_timed(catalog, model_folder):
     task = catalog.build("tasks", "word-sentiment", {"train_size": 16, "validation_size": 0, "test_size": 16})
     backbone = catalog.build("backbones", "transformers", {"path": str(model_folder("bert"))})
     train = task.encode(task.splits(0).train, backbone.load_processor())
-    taken = rehearsed(
+    taken = probed(
         catalog,
         (backbone, StageData("words", task, Training(batch_size=8, lr=1e-3), {"train": train})),
         "adaptive_pretraining",
@@ -63,7 +63,7 @@ def test_pretraining_anew_is_left_out_of_what_is_timed(catalog, model_folder):
 
 
 def test_only_the_last_stage_is_timed(catalog, ground):
-    assert len(rehearsed(catalog, ground, "ewc")) == 1
+    assert len(probed(catalog, ground, "ewc")) == 1
 
 
 def test_nothing_of_the_finished_model_changes(catalog, ground):
@@ -73,12 +73,12 @@ def test_nothing_of_the_finished_model_changes(catalog, ground):
     learner.activate("digits", stage.task)
     before = {name: tensor.clone() for name, tensor in learner.model.state_dict().items()}
 
-    def rehearse(take):
+    def train_again(take):
         ThroughputProbe([stage], backbone, catalog, take, seed=0, device="cpu").run(
             catalog.build("strategies", "full", {})
         )
 
-    finished = FinishedTrial(learner, stage.task, stage.open["train"], rehearse, lambda: None)
+    finished = FinishedTrial(learner, stage.task, stage.open["train"], train_again, lambda: None)
     finished.train(lambda steps: [next(steps) for _ in range(3)])
     assert [units for units, _ in zip(finished.answers(8), range(5), strict=False)] == [8.0] * 5
     assert [units for units, _ in zip(finished.answers(32), range(2), strict=False)] == [32.0] * 2, (
