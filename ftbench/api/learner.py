@@ -134,7 +134,7 @@ class Learner:
             module.requires_grad_(requires_grad=False)
             # transformers requests a gradient at the front end's input unless this flag is off.
             if hasattr(module, "_requires_grad"):
-                setattr(module, "_requires_grad", False)  # noqa: B010 - torch types every attribute as a module or tensor
+                setattr(module, "_requires_grad", False)  # noqa: B010 - torch types attributes as modules or tensors
 
     def train_head(self) -> None:
         """Make every head trainable, inactive ones included."""

@@ -98,7 +98,7 @@ class Meter(ABC):
         """Measure what needs the finished trial, after saving, in the phase `probe`; skipped on failure."""
 
     def disturbances(self) -> tuple[str, ...]:
-        """Return what disturbed the trial, after `stop`, such as `throttled`; it flags readings of time, rate, energy."""
+        """Return what disturbed the trial, after `stop`, such as `throttled`; flags its times, rates and energies."""
         return ()
 
     def samples(self) -> list[Samples]:
