@@ -1,4 +1,4 @@
-"""From a user's rows to batches: locating, reading, checking, splitting, encoding, loading.
+"""Turn a user's rows into encoded data: locate, read, check, split and encode them.
 
-Imports `suite`, `api` and the ground files. Start with `user_data`, then `encoding` and `loader`.
+Imports only `suite`, `api` and the rooms below. Start with `user_data`, then `encoding`.
 """

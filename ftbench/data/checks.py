@@ -1,4 +1,4 @@
-"""What is wrong with a user's data: found before anything is trained, counted, with examples and what to do."""
+"""Check a user's data before training: report each kind of flaw with its count, examples and advice."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..api.splits import check_filled, outline
 from ..errors import SuiteError, UserError
 from ..fingerprint import code_hash, digest, remembered
 from ..suite.trial import TRAINING_VERSION
-from .splitting import NAMES
+from .splitting import SPLITS
 from .user_classification import UserClassification
 from .user_data import UserData
 
@@ -29,81 +29,84 @@ if TYPE_CHECKING:
 
 Severity = Literal["error", "warning", "note"]
 SHOWN = 3
-"""Examples named in a finding."""
-PART = 1_000
-"""Rows inspected together."""
-MOST = 100_000
-"""Rows of a split that are looked at; they are in a random order."""
-UNEVEN = 10.0
-"""How many times as large the largest class may be as the smallest."""
-CLOSE = 3.0
-"""Mean distance up to which two sketches, of numbers from 0 to 255, are close."""
-CUT_OFF = 0.05
-"""Share of inputs that may be cut off unmentioned."""
-SAME = (
+"""Number of examples listed with a flaw."""
+BATCH = 1_000
+"""Number of rows inspected together."""
+MAX_ROWS = 100_000
+"""Largest number of rows of a split to inspect; splits are in random order."""
+MAX_IMBALANCE = 10.0
+"""Largest ratio of the largest to the smallest class that is not reported."""
+MAX_DISTANCE = 3.0
+"""Largest mean distance of two sketches of numbers from 0 to 255 that count as close."""
+MAX_CUT_OFF = 0.05
+"""Largest share of truncated inputs that is not reported."""
+SYNONYMS = (
     {"y", "yes", "true", "1"},
     {"n", "no", "false", "0"},
     {"pos", "positive"},
     {"neg", "negative"},
     {"neu", "neutral"},
 )
-"""Spellings that mean the same."""
+"""Groups of class names with the same meaning."""
 
 
 @dataclass(frozen=True)
 class Flaw:
-    """One kind of defect of a data set."""
+    """One kind of flaw in a data set."""
 
     severity: Severity
-    """`error`: what is trained on it means nothing, or training fails. `warning`: numbers are misleading. `note`: worth knowing."""
+    """`error`: results are meaningless, or training fails. `warning`: numbers are misleading. `note`: worth knowing."""
     kind: str
-    """Its name."""
+    """Name of the kind."""
     count: int
-    """How many rows, pairs or classes have it."""
+    """Number of affected rows, pairs or classes."""
     examples: tuple[str, ...]
-    """Some of them."""
+    """Some of the affected rows or classes."""
     advice: str
     """What to do."""
 
 
 @dataclass(frozen=True)
 class Inspected:
-    """What looking at one input tells."""
+    """Result of inspecting one input."""
 
     exact: str
-    """Equal for inputs that are the same."""
+    """Key that is equal for identical inputs."""
     near: tuple[str, ...]
-    """One of these is equal for inputs that are the same but for what hardly matters."""
+    """Keys of which at least one is equal for near duplicates."""
     sketch: bytes = b""
-    """Small numbers that are close for such inputs, where equal keys do not prove it; of one length for all inputs."""
+    """Bytes that are close for near duplicates, if equal keys are not enough; the same length for all inputs."""
     problems: tuple[str, ...] = ()
-    """Names of what is wrong with it alone; see `Inspectable.advice`."""
+    """Names of the problems of this input; see `Inspectable.advice`."""
     cut_off: bool = False
-    """Whether it is longer than what is encoded of it."""
+    """Whether encoding truncates it."""
 
 
 class Inspectable(UserData):
-    """A task on a user's own data whose inputs can be looked at one by one."""
+    """A task on a user's own data whose inputs can be inspected one by one."""
 
     advice: ClassVar[Mapping[str, tuple[Severity, str]]]
-    """Problem of an input → its severity, and what to do."""
+    """Problem of an input → its severity and advice."""
 
     @abstractmethod
     def inspect(self, inputs: Sequence[Mapping[str, Any]], processor: Any) -> list[Inspected]:
-        """Look at some inputs, as `processor` would read them; a file that cannot be read is a problem, not an exception."""
+        """Inspect inputs as `processor` reads them; an unreadable file is a problem in the result, not an exception."""
 
 
 def check_data(task: Inspectable, backbone: Backbone, split_seed: int, options: Mapping[str, Any]) -> list[Flaw]:
-    """Look at a task's data, gravest flaws first; remembered until the data, the options or the code change.
+    """Check the data of a task; the result is cached until the data, the options or the code change.
 
     Args:
-        task: whose data are looked at; of a split, `MOST` rows at most.
-        backbone: whose processor reads them.
-        split_seed: decides the splits.
-        options: those of the task, as JSON values.
+        task: the task; at most `MAX_ROWS` rows of each split are inspected.
+        backbone: its processor reads the inputs.
+        split_seed: seed of the splits.
+        options: options of the task, as JSON values.
+
+    Returns:
+        The flaws, most severe first.
 
     Raises:
-        UserError: the data cannot be read or divided at all.
+        UserError: the data cannot be read or divided.
     """
     identity = [
         task.fingerprint(),
@@ -126,11 +129,11 @@ def check_data(task: Inspectable, backbone: Backbone, split_seed: int, options: 
     ]
 
 
-# -- labels ------------------------------------------------------------------------------------------------------------------
+# -- labels ------------------------------------------------------------------------------------------------------------
 
 
 def _labels(task: UserData) -> Iterator[Flaw]:
-    """Look at the column of what is to be answered."""
+    """Check the label column."""
     empty = {key: np.flatnonzero(task.kinds(table) < 0) for key, table in task.tables.items()}
     rows = [f"{key} row {number + 1}" for key, numbers in empty.items() for number in numbers[:SHOWN]]
     count = sum(len(numbers) for numbers in empty.values())
@@ -140,62 +143,62 @@ def _labels(task: UserData) -> Iterator[Flaw]:
             "label missing",
             count,
             tuple(rows[:SHOWN]),
-            "these rows are left out; label them, or remove them",
+            "these rows are left out; label or remove them",
         )
     for names in spellings(task.classes if isinstance(task, UserClassification) else ()):
-        advice = "give one spelling to all, or they are learnt as different classes"
+        advice = "use one spelling; otherwise they are different classes"
         yield Flaw("error", "label spelled in several ways", len(names), tuple(repr(name) for name in names), advice)
 
 
 def spellings(names: Iterable[str]) -> list[list[str]]:
-    """Group the names that differ in capitals, spaces or signs alone, or are known to mean the same."""
+    """Return groups of names that differ only in case, spaces or punctuation, or are synonyms."""
     groups: dict[str, list[str]] = defaultdict(list)
     for name in names:
         plain = re.sub(r"[\W_]+", "", name.casefold())
-        same = next((min(group) for group in SAME if plain in group), plain)
+        same = next((min(group) for group in SYNONYMS if plain in group), plain)
         groups[same or name].append(name)
     return [group for group in groups.values() if len(group) > 1]
 
 
 def _classes(task: UserData, splits: Splits[Any]) -> Iterator[Flaw]:
-    """Look at how the classes lie in the splits."""
+    """Check the distribution of the classes over the splits."""
     if not isinstance(task, UserClassification):
         return
     counts = {
-        name: np.bincount(np.array(outline(splits[name])[1], np.int64), minlength=len(task.classes)) for name in NAMES
+        name: np.bincount(np.array(outline(splits[name])[1], np.int64), minlength=len(task.classes)) for name in SPLITS
     }
-    unseen = [task.classes[place] for place in np.flatnonzero((counts["train"] == 0) & (counts["test"] > 0))]
+    unseen = [task.classes[index] for index in np.flatnonzero((counts["train"] == 0) & (counts["test"] > 0))]
     if unseen:
         yield Flaw(
             "error",
             "class in the test split only",
             len(unseen),
             tuple(map(repr, unseen[:SHOWN])),
-            "it cannot be learnt: divide otherwise",
+            "it cannot be learnt; divide the data differently",
         )
-    untested = [task.classes[place] for place in np.flatnonzero((counts["train"] > 0) & (counts["test"] == 0))]
+    untested = [task.classes[index] for index in np.flatnonzero((counts["train"] > 0) & (counts["test"] == 0))]
     if untested:
         yield Flaw(
             "warning",
             "class not in the test split",
             len(untested),
             tuple(map(repr, untested[:SHOWN])),
-            "nothing is said about it",
+            "it is not evaluated",
         )
-    empty = [task.classes[place] for place in np.flatnonzero(sum(counts.values()) == 0)]
+    empty = [task.classes[index] for index in np.flatnonzero(sum(counts.values()) == 0)]
     if empty:
         yield Flaw(
             "warning",
             "class without examples",
             len(empty),
             tuple(map(repr, empty[:SHOWN])),
-            "take it out of `labels`, or add examples",
+            "remove it from `labels`, or add examples",
         )
     held = counts["train"][counts["train"] > 0]
-    if len(held) and held.max() / held.min() > UNEVEN:
+    if len(held) and held.max() / held.min() > MAX_IMBALANCE:
         most, least = (
-            task.classes[int(place(np.where(counts["train"] > 0, counts["train"], filling)))]
-            for place, filling in ((np.argmax, -1), (np.argmin, np.iinfo(np.int64).max))
+            task.classes[int(index(np.where(counts["train"] > 0, counts["train"], filling)))]
+            for index, filling in ((np.argmax, -1), (np.argmin, np.iinfo(np.int64).max))
         )
         examples = (f"{most!r} {held.max():,}", f"{least!r} {held.min():,}")
         yield Flaw(
@@ -203,12 +206,12 @@ def _classes(task: UserData, splits: Splits[Any]) -> Iterator[Flaw]:
         )
 
 
-# -- inputs ------------------------------------------------------------------------------------------------------------------
+# -- inputs ------------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class _Seen:
-    """One row that was looked at."""
+class _Row:
+    """One inspected row."""
 
     split: str
     id: str
@@ -216,130 +219,130 @@ class _Seen:
 
 
 def _inputs(task: Inspectable, splits: Splits[Any], processor: Any) -> Iterator[Flaw]:
-    """Look at every input once, and compare them all."""
-    exact: dict[str, list[_Seen]] = defaultdict(list)
-    near: dict[str, list[tuple[_Seen, bytes]]] = defaultdict(list)
+    """Inspect every input once, and compare all inputs."""
+    exact: dict[str, list[_Row]] = defaultdict(list)
+    near: dict[str, list[tuple[_Row, bytes]]] = defaultdict(list)
     problems: dict[str, list[str]] = defaultdict(list)
     cut_off, total = 0, 0
-    for seen, inspected in _each(task, splits, processor):
+    for row, inspected in _inspected_rows(task, splits, processor):
         total += 1
         cut_off += inspected.cut_off
         for problem in inspected.problems:
-            problems[problem].append(seen.id)
+            problems[problem].append(row.id)
         if not inspected.problems:
-            exact[inspected.exact].append(seen)
+            exact[inspected.exact].append(row)
             for key in inspected.near:
-                near[key].append((seen, inspected.sketch))
+                near[key].append((row, inspected.sketch))
     for problem, ids in problems.items():
         severity, advice = task.advice[problem]
         yield Flaw(severity, problem, len(ids), tuple(ids[:SHOWN]), advice)
-    yield from _repeated(exact.values(), _alike(near.values()))
-    if total and cut_off / total > CUT_OFF:
-        advice = "make them shorter, or allow more"
+    yield from _duplicates(exact.values(), _near_duplicates(near.values()))
+    if total and cut_off / total > MAX_CUT_OFF:
+        advice = "shorten them, or raise the limit"
         yield Flaw("warning", "inputs are cut off", cut_off, (f"{100 * cut_off / total:.1f} % of {total:,}",), advice)
 
 
-def _each(task: Inspectable, splits: Splits[Any], processor: Any) -> Iterator[tuple[_Seen, Inspected]]:
-    for name in NAMES:
-        rows = splits[name][:MOST]
-        for begin in range(0, len(rows), PART):
-            examples = rows[begin : begin + PART]
+def _inspected_rows(task: Inspectable, splits: Splits[Any], processor: Any) -> Iterator[tuple[_Row, Inspected]]:
+    for name in SPLITS:
+        rows = splits[name][:MAX_ROWS]
+        for begin in range(0, len(rows), BATCH):
+            examples = rows[begin : begin + BATCH]
             found = task.inspect(task.cells(examples), processor)
-            yield from zip((_Seen(name, example.id, example.label) for example in examples), found, strict=True)
+            yield from zip((_Row(name, example.id, example.label) for example in examples), found, strict=True)
 
 
-def _alike(groups: Iterable[Sequence[tuple[_Seen, bytes]]]) -> list[list[_Seen]]:
-    """Group what shares a key and has close sketches; each group once."""
-    found: dict[tuple[str, ...], list[_Seen]] = {}
+def _near_duplicates(groups: Iterable[Sequence[tuple[_Row, bytes]]]) -> list[list[_Row]]:
+    """Return groups of rows that share a key and have close sketches; each group once."""
+    found: dict[tuple[str, ...], list[_Row]] = {}
     for group in groups:
         for members in _clusters(group) if len(group) > 1 else ():
-            found.setdefault(tuple(seen.id for seen in members), members)
+            found.setdefault(tuple(row.id for row in members), members)
     return list(found.values())
 
 
-def _clusters(group: Sequence[tuple[_Seen, bytes]]) -> list[list[_Seen]]:
-    """Put each member to the first one it is close to; gives the clusters of several."""
+def _clusters(group: Sequence[tuple[_Row, bytes]]) -> list[list[_Row]]:
+    """Assign each member to the first cluster whose head is close; return clusters of more than one."""
     sketches = np.stack([np.frombuffer(sketch, np.uint8) for _, sketch in group]).astype(np.int16)
     heads: list[int] = []
-    clusters: list[list[_Seen]] = []
-    for place, (seen, sketch) in enumerate(group):
-        distances = np.abs(sketches[heads] - sketches[place]).mean(1) if sketch else np.zeros(len(heads))
-        near = np.flatnonzero(distances <= CLOSE)
+    clusters: list[list[_Row]] = []
+    for index, (row, sketch) in enumerate(group):
+        distances = np.abs(sketches[heads] - sketches[index]).mean(1) if sketch else np.zeros(len(heads))
+        near = np.flatnonzero(distances <= MAX_DISTANCE)
         if len(near):
-            clusters[near[0]].append(seen)
+            clusters[near[0]].append(row)
         else:
-            heads.append(place)
-            clusters.append([seen])
+            heads.append(index)
+            clusters.append([row])
     return [members for members in clusters if len(members) > 1]
 
 
-def _repeated(exact: Iterable[Sequence[_Seen]], near: Iterable[Sequence[_Seen]]) -> Iterator[Flaw]:
-    """Tell of inputs that stand several times: across splits, within one, and with different classes."""
+def _duplicates(exact: Iterable[Sequence[_Row]], near: Iterable[Sequence[_Row]]) -> Iterator[Flaw]:
+    """Report repeated inputs: across splits, within a split, and with different classes."""
     same = [group for group in exact if len(group) > 1]
     leaks = [group for group in same if _across(group)]
     if leaks:
-        advice = "the test split must hold nothing that was trained on: remove them, or group the rows"
-        yield Flaw("error", "same input in two splits", _extra(leaks), _shown(leaks), advice)
-    known = {seen.id for group in leaks for seen in group}
-    near_leaks = [group for group in near if _across([seen for seen in group if seen.id not in known])]
+        advice = "the test split must not contain training data; remove them, or group the rows"
+        yield Flaw("error", "same input in two splits", _surplus(leaks), _examples(leaks), advice)
+    known = {row.id for group in leaks for row in group}
+    near_leaks = [group for group in near if _across([row for row in group if row.id not in known])]
     if near_leaks:
         yield Flaw(
             "warning",
             "nearly the same input in two splits",
-            _extra(near_leaks),
-            _shown(near_leaks),
-            "group the rows that belong together",
+            _surplus(near_leaks),
+            _examples(near_leaks),
+            "group related rows",
         )
     if same:
         yield Flaw(
             "note",
             "same input more than once",
-            _extra(same),
-            _shown(same),
-            "repeated rows weigh more; remove them if that is not meant",
+            _surplus(same),
+            _examples(same),
+            "repeated rows weigh more; remove them unless this is intended",
         )
-    torn = [group for group in same if len({seen.label for seen in group}) > 1]
-    if torn:
+    contradictory = [group for group in same if len({row.label for row in group}) > 1]
+    if contradictory:
         yield Flaw(
             "warning",
             "same input with different labels",
-            len(torn),
-            _shown(torn),
-            "no model can answer both: correct the labels",
+            len(contradictory),
+            _examples(contradictory),
+            "no model can predict both; correct the labels",
         )
 
 
-def _across(group: Sequence[_Seen]) -> bool:
-    return len({seen.split for seen in group}) > 1
+def _across(group: Sequence[_Row]) -> bool:
+    return len({row.split for row in group}) > 1
 
 
-def _extra(groups: Sequence[Sequence[_Seen]]) -> int:
-    """Count the rows beyond the first of each group."""
+def _surplus(groups: Sequence[Sequence[_Row]]) -> int:
+    """Return the number of rows beyond the first of each group."""
     return sum(len(group) - 1 for group in groups)
 
 
-def _shown(groups: Sequence[Sequence[_Seen]]) -> tuple[str, ...]:
-    return tuple(" = ".join(f"{seen.id} ({seen.split})" for seen in group[:2]) for group in groups[:SHOWN])
+def _examples(groups: Sequence[Sequence[_Row]]) -> tuple[str, ...]:
+    return tuple(" = ".join(f"{row.id} ({row.split})" for row in group[:2]) for group in groups[:SHOWN])
 
 
-# -- a whole suite -------------------------------------------------------------------------------------------------------------
+# -- a whole suite -----------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Examined:
-    """What was found in the data of one task of a suite."""
+    """Flaws in the data of one task of a suite."""
 
     task: str
     """The task's label."""
     flaws: tuple[Flaw, ...]
-    """Gravest first."""
+    """The flaws, most severe first."""
 
 
 def examine(suite: Suite, catalog: Catalog) -> list[Examined]:
-    """Look at the data of every task of a suite that a user brought.
+    """Check the data of every task of a suite on user data.
 
     Raises:
-        SuiteError: data cannot be read or divided; a line for each task.
+        SuiteError: data cannot be read or divided; one line for each task.
     """
     found, mistakes = [], []
     for number, choice in enumerate(suite.tasks, 1):
@@ -357,7 +360,7 @@ def examine(suite: Suite, catalog: Catalog) -> list[Examined]:
 
 
 def _backbone_of(task: Any, choice: TaskChoice, suite: Suite, catalog: Catalog) -> Backbone | None:
-    """Find the first backbone of the suite that meets the task."""
+    """Return the first backbone of the suite that runs on the task, or None."""
     for one in suite.backbones:
         backbone: Backbone = catalog.build("backbones", one.use, one.options)
         if one.label in choice.backbones if choice.backbones is not None else backbone.card().modality == task.modality:

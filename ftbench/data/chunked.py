@@ -1,4 +1,4 @@
-"""A split too large to be encoded at once: chunks are encoded when they are first asked for, and kept on disk for all trials."""
+"""Splits too large to encode at once: chunks are encoded on first use and cached on disk for all trials."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
     from ..cache import Cache
 
 CHUNK = 256
-"""Examples encoded together."""
-KEPT = 64
-"""Chunks held in memory."""
+"""Number of examples in a chunk."""
+MAX_IN_MEMORY = 64
+"""Number of chunks kept in memory."""
 LABELS = "labels"
 
 
 class ChunkedEncoded(Encoded):
-    """Looks like an encoded split, and holds only what was asked for last.
+    """An encoded split that keeps only the most recently used chunks in memory.
 
-    `columns` and `units` would hold the whole split: they are made when they are asked for, and not kept. `labels` are the classes
-    the rows were divided by, 0 where there are none; what a task asks for is in the chunks.
+    `columns` and `units` cover the whole split: they are computed on demand and not kept. `labels` are the classes by
+    which the rows were divided, or 0 without classes; the labels that the task trains on are in the chunks.
     """
 
     def __init__(
@@ -40,7 +40,15 @@ class ChunkedEncoded(Encoded):
         ids: tuple[str, ...],
         encode: Callable[[int, int], Encoded],
     ) -> None:
-        """Keep chunks in `cache`, where the split is known by `key`; `encode` encodes the examples from one place up to another."""
+        """Create the split.
+
+        Args:
+            cache: stores the chunks.
+            key: key of the split in the cache.
+            labels: the classes by which the rows were divided, shape [examples].
+            ids: ids of the examples.
+            encode: encodes the examples from one index up to, and without, another.
+        """
         for name, value in {
             "cache": cache,
             "key": key,
@@ -63,11 +71,11 @@ class ChunkedEncoded(Encoded):
 
     @property
     def units(self) -> NDArray[np.float64]:
-        """Encode all chunks, and give the units of every example."""
+        """Encode all chunks and return the units of every example."""
         return self.units_of(range(len(self)))
 
     def wanted(self) -> Labels:
-        """Encode all chunks, and give the labels of every example."""
+        """Encode all chunks and return the labels of every example."""
         found: list[Any] = [self._chunk(number).labels for number in range(-(-len(self) // CHUNK))]
         if isinstance(found[0], Ragged):
             rows = [part[row] for part in found for row in range(len(part))]
@@ -75,20 +83,20 @@ class ChunkedEncoded(Encoded):
         return np.concatenate(found)
 
     def lengths(self) -> NDArray[np.int64] | None:
-        """Encode all chunks, and give how long the inputs of each example are."""
+        """Encode all chunks and return the input length of every example."""
         found = [self._chunk(number).lengths() for number in range(-(-len(self) // CHUNK))]
         return None if found[0] is None else np.concatenate([part for part in found if part is not None])
 
     def at(self, indices: Sequence[int]) -> tuple[Encoded, Sequence[int]]:
-        """Give an encoding of just the examples at `indices`, and their places in it."""
+        """Return an encoding of only the examples at `indices`, and their indices in it."""
         return self.take(indices), range(len(indices))
 
     def units_of(self, indices: Sequence[int] | NDArray[np.int64]) -> NDArray[np.float64]:
-        """Give the units of the examples at `indices`."""
+        """Return the units of the examples at `indices`."""
         return np.array([self._chunk(row // CHUNK).units[row % CHUNK] for row in indices])
 
     def take(self, indices: Sequence[int]) -> Encoded:
-        """Give the examples at `indices`, in their order, encoding the chunks they are in where nobody has yet."""
+        """Return the examples at `indices`, in their order; chunks that are not cached are encoded."""
         rows = [int(row) for row in indices]
         chunks = {number: self._chunk(number) for number in dict.fromkeys(row // CHUNK for row in rows)}
         first = next(iter(chunks.values())) if chunks else self._chunk(0)
@@ -111,7 +119,7 @@ class ChunkedEncoded(Encoded):
         key, form = {**self.key, "chunk": [int(begin), int(end)]}, _Chunk(self.ids[begin:end])
         found = self.cache.get("chunks", key, lambda: self.encode(begin, end), form).value
         self.held[number] = found
-        if len(self.held) > KEPT:
+        if len(self.held) > MAX_IN_MEMORY:
             self.held.popitem(last=False)
         return found
 
@@ -122,10 +130,10 @@ def _all_columns(chunk: Encoded) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class _Chunk:
-    """How a chunk lies in the cache: one file."""
+    """Cache format of a chunk: one file."""
 
     ids: tuple[str, ...]
-    """Of its examples."""
+    """Ids of its examples."""
 
     def write(self, value: Encoded, folder: Path) -> None:
         arrays: dict[str, Any] = {"units": value.units}

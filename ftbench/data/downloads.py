@@ -1,4 +1,4 @@
-"""Download what a suite names on the hub, before anything else happens; and say what it was."""
+"""Download the models and data sets that a suite names on the Hub, and record their commits."""
 
 from __future__ import annotations
 
@@ -19,47 +19,50 @@ if TYPE_CHECKING:
 
 
 def fetch(suite: Suite, catalog: Catalog, say: Callable[[str], None] = lambda _: None) -> None:
-    """Download what is not in the hub cache, where the suite says `online = true`; else do nothing.
+    """Download what is not in the Hub cache if the suite sets `online = true`; otherwise do nothing.
 
     Raises:
-        SuiteError: something cannot be downloaded; a line for each.
+        SuiteError: a download failed; one line for each.
     """
     mistakes = []
-    for place, remote in remotes(suite, catalog) if suite.online else ():
+    for key_path, remote in remotes(suite, catalog) if suite.online else ():
         try:
-            _provide(remote, say)
+            _download_if_missing(remote, say)
         except UserError as error:
-            mistakes += [f"{suite.source}: {place}: {mistake}" for mistake in error.mistakes]
+            mistakes += [f"{suite.source}: {key_path}: {mistake}" for mistake in error.mistakes]
     if mistakes:
         raise SuiteError(*mistakes)
 
 
-def _provide(remote: Remote, say: Callable[[str], None]) -> None:
+def _download_if_missing(remote: Remote, say: Callable[[str], None]) -> None:
     try:
         remote.snapshot()
     except NotCached:
         snapshot = download(remote, say)
-        lost = remote.lacks(snapshot.folder)
-        if lost:
-            raise UserError(f"{remote.repository()} was downloaded without {lost}") from None
+        missing = remote.lacks(snapshot.folder)
+        if missing:
+            raise UserError(f"{remote.repository()} was downloaded without {missing}") from None
 
 
 def remotes(suite: Suite, catalog: Catalog) -> Iterator[tuple[str, Remote]]:
-    """Yield whatever of a suite lies on the hub, nested plugins included, with its place; what cannot be built is left out."""
+    """Yield every part of a suite that is on the Hub, including nested plugins, with its key.
+
+    Parts that cannot be built are left out.
+    """
     for key, kind in (("backbone", "backbones"), ("task", "tasks"), ("strategy", "strategies")):
         for number, choice in enumerate(getattr(suite, kind), 1):
             try:
                 built = catalog.build(kind, choice.use, choice.options)
             except UserError:
-                continue  # planning tells what is wrong with it
+                continue  # planning reports the mistake
             found = [
                 (f"{key}[{number}]", built),
-                *((f"{key}[{number}].{place}", inner) for place, inner in nested(built)),
+                *((f"{key}[{number}].{key_path}", inner) for key_path, inner in nested(built)),
             ]
-            yield from ((place, part) for place, part in found if isinstance(part, Remote) and _lies_there(part))
+            yield from ((key_path, part) for key_path, part in found if isinstance(part, Remote) and _is_on_hub(part))
 
 
-def _lies_there(part: Remote) -> bool:
+def _is_on_hub(part: Remote) -> bool:
     try:
         return part.repository() is not None
     except UserError:
@@ -67,34 +70,35 @@ def _lies_there(part: Remote) -> bool:
 
 
 def pins(suite: Suite, catalog: Catalog) -> list[dict[str, Any]]:
-    """Name the commit of whatever lies on the hub, and the hashes of its files, for the lock."""
+    """Return commit and file hashes of every part that is on the Hub, for `suite.lock.toml`."""
     found = []
-    for place, remote in remotes(suite, catalog):
+    for key_path, remote in remotes(suite, catalog):
         repository = remote.repository()
         assert repository is not None
-        entry = {"place": place, "kind": repository.kind, "name": repository.name, "revision": repository.revision}
+        entry = {"place": key_path, "kind": repository.kind, "name": repository.name, "revision": repository.revision}
         found.append(entry | dict(remote.fingerprint()))
     return found
 
 
 def download(remote: Remote, say: Callable[[str], None] = lambda _: None) -> Snapshot:
-    """Download what is needed of a repository into the local cache, at one commit.
+    """Download the required files of a repository into the local cache, at one commit.
 
     Args:
-        remote: names the repository, and chooses its files.
-        say: is told what is downloaded.
+        remote: names the repository and chooses its files.
+        say: receives progress messages.
 
     Raises:
-        UserError: in one line: no such repository or revision, no right to it, no network, or no file that is needed.
+        UserError: the repository or revision does not exist or is not accessible, there is no network, or a required
+            file is missing.
     """
     from huggingface_hub import HfApi, constants, hf_hub_download, snapshot_download
     from huggingface_hub.utils import disable_progress_bars
 
     repository = remote.repository()
-    assert repository is not None, "asked only where the options name a repository"
+    assert repository is not None, "called only for options that name a repository"
     if constants.HF_HUB_OFFLINE:
         raise UserError(
-            f"{repository} cannot be downloaded: HF_HUB_OFFLINE is set in the environment, against the suite's online = true"
+            f"{repository} cannot be downloaded: HF_HUB_OFFLINE is set, although the suite sets online = true"
         )
     if not sys.stderr.isatty():
         disable_progress_bars()
@@ -106,23 +110,21 @@ def download(remote: Remote, say: Callable[[str], None] = lambda _: None) -> Sna
         folder = Path(snapshot_download(repository.name, allow_patterns=[escape(name) for name in chosen], **where))
     except UserError as error:
         raise UserError(*(f"{repository}: {mistake}" for mistake in error.mistakes)) from None
-    except Exception as error:  # noqa: BLE001 - whatever ends a download is the user's to know, and the client has many words for it
+    except Exception as error:  # noqa: BLE001 - every failure is reported to the user, and the client raises many types
         raise UserError(f"{repository} cannot be downloaded: {_reason(error, repository)}") from None
     return Snapshot(folder, folder.name)
 
 
 def _reason(error: Exception, repository: Repository) -> str:
-    """Say in one line why a download failed, and what to do."""
+    """Return one line on why a download failed and what to do."""
     from huggingface_hub import constants
     from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
 
     if isinstance(error, GatedRepoError):
-        return (
-            f"its terms are to be accepted at {constants.ENDPOINT}/{repository.name}; then log in with `hf auth login`"
-        )
+        return f"accept its terms at {constants.ENDPOINT}/{repository.name}, then log in with `hf auth login`"
     if isinstance(error, RepositoryNotFoundError):
-        return f"the hub has no such {repository.kind}, or it is private: then log in with `hf auth login`"
+        return f"the Hub has no such {repository.kind}, or it is private; if it is private, log in with `hf auth login`"
     if isinstance(error, RevisionNotFoundError):
-        return "the hub has no such revision of it"
+        return "the Hub has no such revision"
     lines = str(error).strip().splitlines() or [type(error).__name__]
-    return f"{lines[0]}; is the network there?"
+    return f"{lines[0]}; check the network connection"

@@ -1,4 +1,4 @@
-"""Encoded splits on disk: made once for a task and a processor, memory-mapped by every trial that needs them."""
+"""Encoded splits: computed once for a task and a processor, cached on disk and memory-mapped by every trial."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from ..environment import software
 from ..fingerprint import code_hash, digest
 from ..suite.trial import TRAINING_VERSION
 from .chunked import CHUNK, ChunkedEncoded
+from .splitting import SPLITS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -28,27 +29,24 @@ if TYPE_CHECKING:
     from ..api.splits import Example, Splits
     from ..api.task import Task
 
-SPLITS = ("train", "validation", "test")
 LARGE = 20_000
-"""Examples from which on a data set is encoded chunk by chunk, as they are asked for."""
-
-
+"""Number of examples above which a data set is encoded in chunks, on demand."""
 LARGE_BYTES = 256 * 2**20
-"""Bytes of encoded examples from which on it is, too."""
+"""Size of the encoded examples, in bytes, above which it is too."""
 SAMPLE = 16
-"""Examples their size is guessed by."""
+"""Number of examples used to estimate that size."""
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """The three splits of a task, encoded."""
+    """The encoded splits of a task."""
 
     encoded: Mapping[str, Encoded]
     """Split → arrays."""
     split_hash: str
-    """Hash of ids and labels of all splits."""
+    """Hash of the ids and labels of all splits."""
     examples: Callable[[], Sequence[Example[Any]]]
-    """Gives the training examples before they are encoded, in the order of their rows."""
+    """Returns the training examples before encoding, in row order."""
 
 
 def prepare_data(
@@ -62,17 +60,17 @@ def prepare_data(
     waiting: Callable[[], None] = lambda: None,
     names: Sequence[str] = SPLITS,
 ) -> Prepared:
-    """Give the encoded splits of a task, from `cache` where they are there and whole.
+    """Return the encoded splits of a task, from the cache if it has them.
 
     Args:
-        task: makes the splits and encodes them.
-        backbone: where the processor comes from; part of what the entry is known by.
-        processor: what the task encodes with.
-        split_seed: decides the splits.
-        cache: the folder of what can be computed again.
-        options: gives the options of the task and of the backbone as JSON values.
-        waiting: called now and then while another process encodes them.
-        names: the splits that are wanted; no example of another is looked at.
+        task: creates the splits and encodes them.
+        backbone: source of the processor; part of the cache key.
+        processor: the processor with which the task encodes.
+        split_seed: seed of the splits.
+        cache: the cache folder.
+        options: returns the options of the task or the backbone as JSON values.
+        waiting: called repeatedly while another process encodes the same splits.
+        names: the required splits; no example of another split is read.
     """
     identity = {
         "parts": [
@@ -108,7 +106,7 @@ def prepare_data(
 
 @dataclass
 class _Source:
-    """Makes the splits, once, where something is missing that they are needed for."""
+    """Creates the splits on first use."""
 
     task: Task
     processor: Any
@@ -127,7 +125,7 @@ class _Source:
 
 
 def _is_large(source: _Source) -> bool:
-    """Tell whether a data set has too many examples to be encoded at once, or too large ones by a few of them."""
+    """Return whether a data set has too many or, judged by a sample, too large examples to encode at once."""
     total = sum(len(source.splits[name]) for name in source.names)
     if total > LARGE or total <= CHUNK:
         return total > LARGE
@@ -137,7 +135,7 @@ def _is_large(source: _Source) -> bool:
 
 
 def _outline(source: _Source) -> _Outline:
-    """Note which examples a large data set has; they are encoded chunk by chunk when they are asked for."""
+    """Return the ids and classes of a large data set, which is encoded in chunks later."""
     splits = source.splits
     outlines = {name: outline(splits[name]) for name in source.names if splits[name]}
     return _Outline(
@@ -149,25 +147,25 @@ def _outline(source: _Source) -> _Outline:
 
 @dataclass(frozen=True)
 class _Outline:
-    """What is known of a data set before it is encoded."""
+    """A data set that is not encoded yet."""
 
     split_hash: str
     labels: Mapping[str, NDArray[np.int64]]
     """Split → class of each example."""
     ids: Mapping[str, tuple[str, ...]]
-    """Split → name of each example."""
+    """Split → id of each example."""
 
 
 @dataclass(frozen=True)
 class _Whole:
-    """A data set, encoded."""
+    """An encoded data set."""
 
     split_hash: str
     encoded: Mapping[str, Encoded]
 
 
 class _Splits:
-    """How a data set lies in the cache: an index, and an array a file."""
+    """Cache format of a data set: an index, and one file per array."""
 
     def write(self, value: _Outline | _Whole, folder: Path) -> None:
         index: dict[str, Any] = {"split_hash": value.split_hash}

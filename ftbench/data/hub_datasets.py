@@ -1,4 +1,4 @@
-"""Data sets of the hub: which files are which split of which configuration, as the data set's card says or their names do."""
+"""Data sets of the Hub: find the files of every split of a configuration, from the dataset card or from file names."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from ..errors import UserError, suggestion
-from .locations import GIVEN
+from .locations import USUAL_NAMES
 from .table_files import SUFFIXES
 
 if TYPE_CHECKING:
@@ -17,16 +17,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 CARD = "README.md"
-READ = tuple(SUFFIXES)
-"""Endings of the files that are read as tables."""
 _PART = re.compile(r"(.*)-(\d{5})-of-(\d{5})(\..*)")
 
 
 def read_card(path: Path) -> dict[str, Any]:
-    """Read what a data set's card says in its head; nothing where there is no card.
+    """Read the YAML header of a dataset card; empty if there is no card.
 
     Raises:
-        UserError: the head is no YAML.
+        UserError: the header is not YAML.
     """
     if not path.exists():
         return {}
@@ -36,32 +34,32 @@ def read_card(path: Path) -> dict[str, Any]:
     try:
         return metadata_load(path) or {}
     except (ValueError, yaml.YAMLError) as error:
-        raise UserError(f"{path}: its head cannot be read: {str(error).splitlines()[0]}") from None
+        raise UserError(f"{path}: its YAML header cannot be read: {str(error).splitlines()[0]}") from None
 
 
 def split_files(card: Mapping[str, Any], names: Sequence[str], config: str) -> dict[str, list[str]]:
-    """Find the table files of every split of a configuration; empty where the repository has no tables.
+    """Return the table files of every split of a configuration; empty if the repository has no tables.
 
     Args:
-        card: the head of its card.
-        names: all files.
-        config: the configuration; the only one, or the default, where it is empty.
+        card: the header of the dataset card.
+        names: all files of the repository.
+        config: name of the configuration; empty for the only one or the default.
 
     Raises:
-        UserError: there is no such configuration, or several to choose from.
+        UserError: the configuration does not exist, or is not given although there are several.
     """
     tables = [
         name
         for name in sorted(names)
-        if name.lower().endswith(READ) and not PurePosixPath(name).name.startswith((".", "_"))
+        if name.lower().endswith(tuple(SUFFIXES)) and not PurePosixPath(name).name.startswith((".", "_"))
     ]
     configs = {
         str(entry.get("config_name", "default")): entry for entry in card.get("configs") or () if "data_files" in entry
     }
     if configs:
-        entry = configs[_chosen(configs, config)]
+        entry = configs[_chosen_config(configs, config)]
         matched = {split: [name for name in tables if _matches(name, patterns)] for split, patterns in _patterns(entry)}
-        return {split: found for split, found in matched.items() if found or split in GIVEN}
+        return {split: found for split, found in matched.items() if found or split in USUAL_NAMES}
     folders = sorted({PurePosixPath(name).parts[0] for name in tables if "/" in name})
     if config and config not in folders:
         raise UserError(f"config: there is no configuration {config!r}{suggestion(config, folders)}")
@@ -73,7 +71,7 @@ def split_files(card: Mapping[str, Any], names: Sequence[str], config: str) -> d
     return dict(found)
 
 
-def _chosen(configs: Mapping[str, Mapping[str, Any]], config: str) -> str:
+def _chosen_config(configs: Mapping[str, Mapping[str, Any]], config: str) -> str:
     if config in configs:
         return config
     if config:
@@ -100,13 +98,13 @@ def _matches(name: str, patterns: Sequence[str]) -> bool:
 
 
 def _split_of(name: str) -> str:
-    """Tell a file's split by a word in its path; training where there is none."""
+    """Return the split named by a word of a file's path, or training if there is none."""
     words = re.split(r"[^a-z]+", name.lower())
-    return next((split for split, usual in GIVEN.items() if set(usual) & set(words)), "train")
+    return next((split for split, usual in USUAL_NAMES.items() if set(usual) & set(words)), "train")
 
 
 def missing_part(splits: Mapping[str, Sequence[str]]) -> str:
-    """Say which files of the splits are not there: a split of which there is none, or a part of several."""
+    """Describe missing files: those of a whole split, or a part of a split in several files; empty if complete."""
     for split, files in splits.items():
         if not files:
             return f"the files of its split {split!r}"
@@ -121,9 +119,9 @@ def missing_part(splits: Mapping[str, Sequence[str]]) -> str:
 
 
 def features(card: Mapping[str, Any], config: str) -> Any:
-    """Give the `datasets.Features` a card states of a configuration; None where it states none."""
-    stated = card.get("dataset_info")
-    entries = stated if isinstance(stated, list) else [stated] if stated else []
+    """Return the `datasets.Features` that a dataset card declares for a configuration, or None if it declares none."""
+    declared = card.get("dataset_info")
+    entries = declared if isinstance(declared, list) else [declared] if declared else []
     if not entries:
         return None
     from datasets.info import DatasetInfosDict

@@ -1,4 +1,4 @@
-"""Where a user's data lie: files, patterns of files, folders; and which of them is training, validation and test."""
+"""Find a user's data files and folders, and choose which are training, validation and test."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from ..errors import UserError, suggestion
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-Held = TypeVar("Held")
+Found = TypeVar("Found")
 
-GIVEN = {
+USUAL_NAMES = {
     "train": ("train", "training"),
     "validation": ("validation", "valid", "val", "dev"),
     "test": ("test", "testing"),
 }
-"""Split → what its file or folder may be called."""
+"""Split → usual names of its file or folder."""
 
 Places = dict[str, tuple[Path, ...]]
-"""`data` alone, or splits → files that are one table, or one folder."""
+"""`data` alone, or splits → the files of one table, or one folder."""
 
 
 def local_places(data: str | Mapping[str, str], names: Mapping[str, str]) -> Places:
-    """Find files or folders on this machine.
+    """Find local files or folders.
 
     Args:
         data: a file, a pattern of files such as `data/*.csv`, a folder, or such a file or pattern for each split.
-        names: split → what the data call it, where that is not its usual name.
+        names: split → its name in the data, if that is not a usual one.
 
     Raises:
-        UserError: nothing is there, or a split is missing.
+        UserError: the file or folder does not exist, or a split is missing.
     """
     if isinstance(data, Mapping):
         return {split: _matching(place) for split, place in data.items()}
@@ -53,65 +53,66 @@ def local_places(data: str | Mapping[str, str], names: Mapping[str, str]) -> Pla
         return {"data": (path,)}
     lost = [split for split in ("train", "test") if split not in given]
     if lost:
-        raise UserError(f"data: {path}: has {', '.join(sorted(given))} and no {lost[0]}")
+        raise UserError(f"data: {path}: has {', '.join(sorted(given))} but no {lost[0]}")
     return given
 
 
 def is_saved(folder: Path) -> bool:
-    """Tell whether `datasets` wrote a folder with `save_to_disk`."""
+    """Return whether a folder was written by `save_to_disk` of `datasets`."""
     return (folder / "state.json").exists() or (folder / "dataset_dict.json").exists()
 
 
 def _matching(place: str) -> tuple[Path, ...]:
-    """Find the files a path or pattern stands for, in the order of their names."""
+    """Return the files that a path or pattern matches, sorted by name."""
     path = Path(place).expanduser()
     if path.exists():
         return (path,)
-    names = sorted(glob(str(path), recursive=True)) if has_magic(place) else []  # noqa: PTH207 - Path.glob takes no absolute pattern
-    found = [Path(name) for name in names if Path(name).is_file()]
+    names = glob(str(path), recursive=True) if has_magic(place) else []  # noqa: PTH207 - not for absolute paths
+    found = [Path(name) for name in sorted(names) if Path(name).is_file()]
     if not found:
         raise UserError(f"data: {place}: {'no file matches' if has_magic(place) else 'no such file or folder'}")
     kinds = sorted({path.suffix.lower() for path in found})
     if len(kinds) > 1:
-        raise UserError(f"data: {place}: matches files of different kinds: {', '.join(kinds)}; write out which")
+        raise UserError(f"data: {place}: matches files of different kinds: {', '.join(kinds)}; use a narrower pattern")
     return tuple(found)
 
 
-def choose_splits(held: Mapping[str, Held], names: Mapping[str, str], place: str) -> dict[str, Held]:
-    """Choose what serves as training, validation and test: what `names` says, else what is called so.
+def choose_splits(available: Mapping[str, Found], names: Mapping[str, str], place: str) -> dict[str, Found]:
+    """Choose training, validation and test: by `names`, otherwise by the usual names.
 
     Raises:
-        UserError: `names` names what is not there.
+        UserError: a split in `names` does not exist.
     """
     found = {}
-    for split, usual in GIVEN.items():
-        if split in names and names[split] not in held:
+    for split, usual in USUAL_NAMES.items():
+        if split in names and names[split] not in available:
             raise UserError(
-                f"split_names.{split}: {place} has no split {names[split]!r}{suggestion(names[split], held)}"
+                f"split_names.{split}: {place} has no split {names[split]!r}{suggestion(names[split], available)}"
             )
         others = {name for other, name in names.items() if other != split}
-        name = names.get(split) or next((name for name in usual if name in held and name not in others), None)
+        name = names.get(split) or next((name for name in usual if name in available and name not in others), None)
         if name is not None:
-            found[split] = held[name]
+            found[split] = available[name]
     return found
 
 
-def given_splits(held: Mapping[str, Held], names: Mapping[str, str], place: str) -> dict[str, Held]:
-    """Choose the splits of a data set that comes divided; one split alone, whatever it is called, is data still to be divided.
+def given_splits(available: Mapping[str, Found], names: Mapping[str, str], place: str) -> dict[str, Found]:
+    """Choose the splits of a data set that has splits; a single split, whatever its name, is divided later.
 
     Raises:
-        UserError: there are several splits, and no training or no test split among them.
+        UserError: there are several splits, but no training or no test split.
     """
-    found = choose_splits(held, names, place)
+    found = choose_splits(available, names, place)
     if "train" in found and "test" in found:
         return found
-    if len(held) > 1:
+    if len(available) > 1:
         lost = "test" if "train" in found else "train"
-        hint = f'say which one serves: split_names = {{ {lost} = "{next(name for name in reversed(list(held)) if name != "train")}" }}'
-        raise UserError(f"data: {place}: has the splits {', '.join(held)}, and none called {lost}; {hint}")
-    return {"data": next(iter(held.values()))}
+        other = next(name for name in reversed(list(available)) if name != "train")
+        hint = f'choose one: split_names = {{ {lost} = "{other}" }}'
+        raise UserError(f"data: {place}: has the splits {', '.join(available)}, but none called {lost}; {hint}")
+    return {"data": next(iter(available.values()))}
 
 
 def common_folder(paths: Iterable[Path]) -> Path:
-    """Find the folder all files and folders lie in: a folder itself, where there is one alone."""
+    """Return the common parent folder of files and folders; for a single folder, the folder itself."""
     return Path(os.path.commonpath([str(path if path.is_dir() else path.parent) for path in paths] or ["."]))

@@ -1,4 +1,4 @@
-"""Write a suite for a user's own data: what can be seen from the data is filled in, the rest is commented."""
+"""Write a starting suite for a user's own data: options found from the data are set, the rest are comments."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ..api.catalog import Catalog
 
 _LABELS = ("label", "labels", "class", "category", "target", "sentiment", "emotion", "intent", "topic", "y")
-USUAL = {
+USUAL_COLUMNS = {
     "text": ("text", "sentence", "sentence1", "review", "content", "tweet", "question", "message"),
     "image": ("path", "file", "image"),
     "audio": ("path", "file", "audio"),
@@ -39,24 +39,24 @@ USUAL = {
         "sentence",
     ),
 }
-"""Option that names a column → what such columns are usually called."""
+"""Option for a column name → usual names of such columns."""
 
 
 def starting_suite(catalog: Catalog, task: str, data: str, file: Path) -> str:
-    """Give the text of a suite on the user's own data.
+    """Return the text of a suite for the user's own data.
 
     Raises:
-        UserError: the task is unknown or takes no data, the data cannot be read, or no backbone is for them.
+        UserError: the task is unknown or takes no data, the data cannot be read, or no backbone fits.
     """
-    takers = {name: cls for name, cls in catalog.offers.get("tasks", {}).items() if issubclass(cls, UserData)}
-    if task not in takers:
-        raise UserError(f"no task on one's own data is called {task!r}{suggestion(task, takers)}")
-    options = {"data": data, **_columns(takers[task], data)}
+    user_tasks = {name: cls for name, cls in catalog.offers.get("tasks", {}).items() if issubclass(cls, UserData)}
+    if task not in user_tasks:
+        raise UserError(f"no task for user data is called {task!r}{suggestion(task, user_tasks)}")
+    options = {"data": data, **_columns(user_tasks[task], data)}
     built = catalog.build("tasks", task, options)
     built.fingerprint()
     backbone, about = _backbone(catalog, built.modality)
     return skeleton("own-data").format(
-        question="Which fine-tuning strategy for these data?",
+        question="Which fine-tuning strategy should I use for this data?",
         file=file.name,
         name=_name(file),
         backbone=backbone,
@@ -67,7 +67,11 @@ def starting_suite(catalog: Catalog, task: str, data: str, file: Path) -> str:
 
 
 def _columns(cls: type[UserData], data: str) -> dict[str, Any]:
-    """Guess which columns are the input and the answer, where they are not called as the task expects."""
+    """Return column options for input and label columns that do not have the names the task expects.
+
+    Raises:
+        UserError: no column has a usual name.
+    """
     path = Path(data)
     if path.is_dir():
         path = next((entry for entry in sorted(path.iterdir()) if entry.suffix.lower() in SUFFIXES), path)
@@ -76,28 +80,32 @@ def _columns(cls: type[UserData], data: str) -> dict[str, Any]:
     task = cls(data)
     columns = task.file_columns(path)
     found: dict[str, Any] = {}
-    for option in [name for name in USUAL if name in option_names(cls)]:
+    for option in [name for name in USUAL_COLUMNS if name in option_names(cls)]:
         expected = getattr(task, option)
         several = isinstance(expected, tuple)
         if (expected[0] if several else expected) in columns:
             continue
-        known = _first([column for column in columns if column not in found.values()], USUAL[option])
-        if known is None:
+        match = _first_match([column for column in columns if column not in found.values()], USUAL_COLUMNS[option])
+        if match is None:
             raise UserError(
-                f"{path}: which column is the {option}? Its columns are {', '.join(columns)}; "
-                f"call it {(expected[0] if several else expected)!r}, or write the suite"
+                f"{path}: no column looks like the {option}; its columns are {', '.join(columns)}; "
+                f"rename one to {(expected[0] if several else expected)!r}, or write the suite yourself"
             )
-        found[option] = [known] if several else known
+        found[option] = [match] if several else match
     return found
 
 
-def _first(columns: Iterable[str], usual: Iterable[str]) -> str | None:
-    small = {column.lower(): column for column in columns}
-    return next((small[name] for name in usual if name in small), None)
+def _first_match(columns: Iterable[str], usual: Iterable[str]) -> str | None:
+    lower_case = {column.lower(): column for column in columns}
+    return next((lower_case[name] for name in usual if name in lower_case), None)
 
 
 def _backbone(catalog: Catalog, modality: str) -> tuple[str, str]:
-    """Find a backbone of the modality that needs no options."""
+    """Return name and source of a backbone of the modality that needs no options.
+
+    Raises:
+        UserError: none is installed.
+    """
     for name in sorted(catalog.offers.get("backbones", {})):
         try:
             card = catalog.build("backbones", name, {}).card()
@@ -109,7 +117,7 @@ def _backbone(catalog: Catalog, modality: str) -> tuple[str, str]:
 
 
 def _name(file: Path) -> str:
-    """Make a suite's name of a file's: letters, digits and a few signs."""
+    """Return a valid suite name from a file name."""
     import re
 
     return re.sub(r"[^A-Za-z0-9._-]+", "-", file.stem).strip("-._")[:64] or "own-data"
@@ -122,12 +130,12 @@ def _quoted(value: Any) -> str:
 
 
 def templates() -> dict[str, Path]:
-    """Give name → file of every suite that ships."""
+    """Return name → file of every suite that ships with ftbench."""
     return {path.stem: path for path in sorted(_folder().glob("*.toml"))}
 
 
 def skeleton(name: str) -> str:
-    """Give the text of a suite whose places in braces are still to be filled in."""
+    """Return the text of a suite template with placeholders in braces."""
     return (_folder() / "templates" / f"{name}.toml").read_text(encoding="utf-8")
 
 

@@ -1,4 +1,4 @@
-"""Test items to look at: texts as they are, images and sounds as small data URIs."""
+"""Previews of test items: texts, and images and sounds as small data URIs."""
 
 from __future__ import annotations
 
@@ -19,17 +19,18 @@ if TYPE_CHECKING:
 
     from ..api.catalog import Catalog
 
-LARGEST = 20_000
-"""Test items of a split whose lengths are read."""
-MEDIA = 3
-"""Images or sounds that are shown of a task."""
-LETTERS, PIXELS, SECONDS = 400, 96, 4.0
+MAX_ITEMS = 20_000
+"""Largest number of test items whose lengths are read."""
+MAX_MEDIA = 3
+"""Largest number of images or sounds shown per task."""
+MAX_CHARACTERS, MAX_PIXELS, MAX_SECONDS = 400, 96, 4.0
+"""Size of a preview: characters of a text, longer side of an image, and length of a sound."""
 _RATE = 16_000
 
 
 @dataclass(frozen=True)
 class Preview:
-    """A test item as it can be shown."""
+    """Preview of a test item."""
 
     kind: Literal["text", "image", "sound"]
     content: str
@@ -38,42 +39,46 @@ class Preview:
 
 @dataclass(frozen=True)
 class Previews:
-    """The test items of one task."""
+    """Previews of the test items of one task."""
 
     lengths: Mapping[str, float]
-    """Id → letters of the text; empty where inputs are no texts, or too many."""
+    """Id → length of the text in characters; empty if inputs are not texts, or there are too many."""
     shown: Mapping[str, Preview]
-    """Id → the item, for those that were asked for."""
+    """Id → preview of each requested item."""
     reason: str = ""
-    """Why none is shown."""
+    """Why there are no previews."""
 
 
 def exhibits_of(catalog: Catalog, task: Mapping[str, Any], split_seed: int, wanted: Sequence[str]) -> Previews:
-    """Read test items again.
+    """Read test items again and return their previews.
 
     Args:
-        catalog: what the plugins offer.
-        task: of a trial: `use`, `options` and `fingerprint`.
-        split_seed: of the trial.
-        wanted: ids of the items to show; of images and sounds, the first few of them.
+        catalog: builds the task.
+        task: the task of a trial: `use`, `options` and `fingerprint`.
+        split_seed: split seed of the trial.
+        wanted: ids of the items to show; only the first few of images and sounds.
     """
     try:
         built = catalog.build("tasks", task["use"], task["options"])
         if not isinstance(built, Augmentable):
             return Previews({}, {}, "this task's inputs cannot be shown")
         if not dict(built.fingerprint()).items() <= dict(task["fingerprint"]).items():
-            return Previews({}, {}, "the data have changed since")
+            return Previews({}, {}, "the data have changed since the run")
         test = built.splits(split_seed).test
-        # What a processor says of the form in which it wants inputs, without the weights it belongs to.
-        form = SimpleNamespace(image_mean=(0.5, 0.5, 0.5), sampling_rate=_RATE)
-        ids = set(wanted if built.modality == "text" else wanted[:MEDIA])
+        # Input format that a processor would give, without loading one.
+        input_format = SimpleNamespace(image_mean=(0.5, 0.5, 0.5), sampling_rate=_RATE)
+        ids = set(wanted if built.modality == "text" else wanted[:MAX_MEDIA])
         chosen = [example for example in (test[row] for row in range(len(test))) if example.id in ids]
-        shown = {example.id: _exhibit(raw) for example, raw in zip(chosen, built.raw_inputs(chosen, form), strict=True)}
+        shown = {
+            example.id: _preview(raw)
+            for example, raw in zip(chosen, built.raw_inputs(chosen, input_format), strict=True)
+        }
         lengths: dict[str, float] = {}
-        if built.modality == "text" and len(test) <= LARGEST:
+        if built.modality == "text" and len(test) <= MAX_ITEMS:
             examples = [test[row] for row in range(len(test))]
             lengths = {
-                e.id: float(len(_text(raw))) for e, raw in zip(examples, built.raw_inputs(examples, form), strict=True)
+                e.id: float(len(_text(raw)))
+                for e, raw in zip(examples, built.raw_inputs(examples, input_format), strict=True)
             }
     except (UserError, OSError) as error:
         return Previews({}, {}, f"the data cannot be read: {str(error).splitlines()[0]}")
@@ -84,12 +89,12 @@ def _text(raw: Any) -> str:
     return raw if isinstance(raw, str) else " / ".join(map(str, raw))
 
 
-def _exhibit(raw: Any) -> Preview | None:
+def _preview(raw: Any) -> Preview | None:
     if isinstance(raw, Sound):
         return Preview("sound", _uri("audio/wav", _wave(raw)))
     if isinstance(raw, str) or (isinstance(raw, tuple) and all(isinstance(part, str) for part in raw)):
         text = _text(raw)
-        return Preview("text", text if len(text) <= LETTERS else f"{text[: LETTERS - 1]}…")
+        return Preview("text", text if len(text) <= MAX_CHARACTERS else f"{text[: MAX_CHARACTERS - 1]}…")
     if hasattr(raw, "save") and hasattr(raw, "size"):
         return Preview("image", _uri("image/png", _thumbnail(raw)))
     return None
@@ -102,7 +107,7 @@ def _uri(kind: str, content: bytes) -> str:
 def _thumbnail(image: Any) -> bytes:
     from PIL.Image import Resampling
 
-    share = PIXELS / max(image.size)
+    share = MAX_PIXELS / max(image.size)
     size = [max(1, round(side * share)) for side in image.size]
     buffer = BytesIO()
     image.resize(size, Resampling.NEAREST if share > 1 else Resampling.LANCZOS).save(buffer, "PNG", optimize=True)
@@ -110,8 +115,8 @@ def _thumbnail(image: Any) -> bytes:
 
 
 def _wave(sound: Sound) -> bytes:
-    """Write a sound as 16-bit WAV, its first seconds."""
-    samples = np.clip(sound.samples[: int(SECONDS * sound.rate)], -1, 1)
+    """Return the first seconds of a sound as 16-bit WAV."""
+    samples = np.clip(sound.samples[: int(MAX_SECONDS * sound.rate)], -1, 1)
     buffer = BytesIO()
     with wave.open(buffer, "wb") as stream:
         stream.setnchannels(1)

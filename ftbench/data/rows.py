@@ -1,4 +1,4 @@
-"""Examples of a table, made when they are asked for."""
+"""Examples backed by the rows of a table, created on demand."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Rows(Sequence[Example[tuple[str, int]]]):
-    """Some rows of a table as examples, made when they are asked for; a value is the table's key and the row's number."""
+    """Some rows of a table as examples, created on demand; the value of an example is (table key, row number)."""
 
     key: str
-    """Which table: `data`, or the split it was given as."""
+    """Key of the table: `data`, or the name of its split."""
     numbers: NDArray[np.int64]
-    """Rows of the table, shape [examples]."""
+    """Row numbers, shape [examples]."""
     labels: NDArray[np.int64]
-    """Their classes, shape [examples]; 0 where there are no classes."""
+    """Classes, shape [examples]; 0 if there are no classes."""
 
     @overload
-    def __getitem__(self, place: int) -> Example[tuple[str, int]]: ...
+    def __getitem__(self, index: int) -> Example[tuple[str, int]]: ...
     @overload
-    def __getitem__(self, place: slice) -> Rows: ...
-    def __getitem__(self, place: int | slice) -> Example[tuple[str, int]] | Rows:
-        if isinstance(place, slice):
-            return Rows(self.key, self.numbers[place], self.labels[place])
-        number = int(self.numbers[place])
-        return Example(f"{self.key}-{number}", (self.key, number), int(self.labels[place]))
+    def __getitem__(self, index: slice) -> Rows: ...
+    def __getitem__(self, index: int | slice) -> Example[tuple[str, int]] | Rows:
+        if isinstance(index, slice):
+            return Rows(self.key, self.numbers[index], self.labels[index])
+        number = int(self.numbers[index])
+        return Example(f"{self.key}-{number}", (self.key, number), int(self.labels[index]))
 
     def __len__(self) -> int:
         return len(self.numbers)
 
     def ids(self) -> list[str]:
-        """Give the ids of all examples without making the examples."""
+        """Return the ids of all examples without creating the examples."""
         return [f"{self.key}-{number}" for number in self.numbers.tolist()]

@@ -1,4 +1,4 @@
-"""Divide rows into training, validation and test: by shares, by folds, by few examples a class; no group in two of them."""
+"""Divide rows into training, validation and test: by shares or folds, optionally few-shot, keeping groups whole."""
 
 from __future__ import annotations
 
@@ -14,62 +14,64 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-NAMES = ("train", "validation", "test")
+SPLITS = ("train", "validation", "test")
 
 
 @dataclass(frozen=True)
 class Division:
-    """How rows are divided."""
+    """How to divide rows into splits."""
 
     ratios: tuple[float, float, float] = (0.7, 0.15, 0.15)
     """Shares of training, validation and test."""
     stratify: bool = True
     """Whether every split has the classes in the same shares."""
     folds: int = 0
-    """Number of folds of a cross-validation; 0 for none."""
+    """Number of folds of a cross-validation; 0 divides by `ratios`."""
     fold: int = 0
-    """Which fold is the test split."""
+    """Index of the fold that is the test split."""
     shots: int = 0
-    """Training examples kept of each class; 0 for all."""
+    """Number of training examples to keep of each class; 0 keeps all."""
     limit: float = 1.0
-    """Share of every split that is kept."""
+    """Share of every split to keep."""
 
 
 def divide(
     division: Division, classes: NDArray[np.int64], groups: NDArray[np.int64] | None, seed: int
 ) -> dict[str, NDArray[np.int64]]:
-    """Divide all rows.
+    """Divide all rows into splits.
 
     Args:
-        division: how.
+        division: how to divide them.
         classes: class of each row, shape [rows].
-        groups: group of each row, shape [rows], or None where each row is its own; -1 is a group of its own.
+        groups: group of each row, shape [rows], or None if there are no groups; a row with -1 is a group by itself.
         seed: the same seed and rows give the same splits.
 
     Returns:
-        Split → its rows, in a random order.
+        Split → its rows, in random order.
     """
     rng = np.random.default_rng(seed)
     if division.folds:
-        folds = allot(classes, groups, [1.0] * division.folds, rng, stratify=division.stratify)
+        folds = distribute(classes, groups, [1.0] * division.folds, rng, stratify=division.stratify)
         test = folds[division.fold]
         rest = np.sort(np.concatenate([rows for number, rows in enumerate(folds) if number != division.fold]))
         shares = division.ratios[:2]
-        parts = allot(classes[rest], None if groups is None else groups[rest], shares, rng, stratify=division.stratify)
+        parts = distribute(
+            classes[rest], None if groups is None else groups[rest], shares, rng, stratify=division.stratify
+        )
         found = {"train": rest[parts[0]], "validation": rest[parts[1]], "test": test}
     else:
-        parts = allot(classes, groups, division.ratios, rng, stratify=division.stratify)
-        found = dict(zip(NAMES, parts, strict=True))
-    return thinned(division, found, classes, rng)
+        parts = distribute(classes, groups, division.ratios, rng, stratify=division.stratify)
+        found = dict(zip(SPLITS, parts, strict=True))
+    return reduced(division, found, classes, rng)
 
 
-def thinned(
+def reduced(
     division: Division, found: dict[str, NDArray[np.int64]], classes: NDArray[np.int64], rng: np.random.Generator
 ) -> dict[str, NDArray[np.int64]]:
-    """Keep a few training examples a class, and a share of every split; each split in a random order.
+    """Reduce every split to the share `limit`, then training to `shots` examples per class; shuffle every split.
 
     Raises:
-        UserError: a class has fewer training examples than `shots` asks for.
+        UserError: a class has fewer training examples than `shots`.
     """
     found = {name: rng.permutation(rows) for name, rows in found.items()}
     if division.limit < 1:
@@ -82,15 +84,13 @@ def thinned(
         for label in np.unique(classes[found["train"]]):
             rows = found["train"][classes[found["train"]] == label]
             if len(rows) < division.shots:
-                raise UserError(
-                    f"shots: {division.shots} examples a class are asked for, and class {label} has {len(rows)}"
-                )
+                raise UserError(f"shots: class {label} has {len(rows)} training examples, fewer than {division.shots}")
             kept.append(rows[: division.shots])
         found["train"] = rng.permutation(np.concatenate(kept))
     return found
 
 
-def allot(
+def distribute(
     classes: NDArray[np.int64],
     groups: NDArray[np.int64] | None,
     shares: Sequence[float],
@@ -98,44 +98,46 @@ def allot(
     *,
     stratify: bool,
 ) -> list[NDArray[np.int64]]:
-    """Allot rows to parts in the given shares, whole groups only; each part's rows are sorted.
+    """Distribute rows over parts in the given shares, keeping groups whole; the rows of each part are sorted.
 
-    Groups are dealt out in a random order, the larger ones first, each to the part that is furthest behind its share of the
-    classes the group holds. Where groups are few, the first part has one before the last, and the last before the others.
+    Groups are assigned in random order, larger ones first, each to the part that is furthest behind its share of the
+    classes in the group. If there are few groups, the first part gets one first, then the last, then the others.
     """
     kinds = classes if stratify else np.zeros_like(classes)
     if groups is None:
-        return _allot_rows(kinds, shares, rng)
-    rows_of = _members(groups)
+        return _distribute_rows(kinds, shares, rng)
+    rows_of = _rows_of_groups(groups)
     order = sorted(rng.permutation(len(rows_of)).tolist(), key=lambda number: -len(rows_of[number]))
-    wanted = np.outer(np.asarray(shares) / sum(shares), np.bincount(kinds + 1)).astype(float)
+    missing = np.outer(np.asarray(shares) / sum(shares), np.bincount(kinds + 1)).astype(float)
     parts: list[list[int]] = [[] for _ in shares]
     first = [part for part in (0, len(shares) - 1, *range(1, len(shares) - 1)) if shares[part] > 0]
     for left, number in zip(range(len(order), 0, -1), order, strict=True):
-        counts = np.bincount(kinds[rows_of[number]] + 1, minlength=wanted.shape[1])
-        behind = (wanted * counts).sum(1)
+        counts = np.bincount(kinds[rows_of[number]] + 1, minlength=missing.shape[1])
+        behind = (missing * counts).sum(1)
         empty = [part for part in first if not parts[part]]
         part = empty[0] if left <= len(empty) else int(np.argmax(np.where(np.asarray(shares) > 0, behind, -np.inf)))
-        wanted[part] -= counts
+        missing[part] -= counts
         parts[part].extend(rows_of[number].tolist())
     return [np.sort(np.array(part, np.int64)) for part in parts]
 
 
-def _allot_rows(kinds: NDArray[np.int64], shares: Sequence[float], rng: np.random.Generator) -> list[NDArray[np.int64]]:
-    """Cut each class's rows, in a random order, where the shares say."""
+def _distribute_rows(
+    kinds: NDArray[np.int64], shares: Sequence[float], rng: np.random.Generator
+) -> list[NDArray[np.int64]]:
+    """Distribute the shuffled rows of each class over the parts."""
     parts: list[list[NDArray[np.int64]]] = [[] for _ in shares]
-    for place, kind in enumerate(np.unique(kinds)):
+    for index, kind in enumerate(np.unique(kinds)):
         rows = rng.permutation(np.flatnonzero(kinds == kind))
-        cuts = np.cumsum(_counts(len(rows), shares, place)).tolist()
+        cuts = np.cumsum(_counts(len(rows), shares, index)).tolist()
         for part, begin, end in zip(parts, [0, *cuts], cuts, strict=False):
             part.append(rows[begin:end])
     return [np.sort(np.concatenate(part)) if part else np.zeros(0, np.int64) for part in parts]
 
 
-def _counts(rows: int, shares: Sequence[float], place: int) -> list[int]:
-    """Share out the rows of the class at `place`; where they are few, the first part has one before the last, the last before others."""
-    # Rounded another way for each class, the roundings cancel instead of adding up.
-    offset = (0.5 + place * 0.618034) % 1
+def _counts(rows: int, shares: Sequence[float], index: int) -> list[int]:
+    """Return the number of rows of one class in each part; of few rows, the first part gets one, then the last."""
+    # Each class is rounded with another offset, so that rounding errors cancel instead of adding up.
+    offset = (0.5 + index * 0.618034) % 1
     edges = np.floor(np.cumsum(shares) / sum(shares) * rows + offset).astype(int)
     edges[-1] = rows
     counts: list[int] = np.diff(edges, prepend=0).tolist()
@@ -147,8 +149,8 @@ def _counts(rows: int, shares: Sequence[float], place: int) -> list[int]:
     return counts
 
 
-def _members(groups: NDArray[np.int64]) -> list[NDArray[np.int64]]:
-    """List the rows of each group; a row without a group is one by itself."""
+def _rows_of_groups(groups: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    """Return the rows of each group; a row without a group is a group by itself."""
     order = np.argsort(groups, kind="stable")
     values = groups[order]
     alone = [np.array([row]) for row in order[values == -1]]

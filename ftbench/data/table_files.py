@@ -20,18 +20,18 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 SUFFIXES = {".csv": "csv", ".tsv": "csv", ".jsonl": "json", ".ndjson": "json", ".json": "json", ".parquet": "parquet"}
-"""Ending of a file → the reader of `datasets` that reads it."""
+"""File suffix → the reader of `datasets` for it."""
 
 
 def table_columns(path: Path, *, quoted: bool = True) -> tuple[str, ...]:
-    """Read the names of the columns alone.
+    """Read the column names only.
 
     Args:
         path: the file.
-        quoted: whether a cell of a CSV or TSV file may stand in double quotes.
+        quoted: whether cells of a CSV or TSV file may be in double quotes.
 
     Raises:
-        UserError: the file is missing, empty, of an unknown kind, or not what its name says.
+        UserError: the file is missing, empty, of an unknown type, or its content does not match its suffix.
     """
     kind = _kind(path)
     if kind == "parquet":
@@ -68,17 +68,17 @@ def table_columns(path: Path, *, quoted: bool = True) -> tuple[str, ...]:
 
 
 def read_table(*paths: Path, features: Any = None, quoted: bool = True) -> StoredTable:
-    """Read files of one kind, as one table, into memory-mapped Arrow files under the cache folder; read before, it is there at once.
+    """Read files of one type as one table, into memory-mapped Arrow files in the cache folder, where they are reused.
 
-    The cells of CSV and TSV files are texts, whatever they look like: `NA` and `007` stay what they are.
+    All cells of CSV and TSV files are text: `NA` and `007` are not converted.
 
     Args:
         paths: the files, in the order of their rows.
-        features: `datasets.Features` to read them as; by default what they hold.
-        quoted: whether a cell of a CSV or TSV file may stand in double quotes.
+        features: `datasets.Features` to read them with; by default they are inferred.
+        quoted: whether cells of a CSV or TSV file may be in double quotes.
 
     Raises:
-        UserError: a file is missing or not what its name says, or the files do not fit together.
+        UserError: a file is missing, its content does not match its suffix, or the files have different columns.
     """
     datasets = _library()
     first = paths[0]
@@ -104,31 +104,29 @@ def read_table(*paths: Path, features: Any = None, quoted: bool = True) -> Store
         data = datasets.load_dataset(
             kind, data_files=[str(path) for path in paths], split="train", cache_dir=str(folder), **options
         )
-    except Exception as error:  # noqa: BLE001 - whatever the reader says of the file is the user's to know
+    except Exception as error:  # noqa: BLE001 - every error of the reader is reported to the user
         if len(paths) > 1:
             for path in paths:
-                read_table(path, features=features, quoted=quoted)  # the one that is broken says so by its name
+                read_table(path, features=features, quoted=quoted)  # raises for the broken file, with its name
         cause = error.__cause__ or error
         if "corresponds to no data" in str(cause):
             raise UserError(f"{first}: has no rows") from None
         of = f" with {len(paths) - 1} more" if len(paths) > 1 else ""
         hint = (
-            "; where cells never stand in quotes, say quoted = false"
-            if kind == "csv" and "inside string" in str(cause)
-            else ""
+            "; if cells are never quoted, set quoted = false" if kind == "csv" and "inside string" in str(cause) else ""
         )
         raise UserError(f"{first}{of}: cannot be read as {first.suffix[1:]}: {_first_line(cause)}{hint}") from None
     return StoredTable(first.stem, _undecoded(data))
 
 
 def _check_encoding(path: Path) -> None:
-    """See that a text file is UTF-8 to its end, once for its content: the reader of JSON lines would not notice.
+    """Check that a text file is UTF-8 throughout, because the JSON lines reader does not; the result is remembered.
 
     Raises:
-        UserError: it is not, with the line.
+        UserError: it is not; the message contains the line number.
     """
 
-    def look() -> int:
+    def first_broken_line() -> int:
         lines = 0
         with path.open("rb") as stream:
             while part := stream.read(2**24) + stream.readline():
@@ -139,16 +137,16 @@ def _check_encoding(path: Path) -> None:
                 lines += part.count(b"\n")
         return 0
 
-    broken = remembered("utf-8", file_sha256(path), look)
+    broken = remembered("utf-8", file_sha256(path), first_broken_line)
     if broken:
         raise UserError(f"{path}: not UTF-8 in line {broken}; save it as UTF-8")
 
 
 def _columns_of_all(paths: Sequence[Path], *, quoted: bool) -> tuple[str, ...]:
-    """Give the columns of files that are to be one table.
+    """Return the columns of files that form one table.
 
     Raises:
-        UserError: a file has others than the first.
+        UserError: a file has other columns than the first.
     """
     columns = table_columns(paths[0], quoted=quoted)
     for path in paths[1:]:
@@ -161,13 +159,17 @@ def _columns_of_all(paths: Sequence[Path], *, quoted: bool) -> tuple[str, ...]:
 
 
 def stored_splits(folder: Path) -> dict[str, StoredTable] | None:
-    """Open what `datasets` wrote with `save_to_disk`: its splits, or one called after the folder; None where it is no such folder."""
+    """Open a folder written by `save_to_disk` of `datasets`; None if it is not one.
+
+    Returns:
+        Split → table; a data set without splits is one split with the name of the folder.
+    """
     if not ((folder / "dataset_dict.json").exists() or (folder / "state.json").exists()):
         return None
     datasets = _library()
     try:
         found = datasets.load_from_disk(str(folder))
-    except Exception as error:  # noqa: BLE001 - as above
+    except Exception as error:  # noqa: BLE001 - every error of the reader is reported to the user
         raise UserError(f"{folder}: cannot be read as a saved data set: {_first_line(error)}") from None
     if not isinstance(found, dict):
         found = {folder.name: found}
@@ -175,17 +177,17 @@ def stored_splits(folder: Path) -> dict[str, StoredTable] | None:
 
 
 def list_files(folder: Path, suffixes: Sequence[str], pattern: str = "") -> ListedTable:
-    """List the files below a folder, in the order of their names.
+    """List the files of a folder and its subfolders, sorted by path.
 
-    Columns: `path`, `label` (the folder a file lies in), and what `pattern` finds in the file's name.
+    The columns are `path`, `label` (name of the parent folder), and the fields of `pattern`.
 
     Args:
-        folder: searched with all folders below it; those whose name begins with a dot are left out.
-        suffixes: endings of the files wanted, small letters, with their dot.
-        pattern: of a file's name without its ending, such as `{label}_{speaker}_{index}`.
+        folder: the folder; subfolders and files whose name starts with a dot are skipped.
+        suffixes: suffixes of the files, in lower case, with their dot.
+        pattern: pattern of the file names without suffix, such as `{label}_{speaker}_{index}`.
 
     Raises:
-        UserError: there is no such file, or a name does not fit the pattern.
+        UserError: no file has such a suffix, or a name does not match the pattern.
     """
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder")
@@ -203,20 +205,20 @@ def list_files(folder: Path, suffixes: Sequence[str], pattern: str = "") -> List
         "label": [path.parent.name for path in paths],
     }
     if pattern:
-        expression = _expression(pattern)
+        expression = _regular_expression(pattern)
         found = [expression.fullmatch(path.stem) for path in paths]
         for path, match in zip(paths, found, strict=True):
             if match is None:
-                raise UserError(f"{folder / path}: the name does not fit the pattern {pattern!r}")
+                raise UserError(f"{folder / path}: the name does not match the pattern {pattern!r}")
         cells |= {name: [match[name] for match in found if match] for name in expression.groupindex}
     return ListedTable(folder.name, cells)
 
 
-def _expression(pattern: str) -> re.Pattern[str]:
-    """Turn `{label}_{speaker}` into a regular expression.
+def _regular_expression(pattern: str) -> re.Pattern[str]:
+    """Convert a pattern such as `{label}_{speaker}` into a regular expression.
 
     Raises:
-        UserError: a name stands twice, or is none.
+        UserError: a field occurs twice, or is not an identifier.
     """
     parts = re.split(r"\{(\w+)\}", pattern)
     try:
@@ -224,11 +226,11 @@ def _expression(pattern: str) -> re.Pattern[str]:
             "".join(re.escape(part) if place % 2 == 0 else f"(?P<{part}>.+?)" for place, part in enumerate(parts))
         )
     except re.error as error:
-        raise UserError(f"pattern: {pattern!r} is no pattern: {error}") from None
+        raise UserError(f"pattern: {pattern!r} is not valid: {error}") from None
 
 
 def _first_row(stream: IO[str], *, whole: bool) -> Any:
-    """Read the first row of JSON: of lines the first; of a whole file the first of its list."""
+    """Read the first row: the first line of JSON lines, or the first item of the list in a JSON file (`whole`)."""
     if not whole:
         return json.loads(next(stream, "") or "{}")
     text = stream.read()
@@ -244,9 +246,7 @@ def _kind(path: Path) -> str:
         raise UserError(f"{path}: no such file")
     kind = SUFFIXES.get(path.suffix.lower())
     if kind is None:
-        raise UserError(
-            f"{path}: files that end in {path.suffix or 'nothing'} are not known; known: {', '.join(SUFFIXES)}"
-        )
+        raise UserError(f"{path}: unknown file type {path.suffix or '(no suffix)'}; known types: {', '.join(SUFFIXES)}")
     return kind
 
 
@@ -255,25 +255,24 @@ def _delimiter(path: Path) -> str:
 
 
 def _library() -> Any:
-    """Import `datasets`, without its progress bars."""
+    """Import `datasets` with progress bars, logging and download counts switched off."""
     import threading
 
     import datasets
     from tqdm import tqdm
 
-    # Its bars would make a semaphore that outlives a trial that is ended.
+    # The default lock is a semaphore that would outlive a killed trial.
     tqdm.set_lock(threading.RLock())
-    # It would count each use of its readers on a server.
+    # Otherwise it reports every use of its readers to a server.
     datasets.config.HF_UPDATE_DOWNLOAD_COUNTS = False
     datasets.disable_progress_bars()
-    datasets.logging.set_verbosity(
-        datasets.logging.CRITICAL
-    )  # what it has to say of a broken file is in what it raises, too
+    # Its exceptions contain everything that it logs about a broken file.
+    datasets.logging.set_verbosity(datasets.logging.CRITICAL)
     return datasets
 
 
 def _undecoded(data: Any) -> Any:
-    """Leave images and sounds as the bytes they were: the library's own decoders need what is not installed here."""
+    """Disable decoding of images and sounds, because the decoders of `datasets` need packages not installed here."""
     import datasets
 
     for name, feature in data.features.items():

@@ -1,8 +1,4 @@
-"""A user's data as a table: rows of named cells, read when they are needed and memory-mapped where they lie.
-
-Files are CSV, TSV, JSON lines and Parquet, or what `datasets` wrote with `save_to_disk`; folders of images or sounds are
-tables of their paths.
-"""
+"""Tables of a user's data: rows of named cells, in memory or memory-mapped and read on demand."""
 
 from __future__ import annotations
 
@@ -18,53 +14,54 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 CHUNK = 10_000
+"""Number of rows read at a time."""
 
 
 class Table(ABC):
     """Rows of a data set."""
 
     name: str
-    """What its rows are called after."""
+    """Name that prefixes the ids of its rows."""
     columns: tuple[str, ...]
-    """Names of the cells of a row."""
+    """Names of the columns."""
 
     @abstractmethod
     def __len__(self) -> int:
-        """Count the rows."""
+        """Return the number of rows."""
 
     @abstractmethod
     def rows(self, numbers: Sequence[int], columns: Sequence[str]) -> list[dict[str, Any]]:
-        """Give the cells of some rows, in the order asked for."""
+        """Return the cells of some rows, in the order of `numbers`."""
 
     def names(self, column: str) -> tuple[str, ...]:
-        """Give the names of a column's numbers, or of the numbers in its lists; none where it holds no numbered names."""
+        """Return the class names of a column of class indices, or of lists of them; empty for other columns."""
         del column
         return ()
 
     def codes(self, column: str) -> tuple[NDArray[np.int64], list[str]]:
-        """Give each row's cell as a number, shape [rows], and what the numbers stand for, in order of first appearance.
+        """Return the code of each row's cell, shape [rows], and the cell texts in code order.
 
-        An empty cell is -1.
+        Codes follow the first appearance of a text; an empty cell has code -1.
         """
         known: dict[str, int] = {}
-        numbered = [self._numbered(places, distinct, known) for places, distinct in self._distinct(column)]
-        return np.concatenate(numbered) if numbered else np.zeros(0, np.int64), list(known)
+        parts = [self._codes_of(indices, distinct, known) for indices, distinct in self._distinct(column)]
+        return np.concatenate(parts) if parts else np.zeros(0, np.int64), list(known)
 
     @staticmethod
-    def _numbered(places: NDArray[np.int64], distinct: Sequence[Any], known: dict[str, int]) -> NDArray[np.int64]:
+    def _codes_of(indices: NDArray[np.int64], distinct: Sequence[Any], known: dict[str, int]) -> NDArray[np.int64]:
         texts = [as_text(cell) for cell in distinct]
-        numbers = [known.setdefault(text, len(known)) if text else -1 for text in texts]
-        return np.array([*numbers, -1])[places]
+        codes = [known.setdefault(text, len(known)) if text else -1 for text in texts]
+        return np.array([*codes, -1])[indices]
 
     def _distinct(self, column: str) -> Iterator[tuple[NDArray[np.int64], Sequence[Any]]]:
-        """Yield part after part of a column, as places in a list of distinct cells; an absent cell is at -1."""
+        """Yield a column in parts: indices into a list of distinct cells, and that list; a missing cell is -1."""
         for begin in range(0, len(self), CHUNK):
             cells = [row[column] for row in self.rows(range(begin, min(begin + CHUNK, len(self))), [column])]
             yield np.arange(len(cells)), cells
 
 
 def as_text(cell: Any) -> str:
-    """Give a cell as text: nothing for an empty one, whole numbers without a fraction."""
+    """Return a cell as text: empty for an empty cell, whole numbers without a fraction."""
     if cell is None or (isinstance(cell, float) and np.isnan(cell)):
         return ""
     if isinstance(cell, float) and cell.is_integer():
@@ -74,22 +71,22 @@ def as_text(cell: Any) -> str:
 
 @dataclass
 class StoredTable(Table):
-    """A table that `datasets` keeps in Arrow files: rows are read from disk as they are asked for."""
+    """A table that `datasets` stores in Arrow files; rows are read from disk on demand."""
 
     name: str
     data: Any
     """The `datasets.Dataset`."""
 
     @property
-    def columns(self) -> tuple[str, ...]:  # type: ignore[override]  # asked of the data
-        """Names of the cells of a row."""
+    def columns(self) -> tuple[str, ...]:  # type: ignore[override]  # computed from the data
+        """Names of the columns."""
         return tuple(self.data.column_names)
 
     def __len__(self) -> int:
         return len(self.data)
 
     def names(self, column: str) -> tuple[str, ...]:
-        """Give the names of a `datasets` class label, which is kept as a number."""
+        """Return the class names of a column of type `ClassLabel`, whose cells are class indices."""
         feature = self.data.features.get(column)
         return tuple(getattr(getattr(feature, "feature", feature), "names", None) or ())
 
@@ -105,27 +102,27 @@ class StoredTable(Table):
             yield coded.indices.fill_null(-1).to_numpy(zero_copy_only=False), coded.dictionary.to_pylist()
 
     def rows(self, numbers: Sequence[int], columns: Sequence[str]) -> list[dict[str, Any]]:
-        """Give the cells of some rows; sounds and images undecoded."""
+        """Return the cells of some rows; sounds and images are not decoded."""
         part = self.data.select_columns(list(columns))[list(numbers)]
-        return [{name: part[name][place] for name in columns} for place in range(len(numbers))]
+        return [{name: part[name][index] for name in columns} for index in range(len(numbers))]
 
 
 @dataclass
 class ListedTable(Table):
-    """A table of few columns that is held in memory, such as the files of a folder."""
+    """A table in memory, such as the files of a folder."""
 
     name: str
     cells: Mapping[str, Sequence[Any]]
     """Column → its cells."""
 
     @property
-    def columns(self) -> tuple[str, ...]:  # type: ignore[override]  # asked of the cells
-        """Names of the cells of a row."""
+    def columns(self) -> tuple[str, ...]:  # type: ignore[override]  # computed from the cells
+        """Names of the columns."""
         return tuple(self.cells)
 
     def __len__(self) -> int:
         return len(next(iter(self.cells.values()), ()))
 
     def rows(self, numbers: Sequence[int], columns: Sequence[str]) -> list[dict[str, Any]]:
-        """Give the cells of some rows."""
+        """Return the cells of some rows."""
         return [{name: self.cells[name][number] for name in columns} for number in numbers]

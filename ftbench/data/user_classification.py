@@ -1,4 +1,4 @@
-"""A classification of rows a user brings: the classes are what a column holds."""
+"""Classification of a user's rows: the classes are the values of a column."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ if TYPE_CHECKING:
 
 @dataclass
 class UserClassification(UserData, ClassificationTask):
-    """Rows with one class each."""
+    """Classification of rows with one class each."""
 
     labels: tuple[str, ...] = ()
-    """Names of the classes, in order; by default all that the data hold, sorted."""
+    """Names of the classes, in order; by default all values in the data, sorted."""
 
     @classmethod
     def without_data(cls, classes: int | None = None) -> Mapping[str, Any]:
-        """Name the classes by their numbers, two by default."""
+        """Return options with numbers as class names; two classes by default."""
         return {**super().without_data(), "labels": [str(number) for number in range(classes or 2)]}
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """The names of the classes: those given, or all that the data hold, sorted; numbers by their size."""
+        """The class names: `labels`, or all values in the data, sorted; numbers are sorted numerically."""
         if self.labels:
             return self.labels
         key = digest([self.reading(), getattr(self, "pattern", "")])
-        return tuple(remembered("classes", key, self._found_classes))
+        return tuple(remembered("classes", key, self._classes_in_data))
 
-    def _found_classes(self) -> list[str]:
+    def _classes_in_data(self) -> list[str]:
         known: set[str] = set()
         for table in self.tables.values():
             known.update(name for name in self._names(table, table.codes(self.target)[1]) if name)
@@ -53,37 +53,40 @@ class UserClassification(UserData, ClassificationTask):
         return sorted(known, key=lambda name: (float(name) if numeric else 0.0, name))
 
     def _names(self, table: Table, cells: list[str]) -> list[str]:
-        """Give the classes' names for what the cells hold: a `datasets` class label is kept as a number, -1 where there is none."""
+        """Return the class names of cells; a column of type `ClassLabel` has class indices, -1 for no label."""
         known = table.names(self.target)
         return [(known[int(cell)] if int(cell) >= 0 else "") if known else cell for cell in cells]
 
     def kinds(self, table: Table) -> NDArray[np.int64]:
-        """Give the class of each row; -1 where there is none.
+        """Return the class of each row, shape [rows]; -1 if it has none.
 
         Raises:
-            UserError: a row has a class that is not among `labels`.
+            UserError: a row has a class that is not in `labels`.
         """
         codes, cells = table.codes(self.target)
-        places = {name: place for place, name in enumerate(self.classes)} | {"": -1}
+        indices = {name: index for index, name in enumerate(self.classes)} | {"": -1}
         names = self._names(table, cells)
-        strange = [name for name in names if name not in places]
-        if strange:
-            raise UserError(f"labels: the data hold {strange[0]!r}, which is not among {', '.join(self.classes)}")
-        return np.array([*(places[name] for name in names), -1])[codes]
+        unknown = [name for name in names if name not in indices]
+        if unknown:
+            raise UserError(f"labels: the data contain {unknown[0]!r}, which is not among {', '.join(self.classes)}")
+        return np.array([*(indices[name] for name in names), -1])[codes]
 
     def check_folder(self, path: Path) -> None:
-        """Refuse a folder whose files do not fall into classes, too."""
+        """Check also that the files have at least two classes.
+
+        Raises:
+            UserError: a column is missing, or there are fewer classes.
+        """
         super().check_folder(path)
         table = self.open_folder(path)
         assert table is not None
         classes = table.codes(self.target)[1]
         if len(classes) < 2:
-            held = (
-                f"all of its {len(table):,} files are of class {classes[0]!r}" if classes else "its files have no class"
+            problem = (
+                f"all {len(table):,} files have the class {classes[0]!r}" if classes else "its files have no class"
             )
-            raise UserError(
-                f'data: {path}: {held}; give each class a folder of its own, or say what the names hold: pattern = "{{label}}_{{index}}"'
-            )
+            hint = 'put each class in its own folder, or set pattern = "{label}_{index}"'
+            raise UserError(f"data: {path}: {problem}; {hint}")
 
 
 def _is_number(text: str) -> bool:

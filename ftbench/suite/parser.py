@@ -332,7 +332,7 @@ class _Reader:
             label = choice.label + _NOT_IN_LABELS.sub("_", suffix)
             if not NAME.fullmatch(label):
                 self.mistakes.append(
-                    f"{key_path}.sweep: label {label[:80]!r} is too long; write the points as entries with shorter labels"
+                    f"{key_path}.sweep: label {label[:80]!r} is too long; write the points as separate entries"
                 )
                 return
             yield replace(choice, label=label, options={**choice.options, **point})

@@ -42,7 +42,7 @@ class Tried:
     """Validation score, negated if lower is better; None if a trial failed or was pruned."""
     loss: float | None = None
     """Validation loss, which breaks ties between equal scores."""
-    way: tuple[float, ...] = ()
+    curve: tuple[float, ...] = ()
     """The same score at each validation during training."""
     seconds: float = 0.0
     """Training time in seconds."""
@@ -160,7 +160,7 @@ def _add_trial(study: Study, one: Tried, distributions: Mapping[str, BaseDistrib
     if one.score is not None:
         study.add_trial(create_trial(**common, value=one.score))
     else:
-        values = dict(enumerate(one.way, 1))
+        values = dict(enumerate(one.curve, 1))
         study.add_trial(create_trial(**common, state=TrialState.PRUNED, intermediate_values=values))
 
 
@@ -184,7 +184,7 @@ def pruning_thresholds(before: Sequence[Tried], validations: int, reduction: int
     """
     found: list[tuple[int, float]] = []
     for number in range(1, validations):
-        reached = sorted({one.way[number - 1] for one in before if len(one.way) >= number})
+        reached = sorted({one.curve[number - 1] for one in before if len(one.curve) >= number})
         if reached and _is_pruned(before, np.nextafter(reached[0], -np.inf), number, reduction):
             found.append((number, next(value for value in reached if not _is_pruned(before, value, number, reduction))))
     return tuple(found)
@@ -197,12 +197,14 @@ def _is_pruned(before: Sequence[Tried], value: float, number: int, reduction: in
     study = _study(pruner=optuna.pruners.SuccessiveHalvingPruner(min_resource=1, reduction_factor=reduction))
     for one in before:
         trial = study.ask()
-        for step, score in enumerate(one.way, 1):
+        for step, score in enumerate(one.curve, 1):
             trial.report(score, step)
             trial.should_prune()
-        study.tell(trial, one.way[-1] if one.way else None, state=None if one.way else optuna.trial.TrialState.FAIL)
+        study.tell(
+            trial, one.curve[-1] if one.curve else None, state=None if one.curve else optuna.trial.TrialState.FAIL
+        )
     trial = study.ask()
-    best = max(score for one in before for score in one.way)
+    best = max(score for one in before for score in one.curve)
     for step in range(1, number):
         trial.report(best, step)
         trial.should_prune()

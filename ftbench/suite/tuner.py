@@ -133,7 +133,7 @@ class Tuner:
             _advance(group, read)
             for search in group:
                 tuning_trials += search.trials
-                if not search.over:
+                if not search.finished:
                     coming = max(0, search.expected - len(search.trials))
                     unfinished.append(UnfinishedSearch(search.key, coming, search.finals_count))
         later = list(_mark_twins([found for trial in self.trials for found in self._tuned(trial)]))
@@ -150,7 +150,7 @@ class Tuner:
         search = self._searches.get(trial.place[:3])
         if search is None:
             yield trial
-        elif search.over:
+        elif search.finished:
             yield search.final(trial)
             if search.tuning.defaults:
                 yield replace(trial, role="default")
@@ -194,9 +194,9 @@ class StrategySearch:
         self._proposed: list[tuple[Point, list[Trial]]] = []
         self.trials: list[Trial] = []
         """The tuning trials that are known."""
-        self.done: list[Tried] = []
+        self.results: list[Tried] = []
         """The finished points."""
-        self.over = False
+        self.finished = False
         """Whether the search is finished."""
 
     @property
@@ -221,10 +221,10 @@ class StrategySearch:
     def advance(self, read: ReadPoint) -> None:
         """Update the state from finished tuning trials, without extensions."""
         one_by_one = self.search.uses_scores or self._prunes or self.seconds is not None
-        self.trials, self.done, self.over = [], [], True
+        self.trials, self.results, self.finished = [], [], True
         points: list[Tried] = []
         while len(points) < (self.tries or MAX_POINTS):
-            if self.tries is None and sum(one.seconds for one in self.done) >= (self.seconds or 0.0):
+            if self.tries is None and sum(one.seconds for one in self.results) >= (self.seconds or 0.0):
                 break
             if len(points) == len(self._proposed):
                 point = self.search.point(points)
@@ -232,15 +232,15 @@ class StrategySearch:
                     break
                 self._proposed.append((point, self._trials(point)))
             point, trials = self._proposed[len(points)]
-            found = self._result(point, trials, read)
+            found = self._add_point(point, trials, read)
             if found is None and one_by_one:
                 break
             points.append(found or Tried(point, None))
 
     def extend(self, read: ReadPoint) -> None:
         """Add one point: beyond the range if the best learning rate is at its end, otherwise next to the best one."""
-        point = extension_point(self.done, self.space)
-        self._result(point, self._trials(point, may_prune=False), read)
+        point = extension_point(self.results, self.space)
+        self._add_point(point, self._trials(point, may_prune=False), read)
 
     def _trials(self, point: Point, *, may_prune: bool = True) -> list[Trial]:
         """Return the trials of one point, one for each tuning seed."""
@@ -251,34 +251,36 @@ class StrategySearch:
         """Return the pruning thresholds of the next trial, or None if it cannot be pruned."""
         if not self._prunes:
             return None
-        needed = pruning_thresholds(self.done, self._template.stages[0].training["validations"], self.tuning.reduction)
+        needed = pruning_thresholds(
+            self.results, self._template.stages[0].training["validations"], self.tuning.reduction
+        )
         if not needed:
             return None
         sign = -1 if self._lower else 1
         return Bars(self.tuning.metric, tuple((number, sign * least) for number, least in needed), self._lower)
 
-    def _result(self, point: Point, trials: list[Trial], read: ReadPoint) -> Tried | None:
+    def _add_point(self, point: Point, trials: list[Trial], read: ReadPoint) -> Tried | None:
         """Add the trials of a point and return its result, or None, keeping the search open, if one is missing."""
         self.trials += trials
         found = read(point, trials, self.tuning.metric)
         if found is None:
-            self.over = False
+            self.finished = False
             return None
         self._lower = self._lower or found.lower
-        self.done.append(found)
+        self.results.append(found)
         return found
 
     def final(self, trial: Trial) -> Trial:
         """Return a final trial with its tuned values and a description of how they were chosen."""
-        best = best_of(self.done)
+        best = best_of(self.results)
         choice = {
             "search": self.tuning.search,
             "budget": self.budget,
-            "tries": len(self.done),
+            "tries": len(self.results),
             "seeds": list(self.tuning.seeds),
             "metric": self.tuning.metric,
             "score": best.score if best else None,
-            "edge": edge(self.done, self.space),
+            "edge": edge(self.results, self.space),
             "untuned": dict(self.space.default),
         }
         if best is None:
@@ -295,16 +297,16 @@ def _advance(group: Sequence[StrategySearch], read: ReadPoint) -> None:
     for search in group:
         search.advance(read)
     for _ in range(MAX_EXTENSIONS if group[0].tuning.extend else 0):
-        if not all(search.over for search in group):
+        if not all(search.finished for search in group):
             break
-        if not any(edge(search.done, search.space) for search in group):
+        if not any(edge(search.results, search.space) for search in group):
             return
         for search in group:
             search.extend(read)
-    if group[0].tuning.extend and not all(search.over for search in group):
+    if group[0].tuning.extend and not all(search.finished for search in group):
         # While any search is open, it may still extend all others.
         for search in group:
-            search.over = False
+            search.finished = False
 
 
 def _check_fixed_splits(own: Sequence[Trial]) -> None:

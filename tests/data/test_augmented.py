@@ -1,4 +1,4 @@
-"""Training examples changed at random: the same for every strategy and batch size, another in every epoch, training only."""
+"""Augmented training examples: equal for every strategy and batch size, different in every epoch, training only."""
 
 import tomllib
 from dataclasses import dataclass, replace
@@ -24,7 +24,7 @@ AUGMENT = 'augment = [{ use = "random-crop", kind = "padded" }, "horizontal-flip
 
 @pytest.fixture
 def digits(catalog):
-    """Make a task of digits, its processor, and its training split as each epoch changes it."""
+    """Return a task of digits, its processor, and its augmented training split."""
 
     def make(*augment, **sizes):
         sizes = {"train_size": 40, "validation_size": 20, "test_size": 60, **sizes}
@@ -58,7 +58,7 @@ def planned(catalog):
 
 @pytest.fixture
 def seen(monkeypatch):
-    """Note every batch a learner reads while training, and while being evaluated."""
+    """Record every batch that a learner reads in training and in evaluation."""
     found = {"training": [], "evaluation": []}
     original = Learner.forward
 
@@ -412,7 +412,8 @@ tasks = ["one", "two"]
 
 @pytest.mark.parametrize("strategy", ["replay", "ewc", "distillation"])
 def test_strategies_that_look_back_or_have_a_teacher_learn_from_mixed_labels(strategy, planned, catalog, tmp_path):
-    two = f'[[task]]\nuse = "digits-5-9"\nlabel = "two"\nalone = false\n{AUGMENT}train_size = 20\nvalidation_size = 0\ntest_size = 20\n'
+    two = f'[[task]]\nuse = "digits-5-9"\nlabel = "two"\nalone = false\n{AUGMENT}'
+    two += "train_size = 20\nvalidation_size = 0\ntest_size = 20\n"
     sequence = strategy != "distillation"
     augment = AUGMENT + ('label = "one"\nalone = false\n' if sequence else "")
     knobs = 'label_smoothing = 0.1\nclass_weights = "balanced"' if not sequence else ""

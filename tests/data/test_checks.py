@@ -1,4 +1,4 @@
-"""Each defect planted in a small data set is found, named and counted; sound data are left in peace."""
+"""Data checks: planted flaws are found, named and counted; clean data give none."""
 
 import csv
 from pathlib import Path
@@ -48,7 +48,7 @@ def sound_rows(count=80):
 
 @pytest.fixture
 def look(catalog, tmp_path, model_folder):
-    """Look at a table, or at tables for each split."""
+    """Check a table, or a table for each split."""
     backbone = catalog.build("backbones", "transformers", {"path": str(model_folder("bert"))})
 
     def check(rows, **options):
@@ -151,7 +151,7 @@ def test_what_was_found_is_remembered_until_the_data_change(look, monkeypatch):
 
 @pytest.fixture
 def pictures(tmp_path):
-    """Forty pictures in two classes, and a way to add one."""
+    """Create forty images in two classes; the result adds another."""
     from PIL import Image
 
     rng = np.random.default_rng(0)
@@ -242,7 +242,8 @@ def test_the_command_tells_a_line_each_and_strict_runs_nothing(ftbench, tmp_path
     rows = [*sound_rows(), ("", "yes"), *sound_rows()[:1]]
     with (tmp_path / "data.csv").open("w", newline="") as stream:
         csv.writer(stream).writerows([("text", "label"), *rows])
-    suite = '[[backbone]]\nuse = "minilm"\n[[task]]\nuse = "text-classification"\ndata = "data.csv"\n[[strategy]]\nuse = "none"\n'
+    suite = '[[backbone]]\nuse = "minilm"\n[[task]]\nuse = "text-classification"\ndata = "data.csv"\n'
+    suite += '[[strategy]]\nuse = "none"\n'
     (tmp_path / "s.toml").write_text('name = "s"\nseeds = [0]\nprofile = "smoke"\n[training]\nepochs = 1\n' + suite)
     told = ftbench("data", "check", "s.toml", check=0).stdout
     assert "warning 1 × input empty: data-80; there is nothing to learn from: remove these rows" in told

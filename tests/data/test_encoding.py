@@ -1,4 +1,4 @@
-"""Encoded splits on disk: made once, checked, rebuilt where they are torn."""
+"""Encoded splits: computed once, verified, and rebuilt if they are damaged."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from ftbench.data.encoding import prepare_data
 
 @pytest.fixture
 def counted(catalog, monkeypatch):
-    """A task whose encodings are counted, a backbone, its processor, and what gives their options."""
+    """A task whose encodings are counted, a backbone, its processor, and a function that returns their options."""
     task = catalog.build("tasks", "digits", {"train_size": 40, "validation_size": 20, "test_size": 60})
     backbone = catalog.build("backbones", "tiny-vit", {})
     processor = backbone.load(10).processor
@@ -65,7 +65,7 @@ def test_a_cache_that_cannot_be_written_costs_only_time(counted, tmp_path):
 def test_a_large_split_is_encoded_chunk_by_chunk_and_each_chunk_once_for_all(counted, tmp_path, monkeypatch):
     monkeypatch.setattr("ftbench.data.encoding.LARGE", 100)
     monkeypatch.setattr("ftbench.data.chunked.CHUNK", 16)
-    monkeypatch.setattr("ftbench.data.chunked.KEPT", 1)
+    monkeypatch.setattr("ftbench.data.chunked.MAX_IN_MEMORY", 1)
     task, _, _, calls, _ = counted
     first = prepared(counted, tmp_path)
     assert not calls

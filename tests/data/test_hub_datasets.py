@@ -1,4 +1,4 @@
-"""Data sets of the hub: which file is which split, labels that are not there, sounds and images inside, downloads by configuration."""
+"""Hub data sets: files of each split, missing labels, embedded sounds and images, downloads by configuration."""
 
 import io
 import json
@@ -84,7 +84,7 @@ def test_a_part_that_is_missing_is_noticed():
 
 def test_a_card_that_is_no_yaml_is_one_line(tmp_path):
     (tmp_path / "README.md").write_text("---\na: [\n---\n# x\n")
-    with pytest.raises(UserError, match=r"README.md: its head cannot be read"):
+    with pytest.raises(UserError, match=r"README.md: its YAML header cannot be read"):
         read_card(tmp_path / "README.md")
     (tmp_path / "README.md").write_text("# No head\n")
     assert read_card(tmp_path / "README.md") == {}
@@ -92,7 +92,7 @@ def test_a_card_that_is_no_yaml_is_one_line(tmp_path):
 
 @pytest.fixture
 def sst2(tmp_path):
-    """A repository laid out as GLUE is: class labels, -1 throughout the test split, two configurations."""
+    """Create a repository like GLUE: class labels, -1 throughout the test split, two configurations."""
     import datasets
 
     features = datasets.Features(
@@ -123,7 +123,7 @@ def test_labels_of_minus_one_are_no_labels_and_another_split_can_be_the_test(cat
     unlabelled = task(catalog, config="sst2", text="sentence")
     assert unlabelled.classes == ("negative", "positive")
     with pytest.raises(
-        UserError, match=r'no row of its test split has a label; take another: split_names = \{ test = "validation" \}'
+        UserError, match=r'no row of its test split has a label; use another: split_names = \{ test = "validation" \}'
     ):
         unlabelled.splits(0)
     made = task(catalog, config="sst2", text="sentence", split_names={"test": "validation"})
@@ -157,7 +157,8 @@ def test_the_names_of_classes_may_stand_in_the_card(catalog, hub_cache, tmp_path
         (folder / f"{split}.jsonl").write_text(
             "".join(json.dumps({"text": f"{split} {n}", "label": n % 2}) + "\n" for n in range(20))
         )
-    info = "dataset_info:\n  features:\n  - name: text\n    dtype: string\n  - name: label\n    dtype:\n      class_label:\n        names:\n"
+    info = "dataset_info:\n  features:\n  - name: text\n    dtype: string\n"
+    info += "  - name: label\n    dtype:\n      class_label:\n        names:\n"
     (folder / "README.md").write_text(f"---\n{info}          '0': ham\n          '1': spam\n---\n")
     put_in_cache(hub_cache, "dataset", "acme/named", folder)
     assert task(catalog, "hub:acme/named").classes == ("ham", "spam")
@@ -169,7 +170,7 @@ def test_a_data_set_without_a_test_split_says_which_could_be_one(catalog, hub_ca
     put_in_cache(hub_cache, "dataset", "acme/glue", sst2)
     with pytest.raises(
         UserError,
-        match=r'has the splits train, validation, and none called test; .* split_names = \{ test = "validation" \}',
+        match=r'has the splits train, validation, but none called test; .* split_names = \{ test = "validation" \}',
     ):
         task(catalog, config="sst2", text="sentence").fingerprint()
     with pytest.raises(UserError, match=r"split_names.test: hub:acme/glue has no split 'dev'"):
@@ -238,7 +239,7 @@ def test_what_is_not_cached_or_not_whole_is_said(catalog, hub_cache, sst2):
     put_in_cache(hub_cache, "dataset", "acme/glue", sst2, leave_out=("sst2/train-00000-of-00001.parquet",))
     with pytest.raises(NotCached, match="only in part, without the files of its split 'train'"):
         task(catalog, config="sst2").fingerprint()
-    with pytest.raises(UserError, match="goes with data of the hub"):
+    with pytest.raises(UserError, match="applies only to Hub data sets"):
         task(catalog, "my.csv", config="sst2")
     with pytest.raises(UserError, match="'not an id' is no hub id"):
         task(catalog, "hub:not an id").fingerprint()
@@ -308,4 +309,7 @@ def test_a_data_set_of_code_alone_says_where_its_tables_may_be(ftbench, hub_serv
     (tmp_path / "s.toml").write_text(SUITE.format(online="true", config=""))
     done = ftbench("run", "s.toml")
     assert done.returncode == 2
-    assert 'the hub keeps many data sets as Parquet: revision = "refs/convert/parquet"' in done.stderr.splitlines()[-1]
+    assert (
+        'the Hub has Parquet copies of many data sets: revision = "refs/convert/parquet"'
+        in done.stderr.splitlines()[-1]
+    )

@@ -1,4 +1,4 @@
-"""Where data may lie: patterns of files, a file for each split, splits by other names; and what does not fit together."""
+"""Data locations: patterns, a file for each split, other split names, and mismatches."""
 
 import json
 
@@ -64,7 +64,7 @@ def test_a_split_by_another_name_serves_where_it_is_told_to(catalog, written, tm
     written("given/test.csv", [{"text": "unlabelled", "label": ""}])
     written("given/dev.csv", rows(100, 12))
     with pytest.raises(
-        UserError, match=r'no row of its test split has a label; take another: split_names = \{ test = "validation" \}'
+        UserError, match=r'no row of its test split has a label; use another: split_names = \{ test = "validation" \}'
     ):
         task(catalog, str(tmp_path / "given")).splits(0)
     made = task(catalog, str(tmp_path / "given"), split_names={"test": "dev"})
@@ -86,7 +86,7 @@ def test_cells_with_bare_quotes_are_read_as_they_stand_where_cells_are_never_quo
     assert made.tables["data"].rows([3], ["text"]) == [{"text": '"Hello 3'}]
     assert len(made.tables["data"]) == 20
     (tmp_path / "open.tsv").write_text('text\tlabel\nfine\ta\n"never closed\tb\n')
-    with pytest.raises(UserError, match="where cells never stand in quotes, say quoted = false"):
+    with pytest.raises(UserError, match="if cells are never quoted, set quoted = false"):
         _ = task(catalog, str(tmp_path / "open.tsv")).tables
 
 
@@ -102,7 +102,7 @@ def test_what_does_not_fit_together_is_one_line(catalog, written, tmp_path):
         ({"train": "a.csv"}, {}, "data: train and test are needed, got train"),
         ({"train": "a.csv", "tset": "b.csv"}, {}, "there is no split 'tset'; splits are train, validation, test"),
         ("a.csv", {"split_names": {"tset": "b"}}, "there is no split 'tset'"),
-        ("a.csv", {"revision": "v1"}, "revision: goes with data of the hub"),
+        ("a.csv", {"revision": "v1"}, "revision: applies only to Hub data sets"),
     ):
         with pytest.raises(UserError, match=message) as caught:
             task(catalog, data, **options).fingerprint()

@@ -1,4 +1,4 @@
-"""A suite written for a user's own data runs as it is."""
+"""A suite written for a user's own data runs unchanged."""
 
 import tomllib
 
@@ -9,7 +9,7 @@ from ftbench.suite.parser import parse_suite
 
 @pytest.fixture
 def data(tmp_path):
-    """A table, a folder of images and a folder of sounds, three classes each that can be told apart."""
+    """Create a table, a folder of images and a folder of sounds, each with three separable classes."""
     import soundfile
     from PIL import Image
 
@@ -57,14 +57,14 @@ def test_what_cannot_be_guessed_is_asked_for(data, ftbench):
     for arguments, message in (
         (
             ("--task", "text-classification", "--data", "odd.csv"),
-            "which column is the text? Its columns are a, b; call it 'text', or write the suite",
+            "no column looks like the text; its columns are a, b; rename one to 'text', or write the suite",
         ),
         (("--task", "text-clasification", "--data", "odd.csv"), "did you mean 'text-classification'?"),
         (("--task", "text-classification", "--data", "nothing.csv"), "nothing.csv: no such file or folder"),
         (("--task", "text-classification"), "give a TEMPLATE, or both --task and --data"),
         (
             ("--task", "image-classification", "--data", "pictures/good"),
-            "give each class a folder of its own, or say what the names hold",
+            "put each class in its own folder, or set pattern",
         ),
     ):
         done = ftbench("new", "suite", *arguments, cwd=data)

@@ -1,11 +1,11 @@
-"""Test items that are shown: those of the data the trial had, or none."""
+"""Previews of test items: only if the data are those of the trial."""
 
 import base64
 import io
 import wave
 
 import pytest
-from ftbench.data.previews import MEDIA, exhibits_of
+from ftbench.data.previews import MAX_MEDIA, exhibits_of
 from ftbench.plugins import Plugins, Selection
 from PIL import Image
 
@@ -34,7 +34,7 @@ def test_a_text_is_shown_as_it_is_and_all_lengths_are_known(catalog):
 def test_an_image_is_shown_small_and_no_more_than_a_few(catalog):
     task, test = part(catalog, "digits", test_size=20)
     found = exhibits_of(catalog, task, 0, [example.id for example in test])
-    assert len(found.shown) == MEDIA
+    assert len(found.shown) == MAX_MEDIA
     with Image.open(io.BytesIO(content(found.shown[test[0].id]))) as image:
         assert max(image.size) == 96
 
@@ -49,7 +49,7 @@ def test_a_sound_is_a_wave_file_of_its_length(catalog):
 def test_data_that_changed_since_are_not_shown(catalog):
     task, test = part(catalog, "digits", test_size=20)
     found = exhibits_of(catalog, {**task, "fingerprint": {"digits": "other"}}, 0, [test[0].id])
-    assert (dict(found.shown), found.reason) == ({}, "the data have changed since")
+    assert (dict(found.shown), found.reason) == ({}, "the data have changed since the run")
 
 
 def test_data_that_are_gone_are_named_and_not_shown(catalog, tmp_path):

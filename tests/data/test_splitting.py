@@ -1,9 +1,9 @@
-"""Dividing rows: shares, strata, groups, folds, few examples; the same seed gives the same splits."""
+"""Dividing rows: shares, stratification, groups, folds, few-shot; the same seed gives the same splits."""
 
 import numpy as np
 import pytest
 from ftbench import UserError
-from ftbench.data.splitting import NAMES, Division, divide
+from ftbench.data.splitting import SPLITS, Division, divide
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,9 +17,9 @@ def test_every_row_is_in_one_split_and_no_group_in_two(rows, seed, grouped, stra
     found = divide(Division(stratify=stratify), classes, groups if grouped else None, seed)
     assert sorted(np.concatenate(list(found.values())).tolist()) == list(range(len(rows)))
     again = divide(Division(stratify=stratify), classes, groups if grouped else None, seed)
-    assert all(np.array_equal(found[name], again[name]) for name in NAMES)
+    assert all(np.array_equal(found[name], again[name]) for name in SPLITS)
     if grouped:
-        held = [set(groups[found[name]].tolist()) for name in NAMES]
+        held = [set(groups[found[name]].tolist()) for name in SPLITS]
         assert not held[0] & held[1] | held[0] & held[2] | held[1] & held[2]
 
 
@@ -28,7 +28,7 @@ def test_every_row_is_in_one_split_and_no_group_in_two(rows, seed, grouped, stra
 def test_every_class_is_in_every_split_in_its_share(sizes, seed):
     classes = np.repeat(np.arange(len(sizes)), sizes)
     found = divide(Division(), classes, None, seed)
-    for name, share in zip(NAMES, (0.7, 0.15, 0.15), strict=True):
+    for name, share in zip(SPLITS, (0.7, 0.15, 0.15), strict=True):
         counts = np.bincount(classes[found[name]], minlength=len(sizes))
         assert (np.abs(counts - share * np.array(sizes)) <= 1).all()
 
@@ -44,13 +44,13 @@ def test_a_class_of_few_rows_is_never_in_the_test_split_alone(sizes, seed):
 def test_many_small_classes_still_come_out_in_their_shares():
     classes = np.repeat(np.arange(300), 5)
     found = divide(Division(), classes, None, 0)
-    assert [len(found[name]) / 1500 for name in NAMES] == pytest.approx([0.6, 0.2, 0.2], abs=0.07)
+    assert [len(found[name]) / 1500 for name in SPLITS] == pytest.approx([0.6, 0.2, 0.2], abs=0.07)
 
 
 def test_three_speakers_are_one_for_each_split():
     groups = np.repeat([0, 1, 2], 500)
     found = divide(Division(), np.tile(np.arange(10), 150), groups, 0)
-    assert [len(set(groups[found[name]])) for name in NAMES] == [1, 1, 1]
+    assert [len(set(groups[found[name]])) for name in SPLITS] == [1, 1, 1]
 
 
 @settings(max_examples=50, deadline=None)
@@ -80,10 +80,10 @@ def test_few_shots_are_so_many_of_each_class_and_leave_the_test_split_alone():
 
 
 def test_more_shots_than_there_are_is_a_mistake():
-    with pytest.raises(UserError, match="shots: 50 examples a class are asked for, and class 0 has 35"):
+    with pytest.raises(UserError, match="shots: class 0 has 35 training examples, fewer than 50"):
         divide(Division(shots=50), np.arange(100) % 2, None, 0)
 
 
 def test_a_limit_keeps_a_share_of_every_split():
     found = divide(Division(limit=0.1), np.arange(1000) % 2, None, 0)
-    assert [len(found[name]) for name in NAMES] == [70, 15, 15]
+    assert [len(found[name]) for name in SPLITS] == [70, 15, 15]

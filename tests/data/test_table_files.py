@@ -73,9 +73,9 @@ def test_files_of_a_folder_are_labelled_by_their_folder_or_by_their_name(tmp_pat
     ]
     named = list_files(tmp_path, (".png",), "{take}_{person}")
     assert [row["person"] for row in named.rows([0, 1], ["person"])] == ["anna", "ben"]
-    with pytest.raises(UserError, match=r"a_anna.png: the name does not fit the pattern '\{x\}-\{y\}'"):
+    with pytest.raises(UserError, match=r"a_anna.png: the name does not match the pattern '\{x\}-\{y\}'"):
         list_files(tmp_path, (".png",), "{x}-{y}")
-    with pytest.raises(UserError, match="is no pattern"):
+    with pytest.raises(UserError, match="is not valid"):
         list_files(tmp_path, (".png",), "{x}_{x}")
     with pytest.raises(UserError, match=r"no file ends in \.wav"):
         list_files(tmp_path, (".wav",))
@@ -92,7 +92,7 @@ def test_files_of_a_folder_are_labelled_by_their_folder_or_by_their_name(tmp_pat
         ("a.jsonl", b"nope\n", "cannot be read: Expecting value"),
         ("a.jsonl", b"[1, 2]\n", "is empty; the first line must be a JSON object"),
         ("a.parquet", b"no parquet", "not a Parquet file"),
-        ("a.xlsx", b"", "files that end in .xlsx are not known; known: .csv"),
+        ("a.xlsx", b"", "unknown file type .xlsx; known types: .csv"),
     ],
 )
 def test_a_broken_file_is_one_line_with_its_name(name, content, message, tmp_path):

@@ -1,4 +1,4 @@
-"""A user's own data: how it is found, divided, labelled; and what is wrong with it in one line."""
+"""A user's own data: location, splits, labels, and one-line errors."""
 
 import csv
 import json
@@ -115,9 +115,9 @@ def test_what_is_wrong_is_one_line_each(catalog, table, tmp_path):
         ({"target": "class", "group": "speaker"}, "has no column 'class'"),
         ({"ratios": [0.9, 0.1, 0.0]}, "ratios: training and test need a share above 0"),
         ({"ratios": [0.9, 0.1]}, "needs at least 3 items"),
-        ({"folds": 5, "fold": 5}, "there is no fold 5 of 5; folds are counted from 0"),
-        ({"labels": ["yes", "no"]}, "labels: the data hold 'maybe', which is not among yes, no"),
-        ({"shots": 50}, "shots: 50 examples a class are asked for, and class 0 has 14"),
+        ({"folds": 5, "fold": 5}, "there is no fold 5 of 5; there are at least 2 folds, numbered from 0"),
+        ({"labels": ["yes", "no"]}, "labels: the data contain 'maybe', which is not among yes, no"),
+        ({"shots": 50}, "shots: class 0 has 14 training examples, fewer than 50"),
     ):
         with pytest.raises(UserError, match=message):
             made = task(catalog, path, **options)
@@ -128,7 +128,7 @@ def test_what_is_wrong_is_one_line_each(catalog, table, tmp_path):
     with pytest.raises(UserError, match="holds 1 classes; at least two are needed"):
         _ = task(catalog, table([("a", "x", "")] * 20, "one.csv")).classes
     table(many(), "half/train.csv")
-    with pytest.raises(UserError, match="half: has train and no test"):
+    with pytest.raises(UserError, match="half: has train but no test"):
         task(catalog, tmp_path / "half").fingerprint()
 
 
@@ -144,7 +144,8 @@ def test_a_fingerprint_is_of_the_content_and_a_plan_needs_no_reader(catalog, tab
     import subprocess
     import sys
 
-    code = f"import sys; from ftbench.cli import main; sys.argv = ['ftbench', 'plan', '{suite}']\ntry: main()\nexcept SystemExit: pass\n"
+    code = f"import sys; from ftbench.cli import main; sys.argv = ['ftbench', 'plan', '{suite}']\n"
+    code += "try: main()\nexcept SystemExit: pass\n"
     code += "print(sorted({'torch', 'datasets', 'pandas', 'pyarrow'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path)
     assert done.stdout.splitlines()[-1] == "[]", done.stdout + done.stderr

@@ -71,9 +71,9 @@ BROKEN = {
     "unknown kind": (
         {"a.xlsx": b"PK"},
         'data = "a.xlsx"',
-        "a.xlsx: files that end in .xlsx are not known; known: .csv",
+        "a.xlsx: unknown file type .xlsx; known types: .csv",
     ),
-    "no test": ({"d/train.csv": b"text,label\n"}, 'data = "d"', "data: d: has train and no test"),
+    "no test": ({"d/train.csv": b"text,label\n"}, 'data = "d"', "data: d: has train but no test"),
     "other columns in one split": (
         {"d/train.csv": b"text,label\n", "d/test.csv": b"text,class\n"},
         'data = "d"',
@@ -148,8 +148,8 @@ def test_labels_that_stand_in_the_test_split_alone_empty_classes_and_rows_in_two
     table(tmp_path / "d" / "test.csv", [*test, train[3], (test[0][0] + " more", "new")])
     suite('data = "d"\nlabels = ["no", "yes", "new", "never"]')
     told = checked(ftbench)
-    assert "error   1 × class in the test split only: 'new'; it cannot be learnt: divide otherwise" in told
-    assert "warning 1 × class without examples: 'never'; take it out of `labels`, or add examples" in told
+    assert "error   1 × class in the test split only: 'new'; it cannot be learnt; divide the data differently" in told
+    assert "warning 1 × class without examples: 'never'; remove it from `labels`, or add examples" in told
     assert "error   1 × same input in two splits: " in told
     refused = ftbench("run", "s.toml", "--strict")
     assert refused.returncode == 2
@@ -158,7 +158,7 @@ def test_labels_that_stand_in_the_test_split_alone_empty_classes_and_rows_in_two
     suite('data = "d"\nlabels = ["no", "yes"]')
     done = ftbench("run", "s.toml")
     assert done.returncode == 2
-    assert done.stderr == "error: s.toml: task[1]: labels: the data hold 'new', which is not among no, yes\n"
+    assert done.stderr == "error: s.toml: task[1]: labels: the data contain 'new', which is not among no, yes\n"
 
 
 @pytest.mark.parametrize(

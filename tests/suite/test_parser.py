@@ -1,4 +1,4 @@
-"""Suites: what is read, and what every kind of mistake is answered with."""
+"""Suites: parsing, and the message for every kind of mistake."""
 
 import tomllib
 
@@ -77,7 +77,8 @@ BROKEN = {
     "two precisions of one learner": (
         GOOD.replace(
             "train_size = 40",
-            'training = { precision = "bf16" }\n[[task]]\nuse = "digits"\nlabel = "more"\n[[sequence]]\nlabel = "s"\ntasks = ["digits", "more"]',
+            'training = { precision = "bf16" }\n[[task]]\nuse = "digits"\nlabel = "more"\n'
+            '[[sequence]]\nlabel = "s"\ntasks = ["digits", "more"]',
         ),
         ["need one training.precision, but 'digits' sets 'bf16' and 'more' sets 'fp32'"],
     ),
@@ -132,9 +133,7 @@ BROKEN = {
     ),
     "newer": (
         'schema = "ftbench.suite/2"\n' + GOOD,
-        [
-            "schema: made by a newer ftbench (ftbench.suite/2; this one reads ftbench.suite/1); update ftbench to read it"
-        ],
+        ["schema: made by a newer ftbench (ftbench.suite/2; this one reads ftbench.suite/1); update ftbench"],
     ),
     "hostile labels": (
         GOOD + '\n[[strategy]]\nuse = "full"\nlabel = "../../evil"',
@@ -468,9 +467,10 @@ def test_a_search_that_needs_optuna_says_what_to_install(catalog, monkeypatch):
     )
     with pytest.raises(SuiteError) as caught:
         parse_suite(tomllib.loads(text), catalog)
+    hint = "needs optuna, which is not installed; `pip install 'ftbench[tuning]'` installs it"
     assert caught.value.mistakes == (
-        "suite: tuning.search: 'tpe' needs optuna, which is not installed; `pip install 'ftbench[tuning]'` installs it",
-        "suite: tuning.pruning: 'halving' needs optuna, which is not installed; `pip install 'ftbench[tuning]'` installs it",
+        f"suite: tuning.search: 'tpe' {hint}",
+        f"suite: tuning.pruning: 'halving' {hint}",
     )
 
 

@@ -1,4 +1,4 @@
-"""The plan: which cells a suite has, which ids its trials, and what is wrong with it."""
+"""Planning: configurations, trial ids, and mistakes of a suite."""
 
 import tomllib
 from dataclasses import replace
@@ -117,7 +117,7 @@ def test_missing_model_files_are_all_named_at_once(catalog, tmp_path):
 
 
 def bad(catalog, strategy):
-    """Plan a suite with one more strategy; gives the mistakes."""
+    """Plan a suite with one more strategy and return the mistakes."""
     with pytest.raises(SuiteError) as caught:
         trials(catalog, BASE + f"[[strategy]]\n{strategy}\n")
     return [line.partition(": ")[2] for line in caught.value.mistakes]
@@ -146,7 +146,8 @@ def test_what_a_strategy_cannot_do_is_a_line_before_anything_is_loaded(catalog, 
 def test_a_prefix_longer_than_the_positions_is_a_mistake(catalog, model_folder):
     text = (
         BASE
-        + f'[[backbone]]\nuse = "transformers"\nlabel = "bert"\npath = "{model_folder("bert")}"\n[[task]]\nuse = "word-sentiment"\n'
+        + f'[[backbone]]\nuse = "transformers"\nlabel = "bert"\npath = "{model_folder("bert")}"\n'
+        + '[[task]]\nuse = "word-sentiment"\n'
     )
     text += '[[strategy]]\nuse = "prefix"\nlength = 70\nposition_shift = true\n'
     with pytest.raises(
@@ -174,7 +175,8 @@ def test_the_code_of_a_nested_strategy_decides_the_id(catalog):
     def pretrained(then):
         text = (
             BASE
-            + f'[[backbone]]\nuse = "minilm"\n[[task]]\nuse = "word-sentiment"\n[[strategy]]\nuse = "adaptive_pretraining"\nthen = "{then}"\n'
+            + '[[backbone]]\nuse = "minilm"\n[[task]]\nuse = "word-sentiment"\n'
+            + f'[[strategy]]\nuse = "adaptive_pretraining"\nthen = "{then}"\n'
         )
         return next(
             t for t in trials(catalog, text) if t.strategy.use == "adaptive_pretraining" and not t.not_applicable
@@ -185,7 +187,8 @@ def test_the_code_of_a_nested_strategy_decides_the_id(catalog):
 
 def test_each_seed_tests_a_fold_of_its_own_where_none_is_chosen(catalog, tmp_path):
     (tmp_path / "a.csv").write_text("text,label\n" + "".join(f"word{n},{'xy'[n % 2]}\n" for n in range(30)))
-    text = f'name = "s"\nseeds = [7, 8, 9]\n[training]\nsteps = 1\n[[backbone]]\nuse = "minilm"\n[[task]]\nuse = "text-classification"\ndata = "{tmp_path}/a.csv"\nfolds = 3\n'
+    text = 'name = "s"\nseeds = [7, 8, 9]\n[training]\nsteps = 1\n[[backbone]]\nuse = "minilm"\n'
+    text += f'[[task]]\nuse = "text-classification"\ndata = "{tmp_path}/a.csv"\nfolds = 3\n'
     strategies = '[[strategy]]\nuse = "full"\n[[strategy]]\nuse = "lora"\n'
     trials = plan(parse_suite(tomllib.loads(text + strategies), catalog), catalog)
     assert {(t.seed, t.stages[0].task.options["fold"]) for t in trials} == {(7, 0), (8, 1), (9, 2)}
@@ -205,5 +208,5 @@ def test_folds_of_data_that_come_divided_are_refused(catalog, tmp_path):
     for split in ("train", "test"):
         (tmp_path / f"{split}.csv").write_text("text,label\na,x\nb,y\n")
     task = catalog.build("tasks", "text-classification", {"data": str(tmp_path), "folds": 3})
-    with pytest.raises(UserError, match=r"folds: .* comes divided into train and test"):
+    with pytest.raises(UserError, match=r"folds: .* already has the splits train and test"):
         task.splits(0)

@@ -73,8 +73,8 @@ def test_a_bar_is_what_optunas_pruner_would_ask_for():
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    ways = [(0.3, 0.4, 0.5), (0.5, 0.6, 0.7), (0.2, 0.3, 0.3), (0.6, 0.5, 0.4), (0.4, 0.4, 0.4), (0.45, 0.6, 0.8)]
-    before = [Tried({}, way[-1], way=way) for way in ways]
+    curves = [(0.3, 0.4, 0.5), (0.5, 0.6, 0.7), (0.2, 0.3, 0.3), (0.6, 0.5, 0.4), (0.4, 0.4, 0.4), (0.45, 0.6, 0.8)]
+    before = [Tried({}, curve[-1], curve=curve) for curve in curves]
     for reduction in (2, 3):
         least = dict(pruning_thresholds(before, 3, reduction))
         for value in (0.1, 0.25, 0.35, 0.42, 0.5, 0.55, 0.65):
@@ -82,12 +82,12 @@ def test_a_bar_is_what_optunas_pruner_would_ask_for():
                 direction="maximize",
                 pruner=optuna.pruners.SuccessiveHalvingPruner(min_resource=1, reduction_factor=reduction),
             )
-            for way in ways:
+            for curve in curves:
                 trial = study.ask()
-                for place, score in enumerate(way, 1):
+                for place, score in enumerate(curve, 1):
                     trial.report(score, place)
                     trial.should_prune()
-                study.tell(trial, way[-1])
+                study.tell(trial, curve[-1])
             trial = study.ask()
             trial.report(value, 1)
             assert trial.should_prune() == (value < least[1])

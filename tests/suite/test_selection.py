@@ -1,4 +1,4 @@
-"""Which trials of a plan are meant, by name and by share."""
+"""Selection of trials by name and by shard."""
 
 import tomllib
 

@@ -1,4 +1,4 @@
-"""The support matrix is asked of the code, and what it says is what happens."""
+"""The support matrix is computed from the code and matches what training does."""
 
 from ftbench.suite.support_matrix import as_markdown, support_matrix
 

@@ -1,4 +1,4 @@
-"""Trials: what decides an id, and what a cell."""
+"""Trials: what determines their ids."""
 
 from dataclasses import replace
 
