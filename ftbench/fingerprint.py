@@ -98,25 +98,39 @@ def read_sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def code_hash(classes: Iterable[type]) -> str:
+def code_hash(classes: Iterable[type], read: dict[str, tuple[str, list[str]] | None] | None = None) -> str:
     """Hash the source of the classes' modules and of the same-package modules those import, without importing them.
 
     Docstrings, comments, layout and what a strategy says `about` itself do not count.
+
+    Args:
+        classes: the classes.
+        read: modules read by earlier calls, extended by this one: several hashes then read each file once.
     """
+    read = {} if read is None else read
     seen: dict[str, str] = {}
     pending = [cls.__module__ for cls in classes]
     while pending:
         module = pending.pop()
         if module in seen:
             continue
-        source = _source(module)
-        if source is None:
-            continue
-        stat = source.stat()
-        key = f"{module}:{source}:{stat.st_size}:{stat.st_mtime_ns}:{stat.st_ino}:{platform.python_version()}"
-        seen[module], siblings = _module(key, module, source)
-        pending.extend(siblings)
+        if module not in read:
+            read[module] = _current_module(module)
+        found = read[module]
+        if found is not None:
+            seen[module], siblings = found
+            pending.extend(siblings)
     return digest(sorted(seen.items()))
+
+
+def _current_module(module: str) -> tuple[str, list[str]] | None:
+    """Return the hash and imports of a module as its file is now; None if it has no Python source."""
+    source = _source(module)
+    if source is None:
+        return None
+    stat = source.stat()
+    key = f"{module}:{source}:{stat.st_size}:{stat.st_mtime_ns}:{stat.st_ino}:{platform.python_version()}"
+    return _module(key, module, source)
 
 
 @cache

@@ -91,6 +91,7 @@ class _Planner:
         self.tasks: dict[str, tuple[Task, Part]] = {}
         self.strategies: dict[str, tuple[Strategy, Part]] = {}
         self.codes: dict[tuple[type, ...], str] = {}
+        self.modules: dict[str, tuple[str, list[str]] | None] = {}
         self.protocols: dict[str, dict[str, Any]] = {}
 
     def trials(self) -> list[Trial]:
@@ -261,7 +262,7 @@ class _Planner:
         inner = (type(found) for part in (instance, *tasks) for _, found in nested(part))
         classes = (type(instance), *inner, type(loaded), *(type(task) for task in tasks))
         if classes not in self.codes:
-            self.codes[classes] = code_hash(classes)
+            self.codes[classes] = code_hash(classes, self.modules)
         return Trial(
             suite=self.suite.name,
             target=column.label,
