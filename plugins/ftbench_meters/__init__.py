@@ -1,4 +1,4 @@
-"""Meters: what is measured beside the scores."""
+"""Meters: what is measured besides the scores."""
 
 from collections.abc import Mapping
 
@@ -14,7 +14,7 @@ from .time import TimeMeter
 
 @hookimpl
 def ftbench_meters() -> Mapping[str, type[Meter]]:
-    """Offer what this package has."""
+    """Offer the meters of this package."""
     return {
         "parameters": ParameterMeter,
         "time": TimeMeter,

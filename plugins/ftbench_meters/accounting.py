@@ -1,4 +1,4 @@
-"""What a training step takes, exactly: floating-point operations, and the peak of live tensor bytes by what they are for."""
+"""Meter for the exact cost of a training step: floating-point operations, and peak live tensor bytes by purpose."""
 
 from __future__ import annotations
 
@@ -14,16 +14,19 @@ PEAK = "peak_tensor_bytes"
 PARTS = {
     "peak_parameter_bytes": ("parameters", "parameters and buffers of the network"),
     "peak_gradient_bytes": ("gradients", "gradients"),
-    "peak_optimizer_bytes": ("optimizer", "what the optimizer keeps"),
-    "peak_activation_bytes": ("activations", "inputs, activations, and what lives for a moment"),
-    "peak_extra_bytes": ("extra", "what the strategy keeps beside: a teacher, anchors, Fisher information"),
+    "peak_optimizer_bytes": ("optimizer", "optimizer state"),
+    "peak_activation_bytes": ("activations", "inputs, activations and temporary tensors"),
+    "peak_extra_bytes": ("extra", "the strategy's own tensors: a teacher, anchors, Fisher information"),
 }
-"""Measurement → the part of the footprint, and what it holds."""
+"""Measurement → part of the footprint, and a description of it."""
 UNITS = {"flops_per_step": "FLOP", "flops_per_example": "FLOP", PEAK: "B", **dict.fromkeys(PARTS, "B")}
 
 
 class AccountingMeter(Meter):
-    """Asks for the accounting of the trial's training when all else is done; it is the same on every run with the same software."""
+    """Requests the accounting of the trial's training after everything else.
+
+    The figures are the same on every run with the same software.
+    """
 
     def start(self, watch: Watch) -> None:
         """Remember the device."""
@@ -31,7 +34,7 @@ class AccountingMeter(Meter):
         self._found = _unknown("the trial ended before it was accounted for")
 
     def examine(self, finished: FinishedTrial) -> None:
-        """Ask for the accounting."""
+        """Request the accounting."""
         try:
             found = finished.account()
         except NotMeasured as error:
@@ -40,16 +43,19 @@ class AccountingMeter(Meter):
             self._found = self._readings(found) if found.trainable_parameters else _unknown("nothing was trained")
 
     def stop(self) -> list[Measurement]:
-        """Give FLOPs and peak bytes, or why they are not known."""
+        """Return FLOPs and peak bytes, or why they are unknown."""
         return self._found
 
     def _readings(self, found: Accounting) -> list[Measurement]:
-        card = "a CUDA card" if self._device.startswith("cuda") else "a CPU"
-        how = f"batch of {found.batch_size}, as long as the longest of 256 training examples; fake tensors, kernels of {card}"
+        device = "a CUDA GPU" if self._device.startswith("cuda") else "a CPU"
+        how = (
+            f"batch of {found.batch_size}, as long as the longest of 256 training examples; "
+            f"fake tensors, kernels of {device}"
+        )
         flops = (
             "matrix products, convolutions and attention of the last step, forward and backward, by torch's formulas"
         )
-        peak = "most bytes of live tensors at any moment of the training, and of a teacher's"
+        peak = "peak bytes of live tensors during training, including a teacher's training"
         return [
             _reading("flops_per_step", found.flops, f"{flops}; {how}"),
             _reading("flops_per_example", found.flops_per_example, f"{flops}, over its examples; {how}"),

@@ -1,4 +1,4 @@
-"""Whose memory on a device it is: the trial's processes' where the driver tells them, else what a device alone has more."""
+"""Compute a trial's peak device memory: that of its processes if reported, otherwise the device's growth."""
 
 from __future__ import annotations
 
@@ -13,13 +13,16 @@ if TYPE_CHECKING:
     from .window import Window
 
 NAME = "peak_device_memory"
-PARTITIONED = "MIG is on: NVML's figures are those of the whole card"
+PARTITIONED = "MIG is on: NVML's figures are those of the whole GPU"
 
 
 def device_memory(sampler: Sampler, before: DeviceState, window: Window, flags: tuple[str, ...]) -> Measurement:
-    """Give the peak in bytes; its scope is `process`, `device_delta`, or `torch_only` where only torch's allocator can tell."""
-    when = "during training" if window.name == "train" else "over the whole trial, which told of no training"
-    if len(sampler.own) and not sampler.silent:
+    """Return the peak in bytes.
+
+    The scope is `process`, `device_delta`, or `torch_only` if only torch's allocator can measure it.
+    """
+    when = "during training" if window.name == "train" else "over the whole trial, which reported no training"
+    if len(sampler.own) and not sampler.memory_hidden:
         peak = float(window.values(sampler.own).max(initial=0.0))
         if not peak:
             return _null(f"the trial's processes did not use the device {when}")
@@ -32,22 +35,23 @@ def device_memory(sampler: Sampler, before: DeviceState, window: Window, flags: 
     values = window.values(sampler.series["memory"])
     delta = float(values.max(initial=0.0)) - before.memory
     if delta <= 0:
-        return _null(f"the device held no more {when} than before the trial")
+        return _null(f"the device used no more memory {when} than before the trial")
     cause = (
-        "NVML gives no memory of single processes"
-        if sampler.silent
-        else "process ids are those of another namespace (a container)"
+        "NVML reports no memory per process"
+        if sampler.memory_hidden
+        else "process ids belong to another namespace (a container)"
     )
     method = (
-        f"NVML memory of the device less that before the trial, 20 Hz, peak {when}; {cause}, and nobody else was on it"
+        f"NVML memory of the device minus that before the trial, 20 Hz, peak {when}; "
+        f"{cause}, and no other process used the device"
     )
     return Measurement(NAME, delta, "B", "lower", method=method, scope="device_delta", flags=flags)
 
 
 def _no_delta(sampler: Sampler, before: DeviceState) -> str | None:
-    """Say why the device's own figure does not stand for the trial's; None where it does."""
-    if "memory" in sampler.lost:
-        return sampler.lost["memory"]
+    """Return why the device's memory cannot be attributed to the trial; None if it can."""
+    if "memory" in sampler.unavailable:
+        return sampler.unavailable["memory"]
     if before.memory is None:
         return "the memory in use before the trial is not known"
     if before.offenders:
@@ -56,15 +60,18 @@ def _no_delta(sampler: Sampler, before: DeviceState) -> str | None:
 
 
 def _not_alone(sampler: Sampler) -> str | None:
-    """Say who may have been on the device beside the trial; None where it was alone."""
-    if "processes" in sampler.lost:
-        return f"nobody can tell whether another process was on the device: {sampler.lost['processes']}"
-    if sampler.foreign:
-        return f"another process was on the device: {', '.join(map(str, sorted(sampler.foreign)))}"
-    if len(sampler.unseen) > 1:
-        return f"{len(sampler.unseen)} processes of another namespace were on the device, and nobody can tell which is the trial's"
-    if not sampler.unseen and not sampler.silent:
-        return "NVML names no process on the device, so that nobody can tell whose memory it is"
+    """Return which other processes may have used the device; None if the trial had it to itself."""
+    if "processes" in sampler.unavailable:
+        return f"cannot check whether another process was on the device: {sampler.unavailable['processes']}"
+    if sampler.others:
+        return f"another process was on the device: {', '.join(map(str, sorted(sampler.others)))}"
+    if len(sampler.unidentified) > 1:
+        return (
+            f"{len(sampler.unidentified)} processes of another namespace were on the device, "
+            "and it is unknown which is the trial's"
+        )
+    if not sampler.unidentified and not sampler.memory_hidden:
+        return "NVML names no process on the device, so the memory cannot be attributed"
     return None
 
 

@@ -1,4 +1,4 @@
-"""What a GPU's own instruments say of a trial: memory, power, energy, clocks; taken from outside, so that it survives the trial."""
+"""Meter for a GPU's memory, power, energy and clocks; it runs in the runner, so readings survive a trial that dies."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ftbench import Measurement, Meter, NotMeasured, Watch
 from ftbench.meters import Samples
 
 from .device_memory import NAME, PARTITIONED, device_memory
-from .sampler import PERIOD, Sampler, of_session, thinned
+from .sampler import PERIOD, Sampler, downsampled, of_session
 from .window import Window, training, whole
 
 if TYPE_CHECKING:
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
     from .sampler import Clock, Series
 
 POINTS = 120
-"""Points of memory and power that are kept of a trial."""
+"""Points of memory and power kept per trial."""
 SHORTEST_ENERGY = 10.0
-"""Seconds below which the counter's own steps show in the result."""
+"""Seconds; in shorter windows the counter's step size distorts the result."""
 DISAGREEMENT = 0.10
-"""Share by which counter and integrated power may differ."""
+"""Largest relative difference allowed between the counter and the integrated power."""
 STARVED = 0.10
 """Share of missed ticks above which peaks may have been missed."""
-COUNTED = "NVML's energy counter between the two ends, the device's whole, idling included"
+ENERGY_METHOD = "difference of NVML's energy counter over the window; whole device, idle power included"
 
 
 class DeviceMeter(Meter):
-    """Samples the trial's device 20 times a second in a thread of the runner; a trial that dies leaves what was measured."""
+    """Samples the trial's device at 20 Hz in a thread of the runner; readings survive a trial that dies."""
 
     where: ClassVar[Literal["trial", "runner"]] = "runner"
     clock: Clock | None = None
@@ -42,7 +42,7 @@ class DeviceMeter(Meter):
         self._sampler.start()
 
     def stop(self) -> list[Measurement]:
-        """Stop the sampler and give what the device told."""
+        """Stop the sampler and return the measurements of the device."""
         sampler = self._sampler
         sampler.stop()
         self._train = training(self._watch.spans, sampler.ended) or Window(
@@ -60,16 +60,16 @@ class DeviceMeter(Meter):
                 "utilisation",
                 "1",
                 "none",
-                "share of the time in which a kernel ran, whatever it filled; ",
+                "share of the time in which any kernel ran, however small; ",
             ),
             self._mean("sm_clock", "clock", "Hz", "none"),
             self._temperature(),
             self._throttled(),
-            *self._of_itself(),
+            *self._sampler_readings(),
         ]
 
     def samples(self) -> list[Samples]:
-        """Give memory and power over the whole trial: the trial's own memory where the driver tells it, else the device's."""
+        """Return memory over the whole trial (the trial's own if reported, otherwise the device's) and power."""
         sampler = self._sampler
         own = bool(sampler.own.values) and max(sampler.own.values) > 0
         found = [
@@ -84,26 +84,26 @@ class DeviceMeter(Meter):
         return [
             Samples(name, unit, points, scope)
             for name, unit, series, scope in found
-            if len(points := thinned(series, POINTS)) > 1
+            if len(points := downsampled(series, POINTS)) > 1
         ]
 
     def disturbances(self) -> tuple[str, ...]:
-        """Tell of clocks held down, and of others on the device."""
+        """Return flags for throttled clocks and for other processes on the device."""
         return tuple(flag for flag in self._flags if flag != "starved sampler")
 
     def _common_flags(self) -> tuple[str, ...]:
         sampler, found = self._sampler, []
         if sampler.missed > STARVED * (sampler.missed + sampler.ticks):
             found.append("starved sampler")
-        if sampler.foreign or self._watch.before.offenders:
+        if sampler.others or self._watch.before.offenders:
             found.append("shared device")
-        if self._held_down():
+        if self._throttled_share():
             found.append("throttled")
         return tuple(found)
 
-    def _held_down(self) -> float:
-        """Give the share of the training's samples with clocks held down."""
-        series = self._sampler.held_down
+    def _throttled_share(self) -> float:
+        """Return the share of the training's samples with throttled clocks."""
+        series = self._sampler.throttled
         return float(self._train.values(series).mean()) if len(series) else 0.0
 
     def _memory(self) -> Measurement:
@@ -115,9 +115,9 @@ class DeviceMeter(Meter):
 
     def _energy(self, name: str, window: Window) -> Measurement:
         counter, power = self._sampler.series["energy"], self._sampler.series["power"]
-        reason = self._reason("energy", counter)
+        reason = self._missing_reason("energy", counter)
         if reason is None and bool(np.any(np.diff(np.asarray(counter.values)) < 0)):
-            reason = "the energy counter went backwards: the driver was loaded anew"
+            reason = "the energy counter went backwards: the driver was reloaded"
         if reason is None and len(counter) < 2:
             reason = "the trial ended before the second sample"
         if reason is not None:
@@ -126,17 +126,19 @@ class DeviceMeter(Meter):
         flags = list(self._flags)
         if window.seconds < SHORTEST_ENERGY:
             flags.append("short window")
-        if "power" not in self._sampler.lost:
+        if "power" not in self._sampler.unavailable:
             integrated = window.integral(power)
             if abs(integrated - used) > DISAGREEMENT * max(used, 1e-9):
                 flags.append(f"power adds up to {integrated:.0f} J")
-        return Measurement(name, used, "J", "lower", method=COUNTED, scope=f"device, {window.name}", flags=tuple(flags))
+        return Measurement(
+            name, used, "J", "lower", method=ENERGY_METHOD, scope=f"device, {window.name}", flags=tuple(flags)
+        )
 
     def _mean(
         self, name: str, quantity: str, unit: str, direction: Literal["lower", "none"], method: str = ""
     ) -> Measurement:
         series, scope = self._sampler.series[quantity], f"device, {self._train.name}"
-        reason = self._reason(quantity, series)
+        reason = self._missing_reason(quantity, series)
         if reason is not None:
             return Measurement(name, None, unit, direction, scope=scope, reason=reason)
         value = float(self._train.values(series).mean())
@@ -153,19 +155,22 @@ class DeviceMeter(Meter):
     def _idle_power(self) -> Measurement:
         name, power = "idle_power", self._watch.before.power
         if power is None or self._partitioned:
-            reason = self._reason("power", self._sampler.series["power"]) or "the power before the trial is not known"
+            reason = (
+                self._missing_reason("power", self._sampler.series["power"])
+                or "the power before the trial is not known"
+            )
             return Measurement(name, None, "W", scope="device", reason=reason)
         return Measurement(
             name,
             power,
             "W",
-            method="NVML's reading just before the trial; not subtracted from anything",
+            method="NVML's reading just before the trial; not subtracted from other values",
             scope="device",
         )
 
     def _temperature(self) -> Measurement:
         name, series = "peak_temperature", self._sampler.series["temperature"]
-        reason = self._reason("temperature", series)
+        reason = self._missing_reason("temperature", series)
         if reason is not None:
             return Measurement(name, None, "°C", scope="device, whole trial", reason=reason)
         return Measurement(
@@ -174,45 +179,46 @@ class DeviceMeter(Meter):
 
     def _throttled(self) -> Measurement:
         name, scope = "throttled_share", f"device, {self._train.name}"
-        reason = self._reason("throttling", self._sampler.held_down)
+        reason = self._missing_reason("throttling", self._sampler.throttled)
         if reason is not None:
             return Measurement(name, None, "1", "lower", scope=scope, reason=reason)
-        share = self._held_down()
-        causes = tuple(f"throttled: {cause}" for cause in sorted(self._sampler.throttles)) if share else ()
-        method = "share of the samples in which NVML names something that holds the clocks down, 20 Hz"
+        share = self._throttled_share()
+        causes = tuple(f"throttled: {cause}" for cause in sorted(self._sampler.throttle_reasons)) if share else ()
+        method = "share of the samples in which NVML names a reason for throttled clocks, 20 Hz"
         return Measurement(name, share, "1", "lower", method=method, scope=scope, flags=causes)
 
-    def _of_itself(self) -> list[Measurement]:
-        """Tell how well the sampler could keep its own time, and what it took."""
+    def _sampler_readings(self) -> list[Measurement]:
+        """Return how well the sampler kept its schedule, and its CPU cost."""
         sampler, scope = self._sampler, "sampler"
         seconds = sampler.ended - sampler.began
         if sampler.dead or sampler.ticks < 2 or seconds <= 0:
-            reason = next(iter(sampler.lost.values()), "the trial ended before the second sample")
-            return [Measurement(n, None, u, scope=scope, reason=reason) for n, u in _ITSELF]
+            reason = next(iter(sampler.unavailable.values()), "the trial ended before the second sample")
+            return [Measurement(n, None, u, scope=scope, reason=reason) for n, u in _SAMPLER_UNITS]
         found = (seconds / (sampler.ticks - 1), float(sampler.missed), sampler.cost / seconds)
         methods = (
-            f"mean time between two samples, {PERIOD} s wanted",
-            "ticks at which it was late and took no sample",
+            f"mean time between two samples; nominal {PERIOD} s",
+            "ticks skipped because the sampler was late",
             "CPU time of its thread over wall time",
         )
         return [
-            Measurement(n, v, u, method=m, scope=scope) for (n, u), v, m in zip(_ITSELF, found, methods, strict=True)
+            Measurement(n, v, u, method=m, scope=scope)
+            for (n, u), v, m in zip(_SAMPLER_UNITS, found, methods, strict=True)
         ]
 
-    def _reason(self, quantity: str, series: Series) -> str | None:
-        """Say why a quantity is not known; None where it is."""
-        if quantity in self._sampler.lost:
-            return self._sampler.lost[quantity]
+    def _missing_reason(self, quantity: str, series: Series) -> str | None:
+        """Return why a quantity is unknown; None if it is known."""
+        if quantity in self._sampler.unavailable:
+            return self._sampler.unavailable[quantity]
         if self._partitioned:
             return PARTITIONED
         return None if len(series) else "the trial ended before the first sample"
 
 
-_ITSELF = (("sampling_interval", "s"), ("sampling_missed", "ticks"), ("sampling_cost", "1"))
+_SAMPLER_UNITS = (("sampling_interval", "s"), ("sampling_missed", "ticks"), ("sampling_cost", "1"))
 
 
 def _partitioned(probe: DeviceProbe) -> bool:
-    """Tell whether the card is divided; one that does not answer is not, and gives its reasons elsewhere."""
+    """Return whether the GPU is partitioned (MIG); if it does not answer, False: other readings report the reason."""
     try:
         return probe.partitioned()
     except NotMeasured:

@@ -1,4 +1,4 @@
-"""How long the finished model takes to answer, one example and a batch of them."""
+"""Meter for the latency of the finished model, for one example and for a batch."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 BATCH_SIZES = (1, 32)
 ENOUGH = 20
-"""Passes below which a 95th percentile is one or two of them."""
+"""Passes below which a 95th percentile rests on one or two of them."""
 
 
 @dataclass(frozen=True)
-class Patience:
-    """How long is measured: until both are reached, or the longest is."""
+class TimingLimits:
+    """How long to measure: until `passes` and `seconds` are both reached, or `longest` is."""
 
     warm_up: int
     """Passes that are not counted."""
@@ -32,8 +32,8 @@ class Patience:
     """Seconds."""
 
 
-SMOKE = Patience(2, ENOUGH, 0.0, 0.3)
-WHOLE = Patience(10, 100, 1.0, 10.0)
+SMOKE = TimingLimits(2, ENOUGH, 0.0, 0.3)
+FULL = TimingLimits(10, 100, 1.0, 10.0)
 
 
 @dataclass
@@ -46,12 +46,12 @@ class _Passes:
 
 
 class LatencyMeter(Meter):
-    """Lets the finished model answer test examples again and again, in evaluation mode."""
+    """Runs the finished model repeatedly on test examples, in evaluation mode."""
 
     clock: Callable[[], float] = staticmethod(time.perf_counter)
 
     def start(self, watch: Watch) -> None:
-        """Remember what to go by."""
+        """Reset the results."""
         self._watch = watch
         self._found = {size: _Passes(reason="the trial ended before it could be measured") for size in BATCH_SIZES}
         self._unit = "1"
@@ -59,21 +59,23 @@ class LatencyMeter(Meter):
     def examine(self, finished: FinishedTrial) -> None:
         """Time the passes of each batch size."""
         self._unit = finished.unit
-        patience = SMOKE if self._watch.profile == "smoke" else WHOLE
+        limits = SMOKE if self._watch.profile == "smoke" else FULL
         for size in BATCH_SIZES:
             try:
-                self._found[size] = self._passes(finished, size, patience)
-            except Exception as error:  # noqa: BLE001 - a trial is not lost because it could not be measured once more
-                reason = f"batches of {size} could not be answered: {type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
-                self._found[size] = _Passes(reason=reason)
+                self._found[size] = self._passes(finished, size, limits)
+            except Exception as error:  # noqa: BLE001 - a failed measurement must not fail the trial
+                message = (str(error).splitlines() or [""])[0]
+                self._found[size] = _Passes(
+                    reason=f"inference with batches of {size} failed: {type(error).__name__}: {message}"
+                )
 
-    def _passes(self, finished: FinishedTrial, size: int, patience: Patience) -> _Passes:
+    def _passes(self, finished: FinishedTrial, size: int, limits: TimingLimits) -> _Passes:
         found, answers = _Passes(), finished.answers(size)
-        for _ in range(patience.warm_up):
+        for _ in range(limits.warm_up):
             next(answers)
         finished.synchronise()
-        while (spent := sum(found.seconds)) < patience.longest and (
-            len(found.seconds) < patience.passes or spent < patience.seconds
+        while (spent := sum(found.seconds)) < limits.longest and (
+            len(found.seconds) < limits.passes or spent < limits.seconds
         ):
             begun = self.clock()
             found.units += next(answers)
@@ -82,7 +84,7 @@ class LatencyMeter(Meter):
         return found
 
     def stop(self) -> list[Measurement]:
-        """Give the median and the 95th percentile for each batch size, and the throughput with the larger."""
+        """Return the median and 95th percentile for each batch size, and the throughput with the larger one."""
         large = self._found[BATCH_SIZES[-1]]
         rate = large.units / sum(large.seconds) if large.seconds else 0.0
         return [
@@ -107,6 +109,9 @@ class LatencyMeter(Meter):
         direction: Direction = "lower" if unit == "s" else "higher"
         if found.reason is not None:
             return Measurement(name, None, unit, direction, scope=scope, reason=found.reason)
-        method = f"{which}, {len(found.seconds)} forward passes of the finished model over test examples, batch on the device, each waited for"
+        method = (
+            f"{which}, {len(found.seconds)} forward passes of the finished model over test examples, "
+            "batch on the device, synchronised after each"
+        )
         flags = ("short window",) if len(found.seconds) < ENOUGH else ()
         return Measurement(name, value, unit, direction, method=method, scope=scope, flags=flags)

@@ -1,4 +1,4 @@
-"""Memory of the host and, where there is one, of torch's allocator on the device; training apart from evaluation."""
+"""Meter for host memory and, on a GPU, torch's allocator; training is measured separately from evaluation."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _NO_ALLOCATOR = "no device allocator on a CPU"
 
 
 class MemoryMeter(Meter):
-    """Resets the peaks at each phase edge and reads them at the next."""
+    """Resets the peaks at the start of each phase and reads them at its end."""
 
     def start(self, watch: Watch) -> None:
-        """Read what the process had before the trial began."""
+        """Read the process's memory before the trial begins."""
         self._watch = watch
         self._inherited = inherited()
         self._host: dict[str, int] = {}
@@ -50,7 +50,7 @@ class MemoryMeter(Meter):
                 peaks[phase] = max(peaks.get(phase, 0), stats[f"{name}_bytes.all.peak"])
 
     def stop(self) -> list[Measurement]:
-        """Give the peaks of the training phases, and the allocator's troubles of the whole trial."""
+        """Return the peaks of the training phases, and the allocator's failures over the whole trial."""
         return [
             self._host_peak(),
             self._cgroup.reading,
@@ -58,10 +58,14 @@ class MemoryMeter(Meter):
                 "peak_allocated_memory", self._allocated, "max_memory_allocated: bytes of live tensors"
             ),
             self._allocator_peak(
-                "peak_reserved_memory", self._reserved, "max_memory_reserved: what the allocator took of the device"
+                "peak_reserved_memory",
+                self._reserved,
+                "max_memory_reserved: bytes the allocator reserved on the device",
             ),
-            self._allocator_count("allocator_retries", "num_alloc_retries", "times the cache was emptied to find room"),
-            self._allocator_count("allocator_ooms", "num_ooms", "times no room was found"),
+            self._allocator_count(
+                "allocator_retries", "num_alloc_retries", "times the cache was emptied to free memory"
+            ),
+            self._allocator_count("allocator_ooms", "num_ooms", "times an allocation failed"),
         ]
 
     def _stats(self) -> Mapping[str, int]:
@@ -72,7 +76,7 @@ class MemoryMeter(Meter):
 
     def _host_peak(self) -> Measurement:
         name = "peak_host_memory"
-        method = "VmHWM of the trial's process and of the children it had, reset at each phase, less what it inherited"
+        method = "VmHWM of the trial's process and its children, reset at each phase, minus the memory it inherited"
         if self._inherited is None or not self._resettable:
             return Measurement(
                 name, None, "B", "lower", reason="this system does not let a process reset its peak memory"
@@ -82,7 +86,7 @@ class MemoryMeter(Meter):
             return Measurement(name, None, "B", "lower", scope="train", reason="nothing was trained")
         if peak <= self._inherited:
             return Measurement(
-                name, None, "B", "lower", scope="train", reason="the process gave back more than it took"
+                name, None, "B", "lower", scope="train", reason="the process freed more memory than it allocated"
             )
         return Measurement(name, float(peak - self._inherited), "B", "lower", method=method, scope="train")
 

@@ -1,4 +1,4 @@
-"""Asks a device twenty times a second, in a thread of the runner, and watches itself while it does."""
+"""Sample a device at 20 Hz in a thread of the runner, and measure the sampler's own cost."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ if TYPE_CHECKING:
 PERIOD = 0.05
 """Seconds between two samples."""
 PATIENCE = 5.0
-"""Seconds an answer of the driver is waited for at the end."""
+"""Seconds to wait at the end for the driver to answer."""
 QUANTITIES = ("memory", "power", "energy", "utilisation", "clock", "temperature")
 
 
 class Clock:
-    """The system's clock; in tests a fake takes its place."""
+    """The system clock; tests replace it with a fake."""
 
     def now(self) -> float:
-        """Give seconds of the monotonic clock."""
+        """Return the seconds of the monotonic clock."""
         return time.monotonic()
 
     def cost(self) -> float:
-        """Give the CPU seconds this thread has used."""
+        """Return the CPU seconds used by this thread."""
         return time.thread_time()
 
     def wait(self, done: threading.Event, seconds: float) -> bool:
-        """Wait for `done`, so many seconds at most; tells whether it is set."""
+        """Wait at most `seconds` for `done`; return whether it is set."""
         return done.wait(max(0.0, seconds))
 
 
 class Series:
-    """Readings of one quantity and when they were taken."""
+    """Readings of one quantity, with their times."""
 
     def __init__(self) -> None:
         self.times, self.values = array("d"), array("d")
@@ -54,8 +54,11 @@ class Series:
         return len(self.times)
 
 
-def thinned(series: Series, most: int) -> tuple[tuple[float, float], ...]:
-    """Give the highest reading of each of `most` stretches of equal length, and when it was taken, in seconds since the first."""
+def downsampled(series: Series, most: int) -> tuple[tuple[float, float], ...]:
+    """Downsample to the highest reading of each of `most` stretches of equal length.
+
+    Returns pairs of a time, in seconds since the first reading, and a value.
+    """
     count = len(series)
     edges = sorted({count * place // most for place in range(most + 1)})
     found = []
@@ -66,39 +69,39 @@ def thinned(series: Series, most: int) -> tuple[tuple[float, float], ...]:
 
 
 class Sampler:
-    """Samples of one device during one trial. A quantity that failed once is not asked for again."""
+    """Samples one device during one trial. A quantity that failed once is not read again."""
 
     def __init__(self, probe: DeviceProbe, belongs: Callable[[int], bool | None], clock: Clock | None = None) -> None:
-        """Set up.
+        """Set up the series.
 
         Args:
             probe: the device.
-            belongs: tells of a process id whether it is the trial's; None where no such process can be seen.
+            belongs: returns whether a process id is the trial's; None if no such process is visible.
             clock: a fake one for tests.
         """
         self._probe, self._belongs, self._clock = probe, belongs, clock or Clock()
         self.series = {name: Series() for name in QUANTITIES}
         self.own = Series()
         """Bytes of the trial's own processes."""
-        self.held_down = Series()
-        """1 where something held the clocks down, else 0."""
-        self.throttles: set[str] = set()
-        """What held them down."""
-        self.lost: dict[str, str] = {}
-        """Quantity → why it is not known."""
-        self.foreign: set[int] = set()
+        self.throttled = Series()
+        """1 if something throttled the clocks, otherwise 0."""
+        self.throttle_reasons: set[str] = set()
+        """Reasons for throttling."""
+        self.unavailable: dict[str, str] = {}
+        """Quantity → why it is unknown."""
+        self.others: set[int] = set()
         """Processes that are not the trial's."""
-        self.unseen: set[int] = set()
-        """Processes that nobody here can tell anything about."""
-        self.silent = False
-        """Whether the driver tells of a process of the trial, but not how much memory it has."""
+        self.unidentified: set[int] = set()
+        """Processes that are not visible from here."""
+        self.memory_hidden = False
+        """Whether the driver lists a process of the trial without its memory."""
         self.ticks, self.missed, self.cost = 0, 0, 0.0
         self._owned: set[int] = set()
         self._done = threading.Event()
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Take the first sample here, so that the trial's beginning is in it, and the others in a thread."""
+        """Take the first sample here, so that it covers the trial's beginning, and start a thread for the others."""
         self.began = self._clock.now()
         self.tick()
         if not self.dead:
@@ -107,11 +110,11 @@ class Sampler:
 
     @property
     def dead(self) -> bool:
-        """Whether nothing is left to ask for."""
-        return len(self.lost) == len(QUANTITIES) + 2
+        """Whether every quantity has failed."""
+        return len(self.unavailable) == len(QUANTITIES) + 2
 
     def stop(self) -> None:
-        """Take the last sample, and end the thread; further calls do nothing."""
+        """Take the last sample and end the thread; further calls do nothing."""
         if self._done.is_set():
             return
         self._done.set()
@@ -119,10 +122,10 @@ class Sampler:
             return
         self._thread.join(PATIENCE)
         if self._thread.is_alive():
-            self._lose_all(f"NVML did not answer for {PATIENCE:g} s")
+            self._mark_all_unavailable(f"NVML did not answer for {PATIENCE:g} s")
 
     def run(self) -> None:
-        """Sample at every multiple of `PERIOD` until the end; ticks that could not be kept are counted, not made up for."""
+        """Sample at every multiple of `PERIOD` until the end; late ticks are counted and skipped."""
         due, begun = self._clock.now(), self._clock.cost()
         while not self.dead:
             due += PERIOD
@@ -136,62 +139,62 @@ class Sampler:
             due += late * PERIOD
 
     def tick(self) -> None:
-        """Ask for everything once."""
+        """Read every quantity once."""
         at = self._clock.now()
         for name in QUANTITIES:
-            if name not in self.lost:
-                self._ask(name, at)
-        if "processes" not in self.lost:
-            self._look_at_processes(at)
-        if "throttling" not in self.lost:
-            self._look_at_clocks(at)
+            if name not in self.unavailable:
+                self._read(name, at)
+        if "processes" not in self.unavailable:
+            self._read_processes(at)
+        if "throttling" not in self.unavailable:
+            self._read_throttling(at)
         self.ticks += 1
         self.ended = at
 
-    def _ask(self, name: str, at: float) -> None:
+    def _read(self, name: str, at: float) -> None:
         try:
             self.series[name].add(at, float(getattr(self._probe, name)()))
         except NotMeasured as error:
-            self.lost[name] = str(error)
+            self.unavailable[name] = str(error)
 
-    def _look_at_processes(self, at: float) -> None:
+    def _read_processes(self, at: float) -> None:
         try:
             found = self._probe.processes()
         except NotMeasured as error:
-            self.lost["processes"] = str(error)
+            self.unavailable["processes"] = str(error)
             return
         own = [one.memory for one in found if self._is_own(one.pid)]
-        self.silent = self.silent or None in own
+        self.memory_hidden = self.memory_hidden or None in own
         if own:
             self.own.add(at, float(sum(memory or 0 for memory in own)))
 
     def _is_own(self, pid: int) -> bool:
-        """Sort a process once: after its end nothing more can be found out about it."""
-        if pid not in self._owned | self.foreign:
+        """Return whether a process is the trial's; decided once, since a process cannot be inspected after its end."""
+        if pid not in self._owned | self.others:
             mine = self._belongs(pid)
             if mine is None:
-                self.unseen.add(pid)
+                self.unidentified.add(pid)
             else:
-                (self._owned if mine else self.foreign).add(pid)
-                self.unseen.discard(pid)
+                (self._owned if mine else self.others).add(pid)
+                self.unidentified.discard(pid)
         return pid in self._owned
 
-    def _look_at_clocks(self, at: float) -> None:
+    def _read_throttling(self, at: float) -> None:
         try:
             found = self._probe.throttling()
         except NotMeasured as error:
-            self.lost["throttling"] = str(error)
+            self.unavailable["throttling"] = str(error)
             return
-        self.throttles |= found
-        self.held_down.add(at, float(bool(found)))
+        self.throttle_reasons |= found
+        self.throttled.add(at, float(bool(found)))
 
-    def _lose_all(self, reason: str) -> None:
+    def _mark_all_unavailable(self, reason: str) -> None:
         for name in (*QUANTITIES, "processes", "throttling"):
-            self.lost.setdefault(name, reason)
+            self.unavailable.setdefault(name, reason)
 
 
 def of_session(leader: int) -> Callable[[int], bool | None]:
-    """Give what tells whether a process is of the session that `leader` leads: a trial and all its children are."""
+    """Return a function that checks whether a process is in the session of `leader`: a trial or its children."""
 
     def belongs(pid: int) -> bool | None:
         if not hasattr(os, "getsid"):

@@ -1,4 +1,4 @@
-"""When a training has settled, and how fast it then is: warm-up left out, windows of steps, their median and spread."""
+"""Find when a training has settled, and measure its rate: skip the warm-up, then take windows of steps."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import numpy as np
 
 WARM_UP_STEPS = 10
 WARM_UP_SECONDS = 5.0
-ALIKE = 3
+AGREEING_WINDOWS = 3
 """Windows in a row that must agree before any is counted …"""
 AGREEMENT = 0.03
-"""… to so much of their median …"""
+"""… within this share of their median …"""
 LONGEST_WARM_UP = 60.0
-"""… or so many seconds have passed."""
+"""… or until this many seconds have passed."""
 WINDOW_STEPS = 20
 WINDOW_SECONDS = 2.0
 WINDOWS = 5
@@ -21,16 +21,16 @@ WINDOWS = 5
 
 @dataclass(frozen=True)
 class Stretch:
-    """Steps between two moments at which the device was waited for."""
+    """Steps between two synchronisations with the device."""
 
     steps: int = 0
     seconds: float = 0.0
     units: float = 0.0
     """Real units: padding is not counted."""
     padded: float = 0.0
-    """Units, padding counted as if it were real."""
+    """Units including padding."""
     waiting: float = 0.0
-    """Seconds in which batches were made."""
+    """Seconds spent making batches."""
 
     def __add__(self, other: Stretch) -> Stretch:
         return Stretch(
@@ -43,20 +43,20 @@ class Stretch:
 
     @property
     def rate(self) -> float:
-        """Real units a second."""
+        """Real units per second."""
         return self.units / self.seconds
 
 
 class SteadyState:
-    """Is fed with stretches, in their order; knows when enough windows have been seen."""
+    """Collects consecutive stretches until enough steady windows were seen."""
 
     def __init__(self) -> None:
         self.windows: list[Stretch] = []
-        """Those that count."""
+        """The windows that count."""
         self.seconds = 0.0
         """Since the beginning."""
         self.never_steady = False
-        """Whether no windows in a row agreed before patience was over."""
+        """Whether consecutive windows never agreed before `LONGEST_WARM_UP`."""
         self._warm_up = Stretch()
         self._settling: list[Stretch] = []
         self._steady = False
@@ -64,11 +64,11 @@ class SteadyState:
 
     @property
     def enough(self) -> bool:
-        """Whether there are as many windows as a claim needs."""
+        """Whether there are enough windows for a measurement."""
         return len(self.windows) >= WINDOWS
 
     def feed(self, stretch: Stretch) -> None:
-        """Take in what was measured next."""
+        """Add the next stretch."""
         self.seconds += stretch.seconds
         if self._warm_up.steps < WARM_UP_STEPS or self._warm_up.seconds < WARM_UP_SECONDS:
             self._warm_up += stretch
@@ -81,12 +81,12 @@ class SteadyState:
             self.windows.append(window)
             return
         self._settling.append(window)
-        self._steady = agree(self._settling[-ALIKE:])
-        if not self._steady and len(self._settling) >= ALIKE and self.seconds >= LONGEST_WARM_UP:
+        self._steady = agree(self._settling[-AGREEING_WINDOWS:])
+        if not self._steady and len(self._settling) >= AGREEING_WINDOWS and self.seconds >= LONGEST_WARM_UP:
             self._steady = self.never_steady = True
 
 
 def agree(windows: list[Stretch]) -> bool:
-    """Tell whether there are enough windows and their rates are close together."""
+    """Return whether there are enough windows and their rates are close together."""
     rates = [window.rate for window in windows]
-    return len(rates) >= ALIKE and max(rates) - min(rates) < AGREEMENT * float(np.median(rates))
+    return len(rates) >= AGREEING_WINDOWS and max(rates) - min(rates) < AGREEMENT * float(np.median(rates))

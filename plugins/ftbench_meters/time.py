@@ -1,4 +1,4 @@
-"""Training time, and throughput in real units once a training has settled."""
+"""Meter for training time, and for throughput in real units once training has settled."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 GPU_STEPS = 20
-"""Steps after which the training loop waits for a GPU: in between, its clock tells nothing."""
+"""Steps between the training loop's synchronisations with a GPU; times of single steps in between mean nothing."""
 LONGEST_PROBE = 180.0
-"""Seconds after which a probe makes do with the windows it has."""
-SHORT = "short window"
-NOTHING = "nothing was trained"
+"""Seconds after which a probe uses the windows it has."""
+SHORT_WINDOW = "short window"
+NOTHING_TRAINED = "nothing was trained"
 HIGHER: Direction = "higher"
 LOWER: Direction = "lower"
 _TRAINING = ("warm-up", "train")
 
 
 class TimeMeter(Meter):
-    """Reads the clock at phase edges and the steps of the main training loops.
+    """Times the phases and the steps of the main training loops.
 
-    Where those are too few, a discarded copy is trained on after scoring; in the profile `smoke` it is not.
+    If those are too few steps, it trains a discarded copy after scoring, except in the profile `smoke`.
     """
 
     clock: Callable[[], float] = staticmethod(time.perf_counter)
@@ -48,43 +48,43 @@ class TimeMeter(Meter):
         self._refusal: str | None = None
 
     def enter(self, phase: str) -> None:
-        """Note the edge."""
+        """Remember when the phase began."""
         self._edge = self.clock()
 
     def leave(self, phase: str) -> None:
-        """Add up the phase."""
+        """Add the phase's seconds."""
         self._seconds[phase] = self._seconds.get(phase, 0.0) + self.clock() - self._edge
 
     def examine(self, finished: FinishedTrial) -> None:
-        """Train a discarded copy until its throughput is known, where the training itself was too short for that."""
+        """Train a discarded copy until its throughput is known, if the training itself was too short for that."""
         watch = self._watch
-        if watch.profile == "smoke" or not watch.probing or not watch.traces or self._of_training().enough:
+        if watch.profile == "smoke" or not watch.probing or not watch.traces or self._training_state().enough:
             return
         try:
             finished.train(lambda steps: self._probe(steps, finished.synchronise))
-        except Exception as error:  # noqa: BLE001 - a trial is not lost because it could not be measured once more
+        except Exception as error:  # noqa: BLE001 - a failed measurement must not fail the trial
             self._probed = None
             self._refusal = f"probe failed: {type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
 
     def stop(self) -> list[Measurement]:
-        """Give training time and throughput, also as it was with what a frozen part gives read from disk."""
+        """Return training time and throughput, also the throughput with cached outputs of the frozen part."""
         return [self._train_time(), *self._throughput().measurements(), *self._effective()]
 
     def _train_time(self) -> Measurement:
         seconds = sum(self._seconds.get(phase, 0.0) for phase in _TRAINING)
         elsewhere = sum(one.elsewhere for one in self._watch.shared if one.phase in _TRAINING)
-        # A training that was cut short is timed, too, and has left no trace.
+        # A training that was interrupted is timed too, though it left no trace.
         if not self._watch.traces and "warm-up" not in self._seconds:
-            return Measurement("train_time", None, "s", LOWER, scope="train", reason=NOTHING)
-        method = "phases warm-up and train: no loading, evaluation, teacher or Fisher"
+            return Measurement("train_time", None, "s", LOWER, scope="train", reason=NOTHING_TRAINED)
+        method = "phases warm-up and train; without loading, evaluation, teacher and Fisher"
         before = sum(sum(trace.seconds[: trace.resumed[-1]]) for trace in self._watch.traces if trace.resumed)
         if before:
             seconds, method = (
                 seconds + before,
-                f"{method}; {before:.4g} s of it the steps before it went on from a checkpoint",
+                f"{method}; includes {before:.4g} s before it resumed from a checkpoint",
             )
         if elsewhere:
-            method += f"; {elsewhere:.1f} s of it another trial's, whose first task was learnt the same"
+            method += f"; includes {elsewhere:.1f} s of another trial that shares the training on the first task"
         return Measurement("train_time", seconds + elsewhere, "s", LOWER, method=method, scope="train")
 
     def _probe(self, steps: Iterator[Step], synchronise: Callable[[], None]) -> None:
@@ -96,11 +96,11 @@ class TimeMeter(Meter):
             synchronise()
             seconds = self.clock() - begun
             state.feed(_stretch(seconds, ((step.units, step.padded, step.waiting) for step in made)))
-            # One look at the device a window.
+            # Synchronise once per window.
             count = max(WINDOW_STEPS, math.ceil(WINDOW_SECONDS * len(made) / seconds))
         self._probed = state
 
-    def _of_training(self) -> SteadyState:
+    def _training_state(self) -> SteadyState:
         return settled(self._watch.traces[-1], on_gpu=self._on_gpu)
 
     @property
@@ -108,18 +108,18 @@ class TimeMeter(Meter):
         return self._watch.device.startswith("cuda")
 
     def _effective(self) -> list[Measurement]:
-        """Give the rate with features that were read; none where all was computed."""
+        """Return the rate with cached features; nothing if no features were cached."""
         if not self._watch.traces or not self._watch.traces[-1].spared:
             return []
         trace = replace(self._watch.traces[-1], spared=0.0)
         found = Throughput.of_steps(trace, on_gpu=self._on_gpu).measurements()[0]
-        method = f"{found.method}; what the frozen part gives was read, not computed" if found.method else ""
+        method = f"{found.method}; outputs of the frozen part were read from cache" if found.method else ""
         return [replace(found, name="effective_throughput", method=method)]
 
     def _throughput(self) -> Throughput:
         if not self._watch.traces:
-            return Throughput(reason=NOTHING)
-        trace, state = self._watch.traces[-1], self._of_training()
+            return Throughput(reason=NOTHING_TRAINED)
+        trace, state = self._watch.traces[-1], self._training_state()
         if state.enough:
             return Throughput.of_windows(state, trace.unit, "the training itself")
         if self._probed is not None and self._probed.windows:
@@ -129,7 +129,7 @@ class TimeMeter(Meter):
 
 @dataclass(frozen=True)
 class Throughput:
-    """How fast a training was, window by window."""
+    """Throughput of a training, window by window."""
 
     windows: tuple[Stretch, ...] = ()
     unit: str = "1"
@@ -141,19 +141,19 @@ class Throughput:
     @classmethod
     def of_windows(cls, state: SteadyState, unit: str, where: str) -> Throughput:
         """Take the windows of a steady state."""
-        flags = [*(["never steady"] if state.never_steady else []), *([] if state.enough else [SHORT])]
+        flags = [*(["never steady"] if state.never_steady else []), *([] if state.enough else [SHORT_WINDOW])]
         windows = f"{len(state.windows)} windows of at least {WINDOW_STEPS} steps and {WINDOW_SECONDS:g} s"
-        return cls(tuple(state.windows), unit, f"over {windows} of {where}, warm-up left out", tuple(flags))
+        return cls(tuple(state.windows), unit, f"over {windows} of {where}, without warm-up", tuple(flags))
 
     @classmethod
     def of_steps(cls, trace: Trace, *, on_gpu: bool, refusal: str | None = None) -> Throughput:
-        """Make do with the steps after the tenth: one by one, on a GPU in stretches of 20 after the first."""
+        """Fall back to the steps after the tenth: one by one, or on a GPU in stretches of 20 after the first."""
         stretches = list(_stretches(trace, on_gpu=on_gpu))
         kept = tuple(stretches[1:] if on_gpu else stretches[WARM_UP_STEPS:])
         if not kept:
-            return cls(reason=f"only {len(trace.seconds)} steps: all of them are warm-up")
+            return cls(reason=f"only {len(trace.seconds)} steps, all of them warm-up")
         spared = (
-            f"; {trace.spared * 1000:.1f} ms added to each step for the frozen part, as timed alone"
+            f"; {trace.spared * 1000:.1f} ms added to each step for the frozen part, timed separately"
             if trace.spared
             else ""
         )
@@ -163,10 +163,10 @@ class Throughput:
             else f"the steps after the {WARM_UP_STEPS}th"
         )
         which += spared
-        return cls(kept, trace.unit, f"over {which}", (SHORT, *([refusal] if refusal else [])))
+        return cls(kept, trace.unit, f"over {which}", (SHORT_WINDOW, *([refusal] if refusal else [])))
 
     def measurements(self) -> list[Measurement]:
-        """Give the median rate, its spread over the windows, the rate with padding, and the share of waiting for data."""
+        """Return the median rate, its spread, the rate with padding, and the share of time waiting for data."""
         rates = np.array([window.rate for window in self.windows])
         padded = [window.padded / window.seconds for window in self.windows]
         waiting = [window.waiting / window.seconds for window in self.windows]
@@ -175,9 +175,9 @@ class Throughput:
             self._reading("throughput", rates, f"median {self.method}; {real}"),
             self._reading("throughput_p10", rates, f"10th percentile {self.method}; {real}", quantile=0.1),
             self._reading("throughput_p90", rates, f"90th percentile {self.method}; {real}", quantile=0.9),
-            self._reading("padded_throughput", padded, f"median {self.method}; padding counted as if it were real"),
+            self._reading("padded_throughput", padded, f"median {self.method}; padding counted"),
             self._reading(
-                "waiting_share", waiting, f"median {self.method}; share of the time in which the next batch was made"
+                "waiting_share", waiting, f"median {self.method}; share of the time spent making the next batch"
             ),
         ]
 
@@ -194,7 +194,7 @@ class Throughput:
 
 
 def settled(trace: Trace, *, on_gpu: bool) -> SteadyState:
-    """Look for a steady state in a training loop's own steps."""
+    """Search a training loop's own steps for a steady state."""
     state = SteadyState()
     for stretch in _stretches(trace, on_gpu=on_gpu):
         state.feed(stretch)
@@ -202,7 +202,7 @@ def settled(trace: Trace, *, on_gpu: bool) -> SteadyState:
 
 
 def _stretches(trace: Trace, *, on_gpu: bool) -> Iterator[Stretch]:
-    """Cut a loop's steps where its clock is exact."""
+    """Split a loop's steps into stretches whose ends are synchronised."""
     size = GPU_STEPS if on_gpu else 1
     for begin in range(0, len(trace.seconds) - size + 1, size):
         part = slice(begin, begin + size)

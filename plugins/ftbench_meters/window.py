@@ -1,4 +1,4 @@
-"""What a stretch of a trial says of a series of readings: peaks, means over time, growth of a counter."""
+"""Summarise readings over parts of a trial: peaks, means over time, growth of a counter."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .sampler import Series
 
 TRAINING = ("warm-up", "train", "teacher", "fisher", "features")
-"""Phases a strategy's training consists of: what it prepares itself with is charged to it, evaluation is not."""
+"""Phases charged to a strategy as training: its preparation is included, evaluation is not."""
 
 
 class Window:
@@ -24,15 +24,18 @@ class Window:
     def __init__(self, stretches: Sequence[tuple[float, float]], name: str) -> None:
         self.stretches = list(stretches)
         self.name = name
-        """What to call it: `train`, or `whole trial`."""
+        """Name shown in scopes: `train` or `whole trial`."""
 
     @property
     def seconds(self) -> float:
-        """How long it is."""
+        """Total length."""
         return sum(end - begin for begin, end in self.stretches)
 
     def values(self, series: Series) -> NDArray[np.float64]:
-        """Give the readings taken inside; where none was, because the stretches are shorter than a period, the next after them."""
+        """Return the readings inside.
+
+        If there are none because the stretches are shorter than a period, return the next one after each.
+        """
         times, values = _arrays(series)
         inside = np.zeros(len(times), bool)
         for begin, end in self.stretches:
@@ -43,14 +46,14 @@ class Window:
         return values[inside]
 
     def growth(self, series: Series) -> float:
-        """Give what a counter grew by inside, its edges interpolated."""
+        """Return the growth of a counter inside, interpolated at the edges."""
         times, values = _arrays(series)
         return float(
             sum(np.interp(end, times, values) - np.interp(begin, times, values) for begin, end in self.stretches)
         )
 
     def integral(self, series: Series) -> float:
-        """Integrate over the time inside, by trapezoids."""
+        """Integrate over the time inside, by the trapezoidal rule."""
         times, values = _arrays(series)
         steps = np.diff(times) * (values[1:] + values[:-1]) / 2
         summed = np.concatenate([[0.0], np.cumsum(steps)])
@@ -60,16 +63,16 @@ class Window:
 
 
 def whole(series: Series) -> Window:
-    """Give the window from the first to the last reading."""
+    """Return the window from the first to the last reading."""
     return Window([(series.times[0], series.times[-1])] if len(series) else [], "whole trial")
 
 
 def training(spans: Sequence[Span], end: float) -> Window | None:
-    """Give the window of a trial's training; None where it never began.
+    """Return the window of a trial's training; None if it never began.
 
     Args:
-        spans: as the trial told them.
-        end: of what was still open when the trial died.
+        spans: phases reported by the trial.
+        end: end of the phases still open when the trial died.
     """
     found = [(span.begin, end if span.end is None else span.end) for span in spans if span.phase in TRAINING]
     return Window(found, "train") if found else None

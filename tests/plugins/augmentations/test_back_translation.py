@@ -1,4 +1,4 @@
-"""Back-translation by real tiny models: once for each text and draw, kept on disk, the same whatever stands beside."""
+"""Back-translation by real tiny models: once per text and draw, cached on disk, independent of other texts."""
 
 import json
 

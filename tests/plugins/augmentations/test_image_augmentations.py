@@ -54,7 +54,7 @@ def test_a_padded_crop_is_the_image_moved_by_at_most_the_padding(image):
 
 
 def test_a_resized_crop_is_of_the_areas_and_shapes_asked_for():
-    # A ramp in both directions tells by its ends which box was cut out.
+    # The ends of a ramp in both directions show which box was cut out.
     side = 240
     ramp = np.arange(side, dtype=np.uint8)
     across = Image.fromarray(np.repeat(ramp[None], side, 0))

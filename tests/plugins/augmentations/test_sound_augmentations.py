@@ -1,4 +1,4 @@
-"""Random changes of sounds: levels in decibels, lengths, pitches, and where masks lie."""
+"""Sound augmentations: levels in decibels, lengths, pitches, and positions of masks."""
 
 from itertools import pairwise
 
@@ -112,7 +112,7 @@ def spectrogram(mels=20, frames=50, filling=0):
 
 
 def runs(masked):
-    """Give begin and end of every run of True."""
+    """Return begin and end of every run of True."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], masked, [False]]).astype(int)))
     return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
 

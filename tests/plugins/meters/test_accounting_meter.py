@@ -194,7 +194,7 @@ def test_a_trial_on_a_card_is_accounted_for_with_the_kernels_of_a_card(catalog, 
     meter = AccountingMeter()
     meter.start(Watch("cuda:0", 1))
     meter.examine(FinishedTrial(None, digits, None, None, None, account=lambda: there))
-    assert all("kernels of a CUDA card" in m.method for m in meter.stop()[:3])
+    assert all("kernels of a CUDA GPU" in m.method for m in meter.stop()[:3])
 
 
 def test_a_trial_that_failed_has_readings_that_say_so():

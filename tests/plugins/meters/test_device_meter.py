@@ -1,4 +1,4 @@
-"""The meter of the device, on a scripted probe and a fake clock: windows, whose memory it is, faults, and its own failings."""
+"""The device meter on a scripted probe and a fake clock: windows, memory per process, faults, and its own failures."""
 
 import os
 import subprocess
@@ -25,7 +25,7 @@ def belongs(pid):
 
 
 def readings(*arguments, **script):
-    """Give what a whole trial measures, by name."""
+    """Return what a whole trial measures, by name."""
     return {m.name: m for m in metered(*arguments, **script).measured}
 
 
@@ -105,14 +105,14 @@ def test_ids_of_another_namespace_give_the_devices_own_growth_and_say_so():
 def test_a_driver_that_gives_no_memory_of_processes_gives_the_devices_own_growth():
     found = readings(processes=[(TRIAL, None)], memory=lambda t: (500 if t < 6 else 700) * MIB)["peak_device_memory"]
     assert (found.value, found.scope) == (200 * MIB, "device_delta")
-    assert "no memory of single processes" in found.method
+    assert "no memory per process" in found.method
 
 
 @pytest.mark.parametrize(
     ("script", "reason"),
     [
         ({"processes": [(HIDDEN, None), (OTHER, 1)]}, "another process was on the device: 99"),
-        ({"processes": [(HIDDEN, None), (HIDDEN + 1, None)]}, "nobody can tell which is the trial's"),
+        ({"processes": [(HIDDEN, None), (HIDDEN + 1, None)]}, "it is unknown which is the trial's"),
         ({"processes": []}, "names no process"),
         ({"processes": "NVML: Not Supported"}, "another process was on the device: NVML: Not Supported"),
         ({"processes": "NVML: Not Supported", "memory": "NVML: GPU is lost"}, "NVML: GPU is lost"),
@@ -121,7 +121,7 @@ def test_a_driver_that_gives_no_memory_of_processes_gives_the_devices_own_growth
             {"processes": [(HIDDEN, None)], "before": DeviceState(0, 1.0, ("python (process 7)",))},
             "not free: python (process 7)",
         ),
-        ({"processes": [(HIDDEN, None)]}, "held no more during training than before"),
+        ({"processes": [(HIDDEN, None)]}, "used no more memory during training than before"),
         ({"partitioned": True, "processes": [(TRIAL, 1)]}, "MIG is on"),
     ],
 )
@@ -180,7 +180,7 @@ def test_a_trial_that_died_in_training_is_measured_up_to_its_death():
 def test_a_trial_that_told_of_no_training_is_measured_whole():
     found = readings(spans=[], processes=training_memory)
     assert found["peak_device_memory"].value == 9000 * MIB
-    assert "told of no training" in found["peak_device_memory"].method
+    assert "reported no training" in found["peak_device_memory"].method
     assert found["train_energy"].scope == "device, whole trial"
 
 
@@ -222,7 +222,7 @@ def test_a_fault_from_the_beginning_or_half_way_is_a_null_with_the_drivers_reaso
     answer = right.get(quantity, ScriptedProbe(FakeClock()).script[quantity])
     value = answer if callable(answer) else lambda t: answer
     found = readings(**{**right, quantity: lambda t: "NVML: GPU is lost" if t >= since else value(t)})
-    # The memory of processes that was read before their list was lost stands; one that never was does not.
+    # Memory read per process before the process list failed is kept; memory that was never read is not.
     expected = set() if quantity == "processes" and since else QUANTITIES[quantity]
     assert {name for name, m in found.items() if m.value is None} == expected
     assert all("GPU is lost" in found[name].reason for name in expected)
@@ -305,7 +305,7 @@ def test_a_driver_that_hangs_is_given_up(monkeypatch):
     _until(lambda: len(calls) > 1)
     sampler.stop()
     release.set()
-    assert "did not answer" in sampler.lost["memory"]
+    assert "did not answer" in sampler.unavailable["memory"]
 
 
 def test_a_process_belongs_to_the_session_of_its_trial():

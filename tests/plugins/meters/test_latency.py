@@ -8,7 +8,7 @@ from ftbench_meters.latency import LatencyMeter
 
 
 class Answering:
-    """A finished model that takes as long as it is told, and longer for more."""
+    """A finished model with a given latency, longer for larger batches."""
 
     unit = "tokens"
 
@@ -20,7 +20,7 @@ class Answering:
         while True:
             if batch_size == self.fails_for:
                 raise MemoryError("no memory left")
-            # The device works on after it was told what to do: only waiting for it shows how long.
+            # The device runs asynchronously: only synchronising shows how long it takes.
             self.pending = self.seconds(number) * (1 if batch_size == 1 else 8)
             number += 1
             yield 10.0 * batch_size
@@ -73,7 +73,7 @@ def test_the_smoke_profile_takes_a_moment():
 def test_a_batch_that_has_no_room_is_a_reason_and_the_other_is_measured():
     found = measured(Answering(lambda _: 0.01, fails_for=32))
     assert found["latency_batch_1_p50"].value == pytest.approx(0.01)
-    assert found["latency_batch_32_p50"].reason == "batches of 32 could not be answered: MemoryError: no memory left"
+    assert found["latency_batch_32_p50"].reason == "inference with batches of 32 failed: MemoryError: no memory left"
     assert found["inference_throughput"].value is None
 
 

@@ -16,7 +16,7 @@ class NVMLError(Exception):
 
 
 class ScriptedNvml:
-    """Two cards; every call may be told to fail."""
+    """Two GPUs; every call can be made to fail."""
 
     NVMLError = NVMLError
     nvmlMemory_v2 = 2  # noqa: N815 - NVML's own name

@@ -12,7 +12,7 @@ from ftbench_meters.time import Throughput, TimeMeter
 
 
 class Clock:
-    """Stands still until it is told."""
+    """A clock that only advances on request."""
 
     def __init__(self):
         self.now = 0.0
@@ -146,7 +146,7 @@ def test_on_a_gpu_steps_count_in_stretches_between_two_looks():
 def test_ten_steps_are_all_warm_up_and_nothing_is_no_zero():
     found = Throughput.of_steps(trace(*[1.0] * 10), on_gpu=False).measurements()
     assert {reading.value for reading in found} == {None}
-    assert {reading.reason for reading in found} == {"only 10 steps: all of them are warm-up"}
+    assert {reading.reason for reading in found} == {"only 10 steps, all of them warm-up"}
     found, _ = measured(watching(), Copy(clock := Clock(), lambda _: 1.0), clock)
     assert found["throughput"].reason == found["train_time"].reason == "nothing was trained"
 

@@ -161,7 +161,8 @@ def test_a_frozen_front_end_keeps_its_biases_and_its_norm(catalog):
 
 
 def test_an_encoder_named_after_its_norms_is_none(catalog):
-    """Where the norms come first, transformers calls blocks and encoder `…StableLayerNorm`: four blocks of two norms, and two more."""
+    """Where norms come first, transformers calls blocks and encoder `…StableLayerNorm`: two norms in each of four
+    blocks, and two more."""
     learner = catalog.build("backbones", "tiny-wav2vec2", {}).load(2)
     norms = 2 * 128 + 2 * 160 + 4 * 2 * (2 * 160)
     catalog.build("strategies", "layernorm", {}).prepare(learner, None)
@@ -177,7 +178,7 @@ def test_an_encoder_named_after_its_norms_is_none(catalog):
     assert all("norm" in name for name in names), sorted(names)
 
 
-# What each strategy trains outside the head, at base size: the published or hand-derived figures, architecture by architecture.
+# What each strategy trains outside the head, at base size: published or derived figures, by architecture.
 EVERYWHERE = ("bert", "roberta", "gpt2", "vit", "audio-spectrogram-transformer", "wav2vec2")
 QUERY_VALUE = [role for role in EVERYWHERE if role != "gpt2"]
 TABLE = [
@@ -249,7 +250,8 @@ def test_heads_are_as_large_as_their_formulas(catalog):
 
 
 def test_the_papers_whole_counts_come_out(catalog):
-    """LoRA's 0.8 M on RoBERTa-base are 294,912 and the head; BitFit's 0.08 % are of BERT-large; Houlsby's 2.1 % too, about."""
+    """LoRA's 0.8 M on RoBERTa-base are 294,912 and the head; BitFit's 0.08 % and Houlsby's 2.1 % (about) are of
+    BERT-large."""
     roberta = base_size_learner("roberta")
     catalog.build("strategies", "lora", {}).prepare(roberta, Countable())
     assert sum(p.numel() for _, p in roberta.trainable()) == 887_042
@@ -264,7 +266,8 @@ def test_the_papers_whole_counts_come_out(catalog):
 
 
 def test_pefts_own_ways_of_counting_come_out_through_its_layers(catalog):
-    """All linear maps include BERT's pooler and Wav2Vec2's feature projection; p-tuning's encoder is Pd + dh + h + h² + h + hd + d."""
+    """All linear maps include BERT's pooler and Wav2Vec2's feature projection; p-tuning's encoder is Pd + dh + h + h² +
+    h + hd + d."""
     from peft import LoraConfig, PromptEncoderConfig
 
     from ftbench_strategies.modules.peft_injection import inject, inject_prompt

@@ -75,12 +75,12 @@ def encoded(catalog, model_folder):
 
 
 def strategy_of(catalog, use):
-    """Give a strategy as it is by default; but a hundred passes over all texts would be most of what is done here."""
+    """Return a strategy with its defaults, except for a hundred passes over all texts, which would be too slow."""
     return catalog.build("strategies", use, {"epochs": 4} if use == "adaptive_pretraining" else {})
 
 
 LOADED = {}
-"""Learners that were loaded, and the state of torch's generator after it: to be copied, which takes a sixth of the time."""
+"""Loaded learners and the state of torch's generator afterwards: copying them takes a sixth of the time."""
 
 
 def fresh(backbone, task, labels):

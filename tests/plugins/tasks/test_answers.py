@@ -1,4 +1,5 @@
-"""Tasks that ask for more than a class: a tiny network learns each, is scored, exported, and answers the same without ftbench."""
+"""Tasks with other output types than a class: a tiny network learns each, is scored, exported, and predicts the same
+without ftbench."""
 
 import gzip
 import json
@@ -25,7 +26,7 @@ LEARNT = {
 
 @pytest.fixture(scope="module")
 def learnt(tmp_path_factory, model_folder):
-    """Run one suite of full fine-tuning on all of them; gives where a task's record lies."""
+    """Run one suite of full fine-tuning on all of them; return the path of a task's record."""
     folder = tmp_path_factory.mktemp("answers")
     text = 'name = "answers"\nseeds = [0]\nprofile = "smoke"\n[training]\nsteps = 120\nbatch_size = 16\nlr = 5e-3\n[machine]\nthreads = 1\n'
     text += f"[measure]\n{QUICK}\n"

@@ -37,7 +37,7 @@ def manifest(tmp_path):
 
 
 def heard(catalog, model_folder, data, **options):
-    """Give each training example's strongest frequency in Hz, by class."""
+    """Return each training example's strongest frequency in Hz, by class."""
     task = catalog.build("tasks", "audio-classification", {"data": data, **options})
     processor = catalog.build("backbones", "transformers", {"path": str(model_folder("wav2vec2"))}).load_processor()
     encoded = task.encode(task.splits(0).train, processor)
@@ -77,7 +77,7 @@ def test_every_kind_of_table_may_list_them(table, catalog, manifest, model_folde
 
 @pytest.fixture
 def common_voice(tmp_path):
-    """Write a corpus as Common Voice lays it out: clips in one folder, tables of bare names, cells that are never quoted."""
+    """Write a corpus like Common Voice: clips in one folder, tables of bare file names, cells that are never quoted."""
     folder = tmp_path / "cv-corpus" / "en"
     (folder / "clips").mkdir(parents=True)
     number = 0

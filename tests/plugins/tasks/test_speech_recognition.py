@@ -182,7 +182,7 @@ def test_characters_no_transcript_can_hold_are_refused(characters, said):
 
 
 def eight_words(folder, catalog):
-    """Give eight real recordings of digits where they are at hand, else eight of the words that the package ships."""
+    """Return eight real recordings of digits if available, otherwise eight of the shipped words."""
     if DATA.exists():
         digits = DATA / "spoken-digits"
         return [(next(iter(sorted(digits.glob(f"{digit}_george_*.wav")))), name) for digit, name in enumerate(NAMES)]
