@@ -130,10 +130,6 @@ def write(folder: Path) -> None:
         (folder / f"{name}.json").write_text(json.dumps(table, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-if __name__ == "__main__":
-    write(Path(sys.argv[1]))
-
-
 @cache
 def option_descriptions(cls: type) -> Mapping[str, str]:
     """Give option → description, one line each, inherited options included; empty where the source is not at hand."""
@@ -152,3 +148,7 @@ def option_descriptions(cls: type) -> Mapping[str, str]:
 
 def _is_text(node: ast.stmt) -> bool:
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+
+
+if __name__ == "__main__":
+    write(Path(sys.argv[1]))
