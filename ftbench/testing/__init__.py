@@ -1,6 +1,6 @@
-"""The public test kit: check a strategy or a meter of your own against its contract.
+"""The public test kit for plugin authors: check a strategy or a meter against its contract.
 
-Imports anything below it. Start with `strategies`.
+May import any other part of ftbench except the command line. Start with `strategies`.
 """
 
 from .finding import Finding

@@ -1,4 +1,4 @@
-"""What one property of a plugin came to."""
+"""The result of checking one property of a plugin."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Finding:
-    """What one property came to."""
+    """Result of checking one property."""
 
     property: str
-    """What was promised."""
+    """The property, as a sentence."""
     passed: bool
-    """Whether it was kept."""
+    """Whether the property holds."""
     figure: float | None = None
-    """The number it was judged by; None where the property is no number."""
+    """The measured number; None if the property is not numeric."""
     tolerance: float | None = None
-    """The largest figure that is accepted."""
+    """The largest accepted figure; None if there is no such limit."""
     detail: str = ""
-    """What was found, in words."""
+    """Details in words; empty if there are none."""

@@ -1,4 +1,4 @@
-"""Does a meter keep what every meter promises? Checked on a real training of a few steps, and without any."""
+"""Check a meter against its contract, both on a real training of a few steps and without any training."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 import threading
 import time
 import traceback
+from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from ..api.device import DeviceProbe
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 STEPS = 12
 BATCH = 4
 PHYSICAL = re.compile(r"B|J|W|s|Hz|°C|.+/s")
-"""Units of what a trial cannot have none of: a zero there is a reading that was not taken."""
+"""Units in which a trial never measures zero: a zero means that the measurement was not taken."""
 _NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 
 
@@ -35,24 +36,24 @@ def check_meter(make: Callable[[], Meter], backbone: Backbone, task: Task) -> li
     """Check a meter on one backbone and task, on the CPU.
 
     Args:
-        make: gives a fresh instance of the meter each time.
-        backbone: is loaded and trained whole for a dozen steps.
-        task: where its training examples come from; sixteen are used.
+        make: returns a fresh instance of the meter each time.
+        backbone: backbone to load and train fully for twelve steps.
+        task: task that provides the sixteen training examples.
 
     Returns:
-        One finding per property; the first one alone where the meter raised.
+        One finding per property; only the first one if the meter raised.
     """
     threads = set(threading.enumerate())
     try:
-        first, again = _watched(make(), backbone, task)
-        second, _ = _watched(make(), backbone, task)
-        idle = _idle(make())
-    except Exception as error:  # noqa: BLE001 - whatever a plugin raises is the finding
-        place = traceback.extract_tb(error.__traceback__)[-1]
-        detail = f"{type(error).__name__}: {error} ({os.path.basename(place.filename)}:{place.lineno})"  # noqa: PTH119 - a name
-        return [Finding("it measures a trial without raising", passed=False, detail=detail)]
-    left = [thread.name for thread in set(threading.enumerate()) - threads]
-    return list(_findings(first, again, second, idle, left))
+        first, again = _measure_training(make(), backbone, task)
+        second, _ = _measure_training(make(), backbone, task)
+        idle = _measure_idle(make())
+    except Exception as error:  # noqa: BLE001 - any error of a plugin becomes the finding
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        detail = f"{type(error).__name__}: {error} ({Path(frame.filename).name}:{frame.lineno})"
+        return [Finding("measuring a trial raises no error", passed=False, detail=detail)]
+    running = [thread.name for thread in set(threading.enumerate()) - threads]
+    return list(_findings(first, again, second, idle, running))
 
 
 def _findings(
@@ -60,42 +61,42 @@ def _findings(
     again: Sequence[Measurement],
     second: Sequence[Measurement],
     idle: Sequence[Measurement],
-    left: list[str],
+    running: list[str],
 ) -> Iterator[Finding]:
-    yield Finding("it measures a trial without raising", passed=True)
-    yield _none("it gives measurements", [] if first else ["none"])
+    yield Finding("measuring a trial raises no error", passed=True)
+    yield _expect_none("the meter returns measurements", [] if first else ["none"])
     seen = [(m.name, m.task) for m in first]
-    yield _none("no reading is given twice", [name for name, task in set(seen) if seen.count((name, task)) > 1])
-    yield _none("names are words in small letters joined by _", [m.name for m in first if not _NAME.fullmatch(m.name)])
-    yield _none("every reading has a unit", [m.name for m in first if not m.unit.strip()])
-    yield _none(
+    yield _expect_none(
+        "no measurement is returned twice", [name for name, task in set(seen) if seen.count((name, task)) > 1]
+    )
+    yield _expect_none("names are lower-case words joined by _", [m.name for m in first if not _NAME.fullmatch(m.name)])
+    yield _expect_none("every measurement has a unit", [m.name for m in first if not m.unit.strip()])
+    yield _expect_none(
         "every direction is one of higher, lower, none",
         [m.name for m in first if m.direction not in get_args(Direction)],
     )
     everything = [*first, *idle]
-    yield _none(
-        "every reading has a value or a reason, and not both",
+    yield _expect_none(
+        "every measurement has either a value or a reason",
         [m.name for m in everything if (m.value is None) == (not m.reason)],
     )
-    yield _none("every value tells its method", [m.name for m in first if m.value is not None and not m.method])
-    yield _none(
-        "every value is a number that can be measured",
+    yield _expect_none("every value has a method", [m.name for m in first if m.value is not None and not m.method])
+    yield _expect_none(
+        "every value is a finite number of plausible size",
         [m.name for m in everything if m.value is not None and not is_number(m.value)],
     )
     zeros = [m.name for m in first if m.value == 0 and PHYSICAL.fullmatch(m.unit)]
-    yield _none("no zero stands for what was not measured", zeros)
-    yield _none("a second stop gives the same readings", _differ(first, again))
-    yield _none("two trials give readings of the same names, units and directions", _differ(first, second))
-    yield _none("it ends the threads it began", left)
+    yield _expect_none("no zero replaces a missing measurement", zeros)
+    yield _expect_none("a second stop returns the same measurements", _differing_names(first, again))
+    yield _expect_none("two trials give the same names, units and directions", _differing_names(first, second))
+    yield _expect_none("all started threads have ended", running)
 
 
-def _watched(meter: Meter, backbone: Backbone, task: Task) -> tuple[list[Measurement], list[Measurement]]:
-    """Let a meter watch a short training, and stop it twice."""
+def _measure_training(meter: Meter, backbone: Backbone, task: Task) -> tuple[list[Measurement], list[Measurement]]:
+    """Run a short training under a meter, stop the meter twice, and return both results."""
     from ..training.phases import Phases
 
-    watch = Watch(
-        "cpu", os.getpid(), profile="smoke", probe=DeviceProbe("no device is given to a meter that is checked")
-    )
+    watch = Watch("cpu", os.getpid(), profile="smoke", probe=DeviceProbe("a meter under test gets no device"))
     phases = Phases(watch, [meter] if meter.where == "trial" else [], lambda: None)
     meter.start(watch)
     with phases.phase("load"):
@@ -107,7 +108,7 @@ def _watched(meter: Meter, backbone: Backbone, task: Task) -> tuple[list[Measure
             watch.learner = learner
     with phases.phase("train"):
         trace = Trace("task", task.unit, planned=STEPS, trained={n: p.numel() for n, p in learner.named_parameters()})
-        steps = _steps(learner, task, encoded)
+        steps = _train_steps(learner, task, encoded)
         for _ in range(STEPS):
             begun = time.perf_counter()
             loss = next(steps)
@@ -129,8 +130,8 @@ def _watched(meter: Meter, backbone: Backbone, task: Task) -> tuple[list[Measure
     return list(meter.stop()), list(meter.stop())
 
 
-def _steps(learner: Learner, task: Task, encoded: Encoded) -> Iterator[float]:
-    """Make plain training steps without end; gives their losses."""
+def _train_steps(learner: Learner, task: Task, encoded: Encoded) -> Iterator[float]:
+    """Train step by step without end and yield the loss of each step."""
     import torch
 
     optimizer = torch.optim.SGD(learner.model.parameters(), lr=1e-3)
@@ -143,18 +144,20 @@ def _steps(learner: Learner, task: Task, encoded: Encoded) -> Iterator[float]:
         yield float(loss.detach())
 
 
-def _idle(meter: Meter) -> list[Measurement]:
-    """Stop a meter of the runner at once, as where a trial died in its first moment; one of the trial is not asked then."""
+def _measure_idle(meter: Meter) -> list[Measurement]:
+    """Start and stop a runner meter at once, as for a trial that dies immediately; return [] for a trial meter."""
     if type(meter).where != "runner":
         return []
-    meter.start(Watch("cpu", os.getpid(), probe=DeviceProbe("no device is given to a meter that is checked")))
+    meter.start(Watch("cpu", os.getpid(), probe=DeviceProbe("a meter under test gets no device")))
     return list(meter.stop())
 
 
-def _differ(one: Sequence[Measurement], other: Sequence[Measurement]) -> list[str]:
+def _differing_names(one: Sequence[Measurement], other: Sequence[Measurement]) -> list[str]:
+    """Return names of measurements whose name, task, unit or direction differs."""
     first, second = ({(m.name, m.task, m.unit, m.direction) for m in given} for given in (one, other))
     return sorted({name for name, *_ in first ^ second})
 
 
-def _none(what: str, broken: Sequence[str]) -> Finding:
-    return Finding(what, not broken, detail=", ".join(map(str, broken)))
+def _expect_none(name: str, broken: Sequence[str]) -> Finding:
+    """Return a finding that passes if `broken` is empty."""
+    return Finding(name, not broken, detail=", ".join(map(str, broken)))

@@ -1,6 +1,6 @@
-"""For plugin authors: does a strategy or a meter keep what all promise? Each property with its figure and tolerance.
+"""Check a strategy against its contract and return each property with its figure and tolerance.
 
-`check_strategy` and `check_meter` run on real backbones and data, a few steps each; `ftbench check` prints what they find.
+`check_strategy` trains a few steps on a real backbone and real data; `ftbench check strategy` prints its findings.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from ..api.encoded import Encoded, Ragged
-from ..api.meter import Watch
+from ..api.meter import Trace, Watch
 from ..api.protocol import Training
 from ..api.strategy import Strategy
 from ..errors import Diverged, NotApplicable
@@ -41,13 +41,13 @@ def check_strategy(
     """Check a strategy on one backbone and task.
 
     Args:
-        make: gives a fresh instance of the strategy each time.
-        backbone: what it is applied to.
-        task: where its training examples come from; sixteen are used.
-        catalog: where nested strategies are found, for those that need some.
+        make: returns a fresh instance of the strategy each time.
+        backbone: backbone to apply the strategy to.
+        task: task that provides the sixteen training examples.
+        catalog: catalog of nested strategies, for strategies that need some.
 
     Returns:
-        One finding per property; one alone where the strategy says that it is not applicable.
+        One finding per property; a single finding if the strategy is not applicable.
     """
     try:
         make().check(backbone.card())
@@ -64,43 +64,43 @@ class _Check:
         self.data = task.encode(self.examples, self.processor)
 
     def findings(self) -> Iterator[Finding]:
-        yield from self._what_trains()
-        yield self._starts_as_the_backbone()
-        yield self._finishing_changes_no_answer()
-        yield self._what_trained_is_enough_to_keep()
-        yield self._two_runs_are_equal()
-        yield self._begins_as_it_says()
-        yield self._accumulation_changes_nothing()
-        yield self._padding_changes_nothing()
-        yield self._four_examples_are_learnt()
-        yield self._its_range_holds_its_rate_and_has_a_source()
-        yield self._it_trains_at_both_ends_of_its_range()
-        yield self._memory_is_of_examples_not_batches()
-        yield self._temperature_does_not_dim_the_teacher()
-        yield self._an_impossible_backbone_is_refused()
+        yield from self._trainable_parameters()
+        yield self._starts_equal_to_backbone()
+        yield self._finishing_keeps_predictions()
+        yield self._trained_parameters_restore_model()
+        yield self._runs_are_deterministic()
+        yield self._begins_as_named()
+        yield self._accumulation_keeps_result()
+        yield self._padding_keeps_predictions()
+        yield self._loss_falls()
+        yield self._range_contains_rate()
+        yield self._range_ends_converge()
+        yield self._state_ignores_batch_size()
+        yield self._temperature_keeps_teacher()
+        yield self._unknown_architecture()
 
     def _encode(self, backbone: Backbone, processor: Any) -> dict[str, Encoded]:
         del backbone
         return {"train": self.task.encode(self.examples, processor)}
 
-    # -- a strategy at work ------------------------------------------------------------------------------------------------
+    # -- running a strategy --------------------------------------------------------------------------------------------
 
-    def _ready(
+    def _prepare(
         self, data: Encoded | None = None, temperature: float | None = None, **training: Any
     ) -> tuple[Strategy, Learner, TrialBench]:
-        """Prepare a fresh learner; weight decay is on, so that a parameter left in the optimizer by mistake moves."""
+        """Prepare a fresh learner, with weight decay so that parameters wrongly given to the optimizer change."""
         import torch
 
         protocol = {"steps": STEPS, "batch_size": 8, "lr": 1e-3, "weight_decay": 0.1, "warmup": 0.0, **training}
-        ground = StageData("task", self.task, Training(**protocol), {"train": data or self.data}, self._encode)
+        stage = StageData("task", self.task, Training(**protocol), {"train": data or self.data}, self._encode)
         watch = Watch("cpu", 0)
         phases = Phases(watch, [], lambda: None)
         bench = TrialBench(
-            [ground],
+            [stage],
             self.backbone,
-            self.catalog,
+            self.catalog,  # type: ignore[arg-type]  # only nested strategies need a catalog
             phases,
-            watch,  # type: ignore[arg-type]  # only nested strategies need a catalog
+            watch,
             seed=0,
             device=torch.device("cpu"),
             after_step=lambda *_: None,
@@ -112,18 +112,18 @@ class _Check:
         bench.adopt(learner)
         strategy = self.make()
         if temperature is not None:
-            strategy.temperature = temperature  # type: ignore[attr-defined]  # asked for only where it has one
+            strategy.temperature = temperature  # type: ignore[attr-defined]  # set only if it has one
         strategy.prepare(learner, bench)
         return strategy, learner, bench
 
-    def _trained(
+    def _train(
         self, data: Encoded | None = None, temperature: float | None = None, **training: Any
     ) -> tuple[Strategy, Learner, TrialBench]:
-        strategy, learner, bench = self._ready(data, temperature, **training)
+        strategy, learner, bench = self._prepare(data, temperature, **training)
         strategy.fit(learner, bench)
         return strategy, learner, bench
 
-    def _answers(self, learner: Learner, data: Encoded | None = None) -> Tensor:
+    def _predict(self, learner: Learner, data: Encoded | None = None) -> Tensor:
         import torch
 
         found = data or self.data
@@ -132,194 +132,192 @@ class _Check:
             logits: Tensor = learner.forward(self.task.collate(found, range(len(found)))).logits
         return logits
 
-    # -- the properties ----------------------------------------------------------------------------------------------------
+    # -- the properties ------------------------------------------------------------------------------------------------
 
-    def _what_trains(self) -> Iterator[Finding]:
-        strategy, learner, bench = self._ready()
+    def _trainable_parameters(self) -> Iterator[Finding]:
+        strategy, learner, bench = self._prepare()
         declared = {name: parameter.numel() for name, parameter in learner.trainable()}
         before = _state(learner)
         strategy.fit(learner, bench)
         after = _state(learner)
         changed = {name for name in before if name in after and not _same(before[name], after[name])}
         buffers = {name for name, _ in learner.model.named_buffers()}
-        traces = bench._watch.traces  # noqa: SLF001 - this is the core's own look at its bench
+        traces = _traces(bench)
         given = set(traces[-1].trained) if traces else set()
         leaked = sorted(given ^ set(declared)) if traces else []
-        yield Finding(
-            "what the optimizer was given is what was declared to train",
-            not leaked,
-            float(len(leaked)),
-            0.0,
-            _few(leaked),
-        )
-        moved = sorted(changed - set(declared) - (buffers if strategy.moves_statistics else set()))
-        yield Finding(
-            "nothing else moves, buffers included, with weight decay on", not moved, float(len(moved)), 0.0, _few(moved)
-        )
+        name = "the optimizer gets exactly the parameters declared trainable"
+        yield Finding(name, not leaked, float(len(leaked)), 0.0, _shorten(leaked))
+        unexpected = sorted(changed - set(declared) - (buffers if strategy.moves_statistics else set()))
+        name = "no other parameter or buffer changes, even with weight decay"
+        yield Finding(name, not unexpected, float(len(unexpected)), 0.0, _shorten(unexpected))
         counted = sum(traces[-1].trained.values()) if traces else 0
         expected = sum(declared.values()) if traces else 0
-        yield Finding("the count of what trains is right", counted == expected, float(abs(counted - expected)), 0.0)
-        still = sorted(name for name in declared if name not in changed)
+        error = abs(counted - expected)
+        yield Finding("the number of trained parameters is correct", error == 0, float(error), 0.0)
+        still = sorted(set(declared) - changed)
         share = 1 - len(still) / max(1, len(declared))
         yield Finding(
-            "what is declared to train does move",
+            "parameters declared trainable change",
             share > 0 or not declared,
             share,
             None,
-            f"{len(still)} of {len(declared)} did not: {_few(still)}" if still else "",
+            f"{len(still)} of {len(declared)} did not change: {_shorten(still)}" if still else "",
         )
 
-    def _starts_as_the_backbone(self) -> Finding:
+    def _starts_equal_to_backbone(self) -> Finding:
         seed_all(0)
         plain = self.backbone.load(self.task.outputs, self.task.answer)
         plain.task = self.task
-        _, learner, _ = self._ready()
-        distance = _distance(self._answers(plain), self._answers(learner))
+        _, learner, _ = self._prepare()
+        distance = _distance(self._predict(plain), self._predict(learner))
         promised = self.make().starts_within
         passed = promised is None or distance <= promised
-        detail = "nothing is promised" if promised is None else ""
-        return Finding("it starts as the backbone", passed, distance, promised, detail)
+        detail = "the strategy makes no such promise" if promised is None else ""
+        return Finding("before training, predictions equal the backbone's", passed, distance, promised, detail)
 
-    def _finishing_changes_no_answer(self) -> Finding:
-        strategy, learner, _ = self._trained()
-        before = self._answers(learner)
+    def _finishing_keeps_predictions(self) -> Finding:
+        strategy, learner, _ = self._train()
+        before = self._predict(learner)
         strategy.finish(learner)
-        distance = _distance(before, self._answers(learner))
-        return Finding("finishing (merging) changes no answer", distance <= 1e-4, distance, 1e-4)
+        distance = _distance(before, self._predict(learner))
+        return Finding("finishing (merging) does not change predictions", distance <= 1e-4, distance, 1e-4)
 
-    def _what_trained_is_enough_to_keep(self) -> Finding:
-        """What trained, put into a freshly prepared learner, gives the same answers."""
+    def _trained_parameters_restore_model(self) -> Finding:
+        """Copy trained parameters into a freshly prepared learner and compare predictions."""
         import torch
 
-        _, learner, _ = self._trained()
-        kept = {name: parameter.detach().clone() for name, parameter in learner.trainable()}
-        kept |= {name: buffer.detach().clone() for name, buffer in learner.model.named_buffers()}
-        _, fresh, _ = self._ready()
+        _, learner, _ = self._train()
+        saved = {name: parameter.detach().clone() for name, parameter in learner.trainable()}
+        saved |= {name: buffer.detach().clone() for name, buffer in learner.model.named_buffers()}
+        _, fresh, _ = self._prepare()
         own = {**dict(fresh.model.named_parameters()), **dict(fresh.model.named_buffers())}
-        lost = sorted(set(kept) - set(own))
+        missing = sorted(set(saved) - set(own))
         with torch.no_grad():
-            for name in set(kept) & set(own):
-                own[name].copy_(kept[name])
-        distance = _distance(self._answers(learner), self._answers(fresh))
+            for name in set(saved) & set(own):
+                own[name].copy_(saved[name])
+        distance = _distance(self._predict(learner), self._predict(fresh))
         return Finding(
-            "what trained is all that must be kept", not lost and distance <= 1e-6, distance, 1e-6, _few(lost)
+            "trained parameters are enough to restore the model",
+            not missing and distance <= 1e-6,
+            distance,
+            1e-6,
+            _shorten(missing),
         )
 
-    def _two_runs_are_equal(self) -> Finding:
-        one, other = _state(self._trained()[1]), _state(self._trained()[1])
+    def _runs_are_deterministic(self) -> Finding:
+        one, other = _state(self._train()[1]), _state(self._train()[1])
         unequal = sorted(name for name in one if not _same(one[name], other[name]))
-        return Finding("two runs are equal to the last bit", not unequal, float(len(unequal)), 0.0, _few(unequal))
+        return Finding("two runs are bitwise equal", not unequal, float(len(unequal)), 0.0, _shorten(unequal))
 
-    def _begins_as_it_says(self) -> Finding:
-        """Where the first of several tasks need not be learnt twice, learning it must come to the same."""
-        name = "it learns a first task as the strategy it names"
+    def _begins_as_named(self) -> Finding:
+        """Train with the strategy that `begins_as` returns and compare the results, which must be equal."""
+        name = "a first task is learnt as by the strategy in begins_as"
         if type(self.make()).begins_as is Strategy.begins_as or self.catalog is None:
-            return Finding(
-                name, passed=True, detail="it names none" if self.catalog else "there is no catalog to find it in"
-            )
-        strategy, learner, bench = self._ready()
+            return Finding(name, passed=True, detail="begins_as is not defined" if self.catalog else "needs a catalog")
+        strategy, learner, bench = self._prepare()
         first = strategy.begins_as(bench)
         strategy.fit(learner, bench)
         if first is None or first is strategy:
-            return Finding(name, passed=True, detail="it names itself" if first else "it names none")
-        _, other, _ = _Check(lambda: first, self.backbone, self.task, self.catalog)._trained()  # noqa: SLF001 - one of its own
+            return Finding(name, passed=True, detail=f"begins_as returns {'the strategy itself' if first else 'None'}")
+        check = _Check(lambda: first, self.backbone, self.task, self.catalog)
+        _, other, _ = check._train()
         one, same = _state(learner), _state(other)
         unequal = sorted(
             name for name in {*one, *same} if name not in one or name not in same or not _same(one[name], same[name])
         )
-        return Finding(name, not unequal, float(len(unequal)), 0.0, _few(unequal))
+        return Finding(name, not unequal, float(len(unequal)), 0.0, _shorten(unequal))
 
-    def _accumulation_changes_nothing(self) -> Finding:
-        quiet: dict[str, Any] = {"lr": 1e-4, "steps": 2}
-        _, whole, _ = self._trained(**quiet)
-        _, parts, _ = self._trained(accumulation=2, **quiet)
-        distance = _distance(self._answers(whole), self._answers(parts))
-        noisy = _has_dropout(whole)
-        detail = "the backbone has dropout, which draws anew for each part" if noisy else ""
-        return Finding("accumulating gradients changes nothing", noisy or distance <= 1e-3, distance, 1e-3, detail)
+    def _accumulation_keeps_result(self) -> Finding:
+        overrides: dict[str, Any] = {"lr": 1e-4, "steps": 2}
+        _, whole, _ = self._train(**overrides)
+        _, parts, _ = self._train(accumulation=2, **overrides)
+        distance = _distance(self._predict(whole), self._predict(parts))
+        random = _has_dropout(whole)
+        detail = "the backbone has dropout, which differs between micro-batches" if random else ""
+        name = "gradient accumulation does not change the result"
+        return Finding(name, random or distance <= 1e-3, distance, 1e-3, detail)
 
-    def _padding_changes_nothing(self) -> Finding:
-        name = "padding changes no answer"
+    def _padding_keeps_predictions(self) -> Finding:
+        name = "padding does not change predictions"
         if not any(isinstance(column, Ragged) for column in self.data.columns.values()):
-            return Finding(name, passed=True, detail="the task's inputs are of one length")
-        _, learner, _ = self._trained()
-        together = self._answers(learner)
+            return Finding(name, passed=True, detail="all inputs of the task have the same length")
+        _, learner, _ = self._train()
+        together = self._predict(learner)
         import torch
 
-        alone = torch.cat([self._answers(learner, self.data.take([row])) for row in range(len(self.data))])
+        alone = torch.cat([self._predict(learner, self.data.take([row])) for row in range(len(self.data))])
         distance = _distance(together, alone)
         return Finding(name, distance <= 1e-4, distance, 1e-4)
 
-    def _four_examples_are_learnt(self) -> Finding:
+    def _loss_falls(self) -> Finding:
+        name = "the loss falls on four examples"
         rate = self.make().lr(self.backbone.card())
-        strategy, learner, bench = self._ready(
-            self.data.take(range(4)), steps=40, batch_size=4, schedule="constant", lr=rate
-        )
-        strategy.fit(learner, bench)
-        traces = bench._watch.traces  # noqa: SLF001
+        four = self.data.take(range(4))
+        _, _, bench = self._train(four, steps=40, batch_size=4, schedule="constant", lr=rate)
+        traces = _traces(bench)
         if not traces:
-            return Finding("the loss falls on four examples", passed=True, detail="it trains nothing")
+            return Finding(name, passed=True, detail="nothing is trained")
         losses = traces[-1].task_losses
         ratio = min(losses[-5:]) / losses[0]
-        return Finding("the loss falls on four examples", ratio < 0.9, ratio, 0.9)
+        return Finding(name, ratio < 0.9, ratio, 0.9)
 
-    def _its_range_holds_its_rate_and_has_a_source(self) -> Finding:
-        name = "its range of learning rates holds the published one and says who searched it"
+    def _range_contains_rate(self) -> Finding:
+        name = "the learning rate range contains the published rate and cites a source"
         found = self.make().lr_range
         if found is None:
-            return Finding(name, passed=True, detail="it trains nothing, and has none")
+            return Finding(name, passed=True, detail="nothing is trained, so there is no range")
         holds = 0 < found.low <= 1 <= found.high and found.low < found.high
         detail = f"{found.low:g} to {found.high:g} times the published rate: {found.source or 'no source'}"
         return Finding(name, holds and bool(found.source.strip()), detail=detail)
 
-    def _it_trains_at_both_ends_of_its_range(self) -> Finding:
-        """A range at whose ends nothing but noise comes out is no range a search should spend tries on."""
-        name = "the loss stays finite at both ends of its range of learning rates"
+    def _range_ends_converge(self) -> Finding:
+        """Train at both ends: a range that diverges at an end wastes tuning trials."""
+        name = "the loss stays finite at both ends of the learning rate range"
         found = self.make().lr_range
         if found is None:
-            return Finding(name, passed=True, detail="it trains nothing, and has none")
+            return Finding(name, passed=True, detail="nothing is trained, so there is no range")
         published = self.make().lr(self.backbone.card())
         broken = []
         for rate in (published * found.low, published * found.high):
             try:
-                self._trained(lr=rate)
+                self._train(lr=rate)
             except Diverged as error:
                 broken.append(f"at {rate:g} {error}")
         return Finding(name, not broken, float(len(broken)), 0.0, "; ".join(broken))
 
-    def _memory_is_of_examples_not_batches(self) -> Finding:
-        """What a strategy keeps of a stage must not depend on the batch size: a squared mean gradient, for one, would."""
-        name = "what is kept of a stage does not depend on the batch size"
+    def _state_ignores_batch_size(self) -> Finding:
+        """Compare the state kept from a stage for two batch sizes; a squared mean gradient would differ."""
+        name = "state kept from a stage does not depend on the batch size"
         if type(self.make()).end_stage is Strategy.end_stage:
-            return Finding(name, passed=True, detail="it keeps nothing")
+            return Finding(name, passed=True, detail="no state is kept")
         losses = []
         for batch_size in (1, EXAMPLES):
-            strategy, learner, bench = self._ready(batch_size=batch_size)
+            strategy, learner, bench = self._prepare(batch_size=batch_size)
             seed_all(1)
             strategy.end_stage(learner, bench)
             _nudge(learner)
             losses.append([self._loss(strategy, learner) for _ in range(2)])
         (one, again), (other, _) = losses
         if one != again:
-            return Finding(name, passed=True, detail="its loss draws at random")
+            return Finding(name, passed=True, detail="the loss is random")
         distance = abs(one - other) / max(abs(one), abs(other), 1e-12)
         return Finding(name, distance <= 0.05, distance, 0.05)
 
-    def _temperature_does_not_dim_the_teacher(self) -> Finding:
-        """At a high temperature a teacher must pull as hard as at a low one: forgetting T² lets its pull vanish."""
-        name = "a high temperature does not dim the teacher"
+    def _temperature_keeps_teacher(self) -> Finding:
+        """Compare the gradient of the teacher at a low and a high temperature; without the factor T² it vanishes."""
+        name = "a high temperature does not weaken the teacher"
         strategy = self.make()
         if not hasattr(strategy, "temperature"):
-            return Finding(name, passed=True, detail="it has no temperature")
-        pulls = []
+            return Finding(name, passed=True, detail="the strategy has no temperature")
+        gradients = []
         for temperature in (2.0, 200.0):
-            strategy, learner, _ = self._trained(temperature=temperature)
-            pulls.append(self._pull_beside_the_labels(strategy, learner))
-        ratio = pulls[1] / max(pulls[0], 1e-12)
-        return Finding(name, ratio >= 0.1, ratio, None, "its pull at T = 200 over that at T = 2; at least 0.1")
+            strategy, learner, _ = self._train(temperature=temperature)
+            gradients.append(self._teacher_gradient(strategy, learner))
+        ratio = gradients[1] / max(gradients[0], 1e-12)
+        return Finding(name, ratio >= 0.1, ratio, None, "gradient at T = 200 relative to T = 2; at least 0.1")
 
-    def _pull_beside_the_labels(self, strategy: Strategy, learner: Learner) -> float:
-        """Measure how much of the gradient on the logits does not point where the labels alone would have it."""
+    def _teacher_gradient(self, strategy: Strategy, learner: Learner) -> float:
+        """Return the norm of the logit gradient orthogonal to the gradient of the labels alone."""
         import torch
 
         batch = self._batch()
@@ -339,32 +337,36 @@ class _Check:
         return float(strategy.loss(learner, batch, outputs, self.task.loss(outputs, batch)).detach())
 
     def _batch(self) -> dict[str, Tensor]:
-        """Make a batch of all examples, as the loader does."""
+        """Collate all examples into one batch, as the loader does."""
         import torch
 
         rows = range(len(self.data))
         return {**self.task.collate(self.data, rows), "rows": torch.arange(len(self.data))}
 
-    def _an_impossible_backbone_is_refused(self) -> Finding:
-        name = "a backbone without any known part is served or refused with a reason"
+    def _unknown_architecture(self) -> Finding:
+        name = "an unknown architecture is supported or refused with a reason"
         bare = dataclasses.replace(self.backbone.card(), architecture="nothing-known", roles=frozenset())
         try:
             self.make().check(bare)
         except NotApplicable as error:
             return Finding(name, bool(str(error)), detail=str(error))
-        except Exception as error:  # noqa: BLE001 - whatever a plugin raises is the finding
+        except Exception as error:  # noqa: BLE001 - any error of a plugin becomes the finding
             return Finding(name, passed=False, detail=f"{type(error).__name__}: {error}")
-        return Finding(name, passed=True, detail="it serves any backbone")
+        return Finding(name, passed=True, detail="any backbone is supported")
 
 
 def _nudge(learner: Learner) -> None:
-    """Move everything that trains a little, so that what holds it shows."""
+    """Perturb every trainable parameter slightly, so that a penalty on changes becomes visible."""
     import torch
 
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
         for _, parameter in learner.trainable():
             parameter.add_(torch.randn(parameter.shape, generator=generator) * 0.05)
+
+
+def _traces(bench: TrialBench) -> list[Trace]:
+    return bench._watch.traces  # noqa: SLF001 - the bench has no public access to its traces
 
 
 def _state(learner: Learner) -> dict[str, Tensor]:
@@ -388,5 +390,5 @@ def _has_dropout(learner: Learner) -> bool:
     return any(isinstance(module, nn.Dropout) and module.p > 0 for module in learner.model.modules())
 
 
-def _few(names: list[str]) -> str:
+def _shorten(names: list[str]) -> str:
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

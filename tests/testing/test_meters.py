@@ -1,4 +1,4 @@
-"""The check of meters: the ones that come with ftbench pass it, and each way to be wrong is found."""
+"""`check_meter`: built-in meters pass, and each violation is found."""
 
 import threading
 
@@ -26,7 +26,7 @@ def test_the_meters_that_come_with_ftbench_keep_every_promise(findings, catalog,
 
 
 class Wrong(Meter):
-    """Gives what it is made with."""
+    """Return the measurements set on the class."""
 
     given = ()
 
@@ -43,16 +43,16 @@ def good(**changes):
 @pytest.mark.parametrize(
     ("given", "broken"),
     [
-        ([], "it gives measurements"),
-        ([good(), good()], "no reading is given twice"),
-        ([good(name="Cost of it")], "names are words in small letters joined by _"),
-        ([good(unit=" ")], "every reading has a unit"),
+        ([], "the meter returns measurements"),
+        ([good(), good()], "no measurement is returned twice"),
+        ([good(name="Cost of it")], "names are lower-case words joined by _"),
+        ([good(unit=" ")], "every measurement has a unit"),
         ([good(direction="up")], "every direction is one of higher, lower, none"),
-        ([good(value=None, reason="")], "every reading has a value or a reason, and not both"),
-        ([good(method="")], "every value tells its method"),
-        ([good(value=float("nan"))], "every value is a number that can be measured"),
-        ([good(value=1e60)], "every value is a number that can be measured"),
-        ([good(value=0.0)], "no zero stands for what was not measured"),
+        ([good(value=None, reason="")], "every measurement has either a value or a reason"),
+        ([good(method="")], "every value has a method"),
+        ([good(value=float("nan"))], "every value is a finite number of plausible size"),
+        ([good(value=1e60)], "every value is a finite number of plausible size"),
+        ([good(value=0.0)], "no zero replaces a missing measurement"),
     ],
 )
 def test_each_promise_can_be_broken(findings, given, broken):
@@ -69,7 +69,7 @@ def test_a_second_stop_that_gives_something_else_is_found(findings):
             given, self.given = self.given, ()
             return list(given)
 
-    assert not findings(Spent)["a second stop gives the same readings"].passed
+    assert not findings(Spent)["a second stop returns the same measurements"].passed
 
 
 def test_a_thread_that_goes_on_is_found(findings):
@@ -82,7 +82,7 @@ def test_a_thread_that_goes_on_is_found(findings):
             threading.Thread(target=release.wait, name="restless", daemon=True).start()
 
     try:
-        assert "restless" in findings(Restless)["it ends the threads it began"].detail
+        assert "restless" in findings(Restless)["all started threads have ended"].detail
     finally:
         release.set()
 
@@ -94,12 +94,12 @@ def test_a_meter_that_raises_is_one_finding_with_its_place(findings):
 
     (finding,) = findings(Raising).values()
     assert not finding.passed
-    assert "RuntimeError: broken (testing/test_meters.py:" in finding.detail
+    assert "RuntimeError: broken (test_meters.py:" in finding.detail
 
 
 def test_the_command_checks_by_name_and_by_file(ftbench, tmp_path):
     done = ftbench("check", "meter", "time", check=0)
-    assert "kept   every value tells its method" in done.stdout
+    assert "passed every value has a method" in done.stdout
     (tmp_path / "mine.py").write_text('''"""A meter that gives nothing."""
 from ftbench import Meter, hookimpl
 
@@ -116,5 +116,5 @@ def ftbench_meters():
     return {"empty": Empty}
 ''')
     done = ftbench("check", "meter", "mine.py", check=1)
-    assert "BROKEN it gives measurements" in done.stdout
+    assert "FAILED the meter returns measurements" in done.stdout
     assert "no meter is called 'tiem'" in ftbench("check", "meter", "tiem", check=2).stderr
