@@ -205,18 +205,18 @@ def _row(place: Place, against: str, readings: Sequence[Reading], asked: Asked) 
     second = [two.value or 0.0 for _, _, two in readings]
     seeds = tuple(pair[0].trial["seed"] for pair, _, _ in readings)
     row = Row(
-        place,
-        against,
-        known.name,
-        known.unit,
-        _scale(known, first + second),
-        seeds,
-        float(np.mean(first)),
-        float(np.mean(second)),
-        None,
-        "not comparable",
-        None,
-        None,
+        place=place,
+        against=against,
+        metric=known.name,
+        unit=known.unit,
+        scale=_scale(known, first + second),
+        seeds=seeds,
+        first=float(np.mean(first)),
+        second=float(np.mean(second)),
+        difference=None,
+        verdict="not comparable",
+        p=None,
+        effect=None,
     )
     drift = without(differences((pair for pair, _, _ in readings), needed(known.name, known)), asked.allowed)
     if drift:

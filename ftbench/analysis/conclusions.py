@@ -35,21 +35,26 @@ def verdict(
     n, unit = quantity.estimate.n, quantity.unit
     named = f"{'lowest' if quantity.direction == 'lower' else 'highest'} mean {primary.replace('_', ' ')}"
     if n < CLAIM:
-        seeds = "one seed" if n == 1 else f"{n} seeds"
-        are = "is" if n == 1 else "are"
-        first = (
-            f"{leader.label} has the {named}, {score_text(quantity.estimate.mean, unit)}; "
-            f"{seeds} {are} too few to show which is better."
-        )
-        return (first, *(_forgetting_sentences(scored) if is_sequence else ()))
-    sentences = [f"{leader.label} has the {named}, {share_interval(quantity.estimate, unit)}, over {n} seeds."]
-    others = {c.first: c for c in comparisons if c.second == leader.label}
-    beaten = [others[c.label] for c in scored[1:] if c.label in others and others[c.label].apart]
+        mean, seeds = score_text(quantity.estimate.mean, unit), "one seed is" if n == 1 else f"{n} seeds are"
+        sentences = [f"{leader.label} has the {named}, {mean}; {seeds} too few to show which is better."]
+    else:
+        interval = share_interval(quantity.estimate, unit)
+        sentences = [
+            f"{leader.label} has the {named}, {interval}, over {n} seeds.",
+            *_claims([c.label for c in scored], comparisons, unit),
+        ]
+    return (*sentences, *(_forgetting_sentences(scored) if is_sequence else ()))
+
+
+def _claims(labels: Sequence[str], comparisons: Sequence[Comparison], unit: str) -> list[str]:
+    """Return sentences on how the leader, the first label, compares with the others."""
+    sentences = []
+    leader, *rest = labels
+    others = {c.first: c for c in comparisons if c.second == leader}
+    beaten = [others[label] for label in rest if label in others and others[label].apart]
     same = [label for label, c in others.items() if c.difference.verdict == "equivalent"]
-    few = [
-        c.label for c in scored[1:] if c.label not in others or others[c.label].difference.verdict == "too few seeds"
-    ]
-    tied = [c.label for c in scored[1:] if c.label not in {b.first for b in beaten} | {*same, *few}]
+    few = [label for label in rest if label not in others or others[label].difference.verdict == "too few seeds"]
+    tied = [label for label in rest if label not in {b.first for b in beaten} | {*same, *few}]
     if tied:
         sentences.append(f"It is statistically tied with {joined(tied)} on this test set.")
     if same:
@@ -65,9 +70,7 @@ def verdict(
         )
     if few:
         sentences.append(f"It shares too few seeds with {joined(few)} for a verdict.")
-    if is_sequence:
-        sentences.extend(_forgetting_sentences(scored))
-    return tuple(sentences)
+    return sentences
 
 
 def _new_items_sentence(beaten: Sequence[Comparison]) -> str:
@@ -75,14 +78,14 @@ def _new_items_sentence(beaten: Sequence[Comparison]) -> str:
     unknown = next((c.difference.unknown for c in beaten if c.difference.new_items is None), "")
     if unknown:
         return f"Whether this also holds on new test items is unknown: {unknown}."
-    kept = [
+    confirmed = [
         c.first for c in beaten if c.difference.new_items and c.difference.new_items.verdict == c.difference.verdict
     ]
-    if not kept:
+    if not confirmed:
         return "On new test items, this is undecided."
-    if len(kept) == len(beaten):
+    if len(confirmed) == len(beaten):
         return "This also holds on new test items."
-    return f"On new test items, this holds only for {joined(kept)}."
+    return f"On new test items, this holds only for {joined(confirmed)}."
 
 
 def _forgetting_sentences(scored: Sequence[Contender]) -> list[str]:

@@ -103,7 +103,8 @@ class Contender:
     p_new_items: float | None = None
     """Holm-corrected p-value of the difference on new test items."""
     explored: Mapping[str, ExploratoryDifference] = field(default_factory=dict)
-    """Name of each secondary measurement that has a better direction → its comparison with the baseline."""
+    """Name of each secondary measurement with a direction (`higher` or `lower` is better) → its comparison with the
+    baseline."""
     fronts: frozenset[str] = frozenset()
     """Costs for which the contender is on the Pareto front."""
     settings: Mapping[str, str] = field(default_factory=dict)
@@ -148,22 +149,23 @@ def differences(
     """Return the differences of many pairs, vectorised over pairs that share the same seeds; see `difference`."""
     found: list[Difference | None] = [None] * len(pairs)
     by_seeds: dict[tuple[bool, tuple[int, ...]], list[int]] = defaultdict(list)
-    for place, (first, second) in enumerate(pairs):
+    for index, (first, second) in enumerate(pairs):
         if name in first.quantities and name in second.quantities and not _budgets_differ(first, second):
-            mine, theirs = first.quantities[name], second.quantities[name]
-            by_seeds[mine.direction == "lower", tuple(sorted(mine.by_seed.keys() & theirs.by_seed.keys()))].append(
-                place
-            )
-    for (lower, seeds), places in by_seeds.items():
+            first_quantity, second_quantity = first.quantities[name], second.quantities[name]
+            by_seeds[
+                first_quantity.direction == "lower",
+                tuple(sorted(first_quantity.by_seed.keys() & second_quantity.by_seed.keys())),
+            ].append(index)
+    for (lower, seeds), indices in by_seeds.items():
         if seeds:
-            chosen = [pairs[place] for place in places]
+            chosen = [pairs[index] for index in indices]
             scores = [
                 [[c.quantities[name].by_seed[seed] for c in side] for seed in seeds]
                 for side in zip(*chosen, strict=True)
             ]
             of_seeds = all_paired(np.array(scores[0]), np.array(scores[1]), margin, lower=lower)
-            for place, pair, one in zip(places, chosen, of_seeds, strict=True):
-                found[place] = _with_items(one, pair, seeds, name, lower=lower)
+            for index, pair, one in zip(indices, chosen, of_seeds, strict=True):
+                found[index] = _with_items(one, pair, seeds, name, lower=lower)
     return found
 
 
@@ -179,15 +181,17 @@ def _with_items(
     ):
         mean = found.estimate.mean
         return replace(found, p=0.0 if mean else 1.0, verdict=verdict_of(mean, 0, 0, found.margin, lower=lower))
-    mine, theirs = (_items_of(c, seeds, name) for c in pair) if first.items and second.items else ((), ())
-    if not len(mine) == len(theirs) == len(seeds):
+    first_items, second_items = (_items_of(c, seeds, name) for c in pair) if first.items and second.items else ((), ())
+    if not len(first_items) == len(second_items) == len(seeds):
         unknown = first.unknown_items or second.unknown_items
         # Not `replace`, which looks up every field: this runs for thousands of differences.
         return Difference(found.estimate, found.p, found.verdict, found.margin, unknown=unknown) if unknown else found
-    on_items = on_new_items(found, mine, theirs, lower=lower)
+    on_items = on_new_items(found, first_items, second_items, lower=lower)
     if isinstance(on_items, str):
         return replace(found, unknown=on_items)
-    if found.estimate.deviation == 0 and any((a.values != b.values).any() for a, b in zip(mine, theirs, strict=True)):
+    if found.estimate.deviation == 0 and any(
+        (a.values != b.values).any() for a, b in zip(first_items, second_items, strict=True)
+    ):
         found = replace(found, p=on_items.p, verdict=on_items.verdict)
     return replace(found, new_items=on_items)
 

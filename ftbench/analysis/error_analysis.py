@@ -177,8 +177,8 @@ def _is_wrong(line: Mapping[str, Any]) -> bool:
 def _bins(lines: Sequence[Mapping[str, Any]]) -> tuple[Bin, ...]:
     confidence = np.array([max(line["probabilities"]) for line in lines])
     right = np.array([not _is_wrong(line) for line in lines])
-    place = np.clip(np.ceil(confidence * BINS).astype(int) - 1, 0, BINS - 1)
-    inside = [place == number for number in range(BINS)]
+    bin_of_line = np.clip(np.ceil(confidence * BINS).astype(int) - 1, 0, BINS - 1)
+    inside = [bin_of_line == number for number in range(BINS)]
     return tuple(Bin(int(i.sum()), float(confidence[i].mean()), float(right[i].mean())) for i in inside if i.any())
 
 

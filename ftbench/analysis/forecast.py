@@ -89,18 +89,20 @@ def foresee_tuning(course: Course, run: Path, done: Collection[str], cost: Cost)
         done: ids of trials that have a record.
         cost: prices set in the suite.
     """
-    spent, by_id = _wall_times(run)
+    mean_times, by_id = _wall_times(run)
     tries = [trial for trial in course.trials if trial.role == "try"]
     later = [trial for trial in course.trials if trial.role != "try" and trial.id not in done]
-    coming = [trial.place[:3] for trial in tries if trial.id not in done]
-    coming += [one.place for one in course.untold for _ in range(one.tries)]
-    after = [trial.place[:3] for trial in later] + [one.place for one in course.untold for _ in range(one.finals)]
+    tries_to_run = [trial.place[:3] for trial in tries if trial.id not in done]
+    tries_to_run += [one.place for one in course.untold for _ in range(one.tries)]
+    finals_to_run = [trial.place[:3] for trial in later] + [
+        one.place for one in course.untold for _ in range(one.finals)
+    ]
     made = [by_id.get(trial.id) for trial in tries if trial.id in done]
     return TuningToll(
         len({trial.place[:3] for trial in tries}),
         _cost_estimate(made, cost),
-        _cost_estimate([spent.get(("try", place)) for place in coming], cost),
-        _cost_estimate([spent.get(("final", place)) for place in after], cost),
+        _cost_estimate([mean_times.get(("try", key)) for key in tries_to_run], cost),
+        _cost_estimate([mean_times.get(("final", key)) for key in finals_to_run], cost),
     )
 
 

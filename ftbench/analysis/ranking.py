@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from .task_column import TaskColumn
 
-PROFILE_SCORES = tuple(place / 100 for place in range(0, 101, 2))
+PROFILE_SCORES = tuple(percent / 100 for percent in range(0, 101, 2))
 """Scores at which performance profiles are computed."""
 
 
@@ -193,14 +193,14 @@ def _ranking(
     runs = np.stack([block[:fewest] for block in blocks.values()], axis=1)
     order = np.argsort(mean_ranks, kind="stable")
     entries = []
-    for place in order:
+    for index in order:
         entry = Ranked(
-            names[place],
-            float(mean_ranks[place]),
-            Interval(float(low[place]), float(high[place])),
-            scored[names[place]],
+            names[index],
+            float(mean_ranks[index]),
+            Interval(float(low[index]), float(high[index])),
+            scored[names[index]],
         )
-        entries.append(entry if unprofiled else _profiled(entry, runs[:, :, place]))
+        entries.append(entry if unprofiled else _profiled(entry, runs[:, :, index]))
     k, n = len(names), len(blocks)
     enough_tasks = n >= tasks_needed(k)
     p_values = adjusted(wilcoxon(means)) if enough_tasks else {}

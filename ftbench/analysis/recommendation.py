@@ -151,11 +151,15 @@ def _recommend(target: TaskColumn, limits: Sequence[Limit], prefer: str, statist
 
 
 def _judge(contender: Contender, limit: Limit, target: TaskColumn) -> Judged:
-    there = [name for name in limit.metrics if any(_has_value(c, name) for c in target.contenders)]
-    quantity = contender.quantities.get(there[0]) if there else None
+    measured = [name for name in limit.metrics if any(_has_value(c, name) for c in target.contenders)]
+    quantity = contender.quantities.get(measured[0]) if measured else None
     if quantity is None or quantity.estimate is None:
         return Judged(
-            limit, there[0] if there else "", "not measured", (quantity.reason if quantity else "") or "", quantity
+            limit,
+            measured[0] if measured else "",
+            "not measured",
+            (quantity.reason if quantity else "") or "",
+            quantity,
         )
     interval = judging(quantity)
     mean = quantity.estimate.mean

@@ -132,10 +132,10 @@ def _check_comparable(runs: Sequence[_Run], allowed: Sequence[str]) -> list[Diff
     known: dict[tuple[str, str], Record] = {}
     found: dict[Difference, None] = {}
     for run in runs:
-        mine = _sample_records(run)
-        for (target, backbone), record in mine.items():
+        own = _sample_records(run)
+        for (target, backbone), record in own.items():
             found |= dict.fromkeys(_drift(known, record, target, backbone))
-        known = {**mine, **known}
+        known = {**own, **known}
     refused = without(found, allowed)
     if refused:
         lines = [f"not comparable: {one}" for one in refused]
@@ -199,8 +199,10 @@ class _MergedRuns:
         self.tuning: list[Record] = []
         self.searches: dict[tuple[str, str, str], Mapping[str, Any]] = {}
         for run in runs:
-            mine = {place: self._label(run, Place(*place)) for place in searches_of(run.tuning, run.searches)}
-            fresh = {place: label for place, label in mine.items() if (place[0], place[1], label) not in self.searches}
+            labels = {place: self._label(run, Place(*place)) for place in searches_of(run.tuning, run.searches)}
+            fresh = {
+                place: label for place, label in labels.items() if (place[0], place[1], label) not in self.searches
+            }
             for place, one in searches_of(run.tuning, run.searches).items():
                 if place in fresh:
                     self.searches[place[0], place[1], fresh[place]] = one

@@ -262,7 +262,7 @@ def _all_pairs(contenders: Sequence[Contender], primary: str, margin: float) -> 
 def _with_exploratory(
     contenders: Sequence[Contender], baseline: str | None, primary: str, margin: Callable[[str, str], float]
 ) -> list[Contender]:
-    """Return contenders with the comparisons of all secondary measurements that have a better direction."""
+    """Return contenders with baseline comparisons of all other measurements for which higher or lower is better."""
     reference = next((c for c in contenders if c.label == baseline), None)
     if reference is None:
         return list(contenders)
@@ -299,12 +299,14 @@ def _with_fronts(contenders: Sequence[Contender], primary: str) -> list[Contende
     fronts: dict[str, set[str]] = defaultdict(set)
     chances: dict[str, dict[str, float]] = defaultdict(dict)
     for cost in COSTS:
-        there = [c for c in contenders if not c.apart and score(c, primary) is not None and score(c, cost) is not None]
-        points = [(gain(c, primary) or 0.0, _benefit_sign(c, cost) * (score(c, cost) or 0.0)) for c in there]
-        for contender, on_front in zip(there, pareto(points), strict=True):
+        measured = [
+            c for c in contenders if not c.apart and score(c, primary) is not None and score(c, cost) is not None
+        ]
+        points = [(gain(c, primary) or 0.0, _benefit_sign(c, cost) * (score(c, cost) or 0.0)) for c in measured]
+        for contender, on_front in zip(measured, pareto(points), strict=True):
             if on_front:
                 fronts[contender.label].add(cost)
-        for label, chance in _front_chances(there, primary, cost).items():
+        for label, chance in _front_chances(measured, primary, cost).items():
             chances[label][cost] = chance
     return [replace(c, fronts=frozenset(fronts[c.label]), front_chances=chances[c.label]) for c in contenders]
 

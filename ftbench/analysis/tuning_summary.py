@@ -28,27 +28,29 @@ if TYPE_CHECKING:
     from .summary import Summary
     from .task_column import TaskColumn
 
-    Place = tuple[str, str, str]
-    Searches = Mapping[Place, Mapping[str, Any]]
+    ConfigurationKey = tuple[str, str, str]
+    Searches = Mapping[ConfigurationKey, Mapping[str, Any]]
     """Task column, backbone and strategy → its search: `search`, `budget`, `metric`, `space`, `untuned`."""
 
 
-def searches_of(records: Sequence[Record], noted: Sequence[Mapping[str, Any]] = ()) -> dict[Place, Mapping[str, Any]]:
+def searches_of(
+    records: Sequence[Record], noted: Sequence[Mapping[str, Any]] = ()
+) -> dict[ConfigurationKey, Mapping[str, Any]]:
     """Return the search of each strategy: from the last plan, or else from the records of its tuning trials.
 
     Args:
         records: records of the tuning.
         noted: searches listed in the plan; see `ftbench.records.run_files.read_plan`.
     """
-    from_trials: dict[Place, Mapping[str, Any]] = {
+    from_trials: dict[ConfigurationKey, Mapping[str, Any]] = {
         configuration_of(record): record.trial["choice"] for record in records if record.trial.get("role") == "try"
     }
     return from_trials | {(one["place"][0], one["place"][1], one["place"][2]): one for one in noted}
 
 
-def budgets_of(searches: Searches) -> dict[Place, str]:
+def budgets_of(searches: Searches) -> dict[ConfigurationKey, str]:
     """Return the tuning budget of each strategy, in words."""
-    return {place: one["budget"] for place, one in searches.items()}
+    return {key: one["budget"] for key, one in searches.items()}
 
 
 def with_tuning(
@@ -62,23 +64,23 @@ def with_tuning(
         searches: searches of the strategies; see `searches_of`.
         read: see `ftbench.analysis.summary.summarise`.
     """
-    tries: dict[Place, list[Record]] = defaultdict(list)
-    untuned: dict[Place, list[Record]] = defaultdict(list)
+    tries: dict[ConfigurationKey, list[Record]] = defaultdict(list)
+    untuned: dict[ConfigurationKey, list[Record]] = defaultdict(list)
     for record in records:
         (tries if record.trial.get("role") == "try" else untuned)[configuration_of(record)].append(record)
     found: list[Tuned] = []
     for target in summary.targets:
         own = {
-            c.label: _tuned(target, c, tries[place], searches[place])
+            c.label: _tuned(target, c, tries[key], searches[key])
             for c in target.contenders
-            if (place := (target.label, c.backbone, c.strategy)) in tries
+            if (key := (target.label, c.backbone, c.strategy)) in tries
         }
         order = [label for label in summary.strategies if label in own]
         found += _with_test_changes(target, [own[label] for label in order], untuned, read)
     return replace(summary, tuning=tuple(found))
 
 
-def configuration_of(record: Record) -> Place:
+def configuration_of(record: Record) -> ConfigurationKey:
     """Return task column, backbone and strategy of a record."""
     trial = record.trial
     return trial["target"], trial["backbone"]["label"], trial["strategy"]["label"]
@@ -161,7 +163,7 @@ def _total(records: Sequence[Record], name: str, unit: str) -> Spent:
 def _with_test_changes(
     target: TaskColumn,
     found: Sequence[Tuned],
-    untuned: Mapping[Place, Sequence[Record]],
+    untuned: Mapping[ConfigurationKey, Sequence[Record]],
     read: Callable[[Record], Items | str] | None,
 ) -> list[Tuned]:
     """Return tuning results with the comparison of tuned and untuned values on the test split."""

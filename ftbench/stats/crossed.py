@@ -93,9 +93,9 @@ def clustered(scores: NDArray[np.float64], groups: NDArray[np.int64]) -> NDArray
     Returns:
         Scores of groups, shape [seeds, groups], in the order of the group numbers.
     """
-    names, places = np.unique(groups, return_inverse=True)
+    numbers, group_of_item = np.unique(groups, return_inverse=True)
     means = scores.mean(1, keepdims=True)
-    summed = np.zeros((len(names), len(scores)))
-    np.add.at(summed, places, (scores - means).T)
-    joined: NDArray[np.float64] = means + len(names) / len(places) * summed.T
+    summed = np.zeros((len(numbers), len(scores)))
+    np.add.at(summed, group_of_item, (scores - means).T)
+    joined: NDArray[np.float64] = means + len(numbers) / len(group_of_item) * summed.T
     return joined

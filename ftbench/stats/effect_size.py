@@ -47,14 +47,14 @@ def effect(first: Sequence[float], second: Sequence[float], *, lower: bool = Fal
         raise ValueError(message)
     mean = float(differences.mean())
     deviation = float(differences.std(ddof=1)) if differences.size > 1 else 0.0
-    won = -differences if lower else differences
+    improvements = -differences if lower else differences
     return Effect(
         points=100 * mean,
         error_reduction=_error_reduction(float(np.mean(first)), float(np.mean(second)), lower=lower)
         if shares
         else None,
         d_z=mean / deviation if deviation else None,
-        p_better=float(((won > 0) + 0.5 * (won == 0)).mean()),
+        p_better=float(((improvements > 0) + 0.5 * (improvements == 0)).mean()),
     )
 
 

@@ -55,8 +55,8 @@ def f1(parts: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def macro_f1(parts: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the mean F1 over classes that occur or are predicted; shape [m, classes, 3] to [m]."""
-    there = parts[..., 1] + parts[..., 2] > 0
-    found: NDArray[np.float64] = np.where(there, f1(parts), 0.0).sum(-1) / there.sum(-1)
+    occurs = parts[..., 1] + parts[..., 2] > 0
+    found: NDArray[np.float64] = np.where(occurs, f1(parts), 0.0).sum(-1) / occurs.sum(-1)
     return found
 
 

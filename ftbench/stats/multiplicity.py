@@ -22,9 +22,9 @@ def holm(p_values: Sequence[float]) -> list[float]:
     order = np.argsort(p_values, kind="stable")
     adjusted = [0.0] * len(p_values)
     largest = 0.0
-    for rank, place in enumerate(order):
-        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[place]))
-        adjusted[place] = largest
+    for rank, index in enumerate(order):
+        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[index]))
+        adjusted[index] = largest
     return adjusted
 
 
@@ -37,9 +37,9 @@ def benjamini_hochberg(p_values: Sequence[float]) -> list[float]:
     adjusted = [0.0] * len(p_values)
     least = 1.0
     for rank in range(len(p_values), 0, -1):
-        place = order[rank - 1]
-        least = min(least, len(p_values) / rank * p_values[place])
-        adjusted[place] = least
+        index = order[rank - 1]
+        least = min(least, len(p_values) / rank * p_values[index])
+        adjusted[index] = least
     return adjusted
 
 

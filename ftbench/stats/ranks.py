@@ -46,9 +46,9 @@ def ranks(scores: NDArray[np.float64]) -> NDArray[np.float64]:
     count = falling.shape[-1]
     lower = np.ones((*falling.shape[:-1], count + 1), bool)
     lower[..., 1:-1] = falling[..., 1:] < falling[..., :-1]
-    place = np.arange(count)
-    first = np.maximum.accumulate(np.where(lower[..., :-1], place, 0), axis=-1)
-    last = np.minimum.accumulate(np.where(lower[..., 1:], place, count)[..., ::-1], axis=-1)[..., ::-1]
+    position = np.arange(count)
+    first = np.maximum.accumulate(np.where(lower[..., :-1], position, 0), axis=-1)
+    last = np.minimum.accumulate(np.where(lower[..., 1:], position, count)[..., ::-1], axis=-1)[..., ::-1]
     found = np.empty(falling.shape)
     np.put_along_axis(found, order, 1 + (first + last) / 2, -1)
     return found
@@ -93,8 +93,8 @@ def rank_draws(blocks: Sequence[NDArray[np.float64]], draws: int = DRAWS, seed: 
     rng = np.random.default_rng(seed)
     drawn = rng.integers(len(blocks), size=(draws, len(blocks)))
     total = np.zeros((draws, blocks[0].shape[1]))
-    for place, block in enumerate(blocks):
-        rows, _ = np.nonzero(drawn == place)
+    for task, block in enumerate(blocks):
+        rows, _ = np.nonzero(drawn == task)
         np.add.at(total, rows, ranks(resampled(block, len(rows), rng)))
     return total / len(blocks)
 

@@ -79,7 +79,9 @@ def test_what_runs_must_not_differ_in_is_named_and_may_be_allowed(three_seeds, r
         record["trial"]["strategy"]["label"] += "-later"
 
     other = another(three_seeds, tmp_path, change)
-    with pytest.raises(NotComparable, match=r"not comparable: software\.torch: .* → \"99\.0\"; `--allow-drift FIELD`"):
+    with pytest.raises(
+        NotComparable, match=r"not comparable: software\.torch: .* → \"99\.0\"; use `--allow-drift FIELD`"
+    ):
         summarise_runs([run, other])
     found = summarise_runs([run, other], allowed=["software.torch"])
     assert "lora-later" in labels(found)

@@ -126,7 +126,7 @@ def test_sentences_tell_what_holds_on_new_items():
     same = rng.integers(0, 2, 2000).astype(float)
     many = with_items(records, dict.fromkeys(("full", "good", "bad"), same))
     assert "This also holds on new test items." in many.verdict[1]
-    assert "not known: the predictions were not read." in only(records).verdict[1]
+    assert "unknown: the predictions were not read." in only(records).verdict[1]
     (leader, *_) = many.contenders
     assert leader.quantities["accuracy"].new_items.low < leader.quantities["accuracy"].estimate.low
     assert leader.quantities["throughput"].new_items is None

@@ -122,4 +122,4 @@ def test_over_tasks_who_was_tuned_otherwise_is_not_ranked():
             tuning += tries(name, (0.5, 0.9, 0.7), budget="9 tries" if name == "lora" else "3 tries", target=target)
     ranking = summed(compared, tuning).ranking
     assert [entry.strategy for entry in ranking.entries] == ["full", "adapter"]
-    assert "Not ranked, for they were tuned with another budget than the others: lora." in ranking.remarks
+    assert "Not ranked, because they were tuned with another budget: lora." in ranking.remarks

@@ -55,7 +55,11 @@ def test_a_score_without_a_scale_has_no_largest_item(tmp_path):
     ("lines", "given", "why"),
     [
         ([RIGHT, WRONG], record(value=0.75), "what each example contributes to accuracy does not add up to the score"),
-        ([{"f1": 9.0}, {"f1": 9.1}], record("f1", 0.5), "what each example contributes to f1 does not add up to the score"),
+        (
+            [{"f1": 9.0}, {"f1": 9.1}],
+            record("f1", 0.5),
+            "what each example contributes to f1 does not add up to the score",
+        ),
         ([{"f1": None}, {"f1": 0.5}], record("f1", 0.5), "what each example contributes to f1 is not known"),
         ([{}, {}], record("macro_f1", 0.5), "what each example contributes to macro f1 is not known"),
         ([RIGHT], record(tasks=("t", "u")), "accuracy has no value"),

@@ -52,5 +52,5 @@ def test_a_calibration_is_read_where_there_is_one(tmp_path):
 )
 def test_a_file_that_is_no_calibration_is_told_in_one_line(text, tmp_path):
     (tmp_path / CALIBRATION).write_text(text)
-    with pytest.raises(RunError, match=r"not a calibration|not JSON"):
+    with pytest.raises(RunError, match=r"not a valid calibration|not JSON"):
         read_calibration(tmp_path)
