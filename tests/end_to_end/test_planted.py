@@ -89,7 +89,7 @@ def test_mistakes_in_what_is_exact_are_found_on_one_seed(ftbench, tmp_path):
         found["planted-head", "regressed"]["trainable_head_parameters"]
         == "must be equal: 1,290 parameters → 2,580 parameters (+100.0 %) on 1 of 1 seed"
     )
-    assert not any(strategy == "frozen" and verdict != "not held" for strategy, verdict in found)
+    assert not any(strategy == "frozen" and verdict != "not checked" for strategy, verdict in found)
 
 
 @pytest.mark.slow
@@ -130,7 +130,7 @@ def test_a_strategy_that_waits_at_every_step_is_found_slower_twice(ftbench, repo
         "head",
         *(f"{side}-again" for side in ("base", "head", "head", "base", "base", "head", "head", "base", "base", "head")),
     ]
-    assert "slower: planted-slow on digits (tiny-vit); run once more" in done.stderr
+    assert "slower: planted-slow on digits (tiny-vit); running again" in done.stderr
     listed = subprocess.run(["git", "-C", repository, "worktree", "list"], capture_output=True, text=True).stdout
     assert listed.count("\n") == 1
 
@@ -194,7 +194,7 @@ def test_what_is_wrong_with_a_plugin_or_revision_is_one_line(ftbench, repository
         assert mistake in done.stderr
     (tmp_path / "lonely.py").write_text(planted())
     done = ftbench("gate", path, "--plugin", tmp_path / "lonely.py", "--base", "HEAD", cwd=repository)
-    assert "is in no git repository" in done.stderr
+    assert "is not in a git repository" in done.stderr
     (repository / "method.py").write_text("import nothing_of_that_name\n")
     done = ftbench("gate", path, "--plugin", "method.py", "--base", "HEAD", cwd=repository)
     assert (done.returncode, "No module named 'nothing_of_that_name'" in done.stderr) == (2, True)
