@@ -70,6 +70,7 @@ schemas docs: setup
 	$(BIN)/python -m ftbench.schemas.build ftbench/schemas
 	$(BIN)/python -m docs.tools.support_matrix
 	$(BIN)/python -m docs.tools.strategies_page
+	$(BIN)/python -m docs.tools.rooms
 
 # The shipped weights and clips, made again: about half an hour on two cores. Fashion-MNIST is Debian's dataset-fashion-mnist.
 provenance: setup

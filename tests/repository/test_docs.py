@@ -208,3 +208,30 @@ def test_the_page_tells_of_every_strategy_its_paper_equation_use_limits_and_shar
     assert "BERT-base 102,912 (0.094 %); ViT-B/16 102,912 (0.12 %); Wav2Vec2-base 104,192 (0.11 %)" in text
     assert text.count("294,912") == 3
     assert text.count("368,640") == 3
+
+
+def test_every_walk_through_the_code_follows_imports_and_visits_no_module_twice():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    walks = text.partition("## Three walks through the code")[2].partition("\n## ")[0].split("**From")[1:]
+    assert len(walks) == 3
+    for walk in walks:
+        modules = [ROOT / path for path in re.findall(r"^\d\. `([\w/.]+\.py)`", walk, re.MULTILINE)]
+        assert 3 <= len(modules) <= 8
+        assert len(set(modules)) == len(modules)
+        for number, module in enumerate(modules[1:], 1):
+            # A report is found through its hook, not imported.
+            hooked = module.is_relative_to(ROOT / "reports") and not modules[number - 1].is_relative_to(
+                ROOT / "reports"
+            )
+            named = re.compile(
+                rf"^\s*from [\w.]*\b{module.stem} import |^\s*from [\w.]+ import .*\b{module.stem}\b", re.MULTILINE
+            )
+            assert hooked or any(named.search(one.read_text(encoding="utf-8")) for one in modules[:number]), module
+
+
+def test_the_picture_of_the_rooms_is_the_contracts():
+    from docs.tools.rooms import PAGE, layers, picture, shown
+
+    assert shown(PAGE.read_text(encoding="utf-8")) == picture(), "run `make docs`"
+    rooms = {path.name for path in (ROOT / "ftbench").iterdir() if (path / "__init__.py").exists()}
+    assert rooms <= {name for layer in layers() for name in layer}
