@@ -53,8 +53,7 @@ class Transformers(Backbone, Remote):
     attention: str | None = None
     """transformers' attention implementation (`eager`, `sdpa`, …); by default transformers chooses."""
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
-    """Data type of the weights. Compare published results in `float32`; the others save memory but lose small updates.
-    """
+    """Data type of the weights. Published results use `float32`; the others save memory but lose small updates."""
     lr: float | None = None
     """Learning rate of full fine-tuning; by default it depends on the model's width."""
     licence: str = "unknown"

@@ -47,8 +47,7 @@ class OwnSounds(Augmentable, Inspectable):
     """Column of the sounds: their paths; or the audio itself in Parquet, a Hub dataset or one written by
     `save_to_disk`."""
     folder: str = ""
-    """Folder of the paths in a table, relative to the table: `clips` for Common Voice; by default the table's folder.
-    """
+    """Folder of the paths in a table, relative to it: `clips` for Common Voice; by default the table's folder."""
     pattern: str = ""
     """Pattern of a folder's file names, such as `{label}_{speaker}_{take}`; each name becomes a column."""
 

@@ -38,7 +38,7 @@ class MultiLabelTextClassification(WholeTexts, MultiLabelTask):
         return {**super().without_data(), "labels": [str(number) for number in range(classes or 2)]}
 
     def kinds(self, table: Table) -> NDArray[np.int64]:
-        """Stratify all rows together; rows with a missing (not an empty) cell are left out."""
+        """Treat all rows as one stratum; rows with a missing (not an empty) cell are left out."""
         return np.array([-1 if cell is None else 0 for cell in self.target_cells(table)], np.int64)
 
     @property

@@ -56,8 +56,7 @@ class QuestionAnswering(OwnTexts):
     context: str = "context"
     """Column of the text."""
     start: str = ""
-    """Column of the answer's start in the context, in characters, if the answer is a text; by default its first match.
-    """
+    """Column of the answer's start in the context, in characters, if answers are texts; by default the first match."""
     longest_answer: Annotated[int, Ge(1)] = 30
     """Longest predicted answer, in tokens."""
     unanswerable: bool = False
@@ -77,7 +76,7 @@ class QuestionAnswering(OwnTexts):
         return as_text(row[self.question]), as_text(row[self.context])
 
     def kinds(self, table: Any) -> NDArray[np.int64]:
-        """Stratify all rows together; if questions may be unanswerable, keep rows without an answer."""
+        """Treat all rows as one stratum; if questions may be unanswerable, keep rows without an answer."""
         found = super().kinds(table)
         return np.zeros_like(found) if self.unanswerable else found
 

@@ -37,8 +37,7 @@ class ImageClassification(Augmentable, UserClassification, Inspectable):
     image: str = "path"
     """Column of the images: their paths; or the images in Parquet, a Hub dataset or one written by `save_to_disk`."""
     folder: str = ""
-    """Folder of the paths in a table, relative to the table: `clips` for Common Voice; by default the table's folder.
-    """
+    """Folder of the paths in a table, relative to it: `clips` for Common Voice; by default the table's folder."""
     pattern: str = ""
     """Pattern of a folder's file names, such as `{label}_{camera}`; each name becomes a column."""
 
