@@ -1,4 +1,7 @@
-"""What NVML tells of the GPUs, asked from outside the trials; no driver is a normal case."""
+"""Describe the machine: visible GPUs according to NVML, software versions and hardware.
+
+A machine without a GPU driver is a normal case.
+"""
 
 from __future__ import annotations
 
@@ -28,14 +31,15 @@ SOFTWARE = (
     "pillow",
     "soundfile",
 )
+"""Packages whose version can change a number."""
 
 
 @contextmanager
 def nvml() -> Iterator[Any]:
-    """Give the initialised `pynvml` module.
+    """Yield the initialised `pynvml` module.
 
     Raises:
-        pynvml.NVMLError: there is no driver, or it does not answer.
+        pynvml.NVMLError: there is no driver, or it does not respond.
     """
     import pynvml
 
@@ -47,10 +51,10 @@ def nvml() -> Iterator[Any]:
 
 
 def visible_gpus() -> list[int]:
-    """List the NVML indices of the GPUs this process may use: all, or those of `CUDA_VISIBLE_DEVICES`.
+    """Return the NVML indices of the GPUs this process may use: all, or those in `CUDA_VISIBLE_DEVICES`.
 
     Returns:
-        An empty list where there is no driver or no GPU.
+        The indices; an empty list if there is no driver or no GPU.
     """
     if not _has_nvml():
         return []
@@ -72,7 +76,7 @@ def visible_gpus() -> list[int]:
         if name.isdecimal() and int(name) < len(uuids):
             found.append(int(name))
         elif name.startswith("MIG-"):
-            found.extend(_card_of(name))
+            found.extend(_gpu_of_mig(name))
         else:
             found.extend(i for i, uuid in enumerate(uuids) if uuid.startswith(name))
     return list(dict.fromkeys(found))
@@ -92,33 +96,36 @@ def _has_nvml() -> bool:
 
 
 def cuda_name(index: int) -> str:
-    """Give what `CUDA_VISIBLE_DEVICES` must say for the GPU with NVML index `index`: its UUID, or that of the part one may use."""
+    """Return the `CUDA_VISIBLE_DEVICES` entry of the GPU with NVML index `index`.
+
+    That is its UUID, or the UUID of the MIG device that this process may use.
+    """
     parts = (name for name in _names(os.environ.get("CUDA_VISIBLE_DEVICES", "")) if name.startswith("MIG-"))
-    return next((name for name in parts if _card_of(name) == [index]), None) or gpu_uuid(index)
+    return next((name for name in parts if _gpu_of_mig(name) == [index]), None) or gpu_uuid(index)
 
 
 def _names(variable: str) -> list[str]:
     return [name for name in (part.strip() for part in variable.split(",")) if name]
 
 
-def _card_of(part: str) -> list[int]:
-    """Give the NVML index of the card a MIG device is a part of; nothing where there is no such device."""
+def _gpu_of_mig(part: str) -> list[int]:
+    """Return the NVML index of the GPU that contains a MIG device, as a list; empty if there is no such device."""
     import pynvml
 
     try:
         with nvml() as library:
-            card = library.nvmlDeviceGetDeviceHandleFromMigDeviceHandle(library.nvmlDeviceGetHandleByUUID(part))
-            return [int(library.nvmlDeviceGetIndex(card))]
+            gpu = library.nvmlDeviceGetDeviceHandleFromMigDeviceHandle(library.nvmlDeviceGetHandleByUUID(part))
+            return [int(library.nvmlDeviceGetIndex(gpu))]
     except pynvml.NVMLError:
         return []
 
 
 @contextmanager
-def _there() -> Iterator[Any]:
-    """Give `pynvml` for a GPU that was there a moment ago.
+def _checked_nvml() -> Iterator[Any]:
+    """Yield `pynvml` to query a GPU that was found before.
 
     Raises:
-        RunError: it no longer is.
+        RunError: the GPU no longer responds.
     """
     import pynvml
 
@@ -126,30 +133,28 @@ def _there() -> Iterator[Any]:
         with nvml() as library:
             yield library
     except pynvml.NVMLError as error:
-        raise RunError(
-            f"a GPU that was there can no longer be asked, NVML: {error}; run again when nvidia-smi answers"
-        ) from None
+        raise RunError(f"a GPU no longer responds, NVML: {error}; run again when nvidia-smi works") from None
 
 
 def gpu_uuid(index: int) -> str:
-    """Give the UUID of the GPU with NVML index `index`, which CUDA understands too.
+    """Return the UUID of the GPU with NVML index `index`; CUDA accepts it too.
 
     Raises:
-        RunError: it is gone.
+        RunError: the GPU no longer responds.
     """
-    with _there() as library:
+    with _checked_nvml() as library:
         return _text(library.nvmlDeviceGetUUID(library.nvmlDeviceGetHandleByIndex(index)))
 
 
 def describe_gpu(index: int) -> dict[str, Any]:
-    """Describe a GPU: model, memory, driver's major version, power limit in watts; no serial number.
+    """Return model, memory in bytes, major driver version and power limit in watts of a GPU; no serial number.
 
     Raises:
-        RunError: it is gone.
+        RunError: the GPU no longer responds.
     """
     import pynvml
 
-    with _there() as library:
+    with _checked_nvml() as library:
         handle = library.nvmlDeviceGetHandleByIndex(index)
         described: dict[str, Any] = {
             "name": _text(library.nvmlDeviceGetName(handle)),
@@ -169,7 +174,7 @@ def _text(value: str | bytes) -> str:
 
 @cache
 def software() -> dict[str, str]:
-    """Give the versions that can change a number."""
+    """Return the versions of Python and of the packages in `SOFTWARE`."""
     versions = {"python": platform.python_version()}
     for name in SOFTWARE:
         with suppress(metadata.PackageNotFoundError):
@@ -179,13 +184,11 @@ def software() -> dict[str, str]:
 
 @cache
 def hardware(device: str) -> dict[str, Any]:
-    """Describe the processor and, where `device` is a GPU, the card: never a host or user name."""
+    """Return the processor and, if `device` is a GPU, its description; never a host or user name."""
     described: dict[str, Any] = {"machine": platform.machine(), "cpu": _cpu_model(), "device": device.partition(":")[0]}
     if device.startswith("cuda"):
-        from .environment import describe_gpu, visible_gpus
-
-        cards, number = visible_gpus(), int(device.partition(":")[2] or 0)
-        described["gpu"] = describe_gpu(cards[number]) if number < len(cards) else None
+        gpus, number = visible_gpus(), int(device.partition(":")[2] or 0)
+        described["gpu"] = describe_gpu(gpus[number]) if number < len(gpus) else None
     return described
 
 
@@ -198,5 +201,5 @@ def _cpu_model() -> str:
 
 
 def environment(device: str) -> dict[str, Any]:
-    """Give the two parts of the comparability fingerprint that the machine decides."""
+    """Return the two parts of the comparability fingerprint that depend on the machine: software and hardware."""
     return {"software": software(), "hardware": hardware(device)}

@@ -1,19 +1,19 @@
-"""Every error ftbench raises on purpose.
+"""Every error that ftbench raises on purpose, and the exit codes.
 
 FtbenchError
-├── UserError                 a mistake of the user: one line each, exit code 2
-│   ├── SuiteError            in a suite file; carries all mistakes of the file
-│   ├── PluginError           in the choice or the code of a plugin
-│   ├── RunError              in a run directory: not one, another suite's, in use
-│   │   └── RunStopped        it can no longer be written: the trials that are missing are; exit code 1
-│   ├── NotComparable         two sets of records that must not be compared, with what differs; exit code 5
-│   └── NotCached             on the hub perhaps, but not on this machine
+├── UserError                 user error: one line per mistake, exit code 2
+│   ├── SuiteError            invalid suite file; lists all mistakes in the file
+│   ├── PluginError           plugin that is missing, invalid or cannot be loaded
+│   ├── RunError              unusable run directory: not one, of another suite, or in use
+│   │   └── RunStopped        the run directory can no longer be written; trials are missing; exit code 1
+│   ├── NotComparable         records that must not be compared, with their differences; exit code 5
+│   └── NotCached             repository that is missing from the local Hub cache
 ├── TrialError                ends one trial and becomes its record
-│   ├── NotApplicable         the strategy cannot serve this backbone or task, with the reason
-│   ├── Diverged              the loss is no longer a number
-│   ├── Changed               data or weights are not those that were planned with
-│   └── Hopeless              a try of tuning that earlier ones have left behind
-└── NotMeasured               a device does not tell what it is asked, with the reason
+│   ├── NotApplicable         the strategy does not support this backbone or task, with the reason
+│   ├── Diverged              the loss is no longer a finite number
+│   ├── Changed               data or weights differ from those of the plan
+│   └── Pruned                tuning trial stopped because it falls behind earlier ones
+└── NotMeasured               a device does not provide a reading, with the reason
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class ExitCode(IntEnum):
-    """What the shell sees; where several hold, the first of 2, 5, 1, 3, 4."""
+    """Exit codes of the command line; if several apply, the first of 2, 5, 1, 3, 4 is used."""
 
     OK = 0
     TRIALS_FAILED = 1
@@ -42,79 +42,79 @@ class ExitCode(IntEnum):
 
 
 class FtbenchError(Exception):
-    """The root of all errors raised on purpose."""
+    """Base class of all errors that ftbench raises on purpose."""
 
 
 class UserError(FtbenchError):
-    """A mistake of the user, in lines that say where, what, and what to do."""
+    """User error: one line per mistake with the place, the problem and how to fix it."""
 
     exit_code: ClassVar[ExitCode] = ExitCode.USAGE
 
     def __init__(self, *mistakes: str) -> None:
-        # A name in it may come from anywhere, and a line each is what is promised.
+        # Names in a message may contain control characters, and each mistake must stay on one line.
         self.mistakes = tuple(visible(mistake) for mistake in mistakes)
         super().__init__("\n".join(self.mistakes))
 
 
 class SuiteError(UserError):
-    """A suite file that cannot be run."""
+    """Invalid suite file."""
 
 
 class PluginError(UserError):
-    """A plugin that cannot be found, loaded or told apart from another."""
+    """Plugin that cannot be found or loaded, or whose name is ambiguous."""
 
 
 class RunError(UserError):
-    """A run directory that cannot be used."""
+    """Unusable run directory."""
 
 
 class RunStopped(RunError):  # noqa: N818 - names what happened
-    """A run directory that could be written and no longer can: the disk is full, or has failed."""
+    """Run directory that can no longer be written because the disk is full or has failed."""
 
     exit_code = ExitCode.TRIALS_FAILED
 
 
-class NotComparable(UserError):  # noqa: N818 - names what is the case
-    """Two sets of records that differ in what must be equal; a line for each difference."""
+class NotComparable(UserError):  # noqa: N818 - names the situation
+    """Two sets of records that differ where they must be equal; one line per difference."""
 
     exit_code = ExitCode.NOT_COMPARABLE
 
 
-class NotCached(UserError):  # noqa: N818 - names what is the case
-    """A repository of the hub that is not in the local cache, or not whole."""
+class NotCached(UserError):  # noqa: N818 - names the situation
+    """Hub repository that is missing from the local cache or incomplete."""
 
     def __init__(self, what: str, instead: str) -> None:
         super().__init__(f"{what}; set online = true to download it, or give {instead}")
         self.what = what
-        """Which repository, and what there is of it."""
+        """The repository, and which part of it is cached."""
 
 
 class TrialError(FtbenchError):
-    """Ends one trial; the others go on."""
+    """Error that ends one trial; the other trials continue."""
 
 
-class NotApplicable(TrialError):  # noqa: N818 - a fact about the cell, not a fault
-    """The strategy cannot serve this backbone or task; the message is the reason shown in the row."""
+class NotApplicable(TrialError):  # noqa: N818 - describes a configuration, not a failure
+    """The strategy does not support this backbone or task; the message is the reason that reports show."""
 
 
 class Diverged(TrialError):  # noqa: N818 - names what happened
-    """The loss or a gradient is infinite or not a number."""
+    """The loss or a gradient is infinite or NaN."""
 
 
 class Changed(TrialError):  # noqa: N818 - names what happened
-    """Data or weights are not those the trial was planned with."""
+    """Data or weights differ from those the trial was planned with."""
 
 
 class Pruned(TrialError):  # noqa: N818 - names what happened
-    """A try of tuning that is not worth going on with; the message says where it stood, and where it should have."""
+    """Tuning trial stopped because it falls behind earlier ones; the message gives its score and the threshold."""
 
 
-class NotMeasured(FtbenchError):  # noqa: N818 - names what is the case
-    """A device does not tell what it is asked; the message is the reason a measurement shows."""
+class NotMeasured(FtbenchError):  # noqa: N818 - names the situation
+    """A device does not provide a reading; the message becomes the reason of the measurement."""
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:
-    """Give `; did you mean …?` for the nearest known name, or the list of a few, or nothing."""
+    """Return `; did you mean …?` for the nearest known name, otherwise all known names, or an empty string."""
     names = sorted(known)
     near = difflib.get_close_matches(str(name), names, n=1, cutoff=0.6)
     if near:

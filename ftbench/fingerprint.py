@@ -1,4 +1,4 @@
-"""Hashes that decide identity: canonical JSON, files, the code of plugins, the environment."""
+"""Hash JSON values, files, folders and plugin code, and cache small results in files on disk."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
 PACKAGE = Path(__file__).parent
-"""The package itself, whichever of its folders asks."""
+"""Folder of the package `ftbench`."""
 
 
 def digest(value: Any) -> str:
-    """Hash a JSON value: SHA-256 of its canonical form, the first 16 hexadecimal digits."""
+    """Return the first 16 hexadecimal digits of the SHA-256 of a JSON value in canonical form."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def cache_folder() -> Path:
-    """Give the folder for what can be computed again: `$FTBENCH_CACHE`, or `ftbench` in the user's cache folder."""
+    """Return the cache folder: `$FTBENCH_CACHE`, or `ftbench` in the user's cache folder."""
     own = os.environ.get("FTBENCH_CACHE")
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(own) if own else Path(base) / "ftbench"
 
 
 def file_sha256(path: Path) -> str:
-    """Hash a file; remembered by size, time and inode."""
+    """Return the SHA-256 of a file, cached by path, size, modification time and inode."""
     stat = path.stat()
     key = f"{path.resolve()}:{stat.st_size}:{stat.st_mtime_ns}:{stat.st_ino}"
     found: str = remembered("hashes", key, lambda: read_sha256(path))
@@ -45,13 +45,13 @@ def file_sha256(path: Path) -> str:
 
 
 def remembered(kind: str, key: str, make: Callable[[], Any], cache: Path | None = None) -> Any:
-    """Give what `make` gives, from a note on disk where there is one; a note that cannot be read or written costs time.
+    """Return the result of `make`, cached in a file on disk; an unreadable or unwritable file only costs time.
 
     Args:
-        kind: the folder of such notes.
-        key: what decides the answer.
-        make: gives a JSON value.
-        cache: where folders of notes lie; by default the cache folder.
+        kind: name of the subfolder for such files.
+        key: everything the result depends on.
+        make: computes the result, a JSON value.
+        cache: folder that contains the subfolders; by default the cache folder.
     """
     note = (cache or cache_folder()) / kind / hashlib.sha256(key.encode()).hexdigest()[:32]
     with suppress(OSError, ValueError, KeyError, TypeError):
@@ -70,7 +70,10 @@ def _check(found: Any) -> str:
 
 
 def folder_sha256(folder: Path, suffixes: Sequence[str]) -> str:
-    """Hash the files below a folder that end as wanted, names and contents; remembered by names, sizes and times."""
+    """Return a hash of names and contents of all files below a folder with one of the suffixes.
+
+    The hash is cached by names, sizes and modification times.
+    """
     found = sorted(
         Path(place, name)
         for place, _, names in os.walk(folder, followlinks=True)
@@ -88,20 +91,20 @@ def folder_sha256(folder: Path, suffixes: Sequence[str]) -> str:
 
 
 def core_sha256() -> str:
-    """Return the hash of all of ftbench's own code; part of every key of what that code computes."""
+    """Return the hash of all of ftbench's own code, which is part of every cache key."""
     return folder_sha256(PACKAGE, (".py",))
 
 
 def read_sha256(path: Path) -> str:
-    """Hash a file by reading it."""
+    """Read a file and return its SHA-256."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def code_hash(classes: Iterable[type], read: dict[str, tuple[str, list[str]] | None] | None = None) -> str:
-    """Hash the source of the classes' modules and of the same-package modules those import, without importing them.
+    """Hash the source of the classes' modules and of the modules of the same package that those import.
 
-    Docstrings, comments, layout and what a strategy says `about` itself do not count.
+    No module is imported. Docstrings, comments, layout and the attribute `about` of strategies do not count.
 
     Args:
         classes: the classes.
@@ -135,7 +138,7 @@ def _current_module(module: str) -> tuple[str, list[str]] | None:
 
 @cache
 def _module(key: str, module: str, source: Path) -> tuple[str, list[str]]:
-    """Give the hash of a module's bare code and the same-package modules it imports; remembered by `key`."""
+    """Return the hash of a module's bare code and the modules of the same package it imports, cached by `key`."""
 
     def read() -> tuple[str, list[str]]:
         tree = ast.parse(source.read_text(encoding="utf-8"))
@@ -166,7 +169,7 @@ def _siblings(tree: ast.AST, module: str) -> Iterable[str]:
             base = resolve_name("." * node.level + (node.module or ""), package) if node.level else node.module or ""
             if base.partition(".")[0] != top:
                 continue
-            # Looking for a module inside a module would import the latter.
+            # find_spec of a submodule would import the parent, so look only inside packages.
             inside = [f"{base}.{alias.name}" for alias in node.names] if _is_package(base) else []
             yield from (name for name in [base, *inside] if name != top and _is_module(name))
 
@@ -185,7 +188,7 @@ def _is_module(name: str) -> bool:
 
 
 def forget_modules() -> None:
-    """Look for modules anew: another version of a plugin may have others under the same names."""
+    """Clear cached module lookups, because another version of a plugin may contain other modules."""
     _is_package.cache_clear()
     _is_module.cache_clear()
 
@@ -201,7 +204,7 @@ def _bare(tree: ast.Module) -> str:
 
 
 def _is_for_readers(statement: ast.stmt) -> bool:
-    """Tell whether a statement only informs people: a docstring, or what a strategy says about itself."""
+    """Return whether a statement is documentation only: a docstring, or the attribute `about` of a strategy."""
     if isinstance(statement, ast.Expr):
         return isinstance(statement.value, ast.Constant)
     return (

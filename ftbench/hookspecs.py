@@ -1,7 +1,7 @@
-"""All hooks, in calling order: the page to read before writing a plugin.
+"""All plugin hooks, in calling order. Read this module before writing a plugin.
 
-A plugin is a module. It offers what it has by returning mappings from names to classes, and may watch a run. Nothing
-happens at import; nothing is called that is not listed here.
+A plugin is a module. It returns mappings from names to classes and may observe a run. ftbench calls only the hooks
+listed here, and importing a plugin must have no side effects.
 """
 
 from __future__ import annotations
@@ -25,43 +25,43 @@ if TYPE_CHECKING:
 
 hookspec = pluggy.HookspecMarker("ftbench")
 hookimpl = pluggy.HookimplMarker("ftbench")
-"""Marks a function of a plugin as the implementation of the hook it is named after."""
+"""Decorator that marks a function of a plugin as the implementation of the hook with the same name."""
 
 
-# ---- offers: called once in each process, in any order; a name offered twice is an error naming both plugins ---------
+# ---- offers: called once per process, in any order; if two plugins offer the same name, an error names both ----------
 
 
 @hookspec
 def ftbench_backbones() -> Mapping[str, type[Backbone]]:  # type: ignore[empty-body]  # a specification has no body
-    """Offer backbones: pretrained weights a learner can be made from."""
+    """Offer backbones: pretrained weights from which a learner is built."""
 
 
 @hookspec
-def ftbench_tasks() -> Mapping[str, type[Task]]:  # type: ignore[empty-body]
-    """Offer tasks: data sets that ship with the plugin, or kinds applied to a user's data."""
+def ftbench_tasks() -> Mapping[str, type[Task]]:  # type: ignore[empty-body]  # as above
+    """Offer tasks: data sets shipped with the plugin, or kinds of task for a user's own data."""
 
 
 @hookspec
-def ftbench_augmentations() -> Mapping[str, type[Augmentation]]:  # type: ignore[empty-body]
-    """Offer augmentations: random changes of training examples, named by a task's option `augment`."""
+def ftbench_augmentations() -> Mapping[str, type[Augmentation]]:  # type: ignore[empty-body]  # as above
+    """Offer augmentations: random changes of training examples, selected by a task's option `augment`."""
 
 
 @hookspec
-def ftbench_strategies() -> Mapping[str, type[Strategy]]:  # type: ignore[empty-body]
-    """Offer strategies: what trains, and how."""
+def ftbench_strategies() -> Mapping[str, type[Strategy]]:  # type: ignore[empty-body]  # as above
+    """Offer strategies: which parameters are trained, and how."""
 
 
 @hookspec
-def ftbench_meters() -> Mapping[str, type[Meter]]:  # type: ignore[empty-body]
-    """Offer meters: what is measured while a trial goes on."""
+def ftbench_meters() -> Mapping[str, type[Meter]]:  # type: ignore[empty-body]  # as above
+    """Offer meters: measurements taken while a trial runs."""
 
 
 @hookspec
-def ftbench_reports() -> Mapping[str, type[Report]]:  # type: ignore[empty-body]
-    """Offer reports: files written from a summary; the name is the format asked for on the command line."""
+def ftbench_reports() -> Mapping[str, type[Report]]:  # type: ignore[empty-body]  # as above
+    """Offer reports: files written from a summary; the name is the value of `ftbench report --format`."""
 
 
-# ---- shaping: in the runner, before anything is trained ----------------------------------------------------------------
+# ---- planning: called in the runner, before training starts ----------------------------------------------------------
 
 
 @hookspec
@@ -69,39 +69,39 @@ def ftbench_trials_planned(suite: Suite, trials: list[Trial]) -> None:
     """Filter, shard or reorder `trials` in place. An implementation that raises ends the command."""
 
 
-# ---- observing: in the runner; an implementation that raises is logged and the run goes on ------------------------------
+# ---- observing: called in the runner; an error in an implementation is logged and the run continues ------------------
 
 
 @hookspec
 def ftbench_suite_started(suite: Suite, trials: list[Trial]) -> None:
-    """Called when the trials still to do are known, before the first starts."""
+    """Called when the unfinished trials are known, before the first one starts."""
 
 
 @hookspec
 def ftbench_trials_added(suite: Suite, trials: list[Trial]) -> None:
-    """Called when more is to do than was known at first: tries of a tuning are done, and tell what follows."""
+    """Called when trials are added: tuning trials have finished and determine further trials."""
 
 
 @hookspec
 def ftbench_trial_started(trial: Trial) -> None:
-    """Called when the process of `trial` has been asked for."""
+    """Called when the process of `trial` is requested."""
 
 
 @hookspec
 def ftbench_step_finished(trial: Trial, step: int, steps: int, loss: float) -> None:
-    """Called now and then while `trial` trains: `step` of `steps` optimizer steps are done, `loss` is the task's."""
+    """Called from time to time while `trial` trains: `step` of `steps` are done, `loss` is the task loss."""
 
 
 @hookspec
 def ftbench_trial_retried(trial: Trial, attempt: Attempt) -> None:
-    """Called when an attempt at `trial` was ended by the machine, and another will be made."""
+    """Called when the machine ended an attempt at `trial` and another attempt follows."""
 
 
 @hookspec
 def ftbench_trial_finished(trial: Trial, record: Record) -> None:
-    """Called when `record` stands on disk, whatever its status."""
+    """Called when `record` is written to disk, whatever its status."""
 
 
 @hookspec
 def ftbench_suite_finished(suite: Suite, records: list[Record]) -> None:
-    """Called last, with the records of all planned trials, earlier ones included; also after an interruption."""
+    """Called last, also after an interruption, with the records of all planned trials, including earlier ones."""

@@ -1,4 +1,4 @@
-"""For notebooks: run a suite and read records as a data frame."""
+"""Run suites and read records, summaries and data frames from notebooks."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 def run(
     suite: str | Path | Mapping[str, Any], *, runs: str | Path = "runs", plugins: Sequence[str | Path] = ()
 ) -> Path:
-    """Run a suite and give its run directory; what is done already is not done again.
+    """Run the unfinished trials of a suite and return its run directory.
 
     Args:
         suite: path of a TOML file, or the parsed table.
-        runs: the folder of run directories.
-        plugins: plugins of one file, as `-p` takes them.
+        runs: folder that contains the run directories.
+        plugins: plugin files or folders, as for `-p`.
 
     Raises:
         UserError: the suite, a plugin or the run directory cannot be used.
@@ -43,7 +43,7 @@ def read_run(folder: str | Path) -> list[Record]:
     """Read every record of a run directory.
 
     Raises:
-        RunError: it is no run directory, or holds a file that is no record.
+        RunError: `folder` is not a run directory, or contains an invalid record.
     """
     from .records.store import read_records, record_files
 
@@ -51,20 +51,23 @@ def read_run(folder: str | Path) -> list[Record]:
 
 
 def read_summary(folder: str | Path, baseline: str | None = None, catalog: Catalog | None = None) -> Summary:
-    """Sum a run directory or a bundle up, in the order of its suite; see `ftbench.analysis.run_summary.summarise_runs`."""
+    """Summarise a run directory or a bundle, in the order of its suite.
+
+    See `ftbench.analysis.run_summary.summarise_runs`.
+    """
     from .analysis.run_summary import summarise_runs
 
     return summarise_runs([Path(folder)], baseline, catalog)
 
 
 def load_records(folder: str | Path) -> pd.DataFrame:
-    """Read a run directory as a data frame: a row a trial, a column a measurement.
+    """Read a run directory as a data frame: one row per trial, one column per measurement.
 
-    Columns: `target backbone strategy seed status`, then every measurement by name (those of one task of a sequence as
-    `task/name`); missing readings are NaN.
+    Columns: `target backbone strategy seed status`, then every measurement by name (`task/name` for one task of a
+    sequence). Missing values are NaN.
 
     Raises:
-        RunError: it is no run directory, or holds a file that is no record.
+        RunError: `folder` is not a run directory, or contains an invalid record.
     """
     import pandas as pd
 

@@ -1,4 +1,4 @@
-"""Finding plugins, and one typed method for each hook."""
+"""Find and load plugins, and call each hook through a typed method."""
 
 from __future__ import annotations
 
@@ -33,20 +33,20 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Selection:
-    """Which plugins beside the installed ones, and which not: enough to find the same plugins in another process."""
+    """Plugins to add to and to leave out of the installed ones; enough to load the same set in another process."""
 
     files: tuple[str, ...] = ()
-    """Plugins of one file (`-p file.py`) or one folder with an `__init__.py`."""
+    """Plugin files (`-p file.py`), or folders with an `__init__.py`."""
     without: tuple[str, ...] = ()
-    """Names of entry points left out (`--without NAME`)."""
+    """Names of entry points to leave out (`--without NAME`)."""
 
 
 @dataclass
 class Plugins:
-    """The plugins of one run; made once and passed down. `Plugins()` is empty, `Plugins.discover()` is not."""
+    """Plugins of one run. `Plugins()` is empty; `Plugins.discover()` loads the installed plugins."""
 
     broken: dict[str, str] = field(default_factory=dict)
-    """Plugins that failed to import → why."""
+    """Plugin that failed to import → reason."""
 
     def __post_init__(self) -> None:
         self._manager = pluggy.PluginManager("ftbench")
@@ -57,7 +57,7 @@ class Plugins:
         """Load the entry points of the group `ftbench` and the files of `selection`.
 
         Raises:
-            PluginError: a file cannot be loaded, a name left out is unknown, or a hook is misspelt.
+            PluginError: a file cannot be loaded, a name in `without` is unknown, or a hook does not exist.
         """
         plugins = cls()
         points = {point.name: point for point in _entry_points(tuple(sys.path))}
@@ -69,17 +69,17 @@ class Plugins:
                 continue
             try:
                 plugins.register(point.load(), name)
-            except Exception as error:  # noqa: BLE001 - a plugin's import may raise anything; it is named where needed
+            except Exception as error:  # noqa: BLE001 - any import error is kept and shown when needed
                 plugins.broken[name] = f"{type(error).__name__}: {error}"
         for file in selection.files:
             plugins.register(_load_file(Path(file)), Path(file).name)
         return plugins
 
     def register(self, module: Any, name: str) -> None:
-        """Add a plugin.
+        """Register a plugin.
 
         Raises:
-            PluginError: it implements a hook that does not exist, or one with arguments that do not.
+            PluginError: the plugin implements an unknown hook, or a hook with unknown arguments.
         """
         try:
             self._manager.register(module, name)
@@ -88,13 +88,13 @@ class Plugins:
             self._manager.unregister(module)
             raise PluginError(f"plugin {name!r}: {str(error).splitlines()[-1]}") from None
 
-    # -- offers ----------------------------------------------------------------------------------------------------------
+    # -- offers --------------------------------------------------------------------------------------------------------
 
     def catalog(self) -> Catalog:
-        """Ask every plugin for its offers.
+        """Collect the offers of all plugins.
 
         Raises:
-            PluginError: two plugins offer the same name, or an offer is no mapping to classes.
+            PluginError: two plugins offer the same name, or an offer is not a mapping from names to classes.
         """
         offers: dict[str, dict[str, type]] = {}
         origins: dict[tuple[str, str], str] = {}
@@ -116,7 +116,7 @@ class Plugins:
             plugin = implementation.plugin_name
             try:
                 offered = implementation.function()
-            except Exception as error:  # noqa: BLE001 - like its import: it is named where it is needed
+            except Exception as error:  # noqa: BLE001 - like an import error: kept and shown when needed
                 self.broken[plugin] = f"ftbench_{kind} raised {type(error).__name__}: {error}"
                 continue
             if not isinstance(offered, Mapping) or not all(isinstance(cls, type) for cls in offered.values()):
@@ -124,17 +124,17 @@ class Plugins:
             for name, cls in offered.items():
                 if not isinstance(name, str) or not NAME.fullmatch(name):
                     raise PluginError(
-                        f"plugin {plugin!r}: ftbench_{kind} offers {name!r:.80}, which is no name: {NAMES}"
+                        f"plugin {plugin!r}: ftbench_{kind} offers {name!r:.80}, which is not a valid name: {NAMES}"
                     )
                 yield name, cls, plugin
 
-    # -- shaping ---------------------------------------------------------------------------------------------------------
+    # -- planning ------------------------------------------------------------------------------------------------------
 
     def trials_planned(self, suite: Suite, trials: list[Trial]) -> None:
-        """Let plugins filter, shard or reorder the trials in place.
+        """Call plugins that filter, shard or reorder `trials` in place.
 
         Raises:
-            PluginError: a plugin raised; nothing is run then.
+            PluginError: a plugin raised an error; the run must not start.
         """
         for implementation in reversed(self._manager.hook.ftbench_trials_planned.get_hookimpls()):
             wanted = {
@@ -145,39 +145,39 @@ class Plugins:
             except UserError:
                 raise
             except Exception as error:
-                told = f"{type(error).__name__}: {error}"
+                message = f"{type(error).__name__}: {error}"
                 raise PluginError(
-                    f"plugin {implementation.plugin_name!r} raised in ftbench_trials_planned: {told}"
+                    f"plugin {implementation.plugin_name!r} raised in ftbench_trials_planned: {message}"
                 ) from error
 
-    # -- observing -------------------------------------------------------------------------------------------------------
+    # -- observing -----------------------------------------------------------------------------------------------------
 
     def suite_started(self, suite: Suite, trials: list[Trial]) -> None:
-        """Tell that the first trial is about to start."""
+        """Notify plugins that the first trial is about to start."""
         self._observe("ftbench_suite_started", suite=suite, trials=trials)
 
     def trials_added(self, suite: Suite, trials: list[Trial]) -> None:
-        """Tell that more is to do."""
+        """Notify plugins that trials were added."""
         self._observe("ftbench_trials_added", suite=suite, trials=trials)
 
     def trial_started(self, trial: Trial) -> None:
-        """Tell that a trial starts."""
+        """Notify plugins that a trial starts."""
         self._observe("ftbench_trial_started", trial=trial)
 
     def step_finished(self, trial: Trial, step: int, steps: int, loss: float) -> None:
-        """Tell how far a trial has come."""
+        """Notify plugins of a trial's progress."""
         self._observe("ftbench_step_finished", trial=trial, step=step, steps=steps, loss=loss)
 
     def trial_retried(self, trial: Trial, attempt: Attempt) -> None:
-        """Tell that a trial is tried again."""
+        """Notify plugins that a trial is retried."""
         self._observe("ftbench_trial_retried", trial=trial, attempt=attempt)
 
     def trial_finished(self, trial: Trial, record: Record) -> None:
-        """Tell that a record stands."""
+        """Notify plugins that a record has been written."""
         self._observe("ftbench_trial_finished", trial=trial, record=record)
 
     def suite_finished(self, suite: Suite, records: list[Record]) -> None:
-        """Tell that the run is over."""
+        """Notify plugins that the run has ended."""
         self._observe("ftbench_suite_finished", suite=suite, records=records)
 
     def _observe(self, name: str, **arguments: Any) -> None:
@@ -186,12 +186,12 @@ class Plugins:
             try:
                 implementation.function(**wanted)
             except Exception:
-                log.exception("plugin %r raised in %s; the run goes on", implementation.plugin_name, name)
+                log.exception("plugin %r raised in %s; the run continues", implementation.plugin_name, name)
 
 
 @cache
 def _entry_points(path: tuple[str, ...]) -> metadata.EntryPoints:
-    """Look through what is installed on a search path, once: trials inherit it from the process they are forked from."""
+    """Return the entry points on a search path; cached, so that forked trials inherit them."""
     del path
     return metadata.entry_points(group="ftbench")
 
@@ -203,7 +203,7 @@ def _load_file(path: Path) -> ModuleType:
         file, inside = path, None
     if not file.is_file():
         raise PluginError(
-            f"-p {path}: no such file" if inside is None else f"-p {path}: a folder without __init__.py is no plugin"
+            f"-p {path}: no such file" if inside is None else f"-p {path}: a folder without __init__.py is not a plugin"
         )
     name = f"ftbench_file_{path.stem}"
     forget(name)
@@ -211,7 +211,7 @@ def _load_file(path: Path) -> ModuleType:
     if spec is None or spec.loader is None:
         raise PluginError(f"-p {path}: not a Python file")
     module = importlib.util.module_from_spec(spec)
-    # Before it runs: dataclasses look their module up by name.
+    # Register before executing, because dataclasses look up their module by name.
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
@@ -222,7 +222,7 @@ def _load_file(path: Path) -> ModuleType:
 
 
 def forget(name: str) -> None:
-    """Take a plugin's modules out of this process, so that another version of it can be loaded under the same names."""
+    """Remove a plugin's modules from this process, so that another version can be loaded under the same names."""
     for known in [known for known in sys.modules if known == name or known.startswith(f"{name}.")]:
         del sys.modules[known]
     importlib.invalidate_caches()

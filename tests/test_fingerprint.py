@@ -1,4 +1,4 @@
-"""Fingerprints: what moves an id, and what does not."""
+"""Fingerprints: what changes an id, and what does not."""
 
 import sys
 from importlib import import_module
@@ -11,7 +11,7 @@ from ftbench.fingerprint import code_hash, core_sha256, digest, file_sha256, rea
 
 @pytest.fixture
 def package(tmp_path, monkeypatch):
-    """A package of a strategy, a helper it imports, and a stranger it does not."""
+    """A package with a strategy, a helper it imports, and a module it does not import."""
     folder = tmp_path / "hashed"
     folder.mkdir()
     (folder / "__init__.py").write_text("")
@@ -48,7 +48,10 @@ def test_code_changes_it_also_in_a_module_that_is_imported(package):
 def test_hashing_a_strategy_imports_none_of_its_torch_parts():
     import subprocess
 
-    code = "import sys; from ftbench.fingerprint import code_hash; from ftbench_strategies.ewc import EWC; from ftbench_strategies.adapter import Adapter; code_hash([EWC, Adapter]); print('torch' in sys.modules)"
+    code = (
+        "import sys; from ftbench.fingerprint import code_hash; from ftbench_strategies.ewc import EWC; "
+        "from ftbench_strategies.adapter import Adapter; code_hash([EWC, Adapter]); print('torch' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "False\n"
 
 
@@ -80,7 +83,7 @@ def test_the_environment_names_software_and_hardware_and_no_host_or_user():
 
 @pytest.fixture
 def core(tmp_path, monkeypatch):
-    """A package of two rooms in the place of ftbench itself."""
+    """A package with two folders that replaces ftbench itself."""
     for room in ("suite", "training"):
         (tmp_path / "core" / room).mkdir(parents=True)
         (tmp_path / "core" / room / "module.py").write_text("x = 1\n")

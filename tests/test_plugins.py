@@ -1,4 +1,4 @@
-"""Plugins: found, told apart, left out; what they may get wrong."""
+"""Plugins: discovery, name clashes, exclusion, and errors in plugins."""
 
 import logging
 import subprocess
@@ -47,7 +47,7 @@ def test_a_name_that_is_none_is_refused_in_a_line(name):
     plugins = Plugins()
     plugins.register(offering(**{name: Nothing}), "hostile")
     with pytest.raises(
-        PluginError, match=r"plugin 'hostile': ftbench_strategies offers .* which is no name: 1 to 64 letters"
+        PluginError, match=r"plugin 'hostile': ftbench_strategies offers .* which is not a valid name: 1 to 64 letters"
     ) as caught:
         plugins.catalog()
     assert len(caught.value.mistakes) == len(str(caught.value).splitlines()) == 1
@@ -162,7 +162,7 @@ def test_a_package_of_its_own_is_found_once_installed(tmp_path):
 
 
 def test_a_plugin_may_be_a_folder_and_another_version_of_it_is_loaded_whole(tmp_path):
-    """Also where the two have modules of the same name: nothing of the first is left in the second."""
+    """Also if both versions have modules of the same name: nothing of the first remains in the second."""
     from ftbench.fingerprint import code_hash
 
     source = (EXAMPLES / "norm_tuning.py").read_text()
@@ -181,5 +181,5 @@ def test_a_plugin_may_be_a_folder_and_another_version_of_it_is_loaded_whole(tmp_
     assert [ratio for ratio, _ in hashes] == [10.0, 3.0, 10.0]
     assert hashes[0] == hashes[2] != hashes[1]
     (tmp_path / "empty").mkdir()
-    with pytest.raises(PluginError, match=r"empty: a folder without __init__\.py is no plugin"):
+    with pytest.raises(PluginError, match=r"empty: a folder without __init__\.py is not a plugin"):
         Plugins.discover(Selection((str(tmp_path / "empty"),)))

@@ -1,4 +1,4 @@
-"""The published JSON Schemas, and `build`, which writes them from the types.
+"""The published JSON Schemas, and `build`, which generates them from the Python types.
 
-Imports anything it describes; nothing imports it. Start with `build`.
+No other part of ftbench imports it. Start with `build`.
 """

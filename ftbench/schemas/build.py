@@ -1,4 +1,4 @@
-"""The published JSON Schemas of a record, a leaderboard and a suite, made from the types themselves."""
+"""Build the published JSON Schemas of records, leaderboards and suites from their Python types."""
 
 from __future__ import annotations
 
@@ -21,10 +21,11 @@ if TYPE_CHECKING:
 
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
+_LABEL = {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"}
 
 
 def schema(name: Literal["record", "leaderboard"]) -> dict[str, Any]:
-    """Give the schema of a record, or of a leaderboard."""
+    """Return the schema of a record or a leaderboard."""
     from ..leaderboard.json_format import published_adapter
     from ..records.record import record_adapter
 
@@ -33,37 +34,17 @@ def schema(name: Literal["record", "leaderboard"]) -> dict[str, Any]:
 
 
 def suite_schema(catalog: Catalog) -> dict[str, Any]:
-    """Give the schema of a suite file for the plugins at hand, for editor completion."""
+    """Return the schema of suite files for the plugins in `catalog`, for editor completion."""
     from pydantic import TypeAdapter
 
-    from ..api.catalog import options_model
     from ..api.protocol import Training
     from ..suite.suite import Cost, Gate, Limits, Machine, Measure, Statistics, Tuning
     from ..suite.toml_file import SCHEMA
 
     parts = (Training, Tuning, Machine, Limits, Measure, Cost, Statistics, Gate)
     tables = {part.__name__.lower(): part for part in parts}
-    label = {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"}
-    labels = {"anyOf": [label, {"type": "array", "items": label, "minItems": 1}]}
+    labels = {"anyOf": [_LABEL, {"type": "array", "items": _LABEL, "minItems": 1}]}
     training = {**TypeAdapter(Training).json_schema(), "additionalProperties": False}
-
-    def entries(kind: str, own: dict[str, Any]) -> dict[str, Any]:
-        known = catalog.offers.get(kind, {})
-        cases = []
-        for name, cls in sorted(known.items()):
-            options = options_model(cls).model_json_schema()
-            for option, description in option_descriptions(cls).items():
-                if option in options.get("properties", {}):
-                    options["properties"][option]["description"] = description
-            inline = {
-                **options.get("properties", {}),
-                "use": {"const": name},
-                "label": label,
-                "options": options,
-                **own,
-            }
-            cases.append({"properties": inline, "required": ["use"], "additionalProperties": False})
-        return {"type": "array", "minItems": 1, "items": {"anyOf": cases}}
 
     return {
         "$schema": _DIALECT,
@@ -73,17 +54,19 @@ def suite_schema(catalog: Catalog) -> dict[str, Any]:
         "required": ["name", "backbone", "task", "strategy"],
         "properties": {
             "schema": {"const": SCHEMA},
-            "name": label,
+            "name": _LABEL,
             "seeds": {"type": "array", "items": {"type": "integer", "minimum": 0}, "minItems": 1, "uniqueItems": True},
             "split_seed": {"type": "integer", "minimum": 0},
             "online": {"type": "boolean"},
             "profile": {"enum": ["smoke", "normal", "publish"]},
             **{key: {**TypeAdapter(cls).json_schema(), "additionalProperties": False} for key, cls in tables.items()},
-            "backbone": entries("backbones", {"strategies": labels}),
-            "task": entries(
-                "tasks", {"backbone": labels, "strategies": labels, "training": training, "alone": {"type": "boolean"}}
+            "backbone": _entries(catalog, "backbones", {"strategies": labels}),
+            "task": _entries(
+                catalog,
+                "tasks",
+                {"backbone": labels, "strategies": labels, "training": training, "alone": {"type": "boolean"}},
             ),
-            "strategy": entries("strategies", _of_a_strategy()),
+            "strategy": _entries(catalog, "strategies", _strategy_keys()),
             "sequence": {
                 "type": "array",
                 "items": {
@@ -91,8 +74,8 @@ def suite_schema(catalog: Catalog) -> dict[str, Any]:
                     "required": ["label", "tasks"],
                     "additionalProperties": False,
                     "properties": {
-                        "label": label,
-                        "tasks": {"type": "array", "items": label, "minItems": 2},
+                        "label": _LABEL,
+                        "tasks": {"type": "array", "items": _LABEL, "minItems": 2},
                         "backbone": labels,
                         "strategies": labels,
                     },
@@ -102,8 +85,29 @@ def suite_schema(catalog: Catalog) -> dict[str, Any]:
     }
 
 
-def _of_a_strategy() -> dict[str, Any]:
-    """Describe the keys of a `[[strategy]]` beside its options."""
+def _entries(catalog: Catalog, kind: str, keys: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of a list of entries of one kind, each with its options and the given further keys."""
+    from ..api.catalog import options_model
+
+    cases = []
+    for name, cls in sorted(catalog.offers.get(kind, {}).items()):
+        options = options_model(cls).model_json_schema()
+        for option, description in option_descriptions(cls).items():
+            if option in options.get("properties", {}):
+                options["properties"][option]["description"] = description
+        inline = {
+            **options.get("properties", {}),
+            "use": {"const": name},
+            "label": _LABEL,
+            "options": options,
+            **keys,
+        }
+        cases.append({"properties": inline, "required": ["use"], "additionalProperties": False})
+    return {"type": "array", "minItems": 1, "items": {"anyOf": cases}}
+
+
+def _strategy_keys() -> dict[str, Any]:
+    """Return the schemas of the keys of a `[[strategy]]` other than its options."""
     number = {"type": "number"}
     ends = {"low": number, "high": number, "log": {"type": "boolean"}}
     span = {"type": "object", "properties": ends, "required": ["low", "high"], "additionalProperties": False}
@@ -118,7 +122,7 @@ def _of_a_strategy() -> dict[str, Any]:
 
 
 def write(folder: Path) -> None:
-    """Write `record.json`, `leaderboard.json` and `suite.json`."""
+    """Write `record.json`, `leaderboard.json` and `suite.json` into a folder."""
     from ..plugins import Plugins
 
     schemas = {
@@ -132,7 +136,10 @@ def write(folder: Path) -> None:
 
 @cache
 def option_descriptions(cls: type) -> Mapping[str, str]:
-    """Give option → description, one line each, inherited options included; empty where the source is not at hand."""
+    """Return option → description for own and inherited options, one line each.
+
+    The description is the string under the field. The result is empty if the source is not available.
+    """
     found: dict[str, str] = {}
     for owner in reversed(cls.__mro__[:-1]):
         try:
@@ -140,14 +147,18 @@ def option_descriptions(cls: type) -> Mapping[str, str]:
         except (OSError, TypeError, SyntaxError):
             continue
         body = tree.body[0].body if isinstance(tree.body[0], ast.ClassDef) else []
-        for field, text in pairwise(body):
-            if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and _is_text(text):
-                found[field.target.id] = " ".join(ast.literal_eval(text.value).split())  # type: ignore[attr-defined]  # it is text
+        for field, following in pairwise(body):
+            text = _string(following)
+            if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and text is not None:
+                found[field.target.id] = " ".join(text.split())
     return found
 
 
-def _is_text(node: ast.stmt) -> bool:
-    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+def _string(node: ast.stmt) -> str | None:
+    """Return the text of a statement that is a string literal only, otherwise None."""
+    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+        return node.value.value
+    return None
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ def test_who_only_watches_is_named_and_the_run_goes_on(tmp_path, inside, caplog)
     inside("-p", PLUGIN, "-p", EXAMPLES / "misbehaving.py", "-p", plugin, "run", suite, check=1)
     assert [record.status for record in read_run(tmp_path / "runs" / "quick")] == ["ok", "infra"]
     for name in OBSERVERS:
-        assert f"plugin 'raising.py' raised in {name}; the run goes on" in caplog.messages
+        assert f"plugin 'raising.py' raised in {name}; the run continues" in caplog.messages
 
 
 def test_who_shapes_the_plan_ends_the_command_with_a_line(tmp_path, inside):

@@ -16,7 +16,7 @@ def made(catalog):
 
 @pytest.fixture(scope="module")
 def suites(made):
-    """What validates suites; the schema itself is validated once."""
+    """Validator of suites; the schema itself is checked once."""
     validator = jsonschema.validators.validator_for(made)
     validator.check_schema(made)
     return validator(made)

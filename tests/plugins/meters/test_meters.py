@@ -127,7 +127,7 @@ def test_host_memory_counts_the_training_phase_only():
 def test_a_card_that_has_gone_is_named_in_one_line(nvml):
     nvml(nvmlInit="Driver Not Loaded")
     with pytest.raises(
-        RunError, match="no longer be asked, NVML: Driver Not Loaded; run again when nvidia-smi answers"
+        RunError, match="a GPU no longer responds, NVML: Driver Not Loaded; run again when nvidia-smi works"
     ):
         gpu_uuid(0)
     nvml(nvmlDeviceGetName="GPU is lost")
