@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ..analysis.metric_tiers import MEMORY, SPEED, TRACE, exact_values, loss_trace, needed, repeats, tier_of
 from ..errors import RunError
-from ..records.accepted_changes import Step
+from ..records.accepted_changes import AcceptedChange
 from ..records.comparability import PARTS, differences, without
 from ..stats.estimates import CLAIM, estimate, paired_differences
 from ..stats.multiplicity import adjusted
@@ -93,14 +93,14 @@ def undecided(checks: Sequence[Check]) -> set[Place]:
     }
 
 
-def accept(checks: Sequence[Check], base: RecordSet, reason: str) -> tuple[list[Check], list[Step]]:
+def accept(checks: Sequence[Check], base: RecordSet, reason: str) -> tuple[list[Check], list[AcceptedChange]]:
     """Accept everything that regressed or is missing; return the updated checks and the baseline's accepted changes."""
     steps, found = list(base.accepted), []
     for check in checks:
         if check.gating and check.verdict in ("regressed", "missing"):
             place = check.place
             steps.append(
-                Step(
+                AcceptedChange(
                     reason,
                     place.target,
                     place.backbone,

@@ -1,4 +1,4 @@
-"""Published runs: bundles read without trust, grouped, ranked and written as a site.
+"""Leaderboards: read untrusted bundles, group and rank their runs, and write them as a static site.
 
-Imports `analysis`, `records` and what lies below them. Start with `entry`, then `leaderboard`.
+Imports `analysis`, `records` and the modules below them. Start with `entry`, then `leaderboard`.
 """

@@ -1,42 +1,45 @@
-"""What `leaderboard.json` holds: every number of a leaderboard, for other programs; its JSON Schema is made from these types."""
+"""Write and read `leaderboard.json`: every number of a leaderboard, as types that its JSON Schema is generated from."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from ..errors import RunError
 from ..files import check_version, parse_json
-from ..stats.estimates import Estimate, Interval, NewItems, Verdict  # noqa: TC001 - pydantic resolves the field types at run time
+from ..stats.estimates import Estimate, Interval, NewItems, Verdict  # noqa: TC001 - pydantic reads the types
 
 if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
     from pydantic import TypeAdapter
 
-    from ..analysis.contender import Contender, Quantity
+    from ..analysis.contender import Contender
     from ..analysis.task_column import TaskColumn
-    from .leaderboard import Fingerprint, Group, Leaderboard, PublishedRun, Series
+    from .leaderboard import Group, Leaderboard, PublishedRun, Series
+
+T = TypeVar("T", bound="DataclassInstance")
 
 SCHEMA: Literal["ftbench.leaderboard/1"] = "ftbench.leaderboard/1"
 
 
 @dataclass(frozen=True)
 class Run:
-    """A run and the bundle that everything about it was computed from."""
+    """A run, and the bundle its numbers were computed from."""
 
     name: str
     suite: str
     """Name of the suite."""
     bundle: str
-    """Where the bundle is, from the folder of `leaderboard.json`."""
+    """Path of the bundle, relative to the folder of `leaderboard.json`."""
     sha256: str
     bytes: int
     finished: str | None
     """When its last trial ended, in UTC."""
     harness: str | None
-    """Version of ftbench it was run with."""
+    """Version of ftbench that ran it."""
     environment: str
     hardware: dict[str, Any]
     software: dict[str, str]
@@ -44,12 +47,12 @@ class Run:
     statuses: dict[str, int]
     """Status → number of trials."""
     group: str
-    """Key of the group it is ranked in."""
+    """Key of the group that it is ranked in."""
 
 
 @dataclass(frozen=True)
 class Value:
-    """One measurement over seeds: an estimate, or why there is none."""
+    """A measurement over seeds: an estimate, or the reason why there is none."""
 
     estimate: Estimate | None
     reason: str | None = None
@@ -58,7 +61,7 @@ class Value:
 
 @dataclass(frozen=True)
 class Measured:
-    """What a measurement is, whoever it is of."""
+    """Unit, direction and methods of a measurement, the same for all contenders."""
 
     unit: str
     direction: str
@@ -67,39 +70,39 @@ class Measured:
 
 @dataclass(frozen=True)
 class Against:
-    """The paired difference of the primary score to the baseline."""
+    """Paired difference of the primary score to the baseline."""
 
     estimate: Estimate
     verdict: Verdict
     p: float | None
-    """Holm-corrected over everyone who is compared with the baseline."""
+    """p-value, Holm-corrected over all contenders that are compared with the baseline."""
     new_items: NewItems | None
 
 
 @dataclass(frozen=True)
 class Row:
-    """A contender on a target."""
+    """A contender in a task column."""
 
     label: str
     strategy: str
     backbone: str
     run: str
-    """Name of the run it is of."""
+    """Name of the run."""
     statuses: dict[str, int]
     places: tuple[int, int] | None
-    """The best and the worst place it may hold; null where there are too few seeds for a claim."""
+    """Best and worst possible rank; null if there are too few seeds for a claim."""
     by_seed: dict[str, float]
     """Seed → primary score."""
     new_items: Interval | None
-    """Interval of the primary score over seeds and test items."""
+    """Interval of the primary score over new seeds and new test items."""
     against: Against | None
     values: dict[str, Value]
-    """Name → measurement of the whole trial, the primary score among them."""
+    """Name → measurement of the whole trial, including the primary score."""
 
 
 @dataclass(frozen=True)
 class Lost:
-    """A trial that left no score."""
+    """A trial without a score."""
 
     label: str
     seed: int
@@ -110,7 +113,7 @@ class Lost:
 
 @dataclass(frozen=True)
 class Board:
-    """One target of a group, best first."""
+    """A task column of a group, the best contender first."""
 
     target: str
     modality: str
@@ -119,7 +122,7 @@ class Board:
     margin: float
     verdict: list[str]
     ties: list[list[str]]
-    """Groups within which nobody is told apart."""
+    """Groups of statistically tied contenders."""
     measurements: dict[str, Measured]
     rows: list[Row]
     lost: list[Lost]
@@ -127,7 +130,7 @@ class Board:
 
 @dataclass(frozen=True)
 class Ranked:
-    """A strategy over the targets of a group."""
+    """A strategy over all task columns of a group."""
 
     strategy: str
     rank: float
@@ -137,7 +140,7 @@ class Ranked:
 
 @dataclass(frozen=True)
 class RankedGroup:
-    """Rows that may be ranked."""
+    """A group of rows that may be ranked together."""
 
     key: str
     suite: str
@@ -149,16 +152,16 @@ class RankedGroup:
     software: dict[str, str]
     runs: list[str]
     sources: dict[str, str]
-    """Label of a strategy → the run its rows are of."""
+    """Label of a strategy → the run its rows come from."""
     boards: list[Board]
     ranking: list[Ranked]
-    """Best first; empty where `unranked` says why."""
+    """Best first; if it is empty, `unranked` gives the reason."""
     unranked: str
 
 
 @dataclass(frozen=True)
 class Step:
-    """What a series came to in one run."""
+    """One run of a series."""
 
     run: str
     estimate: Estimate | None
@@ -168,7 +171,7 @@ class Step:
 
 @dataclass(frozen=True)
 class History:
-    """One strategy on one target, run after run; nothing in it is ranked."""
+    """A strategy in a task column, run after run; not ranked."""
 
     suite: str
     measuring: int | None
@@ -180,7 +183,7 @@ class History:
 
 @dataclass(frozen=True)
 class Published:
-    """A whole leaderboard."""
+    """A leaderboard."""
 
     harness: str
     """Version of ftbench that computed it."""
@@ -193,17 +196,17 @@ class Published:
 
 @cache
 def published_adapter() -> TypeAdapter[Published]:
-    """Give pydantic's reading of a leaderboard."""
+    """Return pydantic's validator for leaderboards; cached because building it is slow."""
     from pydantic import ConfigDict, TypeAdapter, with_config
 
     return TypeAdapter(with_config(ConfigDict(extra="forbid"))(Published))
 
 
 def read_published(text: str, source: str) -> dict[str, Any]:
-    """Read a leaderboard as JSON values, checked against its types.
+    """Parse a leaderboard and validate it against these types; return its JSON values.
 
     Raises:
-        RunError: it is none, or one of another version.
+        RunError: the text is not a leaderboard, or is one of another version.
     """
     from pydantic import ValidationError
 
@@ -219,115 +222,107 @@ def read_published(text: str, source: str) -> dict[str, Any]:
     return table
 
 
-def written(board: Leaderboard) -> str:
-    """Write a leaderboard as JSON; the same leaderboard gives the same bytes."""
+def to_json(board: Leaderboard) -> str:
+    """Return a leaderboard as JSON; the same leaderboard gives the same bytes."""
     return json.dumps(table_of(board), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def table_of(board: Leaderboard) -> dict[str, Any]:
-    """Give a leaderboard as JSON values."""
-    found = Published(
-        board.harness,
-        list(board.drift),
-        [_run(run) for run in board.runs],
-        [_group(group) for group in board.groups],
-        [_history(one) for one in board.series],
+    """Return a leaderboard as JSON values."""
+    found = _derived(
+        Published,
+        board,
+        drift=list(board.drift),
+        runs=[_run(run) for run in board.runs],
+        groups=[_group(group) for group in board.groups],
+        series=[_history(one) for one in board.series],
+        schema=SCHEMA,
     )
-    # Through text, so that tuples are lists and keys are text, as they are when it is read again.
+    # Through text: tuples become lists and keys become text, as in a leaderboard that was read.
     table: dict[str, Any] = json.loads(json.dumps({"schema": SCHEMA, **asdict(found)}, allow_nan=False))
     return table
 
 
 def iso(seconds: float) -> str | None:
-    """Write a time in UTC; None for 0, which stands for an unknown one."""
+    """Format a time in UTC; None for 0, an unknown time."""
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}" if seconds else None
 
 
+def _derived(kind: type[T], source: object, **others: Any) -> T:
+    """Return a `kind` with the equally named fields of `source`, and with `others`."""
+    shared = {field.name: getattr(source, field.name) for field in fields(kind) if field.name not in others}
+    return kind(**shared, **others)
+
+
 def _run(run: PublishedRun) -> Run:
-    return Run(
-        run.name,
-        run.suite,
-        run.bundle,
-        run.sha256,
-        run.size,
-        iso(run.finished),
-        run.harness or None,
-        run.environment,
-        dict(run.hardware),
-        dict(run.software),
-        list(run.summary.seeds),
-        dict(sorted(run.summary.statuses.items())),
-        run.fingerprint.key,
+    return _derived(
+        Run,
+        run,
+        bytes=run.size,
+        finished=iso(run.finished),
+        harness=run.harness or None,
+        seeds=list(run.summary.seeds),
+        statuses=dict(sorted(run.summary.statuses.items())),
+        group=run.fingerprint.key,
     )
 
 
 def _group(group: Group) -> RankedGroup:
-    found: Fingerprint = group.fingerprint
     ranking = group.summary.ranking
-    return RankedGroup(
-        found.key,
-        found.suite,
-        group.suite,
-        found.measuring,
-        found.device,
-        dict(found.software),
-        list(group.runs),
-        dict(group.sources),
-        [_board(target, group) for target in group.summary.targets],
-        [Ranked(one.strategy, one.rank, one.interval, one.scored) for one in ranking.entries],
-        ranking.reason,
+    return _derived(
+        RankedGroup,
+        group.fingerprint,
+        name=group.suite,
+        runs=list(group.runs),
+        sources=dict(group.sources),
+        boards=[_board(column, group) for column in group.summary.targets],
+        ranking=[_derived(Ranked, one) for one in ranking.entries],
+        unranked=ranking.reason,
     )
 
 
-def _board(target: TaskColumn, group: Group) -> Board:
-    quantities = [quantity for contender in target.contenders for quantity in contender.quantities.values()]
+def _board(column: TaskColumn, group: Group) -> Board:
+    quantities = [quantity for contender in column.contenders for quantity in contender.quantities.values()]
     measured: dict[str, Measured] = {}
     for one in quantities:
         known = measured.setdefault(one.name, Measured(one.unit, one.direction, []))
         if one.method not in known.methods:
             known.methods.append(one.method)
-    return Board(
-        target.label,
-        target.modality,
-        target.primary,
-        target.baseline,
-        target.margin,
-        list(target.verdict),
-        [list(tied) for tied in target.ties],
-        measured,
-        [_row(c, target, group) for c in target.contenders],
-        [Lost(one.contender, one.seed, one.status, one.kind, one.message) for one in target.missing],
+    return _derived(
+        Board,
+        column,
+        target=column.label,
+        verdict=list(column.verdict),
+        ties=[list(tied) for tied in column.ties],
+        measurements=measured,
+        rows=[_row(contender, column, group) for contender in column.contenders],
+        lost=[_derived(Lost, one, label=one.contender) for one in column.missing],
     )
 
 
-def _row(contender: Contender, target: TaskColumn, group: Group) -> Row:
-    score, found = contender.quantities.get(target.primary), contender.against_baseline
-    return Row(
-        contender.label,
-        contender.strategy,
-        contender.backbone,
-        group.sources[contender.strategy],
-        dict(sorted(contender.statuses.items())),
-        group.places[target.label].get(contender.label),
-        {str(seed): value for seed, value in score.by_seed.items()} if score else {},
-        score.new_items if score else None,
-        Against(found.estimate, found.verdict, contender.p_adjusted, found.new_items) if found else None,
-        {name: _value(quantity) for name, quantity in contender.quantities.items()},
+def _row(contender: Contender, column: TaskColumn, group: Group) -> Row:
+    score, difference = contender.quantities.get(column.primary), contender.against_baseline
+    return _derived(
+        Row,
+        contender,
+        run=group.sources[contender.strategy],
+        statuses=dict(sorted(contender.statuses.items())),
+        places=group.places[column.label].get(contender.label),
+        by_seed={str(seed): value for seed, value in score.by_seed.items()} if score else {},
+        new_items=score.new_items if score else None,
+        against=_derived(Against, difference, p=contender.p_adjusted) if difference else None,
+        values={name: _derived(Value, quantity) for name, quantity in contender.quantities.items()},
     )
-
-
-def _value(quantity: Quantity) -> Value:
-    return Value(quantity.estimate, quantity.reason, quantity.flags)
 
 
 def _history(series: Series) -> History:
     steps = [
-        Step(
-            point.run,
-            point.score.estimate if point.score else None,
-            dict(sorted(point.statuses.items())),
-            point.current,
+        _derived(
+            Step,
+            point,
+            estimate=point.score.estimate if point.score else None,
+            statuses=dict(sorted(point.statuses.items())),
         )
         for point in series.points
     ]
-    return History(series.suite, series.measuring, series.device, series.target, series.contender, steps)
+    return _derived(History, series, steps=steps)

@@ -1,6 +1,6 @@
-"""A leaderboard: the runs that were published, ranked among their like and followed over time.
+"""A leaderboard: published runs, ranked within comparable groups and followed over time.
 
-Rows meet in one group where suite, measuring version, device model and software are equal; nothing is ranked across groups.
+Rows are in one group if suite, measuring version, device model and software are equal; nothing is ranked across groups.
 """
 
 from __future__ import annotations
@@ -29,92 +29,92 @@ if TYPE_CHECKING:
 
 
 BUNDLES = "bundles"
-"""The folder of a site that holds the bundles."""
+"""Folder of a site that contains the bundles."""
 
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """What rows must have in common to be ranked."""
+    """What rows must have in common to be ranked together."""
 
     suite: str
-    """Hash of data, weights, protocol, splits, profile and margins of equivalence."""
+    """Hash of data, weights, protocol, splits, profile and equivalence margins."""
     measuring: int | None
-    """Version of the measurements; None where the run does not tell."""
+    """Version of the measurements; None if the run does not state it."""
     device: str
-    """Model of what was trained on."""
+    """Model of the training device."""
     software: Mapping[str, str] = field(default_factory=dict)
-    """Versions that can change a number, without those that are allowed to differ."""
+    """Versions that can change a number, without the ones that may differ."""
 
     @property
     def key(self) -> str:
-        """One hash of all of it."""
+        """Hash of all fields."""
         return digest([self.suite, self.measuring, self.device, dict(self.software)])
 
 
 @dataclass(frozen=True)
 class PublishedRun:
-    """One run of a leaderboard."""
+    """A run of a leaderboard."""
 
     name: str
-    """What its page and its bundle are called."""
+    """Name of the run, its page and its bundle."""
     suite: str
     """Name of the suite."""
     sha256: str
-    """Of the bundle."""
+    """SHA-256 of the bundle."""
     size: int
-    """Bytes of the bundle."""
+    """Size of the bundle in bytes."""
     finished: float
-    """When its last trial ended, in seconds since 1970; 0 where no trial tells."""
+    """When its last trial ended, in seconds since 1970; 0 if unknown."""
     harness: str
-    """Version of ftbench; empty where no trial tells."""
+    """Version of ftbench; empty if unknown."""
     environment: str
-    """Hash of software and hardware."""
+    """Hash of the software and hardware."""
     hardware: Mapping[str, Any]
     software: Mapping[str, str]
     fingerprint: Fingerprint
     summary: Summary
-    """The run by itself."""
+    """Summary of this run alone."""
 
     @property
     def bundle(self) -> str:
-        """Where its bundle lies in a site."""
+        """Path of its bundle within a site."""
         return bundle_path(self.name)
 
 
 @dataclass(frozen=True)
 class Group:
-    """Rows that may be ranked: of everyone the run with the most scores, and the newest of those with as many."""
+    """Rows that may be ranked together: for each strategy the run with the most scores, of several the newest."""
 
     fingerprint: Fingerprint
     suite: str
     """Name of the suite."""
     runs: tuple[str, ...]
-    """Names of the runs of this fingerprint, newest first."""
+    """Names of the runs with this fingerprint, newest first."""
     summary: Summary
-    """Of all rows together."""
+    """Summary of all rows."""
     sources: Mapping[str, str]
-    """Label of a strategy → name of the run its rows are of."""
+    """Label of a strategy → name of the run its rows come from."""
     places: Mapping[str, Mapping[str, tuple[int, int]]]
-    """Target → contender → the places it may hold, 1 the best; nobody with fewer seeds than a claim needs."""
+    """Task column → contender → its possible ranks, 1 the best; without contenders with too few seeds for a claim."""
 
 
 @dataclass(frozen=True)
 class Point:
-    """What a series came to in one run."""
+    """One run of a series."""
 
     run: str
     """Name of the run."""
     score: Quantity | None
-    """The primary score; None where it left none."""
+    """The primary score; None if there is none."""
     statuses: Mapping[str, int]
     """Status → number of seeds."""
     current: bool
-    """Whether it is the row of its group."""
+    """Whether its group ranks this run's row."""
 
 
 @dataclass(frozen=True)
 class Series:
-    """One strategy on one target of one suite and device model, run after run; shown side by side, and not ranked."""
+    """A strategy in a task column of a suite on a device model, run after run; shown side by side, not ranked."""
 
     suite: str
     """Hash of the suite."""
@@ -124,23 +124,23 @@ class Series:
     strategy: str
     """Label of the strategy, as in its groups."""
     contender: str
-    """The same with the backbone where the target has several."""
+    """Label with the backbone, if the task column has several."""
     points: tuple[Point, ...]
     """Oldest first."""
 
 
 @dataclass(frozen=True)
 class Leaderboard:
-    """Everything a site shows."""
+    """All contents of a site."""
 
     harness: str
     """The version of ftbench that computed it."""
     drift: tuple[str, ...]
-    """Fields of the software that may differ within a group, such as `software.pillow`; `software` for all."""
+    """Software fields that may differ within a group, such as `software.pillow`; `software` means all of them."""
     runs: tuple[PublishedRun, ...]
     """Newest first."""
     groups: tuple[Group, ...]
-    """By suite, then the newest first."""
+    """By suite, then newest first."""
     series: tuple[Series, ...]
 
     @property
@@ -150,12 +150,12 @@ class Leaderboard:
 
 
 def bundle_path(run: str) -> str:
-    """Give where the bundle of a run lies in a site."""
+    """Return the path of a run's bundle within a site."""
     return f"{BUNDLES}/{run}.zip"
 
 
 def leaderboard_of(entries: Sequence[Entry], harness: str, drift: Sequence[str] = ()) -> Leaderboard:
-    """Rank and follow what was published.
+    """Build a leaderboard: rank the runs in their groups, and follow strategies over time.
 
     Args:
         entries: the runs, in any order.
@@ -163,7 +163,7 @@ def leaderboard_of(entries: Sequence[Entry], harness: str, drift: Sequence[str] 
         drift: see `Leaderboard`.
 
     Raises:
-        RunError: two entries hold the same trials; a line for each pair.
+        RunError: two entries contain the same trials; a line for each pair.
     """
     ordered = sorted(entries, key=lambda entry: (-entry.finished, entry.name))
     faults = shared_trials(ordered[::-1])
@@ -188,7 +188,7 @@ def leaderboard_of(entries: Sequence[Entry], harness: str, drift: Sequence[str] 
 
 
 def shared_trials(entries: Sequence[Entry]) -> list[str]:
-    """Say which entries hold trials that an entry before them has already, so that a seed would count twice."""
+    """Return a line for each entry with trials that an earlier entry has too: their seeds would count twice."""
     owner: dict[tuple[Any, ...], Entry] = {}
     shared: dict[tuple[str, str], list[Record]] = defaultdict(list)
     for entry in entries:
@@ -199,7 +199,8 @@ def shared_trials(entries: Sequence[Entry]) -> list[str]:
                     shared[str(entry.source), str(first.source)].append(record)
     return [
         one_line(
-            f"{later}: repeated seeds: {len(records)} of its trials stand in {first} too, {named(records[0])} the first; keep one"
+            f"{later}: repeated seeds: {len(records)} of its trials are also in {first}, such as {named(records[0])}; "
+            "keep one of the two"
         )
         for (later, first), records in shared.items()
     ]
@@ -226,16 +227,17 @@ def _run(entry: Entry, drift: Sequence[str]) -> PublishedRun:
     )
 
 
-# ---- who is who over runs ----------------------------------------------------------------------------------------------------------
+# ---- labels over all runs --------------------------------------------------------------------------------------------
 
 
 def _labels(entries: Sequence[Entry]) -> dict[tuple[str, str], str]:
-    """Say what everyone is called over all runs of a suite.
+    """Return unique labels for the strategies of all runs of a suite.
 
-    Where one label means several things, by its options or its learning rates, each is called by the beginning of its hash too.
+    If runs use one label for several configurations (options or learning rates), the start of the configuration's hash
+    is appended.
 
     Returns:
-        Name of an entry and label there → label here.
+        (Name of an entry, label in that entry) → label in the leaderboard.
     """
     meant = {
         (entry.name, label): configuration
@@ -252,7 +254,7 @@ def _labels(entries: Sequence[Entry]) -> dict[tuple[str, str], str]:
 
 
 def _configurations(entry: Entry) -> dict[str, str]:
-    """Give label → hash of what a run means by it."""
+    """Return label → hash of the configuration it has in a run."""
     found: dict[str, dict[str, Any]] = defaultdict(dict)
     for record in entry.records:
         place, trial = place_of(record), record.trial
@@ -267,16 +269,16 @@ def _relabelled(record: Record, label: str) -> Record:
     return replace(record, trial={**record.trial, "strategy": {**record.trial["strategy"], "label": label}})
 
 
-# ---- groups ------------------------------------------------------------------------------------------------------------------------
+# ---- groups ----------------------------------------------------------------------------------------------------------
 
 
 def _group(entries: Sequence[Entry], labels: Mapping[tuple[str, str], str], fingerprint: Fingerprint) -> Group:
-    """Rank everyone by the run that has the most scores of them, by the newest of those that have as many.
+    """Rank each strategy by its run with the most scores; of several, by the newest.
 
     Args:
-        entries: of one fingerprint, newest first.
-        labels: what everyone is called.
-        fingerprint: what they have in common.
+        entries: entries with the same fingerprint, newest first.
+        labels: see `_labels`.
+        fingerprint: their fingerprint.
     """
     chosen = _chosen(entries, labels)
     records: list[Record] = []
@@ -304,7 +306,7 @@ def _group(entries: Sequence[Entry], labels: Mapping[tuple[str, str], str], fing
 
 
 def _chosen(entries: Sequence[Entry], labels: Mapping[tuple[str, str], str]) -> dict[str, Entry]:
-    """Choose the run whose rows are ranked, for each label; `entries` are newest first."""
+    """Return the entry whose rows are ranked, for each label; `entries` are newest first."""
     scores: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     for entry in entries:
         for record in entry.records:
@@ -315,7 +317,7 @@ def _chosen(entries: Sequence[Entry], labels: Mapping[tuple[str, str], str]) -> 
     }
 
 
-# ---- over time ---------------------------------------------------------------------------------------------------------------------
+# ---- over time -------------------------------------------------------------------------------------------------------
 
 
 def _series(
@@ -324,7 +326,7 @@ def _series(
     runs: Mapping[str, PublishedRun],
     current: set[tuple[str, str, str]],
 ) -> list[Series]:
-    """Follow every strategy of a suite over its runs, oldest first, each device model and measuring version by itself."""
+    """Follow each strategy of a suite over its runs, oldest first, by device model and measuring version."""
     found: dict[tuple[int | None, str, str, str, str], list[Point]] = defaultdict(list)
     for entry in reversed(entries):
         run = runs[entry.name]

@@ -1,4 +1,4 @@
-"""A leaderboard as a folder for any static host: its numbers, its pages, the bundles they come from; built, and checked again."""
+"""Build a leaderboard as a folder for a static host (numbers, pages and bundles), and verify a published one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..files import read_text
 from ..fingerprint import read_sha256
 from ..formatting import one_line
 from .entry import read_entry
-from .json_format import read_published, table_of, written
+from .json_format import read_published, table_of, to_json
 from .leaderboard import BUNDLES, bundle_path, leaderboard_of
 from .site_report import SiteReport
 
@@ -30,29 +30,29 @@ if TYPE_CHECKING:
 
 INDEX = "leaderboard.json"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,127}", re.ASCII)
-_LARGEST = 256 * 2**20
+_MAX_BYTES = 256 * 2**20
 _ROUNDING = 1e-9
 
 
 def build(
     entries: Sequence[Entry], reports: Sequence[Report], site: Path, harness: str, drift: Sequence[str] = ()
 ) -> Leaderboard:
-    """Write the site of some runs; the same runs give the same bytes. A site that was there is replaced, other files in it stay.
+    """Write the site of some runs; the same runs give the same bytes. A former site is replaced, other files are kept.
 
     Args:
         entries: the runs.
-        reports: what writes pages.
+        reports: all reports; those that are a `SiteReport` write pages.
         site: the folder.
         harness: the version of ftbench.
-        drift: fields of the software that may differ within a group.
+        drift: software fields that may differ within a group.
 
     Raises:
-        RunError: the folder holds something else, or cannot be written; or runs share trials.
+        RunError: the folder contains something else, or cannot be written; or runs share trials.
     """
     if site.exists() and not site.is_dir():
-        raise RunError(f"{site}: is a file; give a folder")
+        raise RunError(f"{site}: is a file; choose a folder")
     if site.is_dir() and any(site.iterdir()) and not (site / INDEX).exists():
-        raise RunError(f"{site}: holds something that is no leaderboard; give an empty or a new folder")
+        raise RunError(f"{site}: is neither empty nor a leaderboard; choose an empty or new folder")
     board = leaderboard_of(entries, harness, drift)
     fresh = site.with_name(f".{site.name}.{os.getpid()}")
     try:
@@ -72,7 +72,7 @@ def build(
 
 
 def _write(board: Leaderboard, reports: Sequence[Report], folder: Path) -> None:
-    (folder / INDEX).write_text(written(board), encoding="utf-8")
+    (folder / INDEX).write_text(to_json(board), encoding="utf-8")
     for report in reports:
         if isinstance(report, SiteReport):
             report.write_site(board, folder)
@@ -86,45 +86,42 @@ def _replace(path: Path, old: Path) -> None:
     path.rename(old)
 
 
-# ---- checked again ---------------------------------------------------------------------------------------------------------------
+# ---- verification ----------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Checked:
-    """How a site came out."""
+    """The result of verifying a site."""
 
     faults: tuple[str, ...]
-    """A line each, the place first."""
+    """One line each, beginning with the location."""
     runs: int = 0
     numbers: int = 0
-    """Numbers in `leaderboard.json` that were computed again."""
+    """Numbers in `leaderboard.json` that were recomputed."""
     pages: int = 0
 
 
 def verify(site: Path, reports: Sequence[Report], harness: str) -> Checked:
-    """Compute everything a site publishes again, from its bundles alone, and hold it against what is there.
+    """Recompute everything a site publishes from its bundles alone, and compare it with the published files.
 
     Args:
         site: the folder.
-        reports: what writes pages.
+        reports: all reports; those that are a `SiteReport` write pages.
         harness: the version of ftbench.
 
     Raises:
-        RunError: the folder is no site.
+        RunError: the folder is not a site.
     """
     index = site / INDEX
     if not index.is_file():
-        raise RunError(f"{site}: not a leaderboard: it has no {INDEX}; `ftbench leaderboard build` makes one")
+        raise RunError(f"{site}: not a leaderboard: it has no {INDEX}; `ftbench leaderboard build` creates one")
     try:
-        table = read_published(read_text(index, _LARGEST), str(index))
+        table = read_published(read_text(index, _MAX_BYTES), str(index))
     except RunError as error:
         return Checked(error.mistakes)
     if table["harness"] != harness:
-        return Checked(
-            (
-                f"{index}: was built by ftbench {table['harness']}, and this is {harness}: build it again, or check it with that",
-            )
-        )
+        built = f"was built by ftbench {table['harness']}, but this is {harness}"
+        return Checked((f"{index}: {built}; build it again, or verify it with that version",))
     with TemporaryDirectory(prefix="ftbench-") as folder:
         entries, faults = _entries(table["runs"], site, Path(folder))
         if faults:
@@ -137,26 +134,26 @@ def verify(site: Path, reports: Sequence[Report], harness: str) -> Checked:
         again.mkdir()
         _write(board, reports, again)
         computed = table_of(board)
-        faults = [one_line(f"{index}: {fault}") for fault in _differing(table, computed, "", computed)]
+        faults = [one_line(f"{index}: {fault}") for fault in _differences(table, computed, "", computed)]
         pages = [path.relative_to(again) for path in sorted(again.rglob("*")) if path.is_file() and path.name != INDEX]
-        faults += _pages(site, again, pages)
-    return Checked(tuple(faults), len(entries), _count(computed), len(pages))
+        faults += _page_faults(site, again, pages)
+    return Checked(tuple(faults), len(entries), _count_numbers(computed), len(pages))
 
 
 def _entries(runs: Sequence[Mapping[str, Any]], site: Path, folder: Path) -> tuple[list[Entry], list[str]]:
-    """Read the bundles that are published, and say what is wrong with them."""
+    """Read the published bundles; return the entries, and a line for each fault."""
     entries, faults = [], []
     folder_of_bundles = site / BUNDLES
     for number, run in enumerate(runs):
         place, name = f"{site / INDEX}: runs[{number}]", run["name"]
         if not _NAME.fullmatch(name) or run["bundle"] != bundle_path(name):
-            faults.append(f"{place}: {run['bundle'][:80]!r} is not where the bundle of a run called {name[:80]!r} lies")
+            faults.append(f"{place}: {run['bundle'][:80]!r} is not the bundle path of a run named {name[:80]!r}")
             continue
         bundle = site / bundle_path(name)
         if bundle.is_symlink() or not bundle.is_file():
-            faults.append(f"{bundle}: is published, and no file is there")
+            faults.append(f"{bundle}: is published, but the file does not exist")
         elif (found := read_sha256(bundle)) != run["sha256"]:
-            faults.append(f"{bundle}: changed: its SHA-256 is {found}, and {run['sha256']} is published")
+            faults.append(f"{bundle}: changed: its SHA-256 is {found}, but {run['sha256']} is published")
         else:
             try:
                 entries.append(read_entry(bundle, folder / str(number)))
@@ -165,36 +162,37 @@ def _entries(runs: Sequence[Mapping[str, Any]], site: Path, folder: Path) -> tup
     known = {run["bundle"] for run in runs}
     there = sorted(folder_of_bundles.iterdir()) if folder_of_bundles.is_dir() else []
     faults += [
-        f"{path}: lies among the bundles, and is not published"
+        f"{path}: is in the folder of bundles, but not published"
         for path in there
         if f"{BUNDLES}/{path.name}" not in known
     ]
     return entries, faults
 
 
-def _differing(published: Any, computed: Any, place: str, root: Any) -> Iterator[str]:
-    """Name every place where what is published is not what comes out."""
+def _differences(published: Any, computed: Any, place: str, root: Any) -> Iterator[str]:
+    """Yield a line for each published value that differs from the recomputed one."""
     if isinstance(published, dict) and isinstance(computed, dict):
         for key in dict.fromkeys([*computed, *published]):
             where = f"{place}.{key}" if place else str(key)
             if key not in published:
-                yield f"{where}{_about(place, root)}: is missing, and comes out of the bundles"
+                yield f"{where}{_about(place, root)}: is missing, but the bundles give it"
             elif key not in computed:
-                yield f"{where}{_about(place, root)}: is published, and does not come out of the bundles"
+                yield f"{where}{_about(place, root)}: is published, but the bundles do not give it"
             else:
-                yield from _differing(published[key], computed[key], where, root)
+                yield from _differences(published[key], computed[key], where, root)
     elif isinstance(published, list) and isinstance(computed, list):
         for number, (one, other) in enumerate(zip(published, computed, strict=False)):
-            yield from _differing(one, other, f"{place}[{number}]", root)
+            yield from _differences(one, other, f"{place}[{number}]", root)
         if len(published) != len(computed):
-            yield f"{place}{_about(place, root)}: {len(published)} are published, and {len(computed)} come out of the bundles"
+            yield f"{place}{_about(place, root)}: {len(published)} are published, but the bundles give {len(computed)}"
     elif not _same(published, computed):
-        yield f"{place}{_about(place, root)}: {_shown(published)} is published, and {_shown(computed)} comes out of the bundles"
+        given = f"{_shown(published)} is published, but the bundles give {_shown(computed)}"
+        yield f"{place}{_about(place, root)}: {given}"
 
 
 def _same(published: Any, computed: Any) -> bool:
     if isinstance(published, float) and isinstance(computed, float):
-        # Another processor or library may round the last bits the other way.
+        # Other processors and libraries may round the last bits differently.
         return math.isclose(published, computed, rel_tol=_ROUNDING, abs_tol=_ROUNDING * 1e-3)
     return type(published) is type(computed) and bool(published == computed)
 
@@ -205,7 +203,7 @@ def _shown(value: Any) -> str:
 
 
 def _about(place: str, root: Any) -> str:
-    """Say in words what a place is about: the strategy, target, run or device that its steps name."""
+    """Return what a JSON path refers to, in words: the device, task column and contender or strategy along it."""
     words, here = [], root
     for step in re.findall(r"[^.\[\]]+", place):
         try:
@@ -221,7 +219,7 @@ def _about(place: str, root: Any) -> str:
     return f" ({', '.join(dict.fromkeys(words))})" if words else ""
 
 
-def _pages(site: Path, again: Path, pages: Sequence[Path]) -> Iterator[str]:
+def _page_faults(site: Path, again: Path, pages: Sequence[Path]) -> Iterator[str]:
     for page in pages:
         path = site / page
         if path.is_symlink() or not path.is_file():
@@ -230,23 +228,24 @@ def _pages(site: Path, again: Path, pages: Sequence[Path]) -> Iterator[str]:
             yield f"{path}: {_first_change(path.read_bytes(), (again / page).read_bytes())}"
     for path in sorted(site.rglob("*.html")):
         if path.relative_to(site) not in pages:
-            yield f"{path}: is no page of this leaderboard"
+            yield f"{path}: is not a page of this leaderboard"
 
 
 def _first_change(published: bytes, computed: bytes) -> str:
-    """Name the first line that is not what comes out, and the words around the change."""
+    """Describe the first line that differs from the recomputed page, with the text around the difference."""
     ours, theirs = (text.decode(errors="replace").splitlines() for text in (published, computed))
     for number, (one, other) in enumerate(zip(ours, theirs, strict=False), 1):
         if one != other:
             shared = next((place for place, pair in enumerate(zip(one, other, strict=False)) if pair[0] != pair[1]), 0)
             start = max(0, shared - 12)
-            return f"line {number}: {_shown(one[start : start + 36])} is published, and {_shown(other[start : start + 36])} comes out of the bundles"
-    return f"has {len(ours)} lines, and {len(theirs)} come out of the bundles"
+            ours_here, theirs_here = (_shown(line[start : start + 36]) for line in (one, other))
+            return f"line {number}: {ours_here} is published, but the bundles give {theirs_here}"
+    return f"has {len(ours)} lines, but the bundles give {len(theirs)}"
 
 
-def _count(value: Any) -> int:
+def _count_numbers(value: Any) -> int:
     if isinstance(value, dict):
-        return sum(_count(one) for one in value.values())
+        return sum(_count_numbers(one) for one in value.values())
     if isinstance(value, list):
-        return sum(_count(one) for one in value)
+        return sum(_count_numbers(one) for one in value)
     return int(isinstance(value, int | float) and not isinstance(value, bool))

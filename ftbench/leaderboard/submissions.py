@@ -1,4 +1,4 @@
-"""A folder of results: bundles that people sent in, gathered for a leaderboard, and one more added."""
+"""A folder of submitted bundles: read all of them for a leaderboard, and add a run."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 @contextmanager
 def gathered(places: Sequence[Path]) -> Iterator[list[Entry]]:
-    """Read every run that is meant, unpacked for the time being.
+    """Read runs as entries, unpacked into temporary folders.
 
     Args:
-        places: run directories, bundles, and folders of bundles, however deep.
+        places: run directories, bundles, and folders of bundles, searched recursively.
 
     Raises:
-        RunError: there is none, or one cannot be published; a line for each fault of all of them.
+        RunError: there is no run, or one cannot be published; a line for each fault.
     """
     with ExitStack() as stack:
         entries: list[Entry] = []
@@ -43,7 +43,7 @@ def gathered(places: Sequence[Path]) -> Iterator[list[Entry]]:
 
 
 def _read(run: Path, stack: ExitStack) -> Entry:
-    """Read a bundle, or a run directory by way of its bundle, which stays until the stack is closed."""
+    """Read a bundle, or a run directory packed into a temporary bundle; `stack` removes the temporary files."""
     folder = Path(stack.enter_context(TemporaryDirectory(prefix="ftbench-")))
     bundle = run
     if run.is_dir():
@@ -56,13 +56,13 @@ def _read(run: Path, stack: ExitStack) -> Entry:
 
 
 def _runs(places: Sequence[Path]) -> list[Path]:
-    """List run directories and bundles, each once."""
+    """List the run directories and bundles, without duplicates."""
     found: dict[Path, None] = {}
     for place in places:
         if place.is_dir() and not (place / "trials").is_dir():
             inside = bundles_in(place)
             if not inside:
-                raise RunError(f"{place}: holds no bundle; `ftbench leaderboard add` puts one there")
+                raise RunError(f"{place}: has no bundle; `ftbench leaderboard add` adds one")
             found.update(dict.fromkeys(inside))
         elif place.exists():
             found[place] = None
@@ -72,19 +72,19 @@ def _runs(places: Sequence[Path]) -> list[Path]:
 
 
 def bundles_in(folder: Path) -> list[Path]:
-    """List the bundles in a folder and the folders in it; links are not followed."""
+    """List the bundles in a folder, recursively; links are not followed."""
     return sorted(path for path in folder.rglob("*.zip") if path.is_file() and not path.is_symlink())
 
 
 def add(run: Path, results: Path) -> Path:
-    """Put a run into a folder of results, under a name that its content decides; gives the new file.
+    """Copy a run's bundle into a folder of results, under a name derived from its content; return the new file.
 
     Raises:
-        RunError: it cannot be published, is there already, or shares trials with what is there.
+        RunError: the run cannot be published, was added before, or shares trials with an earlier one.
     """
     with gathered([run]) as found, ExitStack() as stack:
         if len(found) > 1:
-            raise RunError(f"{run}: holds {len(found)} bundles; add them one by one")
+            raise RunError(f"{run}: has {len(found)} bundles; add them one by one")
         (entry,) = found
         try:
             results.mkdir(parents=True, exist_ok=True)
@@ -94,7 +94,7 @@ def add(run: Path, results: Path) -> Path:
         same = next((other for other in there if other.sha256 == entry.sha256), None)
         path = results / f"{entry.name}.zip"
         if same is not None or path.exists():
-            raise RunError(f"{run}: is there already, as {same.source if same else path}")
+            raise RunError(f"{run}: was already added, as {same.source if same else path}")
         faults = shared_trials([*there, entry])
         if faults:
             raise RunError(*faults)

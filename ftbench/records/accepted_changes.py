@@ -19,7 +19,7 @@ FILE = "accepted.json"
 
 
 @dataclass(frozen=True)
-class Step:
+class AcceptedChange:
     """An accepted change."""
 
     reason: str
@@ -48,7 +48,7 @@ class Step:
         return self.target, self.backbone, self.strategy, self.metric, self.task
 
 
-def read_steps(folder: Path) -> tuple[Step, ...]:
+def read_steps(folder: Path) -> tuple[AcceptedChange, ...]:
     """Read the changes accepted for a baseline; return an empty tuple if it has none.
 
     Raises:
@@ -63,13 +63,13 @@ def read_steps(folder: Path) -> tuple[Step, ...]:
         return ()
     check_version(table.get("schema") if isinstance(table, dict) else None, SCHEMA, str(path))
     try:
-        return tuple(TypeAdapter(list[Step]).validate_python(table.get("steps")))
+        return tuple(TypeAdapter(list[AcceptedChange]).validate_python(table.get("steps")))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         raise RunError(f"{path}: steps.{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
 
 
-def write_steps(folder: Path, steps: Sequence[Step]) -> None:
+def write_steps(folder: Path, steps: Sequence[AcceptedChange]) -> None:
     """Write the accepted changes of a baseline; of several with the same key, only the last is written."""
     latest = {step.key: step for step in steps}
     table = {"schema": SCHEMA, "steps": [asdict(step) for step in latest.values()]}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import NotComparable, RunError
 from ..suite.suite import Gate
-from .accepted_changes import Step, read_steps
+from .accepted_changes import AcceptedChange, read_steps
 from .bundle import unpack
 from .run_files import PLAN, read_lock, read_plan
 from .store import read_records, record_files
@@ -51,7 +51,7 @@ class RecordSet:
     """The `[gate]` table of the suite."""
     seeds: tuple[int, ...] = ()
     """All seeds of the records, in suite order."""
-    accepted: tuple[Step, ...] = ()
+    accepted: tuple[AcceptedChange, ...] = ()
     """Changes accepted for this run as a baseline."""
 
 

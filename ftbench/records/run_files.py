@@ -88,9 +88,9 @@ def read_plan(run: Path) -> RunPlan | None:
     try:
         found = _plan_adapter().validate_python(table)
     except ValidationError as error:
-        raise RunError(f"{path}: not a plan: {_first(error)}; remove it to read every record") from None
+        raise RunError(f"{path}: not a plan: {_first(error)}; remove the file to read every record") from None
     if len(set(found.trials)) < len(found.trials):
-        raise RunError(f"{path}: not a plan: a trial is listed twice; remove it to read every record")
+        raise RunError(f"{path}: not a plan: a trial is listed twice; remove the file to read every record")
     return found
 
 

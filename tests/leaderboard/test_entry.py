@@ -1,4 +1,4 @@
-"""An entry: what a bundle must be before it is published, and that it is read without trust."""
+"""Entries: what a bundle needs to be published, and reading it without trusting it."""
 
 import json
 import shutil
@@ -81,16 +81,16 @@ def test_a_trial_that_the_plan_lost_too_is_missing(run, tmp_path):
     del plan["trials"][gone], plan["places"][gone]
     (run / "plan.json").write_text(json.dumps(plan))
     (line,) = faults(run, tmp_path)
-    assert line == "seed 2 of lora on digits (tiny-vit) is missing: the suite has that seed, and the plan leaves it out"
+    assert line == "seed 2 of lora on digits (tiny-vit) is missing: the suite has that seed, but the plan does not"
     keep = [n for n, place in enumerate(plan["places"]) if place[2] != "lora"]
     plan.update(trials=[plan["trials"][n] for n in keep], places=[plan["places"][n] for n in keep])
     (run / "plan.json").write_text(json.dumps(plan))
-    assert faults(run, tmp_path) == ["strategy lora is missing: the suite has it, and the plan leaves it out"]
+    assert faults(run, tmp_path) == ["strategy lora is missing: the suite has it, but the plan does not"]
 
 
 def test_without_a_plan_nothing_can_be_told(run, tmp_path):
     (run / "plan.json").unlink()
-    assert faults(run, tmp_path) == ["has no plan.json or no suite.lock.toml: what is missing in it cannot be told"]
+    assert faults(run, tmp_path) == ["has no plan.json or no suite.lock.toml, so missing trials cannot be detected"]
 
 
 def test_a_repeated_seed_is_named(run, tmp_path):
@@ -109,7 +109,8 @@ def test_a_repeated_seed_is_named(run, tmp_path):
         path.parent.parent.rename(run / "trials" / json.loads(path.read_text())["id"])
     (run / "plan.json").write_text(json.dumps(plan))
     assert any(
-        line.startswith("seed 0 of lora on digits (tiny-vit) is there twice: trials ") for line in faults(run, tmp_path)
+        line.startswith("seed 0 of lora on digits (tiny-vit) has two records: trials ")
+        for line in faults(run, tmp_path)
     )
 
 
@@ -148,7 +149,9 @@ def test_strategies_held_to_different_protocols_are_mixed_fingerprints(run, tmp_
 
 def test_a_score_that_its_predictions_do_not_give_is_named(run, tmp_path):
     rewrite(run, lambda record: set_value(record, "accuracy", 0.999), where=of("full", 2))
-    expected = "seed 2 of full on digits (tiny-vit): what each example adds to accuracy does not come to the score"
+    expected = (
+        "seed 2 of full on digits (tiny-vit): what each example contributes to accuracy does not add up to the score"
+    )
     assert faults(run, tmp_path) == [expected]
 
 
@@ -163,7 +166,7 @@ def test_a_stray_record_or_another_environment_is_named(run, tmp_path):
     with zipfile.ZipFile(tmp_path / "mixed.zip") as archive:
         assert len([name for name in archive.namelist() if name.endswith("record.json")]) == 7
     found = faults(run, tmp_path)
-    assert found == ["has no plan.json or no suite.lock.toml: what is missing in it cannot be told"]
+    assert found == ["has no plan.json or no suite.lock.toml, so missing trials cannot be detected"]
 
 
 @pytest.mark.parametrize(
@@ -229,7 +232,7 @@ def leaves(value, path=()):
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_whatever_a_record_or_plan_holds_it_is_refused_in_lines_or_becomes_pages(run, tmp_path, data):
-    from ftbench.leaderboard.json_format import written
+    from ftbench.leaderboard.json_format import to_json
     from ftbench.leaderboard.leaderboard import leaderboard_of
 
     from ftbench_reports.site.pages import Site
@@ -251,5 +254,5 @@ def test_whatever_a_record_or_plan_holds_it_is_refused_in_lines_or_becomes_pages
         assert not any("\n" in line for line in error.mistakes)
     else:
         board = leaderboard_of([found], "0")
-        assert written(board)
+        assert to_json(board)
         assert all(text.startswith("<!doctype html>") for _, text in Site(board).pages())

@@ -14,7 +14,7 @@ from tests.support.made_runs import copied, elsewhere, later, of, rewrite, value
 
 @pytest.fixture
 def run(three_seeds, tmp_path):
-    """Give fresh copies of a real run."""
+    """Return a function that makes fresh copies of a real run."""
     return lambda name: copied(three_seeds / "runs" / "tiny", tmp_path / name)
 
 
@@ -24,7 +24,7 @@ def leaderboard(*runs, drift=()) -> Leaderboard:
 
 
 def rescored(run, strategy, shift):
-    """Move the accuracies of a strategy, and take its predictions away, which tell otherwise."""
+    """Shift the accuracies of a strategy, and remove its predictions, which would contradict them."""
 
     def change(record):
         for measurement in record["measurements"]:
@@ -148,15 +148,16 @@ def test_one_label_for_two_things_is_two_rows(run):
 
 def test_the_order_of_the_runs_does_not_matter(run):
     runs = run("a"), later(run("b")), elsewhere(run("c"))
-    from ftbench.leaderboard.json_format import written
+    from ftbench.leaderboard.json_format import to_json
 
-    assert written(leaderboard(*runs)) == written(leaderboard(*reversed(runs)))
+    assert to_json(leaderboard(*runs)) == to_json(leaderboard(*reversed(runs)))
 
 
 def test_the_same_trials_in_two_runs_are_repeated_seeds(run):
     other = run("b")
     (other / "accepted.json").write_text('{"schema": "ftbench.accepted/1", "steps": []}')
     with pytest.raises(
-        RunError, match=r"repeated seeds: 6 of its trials stand in .*seed 0 of full on digits \(tiny-vit\) the first"
+        RunError,
+        match=r"repeated seeds: 6 of its trials are also in .*, such as seed 0 of full on digits \(tiny-vit\);",
     ):
         leaderboard(run("a"), other)

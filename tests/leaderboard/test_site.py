@@ -64,7 +64,7 @@ def publish(site, table):
 
 
 def rebundled(site, change, place=0):
-    """Let `change` alter the run in a bundle of a site, its manifest and the published hash made to fit."""
+    """Change the run in a bundle of a site, and update its manifest and the published hash."""
     table = published(site)
     bundle, folder = site / table["runs"][place]["bundle"], site.parent / "changed"
     unpack(bundle, folder)
@@ -116,13 +116,28 @@ def test_the_same_runs_give_the_same_bytes_whatever_their_order(runs, built, tmp
         for path in (tmp_path / "again").rglob("*")
         if path.is_file()
     } == files
-    # Once more from its own bundles, over itself, with a file of the host's beside it.
+    # Build again from its own bundles, over itself, next to a file of the host.
     (tmp_path / "again" / "CNAME").write_text("board.example")
     with gathered([tmp_path / "again" / "bundles"]) as entries:
         build(entries, reports, tmp_path / "again", ftbench.__version__)
     assert (tmp_path / "again" / "CNAME").read_text() == "board.example"
     assert check(tmp_path / "again", reports) == ()
     assert (tmp_path / "again" / "leaderboard.json").read_bytes() == (built / "leaderboard.json").read_bytes()
+
+
+def test_a_report_without_site_pages_is_left_out(runs, tmp_path):
+    from ftbench import Report
+    from ftbench.leaderboard.site import build, verify
+    from ftbench.leaderboard.submissions import gathered
+
+    class OneLine(Report):
+        def write(self, summary, folder):
+            raise AssertionError
+
+    with gathered(runs[:1]) as entries:
+        build(entries, [OneLine()], tmp_path / "site", "0")
+    assert sorted(path.name for path in (tmp_path / "site").iterdir()) == ["bundles", "leaderboard.json"]
+    assert verify(tmp_path / "site", [OneLine()], "0").faults == ()
 
 
 def test_a_tampered_number_is_named_with_its_place(site, reports, ftbench):
@@ -137,7 +152,7 @@ def test_a_tampered_number_is_named_with_its_place(site, reports, ftbench):
     place = (
         f"groups[{number}].boards[0].rows[0].values.accuracy.estimate.mean (Another Processor, digits, {row['label']})"
     )
-    said = f"{before + 0.01!r} is published, and {before!r} comes out of the bundles"
+    said = f"{before + 0.01!r} is published, but the bundles give {before!r}"
     assert done.stdout.splitlines() == [f"{site}/leaderboard.json: {place}: {said}"]
 
 
@@ -160,7 +175,7 @@ def test_pages_that_are_gone_or_do_not_belong_are_named(site, reports):
     (site / "strategies" / "wonder.html").write_text("<h1>best of all</h1>")
     assert check(site, reports) == (
         f"{site}/index.html: is missing",
-        f"{site}/strategies/wonder.html: is no page of this leaderboard",
+        f"{site}/strategies/wonder.html: is not a page of this leaderboard",
     )
 
 
@@ -190,7 +205,7 @@ def test_a_repeated_seed_is_named(site, reports):
     publish(site, table)
     faults = check(site, reports)
     assert any(
-        "repeated seeds: 6 of its trials stand in" in fault and "seed 0 of full on digits (tiny-vit)" in fault
+        "repeated seeds: 6 of its trials are also in" in fault and "seed 0 of full on digits (tiny-vit)" in fault
         for fault in faults
     )
 
@@ -207,7 +222,10 @@ def test_mixed_fingerprints_are_named(site, reports):
 def test_a_record_that_was_changed_is_found_by_its_predictions_and_by_what_is_published(site, reports):
     rebundled(site, lambda run: rewrite(run, lambda record: set_value(record, "accuracy", 1.0), where=of("lora", 0)))
     (fault,) = check(site, reports)
-    assert "seed 0 of lora on digits (tiny-vit): what each example contributes to accuracy does not add up to the score" in fault
+    assert (
+        "seed 0 of lora on digits (tiny-vit): what each example contributes to accuracy does not add up to the score"
+        in fault
+    )
 
 
 def test_a_row_that_was_left_out_is_missed(site, reports):
@@ -215,7 +233,7 @@ def test_a_row_that_was_left_out_is_missed(site, reports):
     gone = table["groups"][0]["boards"][0]["rows"].pop()
     publish(site, table)
     faults = check(site, reports)
-    assert any(fault.endswith("1 are published, and 2 come out of the bundles") for fault in faults), (gone, faults)
+    assert any(fault.endswith("1 are published, but the bundles give 2") for fault in faults), (gone, faults)
 
 
 @pytest.mark.parametrize(
@@ -224,12 +242,12 @@ def test_a_row_that_was_left_out_is_missed(site, reports):
         (lambda table: table.update(schema="ftbench.leaderboard/2"), "made by a newer ftbench"),
         (lambda table: table.update(harness="9"), "was built by ftbench 9"),
         (lambda table: table.pop("groups"), "groups"),
-        (lambda table: table["runs"][0].update(bundle="../../secret.zip"), "is not where the bundle of a run"),
+        (lambda table: table["runs"][0].update(bundle="../../secret.zip"), "is not the bundle path of a run"),
         (
             lambda table: table["runs"][0].update(name="../x", bundle="bundles/../x.zip"),
-            "is not where the bundle of a run",
+            "is not the bundle path of a run",
         ),
-        (lambda table: table["runs"].pop(), "lies among the bundles, and is not published"),
+        (lambda table: table["runs"].pop(), "is in the folder of bundles, but not published"),
         (lambda table: table["runs"][0].update(sha256=3), "sha256"),
     ],
 )
@@ -250,7 +268,7 @@ def test_a_folder_of_something_else_is_not_written_over(runs, tmp_path, ftbench)
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "chapter.tex").write_text("x")
     done = ftbench("leaderboard", "build", runs[0], "-o", "thesis", check=2)
-    assert done.stderr == "error: thesis: holds something that is no leaderboard; give an empty or a new folder\n"
+    assert done.stderr == "error: thesis: is neither empty nor a leaderboard; choose an empty or new folder\n"
     assert [path.name for path in tmp_path.iterdir()] == ["thesis"]
     assert ftbench("leaderboard", "verify", "thesis", check=2).stderr.startswith("error: thesis: not a leaderboard")
 

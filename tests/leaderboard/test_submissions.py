@@ -27,10 +27,10 @@ def test_a_run_directory_and_its_bundle_get_the_same_name(run, tmp_path, ftbench
 def test_what_is_there_already_is_refused_under_any_name(run, tmp_path):
     path = add(run, tmp_path / "results")
     path.rename(tmp_path / "results" / "mine.zip")
-    with pytest.raises(RunError, match=r"is there already, as .*mine\.zip"):
+    with pytest.raises(RunError, match=r"was already added, as .*mine\.zip"):
         add(run, tmp_path / "results")
     (run / "accepted.json").write_text('{"schema": "ftbench.accepted/1", "steps": []}')
-    with pytest.raises(RunError, match=r"repeated seeds: 6 of its trials stand in .*mine\.zip too"):
+    with pytest.raises(RunError, match=r"repeated seeds: 6 of its trials are also in .*mine\.zip, such as"):
         add(run, tmp_path / "results")
     later(run)
     assert add(run, tmp_path / "results").exists()
@@ -72,6 +72,6 @@ def test_all_faults_of_all_bundles_are_told_at_once(run, tmp_path):
 
 def test_nothing_to_gather_is_a_line(tmp_path):
     (tmp_path / "empty").mkdir()
-    for place, said in (("empty", "holds no bundle"), ("nowhere", "no such run directory")):
+    for place, said in (("empty", "has no bundle"), ("nowhere", "no such run directory")):
         with pytest.raises(RunError, match=said), gathered([tmp_path / place]):
             pass

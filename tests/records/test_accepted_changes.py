@@ -6,7 +6,7 @@ import pytest
 from ftbench.errors import RunError
 from ftbench.gate.checks import exit_code
 from ftbench.gate.gate import accept, hold
-from ftbench.records.accepted_changes import FILE, Step, read_steps, write_steps
+from ftbench.records.accepted_changes import FILE, AcceptedChange, read_steps, write_steps
 from ftbench.records.record_set import Place, read_record_set
 from ftbench.suite.suite import Gate
 
@@ -100,7 +100,7 @@ def test_what_is_not_comparable_or_inconclusive_cannot_be_accepted(head, base):
 
 
 def test_a_broken_file_of_steps_is_one_line(base):
-    write_steps(base, [Step("r", "t", "b", "s", "m", seeds=(0,), before=(1.0,), after=("x",))])
+    write_steps(base, [AcceptedChange("r", "t", "b", "s", "m", seeds=(0,), before=(1.0,), after=("x",))])
     good = json.loads((base / FILE).read_text())
     for text in (
         "{",
