@@ -16,10 +16,10 @@ from ..api.strategy import Bench, OpenSplit
 from ..errors import NotApplicable
 from ..fingerprint import code_hash
 from .compute import compute_as
-from .resume import Keeper
+from .resume import TrainingCheckpointer
 from .seeding import seed_all, seeds_kept
 from .shared_work import tensors_hash
-from .snapshots import TRACE, as_tensor, from_tensor, moved, put_back
+from .snapshots import TRACE, as_tensor, from_tensor, load_delta, weight_delta
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -86,7 +86,7 @@ class TrialBench(Bench):
         self._stage_data, self._backbone, self._catalog = stage_data, backbone, catalog
         self._phases, self._watch, self._after_step, self._sharing = phases, watch, after_step, sharing
         self._checkpoints = checkpoints
-        self._keepers: list[Keeper] = []
+        self._checkpointers: list[TrainingCheckpointer] = []
         self._main: Learner | None = None
         self._spared = 0.0
         self.computes_because = ""
@@ -192,14 +192,16 @@ class TrialBench(Bench):
                     warm_up.close()
                 return self._after_step(self, learner, loader, step, trace)
 
-            keeper = self._keeper(strategy) if main else None
-            trace = fit(learner, loader, strategy, after_step, self._stage_data[self.stage].label, keeper=keeper)
+            checkpointer = self._checkpointer(strategy) if main else None
+            trace = fit(
+                learner, loader, strategy, after_step, self._stage_data[self.stage].label, checkpointer=checkpointer
+            )
         if main:
             trace.spared = self._spared
             self._watch.traces.append(trace)
         return trace
 
-    def _keeper(self, strategy: Strategy) -> Keeper | None:
+    def _checkpointer(self, strategy: Strategy) -> TrainingCheckpointer | None:
         """Return the checkpointer of the main learner's next training; None without checkpoints."""
         if self._checkpoints is None:
             return None
@@ -209,12 +211,12 @@ class TrialBench(Bench):
             )
             return None
         # On a GPU the same steps may give other bits: checkpoints made after a repeated training are then not trusted.
-        believe = self.device.type == "cpu" or all(keeper.whole for keeper in self._keepers)
-        keeper = Keeper(
-            self._checkpoints, len(self._keepers), lambda: self._phases.phase("checkpoint"), believe=believe
+        valid = self.device.type == "cpu" or all(checkpointer.complete for checkpointer in self._checkpointers)
+        checkpointer = TrainingCheckpointer(
+            self._checkpoints, len(self._checkpointers), lambda: self._phases.phase("checkpoint"), valid=valid
         )
-        self._keepers.append(keeper)
-        return keeper
+        self._checkpointers.append(checkpointer)
+        return checkpointer
 
     # -- work shared between trials ------------------------------------------------------------------------------------
 
@@ -261,11 +263,11 @@ class TrialBench(Bench):
             nonlocal trained
             self.train(learner, strategy)
             trained = True
-            return moved(learner)
+            return weight_delta(learner)
 
         found = self.cached("teacher", self.lesson(strategy, backbone), make)
         if not trained:
-            put_back(learner, found)
+            load_delta(learner, found)
         return learner
 
     def _begun(self, learner: Learner, strategy: Strategy, first: Strategy, loader: Loader) -> Trace:
@@ -290,17 +292,17 @@ class TrialBench(Bench):
 
         def make() -> Mapping[str, Tensor]:
             made.append(self._trained(learner, strategy, loader))
-            return {**moved(learner), TRACE: as_tensor(asdict(made[0]))}
+            return {**weight_delta(learner), TRACE: as_tensor(asdict(made[0]))}
 
         found = self._sharing.get("source", key, make, code=_code(first, self._backbone, self.task))
         if made:
             return made[0]
-        put_back(learner, {name: tensor for name, tensor in found.items() if name != TRACE})
+        load_delta(learner, {name: tensor for name, tensor in found.items() if name != TRACE})
         trace = Trace(**{**from_tensor(found[TRACE]), "task": self._stage_data[0].label, "resumed": []})
-        keeper = self._keeper(strategy)
-        if keeper is not None:
+        checkpointer = self._checkpointer(strategy)
+        if checkpointer is not None:
             # Later trainings keep their indices, and the weights are the same bits as after training.
-            keeper.whole = True
+            checkpointer.complete = True
         self._watch.traces.append(trace)
         return trace
 
@@ -313,7 +315,7 @@ class TrialBench(Bench):
         if loader.augmented is not None or training.compile or training.gradient_checkpointing:
             self.computes_because = "examples are augmented, or the protocol compiles or computes blocks again"
             return
-        from .feature_cache import LOOKS, Features
+        from .feature_cache import VERIFIED_BATCHES, Features
 
         assert self._sharing is not None
         sharing = self._sharing
@@ -323,12 +325,12 @@ class TrialBench(Bench):
                 return sharing.get("features", key, make)
 
         size, order = training.batch_size, loader.order(0)
-        looks = [order[begin : begin + size].tolist() for begin in range(0, min(LOOKS * size, len(order)), size)]
+        rows = [
+            order[begin : begin + size].tolist() for begin in range(0, min(VERIFIED_BATCHES * size, len(order)), size)
+        ]
         try:
             with seeds_kept(), self._phases.phase("features"):
-                self._spared = Features(learner, get, training.eval_batch_size).stand_in(
-                    self.task, loader.encoded, looks
-                )
+                self._spared = Features(learner, get, training.eval_batch_size).enable(self.task, loader.encoded, rows)
         except NotApplicable as error:
             self.computes_because = str(error)
 

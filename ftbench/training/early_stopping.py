@@ -27,7 +27,7 @@ class Patience:
         self.best = -math.inf
         self.waited = 0
 
-    def is_over(self, value: float) -> bool:
+    def update(self, value: float) -> bool:
         """Add a validation, higher is better; return whether the limit is reached, and start counting again if so."""
         if value > self.best + self.least:
             self.best, self.waited = value, 0
@@ -47,7 +47,7 @@ class Patience:
         self.best, self.waited = state
 
 
-class Judge:
+class ValidationMonitor:
     """Follows the validations of one training by the metric that its protocol watches."""
 
     def __init__(self, training: Training) -> None:
@@ -56,23 +56,23 @@ class Judge:
         """Factor on the learning rate, in addition to the schedule's."""
         self.stops = False
         """Whether the training should stop."""
-        self._judges = goes_by_validation(training)
+        self._active = goes_by_validation(training)
         self._plateau = Patience(training.patience, training.min_delta)
         self._stopping = Patience(training.early_stopping, training.min_delta)
         self._best = -math.inf
 
-    def see(self, scores: Sequence[Measurement]) -> bool:
+    def update(self, scores: Sequence[Measurement]) -> bool:
         """Add a validation; return whether the weights are the best so far and should be kept.
 
         Raises:
             UserError: the task has no such metric, or neither a higher nor a lower value of it is better.
         """
-        if not self._judges:
+        if not self._active:
             return False
         value = watched(scores, self.training.watch)
-        if self.training.schedule == "plateau" and self._plateau.is_over(value):
+        if self.training.schedule == "plateau" and self._plateau.update(value):
             self.factor *= self.training.step_factor
-        if self.training.early_stopping and self._stopping.is_over(value):
+        if self.training.early_stopping and self._stopping.update(value):
             self.stops = True
         best = value > self._best
         self._best = value if best else self._best

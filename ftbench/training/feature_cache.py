@@ -35,7 +35,7 @@ LARGEST = 4 * 2**30
 """Maximum bytes of a split's features; larger ones are not cached, because all are in memory while computed."""
 TOLERANCE = 1e-4
 """Maximum difference between logits from features and the network's own, relative to the largest logit or to 1."""
-LOOKS = 3
+VERIFIED_BATCHES = 3
 """Number of batches that are computed both ways."""
 
 
@@ -88,9 +88,9 @@ class Features:
         self._now: tuple[Mapping[str, Tensor], Mapping[str, Tensor]] | None = None
         self._name, self._shape = "", _Shape(tuple, 0)
         self._weights = ""
-        self._taken: Callable[[Any], None] | None = None
+        self._capture: Callable[[Any], None] | None = None
 
-    def stand_in(self, task: Task, encoded: Encoded, rows: Sequence[Sequence[int]]) -> float:
+    def enable(self, task: Task, encoded: Encoded, rows: Sequence[Sequence[int]]) -> float:
         """Compute or read the features of a split, and verify on some batches that they give the same logits.
 
         Args:
@@ -126,8 +126,8 @@ class Features:
             output = own(*positional, **named)
             seconds.append(time.perf_counter() - begun)
             self._shape = _Shape.of(output)
-            if self._taken is not None:
-                self._taken(output)
+            if self._capture is not None:
+                self._capture(output)
             return output
 
         module.forward = forward
@@ -243,11 +243,11 @@ class Features:
     def _outputs(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return the output of the frozen part for a batch, by name."""
         found: list[Any] = []
-        self._taken = found.append
+        self._capture = found.append
         try:
             self._learner.forward(batch)
         finally:
-            self._taken = None
+            self._capture = None
         return dict(_parts(found[0]))
 
     def _gathered(self, store: Mapping[str, Tensor], batch: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -12,9 +12,9 @@ import torch
 from ..api.meter import Trace
 from ..errors import Diverged
 from .compute import training_pass
-from .early_stopping import Judge
+from .early_stopping import ValidationMonitor
 from .optimizers import Scaling, make_optimizer
-from .snapshots import Kept
+from .snapshots import BestWeights
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -54,7 +54,7 @@ def fit(
     after_step: AfterStep,
     label: str,
     *,
-    keeper: Checkpointer | None = None,
+    checkpointer: Checkpointer | None = None,
 ) -> Trace:
     """Train `learner` on `loader` with `strategy`.
 
@@ -65,13 +65,13 @@ def fit(
         after_step: called with the number of steps done and the trace so far; returns scores on the validation split if
             they are due.
         label: the task's label, for the trace.
-        keeper: saves checkpoints and resumes from one.
+        checkpointer: saves checkpoints and resumes from one.
 
     Raises:
         Diverged: the loss is infinite or not a number.
-        UserError: the task does not compute the metric that is monitored, or compiling needs a compiler that is missing.
+        UserError: the task does not compute the monitored metric, or compiling needs a compiler that is missing.
     """
-    return Loop(learner, loader, strategy, label).run(after_step, keeper)
+    return Loop(learner, loader, strategy, label).run(after_step, checkpointer)
 
 
 class Loop:
@@ -94,25 +94,25 @@ class Loop:
         )
         self.pending: list[tuple[Tensor, Tensor]] = []
         self.on_gpu = learner.device.type == "cuda"
-        self.judge = Judge(self.training)
-        self.kept: Kept | None = None
+        self.monitor = ValidationMonitor(self.training)
+        self.best_weights: BestWeights | None = None
         self.forward = training_pass(self.training, learner)
         self.scaling = (
             Scaling(self.optimizer, self.parameters, learner.device) if self.training.precision == "fp16" else None
         )
 
-    def run(self, after_step: AfterStep, keeper: Checkpointer | None = None) -> Trace:
+    def run(self, after_step: AfterStep, checkpointer: Checkpointer | None = None) -> Trace:
         """Run the remaining steps."""
         with self.learner.reading(self.loader.encoded if self.loader.augmented is None else None):
-            return self._steps(after_step, keeper)
+            return self._steps(after_step, checkpointer)
 
-    def _steps(self, after_step: AfterStep, keeper: Checkpointer | None) -> Trace:
+    def _steps(self, after_step: AfterStep, checkpointer: Checkpointer | None) -> Trace:
         trace, steps = self.trace, self.loader.steps
         self.learner.train()
-        made = keeper.restore(self) if keeper else 0
+        made = checkpointer.restore(self) if checkpointer else 0
         micro_batches = self.loader.after(made)
         for step in range(made, steps):
-            if self.judge.stops:
+            if self.monitor.stops:
                 break
             started = time.perf_counter()
             own = next(micro_batches)
@@ -125,20 +125,20 @@ class Loop:
             trace.waiting.append(waited)
             trace.seconds.append(time.perf_counter() - started)
             scores = after_step(step + 1, trace)
-            if scores and self.judge.see(scores):
-                self.kept = Kept.take(self.learner, self.strategy, self.parameters, step + 1)
-            if self.judge.stops:
+            if scores and self.monitor.update(scores):
+                self.best_weights = BestWeights.take(self.learner, self.strategy, self.parameters, step + 1)
+            if self.monitor.stops:
                 self.settle(step)
-            if keeper:
-                keeper.keep(self, step + 1)
+            if checkpointer:
+                checkpointer.keep(self, step + 1)
         self._end()
-        if keeper:
-            keeper.keep(self, len(trace.losses), ended=True)
+        if checkpointer:
+            checkpointer.keep(self, len(trace.losses), ended=True)
         return trace
 
     def step(self, step: int, micro_batches: list[MicroBatch]) -> None:
         """Run optimizer step `step` (from 0) on its micro-batches."""
-        factor = self.judge.factor * rate(step, self.loader.steps, self.training)
+        factor = self.monitor.factor * rate(step, self.loader.steps, self.training)
         for group, base in zip(self.optimizer.param_groups, self.rates, strict=True):
             group["lr"] = base * factor * group.get("lr_scale", 1.0)
         self.strategy.before_step(self.learner, step)
@@ -177,9 +177,9 @@ class Loop:
     def _end(self) -> None:
         if self.scaling is not None:
             self.trace.skipped = self.scaling.skipped
-        if self.kept is not None:
-            self.kept.put_back(self.learner, self.strategy, self.parameters)
-            self.trace.kept, self.kept = self.kept.step, None
+        if self.best_weights is not None:
+            self.best_weights.restore(self.learner, self.strategy, self.parameters)
+            self.trace.kept, self.best_weights = self.best_weights.step, None
 
 
 def _settle(trace: Trace, pending: list[tuple[Tensor, Tensor]], step: int) -> None:

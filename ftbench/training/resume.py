@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from .seeding import random_state, set_random_state
-from .snapshots import Kept
+from .snapshots import BestWeights
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 _TRACED = ("task_losses", "losses", "units", "seconds", "padded", "waiting", "validation", "kept", "skipped", "resumed")
 
 
-class Keeper:
+class TrainingCheckpointer:
     """Saves one training in the checkpoints of its trial and resumes it from them.
 
     Args:
         checkpoints: the checkpoints of the trial.
         training: number of the training in its trial.
-        apart: charges the time spent inside to a phase of its own.
-        believe: whether existing checkpoints of this training are valid: its start must be the same bit by bit. If not,
+        phase: charges the time spent inside to a phase of its own.
+        valid: whether existing checkpoints of this training are valid: its start must be the same bit by bit. If not,
             they are removed.
     """
 
@@ -34,16 +34,16 @@ class Keeper:
         self,
         checkpoints: Checkpoints,
         training: int,
-        apart: Callable[[], AbstractContextManager[None]] = nullcontext,
+        phase: Callable[[], AbstractContextManager[None]] = nullcontext,
         *,
-        believe: bool = True,
+        valid: bool = True,
     ) -> None:
-        self.checkpoints, self.training, self.apart = checkpoints, training, apart
-        if not believe:
+        self.checkpoints, self.training, self.phase = checkpoints, training, phase
+        if not valid:
             checkpoints.forget(training)
         self.resumed: int | None = None
         """The step from which the training was resumed; None if it started from scratch."""
-        self.whole = False
+        self.complete = False
         """Whether the whole training was restored, so that none of it was repeated."""
 
     def restore(self, loop: Loop) -> int:
@@ -53,25 +53,25 @@ class Keeper:
             if why:
                 print(f"checkpoint {self.training}-{step}: ignored: {why}")  # noqa: T201 - goes to the trial log
                 continue
-            put_back(loop, step, state)
+            restore_loop(loop, step, state)
             loop.trace.resumed.append(step)
-            self.resumed, self.whole = step, ended
+            self.resumed, self.complete = step, ended
             print(f"resumed from a checkpoint after step {step} of {loop.loader.steps}")  # noqa: T201 - the trial log
             return loop.loader.steps if ended else step
         return 0
 
     def keep(self, loop: Loop, step: int, *, ended: bool = False) -> None:
         """Write a checkpoint if one is due; if the disk is full, the trial goes on without it."""
-        if not self.checkpoints.due or (ended and self.whole):
+        if not self.checkpoints.due or (ended and self.complete):
             return
-        with self.apart():
+        with self.phase():
             try:
-                self.checkpoints.save(self.training, step, take(loop, step), ended=ended)
+                self.checkpoints.save(self.training, step, loop_state(loop, step), ended=ended)
             except OSError as error:
                 print(f"no checkpoint after step {step}: {error.strerror or error}")  # noqa: T201 - the trial log
 
 
-def take(loop: Loop, step: int) -> dict[str, Any]:
+def loop_state(loop: Loop, step: int) -> dict[str, Any]:
     """Return all the state of a loop that has made `step` steps."""
     loop.settle(step - 1)
     return {
@@ -80,15 +80,15 @@ def take(loop: Loop, step: int) -> dict[str, Any]:
         "buffers": dict(loop.learner.named_buffers()),
         "optimizer": loop.optimizer.state_dict(),
         "strategy": loop.strategy.state(),
-        "judge": loop.judge.state(),
-        "kept": None if loop.kept is None else vars(loop.kept),
+        "judge": loop.monitor.state(),
+        "kept": None if loop.best_weights is None else vars(loop.best_weights),
         "scaling": None if loop.scaling is None else loop.scaling.state(),
         "trace": {name: getattr(loop.trace, name) for name in _TRACED},
         "random": random_state(),
     }
 
 
-def put_back(loop: Loop, step: int, state: Mapping[str, Any]) -> None:
+def restore_loop(loop: Loop, step: int, state: Mapping[str, Any]) -> None:
     """Restore a new loop to the state it had after `step` steps."""
     import torch
 
@@ -100,10 +100,10 @@ def put_back(loop: Loop, step: int, state: Mapping[str, Any]) -> None:
             parameter.copy_(state["parameters"][loop.names[id(parameter)]])
         for name, buffer in loop.learner.named_buffers():
             buffer.copy_(state["buffers"][name])
-    _put_optimizer_back(loop, state["optimizer"])
+    _restore_optimizer(loop, state["optimizer"])
     loop.strategy.load_state(state["strategy"])
-    loop.judge.load_state(state["judge"])
-    loop.kept = None if state["kept"] is None else Kept(**state["kept"])
+    loop.monitor.load_state(state["judge"])
+    loop.best_weights = None if state["kept"] is None else BestWeights(**state["kept"])
     if loop.scaling is not None:
         loop.scaling.load_state(state["scaling"])
     for name in _TRACED:
@@ -111,7 +111,7 @@ def put_back(loop: Loop, step: int, state: Mapping[str, Any]) -> None:
     set_random_state(state["random"])
 
 
-def _put_optimizer_back(loop: Loop, state: dict[str, Any]) -> None:
+def _restore_optimizer(loop: Loop, state: dict[str, Any]) -> None:
     """Load the optimizer's state into the existing group objects, because a strategy may keep references to them."""
     optimizer = loop.optimizer
     groups = list(optimizer.param_groups)

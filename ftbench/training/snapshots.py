@@ -21,7 +21,7 @@ TRACE = "trace"
 
 
 @dataclass(frozen=True)
-class Kept:
+class BestWeights:
     """Everything a training has changed, as it was at one step: trained parameters, all buffers, the strategy's state.
 
     The copies are in main memory, regardless of the learner's device.
@@ -37,12 +37,12 @@ class Kept:
     """The strategy's own state."""
 
     @classmethod
-    def take(cls, learner: Learner, strategy: Strategy, parameters: Sequence[Parameter], step: int) -> Kept:
+    def take(cls, learner: Learner, strategy: Strategy, parameters: Sequence[Parameter], step: int) -> BestWeights:
         """Copy parameters, buffers and strategy state after `step` steps."""
         buffers = {name: _copy(buffer) for name, buffer in learner.named_buffers()}
         return cls(step, [_copy(parameter) for parameter in parameters], buffers, strategy.state())
 
-    def put_back(self, learner: Learner, strategy: Strategy, parameters: Sequence[Parameter]) -> None:
+    def restore(self, learner: Learner, strategy: Strategy, parameters: Sequence[Parameter]) -> None:
         """Restore the learner and the strategy to that step."""
         import torch
 
@@ -59,7 +59,7 @@ def _copy(tensor: Tensor) -> Tensor:
     return tensor.detach().to("cpu", copy=True)
 
 
-def moved(learner: Learner) -> dict[str, Tensor]:
+def weight_delta(learner: Learner) -> dict[str, Tensor]:
     """Return the weight delta of a training: trained parameters and all buffers, by name."""
     trained = {
         f"parameter.{name}": parameter.detach()
@@ -69,8 +69,8 @@ def moved(learner: Learner) -> dict[str, Tensor]:
     return trained | {f"buffer.{name}": buffer for name, buffer in learner.named_buffers()}
 
 
-def put_back(learner: Learner, tensors: Mapping[str, Tensor]) -> None:
-    """Load into a learner what `moved` returned."""
+def load_delta(learner: Learner, tensors: Mapping[str, Tensor]) -> None:
+    """Load into a learner what `weight_delta` returned."""
     import torch
 
     own = {f"parameter.{name}": parameter for name, parameter in learner.named_parameters()}

@@ -13,7 +13,7 @@ WITHOUT = ("resnet", "convnext")
 
 
 def answers(learner, batch, times=2):
-    """Give the answers of several passes in training mode that differ in what they draw."""
+    """Return the outputs of several passes in training mode, which differ in their random numbers."""
     learner.train()
     found = []
     for seed in range(times):

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 from ftbench import Measurement, Training, UserError
-from ftbench.training.early_stopping import Judge, Patience
+from ftbench.training.early_stopping import Patience, ValidationMonitor
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -29,19 +29,19 @@ def test_plateau_falls_where_torchs_does(losses, patience, least):
     theirs = torch.optim.lr_scheduler.ReduceLROnPlateau(
         optimizer, factor=0.5, patience=patience - 1, threshold=least, threshold_mode="abs", eps=0
     )
-    ours = Judge(Training(steps=1, schedule="plateau", step_factor=0.5, patience=patience, min_delta=least))
+    ours = ValidationMonitor(Training(steps=1, schedule="plateau", step_factor=0.5, patience=patience, min_delta=least))
     for loss in losses:
         theirs.step(loss)
-        ours.see(scores(loss))
+        ours.update(scores(loss))
         assert ours.factor == optimizer.param_groups[0]["lr"]
 
 
 def stops_at(losses, **knobs):
-    """Give the number of the validation after which training stops, counted from 1; None where it does not."""
-    judge = Judge(Training(steps=1, **knobs))
+    """Return the number of the validation after which training stops, from 1; None if it does not."""
+    monitor = ValidationMonitor(Training(steps=1, **knobs))
     for number, loss in enumerate(losses, 1):
-        judge.see(scores(loss))
-        if judge.stops:
+        monitor.update(scores(loss))
+        if monitor.stops:
             return number
     return None
 
@@ -63,8 +63,8 @@ def test_training_stops_after_so_many_validations_in_a_row_that_were_no_better(l
 
 
 def test_the_best_is_the_first_of_equals_whatever_the_least_difference():
-    judge = Judge(Training(steps=1, keep="best", min_delta=5.0))
-    assert [judge.see(scores(loss)) for loss in (3.0, 2.0, 2.0, 2.5, math.nan, 1.9)] == [
+    monitor = ValidationMonitor(Training(steps=1, keep="best", min_delta=5.0))
+    assert [monitor.update(scores(loss)) for loss in (3.0, 2.0, 2.0, 2.5, math.nan, 1.9)] == [
         True,
         True,
         False,
@@ -72,41 +72,41 @@ def test_the_best_is_the_first_of_equals_whatever_the_least_difference():
         False,
         True,
     ]
-    assert not any(Judge(Training(steps=1)).see(scores(loss)) for loss in (3.0, 2.0))
+    assert not any(ValidationMonitor(Training(steps=1)).update(scores(loss)) for loss in (3.0, 2.0))
 
 
 def test_other_schedules_do_not_fall():
-    judge = Judge(Training(steps=1, schedule="linear", patience=1))
+    monitor = ValidationMonitor(Training(steps=1, schedule="linear", patience=1))
     for loss in (1.0, 2.0, 3.0):
-        judge.see(scores(loss))
-    assert judge.factor == 1.0
+        monitor.update(scores(loss))
+    assert monitor.factor == 1.0
 
 
 def test_a_metric_of_which_more_is_better_is_watched_the_other_way():
-    judge = Judge(Training(steps=1, schedule="plateau", patience=1, watch="accuracy"))
+    monitor = ValidationMonitor(Training(steps=1, schedule="plateau", patience=1, watch="accuracy"))
     for accuracy, factor in ((0.5, 1.0), (0.6, 1.0), (0.6, 0.1), (0.7, 0.1), (0.2, 0.01)):
-        judge.see(scores(1.0, accuracy))
-        assert judge.factor == pytest.approx(factor)
+        monitor.update(scores(1.0, accuracy))
+        assert monitor.factor == pytest.approx(factor)
 
 
 def test_what_could_not_be_measured_is_not_better():
     patience = Patience(2, 0.0)
-    assert [patience.is_over(value) for value in (math.nan, 1.0, math.nan, math.nan, 2.0)] == [
+    assert [patience.update(value) for value in (math.nan, 1.0, math.nan, math.nan, 2.0)] == [
         False,
         False,
         False,
         True,
         False,
     ]
-    judge = Judge(Training(steps=1, schedule="plateau", patience=1))
-    judge.see([Measurement("loss", None, "nat", "lower", reason="no example")])
-    assert judge.factor == pytest.approx(0.1)
+    monitor = ValidationMonitor(Training(steps=1, schedule="plateau", patience=1))
+    monitor.update([Measurement("loss", None, "nat", "lower", reason="no example")])
+    assert monitor.factor == pytest.approx(0.1)
 
 
 @pytest.mark.parametrize("name", ["los", "seen"])
 def test_a_metric_that_cannot_be_watched_is_told_with_those_that_can(name):
-    judge = Judge(Training(steps=1, schedule="plateau", watch=name))
+    monitor = ValidationMonitor(Training(steps=1, schedule="plateau", watch=name))
     with pytest.raises(
         UserError, match=f"training.watch: '{name}' is not a metric that can be watched; this task has accuracy, loss"
     ):
-        judge.see(scores(1.0))
+        monitor.update(scores(1.0))

@@ -119,7 +119,7 @@ def test_schedules_are_their_formulas_after_a_linear_warm_up(schedule, expected)
 
 
 def watching(losses):
-    """Stand for the validations of a training, one after each step."""
+    """Replace the validations of a training by given ones, one after each step."""
     return lambda step, trace: [Measurement("loss", losses[step - 1], "nat", "lower")]
 
 

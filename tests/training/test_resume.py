@@ -1,4 +1,4 @@
-"""A trial that is killed goes on from its checkpoint, and comes to the same bits as one that was not."""
+"""A killed trial resumes from its checkpoint and gives the same bits as one that was not killed."""
 
 import hashlib
 import json
@@ -30,11 +30,11 @@ SEQUENCE = SECOND + '[[sequence]]\nlabel = "both"\ntasks = ["digits", "more"]\n'
 
 
 class Killed(BaseException):
-    """Ends a trial where it stands."""
+    """Ends a trial at any moment."""
 
 
 class Kill:
-    """Kills a trial when so many steps were told of."""
+    """Kills a trial after a number of step events."""
 
     def __init__(self, after):
         self.after, self.steps = after, 0
@@ -64,8 +64,8 @@ def trial_of(catalog):
 
 @pytest.fixture
 def run(catalog, tmp_path, monkeypatch):
-    """Carry a trial out, killed after so many steps or whole; every step is told, and every step is a checkpoint."""
-    monkeypatch.setattr("ftbench.training.messages.ProgressEvents.step", _tell_every_step)
+    """Run a trial, killed after some steps or not; every step emits an event and writes a checkpoint."""
+    monkeypatch.setattr("ftbench.training.messages.ProgressEvents.step", _emit_every_step)
     monkeypatch.setattr("ftbench.training.checkpoints.SHARE", 0)
 
     def carry(trial, folder="a", *, kill=None, every=0.0, checkpoints="checkpoints"):
@@ -83,12 +83,12 @@ def run(catalog, tmp_path, monkeypatch):
     return carry
 
 
-def _tell_every_step(self, stage, step, losses):
+def _emit_every_step(self, stage, step, losses):
     self._emit({"event": "step", "step": step, "steps": 0, "loss": 0.0})
 
 
 def bits(outcome, place):
-    """Give all of a trial that must be the same: answers, scores, the course of its training."""
+    """Return all that must be the same in two trials: predictions, scores, curves."""
     assert outcome["status"] == "ok", outcome["failure"]
     curves = [
         {
@@ -151,7 +151,7 @@ def holds(case, trial_of, run):
     with pytest.raises(Killed):
         run(trial, "first", kill=killed)
     outcome, place = run(trial, "second")
-    # It was killed before the checkpoint of the step that was told of last.
+    # It was killed before the checkpoint of the last step that emitted an event.
     assert next(reversed(outcome["provenance"]["resumed"].values())) == [killed - 8 * (killed > 8)]
     assert bits(outcome, place) == whole
 

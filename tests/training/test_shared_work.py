@@ -27,8 +27,14 @@ meters = ["time"]
 DIGITS = (
     '[[backbone]]\nuse = "tiny-vit"\n[[task]]\nuse = "digits"\ntrain_size = 40\nvalidation_size = 20\ntest_size = 60\n'
 )
-WORDS = '[[backbone]]\nuse = "minilm"\n[[task]]\nuse = "word-sentiment"\ntrain_size = 24\nvalidation_size = 8\ntest_size = 40\n'
-COMMANDS = '[[backbone]]\nuse = "tiny-wav2vec2"\n[[task]]\nuse = "spoken-commands"\ntrain_size = 20\nvalidation_size = 10\ntest_size = 20\n'
+WORDS = (
+    '[[backbone]]\nuse = "minilm"\n[[task]]\nuse = "word-sentiment"\n'
+    "train_size = 24\nvalidation_size = 8\ntest_size = 40\n"
+)
+COMMANDS = (
+    '[[backbone]]\nuse = "tiny-wav2vec2"\n[[task]]\nuse = "spoken-commands"\n'
+    "train_size = 20\nvalidation_size = 10\ntest_size = 20\n"
+)
 SEQUENCE = """
 [[backbone]]
 use = "tiny-vit"
@@ -56,7 +62,7 @@ def strategies(*tables):
 
 @pytest.fixture
 def carried(catalog, tmp_path):
-    """Carry out the trials of a suite one after another; gives the outcomes, and beside each the predictions."""
+    """Run the trials of a suite one after another; return the outcomes, each with its predictions."""
 
     def carry(parts, *, steps=6, seeds="[0]", cache="cache", chosen=None):
         suite = parse_suite(tomllib.loads(SUITE.format(steps=steps, seeds=seeds, parts=parts)), catalog)
@@ -96,7 +102,7 @@ def shared(outcome):
     return {one["name"]: one["here"] > 0 for one in outcome["shared"]}
 
 
-# -- features ---------------------------------------------------------------------------------------------------------------------
+# -- features ----------------------------------------------------------------------------------------------------------
 
 
 def numbers(outcome):
@@ -149,7 +155,7 @@ def test_nothing_is_read_where_examples_are_augmented(carried):
     assert not outcome["shared"]
 
 
-# -- teachers, Fisher information, first tasks -------------------------------------------------------------------------------------
+# -- teachers, Fisher information, first tasks -------------------------------------------------------------------------
 
 
 def test_a_teacher_is_taught_once_for_all_its_students(carried):

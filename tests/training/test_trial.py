@@ -11,7 +11,7 @@ from ftbench.plugins import Selection
 from ftbench.runner.child import perform
 from ftbench.suite.parser import parse_suite
 from ftbench.suite.planning import plan
-from ftbench.training.early_stopping import Judge
+from ftbench.training.early_stopping import ValidationMonitor
 from ftbench.training.messages import Spec
 from ftbench.training.trial import carry_out
 
@@ -217,7 +217,7 @@ def test_a_metric_the_task_does_not_give_is_one_line_of_the_trial(carried):
 
 def test_a_teacher_goes_by_validations_of_its_own(carried, monkeypatch):
     seen = []
-    monkeypatch.setattr(Judge, "see", lambda judge, *arguments: seen.append(judge))
+    monkeypatch.setattr(ValidationMonitor, "update", lambda monitor, *arguments: seen.append(monitor))
     for knobs, trainings, validations in ((JUDGED, 2, 12), ("", 1, 1)):
         seen.clear()
         _, outcome, _ = carried('[[strategy]]\nuse = "distillation"\n', knobs=knobs)

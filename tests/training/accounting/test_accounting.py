@@ -18,7 +18,7 @@ EIGHT = ("full", "frozen", "lora", "adapter", "prefix", "bitfit", "distillation"
 
 
 def built(catalog, path, labels=("a", "b"), **options):
-    """Give a backbone and a task of its modality, whose data nobody asks for."""
+    """Return a backbone and a task of its modality, whose data are never read."""
     backbone = catalog.build("backbones", "transformers", {"path": str(path), **options})
     kind = {"text": "text-classification", "vision": "image-classification", "speech": "audio-classification"}
     return backbone, catalog.build(
@@ -40,11 +40,11 @@ def accounted(catalog, path, use, *, length=None, examples=None, training=None, 
     return account(backbone, strategy, stages, catalog, **how)
 
 
-# -- the tracker -------------------------------------------------------------------------------------------------------------
+# -- the tracker -------------------------------------------------------------------------------------------------------
 
 
 def test_a_linear_layer_takes_what_is_counted_by_hand():
-    """Forward 2·b·d·k, backward twice that but for the input's own gradient; the optimizer 8 bytes a parameter and 4 a tensor."""
+    """Forward 2·b·d·k, backward twice that without the input's gradient; optimizer 8 B a parameter, 4 B a tensor."""
     b, d, k = 8, 16, 32
     with LiveMemory() as memory:
         layer = torch.nn.Linear(d, k)
@@ -65,7 +65,7 @@ def test_a_linear_layer_takes_what_is_counted_by_hand():
 
 
 def test_adamw_keeps_two_numbers_a_parameter_and_the_peak_is_in_its_update():
-    """Loshchilov & Hutter 2019, algorithm 2: m and v; and a count of steps a tensor. Parameters, gradients and both live at once."""
+    """Loshchilov & Hutter 2019, algorithm 2: m, v and a step count a tensor, live with parameters and gradients."""
     b, d, k, e = 4, 64, 48, 32
     with LiveMemory() as memory:
         layers = torch.nn.Sequential(torch.nn.Linear(d, k), torch.nn.ReLU(), torch.nn.Linear(k, e))
@@ -178,7 +178,7 @@ def test_what_is_given_back_is_no_longer_live_and_what_stays_is_extra():
 
 
 def test_an_attention_block_takes_what_is_counted_by_hand():
-    """Vaswani et al. 2017, section 3.2.2: four projections, and between them the scores and their sums, which no matrix is kept of."""
+    """Vaswani et al. 2017, section 3.2.2: four projections, between them scores and sums, whose matrix is not kept."""
     batch, length, heads, width = 2, 16, 4, 8
     size = heads * width
     with LiveMemory() as memory:
@@ -216,7 +216,7 @@ def test_attention_alone_takes_the_flops_of_its_products():
     assert memory.flops - forward == 5 * (2 * batch * heads * length * length * width)
 
 
-# -- strategies ----------------------------------------------------------------------------------------------------------------
+# -- strategies --------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("use", EIGHT)
@@ -301,7 +301,7 @@ def _raw(count):
 
 
 def test_full_training_takes_about_six_flops_a_weight_and_token_and_other_strategies_fewer(catalog, tmp_path):
-    """Kaplan et al. 2020, section 2.1: 6·N·tokens, N the weights of the matrix products; a frozen backbone does no backward pass."""
+    """Kaplan et al. 2020, section 2.1: 6·N·tokens, N weights in matrix products; frozen ones have no backward pass."""
     from transformers import BertConfig
 
     BertConfig(
@@ -315,7 +315,7 @@ def test_full_training_takes_about_six_flops_a_weight_and_token_and_other_strate
     scores = 4 * 12 * length**2 * 128
     heads = 6 * (128 * 128 + 128 * 2)
     full = batch * (6 * matrices * length + scores + heads)
-    # The first layer's input, which is looked up, takes a gradient as well: nothing is left out but that of the classifier's input.
+    # The first layer's input, a lookup, needs a gradient too: only that of the classifier's input is omitted.
     assert flops["full"] == pytest.approx(full, rel=0.01)
     assert flops["frozen"] == pytest.approx(full / 3, rel=0.01)
     assert all(flops["frozen"] < flops[use] < 0.75 * flops["full"] for use in ("lora", "bitfit"))

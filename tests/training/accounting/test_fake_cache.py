@@ -10,7 +10,7 @@ from tests.training.accounting.test_accounting import accounted, built
 
 
 def described(made):
-    """Give what can be told of what an operation gave."""
+    """Return the known properties of an operation's output."""
     if isinstance(made, (tuple, list)):
         return [described(one) for one in made]
     if not isinstance(made, torch.Tensor):

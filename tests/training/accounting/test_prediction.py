@@ -26,7 +26,7 @@ GIB = 2**30
 
 @pytest.fixture
 def bert_large(tmp_path):
-    """Give a directory that holds the configuration of BERT-large and nothing else."""
+    """Return a directory that contains only the configuration of BERT-large."""
     config = {
         "model_type": "bert",
         "hidden_size": 1024,
@@ -175,7 +175,7 @@ KINDS_OF_TASKS = {
     "audio-classification": (SPEECH, 2),
     "speech-recognition": (("wav2vec2", "hubert"), 29),
 }
-"""Task → the architectures that can serve it, and how many outputs it has without data: of transcripts a blank and English."""
+"""Task → architectures that support it, and its number of outputs without data: for transcripts a blank and English."""
 
 
 @pytest.mark.parametrize("kind", KINDS)
