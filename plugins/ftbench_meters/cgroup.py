@@ -17,8 +17,7 @@ class CgroupPeak:
     """Reads the group's peak over this trial.
 
     Since Linux 6.12, writing to the peak file resets the peak for the writer. On older kernels the peak covers the
-    whole life
-    of the group, so it only describes the trial if it rose during the trial.
+    whole life of the group, so it only describes the trial if it rose during the trial.
     """
 
     def __init__(self, root: Path = ROOT, own: Path = _OWN) -> None:

@@ -37,9 +37,8 @@ def peak_of_tree() -> int:
 def children_of(process: int) -> list[int]:
     """List a process's living descendants.
 
-    The kernel lists children by thread, which is a hundred times faster than scanning all processes; psutil is the
-    fallback
-    on kernels without these lists.
+    The kernel lists children by thread, which is a hundred times faster than scanning all processes. On kernels without
+    these lists, psutil scans them.
     """
     if not Path(f"/proc/self/task/{threading.get_native_id()}/children").exists():
         import psutil

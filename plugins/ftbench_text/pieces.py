@@ -35,8 +35,7 @@ def torn(encoded: Encoded, rows: Sequence[int]) -> tuple[dict[str, NDArray[Any]]
 
     Returns:
         Model inputs and `attention_mask`, each [pieces, longest piece]; and the position in `rows` of each piece's
-        example,
-        [pieces].
+        example, [pieces].
     """
     found = [sizes(encoded, row) for row in rows]
     flat = np.concatenate(found)
