@@ -73,7 +73,7 @@ class TaskColumn:
     modality: str
     primary: str
     """Name of the primary score."""
-    beside: str
+    secondary: str
     """Name of the secondary score; empty if there is none."""
     is_sequence: bool
     tasks: tuple[str, ...]
@@ -163,7 +163,7 @@ def build_column(
         label=label,
         modality=first.trial["modality"],
         primary=primary,
-        beside=_secondary_score(ordered, primary),
+        secondary=_secondary_score(ordered, primary),
         is_sequence=is_sequence,
         tasks=tuple(stage["task"]["label"] for stage in first.trial["stages"]),
         classes={task: names for record in records for task, names in record.classes.items()},

@@ -55,7 +55,7 @@ def _table(target: TaskColumn) -> Table:
 
 
 def _columns(target: TaskColumn) -> list[str]:
-    scores = [target.primary, target.beside] if target.beside else [target.primary]
+    scores = [target.primary, target.secondary] if target.secondary else [target.primary]
     return [*scores, "trainable_parameters", "peak_host_memory", "throughput", "train_time"]
 
 

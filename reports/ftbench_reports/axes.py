@@ -33,7 +33,7 @@ class Scale:
         return cls(low - margin, high + margin, start, end)
 
     def place(self, value: float) -> float:
-        """Give the place of a value, cut at the ends."""
+        """Return the position of a value, clipped at the ends."""
         if self.log:
             share = math.log(max(value, self.low) / self.low) / math.log(self.high / self.low)
         else:
@@ -41,7 +41,7 @@ class Scale:
         return self.start + min(1.0, max(0.0, share)) * (self.end - self.start)
 
     def ticks(self, count: int = 4, step_unit: float = 1) -> list[float]:
-        """Give values inside the scale, round in multiples of `step_unit`."""
+        """Return round values inside the scale, multiples of `step_unit`."""
         if self.log:
             first, last = math.ceil(math.log10(self.low)), math.floor(math.log10(self.high))
             decades = [10.0**e for e in range(first, last + 1)]

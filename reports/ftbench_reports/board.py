@@ -44,9 +44,9 @@ class Cell:
     title: str = ""
     """Why there is no value, or what a reader must know of it."""
     interval: str = ""
-    """The value with its interval and n, where there is one; the page has them in its table of every measurement."""
+    """The value with its interval and n, if it has one; the page lists them in its table of all measurements."""
     kind: str = ""
-    """`flag` where a reader must know something before comparing it, `rate` where its unit may stand below it."""
+    """`flag` if readers must know something before comparing it, `rate` if its unit may be on a second line."""
 
 
 @dataclass(frozen=True)
@@ -55,9 +55,9 @@ class Row:
 
     label: str
     stars: str
-    """The Pareto fronts it stands on, in words; empty where it is on none."""
+    """The Pareto fronts it is on, in words; empty if none."""
     letters: str
-    """Those who share one are not told apart; or the places it may hold."""
+    """Contenders that share a letter are statistically tied; or the possible ranks."""
     score: str
     range: str
     """The interval of the score, without its mean."""
@@ -118,7 +118,7 @@ class Board:
         return [f"h{place}" for place in (*away, len(self.headings) - 1)]
 
     def style(self) -> str:
-        """Give CSS that hides a column by one class of the table, and names each value on a narrow page, where the head has no room."""
+        """Return CSS that hides a column by a class of the table, and labels values on narrow pages."""
         hiding = "".join(
             f"#board.h{place} tr>:nth-child({place + 1}){{display:none}}" for place in range(1, len(self.headings))
         )
@@ -130,7 +130,7 @@ class Board:
         return f"{hiding}@media screen and (max-width:720px){{{naming}}}"
 
     def rows(self, target: TaskColumn) -> list[Row]:
-        """Give the rows of everyone who has a score, best first."""
+        """Return the rows of all contenders with a score, best first."""
         scored = [c for c in target.contenders if (q := c.quantities.get(target.primary)) and q.estimate]
         if not scored:
             return []
@@ -139,7 +139,7 @@ class Board:
         return [self._row(target, contender, scale, letters.get(contender.label, "")) for contender in scored]
 
     def lost(self, target: TaskColumn) -> list[Lost]:
-        """Give what left no score, equal ends of one contender together."""
+        """Return the trials without a score, grouped by contender and cause."""
         found: dict[tuple[str, str, str, str], list[int]] = defaultdict(list)
         for missing in target.missing:
             found[missing.contender, missing.status, missing.message, missing.kind].append(missing.seed)
@@ -151,10 +151,10 @@ class Board:
     def _row(self, target: TaskColumn, contender: Contender, scale: Scale, letters: str) -> Row:
         found = contender.quantities[target.primary]
         assert found.estimate is not None
-        beside = contender.quantities.get(target.beside)
+        secondary = contender.quantities.get(target.secondary)
         sub = (
-            f"{target.beside.replace('_', ' ').replace(' f1', ' F1')} {_written(beside)}"
-            if beside and beside.estimate
+            f"{target.secondary.replace('_', ' ').replace(' f1', ' F1')} {_written(secondary)}"
+            if secondary and secondary.estimate
             else ""
         )
         against = contender.against_baseline
@@ -202,7 +202,7 @@ def _unbroken(text: str) -> str:
 
 
 def _word(contender: Contender, target: TaskColumn) -> str:
-    """Say how it came out against the baseline, or that it must not be held against it."""
+    """Describe the comparison with the baseline, or say that it must not be compared."""
     if contender.label == target.baseline:
         return "baseline"
     if contender.against_baseline is None:
@@ -211,7 +211,7 @@ def _word(contender: Contender, target: TaskColumn) -> str:
 
 
 def fronts(contender: Contender) -> str:
-    """Say on which fronts it stands, and how often it would with other seeds."""
+    """Describe the fronts it is on, and how often it would be on them with other seeds."""
     named = ((cost.replace("_", " "), contender.front_chances.get(cost)) for cost in sorted(contender.fronts))
     return ", ".join(
         f"{cost} ({100 * chance:.0f} % of draws of seeds)" if chance is not None else cost for cost, chance in named
@@ -219,7 +219,7 @@ def fronts(contender: Contender) -> str:
 
 
 def _scale(target: TaskColumn, scored: list[Contender]) -> Scale:
-    """Give the scale of a target's bars; who is far behind the middle of the field stands at its end, so that the others have room."""
+    """Return the scale of a task column's bars; contenders far below the median are clipped."""
     best, middle = (scored[place].quantities[target.primary].estimate for place in (0, (len(scored) - 1) // 2))
     assert best is not None
     assert middle is not None
@@ -229,9 +229,9 @@ def _scale(target: TaskColumn, scored: list[Contender]) -> Scale:
 
 
 def _letters(target: TaskColumn) -> dict[str, str]:
-    """Give the compact letter display: who shares a letter stands in one tie group (Piepho 2004).
+    """Return the compact letter display: contenders that share a letter are in one tie group (Piepho 2004).
 
-    Where that is more letters than anybody reads, as with many strategies, give the places each may hold instead.
+    If there are too many letters to read, as with many strategies, return possible ranks instead.
     """
     found: dict[str, str] = defaultdict(str)
     for letter, group in zip(_LETTERS, target.ties, strict=False):
@@ -292,8 +292,9 @@ def _bar(contender: Contender, target: TaskColumn, scale: Scale, look: Look) -> 
     x, a, b = scale.place(ends[0]), scale.place(min(ends)), scale.place(max(ends))
     whisker = f'<path d="M{a:.0f} 7H{b:.0f}M{a:.0f} 4v6M{b:.0f} 4v6" class="l{look.colour}"/>' if len(ends) > 1 else ""
     drawn = marker(look, x, 7) if scale.low <= ends[0] <= scale.high else _beyond(x, scale, look)
-    # The numbers stand beside it.
-    return Markup(f'<svg class="bar" viewBox="0 0 140 14" aria-hidden="true">{whisker}{drawn}</svg>')  # noqa: S704 - drawn from numbers
+    # The numbers are in the same row.
+    bar = f'<svg class="bar" viewBox="0 0 140 14" aria-hidden="true">{whisker}{drawn}</svg>'
+    return Markup(bar)  # noqa: S704 - drawn from numbers
 
 
 def _beyond(x: float, scale: Scale, look: Look) -> str:

@@ -1,4 +1,4 @@
-"""What stands under a verdict: what the leader costs, who among its equals costs less, and what left no score."""
+"""Notes under a verdict: the leader's costs, the cheapest of the statistically tied, and failed trials."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ _TOLD = (
 
 
 def price(target: TaskColumn) -> str:
-    """Say what the one with the best mean costs; empty where nothing was measured."""
+    """Describe the costs of the best mean; empty if nothing was measured."""
     leader = _leader(target)
     if leader is None:
         return ""
     memory = _memory(target)
-    told = (
+    parts = (
         [f"{_written(leader, memory)} of memory ({MEMORY[memory]})"]
         if memory and mean(leader, memory) is not None
         else []
     )
-    told += [text.format(_written(leader, name)) for name, text in _TOLD if mean(leader, name) is not None]
-    return f"{leader.label}: {', '.join(told)}." if told else ""
+    parts += [text.format(_written(leader, name)) for name, text in _TOLD if mean(leader, name) is not None]
+    return f"{leader.label}: {', '.join(parts)}." if parts else ""
 
 
 def cheapest(target: TaskColumn) -> str:
-    """Name who takes the least memory of those that are not told apart from the leader; empty where it is the leader itself."""
+    """Name the tied contender with the least memory; empty if it is the leader."""
     leader, memory = _leader(target), _memory(target)
     if leader is None or memory is None:
         return ""
@@ -50,7 +50,7 @@ def cheapest(target: TaskColumn) -> str:
     least = min(taken, key=lambda c: mean(c, memory) or 0.0, default=leader)
     if least is leader or mean(leader, memory) is None:
         return ""
-    return f"Of those not told apart from it {least.label} takes the least memory: {_written(least, memory)}."
+    return f"Cheapest of them: {least.label}, {_written(least, memory)}."
 
 
 def unscored(summary: Summary, board: Board) -> list[tuple[str, str, str, str]]:
@@ -60,8 +60,8 @@ def unscored(summary: Summary, board: Board) -> list[tuple[str, str, str, str]]:
         for lost in board.lost(target):
             found[target.label, lost.status, lost.told, lost.message].append(lost.label)
     return [
-        (status, f"{', '.join(labels)} on {target}", told, message)
-        for (target, status, told, message), labels in found.items()
+        (status, f"{', '.join(labels)} on {target}", parts, message)
+        for (target, status, parts, message), labels in found.items()
     ]
 
 

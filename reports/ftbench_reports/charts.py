@@ -31,7 +31,7 @@ _POINTS, _ROWS, _WALL, _DRAWN = 18, 6, 24, 3
 
 
 def span(contender: Contender, name: str, widest: float | None = None) -> Sequence[float]:
-    """Give a mean and the ends of its interval; ends that a quantity cannot reach are cut."""
+    """Return a mean and the ends of its interval, clipped to the range of the quantity."""
     found = contender.quantities[name].estimate
     assert found is not None
     if found.low is None or found.high is None:
@@ -48,7 +48,7 @@ def span(contender: Contender, name: str, widest: float | None = None) -> Sequen
 
 
 def mean(contender: Contender, name: str) -> float | None:
-    """Give the mean of a measurement; None where it was not taken."""
+    """Return the mean of a measurement; None if it was not taken."""
     found = contender.quantities.get(name)
     return found.estimate.mean if found and found.estimate else None
 
@@ -63,7 +63,8 @@ def frame(across: Scale, up: Scale, unit: str, label: str, upright: str = "", *,
     named = (
         f'<text x="{LEFT}" y="{TOP - 7}" class="label">{escape(upright.replace("_", " "))}</text>' if upright else ""
     )
-    return f'<path d="{grid}" class="grid"/><g class="e">{ticks}</g>{named}<g class="m">{level_axis(across, unit, label)}</g>'
+    level = level_axis(across, unit, label)
+    return f'<path d="{grid}" class="grid"/><g class="e">{ticks}</g>{named}<g class="m">{level}</g>'
 
 
 def level_axis(across: Scale, unit: str, label: str) -> str:
@@ -83,14 +84,14 @@ def level_axis(across: Scale, unit: str, label: str) -> str:
 
 
 def tick_text(value: float, unit: str) -> str:
-    """Write a tick; a unit without a short form stands beside the axis."""
+    """Format a tick; a unit without a short form is written at the axis."""
     if unit in ("parameters", "steps"):
         return count(value)
     return quantity(value, unit) if unit in SHORT else f"{value:,.4g}" if value < 1e4 else count(value)
 
 
 def beside_axis(unit: str) -> str:
-    """Give the unit as it stands beside an axis; nothing where the ticks have it."""
+    """Return the unit to write at an axis; empty if the ticks have it."""
     return "" if unit in SHORT or unit in ("parameters", "steps", "1") else f", {unit}"
 
 
@@ -137,14 +138,17 @@ def pareto_chart(target: TaskColumn, cost: str, looks: Mapping[str, Look]) -> Ma
             f'<g class="k{look.colour}"><path d="{level}M{x:.0f} {low:.0f}V{high:.0f}" class="whisker"/>'
             f"{marker(look, x, y, inherits=True)}<title>{escape(c.label)}</title></g>"
         )
-    about = f"{target.label}: {target.primary} against {cost.replace('_', ' ')}. On the front: {', '.join(c.label for c in front)}."
+    about = (
+        f"{target.label}: {target.primary} against {cost.replace('_', ' ')}. On the front: "
+        f"{', '.join(c.label for c in front)}."
+    )
     if lost:
         about += f" Out of memory: {', '.join(lost)}."
     return drawing("".join(parts), WIDTH, HEIGHT, about)
 
 
 def _widest(target: TaskColumn) -> float | None:
-    """Give what no score of a target can exceed; None where there is no such bound."""
+    """Return the upper bound of a score; None if it is unbounded."""
     return 1.0 if target.unit == "1" else None
 
 
@@ -162,7 +166,8 @@ def _wall(lost: Sequence[str], looks: Mapping[str, Look]) -> str:
         return ""
     x, step = WIDTH - RIGHT - _WALL, min(16.0, (HEIGHT - TOP - BOTTOM - 90) / len(lost))
     marks = "".join(
-        f"<g>{marker(looks[label], x + _WALL / 2, TOP + 12 + place * step)}<title>{escape(label)}: out of memory</title></g>"
+        f"<g>{marker(looks[label], x + _WALL / 2, TOP + 12 + place * step)}<title>{escape(label)}: out of "
+        "memory</title></g>"
         for place, label in enumerate(lost)
     )
     middle = f"{x + _WALL / 2 + 4:.1f} {HEIGHT - BOTTOM - 6}"
@@ -241,9 +246,9 @@ def line(places: Sequence[tuple[float, float]], look: Look, label: str, elsewher
 
 
 def pareto(target: TaskColumn, costs: Mapping[str, str], looks: Mapping[str, Look]) -> Figure | None:
-    """Draw quality against every cost that was measured; None where there is none."""
+    """Draw quality against every measured cost; None if there is none."""
     there = [cost for cost in costs if any(mean(c, cost) is not None for c in target.contenders)]
-    # The most telling costs are drawn, of what memory may mean one; the table has the others, and the panel draws them when asked.
+    # Draw the most informative costs, one of them for memory; the panel draws the others on demand.
     other = [cost for cost in MEMORY if cost in there][1:]
     charts = [
         (costs[cost], chart)
@@ -263,7 +268,7 @@ def pareto(target: TaskColumn, costs: Mapping[str, str], looks: Mapping[str, Loo
         for c in scored
     )
     headings = ("strategy", target.primary.replace("_", " "), *(cost.replace("_", " ") for cost in there))
-    about = "Nobody who costs no more scores higher than those on the dashed line; crosses are 95 % intervals over seeds, both ways."
+    about = "Dashed line: the best score at each cost. Crosses: 95 % intervals over seeds, both ways."
     return Figure(
         f"{target.label}: {target.primary.replace('_', ' ')} against cost",
         about,
@@ -286,6 +291,6 @@ def _thinned(points: Sequence[LossPoint], most: int) -> Sequence[LossPoint]:
 
 
 def _loss_unit(target: TaskColumn, task: str) -> str:
-    """Give the unit of a task's loss, as its scores on the test split have it."""
+    """Return the unit of a task's loss, as in its test scores."""
     readings = ((contender.by_task.get(task) or contender.quantities).get("loss") for contender in target.contenders)
     return next((reading.unit for reading in readings if reading is not None), "nat")

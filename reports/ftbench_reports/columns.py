@@ -44,7 +44,7 @@ MEMORY = {
     "peak_tensor_bytes": "live tensors of a training step at their peak",
     "peak_host_memory": "the process’s peak, libraries included",
 }
-"""Measurements of memory, the most telling first, and what they are of."""
+"""Measurements of memory, the most informative first, and what they cover."""
 _FIRST = ("trainable_parameters", "throughput", "train_time", "flops_per_step", "latency_batch_1_p50")
 FITTING = 5
 """Costs a page of 1,200 px has room for."""
@@ -53,7 +53,9 @@ FITTING = 5
 def columns(target: TaskColumn) -> list[Column]:
     """List the columns of a target's table; costs that nothing measured are left to the notes below it."""
     primary = Column(target.primary, target.primary.replace("_", " "))
-    scores = [Column(target.beside, target.beside.replace("_", " ").replace(" f1", " F1"))] if target.beside else []
+    scores = (
+        [Column(target.secondary, target.secondary.replace("_", " ").replace(" f1", " F1"))] if target.secondary else []
+    )
     return [primary, *scores, *measured((target,))]
 
 
@@ -64,14 +66,14 @@ def measured(targets: Iterable[TaskColumn]) -> list[Column]:
 
 
 def shown(there: Sequence[Column]) -> frozenset[str]:
-    """Choose the costs that a table shows until more are asked for: one of memory, and the most telling of the others."""
+    """Choose the costs shown by default: one of memory, and the most informative others."""
     names = [column.name for column in there]
     memory = [name for name in MEMORY if name in names][:1]
     return frozenset([*memory, *(name for name in _FIRST if name in names)][:FITTING])
 
 
 def uncertain(target: TaskColumn) -> list[str]:
-    """Say what is not known of new test items, and why; and what so many seeds could have seen."""
+    """Describe what is unknown about new test items, and the effect that the seeds could detect."""
     readings = [c.quantities[target.primary] for c in target.contenders if target.primary in c.quantities]
     found = [
         f"on new test items: not known: {reason}" for reason in dict.fromkeys(q.unknown for q in readings if q.unknown)
@@ -81,13 +83,14 @@ def uncertain(target: TaskColumn) -> list[str]:
     if smallest is not None:
         size = f"{100 * smallest:.1f}" if target.unit == "1" else f"{smallest:.3g}"
         found.append(
-            f"{seeds} seeds find a difference of {size} {step_unit(target.unit)} to {target.baseline} four times in five"
+            f"{seeds} seeds find a difference of {size} {step_unit(target.unit)} to {target.baseline} four times in "
+            "five"
         )
     return found
 
 
 def unmeasured(target: TaskColumn) -> list[str]:
-    """Say, for each cost without any value, why there is none."""
+    """Describe why a cost has no value at all."""
     found = []
     for column in COSTS:
         readings = [c.quantities[column.name] for c in target.contenders if column.name in c.quantities]
@@ -97,7 +100,7 @@ def unmeasured(target: TaskColumn) -> list[str]:
 
 
 def spent(target: TaskColumn) -> list[str]:
-    """Say what each contender spent over all its trials, a line for each cost that adds up."""
+    """Describe what each contender spent over all its trials, one line per cost that adds up."""
     found = []
     for column in COSTS:
         readings = [(c.label, c.quantities[column.name]) for c in target.contenders if column.name in c.quantities]
@@ -108,14 +111,14 @@ def spent(target: TaskColumn) -> list[str]:
 
 
 def methods(targets: Iterable[TaskColumn]) -> list[tuple[str, str]]:
-    """Say of each cost how it was taken, and in what."""
+    """Describe for each cost how it was taken, and in what."""
     found = []
     contenders = [contender for target in targets for contender in target.contenders]
     for column in COSTS:
         readings = [c.quantities[column.name] for c in contenders if _has(c, column.name)]
         said = {reading.method for reading in readings}
         if said:
-            how = said.pop() if len(said) == 1 else "differs from strategy to strategy: report.csv tells each"
+            how = said.pop() if len(said) == 1 else "differs from strategy to strategy: see report.csv"
             found.append(
                 (column.heading, f"{how}; in {' or '.join(dict.fromkeys(reading.unit for reading in readings))}")
             )
@@ -123,7 +126,7 @@ def methods(targets: Iterable[TaskColumn]) -> list[tuple[str, str]]:
 
 
 def flagged(target: TaskColumn) -> list[str]:
-    """Say what a reader must know of a cost before comparing it, and of whose."""
+    """Describe what readers must know about a cost before comparing it."""
     found = []
     for column in COSTS:
         by_flag: dict[str, list[str]] = {}
@@ -146,7 +149,7 @@ def cell(contender: Contender, name: str) -> str:
 
 
 def reason(contender: Contender, name: str) -> str:
-    """Say why a cell has no value; empty where it has one."""
+    """Describe why a value is missing; empty if it is present."""
     found = contender.quantities.get(name)
     return f"not measured: {found.reason}" if found and found.estimate is None else ""
 
@@ -166,7 +169,7 @@ def whole(found: Quantity) -> str:
         *(one.rpartition(" ")[::2] for one in (text, quantity(low, found.unit), quantity(known.high, found.unit))),
         strict=True,
     )
-    # A unit that all three share stands once.
+    # A unit that all three share is written once.
     low_text, high_text = (f"{number} {unit}" for number, unit in zip(numbers[1:], units[1:], strict=True))
     return f"{text} [{numbers[1]}, {numbers[2]}]" if len(set(units)) == 1 else f"{text} [{low_text}, {high_text}]"
 

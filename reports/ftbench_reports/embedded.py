@@ -1,4 +1,4 @@
-"""The numbers the script reads: what was computed before, as JSON that can stand in a page."""
+"""The numbers the script reads: precomputed, as JSON that is safe inside a page."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ WORDS = ("better", "worse", "equivalent", "undecided", "too few seeds")
 
 
 def embedded(summary: Summary, looks: Mapping[str, Look]) -> str:
-    """Give the JSON; no character of a name can end the element it stands in."""
+    """Return the JSON; no character of a name can close the surrounding element."""
     columns = measured(summary.targets)
     table = {
         "looks": {label: [look.colour, look.marker] for label, look in looks.items()},
@@ -72,7 +72,7 @@ def _target(target: TaskColumn, columns: Sequence[Column]) -> dict[str, Any]:
 
 
 def _point(contender: Contender, target: TaskColumn, columns: Sequence[Column]) -> list[Any]:
-    """Give a name, its score, and its costs, each a mean with the ends of its interval."""
+    """Return a name, its score, and its costs, each a mean with the ends of its interval."""
     found = contender.quantities[target.primary]
     widest = 1.0 if found.unit == "1" and found.direction == "higher" else None
     costs = [
@@ -86,13 +86,13 @@ def _rounded(values: Sequence[float]) -> list[float]:
 
 
 def _short(value: float) -> float:
-    """Give five digits of a number, without a point where it has no use for one."""
+    """Return five digits of a number, without a point where it has no use for one."""
     found = float(f"{value:.5g}")
     return int(found) if found.is_integer() else found
 
 
 def _pair(one: Comparison, unit: str) -> list[float | None]:
-    """Give a difference with its interval, of shares in points, and its word."""
+    """Return a difference with its interval, of shares in points, and its word."""
     found = one.difference.estimate
     numbers = [None if value is None else _counted(value, unit) for value in (found.mean, found.low, found.high)]
     return [*numbers, WORDS.index(one.difference.verdict)]

@@ -33,7 +33,7 @@ class Shown(NamedTuple):
 
 
 def class_table(errors: Errors) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    """Give F1 with precision and recall, a row a class, a column a contender."""
+    """Return F1 with precision and recall, one row per class, one column per contender."""
     labels = list(errors.classes)
     rows = [
         (one.name, str(one.support), *(_cell(errors.classes[label][place]) for label in labels))
@@ -50,10 +50,10 @@ def _cell(one: ClassScores) -> str:
 
 
 def mistakes(target: TaskColumn, errors: Errors) -> list[Shown]:
-    """Give the mistakes with the items themselves, where those can be shown."""
+    """Return the mistakes with the items themselves, if they can be shown."""
     names = target.classes.get(errors.task, ())
     shown = target.exhibits[errors.task].shown if errors.task in target.exhibits else {}
-    # Of images and sounds there are a few; the names of the others tell nobody anything.
+    # Only a few images and sounds are embedded; the names of the others mean nothing to readers.
     few = any(one.kind != "text" for one in shown.values())
     return [
         Shown(
@@ -74,7 +74,7 @@ def _name(names: tuple[str, ...], place: int) -> str:
 
 
 def slice_table(errors: Errors) -> tuple[tuple[str, ...], list[tuple[str, ...]]] | None:
-    """Give the accuracy on kinds of items, a row a kind; None where there are none."""
+    """Return the accuracy by kind of item, one row each; None if there are no kinds."""
     if not errors.slices:
         return None
     labels = list(dict.fromkeys(label for one in errors.slices for label in one.scores))
@@ -112,10 +112,11 @@ def calibration(target: TaskColumn, errors: Errors, looks: Mapping[str, Look]) -
         places = [(across.place(one.confidence), up.place(one.right)) for one in bins]
         bins_drawn = "".join(f"M{x:.0f} {y:.0f}h0" for x, y in places[:-1])
         parts.append(
-            f'<g><path d="{path(places)}" class="curve {look.line}"/><path d="{bins_drawn}" class="dots l{look.colour}"/>'
+            f'<g><path d="{path(places)}" class="curve {look.line}"/>'
+            f'<path d="{bins_drawn}" class="dots l{look.colour}"/>'
             f"{marker(look, *places[-1])}<title>{escape(label)}</title></g>"
         )
-    about = "On the dashed line answers are right as often as they are sure; below it they are too sure. All seeds together, ten bins."
+    about = "Dashed line: perfect calibration; below it predictions are overconfident. All seeds together, ten bins."
     error = {
         c.label: c.quantities["calibration_error"] for c in target.contenders if "calibration_error" in c.quantities
     }
@@ -135,4 +136,5 @@ def calibration(target: TaskColumn, errors: Errors, looks: Mapping[str, Look]) -
         *(f"bin {number + 1}: sure → right, % (answers)" for number in range(most)),
     )
     chart = drawing("".join(parts), _SIDE, _SIDE, f"{errors.task}: calibration")
-    return Figure(f"{errors.task}: calibration", about, (("", Markup(chart)),), headings, rows)  # noqa: S704 - drawn from numbers
+    figure = Markup(chart)  # noqa: S704 - drawn from numbers
+    return Figure(f"{errors.task}: calibration", about, (("", figure),), headings, rows)

@@ -29,13 +29,13 @@ class Figure:
 
 
 def drawing(body: str, width: float, height: float, title: str, kind: str = "chart") -> Markup:
-    """Wrap what is drawn in an SVG element with a name for those who do not see it.
+    """Wrap a drawing in an SVG element with an accessible name.
 
     Args:
         body: SVG elements, escaped.
         width: of the view box.
         height: of the view box.
-        title: what it shows; the caption beside it says more.
+        title: what it shows; the caption has details.
         kind: its class.
     """
     open_tag = Markup('<svg class="{}" viewBox="0 0 {:g} {:g}" role="img" aria-label="{}">').format(
@@ -45,7 +45,7 @@ def drawing(body: str, width: float, height: float, title: str, kind: str = "cha
 
 
 def path(places: Sequence[tuple[float, float]], digits: int = 1) -> str:
-    """Write a line as the `d` of an SVG path: the first place, then the way from each to the next, which takes the least room.
+    """Return a line as the `d` of an SVG path, with relative coordinates, which are shorter.
 
     Args:
         places: shape [n, 2], n ≥ 1.
@@ -62,7 +62,7 @@ def shortened(text: str, letters: int) -> str:
 
 
 def spread(values: Sequence[float], places: int) -> list[float]:
-    """Move labels that stand at `values`, in order, apart until none is nearer than `places` to the next."""
+    """Spread labels at `values`, in order, until neighbours are at least `places` apart."""
     moved: list[float] = []
     for value in values:
         moved.append(max(value, moved[-1] + places) if moved else value)

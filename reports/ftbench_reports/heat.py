@@ -36,7 +36,7 @@ class HeatMap:
 
 
 def heat_map(summary: Summary) -> HeatMap | None:
-    """Give the differences of everyone to each task's baseline; None for one task, whose leaderboard says it all."""
+    """Return all differences to each task's baseline; None for a single task, whose leaderboard has them."""
     columns = [
         (target, backbone)
         for target in summary.targets
@@ -83,7 +83,7 @@ def _shade(contender: Contender, target: TaskColumn) -> Shade | None:
 
 
 def _whole(target: TaskColumn) -> float:
-    """Give what differences are held against: 1 for shares, else the baseline's score."""
+    """Return the scale of differences: 1 for shares, otherwise the baseline's score."""
     if target.unit == "1":
         return 1.0
     found = next(c.quantities[target.primary].estimate for c in target.contenders if c.label == target.baseline)

@@ -43,9 +43,11 @@ _SIGNS = {
     "⌉": r"$\rceil$",
 }
 _INTERVALS = (
-    "Mean over seeds with its 95\\,\\% Student $t$ interval, on this test set. Differences are paired over seeds; words are "
+    "Mean over seeds with its 95\\,\\% Student $t$ interval, on this test set. Differences are paired over seeds; "
+    "words are "
     "Holm-corrected, and \\emph{undecided} means that no difference was shown, not that there is none. "
-    "Words go by the comparisons with the baseline, letters by all pairs, which asks for more: strategies that share one are not told apart."
+    "Words compare with the baseline, letters compare all pairs, which needs more evidence: strategies that share a "
+    "letter are statistically tied."
 )
 
 
@@ -102,14 +104,17 @@ def _scores(target: TaskColumn, board: Board) -> Iterator[str]:
         ]
         yield " & ".join(cells) + r" \\"
     for lost in board.lost(target):
-        told = escaped(f"{lost.status}, seed {', '.join(map(str, lost.seeds))}: {lost.message}"[:300])
-        yield rf"{escaped(lost.label)} & \multicolumn{{{len(headings) - 1}}}{{p{{.55\linewidth}}}}{{\raggedright\emph{{{told}}}}} \\"
+        reason = escaped(f"{lost.status}, seed {', '.join(map(str, lost.seeds))}: {lost.message}"[:300])
+        yield (
+            rf"{escaped(lost.label)} & "
+            rf"\multicolumn{{{len(headings) - 1}}}{{p{{.55\linewidth}}}}{{\raggedright\emph{{{reason}}}}} \\"
+        )
     yield r"\bottomrule"
     yield r"\end{tabular}"
 
 
 def _costs(target: TaskColumn, board: Board) -> Iterator[str]:
-    """Write what it took, beside the scores there is no room for."""
+    """Write the costs, for which the table of scores has no room."""
     columns = [column for column in board.columns if column.name in board.shown and _taken(target, column.name)]
     if not columns:
         return
@@ -148,7 +153,10 @@ def _ranks(summary: Summary) -> Iterator[str]:
     yield r"strategy & mean rank & tasks \\"
     yield r"\midrule"
     for one in ranking.entries:
-        yield rf"{escaped(one.strategy)} & {one.rank:.1f} [{one.interval.low:.1f}, {one.interval.high:.1f}] & {one.scored} of {ranking.of} \\"
+        yield (
+            rf"{escaped(one.strategy)} & {one.rank:.1f} [{one.interval.low:.1f}, {one.interval.high:.1f}] & "
+            rf"{one.scored} of {ranking.of} \\"
+        )
     yield r"\bottomrule"
     yield r"\end{tabular}"
     yield r"\end{table}"

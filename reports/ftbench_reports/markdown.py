@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 
 
 INTERVALS = (
-    "Intervals: 95 %, Student t over seeds, on this test set; “on new items” over seeds and test items. Words: Holm-corrected, "
-    "in tables over the comparisons with the baseline, in verdicts over all pairs, which asks for more; “undecided” means that no "
+    "Intervals: 95 %, Student t over seeds, on this test set; “on new items” over seeds and test items. Words: "
+    "Holm-corrected, "
+    "in tables over the comparisons with the baseline, in verdicts over all pairs, which needs more evidence; "
+    "“undecided” means that no "
     "difference was shown, not that there is none."
 )
 
@@ -108,7 +110,7 @@ def _ranking(summary: Summary) -> Iterator[str]:
         rank = f"{entry.rank:.1f} [{entry.interval.low:.1f}, {entry.interval.high:.1f}]"
         yield f"| {_escaped(entry.strategy)} | {rank} | {entry.scored} of {ranking.of} |"
     yield ""
-    yield from (f"* Not told apart over tasks: {_escaped(', '.join(group))}" for group in ranking.groups)
+    yield from (f"* Statistically tied over tasks: {_escaped(', '.join(group))}" for group in ranking.groups)
     yield from (f"* {_escaped(remark)}" for remark in ranking.remarks)
     yield ""
 

@@ -54,7 +54,7 @@ REFRESH = 5
 
 
 def render(summary: Summary, *, live: bool = False) -> str:
-    """Give the page as text; where `live`, it reads itself again every few seconds."""
+    """Return the page as text; if `live`, it reloads every few seconds."""
     page = Page(summary)
     sheet = style() + page.board.style() + page.diagonals() + _lean("page.css")
     script = _lean("page.js")
@@ -70,7 +70,7 @@ def render(summary: Summary, *, live: bool = False) -> str:
             style_hash=_hash(sheet),
             script=Markup(script),  # noqa: S704 - our own file
             script_hash=_hash(script),
-            embedded=Markup(embedded(summary, page.looks)),  # noqa: S704 - escaped for where it stands
+            embedded=Markup(embedded(summary, page.looks)),  # noqa: S704 - escaped for its position
             ended=STATUS,
             cell=cell,
             uncertain=uncertain,
@@ -88,7 +88,7 @@ def render(summary: Summary, *, live: bool = False) -> str:
 
 @cache
 def _environment() -> Environment:
-    """Give what reads the templates; each is read once."""
+    """Return the template environment, which reads each template once."""
     return Environment(
         loader=FileSystemLoader(_TEMPLATES),
         autoescape=True,
@@ -118,7 +118,7 @@ class Page:
         self.board = Board(summary, self.looks)
 
     def values(self) -> dict[str, Any]:
-        """Give what stands in the template under its name."""
+        """Return the values of the template by name."""
         board = self.board
         order = list(
             dict.fromkeys(name for target in self.summary.targets for c in target.contenders for name in c.phases)
@@ -170,7 +170,7 @@ class Page:
         return {**found, "sections": _sections(found)}
 
     def diagonals(self) -> str:
-        """Give CSS that marks the diagonal of every matrix, of classes and of stages."""
+        """Return CSS that marks the diagonal of every matrix."""
         of_classes = (
             matrix for target in self.summary.targets for c in target.contenders for matrix in c.confusion.values()
         )
@@ -203,7 +203,7 @@ class Page:
         return Markup('<ul class="legend">{}</ul>').format(Markup("").join(items))
 
     def measurements(self, target: TaskColumn) -> dict[str, Any]:
-        """Give every measurement of a task as a table: a row each, a column a contender."""
+        """Return all measurements of a task as a table: one row each, one column per contender."""
         there = [c for c in target.contenders if c.quantities]
         names = list(dict.fromkeys(name for c in there for name in c.quantities))
         taken = [name for name in names if any(c.quantities[name].estimate for c in there if name in c.quantities)]
@@ -236,7 +236,7 @@ def _moved(contender: Contender, name: str) -> str:
 
 
 def _family(label: str, target: TaskColumn) -> str:
-    """Give the plugin whose strategy it is: `lora` of `lora-r16`."""
+    """Return the strategy's plugin name: `lora` for `lora-r16`."""
     return next((c.use for c in target.contenders if c.label == label), "")
 
 

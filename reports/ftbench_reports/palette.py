@@ -1,4 +1,4 @@
-"""One colour and one marker per strategy, the same in every chart; told apart without colour too."""
+"""One colour and one marker per strategy, the same in every chart; distinguishable without colour."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-# Okabe and Ito's colours without their yellow and black, each moved until it has a contrast of 3 : 1 with the page: on white, and on dark.
+# Okabe and Ito's colours without yellow and black, each shifted to a contrast of 3 : 1 with the page, light and dark.
 LIGHT = ("#0072b2", "#d55e00", "#00805c", "#b8578f", "#8a6a00", "#6a4fc0", "#2484b8", "#5f6877")
 DARK = ("#58aef0", "#ff8b4d", "#2fc796", "#e795c4", "#d9b13b", "#ab94f7", "#8fd6fb", "#a9b2c0")
 PAPER = ("#ffffff", "#10141a")
-"""What the colours stand on."""
+"""Backgrounds of the colours."""
 
 MARKERS = (
     "M-4.5 0a4.5 4.5 0 1 0 9 0a4.5 4.5 0 1 0 -9 0z",
@@ -44,7 +44,7 @@ class Look:
 
 
 def looks(labels: Sequence[str]) -> dict[str, Look]:
-    """Give each label its look; beyond 56, looks repeat."""
+    """Return the look of each label; beyond 56 they repeat."""
     return {
         label: Look(number % len(LIGHT), number % len(MARKERS), number // len(LIGHT))
         for number, label in enumerate(labels)
@@ -52,23 +52,25 @@ def looks(labels: Sequence[str]) -> dict[str, Look]:
 
 
 def marker(look: Look, x: float, y: float, *, inherits: bool = False) -> str:
-    """Draw a marker as an SVG element at (x, y), about nine units wide; where it `inherits`, its group has its colour."""
+    """Draw a marker as an SVG element at (x, y), about nine units wide; if it `inherits`, its group sets the colour."""
     colour = "" if inherits else f' class="k{look.colour}"'
     return f'<use href="#m{look.marker}" x="{x:.0f}" y="{y:.0f}"{colour}/>'
 
 
 def definitions() -> str:
-    """Give the SVG element that defines the markers for the whole page."""
+    """Return the SVG element that defines the markers for the whole page."""
     shapes = "".join(
         f'<path id="m{number}" d="{path}" stroke-width="{2.4 if "z" not in path else 1.2}"/>'
         for number, path in enumerate(MARKERS)
     )
-    hatch = '<pattern id="hatch" width="6" height="6" patternUnits="userSpaceOnUse"><path d="M-1 7L7 -1M-1 1L1 -1M5 7L7 5" class="hatch"/></pattern>'
-    return f'<svg class="defs" width="0" height="0" aria-hidden="true" focusable="false"><defs>{shapes}{hatch}</defs></svg>'
+    stripes = '<path d="M-1 7L7 -1M-1 1L1 -1M5 7L7 5" class="hatch"/>'
+    hatch = f'<pattern id="hatch" width="6" height="6" patternUnits="userSpaceOnUse">{stripes}</pattern>'
+    hidden = 'class="defs" width="0" height="0" aria-hidden="true" focusable="false"'
+    return f"<svg {hidden}><defs>{shapes}{hatch}</defs></svg>"
 
 
 def style() -> str:
-    """Give the colours as CSS: fills `k`, lines `l` and areas `a`, on light and on dark."""
+    """Return the colours as CSS: fills `k`, lines `l` and areas `a`, on light and on dark."""
     light, dark = (";".join(f"--k{n}:{colour}" for n, colour in enumerate(colours)) for colours in (LIGHT, DARK))
     rules = "".join(
         f".k{n}{{fill:var(--k{n});stroke:var(--k{n})}}.l{n}{{stroke:var(--k{n})}}.a{n}{{fill:var(--k{n})}}"

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def protocol(summary: Summary) -> list[str]:
-    """Say what was the same for everyone, and which weights were scored."""
+    """Describe what was equal for all, and which weights were scored."""
     everyone = [c for target in summary.targets for c in target.contenders]
     said = ["Every strategy saw the same training examples in the same batches, and for a seed in the same order."]
     said += filter(None, (_items(everyone), _weights(everyone), _rates(everyone)))
@@ -21,32 +21,30 @@ def protocol(summary: Summary) -> list[str]:
 
 
 def statistics(summary: Summary) -> list[str]:
-    """Say how differences were judged."""
+    """Describe how differences were judged."""
     margin = f"± {100 * summary.statistics.margin:g} points" + (
         " where the suite says nothing else" if summary.statistics.margins else ""
     )
     said = [
-        "A difference is the mean over shared seeds of the paired differences, with its Student t interval: on this test set.",
-        "“On new items” is the same over seeds and test items together, items of one speaker or document counted as one.",
+        "A difference is the mean paired difference over shared seeds, with its t interval, on this test set.",
+        "“On new items” covers seeds and test items together; items of one speaker or document count as one.",
         (
-            "In the verdicts all pairs of a task are compared, in the leaderboard everyone with the baseline, both by paired t-tests with "
-            "Holm’s correction; “statistically tied” and “undecided” mean no difference was shown, not that there is none."
+            "Verdicts compare all pairs of a task, the leaderboard compares with the baseline, both by paired t-tests "
+            "with Holm’s correction; “statistically tied” and “undecided” mean that no difference was shown."
         ),
-        f"“Equivalent” means the 90 % interval lies within the margin, {margin} of a share; other scores have one where the suite gives it.",
+        f"“Equivalent” means the 90 % interval is within the margin: {margin} of a share, else the suite's.",
         "Under three seeds nothing is claimed.",
     ]
     return said + [f"{remark[0].upper()}{remark[1:]}." for remark in summary.remarks if remark]
 
 
 def left_out(summary: Summary) -> list[str]:
-    """Say what is in no mean, and what was tried again."""
+    """Describe trials that are in no mean, and retries."""
     total, done = sum(summary.statuses.values()), summary.statuses.get("ok", 0)
     again = sum(trial.attempts > 1 for trial in summary.trials)
     said = ["All trials left a score; none was left out."]
     if done < total:
-        said = [
-            f"{total - done} of {total} trials left no score: they are in no mean, and each is a row of the leaderboard."
-        ]
+        said = [f"{total - done} of {total} trials have no score: none is in a mean, each is a row of the leaderboard."]
     said.append(f"{again} trials took more than one attempt." if again else "No trial was tried more than once.")
     return said
 
@@ -65,7 +63,10 @@ def _weights(everyone: Iterable[Contender]) -> str:
     if kept == {"last"}:
         return "The weights scored are the last ones."
     if kept == {"best"}:
-        return f"The weights scored are those that were best on the validation split, by {_listed(_values(everyone, 'watch')) or 'loss'}."
+        return (
+            "The weights scored are those that were best on the validation split, by "
+            f"{_listed(_values(everyone, 'watch')) or 'loss'}."
+        )
     return (
         "The weights scored are the last ones, or those that were best on the validation split: see “What differs”."
         if kept
@@ -79,11 +80,14 @@ def _rates(everyone: Iterable[Contender]) -> str:
         return ""
     if len(rates) == 1:
         return f"Everyone’s learning rate is {rates[0]:g}."
-    return f"Learning rates are each strategy’s own, from {rates[0]:g} to {rates[-1]:g}: a column of the leaderboard has them."
+    return (
+        f"Learning rates are each strategy’s own, from {rates[0]:g} to {rates[-1]:g}: a column of the leaderboard has "
+        "them."
+    )
 
 
 def _values(everyone: Iterable[Contender], name: str) -> set[str]:
-    """Give the values of a field of the training protocol among contenders that have scores."""
+    """Return the values of a field of the training protocol among contenders with scores."""
     return {
         str(json.loads(c.settings[f"training.{name}"]))
         for c in everyone

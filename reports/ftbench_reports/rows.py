@@ -29,7 +29,7 @@ class Row:
 
     label: str
     word: str
-    """What stands at its right end."""
+    """Text at its right end."""
     look: Look
     mean: float
     low: float | None
@@ -49,22 +49,22 @@ class Axis:
     write: Callable[[float], str]
     """Writes a tick."""
     zero: float | None = None
-    """Where a line stands that everyone is held against."""
+    """Position of the reference line."""
     band: tuple[float, float] | None = None
     """A band around it."""
     ticks: Sequence[float] = field(default_factory=tuple)
 
 
 def forest(target: TaskColumn, looks: Mapping[str, Look]) -> Figure | None:
-    """Draw everyone's paired difference to the baseline: a dot a seed, the mean with its interval, and the band of equivalence.
+    """Draw all paired differences to the baseline: one dot per seed, the mean with its interval, the equivalence band.
 
-    None where there is nobody to compare.
+    None if there is nothing to compare.
     """
     compared = [c for c in target.contenders if c.against_baseline is not None]
     if not compared:
         return None
     rows = [_difference(c, looks[c.label], target.unit) for c in compared]
-    # Who is far away, such as the untrained model, stands at the edge, so that the others have room.
+    # Outliers such as the untrained model are clipped to the edge, to leave room for the others.
     typical = sorted(abs(row.mean) for row in rows)[len(rows) // 2]
     unit = target.unit
     reach = max(_REACH * typical, _LEAST if unit == "1" else 0.0, 2 * target.margin) or 1.0
@@ -87,7 +87,8 @@ def forest(target: TaskColumn, looks: Mapping[str, Look]) -> Figure | None:
     )
     margin = f"{100 * target.margin if unit == '1' else target.margin:g} {step_unit(unit)}"
     about = (
-        "Small dots are seeds, the marker their mean with its 95 % interval, the thin line the interval on new test items too; "
+        "Small dots are seeds, the marker their mean with its 95 % interval, the thin line the interval on new test "
+        "items too; "
         + (
             f"the band is what counts as equal, ± {margin}."
             if target.margin
@@ -159,7 +160,7 @@ def _numbers(contender: Contender, seeds: Sequence[int], unit: str) -> tuple[str
 
 
 def rank_chart(ranking: Ranking, looks: Mapping[str, Look]) -> Figure | None:
-    """Draw mean ranks with their intervals, and who is not told apart over tasks; None where nobody was ranked."""
+    """Draw mean ranks with their intervals, and the groups tied over tasks; None without ranks."""
     if not ranking.entries:
         return None
     plain = Look(0, 0)
@@ -207,7 +208,8 @@ def _draw(rows: Sequence[Row], axis: Axis, title: str) -> Markup:
     for tick in axis.ticks:
         x = axis.scale.place(tick)
         parts.append(
-            f'<path d="M{x:.0f} 0V{base}" class="grid"/><text x="{x:.0f}" y="{base + 12}" class="m">{axis.write(tick)}</text>'
+            f'<path d="M{x:.0f} 0V{base}" class="grid"/>'
+            f'<text x="{x:.0f}" y="{base + 12}" class="m">{axis.write(tick)}</text>'
         )
     if axis.zero is not None:
         parts.append(f'<path d="M{axis.scale.place(axis.zero):.0f} 0V{base}" class="zeroline"/>')

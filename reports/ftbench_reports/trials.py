@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _WIDTH, _ROW, _SEEN = 340, 30, 0.01
 COMPARED = 24
-"""Contenders whose configurations stand side by side."""
+"""Number of contenders whose configurations are shown in columns."""
 
 
 def phases(target: TaskColumn, order: Sequence[str]) -> Figure | None:
@@ -65,7 +65,7 @@ def phases(target: TaskColumn, order: Sequence[str]) -> Figure | None:
 
 
 def phase_legend(order: Sequence[str]) -> Markup:
-    """Give which phase has which colour, once for all tasks."""
+    """Return the colour of each phase, the same for all tasks."""
     items = (
         Markup('<li><svg class="swatch" aria-hidden="true"><path d="M1 7h12" class="{}"/></svg>{}</li>').format(
             _paint(name, order), name
@@ -138,9 +138,9 @@ def trial_table(summary: Summary, target: TaskColumn) -> tuple[tuple[str, ...], 
 
 
 def _attempts(one: TrialLine) -> str:
-    """Count the attempts, and tell how those before the last ended."""
-    told = "; ".join(f"{a.number} {STATUS.get(a.status, a.status)}: {a.message or a.kind}" for a in one.earlier)
-    return f"{one.attempts} ({told})" if told else str(one.attempts)
+    """Return the number of attempts, and how the earlier ones ended."""
+    endings = "; ".join(f"{a.number} {STATUS.get(a.status, a.status)}: {a.message or a.kind}" for a in one.earlier)
+    return f"{one.attempts} ({endings})" if endings else str(one.attempts)
 
 
 def settings_table(target: TaskColumn) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:

@@ -30,12 +30,12 @@ def tuned_targets(summary: Summary) -> list[tuple[str, list[Tuned]]]:
 
 
 def sentences(found: Sequence[Tuned]) -> list[str]:
-    """Say what tuning changed on a target, for whom, and what it took."""
+    """Describe what tuning changed on a target, for whom, and what it took."""
     return [*tuning_verdict(found), tuning_cost(found)]
 
 
 def change_table(found: Sequence[Tuned]) -> Table:
-    """Say of each strategy what was tried and chosen, what it changed on the test split, and what it took."""
+    """Describe for each strategy what was tried and chosen, what it changed on the test split, and what it took."""
     rows: list[tuple[str, ...]] = [
         (
             one.contender,
@@ -56,7 +56,7 @@ def change_table(found: Sequence[Tuned]) -> Table:
 
 
 def choice_table(found: Sequence[Tuned]) -> Table:
-    """Say of each strategy how its values came out on the validation split, and how much of the best score is luck."""
+    """Describe the validation scores of each strategy's values, and how much of the best score is luck."""
     rows: list[tuple[str, ...]] = [
         (
             one.contender,
@@ -88,7 +88,7 @@ def _points(value: float | None, unit: str) -> str:
 
 
 def _expected(one: Tuned) -> str:
-    """Give the expected best of one try, of half of them, and of all."""
+    """Return the expected best of one tuning trial, of half of them, and of all."""
     known = len(one.expected)
     return (
         ", ".join(_score(one.expected[count - 1], one.unit) for count in (1, -(-known // 2), known)) if known else "–"
@@ -100,7 +100,7 @@ def _spent(value: float | None, unit: str) -> str:
 
 
 def tuning_notes(found: Sequence[Tuned]) -> list[str]:
-    """Say what a reader must know of the choices, and why something was not measured."""
+    """Describe what readers must know about the selection, and why something was not measured."""
     notes = [f"{one.contender}: {flag}" for one in found for flag in one.flags]
     for name, reasons in (
         ("energy", [one.energy.reason for one in found]),
@@ -110,11 +110,11 @@ def tuning_notes(found: Sequence[Tuned]) -> list[str]:
     return notes
 
 
-# ---- over the learning rate --------------------------------------------------------------------------------------------------
+# ---- over the learning rate ------------------------------------------------------------------------------------------
 
 
 def rate_curves(label: str, found: Sequence[Tuned], looks: Mapping[str, Look]) -> Figure | None:
-    """Draw the score on the validation split over the learning rate: of each rate the best try; None where none has a score."""
+    """Draw validation score over learning rate, the best tuning trial of each rate; None without scores."""
     drawn = [(one, points) for one in found if (points := _best_by_rate(one))]
     if not drawn:
         return None
@@ -135,7 +135,10 @@ def rate_curves(label: str, found: Sequence[Tuned], looks: Mapping[str, Look]) -
             parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="8" class="ring l{look.colour}"/>')
         parts += [marker(look, x, y) for x, y in places]
         parts.append("</g>")
-    about = f"{named} on the validation split over the learning rate, of each rate the best try; the chosen one stands in a ring."
+    about = (
+        f"{named} on the validation split over the learning rate, the best tuning trial of each rate; a ring marks "
+        "the selected one."
+    )
     chart = drawing("".join(parts), WIDTH, HEIGHT, f"{label}: {about}")
     headings = ("strategy", "values", named, "ended")
     return Figure(f"{label}: {named} over the learning rate", about, (("", chart),), headings, tuple(_tries(found)))

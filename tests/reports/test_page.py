@@ -274,7 +274,7 @@ def test_how_each_cost_was_taken_is_told_where_all_say_the_same():
 
     page = render(summarise([taken("full", 0, "by one clock"), taken("lora", 0, "by another clock")]))
     assert "<dt>FLOPs a step</dt><dd>counted &lt;exactly&gt;; in FLOP</dd>" in page
-    assert "<dt>training time</dt><dd>differs from strategy to strategy: report.csv tells each; in s</dd>" in page
+    assert "<dt>training time</dt><dd>differs from strategy to strategy: see report.csv; in s</dd>" in page
     assert page.count("2.0 GFLOP") >= 2
 
 

@@ -1,4 +1,4 @@
-"""A leaderboard as static pages: an index, a page a suite, a strategy and a run; complete without a script, and without a request."""
+"""A leaderboard as static pages: an index and pages for suites, strategies and runs; no script or request is needed."""
 
 from __future__ import annotations
 

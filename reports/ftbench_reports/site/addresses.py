@@ -1,4 +1,4 @@
-"""Where the pages of a site lie: names that any host and file system takes, whatever a suite or strategy is called."""
+"""Paths of a site's pages: names that every host and file system accepts, whatever the suite or strategy is called."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _LETTERS = 40
 
 
 def suite_page(name: str, suite: str) -> str:
-    """Give the page of a suite, by its name and hash."""
+    """Return the page of a suite, by its name and hash."""
     return f"suites/{_slug(name, 'suite')}-{suite[:8]}.html"
 
 
 def strategy_pages(labels: Iterable[str]) -> dict[str, str]:
-    """Give label → page; where a label is no name of a file, or another's but for its case, a hash tells it apart."""
+    """Return label → page; a hash distinguishes labels that are not file names or differ only in case."""
     found: dict[str, str] = {}
     taken: set[str] = set()
     for label in sorted(set(labels)):
@@ -35,12 +35,12 @@ def strategy_pages(labels: Iterable[str]) -> dict[str, str]:
 
 
 def run_page(name: str) -> str:
-    """Give the page of a run."""
+    """Return the page of a run."""
     return f"runs/{name}.html"
 
 
 def report_folder(name: str) -> str:
-    """Give the folder of a run's own page."""
+    """Return the folder of a run's own page."""
     return f"runs/{name}"
 
 

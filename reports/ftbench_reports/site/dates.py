@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 
 def day(seconds: float) -> str:
-    """Write a day; a dash where the time is not known, which 0 stands for."""
+    """Format a day; a dash for 0, an unknown time."""
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d}" if seconds else "–"
 
 

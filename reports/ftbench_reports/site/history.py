@@ -48,9 +48,12 @@ def history(series: Sequence[Series], runs: Mapping[str, PublishedRun], looks: M
         shift = _SHIFT * (number - (len(drawn) - 1) / 2) if len(drawn) <= 12 else 0.0
         parts.append(_line(one, {name: x + shift for name, x in across.items()}, up, looks[one.contender]))
     target = series[0].target
-    about = "The primary score with its 95 % interval over seeds, run after run. A dashed line: another machine of the model, or other software."
+    about = (
+        "The primary score with its 95 % interval over seeds, run after run. Dashed line: another machine or other "
+        "software."
+    )
     if len(drawn) < len(known):
-        about += " Who is far behind, or was run once, stands in the table alone."
+        about += " Strategies far behind, or run once, are in the table only."
     headings = (
         "strategy",
         *(f"{day(runs[name].finished)}, {runs[name].harness or 'unknown version'}" for name in names),
@@ -61,7 +64,7 @@ def history(series: Sequence[Series], runs: Mapping[str, PublishedRun], looks: M
 
 
 def _near(series: Sequence[Series]) -> Sequence[Series]:
-    """Leave out who is far behind the middle of the field, such as the untrained model, so that the others have room."""
+    """Leave out outliers far below the median, such as the untrained model, to leave room for the others."""
     means = {
         one.contender: [point.score.estimate.mean for point in one.points if point.score and point.score.estimate]
         for one in series
@@ -89,7 +92,8 @@ def _frame(
     for tick in up.ticks():
         y, text = up.place(tick), f"{100 * tick:g} %" if share else f"{tick:g}"
         parts.append(
-            f'<path d="M{_LEFT} {y:.1f}H{_WIDTH - _RIGHT}" class="grid"/><text x="{_LEFT - 6}" y="{y + 3.5:.1f}" class="e">{text}</text>'
+            f'<path d="M{_LEFT} {y:.1f}H{_WIDTH - _RIGHT}" class="grid"/>'
+            f'<text x="{_LEFT - 6}" y="{y + 3.5:.1f}" class="e">{text}</text>'
         )
     every = -(-len(across) // _LABELS)
     before = ""

@@ -40,11 +40,11 @@ _COSTS = {
 }
 
 _FITTING = 3
-"""Costs that a table has room for beside the run; the page of the run has them all."""
+"""Costs shown in tables; the page of the run has all of them."""
 
 
 class Standing(NamedTuple):
-    """Where a strategy stands on one target of one group."""
+    """A strategy's result in one task column of one group."""
 
     group: Group
     target: TaskColumn
@@ -103,8 +103,8 @@ class Site:
                 root=root,
                 title=title,
                 definitions=Markup(definitions()),  # noqa: S704 - our own
-                style=Markup(sheet),
-                style_hash=_hash(sheet),  # noqa: S704 - our own file
+                style=Markup(sheet),  # noqa: S704 - our own
+                style_hash=_hash(sheet),
                 ended=STATUS,
                 day=day,
                 moment=moment,
@@ -121,32 +121,32 @@ class Site:
         )
         return text.lstrip()
 
-    # -- what a page shows -----------------------------------------------------------------------------------------------------
+    # -- content of the pages ------------------------------------------------------------------------------------------
 
     def suite_name(self, group: Group) -> str:
-        """Give the one name that a suite has here, whatever its runs call it."""
+        """Return the suite's name on this site, which all its runs share."""
         return self.suites[group.fingerprint.suite][0].suite
 
     def suite_page(self, group: Group) -> str:
-        """Give the page of a group's suite."""
+        """Return the page of a group's suite."""
         return suite_page(self.suite_name(group), group.fingerprint.suite)
 
     def legend(self, groups: Sequence[Group]) -> Markup:
-        """Say how everyone of a suite is drawn."""
+        """Return the look of each strategy of a suite."""
         labels = dict.fromkeys(label for group in groups for label in group.summary.strategies)
         items = [Markup("<li>{}{}</li>").format(swatch(self.looks[label]), label) for label in labels]
         return Markup('<ul class="legend">{}</ul>').format(Markup("").join(items))
 
     def table(self, group: Group) -> Board:
-        """Give the rows of a group, as the page of a run has them."""
+        """Return the rows of a group, as on the page of a run."""
         return Board(group.summary, self.looks)
 
     def lost(self, run: PublishedRun, target: TaskColumn) -> list[Lost]:
-        """Give what left no score in a run, equal ends together."""
+        """Return the trials of a run without a score, grouped by cause."""
         return Board(run.summary, self.looks).lost(target)
 
     def columns(self, group: Group) -> list[tuple[int, str]]:
-        """Give place and heading of the costs that are shown."""
+        """Return index and heading of the costs shown."""
         columns = self.table(group).columns
         names = shown(columns)
         return [(place, column.heading) for place, column in enumerate(columns) if column.name in names][:_FITTING]
@@ -157,7 +157,7 @@ class Site:
         return "–" if found is None else str(found[0]) if found[0] == found[1] else f"{found[0]}–{found[1]}"
 
     def lower(self, target: TaskColumn) -> bool:
-        """Tell whether a lower score is better."""
+        """Return whether a lower score is better."""
         return any(
             c.quantities[target.primary].direction == "lower"
             for c in target.contenders
@@ -165,7 +165,7 @@ class Site:
         )
 
     def leaders(self, group: Group) -> list[Leaders]:
-        """Say of each target who may be first."""
+        """Describe for each task column which strategies may be first."""
         found = []
         for target in group.summary.targets:
             places = group.places[target.label]
@@ -175,12 +175,12 @@ class Site:
         return found
 
     def source(self, group: Group, target: TaskColumn, label: str) -> PublishedRun:
-        """Give the run a row is of."""
+        """Return the run a row is of."""
         contender = next(c for c in target.contenders if c.label == label)
         return self.runs[group.sources[contender.strategy]]
 
     def strategy_page(self, target: TaskColumn, label: str) -> str:
-        """Give the page of a contender's strategy."""
+        """Return the page of a contender's strategy."""
         return self.strategies[next(c.strategy for c in target.contenders if c.label == label)]
 
     def paretos(self, group: Group) -> list[Figure]:
@@ -193,7 +193,7 @@ class Site:
 
     @property
     def statuses(self) -> list[tuple[str, int]]:
-        """Give status and number of trials of all runs, those with a score first."""
+        """Return status and number of trials of all runs, those with a score first."""
         return sorted(self.board.statuses.items(), key=lambda found: (found[0] != "ok", found[0]))
 
     def _group_of(self, run: PublishedRun) -> Group:
@@ -258,7 +258,7 @@ def _written(target: TaskColumn, contender: Contender) -> str:
 
 @cache
 def _sheet() -> str:
-    """Give the style of the page of a run, whose one board is one of several here, and what a site needs beside it."""
+    """Return the style sheet: that of a run's page, whose board is one of several here, with the site's additions."""
     # `:not(#_)` keeps the weight that the name of an element has in a style sheet.
     page = (_TEMPLATES / "page.css").read_text(encoding="utf-8").replace("#board", ".board table:not(#_)")
     return style() + page + (_TEMPLATES / "site" / "site.css").read_text(encoding="utf-8")
