@@ -104,13 +104,13 @@ def test_the_core_is_the_whole_package_and_both_caches_go_by_it(core, monkeypatc
     from types import SimpleNamespace
 
     from ftbench.cache import Cache
-    from ftbench.training.accounting import accounted
+    from ftbench.training.accounting.configuration import _identity
     from ftbench.training.shared_work import Sharing
 
     def keys():
         trial = SimpleNamespace(threads=1, code="code", content={})
         sharing = Sharing(trial, "cpu", Cache(tmp_path), phases=None, used=[], heartbeat=lambda: None)
-        return sharing._common, accounted._identity(trial, "cpu")
+        return sharing._common, _identity(trial, "cpu")
 
     before = keys()
     (core / "suite" / "module.py").write_text("x = 2\n")
