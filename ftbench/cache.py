@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 try:
     import fcntl
 except ImportError:  # not a POSIX system: two processes may compute the same value there
-    fcntl = None  # type: ignore[assignment]  # a module, elsewhere
+    fcntl = None  # type: ignore[assignment]  # None replaces a module
 
 T = TypeVar("T")
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 try:
     import fcntl
 except ImportError:  # not a POSIX system: only the holder's name in the lock file protects the folder there
-    fcntl = None  # type: ignore[assignment]  # a module, elsewhere
+    fcntl = None  # type: ignore[assignment]  # None replaces a module
 
 NAME = ".lock"
 HEARTBEAT = 5.0
