@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..api.measurement import Measurement, Number, Phase, Samples, Shared  # noqa: TC001 - pydantic reads the types
 from ..errors import RunError
 from ..files import check_version, parse_json
-from .record_schema import check_shape
+from .record_schema import POINT, RecordedParts, parts_adapter
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -135,10 +135,35 @@ class Record:
         try:
             # Strict: strings such as "0.5" or "inf" are not numbers.
             record = record_adapter().validate_json(text, strict=True)
-            check_shape(record)
+            _check_shape(record)
         except ValueError as error:
             raise _read_error(text, source, error) from None
         return record
+
+
+def _check_shape(record: Record) -> None:
+    """Raise if a key that ftbench reads is missing or has the wrong type, or a matrix or curve has the wrong shape.
+
+    Raises:
+        ValueError: names what is wrong.
+    """
+    # pydantic checks strictly only in JSON mode; the dump also rejects numbers that are not finite.
+    table = {part.name: getattr(record, part.name) for part in fields(RecordedParts)}
+    parts_adapter().validate_json(json.dumps(table, allow_nan=False), strict=True)
+    for curve in record.curves:
+        # The points of a curve have the same keys, so check each set of keys once.
+        kinds = set(map(tuple, curve.points))
+        if not all(map(POINT.issubset, kinds)) or not all("step" in scores for scores in curve.validation):
+            raise ValueError(f"curves: each point needs {', '.join(sorted(POINT))}, each validation its step")
+    for task, matrix in record.confusion.items():
+        _check_square(matrix, len(record.classes.get(task, matrix)), "confusion")
+    if record.retention is not None:
+        _check_square(record.retention.matrix, len(record.retention.tasks), "retention")
+
+
+def _check_square(matrix: tuple[tuple[Any, ...], ...], size: int, name: str) -> None:
+    if [len(row) for row in matrix] != [size] * size:
+        raise ValueError(f"{name}: a matrix of {size} rows and columns is needed")
 
 
 def _read_error(text: str, source: str, error: ValueError) -> RunError:

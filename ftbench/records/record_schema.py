@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping  # noqa: TC003 - pydantic resolves the field types at run time
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,8 +12,6 @@ from annotated_types import Len, MinLen, Predicate
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
-
-    from .record import Record
 
 
 def _is_name(name: str) -> bool:
@@ -118,33 +115,8 @@ class RecordedParts:
     provenance: RecordedProvenance = field(default_factory=RecordedProvenance)
 
 
-def check_shape(record: Record) -> None:
-    """Raise if a key that ftbench reads is missing or has the wrong type, or a matrix or curve has the wrong shape.
-
-    Raises:
-        ValueError: names what is wrong.
-    """
-    # pydantic checks strictly only in JSON mode; the dump also rejects numbers that are not finite.
-    table = {part.name: getattr(record, part.name) for part in fields(RecordedParts)}
-    _adapter().validate_json(json.dumps(table, allow_nan=False), strict=True)
-    for curve in record.curves:
-        # The points of a curve have the same keys, so check each set of keys once.
-        kinds = set(map(tuple, curve.points))
-        if not all(map(POINT.issubset, kinds)) or not all("step" in scores for scores in curve.validation):
-            raise ValueError(f"curves: each point needs {', '.join(sorted(POINT))}, each validation its step")
-    for task, matrix in record.confusion.items():
-        _check_square(matrix, len(record.classes.get(task, matrix)), "confusion")
-    if record.retention is not None:
-        _check_square(record.retention.matrix, len(record.retention.tasks), "retention")
-
-
-def _check_square(matrix: tuple[tuple[Any, ...], ...], size: int, name: str) -> None:
-    if [len(row) for row in matrix] != [size] * size:
-        raise ValueError(f"{name}: a matrix of {size} rows and columns is needed")
-
-
 @cache
-def _adapter() -> TypeAdapter[RecordedParts]:
+def parts_adapter() -> TypeAdapter[RecordedParts]:
     """Return pydantic's validator; cached because building it is slow."""
     from pydantic import TypeAdapter
 
