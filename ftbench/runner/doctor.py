@@ -59,6 +59,7 @@ class Diagnosis:
     devices: tuple[dict[str, Any], ...]
     """For each GPU: index, name, total and free bytes, driver, whether it is partitioned (MIG)."""
     abilities: tuple[Ability, ...]
+    """What the host and each GPU can measure."""
     broken: dict[str, str]
     """Name → error of installed plugins that cannot be loaded."""
     missing: tuple[str, ...] = field(default=())
