@@ -1,8 +1,9 @@
 """ftbench: which fine-tuning strategy should I use, and how confident can I be?
 
-The contracts a plugin implements, the values it is handed, the errors, and what a notebook needs: `__init__.pyi` lists them by who
-needs them. What only one kind of plugin builds on has a module of its own: `ftbench.tasks`, `ftbench.backbones`, `ftbench.meters`,
-`ftbench.reporting`, `ftbench.stats`, `ftbench.testing`. Each name is imported when it is first used, and none imports torch.
+The contracts a plugin implements, the values it is handed, the errors, and what a notebook needs; `__init__.pyi` lists
+them by who needs them. What only one kind of plugin builds on is in `ftbench.tasks`, `ftbench.backbones`,
+`ftbench.meters`, `ftbench.reporting`, `ftbench.stats` and `ftbench.testing`. Each name is imported when it is first
+used, and none imports torch.
 """
 
 from typing import Any

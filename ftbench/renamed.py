@@ -1,4 +1,4 @@
-"""Public names of earlier versions: where each is now, so that plugins written for them keep running for one version."""
+"""Public names of earlier versions and their new places, so that older plugins keep running for one version."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ def under_former_names(tree: ast.Module) -> None:
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
         if isinstance(body, list):
-            node.body = list(_joined(body, former))  # type: ignore[attr-defined]  # the node has a body: it was just read
+            node.body = list(_joined(body, former))  # type: ignore[attr-defined]  # it has a body
     for node in ast.walk(tree):
         if isinstance(node, ast.Name):
             node.id = former.get(node.id, node.id)
