@@ -12,7 +12,9 @@ CONTRACT = "Rooms import downwards only"
 
 def layers() -> list[list[str]]:
     """Return the layers of the contract, highest first, each with its modules and rooms."""
-    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]["contracts"]
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][
+        "contracts"
+    ]
     (contract,) = [contract for contract in contracts if contract["name"] == CONTRACT]
     return [[name.strip() for name in layer.split("|")] for layer in contract["layers"]]
 

@@ -1,4 +1,4 @@
-"""Write the support matrix into `docs/strategies.md`: `python -m docs.tools.support_matrix`; a test compares it with the code."""
+"""Write the support matrix into `docs/strategies.md`: `python -m docs.tools.support_matrix`."""
 
 from pathlib import Path
 

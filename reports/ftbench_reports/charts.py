@@ -281,7 +281,8 @@ def pareto(target: TaskColumn, costs: Mapping[str, str], looks: Mapping[str, Loo
 
 def swatch(look: Look) -> Markup:
     """Draw a strategy's marker for a legend or a table."""
-    return Markup(f'<svg class="swatch" aria-hidden="true">{marker(look, 7, 7)}</svg>')  # noqa: S704
+    swatch = f'<svg class="swatch" aria-hidden="true">{marker(look, 7, 7)}</svg>'
+    return Markup(swatch)  # noqa: S704 - drawn from numbers
 
 
 def _thinned(points: Sequence[LossPoint], most: int) -> Sequence[LossPoint]:

@@ -56,7 +56,7 @@ def account(
         NotApplicable: the strategy does not support the backbone, or depends on values that fake tensors do not have.
     """
     # Modules must be imported before tensors are tracked: otherwise their own tensors would be counted, and stay fake.
-    import peft  # noqa: F401
+    import peft  # noqa: F401 - imported before tensors are tracked
     from torch._subclasses.fake_tensor import DataDependentOutputException, DynamicOutputShapeException
 
     from .simulated_training import SimulatedTraining
