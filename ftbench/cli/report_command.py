@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from .context import CommandContext
-from .report_writing import ReportRequest, write_reports
+from .report_writing import ReportRequest, watch_reports, write_reports
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -77,8 +77,6 @@ def command(  # noqa: PLR0917 - click passes arguments and options by name
     folder = Path(output) if output else paths[0] if len(paths) == 1 and paths[0].is_dir() else Path()
     request = ReportRequest(paths, folder, baseline, examples, tuple(allowed))
     if watch:
-        from .report_watching import watch_reports
-
         written = watch_reports(catalog, formats or WATCH_FORMATS, request)
     else:
         written = iter([write_reports(catalog, formats or tuple(sorted(catalog.offers["reports"])), request)[1]])

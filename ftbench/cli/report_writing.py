@@ -1,18 +1,19 @@
-"""Write reports of runs in the requested formats, and warn about very large ones."""
+"""Write reports of runs in the requested formats, once or after each finished trial."""
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
 
 from ..api.catalog import option_names
-from ..errors import UserError
+from ..errors import RunError, UserError
 from ..records.store import collector_paused
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from ..analysis.report import Report
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 LARGE = 3_000_000
 """Size in bytes above which a report triggers a warning."""
+PERIOD = 1.0
+"""Seconds between two checks of the run directories while watching."""
 
 
 @dataclass(frozen=True)
@@ -102,3 +105,37 @@ def _write_atomically(report: Report, summary: Summary, folder: Path) -> Path:
         return folder / written.relative_to(temporary)
     finally:
         shutil.rmtree(temporary)
+
+
+def watch_reports(catalog: Catalog, formats: Sequence[str], request: ReportRequest) -> Iterator[list[Path]]:
+    """Write reports and yield their paths after each change, until every planned trial has a record."""
+    from ..analysis.task_column import UNFINISHED
+
+    seen: object = None
+    click.echo("watching; press Ctrl-C to stop", err=True)
+    while True:
+        state = _state(request.runs)
+        if state != seen:
+            seen = state
+            try:
+                summary, paths = write_reports(catalog, formats, request, live=True)
+            except RunError:
+                # A run without records is expected until its first trial ends.
+                if any(not run.is_dir() or any(run.glob("trials/*/*/record.json")) for run in request.runs):
+                    raise
+            else:
+                yield paths
+                if not summary.statuses.get(UNFINISHED):
+                    return
+        time.sleep(PERIOD)
+
+
+def _state(runs: Sequence[Path]) -> object:
+    """Return names, sizes and times of plan and record files, which change when a trial ends or the plan does."""
+    files = sorted(
+        file
+        for run in runs
+        for file in (run, *run.glob("plan.json"), *run.glob("trials/*/*/record.json"))
+        if file.exists()
+    )
+    return [(file, file.stat().st_size, file.stat().st_mtime_ns) for file in files if file.is_file()]

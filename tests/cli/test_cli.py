@@ -88,7 +88,8 @@ def test_a_mistake_found_while_planning_names_the_file_too(ftbench, tmp_path, ti
     suite = tiny_suite(("ewc", "full"))
     done = ftbench("run", suite)
     assert done.returncode == 2
-    assert done.stderr == f"error: {suite}: strategy[1]: 'ewc' needs a [[sequence]] of tasks, and the suite has none for it\n"
+    message = "strategy[1]: 'ewc' needs a [[sequence]] of tasks, and the suite has none for it"
+    assert done.stderr == f"error: {suite}: {message}\n"
     assert not (tmp_path / "runs").exists()
 
 
