@@ -80,7 +80,7 @@ def test_every_claim_names_tests_that_are_there():
     text = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
     claims = [
         line
-        for line in text.partition("## What holds it")[2].splitlines()
+        for line in text.partition("## Tests")[2].splitlines()
         if line.startswith("| ") and not line.startswith("| claim")
     ]
     assert len(claims) >= 12
