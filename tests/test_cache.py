@@ -324,8 +324,8 @@ def test_gc_lets_go_what_is_too_much_and_says_so(tmp_path, ftbench):
     env = {"FTBENCH_CACHE": str(tmp_path / "cache")}
     assert "would remove" in ftbench("gc", "--cache", "--keep", "0", "--dry-run", check=0, env=env).stdout
     assert cache.size > 24_000
-    assert "removed 0 entries" in ftbench("gc", "--cache", check=0, env=env).stdout
+    assert "removed 0 cache entries" in ftbench("gc", "--cache", check=0, env=env).stdout
     assert "removed 3 cache entries" in ftbench("gc", "--cache", "--keep", "0", check=0, env=env).stdout
     assert cache.size == 0
     assert "--keep: 'much' is not a size" in ftbench("gc", "--cache", "--keep", "much", check=2, env=env).stderr
-    assert "give a run directory, or --cache" in ftbench("gc", check=2, env=env).stderr
+    assert "give a run directory or --cache" in ftbench("gc", check=2, env=env).stderr
