@@ -1,4 +1,4 @@
-"""Reports: what a summary looks like."""
+"""Write summaries as HTML, Markdown, CSV or LaTeX."""
 
 from collections.abc import Mapping
 
@@ -12,5 +12,5 @@ from .table import CsvReport
 
 @hookimpl
 def ftbench_reports() -> Mapping[str, type[Report]]:
-    """Offer what this package has."""
+    """Return the reports of this package by name."""
     return {"html": HtmlReport, "markdown": MarkdownReport, "csv": CsvReport, "latex": LatexReport}

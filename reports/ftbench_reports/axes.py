@@ -1,4 +1,4 @@
-"""Scales and ticks of a chart."""
+"""Compute scales and ticks of a chart."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Scale:
-    """From values to places on the page, linear or logarithmic."""
+    """Map values to positions on the page, linearly or logarithmically."""
 
     low: float
     high: float
     start: float
-    """Place of `low`."""
+    """Position of `low`."""
     end: float
-    """Place of `high`."""
+    """Position of `high`."""
     log: bool = False
 
     @classmethod

@@ -1,4 +1,4 @@
-"""The leaderboard: a row a strategy and task, and a row for what left no score."""
+"""Compute the leaderboard: a row per strategy and task, and rows for trials without a score."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ STATUS = {
     "error": "failed",
     "missing": "missing",
 }
-"""How a trial ended, in words; others are words already."""
+"""How a trial ended, in words; statuses not listed are shown as they are."""
 _REACH, _LEAST = 4.0, 0.02
 _LETTERS, _MOST_LETTERS = "abcdefghijklmnopqrstuvwxyz", 4
 
@@ -64,13 +64,13 @@ class Row:
     value: str
     sub: str
     bar: Markup
-    beside: str
-    """What holds of the score on new test items."""
+    score_on_new_items: str
+    """The interval of the score on new test items, or why it is unknown."""
     difference: str
     difference_value: str
     word: str
-    beyond: str
-    """What holds of the difference on new test items."""
+    note: str
+    """The difference on new test items, or why the contender is not comparable."""
     seeds: str
     statuses: str
     costs: tuple[Cell, ...]
@@ -79,7 +79,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Lost:
-    """Trials of one contender that ended alike, without a score."""
+    """Trials of one contender without a score that ended the same way."""
 
     label: str
     seeds: tuple[int, ...]
@@ -88,7 +88,7 @@ class Lost:
     kind: str
 
     @property
-    def told(self) -> str:
+    def seeds_text(self) -> str:
         """Its seeds in words."""
         return f"seed{'s' if len(self.seeds) > 1 else ''} {', '.join(map(str, self.seeds))}"
 
@@ -112,10 +112,10 @@ class Board:
 
     @property
     def hidden(self) -> list[str]:
-        """Name the classes of the table that hide the columns nobody has asked for yet; see `style`."""
+        """Return the classes of the table that hide the columns not shown by default; see `style`."""
         first = len(self.headings) - 1 - len(self.columns)
-        away = [first + place for place, column in enumerate(self.columns) if column.name not in self.shown]
-        return [f"h{place}" for place in (*away, len(self.headings) - 1)]
+        indices = [first + place for place, column in enumerate(self.columns) if column.name not in self.shown]
+        return [f"h{place}" for place in (*indices, len(self.headings) - 1)]
 
     def style(self) -> str:
         """Return CSS that hides a column by a class of the table, and labels values on narrow pages."""
@@ -159,7 +159,7 @@ class Board:
         )
         against = contender.against_baseline
         unit = target.unit
-        beyond = against.new_items if against and against.verdict != "too few seeds" else None
+        new_items = against.new_items if against and against.verdict != "too few seeds" else None
         done = contender.statuses.get("ok", 0)
         ends = dict(contender.statuses)
         if waiting := sum(m.contender == contender.label and m.status == "missing" for m in target.missing):
@@ -173,22 +173,17 @@ class Board:
             value=f"{found.estimate.mean:.6g}",
             sub=sub,
             bar=_bar(contender, target, scale, self._looks[contender.label]),
-            beside=f"on new items {share_range(found.new_items, unit)}"
+            score_on_new_items=f"on new items {share_range(found.new_items, unit)}"
             if found.new_items
             else f"on new items: {found.unknown or 'not known'}",
-            difference=_points(contender, target),
+            difference=_difference(contender, target),
             difference_value="0"
             if contender.label == target.baseline
             else f"{against.estimate.mean:.6g}"
             if against
             else "",
             word=_word(contender, target),
-            beyond=contender.apart
-            or (
-                f"new items {_unbroken(step_range(beyond.interval.low, beyond.interval.high, unit))} {beyond.verdict}"
-                if beyond
-                else ""
-            ),
+            note=contender.apart or (_on_new_items(new_items.interval, new_items.verdict, unit) if new_items else ""),
             seeds=f"{done} of {sum(ends.values())}" if len(ends) > 1 else str(done),
             statuses=", ".join(f"{n} {STATUS.get(s, s)}" for s, n in sorted(ends.items()) if s != "ok"),
             costs=tuple(_cell(contender.quantities.get(column.name)) for column in self.columns),
@@ -196,13 +191,14 @@ class Board:
         )
 
 
-def _unbroken(text: str) -> str:
-    """Keep an interval on one line."""
-    return text.replace(" ", "\N{NO-BREAK SPACE}")
+def _on_new_items(interval: Interval, verdict: str, unit: str) -> str:
+    """Write a difference on new test items with its verdict; the interval does not wrap."""
+    written = step_range(interval.low, interval.high, unit).replace(" ", "\N{NO-BREAK SPACE}")
+    return f"new items {written} {verdict}"
 
 
 def _word(contender: Contender, target: TaskColumn) -> str:
-    """Describe the comparison with the baseline, or say that it must not be compared."""
+    """Describe the comparison with the baseline, or that there must be none."""
     if contender.label == target.baseline:
         return "baseline"
     if contender.against_baseline is None:
@@ -211,7 +207,7 @@ def _word(contender: Contender, target: TaskColumn) -> str:
 
 
 def fronts(contender: Contender) -> str:
-    """Describe the fronts it is on, and how often it would be on them with other seeds."""
+    """Describe the fronts a contender is on, and how often it would be on them with other seeds."""
     named = ((cost.replace("_", " "), contender.front_chances.get(cost)) for cost in sorted(contender.fronts))
     return ", ".join(
         f"{cost} ({100 * chance:.0f} % of draws of seeds)" if chance is not None else cost for cost, chance in named
@@ -264,7 +260,7 @@ def _written(found: Quantity) -> str:
     return share_interval(found.estimate, found.unit)
 
 
-def _points(contender: Contender, target: TaskColumn) -> str:
+def _difference(contender: Contender, target: TaskColumn) -> str:
     against = contender.against_baseline
     if contender.label == target.baseline or against is None:
         return ""
@@ -291,13 +287,13 @@ def _bar(contender: Contender, target: TaskColumn, scale: Scale, look: Look) -> 
     ends = span(contender, target.primary, 1.0 if _is_share(contender, target) else None)
     x, a, b = scale.place(ends[0]), scale.place(min(ends)), scale.place(max(ends))
     whisker = f'<path d="M{a:.0f} 7H{b:.0f}M{a:.0f} 4v6M{b:.0f} 4v6" class="l{look.colour}"/>' if len(ends) > 1 else ""
-    drawn = marker(look, x, 7) if scale.low <= ends[0] <= scale.high else _beyond(x, scale, look)
+    drawn = marker(look, x, 7) if scale.low <= ends[0] <= scale.high else _arrow(x, scale, look)
     # The numbers are in the same row.
     bar = f'<svg class="bar" viewBox="0 0 140 14" aria-hidden="true">{whisker}{drawn}</svg>'
     return Markup(bar)  # noqa: S704 - drawn from numbers
 
 
-def _beyond(x: float, scale: Scale, look: Look) -> str:
-    """Draw an arrow to a score that has no room."""
+def _arrow(x: float, scale: Scale, look: Look) -> str:
+    """Draw an arrow towards a score outside the scale."""
     way = -1 if x <= scale.start else 1
     return f'<path d="M{x + 3 * way:.1f} 7l{-6 * way} -4v8z" class="k{look.colour}"/>'

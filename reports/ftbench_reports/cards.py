@@ -1,4 +1,4 @@
-"""Notes under a verdict: the leader's costs, the cheapest of the statistically tied, and failed trials."""
+"""Write the notes under a verdict: the leader's costs, the cheapest of the statistically tied, and failed trials."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from .board import Board
 
-_TOLD = (
+_COST_TEXTS = (
     ("trainable_parameters", "{} trained parameters"),
     ("throughput", "{} in training"),
     ("train_time", "{} of training"),
@@ -25,8 +25,8 @@ _TOLD = (
 )
 
 
-def price(target: TaskColumn) -> str:
-    """Describe the costs of the best mean; empty if nothing was measured."""
+def leader_costs(target: TaskColumn) -> str:
+    """Describe the costs of the contender with the best mean; empty if nothing was measured."""
     leader = _leader(target)
     if leader is None:
         return ""
@@ -36,7 +36,7 @@ def price(target: TaskColumn) -> str:
         if memory and mean(leader, memory) is not None
         else []
     )
-    parts += [text.format(_written(leader, name)) for name, text in _TOLD if mean(leader, name) is not None]
+    parts += [text.format(_written(leader, name)) for name, text in _COST_TEXTS if mean(leader, name) is not None]
     return f"{leader.label}: {', '.join(parts)}." if parts else ""
 
 
@@ -54,11 +54,11 @@ def cheapest(target: TaskColumn) -> str:
 
 
 def unscored(summary: Summary, board: Board) -> list[tuple[str, str, str, str]]:
-    """List what left no score: how it ended, of whom, which seeds, and why; what ended alike on a task together."""
+    """Return status, contenders and task, seeds and reason of trials without a score; equal ones share an entry."""
     found: dict[tuple[str, str, str, str], list[str]] = defaultdict(list)
     for target in summary.targets:
         for lost in board.lost(target):
-            found[target.label, lost.status, lost.told, lost.message].append(lost.label)
+            found[target.label, lost.status, lost.seeds_text, lost.message].append(lost.label)
     return [
         (status, f"{', '.join(labels)} on {target}", parts, message)
         for (target, status, parts, message), labels in found.items()

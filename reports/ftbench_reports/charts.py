@@ -1,4 +1,4 @@
-"""Charts as inline SVG: static, complete without a script, every one with a title, a sentence and its numbers."""
+"""Draw static charts as inline SVG, each with a title, a sentence and its numbers; they need no JavaScript."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ LEFT, RIGHT, TOP, BOTTOM = 44, 16, 20, 42
 LOG = ("trainable_parameters", "stored_bytes", "flops_per_step")
 """Costs that span orders of magnitude."""
 MEMORY = ("peak_allocated_memory", "peak_device_memory", "peak_tensor_bytes", "peak_host_memory")
-"""Costs whose axis ends where memory does."""
+"""Costs whose axis ends with a wall of contenders that ran out of memory."""
 SHORT = ("1", "B", "s", "FLOP", "Hz", "J", "W")
-"""Units that ticks have room for."""
+"""Units short enough to write at each tick."""
 _POINTS, _ROWS, _WALL, _DRAWN = 18, 6, 24, 3
 
 
@@ -40,7 +40,7 @@ def span(contender: Contender, name: str, widest: float | None = None) -> Sequen
         max(0.0, found.low) if found.mean >= 0 else found.low,
         found.high if widest is None else min(widest, found.high),
     )
-    # Two seeds give intervals far wider than the page: the seeds' own range is drawn there.
+    # Two seeds give intervals far wider than the page: draw the range of the seeds instead.
     if found.n == 2:
         values = list(contender.quantities[name].by_seed.values())
         low, high = min(values), max(values)
@@ -53,27 +53,27 @@ def mean(contender: Contender, name: str) -> float | None:
     return found.estimate.mean if found and found.estimate else None
 
 
-def frame(across: Scale, up: Scale, unit: str, label: str, upright: str = "", *, share: bool = False) -> str:
-    """Draw grid, ticks and labels; `upright` names the upright axis, which counts in per cent where it is a `share`."""
+def frame(across: Scale, up: Scale, unit: str, label: str, y_label: str = "", *, share: bool = False) -> str:
+    """Draw grid, ticks and labels; `y_label` names the vertical axis, which is in per cent if it is a `share`."""
     grid = "".join(f"M{LEFT} {up.place(tick):.0f}H{WIDTH - RIGHT}" for tick in up.ticks())
     ticks = "".join(
         f'<text x="{LEFT - 6}" y="{up.place(tick) + 3.5:.0f}">{100 * tick if share else tick:g}</text>'
         for tick in up.ticks()
     )
     named = (
-        f'<text x="{LEFT}" y="{TOP - 7}" class="label">{escape(upright.replace("_", " "))}</text>' if upright else ""
+        f'<text x="{LEFT}" y="{TOP - 7}" class="label">{escape(y_label.replace("_", " "))}</text>' if y_label else ""
     )
-    level = level_axis(across, unit, label)
-    return f'<path d="{grid}" class="grid"/><g class="e">{ticks}</g>{named}<g class="m">{level}</g>'
+    x_axis = horizontal_axis(across, unit, label)
+    return f'<path d="{grid}" class="grid"/><g class="e">{ticks}</g>{named}<g class="m">{x_axis}</g>'
 
 
-def level_axis(across: Scale, unit: str, label: str) -> str:
+def horizontal_axis(across: Scale, unit: str, label: str) -> str:
     """Draw the ticks and the label of the axis below a chart, with their part of the grid."""
     grid, ticks, free = "", "", -math.inf
     for tick in across.ticks(step_unit=2**20 if unit == "B" else 1):
         x, text = across.place(tick), tick_text(tick, unit)
         half = 2.9 * len(text)
-        # A label near an edge is moved inside; one that would touch the last is left out, its line stays.
+        # Move a label near the edge inside; leave out one that would touch the last, but draw its line.
         at = min(x, WIDTH - 2 - half)
         grid += f"M{x:.0f} {TOP}V{HEIGHT - BOTTOM}"
         if at - half > free:
@@ -84,26 +84,26 @@ def level_axis(across: Scale, unit: str, label: str) -> str:
 
 
 def tick_text(value: float, unit: str) -> str:
-    """Format a tick; a unit without a short form is written at the axis."""
+    """Format a tick; a unit that is too long for ticks is written at the axis."""
     if unit in ("parameters", "steps"):
         return count(value)
     return quantity(value, unit) if unit in SHORT else f"{value:,.4g}" if value < 1e4 else count(value)
 
 
-def beside_axis(unit: str) -> str:
+def axis_unit(unit: str) -> str:
     """Return the unit to write at an axis; empty if the ticks have it."""
     return "" if unit in SHORT or unit in ("parameters", "steps", "1") else f", {unit}"
 
 
 def lost_to_memory(target: TaskColumn) -> list[str]:
-    """Name those who left no score because memory ran out."""
+    """Return the labels of contenders without a score that ran out of memory."""
     return [c.label for c in target.contenders if c.statuses.get("oom") and mean(c, target.primary) is None]
 
 
 def pareto_chart(target: TaskColumn, cost: str, looks: Mapping[str, Look]) -> Markup | None:
-    """Draw quality against one cost, with intervals both ways and the front; None where nothing was measured."""
+    """Draw quality against one cost, with intervals both ways and the front; None if nothing was measured."""
     drawn = [c for c in target.contenders if mean(c, target.primary) is not None and mean(c, cost) is not None]
-    # A logarithm has no place for nothing: the untrained model, which trains nothing, is in the table only.
+    # A logarithmic axis cannot show 0: the untrained model, which trains no parameters, is in the table only.
     drawn = [c for c in drawn if cost not in LOG or min(span(c, cost)) > 0]
     if not drawn:
         return None
@@ -112,15 +112,15 @@ def pareto_chart(target: TaskColumn, cost: str, looks: Mapping[str, Look]) -> Ma
     across = Scale.over([value for c in drawn for value in span(c, cost)], LEFT, end, log=cost in LOG)
     up = Scale.over([value for c in drawn for value in span(c, target.primary, _widest(target))], HEIGHT - BOTTOM, TOP)
     found, share = drawn[0].quantities[cost], target.unit == "1"
-    upright = f"{target.primary}, {'%' if share else target.unit}"
+    y_label = f"{target.primary}, {'%' if share else target.unit}"
     better = "more is better" if found.direction == "higher" else "less is better"
     parts = [
         frame(
             across,
             up,
             found.unit,
-            f"{cost.replace('_', ' ')}{beside_axis(found.unit)} ({better})",
-            upright,
+            f"{cost.replace('_', ' ')}{axis_unit(found.unit)} ({better})",
+            y_label,
             share=share,
         ),
         _wall(lost, looks),
@@ -153,7 +153,7 @@ def _widest(target: TaskColumn) -> float | None:
 
 
 def _stairs(places: Sequence[tuple[float, float]], *, rising: bool) -> str:
-    """Draw a front as what it is: up to the next point nothing better is to be had than the last."""
+    """Draw a front as steps: up to the next point, the previous one is the best."""
     if len(places) < 2:
         return ""
     steps = "".join(f"H{x:.0f}V{y:.0f}" if rising else f"V{y:.0f}H{x:.0f}" for x, y in places[1:])
@@ -161,7 +161,7 @@ def _stairs(places: Sequence[tuple[float, float]], *, rising: bool) -> str:
 
 
 def _wall(lost: Sequence[str], looks: Mapping[str, Look]) -> str:
-    """Draw those whom memory did not suffice behind a wall at the far end of the axis."""
+    """Draw the contenders that ran out of memory behind a wall at the end of the axis."""
     if not lost:
         return ""
     x, step = WIDTH - RIGHT - _WALL, min(16.0, (HEIGHT - TOP - BOTTOM - 90) / len(lost))
@@ -178,9 +178,9 @@ def _wall(lost: Sequence[str], looks: Mapping[str, Look]) -> str:
 
 
 def curves(target: TaskColumn, task: str, looks: Mapping[str, Look]) -> Figure | None:
-    """Draw the training loss over the steps: mean, and the range over seeds; None where nothing was trained.
+    """Draw the training loss over the steps: mean, and range over seeds; None if nothing was trained.
 
-    The script draws the means over the seconds of training, from the places on that axis which each line carries.
+    The script can redraw the means over seconds of training, from the positions in the `data-x` of each line.
     """
     drawn = [c for c in target.contenders if c.learning.get(task)]
     if not drawn:
@@ -190,12 +190,12 @@ def curves(target: TaskColumn, task: str, looks: Mapping[str, Look]) -> Figure |
         [value for points in taken.values() for p in points for value in (p.least, p.most)], HEIGHT - BOTTOM, TOP
     )
     unit = _loss_unit(target, task)
-    about = f"Training loss of {task} ({unit}): the mean over seeds, shaded from the least to the most."
+    about = f"Training loss of {task} ({unit}): the mean over seeds, shaded from minimum to maximum."
     steps_axis = Scale(0, max(c.learning[task][-1].step for c in drawn), LEFT, WIDTH - RIGHT)
     seconds_axis = Scale(0, max(p.seconds for points in taken.values() for p in points), LEFT, WIDTH - RIGHT)
     parts = [
         frame(steps_axis, up, "steps", "optimizer steps"),
-        f'<g class="m" hidden>{level_axis(seconds_axis, "s", "seconds of training")}</g>',
+        f'<g class="m" hidden>{horizontal_axis(seconds_axis, "s", "seconds of training")}</g>',
     ]
     for c in drawn:
         places = [(steps_axis.place(p.step), up.place(p.most), up.place(p.least)) for p in taken[c.label]]
@@ -235,7 +235,7 @@ def line(places: Sequence[tuple[float, float]], look: Look, label: str, elsewher
         places: shape [n, 2].
         look: of its strategy.
         label: its name.
-        elsewhere: the same points on another level axis.
+        elsewhere: positions of the same points on another horizontal axis.
     """
     dashed = look.line.partition(" ")[2]
     kept = f' data-x="{" ".join(elsewhere)}"' if elsewhere else ""
@@ -286,7 +286,7 @@ def swatch(look: Look) -> Markup:
 
 
 def _thinned(points: Sequence[LossPoint], most: int) -> Sequence[LossPoint]:
-    """Leave out points between the first and the last until there are no more than `most`."""
+    """Drop points between the first and the last until there are at most `most`."""
     step = max(1, -(-(len(points) - 1) // max(1, most - 1)))
     return [*points[:-1:step], points[-1]] if len(points) > 1 else points
 

@@ -1,4 +1,4 @@
-"""Which measurements a table shows, in which order, under which heading; and what is to be said below it."""
+"""Choose the measurements a table shows, their order and headings, and write the notes below it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Column:
     name: str
     """The measurement."""
     heading: str
-    """What people read above it."""
+    """The text above the column."""
 
 
 COSTS = (
@@ -47,11 +47,11 @@ MEMORY = {
 """Measurements of memory, the most informative first, and what they cover."""
 _FIRST = ("trainable_parameters", "throughput", "train_time", "flops_per_step", "latency_batch_1_p50")
 FITTING = 5
-"""Costs a page of 1,200 px has room for."""
+"""Number of costs that fit on a page 1,200 px wide."""
 
 
 def columns(target: TaskColumn) -> list[Column]:
-    """List the columns of a target's table; costs that nothing measured are left to the notes below it."""
+    """Return the columns of a task column's table; costs without any value are only in the notes below it."""
     primary = Column(target.primary, target.primary.replace("_", " "))
     scores = (
         [Column(target.secondary, target.secondary.replace("_", " ").replace(" f1", " F1"))] if target.secondary else []
@@ -60,13 +60,13 @@ def columns(target: TaskColumn) -> list[Column]:
 
 
 def measured(targets: Iterable[TaskColumn]) -> list[Column]:
-    """List the costs that any contender has a value of."""
+    """Return the costs with a value for at least one contender."""
     contenders = [contender for target in targets for contender in target.contenders]
     return [column for column in COSTS if any(_has(contender, column.name) for contender in contenders)]
 
 
 def shown(there: Sequence[Column]) -> frozenset[str]:
-    """Choose the costs shown by default: one of memory, and the most informative others."""
+    """Return the costs shown by default: one of memory, and the most informative others."""
     names = [column.name for column in there]
     memory = [name for name in MEMORY if name in names][:1]
     return frozenset([*memory, *(name for name in _FIRST if name in names)][:FITTING])
@@ -83,8 +83,7 @@ def uncertain(target: TaskColumn) -> list[str]:
     if smallest is not None:
         size = f"{100 * smallest:.1f}" if target.unit == "1" else f"{smallest:.3g}"
         found.append(
-            f"{seeds} seeds find a difference of {size} {step_unit(target.unit)} to {target.baseline} four times in "
-            "five"
+            f"{seeds} seeds detect a difference of {size} {step_unit(target.unit)} to {target.baseline} with 80 % power"
         )
     return found
 
@@ -106,19 +105,19 @@ def spent(target: TaskColumn) -> list[str]:
         readings = [(c.label, c.quantities[column.name]) for c in target.contenders if column.name in c.quantities]
         totals = [f"{label} {quantity(q.total, q.unit)}" for label, q in readings if q.total is not None]
         if totals:
-            found.append(f"{column.heading} of all trials together, failed ones too: {', '.join(totals)}")
+            found.append(f"{column.heading} of all trials, including failed ones: {', '.join(totals)}")
     return found
 
 
 def methods(targets: Iterable[TaskColumn]) -> list[tuple[str, str]]:
-    """Describe for each cost how it was taken, and in what."""
+    """Describe for each cost how it was measured, and in which unit."""
     found = []
     contenders = [contender for target in targets for contender in target.contenders]
     for column in COSTS:
         readings = [c.quantities[column.name] for c in contenders if _has(c, column.name)]
-        said = {reading.method for reading in readings}
-        if said:
-            how = said.pop() if len(said) == 1 else "differs from strategy to strategy: see report.csv"
+        known = {reading.method for reading in readings}
+        if known:
+            how = known.pop() if len(known) == 1 else "differs between strategies: see report.csv"
             found.append(
                 (column.heading, f"{how}; in {' or '.join(dict.fromkeys(reading.unit for reading in readings))}")
             )
@@ -139,7 +138,7 @@ def flagged(target: TaskColumn) -> list[str]:
 
 
 def cell(contender: Contender, name: str) -> str:
-    """Write one cell; a score carries its interval."""
+    """Write one cell; a score includes its interval."""
     found = contender.quantities.get(name)
     if found is None:
         return ""

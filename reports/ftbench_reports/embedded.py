@@ -1,4 +1,4 @@
-"""The numbers the script reads: precomputed, as JSON that is safe inside a page."""
+"""Write the precomputed numbers that the script reads, as JSON that is safe inside a page."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .palette import Look
 
 WORDS = ("better", "worse", "equivalent", "undecided", "too few seeds")
-"""The verdicts, in the order in which the script knows them."""
+"""The verdicts, in the same order as in the script."""
 
 
 def embedded(summary: Summary, looks: Mapping[str, Look]) -> str:
@@ -44,7 +44,7 @@ def _cost(column: Column, summary: Summary) -> dict[str, Any]:
         "more": found.direction == "higher",
         "log": column.name in LOG,
         "memory": column.name in MEMORY,
-        "drawn": column.name != "emissions",  # they go with the energy
+        "drawn": column.name != "emissions",  # proportional to energy
     }
 
 
@@ -86,13 +86,13 @@ def _rounded(values: Sequence[float]) -> list[float]:
 
 
 def _short(value: float) -> float:
-    """Return five digits of a number, without a point where it has no use for one."""
+    """Round a number to five digits, to an int if it is whole."""
     found = float(f"{value:.5g}")
     return int(found) if found.is_integer() else found
 
 
 def _pair(one: Comparison, unit: str) -> list[float | None]:
-    """Return a difference with its interval, of shares in points, and its word."""
+    """Return a difference with its interval, in points for shares, and the index of its verdict."""
     found = one.difference.estimate
     numbers = [None if value is None else _counted(value, unit) for value in (found.mean, found.low, found.high)]
     return [*numbers, WORDS.index(one.difference.verdict)]

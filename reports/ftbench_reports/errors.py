@@ -1,4 +1,4 @@
-"""What goes wrong: classes, calibration, mistakes and kinds of items, as tables and charts."""
+"""Show errors by class, by confidence and by kind of item, and the worst mistakes, as tables and charts."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _SIDE, _LEFT, _BOTTOM, _TOP = 300, 44, 42, 14
 
 
 class Shown(NamedTuple):
-    """A mistake in words, and what was mistaken."""
+    """A mistake as text, with a preview of the test item."""
 
-    exhibit: Preview | None
+    preview: Preview | None
     id: str
     label: str
     prediction: str
@@ -90,7 +90,7 @@ def slice_table(errors: Errors) -> tuple[tuple[str, ...], list[tuple[str, ...]]]
 
 
 def calibration(target: TaskColumn, errors: Errors, looks: Mapping[str, Look]) -> Figure | None:
-    """Draw how often answers are right against how sure they were; None where no probabilities are known."""
+    """Draw accuracy against confidence; None if no probabilities are known."""
     drawn = {label: bins for label, bins in errors.calibration.items() if bins}
     if not drawn:
         return None
@@ -105,8 +105,8 @@ def calibration(target: TaskColumn, errors: Errors, looks: Mapping[str, Look]) -
         )
     parts.insert(0, f'<path d="{grid}" class="grid"/>')
     parts.append(f'<path d="M{_LEFT} {_SIDE - _BOTTOM}L{_SIDE - 12} {_TOP}" class="front"/>')
-    parts.append(f'<text x="{(_LEFT + _SIDE) / 2}" y="{_SIDE - 8}" class="label m">probability of the answer, %</text>')
-    parts.append(f'<text x="{_LEFT + 6}" y="{_TOP + 10}" class="label halo">right answers, %</text>')
+    parts.append(f'<text x="{(_LEFT + _SIDE) / 2}" y="{_SIDE - 8}" class="label m">confidence, %</text>')
+    parts.append(f'<text x="{_LEFT + 6}" y="{_TOP + 10}" class="label halo">accuracy, %</text>')
     for label, bins in drawn.items():
         look = looks[label]
         places = [(across.place(one.confidence), up.place(one.right)) for one in bins]
@@ -133,7 +133,7 @@ def calibration(target: TaskColumn, errors: Errors, looks: Mapping[str, Look]) -
     headings = (
         "strategy",
         "calibration error",
-        *(f"bin {number + 1}: sure → right, % (answers)" for number in range(most)),
+        *(f"bin {number + 1}: confidence → accuracy, % (predictions)" for number in range(most)),
     )
     chart = drawing("".join(parts), _SIDE, _SIDE, f"{errors.task}: calibration")
     figure = Markup(chart)  # noqa: S704 - drawn from numbers

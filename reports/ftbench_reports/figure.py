@@ -1,4 +1,4 @@
-"""A chart with all that belongs to it: a title, a sentence, and the numbers it draws as a table."""
+"""Combine a chart with a title, a sentence, and a table of the numbers it draws."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ class Figure:
 
     title: str
     about: str
-    """What can be read off it, in one sentence."""
+    """What it shows, in one sentence."""
     drawings: tuple[tuple[str, Markup], ...]
     """Captions and SVG elements; the caption may be empty."""
     headings: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
-    """The numbers drawn, as people read them; the first of a row names it."""
+    """The numbers drawn, as formatted text; the first cell of a row is its name."""
     wide: bool = False
-    """Whether it takes the whole width."""
+    """Whether it takes the full width."""
 
 
 def drawing(body: str, width: float, height: float, title: str, kind: str = "chart") -> Markup:
@@ -49,7 +49,7 @@ def path(places: Sequence[tuple[float, float]], digits: int = 1) -> str:
 
     Args:
         places: shape [n, 2], n ≥ 1.
-        digits: decimals of a place; rounding does not add up.
+        digits: decimals of y; rounding errors do not add up.
     """
     rounded = [(round(x), round(y, digits)) for x, y in places]
     steps = [f"{x - a:g} {y - b:g}" for (a, b), (x, y) in itertools.pairwise(rounded)]
@@ -57,7 +57,7 @@ def path(places: Sequence[tuple[float, float]], digits: int = 1) -> str:
 
 
 def shortened(text: str, letters: int) -> str:
-    """Cut a name that has no room; the table has it whole."""
+    """Shorten a name that does not fit; the table has it in full."""
     return text if len(text) <= letters else f"{text[: letters - 1]}…"
 
 

@@ -1,4 +1,4 @@
-"""The heat map: differences to the baseline, tasks against strategies."""
+"""Compute the heat map of differences to the baseline, tasks against strategies."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from ftbench.reporting import Contender, TaskColumn
 
 STEPS = (0.01, 0.03, 0.1)
-"""Where the colour deepens: in shares, and of other scores as shares of the baseline's."""
+"""Differences at which the colour deepens: absolute for shares, otherwise relative to the baseline's score."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Shade:
 
     text: str
     kind: str
-    """Its class: how far and which way; `unsure` where nothing was shown."""
+    """Its CSS class: direction and size; `unsure` if no difference was shown."""
     title: str
     word: str
     """Its verdict."""
@@ -29,7 +29,7 @@ class Shade:
 
 @dataclass(frozen=True)
 class HeatMap:
-    """Strategies down, tasks across."""
+    """A row per strategy, a column per task."""
 
     columns: tuple[str, ...]
     rows: tuple[tuple[str, tuple[Shade | None, ...]], ...]

@@ -1,4 +1,4 @@
-"""The page: one offline HTML file."""
+"""Write a run as one offline HTML file, and a leaderboard as a static site."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class HtmlReport(SiteReport):
     """Verdicts, tables, charts, confusion matrices, failures and provenance."""
 
     live: bool = False
-    """Whether the page reads itself again every few seconds, for a run that goes on."""
+    """Whether the page reloads every few seconds, for a run in progress."""
 
     def write(self, summary: Summary, folder: Path) -> Path:
         """Write `report.html`; the same summary gives the same bytes."""
@@ -30,7 +30,7 @@ class HtmlReport(SiteReport):
         return path
 
     def write_site(self, board: Leaderboard, folder: Path) -> None:
-        """Write an index, and a page a suite, a strategy and a run."""
+        """Write an index, and a page for each suite, strategy and run."""
         from .site import write
 
         write(board, folder)

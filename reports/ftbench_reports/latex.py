@@ -1,4 +1,4 @@
-"""The summary as LaTeX: a table a task, for a paper to read in; it needs the package booktabs."""
+"""Write the summary as LaTeX, a table per task to include in a paper; it needs the package booktabs."""
 
 from __future__ import annotations
 
@@ -44,8 +44,7 @@ _SIGNS = {
 }
 _INTERVALS = (
     "Mean over seeds with its 95\\,\\% Student $t$ interval, on this test set. Differences are paired over seeds; "
-    "words are "
-    "Holm-corrected, and \\emph{undecided} means that no difference was shown, not that there is none. "
+    "words are Holm-corrected, and \\emph{undecided} means that no difference was shown, not that there is none. "
     "Words compare with the baseline, letters compare all pairs, which needs more evidence: strategies that share a "
     "letter are statistically tied."
 )
@@ -84,7 +83,7 @@ def _table(target: TaskColumn, board: Board) -> Iterator[str]:
 
 
 def _scores(target: TaskColumn, board: Board) -> Iterator[str]:
-    """Write what everyone reached, with a row for each that reached nothing."""
+    """Write the scores, and a row for each cause of trials without one."""
     rows = board.rows(target)
     tied = any(row.letters for row in rows)
     difference = f"difference to {target.baseline}" if target.baseline else "difference"
@@ -114,8 +113,8 @@ def _scores(target: TaskColumn, board: Board) -> Iterator[str]:
 
 
 def _costs(target: TaskColumn, board: Board) -> Iterator[str]:
-    """Write the costs, for which the table of scores has no room."""
-    columns = [column for column in board.columns if column.name in board.shown and _taken(target, column.name)]
+    """Write the costs; they do not fit into the table of scores."""
+    columns = [column for column in board.columns if column.name in board.shown and _measured(target, column.name)]
     if not columns:
         return
     places = [board.columns.index(column) for column in columns]
@@ -130,11 +129,11 @@ def _costs(target: TaskColumn, board: Board) -> Iterator[str]:
 
 
 def _numbers(text: str) -> str:
-    """Write numbers with the sign of a minus, not of a hyphen."""
+    """Write negative numbers with a minus sign, not with a hyphen."""
     return re.sub(r"(?<!\w)-(?=\d)", "$-$", escaped(text))
 
 
-def _taken(target: TaskColumn, name: str) -> bool:
+def _measured(target: TaskColumn, name: str) -> bool:
     return any(name in c.quantities and c.quantities[name].estimate for c in target.contenders)
 
 
@@ -163,7 +162,7 @@ def _ranks(summary: Summary) -> Iterator[str]:
 
 
 def escaped(text: str) -> str:
-    """Keep a text from being LaTeX."""
+    """Escape a text for LaTeX."""
     return "".join(_SIGNS.get(sign) or (f"\\{sign}" if sign in "&%$#_{}" else sign) for sign in _one_line(text))
 
 

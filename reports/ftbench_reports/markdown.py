@@ -1,4 +1,4 @@
-"""The summary as Markdown, for a README or a pull request."""
+"""Write the summary as Markdown, for a README or a pull request."""
 
 from __future__ import annotations
 
@@ -116,5 +116,5 @@ def _ranking(summary: Summary) -> Iterator[str]:
 
 
 def _escaped(text: str) -> str:
-    """Keep names and messages from being Markdown."""
+    """Escape names and messages for Markdown."""
     return re.sub(r"([\\`*_{}\[\]<>#|!])", r"\\\1", text).replace("\n", " ")

@@ -1,4 +1,4 @@
-"""The page as text: one offline HTML document, complete without a script, everything escaped."""
+"""Render the page: one offline HTML document, complete without JavaScript, with everything escaped."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from .board import STATUS, Board
-from .cards import cheapest, price, unscored
+from .cards import cheapest, leader_costs, unscored
 from .charts import curves, pareto, swatch
 from .columns import cell, flagged, methods, spent, uncertain, unmeasured, whole
 from .embedded import embedded
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _COSTS = {
-    "trainable_parameters": "What trains",
+    "trainable_parameters": "Trained parameters",
     "peak_allocated_memory": "Device memory while training",
     "peak_tensor_bytes": "Peak tensor bytes of a step",
     "peak_host_memory": "Host memory while training",
@@ -50,7 +50,7 @@ _COSTS = {
 
 
 REFRESH = 5
-"""Seconds after which a page of a run that goes on reads itself again."""
+"""Seconds after which the page of a run in progress reloads."""
 
 
 def render(summary: Summary, *, live: bool = False) -> str:
@@ -99,7 +99,7 @@ def _environment() -> Environment:
 
 
 def _lean(name: str) -> str:
-    """Read one of our own files without its indentation and its comments, which no page needs."""
+    """Read a template file without its indentation and comment lines."""
     lines = (line.strip() for line in (_TEMPLATES / name).read_text(encoding="utf-8").splitlines())
     text = "\n".join(line for line in lines if line and not line.startswith("//"))
     return re.sub(r": (?=[^;{}]*[;}])", ":", re.sub(r" ?([{};,]) ?", r"\1", text)) if name.endswith(".css") else text
@@ -110,7 +110,7 @@ def _hash(text: str) -> str:
 
 
 class Page:
-    """What the template asks for."""
+    """The values of the template of a page."""
 
     def __init__(self, summary: Summary) -> None:
         self.summary = summary
@@ -147,7 +147,7 @@ class Page:
             "slice_table": slice_table,
             "class_table": class_table,
             "sequences": [t for t in self.summary.targets if t.is_sequence],
-            "price": price,
+            "leader_costs": leader_costs,
             "cheapest": cheapest,
             "prose": [protocol(self.summary), statistics(self.summary), left_out(self.summary)],
             "timed": [found for target in self.summary.targets if (found := phases(target, order))],
@@ -165,7 +165,7 @@ class Page:
             "compared": COMPARED,
             "trial_table": trial_table,
             "task_cell": self.task_cell,
-            "moved": _moved,
+            "score_change": _score_change,
         }
         return {**found, "sections": _sections(found)}
 
@@ -183,12 +183,12 @@ class Page:
 
     @cached_property
     def paretos(self) -> list[Figure]:
-        """Quality against cost, a figure a task."""
+        """Quality against cost, a figure per task column."""
         return [found for target in self.summary.targets if (found := pareto(target, _COSTS, self.looks))]
 
     @cached_property
     def learning(self) -> list[Figure]:
-        """Training losses, a figure a task."""
+        """Training losses, a figure per task."""
         return [
             found
             for target in self.summary.targets
@@ -198,7 +198,7 @@ class Page:
 
     @cached_property
     def legend(self) -> Markup:
-        """Who is drawn how."""
+        """The marker of each strategy."""
         items = [Markup("<li>{}{}</li>").format(swatch(look), label) for label, look in self.looks.items()]
         return Markup('<ul class="legend">{}</ul>').format(Markup("").join(items))
 
@@ -207,30 +207,30 @@ class Page:
         there = [c for c in target.contenders if c.quantities]
         names = list(dict.fromkeys(name for c in there for name in c.quantities))
         taken = [name for name in names if any(c.quantities[name].estimate for c in there if name in c.quantities)]
-        # Measurements that come out alike for everyone, such as accuracy and micro F1, share a row.
-        alike: dict[tuple[str, ...], list[str]] = defaultdict(list)
+        # Measurements that are equal for all contenders, such as accuracy and micro F1, share a row.
+        equal: dict[tuple[str, ...], list[str]] = defaultdict(list)
         for name in taken:
-            alike[tuple(_measured(c, name) for c in there)].append(name.replace("_", " "))
-        rows = [(", ".join(names), *values) for values, names in alike.items()]
+            equal[tuple(_measured(c, name) for c in there)].append(name.replace("_", " "))
+        rows = [(", ".join(names), *values) for values, names in equal.items()]
         seeds = ("n, seeds", *(str(c.statuses.get("ok", 0)) for c in there))
         return {"headings": ("measurement", *(c.label for c in there)), "rows": [seeds, *rows]}
 
     def task_cell(self, contender: Contender, task: str, name: str) -> str:
-        """Write what is left of a task of a sequence."""
+        """Write the final score of a task of a sequence."""
         found = contender.by_task.get(task, {}).get(name)
         return share_interval(found.estimate, found.unit) if found and found.estimate else ""
 
 
 def _measured(contender: Contender, name: str) -> str:
-    """Write a measurement with its interval, and with its n where some of its seeds have none."""
+    """Write a measurement with its interval, and with its n if some seeds have no value."""
     found = contender.quantities.get(name)
     if found is None or found.estimate is None:
         return "" if found is None else "–"
     return whole(found) + (f", n = {found.estimate.n}" if found.estimate.n != contender.statuses.get("ok", 0) else "")
 
 
-def _moved(contender: Contender, name: str) -> str:
-    """Write how far scores moved, in points of shares."""
+def _score_change(contender: Contender, name: str) -> str:
+    """Write by how much scores changed, in points for shares."""
     found = contender.quantities.get(name)
     return point_interval(found.estimate, found.unit) if found and found.estimate else "–"
 

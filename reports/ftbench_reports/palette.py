@@ -1,4 +1,4 @@
-"""One colour and one marker per strategy, the same in every chart; distinguishable without colour."""
+"""Assign each strategy a colour and a marker, the same in every chart; distinguishable without colour."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ class Look:
     """How a strategy is drawn."""
 
     colour: int
-    """Place in the palette."""
+    """Index in the palette."""
     marker: int
-    """Place in `MARKERS`."""
+    """Index in `MARKERS`."""
     dash: int = 0
-    """How its lines are dashed: not at all for the first eight, whose colours are their own."""
+    """Dash pattern of its lines; 0, solid, for the first eight, whose colours are unique."""
 
     @property
     def line(self) -> str:

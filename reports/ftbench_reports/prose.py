@@ -1,4 +1,4 @@
-"""How the numbers of a page came about, in sentences that are true of its records."""
+"""Describe in sentences how the numbers of a page were computed, as its records show."""
 
 from __future__ import annotations
 
@@ -13,84 +13,86 @@ if TYPE_CHECKING:
 
 
 def protocol(summary: Summary) -> list[str]:
-    """Describe what was equal for all, and which weights were scored."""
-    everyone = [c for target in summary.targets for c in target.contenders]
-    said = ["Every strategy saw the same training examples in the same batches, and for a seed in the same order."]
-    said += filter(None, (_items(everyone), _weights(everyone), _rates(everyone)))
-    return said
+    """Describe what was equal for all contenders, and which weights were scored."""
+    contenders = [c for target in summary.targets for c in target.contenders]
+    sentences = ["Every strategy saw the same training examples in the same batches, and for a seed in the same order."]
+    sentences += filter(None, (_items(contenders), _weights(contenders), _rates(contenders)))
+    return sentences
 
 
 def statistics(summary: Summary) -> list[str]:
-    """Describe how differences were judged."""
+    """Describe how differences were tested."""
     margin = f"± {100 * summary.statistics.margin:g} points" + (
-        " where the suite says nothing else" if summary.statistics.margins else ""
+        " unless the suite sets another" if summary.statistics.margins else ""
     )
-    said = [
+    sentences = [
         "A difference is the mean paired difference over shared seeds, with its t interval, on this test set.",
         "“On new items” covers seeds and test items together; items of one speaker or document count as one.",
         (
             "Verdicts compare all pairs of a task, the leaderboard compares with the baseline, both by paired t-tests "
             "with Holm’s correction; “statistically tied” and “undecided” mean that no difference was shown."
         ),
-        f"“Equivalent” means the 90 % interval is within the margin: {margin} of a share, else the suite's.",
-        "Under three seeds nothing is claimed.",
+        f"“Equivalent” means the 90 % interval is within the margin: {margin} for shares, otherwise the suite’s.",
+        "No claim is made with fewer than three seeds.",
     ]
-    return said + [f"{remark[0].upper()}{remark[1:]}." for remark in summary.remarks if remark]
+    return sentences + [f"{remark[0].upper()}{remark[1:]}." for remark in summary.remarks if remark]
 
 
 def left_out(summary: Summary) -> list[str]:
     """Describe trials that are in no mean, and retries."""
     total, done = sum(summary.statuses.values()), summary.statuses.get("ok", 0)
     again = sum(trial.attempts > 1 for trial in summary.trials)
-    said = ["All trials left a score; none was left out."]
+    sentences = ["All trials have a score; none was left out."]
     if done < total:
-        said = [f"{total - done} of {total} trials have no score: none is in a mean, each is a row of the leaderboard."]
-    said.append(f"{again} trials took more than one attempt." if again else "No trial was tried more than once.")
-    return said
+        sentences = [
+            f"{total - done} of {total} trials have no score: they enter no mean, and the leaderboard lists them."
+        ]
+    sentences.append(f"{again} trials took more than one attempt." if again else "No trial took more than one attempt.")
+    return sentences
 
 
-def _items(everyone: Iterable[Contender]) -> str:
-    keys = [{found.key for found in c.items.values()} for c in everyone if len(c.items) > 1]
+def _items(contenders: Iterable[Contender]) -> str:
+    keys = [{found.key for found in c.items.values()} for c in contenders if len(c.items) > 1]
     if not keys:
         return ""
     if all(len(found) == 1 for found in keys):
         return "Test items are the same for all seeds."
-    return "Each seed was tested on items of its own, where the suite divides a task into folds."
+    return "If the suite divides a task into folds, each seed was tested on different items."
 
 
-def _weights(everyone: Iterable[Contender]) -> str:
-    kept = _values(everyone, "keep")
-    if kept == {"last"}:
+def _weights(contenders: Iterable[Contender]) -> str:
+    kinds = _values(contenders, "keep")
+    if kinds == {"last"}:
         return "The weights scored are the last ones."
-    if kept == {"best"}:
+    if kinds == {"best"}:
         return (
             "The weights scored are those that were best on the validation split, by "
-            f"{_listed(_values(everyone, 'watch')) or 'loss'}."
+            f"{_listed(_values(contenders, 'watch')) or 'loss'}."
         )
     return (
-        "The weights scored are the last ones, or those that were best on the validation split: see “What differs”."
-        if kept
+        "The weights scored are the last ones, or the best on the validation split: see “Settings that differ”."
+        if kinds
         else ""
     )
 
 
-def _rates(everyone: Iterable[Contender]) -> str:
-    rates = sorted(float(rate) for rate in _values(everyone, "lr"))
+def _rates(contenders: Iterable[Contender]) -> str:
+    rates = sorted(float(rate) for rate in _values(contenders, "lr"))
     if not rates:
         return ""
     if len(rates) == 1:
-        return f"Everyone’s learning rate is {rates[0]:g}."
+        return f"The learning rate of all strategies is {rates[0]:g}."
     return (
-        f"Learning rates are each strategy’s own, from {rates[0]:g} to {rates[-1]:g}: a column of the leaderboard has "
-        "them."
+        f"Learning rates differ between strategies, from {rates[0]:g} to {rates[-1]:g}: see the column of the "
+        "leaderboard."
     )
 
 
-def _values(everyone: Iterable[Contender], name: str) -> set[str]:
+def _values(contenders: Iterable[Contender], name: str) -> set[str]:
     """Return the values of a field of the training protocol among contenders with scores."""
     return {
         str(json.loads(c.settings[f"training.{name}"]))
-        for c in everyone
+        for c in contenders
         if c.statuses.get("ok") and f"training.{name}" in c.settings
     }
 

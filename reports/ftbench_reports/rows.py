@@ -1,4 +1,4 @@
-"""Charts of labelled rows: a mean with its interval a row, the name above it, so that they hold on a phone as well."""
+"""Draw charts of labelled rows: a mean with its interval per row, the name above it, to fit on a phone."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Axis:
-    """What all rows share."""
+    """The axis shared by all rows."""
 
     scale: Scale
     label: str
@@ -90,9 +90,9 @@ def forest(target: TaskColumn, looks: Mapping[str, Look]) -> Figure | None:
         "Small dots are seeds, the marker their mean with its 95 % interval, the thin line the interval on new test "
         "items too; "
         + (
-            f"the band is what counts as equal, ± {margin}."
+            f"the band is the margin of equivalence, ± {margin}."
             if target.margin
-            else "the suite does not say what counts as equal."
+            else "the suite has no margin of equivalence."
         )
     )
     chart = _draw(rows, axis, f"{target.label}: against {target.baseline}")
@@ -160,7 +160,7 @@ def _numbers(contender: Contender, seeds: Sequence[int], unit: str) -> tuple[str
 
 
 def rank_chart(ranking: Ranking, looks: Mapping[str, Look]) -> Figure | None:
-    """Draw mean ranks with their intervals, and the groups tied over tasks; None without ranks."""
+    """Draw mean ranks with their intervals, and the groups tied over tasks; None if there are no ranks."""
     if not ranking.entries:
         return None
     plain = Look(0, 0)

@@ -1,4 +1,4 @@
-"""The summary as CSV: a row per target, strategy and measurement."""
+"""Write the summary as CSV: a row per task column, strategy and measurement."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How trials went: their phases, how each ended, and in what their configurations differ."""
+"""Show the phases of trials, how each trial ended, and the settings that differ between contenders."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ COMPARED = 24
 
 
 def phases(target: TaskColumn, order: Sequence[str]) -> Figure | None:
-    """Draw where the time of everyone's trials went, the mean over seeds; None where nothing is known.
+    """Draw the mean time of each phase over the seeds of each contender; None if none was recorded.
 
     Args:
         target: a task.
-        order: all phases of the run, so that one has the same colour on every task.
+        order: all phases of the run, so that a phase has the same colour on every task.
     """
     timed = [c for c in target.contenders if c.phases]
     if not timed:
         return None
     longest = max(sum(found.mean for found in c.phases.values()) for c in timed)
-    # Phases that nobody could see in the drawing share a column of its numbers.
+    # Phases too short to be visible share a column of the table.
     names = [name for name in order if any(name in c.phases and c.phases[name].mean >= _SEEN * longest for c in timed)]
     parts = []
     bars: dict[str, str] = defaultdict(str)
@@ -81,7 +81,7 @@ def _paint(name: str, order: Sequence[str]) -> str:
 
 
 def over_time(summary: Summary, target: TaskColumn, looks: Mapping[str, Look]) -> list[Figure]:
-    """Draw what was sampled while trials ran, a figure a reading: of everyone the first trial that has samples."""
+    """Draw what was sampled during trials, a figure per reading: each contender's first trial with samples."""
     first: dict[str, dict[str, Samples]] = {}
     for trial in summary.trials:
         for found in trial.samples if trial.target == target.label else ():
@@ -103,7 +103,7 @@ def _sampled(target: TaskColumn, name: str, found: Mapping[str, Samples], looks:
     ]
     scopes = ", ".join(dict.fromkeys(one.scope for one in found.values()))
     about = (
-        f"{name.capitalize()} of one trial each, {scopes}: the highest reading of each of a hundred stretches or so."
+        f"{name.capitalize()} of one trial each, {scopes}: the highest reading in each of about a hundred intervals."
     )
     rows = tuple(
         (
@@ -121,7 +121,7 @@ def _sampled(target: TaskColumn, name: str, found: Mapping[str, Samples], looks:
 
 
 def trial_table(summary: Summary, target: TaskColumn) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    """List the trials of a target: how they ended, after how many attempts, how long they took."""
+    """Return the trials of a task column: how they ended, after how many attempts, how long they took."""
     rows: list[tuple[str, ...]] = [
         (
             one.contender,
@@ -144,7 +144,7 @@ def _attempts(one: TrialLine) -> str:
 
 
 def settings_table(target: TaskColumn) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    """List the settings in which the contenders of a target differ, a column each; what all share is left out."""
+    """Return the settings in which the contenders of a task column differ; shared settings are left out."""
     compared = target.contenders[:COMPARED]
     names = list(dict.fromkeys(name for c in compared for name in c.settings))
     rows: list[tuple[str, ...]] = [(name, *(c.settings.get(name, "") for c in compared)) for name in names]

@@ -1,4 +1,4 @@
-"""What tuning changed, for whom, and at what cost: scores over the learning rate, and a row a strategy."""
+"""Show what tuning changed and what it cost: scores over the learning rate, and a row per strategy."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ if TYPE_CHECKING:
 
 Table = tuple[tuple[str, ...], list[tuple[str, ...]]]
 CHANGED = ("strategy", "tried", "chosen", "untuned, test", "tuned, test", "change", "time", "energy", "cost")
-CHOSEN = ("strategy", "untuned values", "untuned", "best", "expected best of 1, half, all", "median behind")
+CHOSEN = ("strategy", "untuned values", "untuned", "best", "expected best of 1, half, all", "median gap to best")
 
 
 def tuned_targets(summary: Summary) -> list[tuple[str, list[Tuned]]]:
-    """Group what was tuned by its task or sequence."""
+    """Group the tuned strategies by task or sequence."""
     labels = list(dict.fromkeys(one.target for one in summary.tuning))
     return [(label, [one for one in summary.tuning if one.target == label]) for label in labels]
 
 
 def sentences(found: Sequence[Tuned]) -> list[str]:
-    """Describe what tuning changed on a target, for whom, and what it took."""
+    """Describe what tuning changed on a task column, for which strategies, and what it cost."""
     return [*tuning_verdict(found), tuning_cost(found)]
 
 
 def change_table(found: Sequence[Tuned]) -> Table:
-    """Describe for each strategy what was tried and chosen, what it changed on the test split, and what it took."""
+    """Return for each strategy the values tried and chosen, the change on the test split, and the cost."""
     rows: list[tuple[str, ...]] = [
         (
             one.contender,
@@ -56,7 +56,7 @@ def change_table(found: Sequence[Tuned]) -> Table:
 
 
 def choice_table(found: Sequence[Tuned]) -> Table:
-    """Describe the validation scores of each strategy's values, and how much of the best score is luck."""
+    """Return the validation scores of each strategy's values, and how much of the best score is luck."""
     rows: list[tuple[str, ...]] = [
         (
             one.contender,
@@ -106,7 +106,9 @@ def tuning_notes(found: Sequence[Tuned]) -> list[str]:
         ("energy", [one.energy.reason for one in found]),
         ("cost", [one.money.reason for one in found]),
     ):
-        notes += [f"{name} of the tries: not measured: {reason}" for reason in dict.fromkeys(filter(None, reasons))]
+        notes += [
+            f"{name} of the tuning trials: not measured: {reason}" for reason in dict.fromkeys(filter(None, reasons))
+        ]
     return notes
 
 
@@ -163,4 +165,4 @@ def _tries(found: Sequence[Tuned]) -> Iterator[tuple[str, ...]]:
 def _ended(entry: TuningTrial) -> str:
     if entry.status == "ok":
         return "ok"
-    return f"{'given up' if entry.status == 'skipped' else entry.status}: {entry.message}"
+    return f"{'pruned' if entry.status == 'skipped' else entry.status}: {entry.message}"

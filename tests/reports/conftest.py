@@ -1,4 +1,4 @@
-"""One Chromium for all tests that open a page."""
+"""Fixtures: one Chromium for all tests that open a page."""
 
 import shutil
 from contextlib import contextmanager
@@ -20,7 +20,7 @@ def chromium():
 
 @pytest.fixture
 def shown(chromium, tmp_path):
-    """Open a page given as text from a file; whatever it asks the network for or complains of fails the test."""
+    """Open a page, given as text, from a file; the test fails on any request, console message or page error."""
 
     @contextmanager
     def show(text, **context):
@@ -43,7 +43,7 @@ def shown(chromium, tmp_path):
 
 @pytest.fixture(scope="session")
 def axe():
-    """Give what looks through a page for what keeps people out: serious and critical findings of axe-core."""
+    """Return a function that lists the findings of axe-core on a page."""
     bundled = pytest.importorskip("axe_playwright_python")
     script = (Path(bundled.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
 

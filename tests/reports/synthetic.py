@@ -1,4 +1,4 @@
-"""Records of runs of any size, as rich as real ones: scores with seeds' noise, costs, curves, confusion, and every way to fail."""
+"""Make records of runs of any size: noisy scores, costs, curves, confusion matrices, and every kind of failure."""
 
 import random
 from dataclasses import replace
@@ -24,13 +24,13 @@ ENDS = (
 
 
 def named(number):
-    """Give the name of a strategy and of the plugin's strategy it is a variant of."""
+    """Return the label of a strategy and the name of its plugin."""
     kind = KINDS[number % len(KINDS)]
     return (kind, kind) if number < len(KINDS) else (f"{kind}-r{2 ** (number // len(KINDS))}", kind)
 
 
 def trials(strategies, seeds, tasks=1, *, failing=True):
-    """Make `strategies` × `seeds` × `tasks` records; some strategies fail, each in a way of its own, where `failing`."""
+    """Make `strategies` × `seeds` × `tasks` records; if `failing`, some strategies fail, each differently."""
     return [
         trial(strategy, seed, task, failing=failing)
         for task in range(tasks)
@@ -92,7 +92,7 @@ def trial(strategy, seed, task=0, *, failing=True):
 
 
 def measured(plain, strategy, seed, task, target):
-    """Give it scores, costs, a curve and counts of right and wrong answers."""
+    """Add scores, costs, a curve and a confusion matrix."""
     draw = random.Random(f"{strategy} {seed} {task}")
     skill = 0.9 - 0.02 * (strategy % 10) - 0.0015 * (strategy // 10) - 0.03 * task + draw.gauss(0, 0.006)
     right = [round(40 * min(0.99, max(0.2, skill + draw.gauss(0, 0.02)))) for _ in CLASSES]
@@ -161,7 +161,7 @@ def provenance(target, modality):
 
 
 def sequence(strategy, seed):
-    """Make a record of two tasks learnt one after another."""
+    """Make a record of two tasks learned in sequence."""
     one = trial(strategy, seed, 1, failing=False)
     labels = ("digits-0-4", "digits-5-9")
     kept, draw = 0.9 - 0.1 * (strategy % 4), random.Random(f"sequence {strategy} {seed}")

@@ -1,4 +1,4 @@
-"""The page under axe-core, in every way it is looked at; and at the sizes it is made for."""
+"""Check the page with axe-core in every mode, and its layout at the supported sizes."""
 
 import re
 import shutil
@@ -24,7 +24,7 @@ WAYS = {
     "scripting off": {"color_scheme": "light", "viewport": {"width": 1280, "height": 900}},
 }
 DAILY = ("light", "dark phone", "print")
-"""What every test run looks at; the others wait for `make test-thorough`."""
+"""Modes checked in every test run; `make test-thorough` checks the others."""
 SIZES = [
     pytest.param((8, 1, 1), id="10 trials"),
     pytest.param((10, 5, 2), id="100 trials", marks=pytest.mark.thorough),
@@ -45,7 +45,7 @@ def page_of(strategies, seeds, tasks):
 def test_axe_finds_nothing_and_the_page_is_not_wider_than_the_window(shown, axe, way, size):
     text = page_of(*size)
     if way == "scripting off":
-        # The engine is a script itself, so what a browser without scripting shows is looked at with one that has no page's script.
+        # axe-core is a script: to check the page without JavaScript, enable scripting and remove the page's script.
         text = re.sub(r"<script.*?</script>", "", text, flags=re.DOTALL)
     with shown(text, **WAYS[way]) as page:
         if way == "print":

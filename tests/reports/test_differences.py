@@ -1,4 +1,4 @@
-"""Differences as they are drawn: the summary's, with what is not shown told from what is."""
+"""Charts of differences: the numbers of the summary, with undecided differences marked."""
 
 import re
 

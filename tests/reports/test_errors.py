@@ -1,4 +1,4 @@
-"""Errors on the page: media inside it, texts that are hostile, and no more bytes than promised."""
+"""The section on errors: embedded media, hostile texts, and the size limit."""
 
 import gzip
 import json
@@ -43,7 +43,10 @@ def test_a_mistaken_text_is_shown_with_what_it_is_and_what_was_answered(tmp_path
     page = render(summed(tmp_path, Previews({}, {"i0": Preview("text", HOSTILE)})))
     assert "&lt;/q&gt;&lt;script&gt;alert(1)" in page
     assert page.count("<script") == 2
-    assert re.search(r"is <b><bdi>a</bdi></b>, answered <b><bdi>b</bdi></b> with 80.0 %; wrong on 1 of 3 seeds", page)
+    assert re.search(
+        r"true class <b><bdi>a</bdi></b>, predicted <b><bdi>b</bdi></b> with 80.0 % confidence; wrong on 1 of 3 seeds",
+        page,
+    )
 
 
 def test_images_and_sounds_are_inside_the_page(tmp_path):
@@ -57,7 +60,7 @@ def test_images_and_sounds_are_inside_the_page(tmp_path):
 
 
 def test_why_no_item_is_shown_is_said(tmp_path):
-    assert "The items are not shown: the data have changed since." in render(
+    assert "Items are not shown: the data have changed since." in render(
         summed(tmp_path, Previews({}, {}, "the data have changed since"))
     )
 

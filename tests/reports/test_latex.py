@@ -1,4 +1,4 @@
-"""Tables for a paper: the summary's numbers, and nothing in them that LaTeX would obey."""
+"""LaTeX tables: the numbers of the summary, with everything escaped."""
 
 import re
 import shutil
@@ -65,7 +65,8 @@ def test_no_sign_of_a_name_is_a_command():
 def test_a_real_latex_takes_it(records, tmp_path):
     written(records, tmp_path)
     (tmp_path / "paper.tex").write_text(
-        "\\documentclass{article}\\usepackage[utf8]{inputenc}\\usepackage{booktabs}\\begin{document}\\input{report.tex}\\end{document}\n"
+        "\\documentclass{article}\\usepackage[utf8]{inputenc}\\usepackage{booktabs}"
+        "\\begin{document}\\input{report.tex}\\end{document}\n"
     )
     call = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "paper.tex"]
     done = subprocess.run(call, cwd=tmp_path, capture_output=True, text=True, errors="replace", timeout=100)

@@ -75,7 +75,7 @@ def record(strategy, seed, accuracy, *, status="ok", target="digits", backbone="
 
 
 def with_memory(r):
-    """Say what its device's allocator held."""
+    """Add a peak of allocated device memory."""
     others = tuple(m for m in r.measurements if m.name != "peak_allocated_memory")
     held = Measurement("peak_allocated_memory", 2.0**30, "B", "lower")
     return replace(r, measurements=(*others, held)) if r.status == "ok" else r
@@ -274,7 +274,7 @@ def test_how_each_cost_was_taken_is_told_where_all_say_the_same():
 
     page = render(summarise([taken("full", 0, "by one clock"), taken("lora", 0, "by another clock")]))
     assert "<dt>FLOPs a step</dt><dd>counted &lt;exactly&gt;; in FLOP</dd>" in page
-    assert "<dt>training time</dt><dd>differs from strategy to strategy: see report.csv; in s</dd>" in page
+    assert "<dt>training time</dt><dd>differs between strategies: see report.csv; in s</dd>" in page
     assert page.count("2.0 GFLOP") >= 2
 
 

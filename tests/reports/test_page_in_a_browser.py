@@ -30,7 +30,7 @@ def opened(shown):
 
 
 def unchecked(text):
-    """Read a record whose labels no file would be let through with: a page must not rely on that."""
+    """Read a record with labels that no suite file allows; the page must not rely on that check."""
     return record_adapter().validate_python(json.loads(text))
 
 
@@ -208,7 +208,8 @@ def test_every_control_has_a_visible_focus(opened):
         page.keyboard.press("Tab")
         for _ in range(30):
             outline = page.evaluate(
-                "(() => { const s = getComputedStyle(document.activeElement); return [s.outlineStyle, s.outlineWidth]; })()"
+                "(() => { const s = getComputedStyle(document.activeElement);"
+                " return [s.outlineStyle, s.outlineWidth]; })()"
             )
             assert outline[0] != "none"
             assert outline[1] != "0px"
@@ -250,7 +251,7 @@ def test_curves_are_drawn_against_steps_or_seconds(opened):
         line = drawn.locator("path.curve").first
 
         def seen():
-            """Give the label of the axis, the line, and where its marker stands."""
+            """Return the label of the axis, the line, and the position of its marker."""
             (axis,) = drawn.locator("g.m:visible .label").all_text_contents()
             return axis, line.get_attribute("d"), line.evaluate("(one) => one.nextElementSibling.getAttribute('x')")
 
@@ -280,7 +281,7 @@ HOSTILE = [
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_a_text_that_is_hostile_everywhere_runs_nothing_and_breaks_nothing(shown, text):
-    """Suite, task, strategy, class, message, log, licence and answers at once."""
+    """Hostile suite, task, strategy, class, message, log, licence and predictions, all at once."""
     inside = json.dumps(text)[1:-1]
     records = []
     for r in SEVERAL:

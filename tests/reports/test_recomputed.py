@@ -1,4 +1,4 @@
-"""Every number of the leaderboard, computed once more from raw records with `statistics.py` alone."""
+"""Every number of the leaderboard, recomputed from raw records with `statistics.py` alone."""
 
 import html
 import json
@@ -22,7 +22,7 @@ RECORDS = [
 
 
 class Table(HTMLParser):
-    """The rows of the leaderboard, a mapping of heading to text each, under the name of their task; end tags may be left out."""
+    """Parse the rows of the leaderboard, as heading → text, under the name of their task; end tags may be missing."""
 
     def __init__(self):
         super().__init__()
@@ -42,7 +42,7 @@ class Table(HTMLParser):
             self.cells.append(["", named.get("data-v")])
 
     def end(self):
-        """Take the row that is over."""
+        """Store the finished row."""
         texts = [text for text, _ in self.cells or []]
         if texts and not self.headings:
             self.headings = texts
@@ -77,7 +77,7 @@ def rows(page):
 
 
 def raw(name="accuracy"):
-    """Give task → strategy → seed → value, of trials that ended well."""
+    """Return task → strategy → seed → value of the trials with status `ok`."""
     found = defaultdict(lambda: defaultdict(dict))
     for record in RECORDS:
         for one in record.measurements if record.status == "ok" else ():

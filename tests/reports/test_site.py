@@ -1,4 +1,4 @@
-"""The pages of a leaderboard: every link leads somewhere, everything is escaped, nothing is fetched, whatever a name is."""
+"""The pages of a leaderboard: links resolve, names are escaped, and nothing is fetched."""
 
 import base64
 import hashlib
@@ -130,18 +130,18 @@ def test_no_page_has_a_script_and_each_allows_its_own_style_alone(pages):
 def test_scores_places_and_what_left_none_are_shown(pages):
     text = pages["suites/page-01234567.html"]
     assert text.count("<b>91.0 %</b> [88.5, 93.5]") == 2
-    assert re.search(r'place </span>1</span><a href="../strategies/full.html">', text)
-    assert re.search(r'place </span>2</span><a href="../strategies/lora.html">', text)
+    assert re.search(r'rank </span>1</span><a href="../strategies/full.html">', text)
+    assert re.search(r'rank </span>2</span><a href="../strategies/lora.html">', text)
     assert text.count('<span class="word lost">out of memory</span> seed 0: does not fit') == 2
-    assert "never ranked across" in text
+    assert "ranked separately" in text
 
 
 def test_one_seed_has_no_place_and_no_claim():
     text = dict(Site(leaderboard([r for r in RECORDS if r.trial["seed"] == 0])).pages())
     assert "no claim: too few seeds" in text["index.html"]
     assert "too few to show which is better" in text["suites/page-01234567.html"]
-    assert re.search(r'place </span>–</span><a href="../strategies/full.html">', text["suites/page-01234567.html"])
-    assert not re.search(r"place </span>\d", text["suites/page-01234567.html"])
+    assert re.search(r'rank </span>–</span><a href="../strategies/full.html">', text["suites/page-01234567.html"])
+    assert not re.search(r"rank </span>\d", text["suites/page-01234567.html"])
 
 
 def test_a_series_is_drawn_run_after_run(pages):

@@ -1,4 +1,4 @@
-"""How trials went, and in what they differ."""
+"""The sections on trials and on settings that differ."""
 
 import re
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""The section on tuning: what it changed, for whom, and at what cost."""
+"""The section on tuning: what it changed and what it cost."""
 
 import csv
 import re
@@ -23,7 +23,7 @@ def test_the_page_has_a_section_on_tuning_only_where_something_was_tuned():
     assert '<section id="tuning"' in page
     assert "Tuning improved lora by +21.0 points [+18.5, +23.5] on this test set." in page
     assert "Tuning took 6 tuning trials, 12.0 s of training, 24.0 s of wall time and 3 USD." in page
-    assert "energy of the tries: not measured: no NVIDIA driver." in page
+    assert "energy of the tuning trials: not measured: no NVIDIA driver." in page
     assert 'id="tuning"' not in render(summed(COMPARED, []))
 
 
@@ -49,7 +49,7 @@ def test_a_row_has_every_figure_of_its_strategy():
     assert lora["untuned values"] == "lr 0.001"
     assert (lora["untuned"], lora["best"]) == ("60.0 %", "80.0 %")
     assert lora["expected best of 1, half, all"] == "60.0 %, 68.9 %, 73.3 %"
-    assert lora["median behind"] == "20.0 points"
+    assert lora["median gap to best"] == "20.0 points"
     assert lora["change"] == "+21.0 points [+18.5, +23.5], better"
     assert (lora["time"], lora["energy"], lora["cost"]) == ("12.0 s", "–", "1.5 USD")
 

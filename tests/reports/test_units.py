@@ -1,4 +1,4 @@
-"""Scores that are no shares: told in their unit, never in per cent or points."""
+"""Scores that are not shares are shown in their unit, never in per cent or points."""
 
 import re
 

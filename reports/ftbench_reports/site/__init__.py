@@ -1,4 +1,4 @@
-"""A leaderboard as static pages: an index and pages for suites, strategies and runs; no script or request is needed."""
+"""Write a leaderboard as static pages: an index, suites, strategies and runs; no JavaScript, no requests."""
 
 from __future__ import annotations
 

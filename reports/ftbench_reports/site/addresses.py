@@ -1,4 +1,4 @@
-"""Paths of a site's pages: names that every host and file system accepts, whatever the suite or strategy is called."""
+"""Build the paths of a site's pages from names of suites and strategies, valid on every host and file system."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Days and times as a site writes them, in UTC whatever the reader's clock."""
+"""Format days and times of a site, in UTC."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ def day(seconds: float) -> str:
 
 
 def moment(seconds: float) -> str:
-    """Write a day with its time; a dash where it is not known."""
+    """Format a day with its time; a dash for 0, an unknown time."""
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M} UTC" if seconds else "–"

@@ -1,4 +1,4 @@
-"""How a suite's scores went from run to run: one chart a target, everyone in it, with intervals; nothing is ranked."""
+"""Draw a suite's scores from run to run: a chart per task column, with intervals and without ranks."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _REACH, _LEAST = 4.0, 0.02
 
 
 def history(series: Sequence[Series], runs: Mapping[str, PublishedRun], looks: Mapping[str, Look]) -> Figure | None:
-    """Draw the series of one target, device model and measuring version; None where nothing was run twice.
+    """Draw the series of one task column, device model and measuring version; None if nothing was run twice.
 
     Args:
-        series: of them.
+        series: all of that task column, device model and measuring version.
         runs: name → run.
         looks: contender → how it is drawn.
     """
@@ -44,7 +44,7 @@ def history(series: Sequence[Series], runs: Mapping[str, PublishedRun], looks: M
     share = first is not None and first.unit == "1"
     parts = [_frame(across, up, runs, step, share=share)]
     for number, one in enumerate(drawn):
-        # Side by side, so that intervals of equal scores are seen apart.
+        # Shift contenders sideways, so that intervals of equal scores do not overlap.
         shift = _SHIFT * (number - (len(drawn) - 1) / 2) if len(drawn) <= 12 else 0.0
         parts.append(_line(one, {name: x + shift for name, x in across.items()}, up, looks[one.contender]))
     target = series[0].target

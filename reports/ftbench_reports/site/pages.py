@@ -1,4 +1,4 @@
-"""The pages of a site as text; every number on them was computed before."""
+"""Render the pages of a site from a computed leaderboard."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 _TEMPLATES = Path(__file__).parent.parent / "templates"
 _COSTS = {
-    "trainable_parameters": "What trains",
+    "trainable_parameters": "Trained parameters",
     "peak_allocated_memory": "Device memory while training",
     "peak_tensor_bytes": "Peak tensor bytes of a step",
     "throughput": "Throughput while training",
@@ -54,17 +54,17 @@ class Standing(NamedTuple):
 
 
 class Leaders(NamedTuple):
-    """Who may be first on a target."""
+    """The strategies that may rank first on a task column."""
 
     target: TaskColumn
     labels: tuple[str, ...]
-    """Contenders whose best place is the first; nobody where there are too few seeds for a claim."""
+    """Contenders whose best possible rank is 1; empty if there are too few seeds for a claim."""
     best: Contender | None
-    """The one with the best mean."""
+    """The contender with the best mean."""
 
 
 class Site:
-    """What the templates ask for."""
+    """The values of the templates of a site."""
 
     def __init__(self, board: Leaderboard) -> None:
         self.board = board
@@ -152,7 +152,7 @@ class Site:
         return [(place, column.heading) for place, column in enumerate(columns) if column.name in names][:_FITTING]
 
     def place(self, group: Group, target: TaskColumn, label: str) -> str:
-        """Write the places a contender may hold; a dash where no claim is made."""
+        """Write the possible ranks of a contender; a dash if no claim is made."""
         found = group.places[target.label].get(label)
         return "–" if found is None else str(found[0]) if found[0] == found[1] else f"{found[0]}–{found[1]}"
 
@@ -175,7 +175,7 @@ class Site:
         return found
 
     def source(self, group: Group, target: TaskColumn, label: str) -> PublishedRun:
-        """Return the run a row is of."""
+        """Return the run that a row comes from."""
         contender = next(c for c in target.contenders if c.label == label)
         return self.runs[group.sources[contender.strategy]]
 
@@ -184,7 +184,7 @@ class Site:
         return self.strategies[next(c.strategy for c in target.contenders if c.label == label)]
 
     def paretos(self, group: Group) -> list[Figure]:
-        """Draw quality against cost, a figure a target."""
+        """Draw quality against cost, a figure per task column."""
         return [found for target in group.summary.targets if (found := pareto(target, _COSTS, self.looks))]
 
     def ranks(self, group: Group) -> Figure | None:
@@ -259,7 +259,7 @@ def _written(target: TaskColumn, contender: Contender) -> str:
 @cache
 def _sheet() -> str:
     """Return the style sheet: that of a run's page, whose board is one of several here, with the site's additions."""
-    # `:not(#_)` keeps the weight that the name of an element has in a style sheet.
+    # `:not(#_)` keeps the specificity of a selector by id.
     page = (_TEMPLATES / "page.css").read_text(encoding="utf-8").replace("#board", ".board table:not(#_)")
     return style() + page + (_TEMPLATES / "site" / "site.css").read_text(encoding="utf-8")
 

@@ -15,12 +15,12 @@
   const SEEDS = 4;
   const isHidden = (column) => board.classList.contains(`h${column}`);
   const rowsOf = (body) => $$("tr:not(.group)", body);
-  // The name alone, between its swatch and its star.
+  // The name without its swatch and star.
   const nameOf = (row) => row.cells[0].childNodes[1]?.data ?? "";
   const familyOf = (row) => row.dataset.f ?? nameOf(row);
   $$(".tools").forEach((tools) => { tools.hidden = false; });
 
-  // Sorting: within each task, by what a cell sorts by; what has no value stands last either way.
+  // Sorting: within each task; rows without a value come last in both directions.
   const keyOf = (row, column, costs) => {
     const cell = row.cells[column];
     if (column === 0) return nameOf(row).toLowerCase();
@@ -52,7 +52,7 @@
     head.append(button);
   });
 
-  // Filtering: who is shown in the table is who is drawn and who makes the front.
+  // Filtering: the Pareto panel and its front use the rows shown in the table.
   const wanted = $("#f-text"), task = $("#f-task"), family = $("#f-family"), status = $("#f-status");
   const filter = () => {
     const words = wanted.value.trim().toLowerCase().split(/\s+/).filter(Boolean);
@@ -77,7 +77,7 @@
   };
   [wanted, task, family, status].forEach((field) => field.addEventListener("input", filter));
 
-  // The interval of a cost, from the table of every measurement, when one points at it.
+  // Hovering: read the interval of a cost from the table of every measurement.
   const everything = $$("details.everything");
   const intervalOf = (cell) => {
     const row = cell.parentElement, place = bodies.indexOf(row.parentElement), cost = data.costs[cell.cellIndex - SEEDS - 1];
@@ -85,17 +85,17 @@
     const rows = $$("tr", everything[place]);
     const column = [...rows[0].cells].findIndex((head) => head.textContent === nameOf(row));
     const found = rows.find((one) => one.cells[0].textContent.split(", ").includes(cost.measured));
-    const told = found && column > 0 ? found.cells[column].textContent : "";
-    return told && !told.includes(", n = ") ? `${told}, n = ${rows[1].cells[column].textContent}` : told;
+    const known = found && column > 0 ? found.cells[column].textContent : "";
+    return known && !known.includes(", n = ") ? `${known}, n = ${rows[1].cells[column].textContent}` : known;
   };
   board.addEventListener("mouseover", ({ target }) => {
-    if (target.tagName !== "TD" || target.dataset.told || target.className === "text") return;
-    target.dataset.told = "1";
+    if (target.tagName !== "TD" || target.dataset.titled || target.className === "text") return;
+    target.dataset.titled = "1";
     const known = intervalOf(target);
     if (known) target.title = [known, target.title].filter(Boolean).join("; ");
   });
 
-  // Columns.
+  // Columns: show and hide them.
   const choices = $("#columns");
   heads.forEach((head, column) => {
     if (column === 0) return;
@@ -104,7 +104,7 @@
     choices.append(make("label", {}, box, ` ${head.textContent.trim()}`));
   });
 
-  // Pinning: the paired differences of all pairs were computed before; here they are only read.
+  // Pinning another baseline: read the precomputed paired differences of all pairs.
   const words = ["better", "worse", "equivalent", "undecided", "too few seeds"];
   const turned = [1, 0, 2, 3, 4];
   const stepOf = (share) => (value) => `${value < 0 ? "-" : "+"}${share ? Math.abs(value).toFixed(1) : Number(Math.abs(value).toPrecision(3))}`;
@@ -143,10 +143,10 @@
   };
   $("#f-pin").addEventListener("input", (event) => {
     bodies.forEach((body, place) => pinned(body, place, event.target.value));
-    say(event.target.value ? `Differences to ${event.target.value}` : "Differences as the suite has them");
+    say(event.target.value ? `Differences to ${event.target.value}` : "Differences to the baseline of the suite");
   });
 
-  // Copying what is shown.
+  // Copying: the shown rows and columns.
   const shownTable = () => {
     const columns = heads.map((head, column) => column).filter((column) => !isHidden(column));
     const textOf = (cell) => {
@@ -191,7 +191,7 @@
     say(`Copied as ${button.textContent}`);
   }));
 
-  // Only what differs between two.
+  // Settings: compare two strategies.
   $$("details.settings").forEach((details) => {
     const [one, other] = $$("select", details);
     const rows = $$("tr", details);
@@ -206,7 +206,7 @@
     [one, other].forEach((side) => side.addEventListener("input", pick));
   });
 
-  // Learning curves: over the steps, as they are, or with their points at the seconds they were reached.
+  // Learning curves: against steps as drawn, or against the seconds at which each point was reached.
   const axis = $("#c-axis");
   const lines = $$("#curves path[data-x]").map((line) => ({ line, marker: line.nextElementSibling, steps: line.getAttribute("d"), end: line.nextElementSibling.getAttribute("x") }));
   const atSeconds = ({ line, steps }) => {
@@ -227,20 +227,20 @@
     });
   });
 
-  // A run that goes on: what was filtered, sorted and opened stays when the page reads itself again.
+  // A run in progress: restore filters, sorting and opened sections after a reload.
   if ($("meta[http-equiv=refresh]")) {
     const key = `ftbench ${location.pathname}`;
     const fields = $$(".tools input, .tools select"), folds = $$("details");
     try {
-      const kept = JSON.parse(sessionStorage.getItem(key) || "null");
-      if (kept) {
-        fields.forEach((field, place) => { if (kept.fields[place] !== undefined) field.value = kept.fields[place]; });
-        folds.forEach((fold, place) => { fold.open = Boolean(kept.folds[place]); });
-        if (kept.sorted) sort(...kept.sorted);
+      const saved = JSON.parse(sessionStorage.getItem(key) || "null");
+      if (saved) {
+        fields.forEach((field, place) => { if (saved.fields[place] !== undefined) field.value = saved.fields[place]; });
+        folds.forEach((fold, place) => { fold.open = Boolean(saved.folds[place]); });
+        if (saved.sorted) sort(...saved.sorted);
         $("#f-pin").dispatchEvent(new Event("input"));
         filter();
       }
-    } catch { /* storage may be shut off; then the page just begins anew */ }
+    } catch { /* storage may be disabled; then nothing is restored */ }
     addEventListener("pagehide", () => {
       const column = heads.findIndex((head) => head.hasAttribute("aria-sort"));
       const sorted = column < 0 ? null : [column, heads[column].getAttribute("aria-sort") === "ascending"];
@@ -248,7 +248,7 @@
     });
   }
 
-  // The Pareto panel: any cost, linear or logarithmic, the front of who is shown.
+  // The Pareto panel: any cost on a linear or logarithmic axis, with the front of the shown strategies.
   const panel = $("#panel");
   if (!panel) return;
   const pickTask = $("#p-task"), pickCost = $("#p-cost"), pickLog = $("#p-log");
@@ -303,7 +303,7 @@
     const lost = cost.memory ? target.lost.filter((label) => visible.has(label)) : [];
     $("b", panel).textContent = `${target.label}: ${target.score} against ${cost.name}`;
     const frame = $("div", panel);
-    if (!points.length) { frame.replaceChildren(make("p", { className: "soft" }, "Nobody who is shown has both.")); return; }
+    if (!points.length) { frame.replaceChildren(make("p", { className: "soft" }, "No strategy shown has both values.")); return; }
     const wall = lost.length ? 34 : 0;
     const unit = target.units[column];
     const across = scaleOf(points.flatMap(([, , costs]) => costs[column]), L, W - R - wall, log, unit === "B" ? 2 ** 20 : 1, 64);
@@ -337,7 +337,7 @@
         svg("use", { href: `#m${mark}`, x, y, class: `k${colour}` }),
         svg("title", {}, `${label}: ${target.share ? `${(100 * score[0]).toFixed(1)} %` : `${score[0]} ${target.unit}`}, ${written(costs[column][0], unit)}`)));
     }
-    // Names: of all where few are shown, else of those on the front; beside the marker, where nothing stands yet.
+    // Names: of all points if there are few, otherwise of those on the front; in a free spot next to the marker.
     const taken = points.map(([, score, costs]) => [across.place(costs[column][0]), up.place(score[0])]).map(([x, y]) => [x - 6, y - 6, x + 6, y + 6]);
     const named = points.length <= (W < 500 ? 8 : 16) ? points : front;
     for (const [label, score, costs] of [...named].sort((one, other) => front.includes(other) - front.includes(one))) {
@@ -363,7 +363,7 @@
     const unplaced = there.length - points.length;
     chart.setAttribute("aria-label", `${$("b", panel).textContent}. On the front: ${front.map(([label]) => label).join(", ")}.${lost.length ? ` Out of memory: ${lost.join(", ")}.` : ""}`);
     frame.replaceChildren(chart);
-    if (unplaced) frame.append(make("p", { className: "soft" }, `${unplaced} at zero ${unplaced === 1 ? "has" : "have"} no place on a logarithmic axis.`));
+    if (unplaced) frame.append(make("p", { className: "soft" }, `Not shown on a logarithmic axis: ${unplaced} at zero.`));
     figures.forEach((figure) => { figure.hidden = !$("b", figure).textContent.startsWith(`${target.label}: `); });
   };
   const suit = () => { pickLog.checked = data.costs[Number(pickCost.value)].log; draw(); };
