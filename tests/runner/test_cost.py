@@ -83,7 +83,7 @@ def test_a_run_has_its_price_in_records_reports_and_table_and_a_new_price_runs_n
     (target,) = summarise(records).targets
     assert target.contenders[0].quantities["cost"].total == pytest.approx(sum(frozen))
     page = (run / "report.md").read_text()
-    assert "cost of all trials together, failed ones too: frozen" in page
+    assert "cost of all trials, including failed ones: frozen" in page
     assert "the suite gives no cost.grams" in page.replace("\\", "")
     rows = {row["measurement"]: row for row in csv.DictReader((run / "report.csv").read_text().splitlines())}
     assert (rows["cost"]["unit"], float(rows["cost"]["total"])) == ("EUR", pytest.approx(sum(frozen)))

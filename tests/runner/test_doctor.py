@@ -38,7 +38,7 @@ def test_two_cards_are_asked_each_for_itself(ftbench, cards):  # noqa: F811
     assert can["cuda:0", "power"] == (True, "")
     assert "MIG is on" in can["cuda:1", "power"][1]
     text = ftbench("doctor", check=0).stdout
-    assert "cuda:1 Fake card, 16.00 GiB, 15.51 GiB free, driver 580, divided (MIG)" in text
+    assert "cuda:1 Fake card, 16.00 GiB, 15.51 GiB free, driver 580, partitioned (MIG)" in text
     assert "no  cuda:0  energy: NVML: Not Supported" in text
 
 
@@ -50,7 +50,7 @@ def test_cards_that_are_hidden_are_told_so(ftbench, cards, monkeypatch):  # noqa
 
 def test_a_suite_that_can_run_lacks_nothing(ftbench, tiny_suite):
     done = ftbench("doctor", tiny_suite(), check=0)
-    assert done.stdout.endswith("lacks here\n  nothing\n")
+    assert done.stdout.endswith("tiny.toml\n  nothing\n")
 
 
 @pytest.mark.parametrize("online", [True, False])
