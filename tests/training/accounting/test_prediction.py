@@ -96,7 +96,7 @@ def test_what_cannot_be_predicted_says_why_and_the_others_go_on(catalog):
         strategies=["adaptive_pretraining", "frozen"],
     )
     first, second = predict_cells(cells, catalog, Question(length=8, memory=GIB))
-    assert first.reason == "it trains a language model first, of which nothing is predicted"
+    assert first.reason == "it trains a language model first, whose cost cannot be predicted"
     assert (first.accounting, first.fits, first.largest_batch) == (None, None, None)
     assert second.fits
 
