@@ -279,3 +279,19 @@ def test_an_incomplete_run_is_not_published(runs, tmp_path, ftbench):
     assert "seed 0 of full on digits (tiny-vit) is missing" in done.stderr
     assert not (tmp_path / "site").exists()
     shutil.rmtree(partial)
+
+
+def test_a_report_of_an_earlier_version_writes_its_site_pages_without_naming_the_class():
+    from ftbench import Report
+    from ftbench.reporting import SiteReport
+
+    class Plain(Report):
+        def write(self, summary, folder):
+            return []
+
+    class Former(Plain):
+        def write_site(self, board, folder):
+            (folder / "former.txt").write_text("x")
+
+    assert isinstance(Former(), SiteReport)
+    assert not isinstance(Plain(), SiteReport)
