@@ -120,7 +120,7 @@ def stand_in(name, folder, cache):
 @pytest.mark.parametrize("name", DATA)
 def test_it_is_valid_where_nothing_was_downloaded(name, hub_cache, ftbench):
     done = ftbench("validate", SUITES / f"{name}.toml", check=0)
-    assert "is not in the hub cache; `ftbench run` downloads it" in done.stdout + done.stderr
+    assert "is not in the hub cache; `ftbench run` downloads and checks it" in done.stdout + done.stderr
 
 
 @pytest.mark.parametrize(
