@@ -113,10 +113,7 @@ class _Reader:
         return Suite(
             str(name),
             seeds,
-            backbones,
-            tasks,
-            strategies,
-            sequences,
+            *(backbones, tasks, strategies, sequences),
             split_seed=table.get("split_seed", 0),
             online=online,
             profile=profile,

@@ -101,8 +101,8 @@ class Tuner:
         meters = tuple(name for name in self.suite.measure.meters if _is_cheap(catalog.find("meters", name)))
         for key, own in by_key.items():
             number, choice = choices[own[0].strategy.label]
-            trains = catalog.find("strategies", choice.use).lr_range is not None  # type: ignore[attr-defined]  # all
-            if own[0].not_applicable is not None or not trains:
+            cls = catalog.find("strategies", choice.use)
+            if own[0].not_applicable is not None or cls.lr_range is None:  # type: ignore[attr-defined]  # always there
                 continue
             try:
                 _check_fixed_splits(own)
