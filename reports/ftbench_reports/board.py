@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from .axes import Scale
 from .charts import span
-from .columns import measured, shown, whole
+from .columns import measured, shown, with_interval
 from .palette import Look, marker
 
 if TYPE_CHECKING:
@@ -278,7 +278,7 @@ def _cell(found: Quantity | None) -> Cell:
     if found.estimate is None:
         return Cell("–", f"not measured: {found.reason}")
     kind = " ".join(["flag"] * bool(found.flags) + ["rate"] * found.unit.endswith("/s"))
-    known = f"{whole(found)}, n = {found.estimate.n}"
+    known = f"{with_interval(found)}, n = {found.estimate.n}"
     return Cell(quantity(found.estimate.mean, found.unit), ", ".join(found.flags), known, kind)
 
 

@@ -10,7 +10,7 @@ from ftbench.reporting import count, quantity
 from markupsafe import Markup
 
 from .axes import Scale
-from .columns import whole
+from .columns import with_interval
 from .figure import Figure, drawing, path
 from .palette import Look, marker
 
@@ -262,8 +262,8 @@ def pareto(target: TaskColumn, costs: Mapping[str, str], looks: Mapping[str, Loo
     rows = tuple(
         (
             c.label,
-            whole(c.quantities[target.primary]),
-            *(whole(c.quantities[cost]) if cost in c.quantities else "" for cost in there),
+            with_interval(c.quantities[target.primary]),
+            *(with_interval(c.quantities[cost]) if cost in c.quantities else "" for cost in there),
         )
         for c in scored
     )

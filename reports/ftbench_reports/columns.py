@@ -147,13 +147,7 @@ def cell(contender: Contender, name: str) -> str:
     return share_interval(found.estimate, found.unit) if _is_score(found) else quantity(found.estimate.mean, found.unit)
 
 
-def reason(contender: Contender, name: str) -> str:
-    """Describe why a value is missing; empty if it is present."""
-    found = contender.quantities.get(name)
-    return f"not measured: {found.reason}" if found and found.estimate is None else ""
-
-
-def whole(found: Quantity) -> str:
+def with_interval(found: Quantity) -> str:
     """Write a measurement with its interval, or a dash."""
     if found.estimate is None:
         return "–"

@@ -9,7 +9,7 @@ from ftbench.reporting import percent, share_interval
 from markupsafe import Markup
 
 from .axes import Scale
-from .columns import whole
+from .columns import with_interval
 from .figure import Figure, drawing, path
 from .palette import Look, marker
 
@@ -124,7 +124,7 @@ def calibration(target: TaskColumn, errors: Errors, looks: Mapping[str, Look]) -
     rows = tuple(
         (
             label,
-            whole(error[label]) if label in error else "–",
+            with_interval(error[label]) if label in error else "–",
             *(f"{100 * one.confidence:.0f} → {100 * one.right:.0f} ({one.count})" for one in bins),
             *([""] * (most - len(bins))),
         )

@@ -19,7 +19,7 @@ from markupsafe import Markup
 from .board import STATUS, Board
 from .cards import cheapest, leader_costs, unscored
 from .charts import curves, pareto, swatch
-from .columns import cell, flagged, methods, spent, uncertain, unmeasured, whole
+from .columns import cell, flagged, methods, spent, uncertain, unmeasured, with_interval
 from .embedded import embedded
 from .errors import calibration, class_table, mistakes, slice_table
 from .heat import heat_map
@@ -226,7 +226,9 @@ def _measured(contender: Contender, name: str) -> str:
     found = contender.quantities.get(name)
     if found is None or found.estimate is None:
         return "" if found is None else "–"
-    return whole(found) + (f", n = {found.estimate.n}" if found.estimate.n != contender.statuses.get("ok", 0) else "")
+    return with_interval(found) + (
+        f", n = {found.estimate.n}" if found.estimate.n != contender.statuses.get("ok", 0) else ""
+    )
 
 
 def _score_change(contender: Contender, name: str) -> str:

@@ -143,7 +143,9 @@ def rate_curves(label: str, found: Sequence[Tuned], looks: Mapping[str, Look]) -
     )
     chart = drawing("".join(parts), WIDTH, HEIGHT, f"{label}: {about}")
     headings = ("strategy", "values", named, "ended")
-    return Figure(f"{label}: {named} over the learning rate", about, (("", chart),), headings, tuple(_tries(found)))
+    return Figure(
+        f"{label}: {named} over the learning rate", about, (("", chart),), headings, tuple(_trial_rows(found))
+    )
 
 
 def _best_by_rate(one: Tuned) -> list[tuple[float, float]]:
@@ -156,7 +158,7 @@ def _best_by_rate(one: Tuned) -> list[tuple[float, float]]:
     return sorted(best.items())
 
 
-def _tries(found: Sequence[Tuned]) -> Iterator[tuple[str, ...]]:
+def _trial_rows(found: Sequence[Tuned]) -> Iterator[tuple[str, ...]]:
     for one in found:
         for entry in one.tries:
             yield (one.contender, valued(entry.values), _score(entry.score, one.unit), _ended(entry))

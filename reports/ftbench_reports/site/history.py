@@ -6,7 +6,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from ..axes import Scale
-from ..columns import whole
+from ..columns import with_interval
 from ..figure import Figure, drawing, shortened
 from ..palette import Look, marker
 from .dates import day
@@ -129,5 +129,5 @@ def _cell(series: Series, run: str) -> str:
     if point is None:
         return ""
     if point.score is not None and point.score.estimate is not None:
-        return f"{whole(point.score)}, n = {point.score.estimate.n}"
+        return f"{with_interval(point.score)}, n = {point.score.estimate.n}"
     return ", ".join(f"{count} {status}" for status, count in sorted(point.statuses.items()))

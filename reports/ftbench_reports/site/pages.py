@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from ..board import STATUS, Board
 from ..charts import pareto, swatch
-from ..columns import shown, uncertain, whole
+from ..columns import shown, uncertain, with_interval
 from ..page import render
 from ..palette import Look, definitions, looks, style
 from ..rows import rank_chart
@@ -111,7 +111,7 @@ class Site:
                 swatch=swatch,
                 percent=percent,
                 quantity=quantity,
-                whole=whole,
+                with_interval=with_interval,
                 run_page=run_page,
                 measuring=measuring,
                 trial_table=trial_table,
@@ -252,7 +252,7 @@ def _scored(target: TaskColumn, contender: Contender) -> bool:
 
 def _written(target: TaskColumn, contender: Contender) -> str:
     if _scored(target, contender):
-        return whole(contender.quantities[target.primary])
+        return with_interval(contender.quantities[target.primary])
     return ", ".join(f"{number} {STATUS.get(status, status)}" for status, number in sorted(contender.statuses.items()))
 
 
