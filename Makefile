@@ -1,12 +1,13 @@
-# `make demo` sets up and runs the main job; `make test` sets up and runs the linters and the tests.
+# `make demo` installs ftbench and runs the quickstart suite; `make test` runs the linters and the tests.
 
 PYTHON ?= python3
 BIN := .venv/bin
-# Two workers, a file at a time, in the order of tests/conftest.py: the longest first.
+# Two workers, one file at a time, longest first (the order is set in tests/conftest.py).
 SHARED := --numprocesses 2 --dist loadfile --no-loadscope-reorder
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
-.PHONY: demo test coverage test-thorough soak fuzz setup setup-test benchmarks calibrate example example-page schemas docs provenance clean
+.PHONY: demo test coverage test-thorough soak fuzz setup setup-test benchmarks calibrate example example-page \
+	schemas docs provenance clean
 
 demo: setup
 	$(BIN)/ftbench run suites/quickstart.toml
@@ -18,19 +19,19 @@ test: setup-test
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -m "not thorough" $(SHARED)
 
-# The same tests, and which lines they run: that takes a while longer.
+# The same tests with line coverage; slower.
 coverage: setup-test
 	$(BIN)/python -m pytest -m "not thorough" $(SHARED) --cov --cov-report term
 
-# Half a minute and more of real trials each, beside what `make test` runs.
+# The tests that `make test` skips: each runs real trials for 30 s or more.
 test-thorough: setup-test
 	$(BIN)/python -m pytest -m thorough $(SHARED) --ignore tests/end_to_end/test_fuzzing.py
 
-# Two hundred SIGKILLs at random times over runs of 24 trials: about twenty minutes.
+# Send 200 SIGKILLs at random times to runs of 24 trials: about 20 minutes.
 soak: setup-test
 	$(BIN)/python -m pytest -n0 -s -m thorough tests/faults/test_kills.py
 
-# Eleven thousand changed suites, runs, bundles and data files: some minutes; FTBENCH_FUZZ=0.1 takes a tenth.
+# Read 11,000 mutated suites, runs, bundles and data files: a few minutes; FTBENCH_FUZZ=0.1 reads a tenth of them.
 fuzz: setup-test
 	$(BIN)/python -m pytest -m thorough --numprocesses 2 --dist load tests/end_to_end/test_fuzzing.py
 
@@ -50,29 +51,32 @@ setup-test: .venv/.test
 benchmarks: setup-test
 	$(BIN)/python -m pytest tests/benchmarks --benchmarks --no-header -s
 
-# The quickstart at a small scale held against itself, seed against seed: how noisy its scores are, how often that is an alarm.
+# Compare a small version of the quickstart with itself, seed against seed, to estimate how noisy the scores are and
+# the false-alarm rate.
 calibrate: setup
 	$(BIN)/ftbench gate runs/calibration --calibrate --run tests/suites/calibration.toml --repetitions 10
 
-# The committed example: every strategy over five seeds, its bundle and its page: half an hour on two cores.
+# Run the committed example, every strategy over five seeds, and write its bundle and page: 30 to 45 minutes, two cores.
 example: setup-test
 	$(BIN)/ftbench run suites/example.toml --no-report
 	$(BIN)/ftbench bundle runs/example -o reports/example/example.zip
 	$(MAKE) example-page
 
-# Its page anew from its bundle, and the README's picture, which takes Debian's chromium.
+# Regenerate the example's page from its bundle, and the README's screenshot; needs Debian's chromium.
 example-page: setup-test
 	$(BIN)/ftbench report reports/example/example.zip -f html -f markdown -o reports/example
 	$(BIN)/python -m docs.tools.page_picture reports/example/report.html docs/page.png
 
-# The JSON Schemas in the package, from the types; the README's support matrix and the page of strategies, from the plugins.
+# Generate the package's JSON Schemas from the types, the support matrix and the strategies page from the plugins, and
+# the layer diagram in CONTRIBUTING.md from the import contract.
 schemas docs: setup
 	$(BIN)/python -m ftbench.schemas.build ftbench/schemas
 	$(BIN)/python -m docs.tools.support_matrix
 	$(BIN)/python -m docs.tools.strategies_page
 	$(BIN)/python -m docs.tools.rooms
 
-# The shipped weights and clips, made again: about half an hour on two cores. Fashion-MNIST is Debian's dataset-fashion-mnist.
+# Rebuild the shipped weights and clips: about half an hour on two cores. Fashion-MNIST comes from Debian's package
+# dataset-fashion-mnist.
 provenance: setup
 	$(PIP) --editable '.[provenance]'
 	cd plugins && ../$(BIN)/python -m ftbench_vision.provenance.pretraining ftbench_backbones/weights/tiny-vit

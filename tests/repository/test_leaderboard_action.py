@@ -92,6 +92,6 @@ def test_results_become_a_site_and_what_does_not_verify_is_red(run, ftbench, tmp
     assert done.returncode == 2
     assert (
         done.stdout.splitlines()[-1]
-        == "::error title=ftbench leaderboard::the results do not verify; the log says what and where"
+        == "::error title=ftbench leaderboard::the results could not be verified; see the log for details"
     )
     assert not any(line.startswith("::error::forged") for line in (done.stdout + done.stderr).splitlines())
