@@ -1,4 +1,4 @@
-"""Take the README's picture of a page: `python -m docs.tools.page_picture PAGE PICTURE`, with Debian's chromium."""
+"""Take a screenshot of a page for the README: `python -m docs.tools.page_picture PAGE PICTURE`; needs chromium."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ OPTIONS = [
 ]
 
 
-def take(page: Path, picture: Path) -> None:
+def take_screenshot(page: Path, picture: Path) -> None:
+    """Write a screenshot of an HTML page to `picture`."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
@@ -28,4 +29,4 @@ def take(page: Path, picture: Path) -> None:
 
 
 if __name__ == "__main__":
-    take(Path(sys.argv[1]), Path(sys.argv[2]))
+    take_screenshot(Path(sys.argv[1]), Path(sys.argv[2]))

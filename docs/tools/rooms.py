@@ -1,4 +1,4 @@
-"""Draw the rooms and their direction into CONTRIBUTING.md from the import contract: `python -m docs.tools.rooms`."""
+"""Write the layer diagram of CONTRIBUTING.md from the import contract: `python -m docs.tools.rooms`."""
 
 import ast
 import tomllib
@@ -11,7 +11,7 @@ CONTRACT = "Rooms import downwards only"
 
 
 def layers() -> list[list[str]]:
-    """Return the layers of the contract, highest first, each with its modules and rooms."""
+    """Return the layers of the import contract, highest first, each as a list of modules and packages."""
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][
         "contracts"
     ]
@@ -20,15 +20,15 @@ def layers() -> list[list[str]]:
 
 
 def purpose(name: str) -> str:
-    """Return the first sentence of a room's or module's docstring."""
-    place = ROOT / "ftbench" / name
-    path = place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
+    """Return the first line of the docstring of a package or module."""
+    source = ROOT / "ftbench" / name
+    path = source / "__init__.py" if source.is_dir() else source.with_suffix(".py")
     docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
     return docstring.partition("\n")[0]
 
 
 def picture() -> str:
-    """Return the picture: the layers, highest first, and their rooms; an import may only point downwards."""
+    """Return the diagram: the layers, highest first, and their packages; imports may only point downwards."""
     rule = "─" * 118
     lines = [rule]
     for layer in layers():
@@ -40,7 +40,7 @@ def picture() -> str:
 
 
 def shown(text: str) -> str:
-    """Return the text between the markers."""
+    """Return the part of a page between the markers."""
     return text.partition(BEGIN)[2].partition(END)[0]
 
 

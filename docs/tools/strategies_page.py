@@ -16,10 +16,10 @@ from ftbench.suite.support_matrix import refusals, support_matrix
 from tests.support.base_size import Countable, base_size_learner, trained_outside_the_head
 
 PAGE = Path(__file__).parents[2] / "plugins" / "ftbench_strategies" / "README.md"
-SHOWN = {"bert": "BERT-base", "vit": "ViT-B/16", "wav2vec2": "Wav2Vec2-base"}
-# Options for strategies that cannot be counted with their defaults, or without data.
+BASE_MODELS = {"bert": "BERT-base", "vit": "ViT-B/16", "wav2vec2": "Wav2Vec2-base"}
+# Options for strategies whose parameters cannot be counted with the defaults, or without data.
 OPTIONS = {"prompt": {"init": "uniform"}, "combine": {"parts": ["lora", "bitfit"]}, "peft": {"method": "oft"}}
-BY_OTHERS = {
+COUNTED_IN_WORDS = {
     "peft": "by method",
     "combine": "the sum of its parts",
     "adaptive_pretraining": "that of the strategy `then`",
@@ -35,7 +35,7 @@ options, and their share of the backbone's. A head for two classes adds 1,538 pa
 
 
 def trained(catalog, name: str, kind: str) -> str:
-    """Return how many parameters outside the head train, and their share of the backbone's."""
+    """Return the number of trained parameters outside the head, and their share of the backbone's."""
     strategy = catalog.build("strategies", name, OPTIONS.get(name, {}))
     learner = base_size_learner(kind)
     try:
@@ -49,7 +49,7 @@ def trained(catalog, name: str, kind: str) -> str:
 
 
 def page(catalog) -> str:
-    """Return the whole page."""
+    """Return the page as Markdown: a list of the strategies, then a section for each."""
     support = support_matrix(catalog)
     offered = catalog.offers["strategies"]
     parts = [HEAD, "\n".join(f"* [`{name}`](#{name}) – {_sentence(cls)}" for name, cls in offered.items())]
@@ -73,8 +73,8 @@ def _section(catalog, name: str, cls: type, reasons) -> str:
         f"* **Limitations:** {about.limits}" + "".join(f" Not applicable to {line}." for line in refusals(reasons)),
     ]
     lines.append(f"* **Tuned:** {what_is_tuned(cls)}")
-    counts = BY_OTHERS.get(name) or "; ".join(
-        f"{label} {trained(catalog, name, kind)}" for kind, label in SHOWN.items()
+    counts = COUNTED_IN_WORDS.get(name) or "; ".join(
+        f"{label} {trained(catalog, name, kind)}" for kind, label in BASE_MODELS.items()
     )
     lines.append(f"* **Trained:** {counts}")
     return "\n".join([*lines, *_options(cls)])

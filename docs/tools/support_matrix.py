@@ -10,12 +10,12 @@ BEGIN, END = "<!-- support matrix: made by `make docs` -->\n", "<!-- end of supp
 
 
 def matrix() -> str:
-    """Return the matrix of the installed plugins."""
+    """Return the support matrix of the installed plugins as Markdown."""
     return as_markdown(support_matrix(Plugins.discover().catalog()))
 
 
 def shown(text: str) -> str:
-    """Return the text between the markers."""
+    """Return the part of a page between the markers."""
     return text.partition(BEGIN)[2].partition(END)[0]
 
 

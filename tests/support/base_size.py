@@ -1,4 +1,4 @@
-"""Networks of base size whose weights are left as they lie in memory: only their number matters."""
+"""Networks of base size with uninitialised weights, for counting parameters."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from ftbench_backbones.loading import make_card
 
 
 class Countable:
-    """As much of a bench as preparing needs where nothing is trained."""
+    """Minimal bench for `Strategy.prepare`; nothing is trained."""
 
     device, seed, steps, per_epoch = torch.device("cpu"), 0, 100, 10
     training = type("Protocol", (), {"lr": 1e-3, "weight_decay": 0.0, "batch_size": 16})
 
     def loader(self) -> Countable:
-        """Stand in for the loader, which is asked for its length alone."""
+        """Return an object with the loader's length; nothing else of it is used."""
         return self
 
     def generator(self, purpose: str) -> None:
-        """Draw nothing."""
+        """Return no generator: nothing is drawn."""
 
 
 def base_config(kind: str):
-    """Give the configuration of a base-size network with two classes."""
+    """Return the configuration of a base-size network with two classes."""
     import transformers as t
 
     made = {
@@ -41,7 +41,7 @@ def base_config(kind: str):
 
 
 def base_model(config):
-    """Make the classifier of a configuration on no device at all."""
+    """Return the classifier of a configuration, on the meta device."""
     import transformers as t
 
     auto = {"text": t.AutoModelForSequenceClassification, "vision": t.AutoModelForImageClassification}
@@ -52,13 +52,13 @@ def base_model(config):
 
 
 def learner_of(kind: str, model) -> Learner:
-    """Put a model under a learner without a processor."""
+    """Return a learner for a model, without a processor."""
     card = make_card({"model_type": kind}, licence="", source="", full_lr=1e-3)
     return Learner(model, ARCHITECTURES[kind].resolve(model), None, card)
 
 
 def base_size_learner(kind: str, **changes) -> Learner:
-    """Make a learner of base size; `changes` are fields of its configuration."""
+    """Return a learner of base size; `changes` are fields of its configuration."""
     config = base_config(kind)
     for name, value in changes.items():
         setattr(config, name, value)
@@ -66,6 +66,6 @@ def base_size_learner(kind: str, **changes) -> Learner:
 
 
 def trained_outside_the_head(learner: Learner) -> int:
-    """Count what trains and is no part of the head."""
+    """Return the number of trained parameters outside the head."""
     head = {id(parameter) for parameter in learner.head_parameters()}
     return sum(parameter.numel() for _, parameter in learner.trainable() if id(parameter) not in head)

@@ -1,4 +1,4 @@
-"""A hub of one's own: enough of its HTTP interface for the real client to download from, and the layout of its cache."""
+"""A local Hub: the part of its HTTP interface that the real client needs for downloads, and its cache layout."""
 
 from __future__ import annotations
 
@@ -13,32 +13,33 @@ PLURAL = {"model": "models", "dataset": "datasets"}
 
 
 def files_of(folder):
+    """Return the files below a folder: relative path → bytes."""
     return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
 def commit_of(files):
-    """Give a commit's hash, by content."""
+    """Return a commit hash computed from the contents."""
     return hashlib.sha1(
         repr(sorted((name, hashlib.sha1(data).hexdigest()) for name, data in files.items())).encode()
     ).hexdigest()
 
 
 def put_in_cache(cache, kind, name, folder, *, leave_out=(), refs=("main",)):
-    """Write a folder into a hub cache as huggingface_hub lays it out; gives the commit."""
+    """Write a folder into a Hub cache in the layout of huggingface_hub; return the commit."""
     files = files_of(folder)
     commit = commit_of(files)
-    place = cache / "--".join([PLURAL[kind], *name.split("/")])
+    repository = cache / "--".join([PLURAL[kind], *name.split("/")])
     for ref in refs:
-        note = place / "refs" / ref
-        note.parent.mkdir(parents=True, exist_ok=True)
-        note.write_text(commit)
+        ref_file = repository / "refs" / ref
+        ref_file.parent.mkdir(parents=True, exist_ok=True)
+        ref_file.write_text(commit)
     for path, data in files.items():
         if path in leave_out:
             continue
-        blob = place / "blobs" / hashlib.sha256(data).hexdigest()
+        blob = repository / "blobs" / hashlib.sha256(data).hexdigest()
         blob.parent.mkdir(parents=True, exist_ok=True)
         blob.write_bytes(data)
-        link = place / "snapshots" / commit / path
+        link = repository / "snapshots" / commit / path
         link.parent.mkdir(parents=True, exist_ok=True)
         link.unlink(missing_ok=True)
         link.symlink_to(blob)
@@ -46,7 +47,7 @@ def put_in_cache(cache, kind, name, folder, *, leave_out=(), refs=("main",)):
 
 
 class HubServer:
-    """Serves repositories; `asked` lists every request."""
+    """HTTP server of repositories; `asked` lists every request, `gated` the names that need permission."""
 
     def __init__(self):
         self.repositories: dict[tuple[str, str], dict[str, bytes]] = {}
@@ -72,19 +73,21 @@ class HubServer:
         self.url = f"http://127.0.0.1:{self._http.server_address[1]}"
 
     def close(self):
+        """Stop the server."""
         self._http.shutdown()
         self._http.server_close()
 
     def put(self, kind, name, folder):
-        """Offer a folder; gives its commit."""
+        """Serve a folder as a repository; return its commit."""
         self.repositories[kind, name] = files_of(folder)
         return commit_of(self.repositories[kind, name])
 
     def downloaded(self):
-        """Name the files whose content was asked for."""
+        """Return the names of the files whose content was requested."""
         return {line.rpartition("/")[2] for line in self.asked if line.startswith("GET ") and "/resolve/" in line}
 
     def answer(self, request, *, body):
+        """Answer a request, with the headers only unless `body`."""
         path = unquote(urlsplit(request.path).path)
         self.asked.append(f"{'GET' if body else 'HEAD'} {path}")
         for pattern, reply in (
@@ -105,7 +108,8 @@ class HubServer:
         if body:
             request.wfile.write(data)
 
-    def _found(self, plural, name, revision):
+    def _find(self, plural, name, revision):
+        """Return the files of a repository and None, or None and the error reply."""
         kind = "dataset" if plural and plural.startswith("datasets") else "model"
         if name in self.gated:
             return None, (403, {"X-Error-Code": "GatedRepo"}, b"{}")
@@ -117,7 +121,7 @@ class HubServer:
         return files, None
 
     def _info(self, plural, name, revision):
-        files, refused = self._found(plural, name, revision)
+        files, refused = self._find(plural, name, revision)
         if files is None:
             return refused
         commit = commit_of(files)
@@ -132,7 +136,7 @@ class HubServer:
         return 200, {"Content-Type": "application/json", "X-Repo-Commit": commit}, json.dumps(found).encode()
 
     def _tree(self, plural, name, revision):
-        files, refused = self._found(plural, name, revision)
+        files, refused = self._find(plural, name, revision)
         if files is None:
             return refused
         rows = [
@@ -142,7 +146,7 @@ class HubServer:
         return 200, {"Content-Type": "application/json"}, json.dumps(rows).encode()
 
     def _file(self, prefix, name, revision, path):
-        files, refused = self._found(prefix, name, revision)
+        files, refused = self._find(prefix, name, revision)
         if files is None:
             return refused
         if path not in files:

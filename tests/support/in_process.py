@@ -1,4 +1,4 @@
-"""The command line in this process: what a command costs is then what it does, so that it can be called ten thousand times."""
+"""Run the command line in this process, without start-up costs, so that tests can call it thousands of times."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ftbench.cli import main
 
 
 class Done(NamedTuple):
-    """How a command ended."""
+    """Exit code and output of a command."""
 
     code: int
     out: str
@@ -23,23 +23,23 @@ class Done(NamedTuple):
 
 
 def call(*arguments):
-    """Run the command line as the shell would."""
+    """Run the command line with these arguments; return its exit code and output."""
     out, err = io.StringIO(), io.StringIO()
     with patch.object(sys, "argv", ["ftbench", *map(str, arguments)]), redirect_stdout(out), redirect_stderr(err):
         try:
             main()
         except SystemExit as ended:
             return Done(int(ended.code or 0), out.getvalue(), err.getvalue())
-    raise AssertionError("the command line ends by exiting")
+    raise AssertionError("the command line returned without SystemExit")
 
 
 def run_in(folder, *arguments, check=None):
-    """Run the command line in a folder, as in a process of its own; `check` is the exit code it must have.
+    """Run the command line in a folder, as a separate process would; assert the exit code `check` unless it is None.
 
-    Trials are forked from a server that is warm from the second run on.
+    From the second run on, trials are forked from a warm server.
     """
     with chdir(folder), patch.dict(os.environ), warnings.catch_warnings():
-        # What an interpreter of its own would do.
+        # Pytest's warning filters would not apply in a separate process.
         warnings.simplefilter("ignore")
         done = call(*arguments)
     if check is not None:
@@ -48,7 +48,7 @@ def run_in(folder, *arguments, check=None):
 
 
 def refused(*arguments, lines=1):
-    """Run a command that must refuse: exit code 2, and one line unless told otherwise; gives what it says."""
+    """Run a command that must fail with exit code 2 and an error of `lines` lines; return the error."""
     done = call(*arguments)
     assert done.code == 2, done
     assert done.err.startswith("error: ")

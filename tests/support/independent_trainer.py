@@ -1,4 +1,4 @@
-"""Fine-tuning as anyone would write it: transformers' Trainer and peft, none of ftbench's training code."""
+"""Fine-tuning with the Trainer of transformers and with peft, without ftbench's training code, for comparison."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from transformers import (
 
 
 class Words(Dataset):
-    """Tokenized words with labels."""
+    """Dataset of tokenized words with labels."""
 
     def __init__(self, tokenizer, texts, labels):
         self.rows = tokenizer(list(texts), truncation=True, max_length=12)["input_ids"]
@@ -31,7 +31,7 @@ class Words(Dataset):
 
 
 def model_for(folder, lora, seed):
-    """Load the weights under a fresh classifier and pooler, LoRA on query and value where asked."""
+    """Load the weights, initialise classifier and pooler, and add LoRA to query and value if `lora`."""
     set_seed(seed)
     model = AutoModelForSequenceClassification.from_pretrained(folder, num_labels=2)
     torch.nn.init.normal_(model.bert.pooler.dense.weight, std=0.02)
@@ -51,7 +51,7 @@ def model_for(folder, lora, seed):
 
 
 def arguments(output, *, lora, epochs, seed, **more):
-    """Give the schedule of the suite: AdamW, linear, 10 % warm-up, batch 16."""
+    """Return the training arguments of the suite: AdamW, linear schedule, 10 % warm-up, batch 16."""
     return TrainingArguments(
         output_dir=str(output),
         num_train_epochs=epochs,
@@ -75,7 +75,7 @@ def arguments(output, *, lora, epochs, seed, **more):
 
 
 def accuracy(folder, output, train, test, *, lora, epochs, seed):
-    """Train and give the accuracy on the test words."""
+    """Train a model; return its accuracy on the test words."""
     tokenizer = AutoTokenizer.from_pretrained(folder)
     trainer = Trainer(
         model=model_for(folder, lora, seed),

@@ -1,4 +1,4 @@
-"""A gate's checks of every verdict, with names that try to break out of every format."""
+"""Gate checks with every verdict, and with names that need escaping in every output format."""
 
 from ftbench.gate.checks import Check
 from ftbench.gate.formats import Gated
@@ -17,7 +17,11 @@ CHECKS = (
         "66.7 % → 41.1 %, gain -25.6 points [-31.9, -19.2] over 3 pairs, p 0.0017, margin 1 points",
     ),
     Check(
-        "changed", FULL, "loss_trace", "trace", "seed 0, digits: the training loss diverges at point 7 of 12: 2.31 → 2.32"
+        "changed",
+        FULL,
+        "loss_trace",
+        "trace",
+        "seed 0, digits: the training loss diverges at point 7 of 12: 2.31 → 2.32",
     ),
     Check("not comparable", FULL, "throughput", "speed", 'hardware.cpu: "A" → "B"', gating=False),
     Check("not comparable", LORA, "throughput", "speed", 'hardware.cpu: "A" → "B"', gating=False),
@@ -44,6 +48,7 @@ GATED = Gated("runs/tiny", "base`line`.zip", "tiny", CHECKS)
 
 
 def many(count, verdict="regressed"):
+    """Return `count` checks with long texts, one per strategy."""
     return tuple(
         Check(verdict, Place("digits", "tiny-vit", f"strategy-{n}"), "accuracy", "quality", f"number {n} " + "x" * 200)
         for n in range(count)

@@ -1,4 +1,4 @@
-"""Runs made from a real one: its records as they would be had something else been the case."""
+"""Runs derived from a real one by changing its records."""
 
 from __future__ import annotations
 
@@ -23,21 +23,22 @@ TRIAL = {
     "threads": 1,
     "code": "c",
 }
-"""A trial as far as every record has one."""
+"""Minimal trial of a record."""
 
 
 def copied(run, folder):
-    """Copy a run directory."""
+    """Copy a run directory; return the copy."""
     shutil.copytree(run, folder)
     return folder
 
 
 def record_paths(run):
+    """Return the paths of all records of a run, sorted."""
     return sorted(run.glob("trials/*/*/record.json"))
 
 
 def rewrite(run, change, *, where=lambda record: True):
-    """Let `change` alter the records that are meant, in place; gives the run."""
+    """Apply `change` in place to the records selected by `where`; return the run."""
     for path in record_paths(run):
         record = json.loads(path.read_text())
         if where(record):
@@ -47,17 +48,17 @@ def rewrite(run, change, *, where=lambda record: True):
 
 
 def of(strategy=None, seed=None):
-    """Mean the records of a strategy, of a seed."""
+    """Return a predicate that selects the records of a strategy, of a seed, or of both."""
 
-    def meant(record):
+    def matches(record):
         trial = record["trial"]
         return (strategy is None or trial["strategy"]["label"] == strategy) and (seed is None or trial["seed"] == seed)
 
-    return meant
+    return matches
 
 
 def set_value(record, name, value):
-    """Set a measurement, or take it away with None; made where it is not there."""
+    """Set a measurement, adding it if the record lacks it; None removes it."""
     others = [m for m in record["measurements"] if m["name"] != name]
     if value is not None:
         unit = {"throughput": "images/s", "accuracy": "1"}.get(
@@ -70,11 +71,12 @@ def set_value(record, name, value):
 
 
 def value(record, name):
+    """Return the value of a measurement."""
     return next(m["value"] for m in record["measurements"] if m["name"] == name)
 
 
 def elsewhere(run, cpu="Another Processor", **software):
-    """Let all of a run have been done on another machine, or with other software."""
+    """Change all records of a run to another CPU and other software versions; return the run."""
     plan = json.loads((run / "plan.json").read_text())
     for path in record_paths(run):
         record = json.loads(path.read_text())
@@ -89,7 +91,7 @@ def elsewhere(run, cpu="Another Processor", **software):
 
 
 def later(run, days=1.0, version=None):
-    """Let all of a run have been done so many days later, with a version of ftbench if one is given."""
+    """Move all records of a run to `days` later, and to another ftbench version if given; return the run."""
 
     def change(record):
         for name in ("started", "finished"):
@@ -100,16 +102,16 @@ def later(run, days=1.0, version=None):
     return rewrite(run, change)
 
 
-def without_trials(run, **meant):
-    """Take the records of a strategy, of a seed, out of a run; its plan still has them."""
+def without_trials(run, **selection):
+    """Delete the records of a strategy or seed from a run, but not from its plan; return the run."""
     for path in record_paths(run):
-        if of(**meant)(json.loads(path.read_text())):
+        if of(**selection)(json.loads(path.read_text())):
             shutil.rmtree(path.parent.parent)
     return run
 
 
 def reconfigured(run, strategy, **options):
-    """Let a strategy have had other options all along, its ids following from them."""
+    """Change options of a strategy in all records, and the ids that follow from them; return the run."""
     plan = json.loads((run / "plan.json").read_text())
     for path in record_paths(run):
         record = json.loads(path.read_text())
@@ -125,7 +127,7 @@ def reconfigured(run, strategy, **options):
 
 
 def identify(record):
-    """Give a record the cell and id that its trial has."""
+    """Set a record's `cell` and `id` to those of its trial."""
     trial = TypeAdapter(Trial).validate_python(record["trial"])
     record["cell"] = trial.cell
     record["id"] = digest([trial.cell, trial.code, record["provenance"]["harness"]["training"]])

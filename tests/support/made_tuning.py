@@ -1,4 +1,4 @@
-"""Records of a tuning as runs leave them: tries on the validation split, and the untuned values on the test split."""
+"""Records of a tuned run: tuning trials on the validation split, and final and untuned trials on the test split."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ RATES = (1e-4, 1e-3, 1e-2)
 
 
 def tries(strategy, scores, *, budget="3 tries", untuned=1e-3, target="digits", rates=RATES):
-    """Make a try for each learning rate; a score of None is a try that failed."""
+    """Return the record of a tuning trial for each learning rate; a score of None makes a failed one."""
     found = []
     for rate, score in zip(rates, scores, strict=True):
         made = record(strategy, 1000, score or 0.0, target=target)
@@ -42,7 +42,7 @@ def tries(strategy, scores, *, budget="3 tries", untuned=1e-3, target="digits", 
 
 
 def finals(strategy, scores, rate=1e-3, *, role="final", target="digits"):
-    """Make a trial with these scores on the test split for each seed."""
+    """Return the record of a trial per seed, with these scores on the test split."""
     found = []
     for seed, score in enumerate(scores):
         made = record(strategy, seed, score, target=target)
@@ -54,6 +54,6 @@ def finals(strategy, scores, rate=1e-3, *, role="final", target="digits"):
 
 
 def summed(compared, tuning, **options):
-    """Sum both up, as a report would."""
+    """Return the summary of final and tuning trials, as reports receive it."""
     searches = searches_of(tuning)
     return with_tuning(summarise(compared, budgets=budgets_of(searches), **options), tuning, searches)

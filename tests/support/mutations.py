@@ -1,4 +1,4 @@
-"""Files as a disk, a stranger or a tired hand might leave them: each change is drawn from a generator, so that a number names it."""
+"""Random mutations of files for fuzzing: corrupt, hostile or mistyped; reproducible from the generator's seed."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ VALUES = [
 
 
 def places(value, path=()):
-    """Give the path of every node of a JSON value."""
+    """Return the path of every node of a JSON value."""
     found, pending = [], [(value, path)]
     while pending:
         node, here = pending.pop()
@@ -70,13 +70,14 @@ def places(value, path=()):
 
 
 def at(value, path):
+    """Return the node at a path."""
     for key in path:
         value = value[key]
     return value
 
 
 def something(rnd, whole):
-    """Draw a value: one that does not belong, or one that belongs elsewhere."""
+    """Return a random value: hostile, of the wrong type, deeply nested, or copied from another node of `whole`."""
     kind = rnd.randrange(5)
     if kind == 0:
         return rnd.choice(HOSTILE)
@@ -91,7 +92,7 @@ def something(rnd, whole):
 
 
 def change_table(rnd, whole):
-    """Change a JSON value in one to three places."""
+    """Return a copy of a JSON value with one to three nodes changed."""
     whole = deepcopy(whole)
     for _ in range(rnd.randint(1, 3)):
         path = rnd.choice(places(whole))
@@ -117,7 +118,7 @@ def change_table(rnd, whole):
 
 
 def change_bytes(rnd, content):
-    """Flip, cut, double or put in some bytes."""
+    """Return the bytes with some flipped, cut, repeated, inserted or replaced."""
     content = bytearray(content)
     for _ in range(rnd.randint(1, 4)):
         if not content:
@@ -143,12 +144,12 @@ def change_bytes(rnd, content):
 
 
 def change_json(rnd, text):
-    """Change a JSON document by its structure, or by its bytes."""
+    """Return a JSON document with a changed structure or changed bytes."""
     if rnd.random() < 0.25:
         return change_bytes(rnd, text.encode())
     try:
         changed = json.dumps(change_table(rnd, json.loads(text)))
-    except (ValueError, RecursionError):  # it was changed before, or is too deep to be written
+    except (ValueError, RecursionError):  # invalid after an earlier change, or too deep to serialise
         return change_bytes(rnd, text.encode())
     if rnd.random() < 0.1:
         changed = changed.replace(
@@ -158,7 +159,7 @@ def change_json(rnd, text):
 
 
 def change_toml(rnd, text):
-    """Change a TOML document by its structure, or by its bytes."""
+    """Return a TOML document with a changed structure or changed bytes."""
     if rnd.random() < 0.35:
         return change_bytes(rnd, text.encode())
     try:

@@ -1,4 +1,4 @@
-"""A device that answers by a script over time, and a clock that only moves when it is told to."""
+"""A device probe with scripted values over time, and a clock that advances only when a test waits on it."""
 
 import threading
 
@@ -9,7 +9,10 @@ MIB = 2**20
 
 
 class FakeClock:
-    """Waiting takes exactly as long as was asked for, or as long as `overslept` says; after `until` the trial is over."""
+    """Clock whose waits last exactly the requested time, plus `overslept[number of the wait]` seconds.
+
+    After `until` seconds, waits report that the trial is over.
+    """
 
     def __init__(self, until=float("inf"), overslept=None):
         self.time, self.until = 100.0, until
@@ -29,7 +32,10 @@ class FakeClock:
 
 
 class ScriptedProbe(DeviceProbe):
-    """Each answer is a value, a function of the seconds since the beginning, or a text: the reason why there is none."""
+    """Probe that reads each quantity from `script`.
+
+    An entry is a value, a function of the seconds since the start, or a string: the reason why there is no value.
+    """
 
     def __init__(self, ticking, /, **script):
         super().__init__("no script")
@@ -48,23 +54,23 @@ class ScriptedProbe(DeviceProbe):
             **script,
         }
 
-    def _answer(self, name):
-        answer = self.script[name]
-        if callable(answer):
-            answer = answer(self.ticking.now() - 100.0)
-        if isinstance(answer, str):
-            raise NotMeasured(answer)
-        return answer
+    def _read(self, name):
+        value = self.script[name]
+        if callable(value):
+            value = value(self.ticking.now() - 100.0)
+        if isinstance(value, str):
+            raise NotMeasured(value)
+        return value
 
     def processes(self):
-        return tuple(DeviceProcess(*one) for one in self._answer("processes"))
+        return tuple(DeviceProcess(*one) for one in self._read("processes"))
 
 
-def _asked(name):
-    def ask(self):
-        return self._answer(name)
+def _reader(name):
+    def read(self):
+        return self._read(name)
 
-    return ask
+    return read
 
 
 for _name in (
@@ -78,4 +84,4 @@ for _name in (
     "temperature",
     "throttling",
 ):
-    setattr(ScriptedProbe, _name, _asked(_name))
+    setattr(ScriptedProbe, _name, _reader(_name))

@@ -1,4 +1,4 @@
-"""Scores whose truth is known, for simulations."""
+"""Simulated scores with known true effects."""
 
 import numpy as np
 from ftbench.reporting import Contender, Quantity
@@ -7,17 +7,17 @@ from ftbench.stats.item_scores import Items
 
 
 def crossed_scores(rng, *, seeds, items, of_seeds=0.01, of_items=0.3, residual=0.3):
-    """Give scores of mean 0 with effects of seeds, of items and of both, [seeds, items]."""
+    """Return scores of mean 0 with seed effects, item effects and a residual, [seeds, items]."""
     return (
         rng.normal(0, of_seeds, (seeds, 1)) + rng.normal(0, of_items, items) + rng.normal(0, residual, (seeds, items))
     )
 
 
 def answers(rng, *, strategies, seeds, items, own=0.0, of_seeds=0.1, skill=0.0, groups=None, of_groups=0.0):
-    """Give right (1) and wrong (0) answers, [strategies, seeds, items], all tested on the same items.
+    """Return correct (1) and wrong (0) predictions, [strategies, seeds, items], all on the same items.
 
-    A strategy's chance with an item depends on the item's difficulty, on what it makes of this item (`own`) or of its group, and on
-    the luck of a seed; `skill`, one a strategy, is what no seed and no item takes away.
+    The log-odds of a correct prediction are the sum of the item's difficulty, the strategy's effect on the item (`own`)
+    and on its group (`of_groups`), the effect of the seed (`of_seeds`), and the strategy's `skill`, one value each.
     """
     logits = rng.normal(1, 1, items) + rng.normal(0, own, (strategies, 1, items))
     if groups is not None:
@@ -27,11 +27,11 @@ def answers(rng, *, strategies, seeds, items, own=0.0, of_seeds=0.1, skill=0.0, 
 
 
 def contenders(found, groups=()):
-    """Make contenders of answers, as a summary has them, with the items they were tested on."""
+    """Return contenders for scores [strategies, seeds, items], as a summary contains them, with their item scores."""
     return [
         Contender(
-            label=f"strategy-{place}",
-            strategy=f"strategy-{place}",
+            label=f"strategy-{number}",
+            strategy=f"strategy-{number}",
             backbone="b",
             statuses={"ok": len(scores)},
             quantities={
@@ -48,5 +48,5 @@ def contenders(found, groups=()):
                 seed: Items("accuracy", "the same", row, np.asarray(groups, int)) for seed, row in enumerate(scores)
             },
         )
-        for place, scores in enumerate(found)
+        for number, scores in enumerate(found)
     ]

@@ -1,4 +1,4 @@
-"""Small data sets of every kind of answer, each with a rule that a tiny network can learn."""
+"""Small datasets for every output type, each with a rule that a tiny network can learn."""
 
 import json
 import random
@@ -12,7 +12,7 @@ def _words(rng, count, words=WORDS):
 
 
 def label_sets(folder):
-    """Texts with the set of the animals and stars that are named in them."""
+    """Write texts labelled with the set of those animals and stars that they name; return the file."""
     rng = random.Random(0)
     rows = [_words(rng, 5) for _ in range(ROWS)]
     path = folder / "sets.jsonl"
@@ -24,7 +24,7 @@ def label_sets(folder):
 
 
 def numbers(folder):
-    """Texts with how many cats they name."""
+    """Write texts scored by how many cats they name; return the file."""
     rng = random.Random(1)
     rows = [_words(rng, 5) for _ in range(ROWS)]
     path = folder / "numbers.csv"
@@ -33,7 +33,7 @@ def numbers(folder):
 
 
 def sentences(folder):
-    """Sentences in which animals and maps are tagged."""
+    """Write sentences with tagged animals and maps, in CoNLL format; return the file."""
     rng = random.Random(2)
     tags = {"cat": "B-ANIMAL", "dog": "B-ANIMAL", "map": "B-THING"}
     rows = ["\n".join(f"{word} X X {tags.get(word, 'O')}" for word in _words(rng, 5)) for _ in range(ROWS)]
@@ -43,12 +43,12 @@ def sentences(folder):
 
 
 def choices(folder):
-    """Questions whose right choice is the one with a cat in it."""
+    """Write questions whose correct choice is the one that contains a cat; return the file."""
     rng = random.Random(3)
     rows = []
     for _ in range(ROWS):
         right = rng.randrange(3)
-        texts = [" ".join([*(["cat"] if place == right else []), *_words(rng, 2, WORDS[1:])]) for place in range(3)]
+        texts = [" ".join([*(["cat"] if number == right else []), *_words(rng, 2, WORDS[1:])]) for number in range(3)]
         rows.append({"question": "which is it", "a": texts[0], "b": texts[1], "c": texts[2], "label": "ABC"[right]})
     path = folder / "choices.jsonl"
     path.write_text("\n".join(map(json.dumps, rows)))
@@ -56,7 +56,7 @@ def choices(folder):
 
 
 def questions(folder):
-    """Texts in which a cat is to be found, as SQuAD keeps them."""
+    """Write questions for the position of a cat in a text, in SQuAD format; return the file."""
     rng = random.Random(4)
     rows = []
     for _ in range(ROWS):
@@ -71,7 +71,7 @@ def questions(folder):
 
 
 def tones(folder, count=8):
-    """Sounds of one or two tones; each tone is a letter that is `spoken`."""
+    """Write sounds of one or two tones, each tone transcribed as a letter; return the table."""
     import numpy as np
     import soundfile
 
@@ -97,4 +97,4 @@ TEXT_TASKS = {
     "multiple-choice": (choices, {"choices": ["a", "b", "c"]}),
     "question-answering": (questions, {"max_length": 32, "stride": 4}),
 }
-"""Task → what writes its data, and its options beside `data`."""
+"""Task → the function that writes its data, and its options except `data`."""

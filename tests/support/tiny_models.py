@@ -1,4 +1,4 @@
-"""Tiny random models of every supported architecture, saved as a user's would be."""
+"""Tiny random models of every supported architecture, saved with `save_pretrained`."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ _CONV |= {"num_conv_pos_embeddings": 16, "num_conv_pos_embedding_groups": 2, "cl
 
 
 def config(kind):
+    """Return the configuration of a tiny model."""
     import transformers as t
 
     words = {"vocab_size": 100, "max_position_embeddings": 64}
@@ -114,6 +115,7 @@ def config(kind):
 
 
 def build(kind, labels=2):
+    """Return a tiny classifier with random weights."""
     import transformers as t
 
     auto = {
@@ -123,12 +125,13 @@ def build(kind, labels=2):
     }
     made = config(kind)
     made.num_labels = labels
-    if kind == "deit":  # which has two classes for the job: transformers asks the configuration
+    if kind == "deit":  # transformers has two DeiT classifiers and chooses by this field
         made.architectures = ["DeiTForImageClassification"]
     return next(cls for kinds, cls in auto.items() if kind in kinds).from_config(made)
 
 
 def save(kind, folder):
+    """Save a tiny model with its tokenizer or processor; return the folder."""
     import torch
 
     torch.manual_seed(0)
