@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ..data.previews import Previews, exhibits_of
+from ..data.previews import Previews, previews_of
 from ..records.predictions import PREDICTIONS, read_predictions
 from .error_analysis import errors_of, slices_by_length, with_probabilities
 from .task_column import grouped
@@ -45,7 +45,7 @@ def inspected(
         errors = errors_of(task, confusion, target.classes.get(task, ()), ordered)
         if catalog is not None and errors.leader:
             trial = records[0].trial
-            shown = exhibits_of(
+            shown = previews_of(
                 catalog, trial["stages"][number]["task"], trial["split_seed"], [one.id for one in errors.mistakes]
             )
             exhibits[task] = shown

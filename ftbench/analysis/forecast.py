@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from ..records.record import Record
     from ..suite.suite import Cost
-    from ..suite.tuner import Course
+    from ..suite.tuner import ScheduleState
 
 
 CALIBRATION = "calibration.json"
@@ -67,7 +67,7 @@ class CostEstimate:
 
 
 @dataclass(frozen=True)
-class TuningToll:
+class TuningCostEstimate:
     """Cost estimate of the tuning of a suite and of the trials after it."""
 
     strategies: int
@@ -80,7 +80,7 @@ class TuningToll:
     """Trials with chosen or untuned values still to run."""
 
 
-def foresee_tuning(course: Course, run: Path, done: Collection[str], cost: Cost) -> TuningToll:
+def foresee_tuning(course: ScheduleState, run: Path, done: Collection[str], cost: Cost) -> TuningCostEstimate:
     """Estimate the number and cost of the tuning trials of a suite.
 
     Args:
@@ -98,7 +98,7 @@ def foresee_tuning(course: Course, run: Path, done: Collection[str], cost: Cost)
         one.place for one in course.untold for _ in range(one.finals)
     ]
     made = [by_id.get(trial.id) for trial in tries if trial.id in done]
-    return TuningToll(
+    return TuningCostEstimate(
         len({trial.place[:3] for trial in tries}),
         _cost_estimate(made, cost),
         _cost_estimate([mean_times.get(("try", key)) for key in tries_to_run], cost),
@@ -128,7 +128,7 @@ def _wall_times(run: Path) -> tuple[dict[tuple[str, tuple[str, str, str]], float
     return {key: sum(values) / len(values) for key, values in found.items()}, by_id
 
 
-def foresee_sight(run: Path, planned: Iterable[tuple[str, int]]) -> list[DetectableEffect]:
+def foresee_effects(run: Path, planned: Iterable[tuple[str, int]]) -> list[DetectableEffect]:
     """Estimate the detectable effect of each task column, from the calibration of the run if any, or its records.
 
     Args:

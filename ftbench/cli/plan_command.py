@@ -17,7 +17,7 @@ from .renamed_options import RenamedOptions
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from ..analysis.forecast import CostEstimate, DetectableEffect, TuningToll
+    from ..analysis.forecast import CostEstimate, DetectableEffect, TuningCostEstimate
     from ..suite.trial import Trial
     from ..training.accounting.accounting import Kernels
     from ..training.accounting.configuration import Configuration
@@ -104,7 +104,7 @@ def command(ctx: click.Context, /, suite: str | None, **options: Any) -> None:
 
 @light()
 def _list_trials(context: CommandContext, suite: str, runs: str, *, as_json: bool) -> None:
-    from ..analysis.forecast import foresee_sight, foresee_tuning
+    from ..analysis.forecast import foresee_effects, foresee_tuning
     from ..environment import environment
     from ..fingerprint import digest
     from ..records.store import Store
@@ -122,7 +122,7 @@ def _list_trials(context: CommandContext, suite: str, runs: str, *, as_json: boo
     done = {key for key, status in statuses.items() if status is not None}
     effects = {
         found.target: found
-        for found in foresee_sight(store.folder, ((trial.target, trial.seed) for trial in foreseen.trials))
+        for found in foresee_effects(store.folder, ((trial.target, trial.seed) for trial in foreseen.trials))
     }
     for trial in schedule.trials:
         shown = statuses[trial.id] or ("not-applicable" if trial.not_applicable else "planned")
@@ -170,7 +170,7 @@ def _effect_line(effect: DetectableEffect) -> str:
     )
 
 
-def _tuning_lines(estimate: TuningToll, currency: str) -> Iterator[str]:
+def _tuning_lines(estimate: TuningCostEstimate, currency: str) -> Iterator[str]:
     """Describe the tuning: trials planned and finished, and the estimated cost of those to come."""
     total = estimate.made.trials + estimate.tries.trials
     finished = (
@@ -193,10 +193,10 @@ def _cost(estimate: CostEstimate, currency: str) -> str:
 
 
 def _predict(context: CommandContext, suite: str | None, **options: Any) -> None:
-    from ..training.accounting.prediction import Question, card_memory, predict_cells
+    from ..training.accounting.prediction import Question, device_memory_limit, predict_configurations
     from .prediction_table import print_predictions
 
-    memory = card_memory(options["gpu_memory"], options["device"])
+    memory = device_memory_limit(options["gpu_memory"], options["device"])
     device = "cpu"
     if suite is not None:
         configurations, device = _configurations_of_suite(context, suite)
@@ -204,17 +204,17 @@ def _predict(context: CommandContext, suite: str | None, **options: Any) -> None
         configurations = _configurations_of_model(context, **options)
     kernels: Kernels = options["kernels"] or ("cuda" if memory is not None or device == "cuda" else "cpu")
     question = Question(kernels, options["length"], memory)
-    predictions = predict_cells(configurations, context.catalog, question)
+    predictions = predict_configurations(configurations, context.catalog, question)
     print_predictions(predictions, question, "json" if options["as_json"] else options["form"])
 
 
 def _configurations_of_suite(context: CommandContext, suite: str) -> tuple[Sequence[Configuration], str]:
     from ..runner.local_plan import choose_device
-    from ..training.accounting.prediction import cells_of_suite
+    from ..training.accounting.prediction import configurations_of_suite
 
     parsed = context.suite(suite)
     device = choose_device(parsed.machine.device)
-    configurations, unknown = cells_of_suite(parsed, context.catalog, device)
+    configurations, unknown = configurations_of_suite(parsed, context.catalog, device)
     for line in unknown:
         click.echo(f"note: {line}; its cost can be predicted once it is downloaded", err=True)
     return configurations, device
@@ -230,11 +230,11 @@ def _configurations_of_model(
     strategies: Sequence[str],
     **_: Any,
 ) -> list[Configuration]:
-    from ..training.accounting.prediction import cells_of_model
+    from ..training.accounting.prediction import configurations_of_model
 
     known = context.catalog.offers.get("backbones", {})
     is_backbone = model in known and not Path(model).is_dir()
     backbone, backbone_options = (model, {}) if is_backbone else ("transformers", {"path": model})
-    return cells_of_model(
+    return configurations_of_model(
         context.catalog, backbone, backbone_options, task, batch_size=batch, classes=classes, strategies=strategies
     )

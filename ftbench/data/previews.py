@@ -49,7 +49,7 @@ class Previews:
     """Why there are no previews."""
 
 
-def exhibits_of(catalog: Catalog, task: Mapping[str, Any], split_seed: int, wanted: Sequence[str]) -> Previews:
+def previews_of(catalog: Catalog, task: Mapping[str, Any], split_seed: int, wanted: Sequence[str]) -> Previews:
     """Read test items again and return their previews.
 
     Args:

@@ -74,8 +74,8 @@ class Entry:
     @property
     def device(self) -> str:
         """Model of the training device: the GPU or, without one, the CPU."""
-        card = self.hardware.get("gpu")
-        name = card.get("name") if isinstance(card, dict) else None
+        gpu = self.hardware.get("gpu")
+        name = gpu.get("name") if isinstance(gpu, dict) else None
         return str(name or self.hardware.get("cpu") or "unknown")
 
 

@@ -13,7 +13,7 @@ from ..api.measurement import checked
 from ..records.record import Failure
 from ..suite.suite import seconds
 from ..training.failures import Ending
-from ..training.messages import note_edge
+from ..training.messages import apply_phase_event
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -72,7 +72,7 @@ class RunningTrial:
                 event: dict[str, Any] = json.loads(line)
             except ValueError:  # cut off by a full disk
                 continue
-            note_edge(self.watch.spans, event)
+            apply_phase_event(self.watch.spans, event)
             if event.get("event") == "step":
                 on_step(self.trial, event["step"], event["steps"], event["loss"])
 

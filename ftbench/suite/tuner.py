@@ -44,7 +44,7 @@ class UnfinishedSearch:
 
 
 @dataclass(frozen=True)
-class Course:
+class ScheduleState:
     """Schedule state of a suite: the trials that are known, and what is still open."""
 
     trials: tuple[Trial, ...]
@@ -119,14 +119,14 @@ class Tuner:
             groups[column, backbone].append(search)
         self._groups = list(groups.values())
 
-    def course(self, read: ReadPoint) -> Course:
+    def course(self, read: ReadPoint) -> ScheduleState:
         """Return all trials that are known, with those that come next.
 
         Args:
             read: returns the result of one point; see `ftbench.records.tries.point_reader`.
         """
         if not self._searches:
-            return Course(self.trials)
+            return ScheduleState(self.trials)
         tuning_trials: list[Trial] = []
         unfinished: list[UnfinishedSearch] = []
         for group in self._groups:
@@ -143,7 +143,7 @@ class Tuner:
         for trial in (*tuning_trials, *finals, *later):
             unique.setdefault(trial.id, trial)
         searches = tuple(search.description for search in self._searches.values())
-        return Course(tuple(unique.values()), tuple(unfinished), searches)
+        return ScheduleState(tuple(unique.values()), tuple(unfinished), searches)
 
     def _tuned(self, trial: Trial) -> Iterator[Trial]:
         """Yield a planned trial with its chosen values, and the untuned one; nothing while the search is unfinished."""

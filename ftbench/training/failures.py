@@ -91,7 +91,7 @@ def of_exception(error: BaseException) -> Ending:
     if isinstance(error, Diverged):
         return Ending("diverged", "Diverged", str(error))
     if isinstance(error, Pruned):
-        return Ending("skipped", "Hopeless", str(error))
+        return Ending("skipped", "Pruned", str(error))
     memory = _out_of_memory(error)
     if memory is not None:
         return Ending("oom", memory, message)

@@ -84,7 +84,7 @@ class PhaseEvents(Meter):
         return []
 
 
-def note_edge(spans: list[Span], event: Mapping[str, Any]) -> None:
+def apply_phase_event(spans: list[Span], event: Mapping[str, Any]) -> None:
     """Add a phase event to the spans of its trial; ignore other events."""
     if event.get("event") == "enter":
         spans.append(Span(event["phase"], event["at"]))

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from ftbench.analysis.forecast import CALIBRATION, foresee_sight
+from ftbench.analysis.forecast import CALIBRATION, foresee_effects
 from ftbench.records.store import Store
 
 from tests.reports.test_page import record
@@ -20,7 +20,7 @@ def written(folder, seeds, noise=0.01):
 
 
 def test_the_noise_is_that_of_the_records(tmp_path):
-    (seen,) = foresee_sight(written(tmp_path, 40), [("digits", seed) for seed in range(5)])
+    (seen,) = foresee_effects(written(tmp_path, 40), [("digits", seed) for seed in range(5)])
     assert (seen.target, seen.metric, seen.unit, seen.seeds) == ("digits", "accuracy", "1", 5)
     assert seen.noise.s_d == pytest.approx(0.01 * 2**0.5, rel=0.2)
     assert seen.detectable == pytest.approx(1.68 * seen.noise.s_d, rel=0.01)
@@ -30,15 +30,15 @@ def test_the_noise_is_that_of_the_records(tmp_path):
 def test_a_calibration_counts_more_than_records(tmp_path):
     written(tmp_path, 5)
     (tmp_path / CALIBRATION).write_text(json.dumps({"digits": {"accuracy": {"s_d": 0.5, "n": 7}}}))
-    (seen,) = foresee_sight(tmp_path, [("digits", 0), ("digits", 1), ("digits", 2)])
+    (seen,) = foresee_effects(tmp_path, [("digits", 0), ("digits", 1), ("digits", 2)])
     assert (seen.noise.s_d, seen.noise.source) == (0.5, "calibration over 7 re-seeded pairs")
 
 
 def test_without_a_run_the_noise_is_unknown_and_two_seeds_find_nothing(tmp_path):
-    one, other = foresee_sight(tmp_path / "nowhere", [("a", 0), ("a", 1), ("b", 0), ("b", 1), ("b", 2)])
+    one, other = foresee_effects(tmp_path / "nowhere", [("a", 0), ("a", 1), ("b", 0), ("b", 1), ("b", 2)])
     assert (one.noise, one.detectable, other.noise) == (None, None, None)
     assert other.in_deviations == pytest.approx(3.26, abs=0.01)
-    (seen,) = foresee_sight(written(tmp_path, 3), [("digits", 0), ("digits", 1)])
+    (seen,) = foresee_effects(written(tmp_path, 3), [("digits", 0), ("digits", 1)])
     assert (seen.noise is not None, seen.detectable) == (True, None)
 
 

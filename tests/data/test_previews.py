@@ -5,7 +5,7 @@ import io
 import wave
 
 import pytest
-from ftbench.data.previews import MAX_MEDIA, exhibits_of
+from ftbench.data.previews import MAX_MEDIA, previews_of
 from ftbench.plugins import Plugins, Selection
 from PIL import Image
 
@@ -26,14 +26,14 @@ def content(exhibit):
 
 def test_a_text_is_shown_as_it_is_and_all_lengths_are_known(catalog):
     task, test = part(catalog, "word-sentiment", test_size=20)
-    found = exhibits_of(catalog, task, 0, [test[3].id])
+    found = previews_of(catalog, task, 0, [test[3].id])
     assert found.shown[test[3].id].content == test[3].value
     assert found.lengths == {example.id: len(example.value) for example in test}
 
 
 def test_an_image_is_shown_small_and_no_more_than_a_few(catalog):
     task, test = part(catalog, "digits", test_size=20)
-    found = exhibits_of(catalog, task, 0, [example.id for example in test])
+    found = previews_of(catalog, task, 0, [example.id for example in test])
     assert len(found.shown) == MAX_MEDIA
     with Image.open(io.BytesIO(content(found.shown[test[0].id]))) as image:
         assert max(image.size) == 96
@@ -41,19 +41,19 @@ def test_an_image_is_shown_small_and_no_more_than_a_few(catalog):
 
 def test_a_sound_is_a_wave_file_of_its_length(catalog):
     task, test = part(catalog, "spoken-commands", test_size=20)
-    found = exhibits_of(catalog, task, 0, [test[0].id])
+    found = previews_of(catalog, task, 0, [test[0].id])
     with wave.open(io.BytesIO(content(found.shown[test[0].id]))) as stream:
         assert (stream.getframerate(), stream.getnframes()) == (16_000, len(test[0].value))
 
 
 def test_data_that_changed_since_are_not_shown(catalog):
     task, test = part(catalog, "digits", test_size=20)
-    found = exhibits_of(catalog, {**task, "fingerprint": {"digits": "other"}}, 0, [test[0].id])
+    found = previews_of(catalog, {**task, "fingerprint": {"digits": "other"}}, 0, [test[0].id])
     assert (dict(found.shown), found.reason) == ({}, "the data have changed since the run")
 
 
 def test_data_that_are_gone_are_named_and_not_shown(catalog, tmp_path):
     options = {"data": str(tmp_path / "gone.csv")}
-    found = exhibits_of(catalog, {"use": "text-classification", "options": options, "fingerprint": {}}, 0, ["gone-0"])
+    found = previews_of(catalog, {"use": "text-classification", "options": options, "fingerprint": {}}, 0, ["gone-0"])
     assert not found.shown
     assert found.reason.startswith("the data cannot be read: ")

@@ -97,5 +97,7 @@ def test_without_a_compiler_one_line_says_so(train, monkeypatch):
     monkeypatch.setenv("CXX", "no-such-compiler")
     with pytest.raises(UserError) as caught:
         train("vit", "full", compile=True)
-    expected = "training.compile: no C++ compiler 'no-such-compiler' on this machine; install one, or set CXX to its path"
+    expected = (
+        "training.compile: no C++ compiler 'no-such-compiler' on this machine; install one, or set CXX to its path"
+    )
     assert caught.value.mistakes == (expected,)

@@ -36,9 +36,7 @@ def test_a_choice_is_run_and_the_rest_is_neither_missing_nor_failed(inside, tmp_
         "nothing to do: 1 of 1 trials are done"
         in inside(*PLUGINS, "run", suite, "--only", "v0 · seed 0", check=0).stdout
     )
-    assert (
-        "error: --only v9: matches no trial" in inside(*PLUGINS, "run", suite, "--only", "v9", check=2).stderr
-    )
+    assert "error: --only v9: matches no trial" in inside(*PLUGINS, "run", suite, "--only", "v9", check=2).stderr
     inside(*PLUGINS, "run", suite, check=0)
     assert set(statuses(run)) == {(v, s) for v in ("v0", "v1") for s in (0, 1)}
 
@@ -69,7 +67,10 @@ def test_a_failed_trial_is_run_once_more_on_demand_alone_and_what_was_is_kept(in
     inside(*PLUGINS, "run", suite, check=1)
     fine = next(record for record in read_run(run) if record.status == "ok")
     assert "1 of them failed" in inside(*PLUGINS, "run", suite, check=1).stdout
-    assert "nothing to do: no trial of the suite has failed" in inside(*PLUGINS, "retry", run, "--only", "v0", check=0).stdout
+    assert (
+        "nothing to do: no trial of the suite has failed"
+        in inside(*PLUGINS, "retry", run, "--only", "v0", check=0).stdout
+    )
 
     inside(*PLUGINS, "retry", run, check=1)
     records = {record.status: record for record in read_run(run)}

@@ -145,10 +145,7 @@ def test_one_strategy_with_more_tries_is_refused_unless_it_is_shown_apart(ftbenc
     unequal = SUITE + '[[strategy]]\nuse = "response"\nlabel = "more"\ntries = 20\n'
     (tmp_path / "suite.toml").write_text(unequal)
     refused = ftbench(*PLUGIN, "validate", "suite.toml", check=2)
-    assert (
-        "strategy[2].tries: 20, but the others have 6"
-        in refused.stdout + refused.stderr
-    )
+    assert "strategy[2].tries: 20, but the others have 6" in refused.stdout + refused.stderr
     (tmp_path / "suite.toml").write_text(unequal.replace("options = true", "options = true\nunequal = true"))
     assert "valid, 38 trials, 26 of them tuning trials" in ftbench(*PLUGIN, "validate", "suite.toml", check=0).stdout
 

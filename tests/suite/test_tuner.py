@@ -126,7 +126,7 @@ def test_no_try_reads_the_test_split_pruned_or_not_and_what_counts_does(planted,
     for trial in run.made:
         record = run.read(trial)
         if trial.role == "try":
-            assert record.status == "ok" or record.failure.kind == "Hopeless"
+            assert record.status == "ok" or record.failure.kind == "Pruned"
             assert {m.scope for m in record.measurements if m.name == "level"} <= {"validation"}
         else:
             assert "the test split was" in record.failure.message

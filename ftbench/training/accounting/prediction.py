@@ -87,7 +87,7 @@ class Question:
     """Bytes of the GPU's memory."""
 
 
-def card_memory(size: str | None, device: str | None) -> int | None:
+def device_memory_limit(size: str | None, device: str | None) -> int | None:
     """Return the memory of a GPU in bytes, from a size such as `24GB` or `80GiB`, or read from the device.
 
     Raises:
@@ -109,7 +109,7 @@ def card_memory(size: str | None, device: str | None) -> int | None:
     return int(describe_gpu(gpus[int(match[1])])["memory"])
 
 
-def cells_of_suite(suite: Suite, catalog: Catalog, device: str) -> tuple[list[Configuration], tuple[str, ...]]:
+def configurations_of_suite(suite: Suite, catalog: Catalog, device: str) -> tuple[list[Configuration], tuple[str, ...]]:
     """List the configurations of a suite, each once for all its seeds, and what is not known about it yet.
 
     Weights need not be downloaded.
@@ -124,7 +124,7 @@ def cells_of_suite(suite: Suite, catalog: Catalog, device: str) -> tuple[list[Co
     return list(found.values()), foreseen.unknown
 
 
-def cells_of_model(
+def configurations_of_model(
     catalog: Catalog,
     backbone: str,
     options: Mapping[str, Any],
@@ -200,7 +200,7 @@ def _serves(card: ModelCard, cls: type[Task]) -> bool:
     return cls.modality == card.modality and cls.answer in card.answers
 
 
-def predict_cells(
+def predict_configurations(
     cells: Sequence[Configuration], catalog: Catalog, question: Question, processes: int | None = None
 ) -> list[Prediction]:
     """Predict the cost of configurations in parallel processes.
@@ -219,7 +219,7 @@ def predict_cells(
     gc.freeze()
     processes = min(processes or len(os.sched_getaffinity(0)), len(cells))
     if processes <= 1:
-        return [predict_cell(cell, catalog, question) for cell in cells]
+        return [predict_configuration(cell, catalog, question) for cell in cells]
     context = get_context("fork")
     with ProcessPoolExecutor(
         processes, mp_context=context, initializer=_shared.update, initargs=({"of": (catalog, question)},)
@@ -232,14 +232,14 @@ _shared: dict[str, tuple[Catalog, Question]] = {}
 
 
 def _predict_shared(configuration: Configuration) -> Prediction:
-    return predict_cell(configuration, *_shared["of"])
+    return predict_configuration(configuration, *_shared["of"])
 
 
-def predict_cell(configuration: Configuration, catalog: Catalog, question: Question) -> Prediction:
+def predict_configuration(configuration: Configuration, catalog: Catalog, question: Question) -> Prediction:
     """Predict the cost of one configuration.
 
     Raises:
-        UserError: as `predict_cells` does.
+        UserError: as `predict_configurations` does.
     """
     try:
         found, length = account_configuration(

@@ -10,11 +10,11 @@ from ftbench import UserError
 from ftbench.suite.parser import read_suite
 from ftbench.training.accounting.prediction import (
     Question,
-    card_memory,
-    cells_of_model,
-    cells_of_suite,
-    predict_cell,
-    predict_cells,
+    configurations_of_model,
+    configurations_of_suite,
+    device_memory_limit,
+    predict_configuration,
+    predict_configurations,
 )
 
 from tests.cli.test_cli import modules_after
@@ -41,8 +41,10 @@ def bert_large(tmp_path):
 
 def predicted(catalog, model, strategy, *, task="text-classification", batch=32, options=None, **question):
     backbone, named = ("transformers", {"path": str(model)}) if options is None else (model, options)
-    (cell,) = cells_of_model(catalog, backbone, named, task, batch_size=batch, classes=2, strategies=[strategy])
-    return predict_cell(cell, catalog, Question(**question))
+    (cell,) = configurations_of_model(
+        catalog, backbone, named, task, batch_size=batch, classes=2, strategies=[strategy]
+    )
+    return predict_configuration(cell, catalog, Question(**question))
 
 
 def test_bert_large_takes_what_is_known_of_it(catalog, bert_large):
@@ -58,15 +60,15 @@ def test_bert_large_takes_what_is_known_of_it(catalog, bert_large):
 
 
 def test_a_card_is_read_by_its_size():
-    assert card_memory("24GB", None) == 24 * 10**9
-    assert card_memory("80GiB", None) == 80 * GIB
-    assert card_memory("40G", None) == 40 * 10**9
-    assert card_memory("1.5 GiB", None) == GIB * 3 // 2
-    assert card_memory(None, None) is None
+    assert device_memory_limit("24GB", None) == 24 * 10**9
+    assert device_memory_limit("80GiB", None) == 80 * GIB
+    assert device_memory_limit("40G", None) == 40 * 10**9
+    assert device_memory_limit("1.5 GiB", None) == GIB * 3 // 2
+    assert device_memory_limit(None, None) is None
     with pytest.raises(UserError, match="--gpu-memory: 'large' is not a size; give one such as 24GB"):
-        card_memory("large", None)
+        device_memory_limit("large", None)
     with pytest.raises(UserError, match=r"--device: there is no 'cuda:7' on this machine, .* use --gpu-memory 24GB"):
-        card_memory(None, "cuda:7")
+        device_memory_limit(None, "cuda:7")
 
 
 def test_what_fits_and_what_does_not(catalog, model_folder):
@@ -86,7 +88,7 @@ def test_where_nothing_is_trained_no_batch_is_the_largest(catalog, model_folder)
 
 
 def test_what_cannot_be_predicted_says_why_and_the_others_go_on(catalog):
-    cells = cells_of_model(
+    cells = configurations_of_model(
         catalog,
         "minilm",
         {},
@@ -95,7 +97,7 @@ def test_what_cannot_be_predicted_says_why_and_the_others_go_on(catalog):
         classes=2,
         strategies=["adaptive_pretraining", "frozen"],
     )
-    first, second = predict_cells(cells, catalog, Question(length=8, memory=GIB))
+    first, second = predict_configurations(cells, catalog, Question(length=8, memory=GIB))
     assert first.reason == "it trains a language model first, whose cost cannot be predicted"
     assert (first.accounting, first.fits, first.largest_batch) == (None, None, None)
     assert second.fits
@@ -111,8 +113,8 @@ def test_every_task_is_predicted_without_data_as_with_them(task, catalog, tmp_pa
         + "\n".join(lines)
     )
     (tmp_path / "s.toml").write_text(suite)
-    (cell,), unknown = cells_of_suite(read_suite(tmp_path / "s.toml", catalog), catalog, "cpu")
-    seen, outlined = (predict_cell(cell, catalog, Question(length=length)) for length in (None, 40))
+    (cell,), unknown = configurations_of_suite(read_suite(tmp_path / "s.toml", catalog), catalog, "cpu")
+    seen, outlined = (predict_configuration(cell, catalog, Question(length=length)) for length in (None, 40))
     assert unknown == ()
     assert (seen.batch_size, seen.reason) == (4, None)
     assert 5 <= seen.length < 40 == outlined.length
@@ -187,12 +189,12 @@ def test_every_architecture_is_predicted_from_its_directory_on_all_it_can_serve(
             with pytest.raises(
                 UserError, match=rf"^--task: '{task}' is not for {kind}, which (reads|has no head) .*; it supports \w"
             ) as caught:
-                cells_of_model(catalog, *backbone, task, batch_size=2, strategies=["frozen"])
+                configurations_of_model(catalog, *backbone, task, batch_size=2, strategies=["frozen"])
             named = str(caught.value).rpartition("supports ")[2].split(", ")
             assert set(named) == {other for other, (able, _) in KINDS_OF_TASKS.items() if kind in able}
             continue
-        (cell,) = cells_of_model(catalog, *backbone, task, batch_size=2, strategies=["frozen"])
-        found = predict_cell(cell, catalog, Question(length=16 if kind in TEXT else None))
+        (cell,) = configurations_of_model(catalog, *backbone, task, batch_size=2, strategies=["frozen"])
+        found = predict_configuration(cell, catalog, Question(length=16 if kind in TEXT else None))
         assert found.reason is None, (task, found.reason)
         assert found.accounting.peak.total > found.accounting.stored_bytes > 0, task
         learner = catalog.build("backbones", *backbone).outline(outputs, catalog.find("tasks", task).answer)
@@ -204,10 +206,10 @@ def test_every_architecture_is_predicted_from_its_directory_on_all_it_can_serve(
 def test_classes_are_characters_where_the_answer_is_a_transcript(catalog):
     found = {}
     for classes in (None, 28, 40):
-        (cell,) = cells_of_model(
+        (cell,) = configurations_of_model(
             catalog, "tiny-wav2vec2", {}, "speech-recognition", batch_size=2, classes=classes, strategies=["frozen"]
         )
-        found[classes] = predict_cell(cell, catalog, Question()).accounting.trainable_parameters
+        found[classes] = predict_configuration(cell, catalog, Question()).accounting.trainable_parameters
     width = catalog.build("backbones", "tiny-wav2vec2", {}).outline(2, "transcript").model.config.hidden_size
     assert found[None] == found[28] == (width + 1) * 29
     assert found[40] == (width + 1) * 41
