@@ -158,7 +158,9 @@ def test_online_the_runner_downloads_what_is_needed_once_and_trials_ask_for_noth
     (folder / "model.fp32-00001-of-00001.safetensors").write_bytes(b"the same again")
     commit = hub_server.put("model", "acme/tiny", folder)
     first = ftbench("validate", suite(top="online = true"), check=0)
-    assert "note: backbone[1]: 'acme/tiny' is not in the hub cache; `ftbench run` downloads and checks it" in first.stderr
+    assert (
+        "note: backbone[1]: 'acme/tiny' is not in the hub cache; `ftbench run` downloads and checks it" in first.stderr
+    )
     assert "valid so far, " in first.stdout
     assert "note: backbone[1]" in ftbench("plan", "s.toml", check=0).stderr
     assert hub_server.asked == []

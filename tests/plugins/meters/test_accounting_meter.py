@@ -13,7 +13,7 @@ from ftbench.api.finished_trial import FinishedTrial
 from ftbench.suite.parser import parse_suite
 from ftbench.suite.planning import plan
 from ftbench.training.accounting.configuration import account_configuration, account_once, configuration_of
-from ftbench.training.accounting.prediction import Question, predict_cell
+from ftbench.training.accounting.prediction import Question, predict_configuration
 from ftbench.training.messages import Spec
 from ftbench.training.seeding import seed_all, seeds_kept
 from ftbench.training.trial import Execution, carry_out
@@ -70,7 +70,7 @@ def test_two_runs_that_share_nothing_come_to_the_same_integers_and_to_those_of_t
     one, other = (readings(carry(trial, cache)) for cache in ("one", "other"))
     assert one == other
     assert set(one) == set(UNITS)
-    predicted = predict_cell(configuration_of(trial), catalog, Question()).accounting
+    predicted = predict_configuration(configuration_of(trial), catalog, Question()).accounting
     assert one["flops_per_step"]["value"] == predicted.flops
     assert one["flops_per_example"]["value"] == predicted.flops_per_example == round(predicted.flops / 8)
     assert one["peak_tensor_bytes"]["value"] == predicted.peak.total
@@ -190,7 +190,7 @@ def test_a_trial_on_a_card_is_accounted_for_with_the_kernels_of_a_card(catalog, 
     digits = catalog.build("tasks", "digits", {})
     (trial,) = trials(catalog, "full")
     there = account_once(dataclasses.replace(trial, device="cuda"), catalog, tmp_path)
-    assert there == predict_cell(configuration_of(trial), catalog, Question(target="cuda")).accounting
+    assert there == predict_configuration(configuration_of(trial), catalog, Question(target="cuda")).accounting
     meter = AccountingMeter()
     meter.start(Watch("cuda:0", 1))
     meter.examine(FinishedTrial(None, digits, None, None, None, account=lambda: there))
