@@ -1,28 +1,42 @@
-# ---- for a strategy ------------------------------------------------------------------------------------------------
-# ---- for a report --------------------------------------------------------------------------------------------------
+# isort: off
+# Grouped by who needs the names.
+
+# ---- for a strategy --------------------------------------------------------------------------------------------------
+from .api.strategy import About, Bench, RateRange, Strategy, Tunable
+from .api.learner import Learner
+from .api.loader import Loader
+from .api.protocol import Training
+
+# ---- for a backbone --------------------------------------------------------------------------------------------------
+from .api.backbone import Backbone
+from .api.card import POOLED, InputSpec, ModelCard, OutputType, Roles
+
+# ---- for a task or an augmentation -----------------------------------------------------------------------------------
+from .api.task import Provenance, Scored, Task
+from .api.encoded import Encoded, Ragged
+from .api.splits import Example, Splits
+from .api.augmentation import Augmentation, FeatureAugmentation, InputAugmentation, MixingAugmentation
+
+# ---- for a meter -----------------------------------------------------------------------------------------------------
+from .api.meter import Meter, Trace, Watch
+from .api.measurement import Measurement
+from .api.finished_trial import FinishedTrial, Step
+
+# ---- for a report ----------------------------------------------------------------------------------------------------
 from .analysis.report import Report
 from .analysis.summary import Summary
 
-# ---- for a task or an augmentation ---------------------------------------------------------------------------------
-from .api.augmentation import Augmentation, FeatureAugmentation, InputAugmentation, MixingAugmentation
+# ---- for any plugin --------------------------------------------------------------------------------------------------
+from .hookspecs import hookimpl
+from .suite.suite import Suite
+from .suite.trial import Trial
+from .records.record import Attempt, Record
+from .plugins import Plugins
 
-# ---- for a backbone ------------------------------------------------------------------------------------------------
-from .api.backbone import Backbone
-from .api.card import POOLED, InputSpec, ModelCard, OutputType, Roles
-from .api.encoded import Encoded, Ragged
+# ---- for a notebook --------------------------------------------------------------------------------------------------
+from .notebook import load_records, run
 
-# ---- for a meter ---------------------------------------------------------------------------------------------------
-from .api.finished_trial import FinishedTrial, Step
-from .api.learner import Learner
-from .api.loader import Loader
-from .api.measurement import Measurement
-from .api.meter import Meter, Trace, Watch
-from .api.protocol import Training
-from .api.splits import Example, Splits
-from .api.strategy import About, Bench, RateRange, Strategy, Tunable
-from .api.task import Provenance, Scored, Task
-
-# ---- errors --------------------------------------------------------------------------------------------------------
+# ---- errors ----------------------------------------------------------------------------------------------------------
 from .errors import (
     Diverged,
     ExitCode,
@@ -37,16 +51,6 @@ from .errors import (
     TrialError,
     UserError,
 )
-
-# ---- for any plugin ------------------------------------------------------------------------------------------------
-from .hookspecs import hookimpl
-
-# ---- for a notebook ------------------------------------------------------------------------------------------------
-from .notebook import load_records, run
-from .plugins import Plugins
-from .records.record import Attempt, Record
-from .suite.suite import Suite
-from .suite.trial import Trial
 
 __version__: str
 
