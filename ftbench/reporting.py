@@ -3,6 +3,6 @@
 Each name is imported when it is first used; `reporting.pyi` lists them.
 """
 
-import lazy_loader
+from .doors import attach
 
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__package__, __file__)
+__getattr__, __dir__, __all__ = attach(__name__, __file__)

@@ -23,8 +23,8 @@ def watch():
 threading.Thread(target=watch, daemon=True).start()
 
 from ftbench import Plugins
-from ftbench.encoding import prepare_data
-from ftbench.loading import Loader
+from ftbench.data.encoding import prepare_data
+from ftbench.api.loader import Loader
 from ftbench.suite import Training
 
 started = time.perf_counter()

@@ -88,7 +88,7 @@ def test_a_failed_trial_is_run_once_more_on_demand_alone_and_what_was_is_kept(in
 
     said = inside("gc", run, "--attempts", "--dry-run", check=0).stdout
     assert "would remove" in said
-    assert "1 leftovers" in said
+    assert "1 orphaned files" in said
     assert (folder / "1").exists()
     inside("gc", run, "--attempts", check=0)
     assert [path.name for path in folder.iterdir()] == ["2"]

@@ -8,7 +8,7 @@ import pytest
 from ftbench.analysis.forecast import read_calibration
 from ftbench.gate.gate import hold
 from ftbench.notebook import read_summary
-from ftbench.records.accepted_changes import Step, write_steps
+from ftbench.records.accepted_changes import AcceptedChange, write_steps
 from ftbench.records.bundle import pack, unpack
 from ftbench.records.record_set import read_record_set
 from ftbench.suite.parser import read_suite
@@ -85,7 +85,9 @@ def test_suites_of_every_version_are_planned(name, catalog):
     ("seeds", "before", "after"), [((0, 1), (), ()), ((0,), (0.5, 0.6), (0.4,)), ((0, 1), (0.5, 0.5), ())]
 )
 def test_an_accepted_step_whose_values_are_not_one_a_seed_moves_nothing(metric, seeds, before, after, run):
-    write_steps(run, [Step("r", "digits", "tiny-vit", "full", metric, seeds=seeds, before=before, after=after)])
+    write_steps(
+        run, [AcceptedChange("r", "digits", "tiny-vit", "full", metric, seeds=seeds, before=before, after=after)]
+    )
     checks = hold(read_record_set(GOLDEN / "run-notes-1.zip"), read_record_set(run), Gate())
     assert "accepted" not in {check.verdict for check in checks}
 

@@ -11,7 +11,7 @@ from tests.nvml.test_end_to_end import HERE, build
 CONTRACT = """
 import json, os, sys, time
 from ftbench.environment import gpu_uuid, visible_gpus
-from ftbench.nvml_probe import nvml_probes
+from ftbench.runner.nvml_probe import nvml_probes
 from ftbench import NotMeasured
 
 indices = visible_gpus()
