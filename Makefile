@@ -35,8 +35,11 @@ soak: setup-test
 fuzz: setup-test
 	$(BIN)/python -m pytest -m thorough --numprocesses 2 --dist load tests/end_to_end/test_fuzzing.py
 
+# Bytecode is written once here, so that commands start fast even where Python may not write it.
 setup: .venv/.demo
+	$(BIN)/python -m compileall -q ftbench plugins reports
 setup-test: .venv/.test
+	$(BIN)/python -m compileall -q ftbench plugins reports
 
 .venv/.demo: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
