@@ -124,6 +124,7 @@ MOVED = {
 """Former name in `ftbench` → (module, name)."""
 
 DOORS = frozenset({place for place, _ in MOVED.values()} - {"ftbench"})
+_MOVED = frozenset(MOVED.values())
 _FORMER = {now: former for former, (_, now) in MOVED.items() if former != now}
 
 
@@ -145,12 +146,9 @@ def under_former_names(tree: ast.Module) -> None:
 def _joined(body: list[ast.stmt], former: dict[str, str]) -> Iterator[ast.stmt]:
     for public, statements in groupby(body, _is_public):
         imports = list(statements)
-        names = [alias for one in imports if isinstance(one, ast.ImportFrom) for alias in one.names] if public else []
-        now = {alias.name for alias in names}
-        if (
-            not any(isinstance(one, ast.ImportFrom) and one.module in DOORS for one in imports)
-            and not now & _FORMER.keys()
-        ):
+        names = [alias for one in imports if public and isinstance(one, ast.ImportFrom) for alias in one.names]
+        from_doors = any(isinstance(one, ast.ImportFrom) and one.module in DOORS for one in imports)
+        if not public or not (from_doors or _FORMER.keys() & {alias.name for alias in names}):
             yield from imports
             continue
         former.update(
@@ -161,7 +159,10 @@ def _joined(body: list[ast.stmt], former: dict[str, str]) -> Iterator[ast.stmt]:
 
 
 def _is_public(statement: ast.stmt) -> bool:
-    return isinstance(statement, ast.ImportFrom) and statement.level == 0 and statement.module in {"ftbench", *DOORS}
+    """Return whether a statement imports from `ftbench`, or names that moved from there and no others."""
+    if not isinstance(statement, ast.ImportFrom) or statement.level:
+        return False
+    return statement.module == "ftbench" or all((statement.module, alias.name) in _MOVED for alias in statement.names)
 
 
 def _place(name: str) -> tuple[bool, bool, str]:

@@ -68,6 +68,11 @@ def test_a_name_of_the_plugins_own_is_hashed_as_it_is():
     assert _bare(ast.parse(other)) == ast.unparse(ast.parse(other))
 
 
+def test_an_import_that_never_moved_is_hashed_as_it_is():
+    own = "from ftbench.errors import UserError\nfrom ftbench.testing import check_strategy"
+    assert _bare(ast.parse(own)) == own
+
+
 def test_a_plugin_in_the_words_of_the_first_version_runs(ftbench, tiny_suite, tmp_path):
     text = (EXAMPLES / "norm_tuning.py").read_text(encoding="utf-8")
     plugin = tmp_path / "former.py"
