@@ -156,3 +156,19 @@ def test_the_package_is_a_command_of_its_own():
     done = subprocess.run([sys.executable, "-m", "ftbench", "--version"], capture_output=True, text=True)
     assert done.returncode == 0
     assert done.stdout.startswith("ftbench")
+
+
+def test_every_former_option_names_an_option_of_its_command_and_is_none_itself():
+    from importlib import import_module
+
+    from ftbench.cli.renamed_options import RenamedOptions
+
+    found = 0
+    for name in COMMANDS:
+        command = import_module(f"ftbench.cli.{name}_command").command
+        options = {option for parameter in command.params for option in parameter.opts}
+        for former, current in command.renamed.items() if isinstance(command, RenamedOptions) else ():
+            assert current in options
+            assert former not in options
+            found += 1
+    assert found >= 3
