@@ -1,4 +1,4 @@
-"""Turns records into everything a report shows: summaries, comparisons, rankings, recommendations.
+"""Turn records into everything a report shows: summaries, comparisons, rankings, recommendations.
 
 Imports `records`, `stats` and the layers below them, never torch or `training`. Start with `run_summary`, then
 `summary`.
