@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
+from ..files import write_whole
 from ..training.failures import CANNOT_WRITE, of_exception
 from .process_tree import adopt_orphans, descendants, kill
 
@@ -83,9 +84,7 @@ def perform(folder: Path, began: float | None = None) -> None:
         emit({"event": "started"})
         catalog = Plugins.discover(Selection(spec.files, spec.without)).catalog()
         outcome = carry_out(spec, catalog, folder, emit, began)
-    temporary = folder / f"{OUTCOME}.tmp"
-    temporary.write_text(json.dumps(outcome, ensure_ascii=False, allow_nan=False), encoding="utf-8")
-    temporary.replace(folder / OUTCOME)
+    write_whole(folder / OUTCOME, json.dumps(outcome, ensure_ascii=False, allow_nan=False), durable=False)
 
 
 def _flush() -> None:
