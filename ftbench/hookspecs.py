@@ -98,6 +98,14 @@ def ftbench_trial_retried(trial: Trial, attempt: Attempt) -> None:
 
 
 @hookspec
+def ftbench_run_interrupted(trials: list[Trial], immediate: bool) -> None:
+    """Called at once when the user interrupts the run, in another thread than the other hooks.
+
+    No further trial starts. `trials` are running: they are finished or, if `immediate`, stopped.
+    """
+
+
+@hookspec
 def ftbench_trial_finished(trial: Trial, record: Record) -> None:
     """Called when `record` is written to disk, whatever its status."""
 

@@ -172,6 +172,10 @@ class Plugins:
         """Notify plugins that a trial is retried."""
         self._observe("ftbench_trial_retried", trial=trial, attempt=attempt)
 
+    def run_interrupted(self, trials: list[Trial], *, immediate: bool) -> None:
+        """Notify plugins that the user interrupted the run while `trials` are running."""
+        self._observe("ftbench_run_interrupted", trials=trials, immediate=immediate)
+
     def trial_finished(self, trial: Trial, record: Record) -> None:
         """Notify plugins that a record has been written."""
         self._observe("ftbench_trial_finished", trial=trial, record=record)

@@ -15,10 +15,12 @@ from .light import light
 from .renamed_options import RenamedOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from ..analysis.forecast import CostEstimate, DetectableEffect, TuningCostEstimate
+    from ..runner.time_left import TrialDuration, TrialKind
     from ..suite.trial import Trial
+    from ..suite.tuner import ScheduleState
     from ..training.accounting.accounting import Kernels
     from ..training.accounting.configuration import Configuration
 
@@ -87,8 +89,9 @@ class _PlanCommand(RenamedOptions):
 def command(ctx: click.Context, /, suite: str | None, **options: Any) -> None:
     """List every trial of SUITE with its id, learning rate and status, or predict its cost.
 
-    The list ends with the smallest effect that the planned seeds can detect. With --predict, or with --model instead of
-    SUITE, show trained parameters, FLOPs per step and peak memory.
+    The list ends with the smallest effect that the planned seeds can detect, and with the time the unfinished trials
+    will take, estimated from finished ones. With --predict, or with --model instead of SUITE, show trained parameters,
+    FLOPs per step and peak memory.
     """
     if (suite is None) == (options["model"] is None):
         raise UserError("give a SUITE, or a model with --model")
@@ -109,7 +112,8 @@ def _list_trials(context: CommandContext, suite: str, runs: str, *, as_json: boo
     from ..fingerprint import digest
     from ..records.store import Store
     from ..records.tries import point_reader
-    from ..runner.local_plan import choose_device, foresee_here
+    from ..runner.local_plan import choose_device, foresee_here, trials_at_a_time
+    from ..runner.time_left import finished_durations
     from ..suite.tuner import Tuner
 
     parsed = context.suite(suite)
@@ -136,6 +140,9 @@ def _list_trials(context: CommandContext, suite: str, runs: str, *, as_json: boo
             estimate = foresee_tuning(schedule, store.folder, done, parsed.cost)
             for line in _tuning_lines(estimate, parsed.cost.currency):
                 click.echo(line)
+        remaining = _remaining_kinds(schedule, done)
+        if remaining:
+            click.echo(_time_line(finished_durations(store.folder), remaining, trials_at_a_time(parsed.machine)))
         click.echo(f"{schedule.size} trials, {len(done)} done, on {device} with {parsed.machine.threads} threads each")
 
 
@@ -168,6 +175,31 @@ def _effect_line(effect: DetectableEffect) -> str:
     return (
         f"{effect.target}: {found} (standard deviation of a difference {s_d}: {effect.noise.source}, in earlier runs)"
     )
+
+
+def _remaining_kinds(schedule: ScheduleState, done: Collection[str]) -> list[TrialKind]:
+    """Return the kinds of the trials that will be started, including those that depend on the tuning."""
+    from ..runner.time_left import TrialKind
+
+    kinds = [TrialKind.of(trial) for trial in schedule.trials if trial.id not in done and trial.not_applicable is None]
+    for search in schedule.untold:
+        kinds += [TrialKind(*search.place, is_try=True)] * search.tries + [TrialKind(*search.place)] * search.finals
+    return kinds
+
+
+def _time_line(finished: Sequence[TrialDuration], remaining: Sequence[TrialKind], workers: int) -> str:
+    """Describe how long the unfinished trials will take, from the durations of finished ones."""
+    from ..runner.time_left import ENOUGH, estimate_time_left, rough_duration
+
+    seconds = estimate_time_left(finished, remaining, workers)
+    if seconds is None:
+        return f"time: unknown until {ENOUGH} trials of this run have finished"
+    parallel = f", {workers} at a time" if workers > 1 else ""
+    known = {one.kind.column for one in finished}
+    new = sum(kind.column not in known for kind in remaining)
+    guess = f"; {new} of them on tasks without any finished trial" if new else ""
+    trials = f"{len(remaining)} unfinished trial{'s' if len(remaining) > 1 else ''}"
+    return f"time: {rough_duration(seconds)} for {trials}{parallel}, from {len(finished)} finished ones{guess}"
 
 
 def _tuning_lines(estimate: TuningCostEstimate, currency: str) -> Iterator[str]:

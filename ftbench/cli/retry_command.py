@@ -33,12 +33,13 @@ def command(ctx: click.Context, run: str, only: Sequence[str], exclude: Sequence
 
     context, folder = CommandContext.of(ctx), Path(run)
     suite = resolved_suite(folder)
-    context.plugins.register(ConsoleProgress(), "console-progress")
+    runs = folder.resolve().parent
+    context.plugins.register(ConsoleProgress(runs=runs), "console-progress")
     outcome = run_suite(
         suite,
         context.plugins,
         context.selection,
-        folder.resolve().parent,
+        runs,
         chosen=parse_selection(only, exclude),
         again=True,
     )

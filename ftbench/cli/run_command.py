@@ -56,7 +56,7 @@ def command(
         context.catalog.build("reports", name, {})
     from ..runner.progress import ConsoleProgress
 
-    context.plugins.register(ConsoleProgress(), "console-progress")
+    context.plugins.register(ConsoleProgress(runs=Path(runs)), "console-progress")
     outcome = run_suite(
         parsed, context.plugins, context.selection, Path(runs), chosen=parse_selection(only, exclude, shard)
     )

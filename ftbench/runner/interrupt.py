@@ -1,4 +1,4 @@
-"""Handle the signals that end a run.
+"""Handle the signals that end a run, and announce them at once.
 
 The first Ctrl-C lets running trials finish, the second stops them; SIGTERM and SIGHUP stop them at once.
 """
@@ -8,10 +8,11 @@ from __future__ import annotations
 import signal
 import threading
 from contextlib import contextmanager
+from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 _TERMINATION = [number for name in ("SIGTERM", "SIGHUP") if (number := getattr(signal, name, None)) is not None]
 
@@ -19,11 +20,21 @@ _TERMINATION = [number for name in ("SIGTERM", "SIGHUP") if (number := getattr(s
 class Interruption:
     """Whether a run was asked to end, and how soon."""
 
-    def __init__(self) -> None:
+    def __init__(self, announce: Callable[[bool], None] = lambda _: None) -> None:
+        """Prepare for signals; none is handled before `handling_signals`.
+
+        Args:
+            announce: called after each signal with the value of `immediate`, from a thread of its own: the signal
+                handler may interrupt a function that holds the locks of the console, and must not wait for them.
+        """
         self.requested = False
         """Start no further trial."""
         self.immediate = False
         """Stop running trials too."""
+        self._announce = announce
+        # The only queue that a signal handler may put into while the code it interrupts does so too.
+        self._signals: SimpleQueue[bool | None] = SimpleQueue()
+        self._raises = False
 
     @contextmanager
     def handling_signals(self) -> Iterator[None]:
@@ -31,13 +42,39 @@ class Interruption:
         if threading.current_thread() is not threading.main_thread():
             yield
             return
+        listener = threading.Thread(target=self._announce_signals, daemon=True)
+        listener.start()
         before = {number: signal.signal(number, self._handle) for number in (signal.SIGINT, *_TERMINATION)}
         try:
             yield
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+            self._signals.put(None)
+            listener.join()
+
+    @contextmanager
+    def raising(self) -> Iterator[None]:
+        """Raise an error as soon as running trials must stop, for a call that may block for seconds.
+
+        Raises:
+            KeyboardInterrupt: running trials must stop.
+        """
+        self._raises = True
+        try:
+            if self.immediate:
+                raise KeyboardInterrupt
+            yield
+        finally:
+            self._raises = False
 
     def _handle(self, number: int, _: object) -> None:
         self.immediate = self.requested or number in _TERMINATION
         self.requested = True
+        self._signals.put(self.immediate)
+        if self.immediate and self._raises:
+            raise KeyboardInterrupt
+
+    def _announce_signals(self) -> None:
+        for immediate in iter(self._signals.get, None):
+            self._announce(immediate)

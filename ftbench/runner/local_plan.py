@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ..api.catalog import Catalog
     from ..plugins import Plugins
     from ..suite.planning import Foreseen
-    from ..suite.suite import Suite
+    from ..suite.suite import Machine, Suite
     from ..suite.trial import Trial
 
 
@@ -31,6 +31,11 @@ def choose_device(wanted: str) -> str:
     if wanted == "cuda" and not found:
         raise UserError("machine.device: 'cuda' is requested, but NVML finds no GPU on this machine")
     return "cuda" if found else "cpu"
+
+
+def trials_at_a_time(machine: Machine) -> int:
+    """Return how many trials of a suite run at a time on this machine."""
+    return len(visible_gpus()) if choose_device(machine.device) == "cuda" else machine.workers
 
 
 def plan_here(suite: Suite, plugins: Plugins, catalog: Catalog) -> list[Trial]:

@@ -3,23 +3,30 @@
 import gc
 import importlib
 import os
+import signal
+import sys
 from contextlib import suppress
 
-import ftbench
-import ftbench.backbones
-import ftbench.meters
-import ftbench.stats
-import ftbench.tasks
+# Ctrl-C on a terminal reaches this process too. A fork server ignores it only once these imports are done, which takes
+# seconds; until then it would be killed, and the trial that waits for it could not be finished. The runner has started
+# it with the signal blocked.
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
 
-from ..environment import software
-from ..training.messages import spec_adapter
-from .process_tree import adopt_orphans
+import ftbench  # noqa: E402 - the signal must be ignored first
+import ftbench.backbones  # noqa: E402 - as above
+import ftbench.meters  # noqa: E402 - as above
+import ftbench.stats  # noqa: E402 - as above
+import ftbench.tasks  # noqa: E402 - as above
+
+from ..environment import software  # noqa: E402 - as above
+from ..training.messages import spec_adapter  # noqa: E402 - as above
+from .process_tree import adopt_orphans  # noqa: E402 - as above
 
 _MODULES = (
     "peft",
     "pydantic",
     "scipy.special",
-    "sklearn.metrics",
     "transformers",
     "transformers.models.auto.modeling_auto",
     "transformers.models.auto.tokenization_auto",
@@ -44,6 +51,15 @@ import torch  # noqa: E402 - the variables above must be set before it is import
 
 # Threads are not inherited by forked children: after one parallel operation here, children would wait for them forever.
 torch.set_num_threads(1)
+
+# scikit-learn imports pandas if it can, only to know its version. That takes half a second, and no trial needs it. A
+# later `import pandas` works.
+_without_pandas = "pandas" not in sys.modules
+if _without_pandas:
+    sys.modules["pandas"] = None  # type: ignore[assignment]  # `import pandas` raises ImportError
+importlib.import_module("sklearn.metrics")
+if _without_pandas:
+    del sys.modules["pandas"]
 
 for _module in _MODULES:
     importlib.import_module(_module)

@@ -58,7 +58,9 @@ class TrialLoop:
         """Number of trial processes started so far."""
         self._launcher = TrialLauncher(all_plugins=not selection.without)
         self._assembler = RecordAssembler(suite, catalog, store, fingerprint)
-        self._interruption = Interruption()
+        self._interruption = Interruption(self._announce)
+        self._under_way: dict[str, Trial] = {}
+        """The trials that are running or about to start, by id."""
         self._retries = Counter[str]()
 
     @property
@@ -89,7 +91,11 @@ class TrialLoop:
             # After an error, such as a full disk, no trial may outlive this loop.
             for one in running:
                 one.child.reap()
+            self._under_way.clear()
         return statuses
+
+    def _announce(self, immediate: bool) -> None:
+        self.plugins.run_interrupted(list(self._under_way.values()), immediate=immediate)
 
     def _fill_slots(self, waiting: deque[Trial], running: list[RunningTrial], statuses: dict[str, str]) -> None:
         """Start waiting trials while slots are free."""
@@ -103,12 +109,12 @@ class TrialLoop:
                 return
             trial = waiting.popleft()
             folder = self._open_attempt(trial, free[0])
+            self._under_way[trial.id] = trial
             try:
                 running.append(self._start(trial, folder, *free))
-            except OSError as error:
+            except (OSError, KeyboardInterrupt) as error:
                 self.slots.append(free[0])
-                ending = Ending("infra", "NotStarted", f"its process could not be started: {error.strerror or error}")
-                record = self._assembler.failed(trial, ending, folder)
+                record = self._assembler.failed(trial, _not_started(error), folder)
                 self._settle(trial, record, folder, waiting, statuses)
 
     def _take_slot(self) -> tuple[Slot, DeviceState] | None:
@@ -138,7 +144,9 @@ class TrialLoop:
     def _start(self, trial: Trial, folder: Path, slot: Slot, before: DeviceState) -> RunningTrial:
         variables = {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUBLAS_WORKSPACE_CONFIG": ":4096:8", **slot.variables}
         self.plugins.trial_started(trial)
-        child = self._launcher.start(folder, variables, slot.cores)
+        # The first start waits until the fork server has imported its libraries.
+        with self._interruption.raising():
+            child = self._launcher.start(folder, variables, slot.cores)
         built: list[Meter] = [self.catalog.build("meters", name, {}) for name in trial.meters]
         meters = [meter for meter in built if meter.where == "runner"]
         one = RunningTrial(trial, child, slot, meters, Watch(slot.name, child.pid, probe=slot.probe, before=before))
@@ -157,6 +165,7 @@ class TrialLoop:
         self, trial: Trial, record: Record, folder: Path, waiting: deque[Trial], statuses: dict[str, str]
     ) -> None:
         """Commit a trial's record, or only note the attempt if the trial is left for a retry or for the next run."""
+        self._under_way.pop(trial.id, None)
         again = record.status == "infra" and (self.interrupted or self._retries[trial.id] < self.suite.limits.retries)
         if not again and record.status != "cancelled":
             statuses[trial.id] = self._commit(trial, record, folder / PREDICTIONS).status
@@ -172,3 +181,9 @@ class TrialLoop:
         self.store.commit(record, predictions)
         self.plugins.trial_finished(trial, record)
         return record
+
+
+def _not_started(error: OSError | KeyboardInterrupt) -> Ending:
+    if isinstance(error, OSError):
+        return Ending("infra", "NotStarted", f"its process could not be started: {error.strerror or error}")
+    return Ending("cancelled", "Cancelled", "stopped by the user while its process started")

@@ -16,7 +16,7 @@ import sys
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from multiprocessing import connection
+from multiprocessing import connection, forkserver, resource_tracker
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -48,9 +48,9 @@ class TrialLauncher:
         Args:
             all_plugins: import all installed plugins in the fork server; set to False if the run excludes any.
         """
-        methods = multiprocessing.get_all_start_methods()
-        self._context = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
-        if "forkserver" in methods:
+        self._has_server = "forkserver" in multiprocessing.get_all_start_methods()
+        self._context = multiprocessing.get_context("forkserver" if self._has_server else "spawn")
+        if self._has_server:
             self._context.set_forkserver_preload(
                 ["ftbench.runner.preload", *(["ftbench.runner.preload_plugins"] if all_plugins else [])]
             )
@@ -65,6 +65,7 @@ class TrialLauncher:
 
         Raises:
             OSError: the process cannot be created, or the fork server was killed meanwhile.
+            KeyboardInterrupt: the caller's signal handler raised it while the fork server started; no process is left.
         """
         read_end, write_end = self._context.Pipe(duplex=False)
         arguments = (str(folder), dict(variables), tuple(cores), write_end)
@@ -73,10 +74,17 @@ class TrialLauncher:
         )
         try:
             with _passive_openmp(), _without_main():
+                if self._has_server:
+                    _start_server()
                 process.start()
             started = time.monotonic()
         except EOFError:
             raise OSError(errno.ECHILD, "the process that trials are forked from was killed") from None
+        except KeyboardInterrupt:
+            # A process that the server has not forked yet will end at once: the other end of its pipe is closed.
+            if process.pid is not None:
+                process.kill()
+            raise
         finally:
             write_end.close()
         return TrialProcess(process, folder, Output(read_end, folder / PRINTED), started)
@@ -208,3 +216,14 @@ def _passive_openmp() -> Iterator[None]:
         yield
     finally:
         del os.environ["OMP_WAIT_POLICY"]
+
+
+def _start_server() -> None:
+    """Start the fork server if it is not running, with SIGINT blocked until `preload` ignores it."""
+    # Otherwise the server would start it, which unblocks the signal.
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -14,8 +14,8 @@ from tests.faults.quick_suite import PLUGIN, write
 
 HOOKS = {name: inspect.signature(function) for name, function in vars(hookspecs).items() if name.startswith("ftbench_")}
 OFFERS = [name for name, signature in HOOKS.items() if not signature.parameters]
-ELSEWHERE = ("ftbench_trials_planned", "ftbench_trials_added")
-"""The hook that changes a plan, and the one that is called for tuned suites only."""
+ELSEWHERE = ("ftbench_trials_planned", "ftbench_trials_added", "ftbench_run_interrupted")
+"""The hook that changes a plan, and those that are called for tuned suites and after Ctrl-C only."""
 OBSERVERS = [name for name in HOOKS if name not in (*OFFERS, *ELSEWHERE)]
 
 

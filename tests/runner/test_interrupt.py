@@ -31,3 +31,27 @@ def test_another_thread_hears_nothing_and_changes_nothing():
     thread = threading.Thread(target=listen)
     thread.start()
     thread.join()
+
+
+def test_each_signal_is_announced_from_another_thread_with_what_it_asks_for():
+    import threading
+
+    heard = []
+    interruption = Interruption(lambda immediate: heard.append((immediate, threading.current_thread())))
+    with interruption.handling_signals():
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+    assert [immediate for immediate, _ in heard] == [False, True]
+    assert threading.main_thread() not in {thread for _, thread in heard}
+
+
+def test_a_call_that_blocks_is_ended_by_the_second_signal_and_not_by_the_first():
+    interruption = Interruption()
+    with interruption.handling_signals():
+        with interruption.raising():
+            signal.raise_signal(signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt), interruption.raising():
+            signal.raise_signal(signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt), interruption.raising():
+            pass
+        signal.raise_signal(signal.SIGINT)  # outside, nothing is raised

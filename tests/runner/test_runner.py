@@ -158,6 +158,29 @@ def test_a_third_partys_strategy_runs_from_one_file(tiny_suite, ftbench, tmp_pat
     assert "norm-tuning" in done.stdout
 
 
+@pytest.fixture
+def on_a_terminal(tmp_path):
+    """Start a command in a process group of its own: a terminal sends Ctrl-C to the whole group."""
+    started = []
+
+    def start(arguments):
+        runner = subprocess.Popen(
+            list(map(str, arguments)),
+            cwd=tmp_path,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        started.append(runner)
+        return runner
+
+    yield start
+    for runner in started:
+        runner.kill()
+        runner.communicate()
+
+
 def test_two_runners_on_one_folder_are_told_apart(tiny_suite, ftbench, tmp_path):
     suite = tiny_suite(("full", "frozen", "bitfit"), steps=60)
     first = subprocess.Popen(
@@ -170,31 +193,66 @@ def test_two_runners_on_one_folder_are_told_apart(tiny_suite, ftbench, tmp_path)
     assert first.wait(120) == 0
 
 
-def test_ctrl_c_finishes_the_trial_under_way_and_the_rest_can_go_on(tiny_suite, ftbench, tmp_path):
+def test_ctrl_c_finishes_the_trial_under_way_and_the_rest_can_go_on(tiny_suite, ftbench, tmp_path, on_a_terminal):
     suite = tiny_suite(("full", "frozen", "bitfit"), steps=60)
-    runner = subprocess.Popen(
-        [FTBENCH, "run", suite], cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    runner = on_a_terminal([FTBENCH, "run", suite])
+    # The server that trials are forked from is still starting, in the terminal's process group as well.
     _until(lambda: list((tmp_path / "runs").rglob("spec.json")), 120)
-    runner.send_signal(signal.SIGINT)
+    os.killpg(runner.pid, signal.SIGINT)
+    line = runner.stderr.readline()
+    assert line == "finishing full · seed 0, then stopping; Ctrl-C again stops now\n"
+    assert not list((tmp_path / "runs").rglob("record.json")), "the answer does not wait for the trial"
+    assert runner.stderr.readline().startswith("  1/3 ok digits · tiny-vit · full · seed 0")
+    assert runner.stderr.read() == ""
     assert runner.wait(120) == 130
     assert len(list((tmp_path / "runs").rglob("record.json"))) == 1
     assert ftbench("run", suite).returncode == 0
     assert len(list((tmp_path / "runs").rglob("record.json"))) == 3
 
 
-def test_ctrl_c_twice_stops_the_trial_under_way_and_it_can_be_run_again(tmp_path):
-    from tests.faults.quick_suite import start, write
+def test_ctrl_c_twice_stops_the_trial_under_way_and_it_can_be_run_again(tmp_path, on_a_terminal):
+    from tests.faults.quick_suite import command, write
 
-    runner = start(tmp_path, "run", write(tmp_path, pause=60.0))
+    runner = on_a_terminal(command("run", write(tmp_path, pause=60.0)))
     _until(lambda: list(tmp_path.rglob("events.jsonl")), 120)
-    for _ in range(2):
-        runner.send_signal(signal.SIGINT)
-        time.sleep(0.5)
+    os.killpg(runner.pid, signal.SIGINT)
+    assert runner.stderr.readline().startswith("finishing v0 · seed 0, then stopping")
+    os.killpg(runner.pid, signal.SIGINT)
+    assert runner.stderr.readline() == "stopping v0 · seed 0 now; run again to resume\n"
     assert runner.wait(120) == 130
     assert not list(tmp_path.rglob("record.json"))
     (ended,) = tmp_path.rglob("ended.json")
     assert json.loads(ended.read_text())["status"] == "cancelled"
+
+
+def test_ctrl_c_twice_stops_a_trial_whose_process_is_still_being_started(tmp_path, on_a_terminal):
+    from tests.faults.quick_suite import call, command, write
+
+    runner = on_a_terminal(command("run", write(tmp_path)))
+    _until(lambda: list(tmp_path.rglob("spec.json")), 120)
+    for _ in range(2):
+        os.killpg(runner.pid, signal.SIGINT)
+        assert "v0 · seed 0" in runner.stderr.readline()
+    assert runner.wait(120) == 130
+    assert not list(tmp_path.rglob("events.jsonl")), "nobody waited until libraries were imported"
+    (ended,) = tmp_path.rglob("ended.json")
+    assert json.loads(ended.read_text())["status"] == "cancelled"
+    call(tmp_path, "run", "quick.toml", "--no-report", check=0)
+    assert len(list(tmp_path.rglob("record.json"))) == 1
+
+
+def test_ctrl_c_says_how_many_trials_it_finishes(tmp_path, on_a_terminal):
+    from tests.faults.quick_suite import command, write
+
+    suite = write(tmp_path, pause=1.0, variants=4)
+    suite.write_text(suite.read_text().replace("[machine]", "[machine]\nworkers = 2"))
+    suite.write_text(suite.read_text().replace("[measure]", "[measure]\nquality_only = true"))
+    runner = on_a_terminal(command("run", suite, "--no-report"))
+    _until(lambda: len(list(tmp_path.rglob("events.jsonl"))) == 2, 120)
+    os.killpg(runner.pid, signal.SIGINT)
+    assert runner.stderr.readline() == "finishing 2 trials, then stopping; Ctrl-C again stops now\n"
+    assert runner.wait(120) == 130
+    assert len(list(tmp_path.rglob("record.json"))) == 2
 
 
 def test_a_sequence_yields_its_matrix_and_the_untrained_model_forgets_nothing(ftbench, tmp_path):
