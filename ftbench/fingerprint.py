@@ -104,7 +104,8 @@ def read_sha256(path: Path) -> str:
 def code_hash(classes: Iterable[type], read: dict[str, tuple[str, list[str]] | None] | None = None) -> str:
     """Hash the source of the classes' modules and of the modules of the same package that those import.
 
-    No module is imported. Docstrings, comments, layout and the attribute `about` of strategies do not count.
+    No module is imported. Docstrings, comments, layout, the attribute `about` of strategies and the method
+    `metric_names` of tasks do not count.
 
     Args:
         classes: the classes.
@@ -204,9 +205,11 @@ def _bare(tree: ast.Module) -> str:
 
 
 def _is_for_readers(statement: ast.stmt) -> bool:
-    """Return whether a statement is documentation only: a docstring, or the attribute `about` of a strategy."""
+    """Return whether a statement changes no result: a docstring, or a description that `code_hash` leaves out."""
     if isinstance(statement, ast.Expr):
         return isinstance(statement.value, ast.Constant)
+    if isinstance(statement, ast.FunctionDef):
+        return statement.name == "metric_names"
     return (
         isinstance(statement, ast.AnnAssign)
         and isinstance(statement.target, ast.Name)

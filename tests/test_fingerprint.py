@@ -37,6 +37,13 @@ def test_comments_docstrings_and_strangers_change_no_hash(package):
     assert hashed() == before
 
 
+def test_the_names_of_a_tasks_scores_change_no_hash(package):
+    before = hashed()
+    named = '    def metric_names(self):\n        return ("accuracy",)\n'
+    (package / "strategy.py").write_text(f"from .helper import double\n\nclass A:\n    x = double(1)\n\n{named}")
+    assert hashed() == before
+
+
 def test_code_changes_it_also_in_a_module_that_is_imported(package):
     before = hashed()
     (package / "helper.py").write_text("def double(x):\n    return x + x\n")

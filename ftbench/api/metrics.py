@@ -16,6 +16,18 @@ if TYPE_CHECKING:
 
 BINS = 15
 """Bins of the calibration error, as Guo et al. 2017 use."""
+CLASS_SCORES = (
+    *("accuracy", "balanced_accuracy", "macro_f1", "micro_f1", "weighted_f1", "precision", "recall", "mcc"),
+    *("auc", "average_precision", "calibration_error", "loss"),
+)
+"""Names of the scores of `class_scores`."""
+LABEL_SCORES = (
+    *("micro_f1", "macro_f1", "weighted_f1", "example_f1", "precision", "recall", "exact_match", "hamming_loss"),
+    *("auc", "average_precision", "loss"),
+)
+"""Names of the scores of `label_scores`."""
+NUMBER_SCORES = ("pearson", "spearman", "r2", "mean_absolute_error", "root_mean_squared_error")
+"""Names of the scores of `number_scores`."""
 ABSENT = "classes that neither occur nor are predicted left out"
 
 

@@ -11,8 +11,8 @@ instance for each trial and trains every stage of a sequence, for every strategy
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 from .card import OUTPUT_TYPES, OutputType
 
@@ -67,6 +67,20 @@ class Tunable:
     """The values to try."""
 
 
+Family = Literal[
+    "all weights",
+    "low-rank & scaling",
+    "adapters",
+    "prompts & prefixes",
+    "biases & norms",
+    "head only",
+    "other losses",
+    "other",
+]
+FAMILIES: tuple[Family, ...] = get_args(Family)
+"""Families of strategies, in the order in which pages list them."""
+
+
 @dataclass(frozen=True)
 class About:
     """What readers need to know about a method before choosing it, one line each."""
@@ -79,6 +93,10 @@ class About:
     """When to use it."""
     limits: str
     """What it cannot do."""
+    family: Family = "other"
+    """Family it belongs to; pages draw a family in one colour."""
+    families: Mapping[str, Family] = field(default_factory=dict)
+    """Value of an option → family, if the family depends on that option."""
 
 
 class Strategy(ABC):

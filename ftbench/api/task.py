@@ -145,6 +145,14 @@ class Task(ABC):
     def score(self, answers: Sequence[NDArray[Any]], examples: Encoded) -> Scored:
         """Score what `answers` gave for one split, one array an example."""
 
+    def metric_names(self) -> tuple[str, ...]:
+        """Return the names of the scores of `score` that have a direction, without reading data.
+
+        They are used to check the `metric` of a suite before the first trial, and are not part of a trial's identity.
+        Empty, the default, if they are not known: a wrong name then fails when the first split is scored.
+        """
+        return ()
+
     def groups(self, ids: Sequence[str]) -> Sequence[str | int | None] | None:
         """Return each example's group, such as a speaker or a document; uncertainty then counts groups.
 

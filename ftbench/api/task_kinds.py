@@ -9,7 +9,7 @@ import numpy as np
 from annotated_types import Ge
 
 from ..stats.jackknife import f1, moments, pearson, pseudo_values
-from .metrics import class_scores, label_scores, number_scores
+from .metrics import CLASS_SCORES, LABEL_SCORES, NUMBER_SCORES, class_scores, label_scores, number_scores
 from .splits import draw
 from .task import Scored, Task
 
@@ -79,6 +79,10 @@ class ClassificationTask(Task):
         counts = tuple(tuple(int(count) for count in row) for row in matrix)
         return Scored(class_scores(truth, log_probability), predictions, counts if self.classes else None)
 
+    def metric_names(self) -> tuple[str, ...]:
+        """Return the names of the scores; none if a subclass scores in its own way."""
+        return CLASS_SCORES if type(self).score is ClassificationTask.score else ()
+
 
 @dataclass
 class DrawnClassificationTask(ClassificationTask):
@@ -133,6 +137,10 @@ class MultiLabelTask(Task):
         )
         return Scored(label_scores(truth, probability), predictions)
 
+    def metric_names(self) -> tuple[str, ...]:
+        """Return the names of the scores; none if a subclass scores in its own way."""
+        return LABEL_SCORES if type(self).score is MultiLabelTask.score else ()
+
 
 class RegressionTask(Task):
     """A task whose every example has a number; plugins add the examples and their encoding.
@@ -165,3 +173,7 @@ class RegressionTask(Task):
             for identity, wanted, said, value in zip(examples.ids, truth, guess, added, strict=True)
         )
         return Scored(number_scores(truth, guess), predictions)
+
+    def metric_names(self) -> tuple[str, ...]:
+        """Return the names of the scores; none if a subclass scores in its own way."""
+        return NUMBER_SCORES if type(self).score is RegressionTask.score else ()

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from abc import abstractmethod
-from collections import defaultdict
-from dataclasses import asdict, dataclass
+from collections import Counter, defaultdict
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
 from ..api.augmentation import clean_options
+from ..api.deciding_metric import class_mistake
 from ..api.splits import check_filled, outline
 from ..errors import SuiteError, UserError
 from ..fingerprint import code_hash, digest, remembered
@@ -36,6 +37,10 @@ MAX_ROWS = 100_000
 """Largest number of rows of a split to inspect; splits are in random order."""
 MAX_IMBALANCE = 10.0
 """Largest ratio of the largest to the smallest class that is not reported."""
+UNEQUAL = "classes of very different size"
+"""Kind of the flaw that the classes differ more than that."""
+BALANCED_METRIC = "macro_f1"
+"""Deciding metric to use then: every class counts equally."""
 MAX_DISTANCE = 3.0
 """Largest mean distance of two sketches of numbers from 0 to 255 that count as close."""
 MAX_CUT_OFF = 0.05
@@ -194,16 +199,21 @@ def _classes(task: UserData, splits: Splits[Any]) -> Iterator[Flaw]:
             tuple(map(repr, empty[:SHOWN])),
             "remove it from `labels`, or add examples",
         )
-    held = counts["train"][counts["train"] > 0]
-    if len(held) and held.max() / held.min() > MAX_IMBALANCE:
-        most, least = (
-            task.classes[int(index(np.where(counts["train"] > 0, counts["train"], filling)))]
-            for index, filling in ((np.argmax, -1), (np.argmin, np.iinfo(np.int64).max))
-        )
-        examples = (f"{most!r} {held.max():,}", f"{least!r} {held.min():,}")
-        yield Flaw(
-            "warning", "classes of very different size", len(held), examples, "read macro F1 rather than accuracy"
-        )
+    if ends := unequal_classes(task, splits):
+        advice = f'decide by macro F1 rather than accuracy: metric = "{BALANCED_METRIC}" in [[task]]'
+        yield Flaw("warning", UNEQUAL, int((counts["train"] > 0).sum()), ends, advice)
+
+
+def unequal_classes(task: UserClassification, splits: Splits[Any]) -> tuple[str, ...]:
+    """Return the largest and the smallest class that is trained on, with their numbers of training examples.
+
+    Empty if the larger one has at most `MAX_IMBALANCE` times as many.
+    """
+    counts = Counter(outline(splits["train"])[1])
+    ends = [index(sorted(counts), key=counts.__getitem__) for index in (max, min)] if counts else []
+    if not ends or counts[ends[0]] / counts[ends[1]] <= MAX_IMBALANCE:
+        return ()
+    return tuple(f"{task.classes[label]!r} {counts[label]:,}" for label in ends)
 
 
 # -- inputs ------------------------------------------------------------------------------------------------------------
@@ -348,15 +358,24 @@ def examine(suite: Suite, catalog: Catalog) -> list[Examined]:
     for number, choice in enumerate(suite.tasks, 1):
         try:
             task = catalog.build("tasks", choice.use, choice.options)
+            if mistake := class_mistake(task, choice.metric):
+                mistakes.append(f"{suite.source}: task[{number}].metric: {mistake}")
             backbone = _backbone_of(task, choice, suite, catalog) if isinstance(task, Inspectable) else None
             if isinstance(task, Inspectable) and backbone is not None:
                 flaws = check_data(task, backbone, suite.split_seed, clean_options(task, catalog.options(task)))
-                found.append(Examined(choice.label, tuple(flaws)))
+                found.append(Examined(choice.label, tuple(_as_decided(flaw, choice) for flaw in flaws)))
         except UserError as error:
             mistakes += [f"{suite.source}: task[{number}]: {mistake}" for mistake in error.mistakes]
     if mistakes:
         raise SuiteError(*mistakes)
     return found
+
+
+def _as_decided(flaw: Flaw, choice: TaskChoice) -> Flaw:
+    """Return a flaw as a note if the suite has followed its advice: another score than accuracy decides."""
+    if flaw.kind != UNEQUAL or choice.metric in ("", "accuracy"):
+        return flaw
+    return replace(flaw, severity="note", advice=f"the deciding metric is {choice.metric}")
 
 
 def _backbone_of(task: Any, choice: TaskChoice, suite: Suite, catalog: Catalog) -> Backbone | None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..api.catalog import option_names
 from ..errors import UserError, suggestion
 from ..fingerprint import PACKAGE
+from .checks import BALANCED_METRIC, unequal_classes
 from .table_files import SUFFIXES
+from .user_classification import UserClassification
 from .user_data import UserData
 
 if TYPE_CHECKING:
@@ -16,6 +19,8 @@ if TYPE_CHECKING:
 
     from ..api.catalog import Catalog
 
+_COMMENT = 40
+"""Column at which the comments of a generated suite begin."""
 _LABELS = ("label", "labels", "class", "category", "target", "sentiment", "emotion", "intent", "topic", "y")
 USUAL_COLUMNS = {
     "text": ("text", "sentence", "sentence1", "review", "content", "tweet", "question", "message"),
@@ -63,7 +68,29 @@ def starting_suite(catalog: Catalog, task: str, data: str, file: Path) -> str:
         about=about,
         task=task,
         options="\n".join(f"{name} = {_quoted(value)}" for name, value in options.items()),
+        metric=_metric(built),
     )
+
+
+def _metric(task: UserData) -> str:
+    """Return the line of the deciding metric: set if the classes are very unequal, otherwise a comment."""
+    if ends := _unequal_classes(task):
+        return (
+            f'metric = "{BALANCED_METRIC}"'.ljust(_COMMENT) + f"# not accuracy: {' and '.join(ends)} training examples"
+        )
+    others = [name for name in task.metric_names() if name != task.primary]
+    example = BALANCED_METRIC if BALANCED_METRIC in others else next(iter(others), "loss")
+    return f'# metric = "{example}"'.ljust(_COMMENT) + f"# the score that decides instead of {task.primary}"
+
+
+def _unequal_classes(task: UserData) -> tuple[str, ...]:
+    """Return the largest and the smallest class if `ftbench data check` reports them as very different."""
+    if not isinstance(task, UserClassification):
+        return ()
+    # Data that cannot be divided are reported by `ftbench validate` and `ftbench run`.
+    with suppress(UserError):
+        return unequal_classes(task, task.splits(0))
+    return ()
 
 
 def _columns(cls: type[UserData], data: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import hashlib
 import json
 import math
 import zlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,6 +34,8 @@ LONGEST, LARGEST = 4 * MIB, 512 * MIB
 """Maximum unpacked bytes of a line of predictions, and of the whole file."""
 COUNTED = ("accuracy", "exact_match")
 """Metrics that are the share of examples whose prediction equals the label, unless an example has its own value."""
+_MEANS_OVER_CLASSES = ("macro_f1", "balanced_accuracy", "precision", "recall")
+"""Scores that weigh every class equally, however few items it has."""
 _CONTRADICTION = "does not add up to the score"
 
 
@@ -94,7 +96,7 @@ def read_items(path: Path, record: Record) -> Items | str:
     for line in lines:
         by_task[str(line.get("task", ""))].append(line)
     several = len(record.trial["stages"]) > 1
-    parts, largest = [], 1.0
+    parts, largest = [], []
     for task, examples in by_task.items():
         measured = record.measurement(record.primary, task if several else "")
         if measured is None or measured.value is None:
@@ -103,7 +105,8 @@ def read_items(path: Path, record: Record) -> Items | str:
         if isinstance(values, str):
             return values
         parts.append((values, measured.value))
-        largest = min(largest, float(measured.unit == "1"))
+        classes = record.classes.get(task, ())
+        largest.append(_largest(examples, record.primary, classes) if measured.unit == "1" else 0.0)
     if not parts:
         return "no test item was kept"
     from ..stats.item_scores import NO_GROUPS, Items
@@ -114,7 +117,8 @@ def read_items(path: Path, record: Record) -> Items | str:
     grouped = any("group" in line for line in lines)
     groups = [f"{task}\0{_group(line)}" for task, examples in by_task.items() for line in examples]
     numbered = np.unique(groups, return_inverse=True)[1] if grouped else NO_GROUPS
-    return Items(record.primary, hashlib.sha256(names.encode()).hexdigest()[:16], joined, numbered, largest)
+    bound = max(largest) if all(largest) else 0.0
+    return Items(record.primary, hashlib.sha256(names.encode()).hexdigest()[:16], joined, numbered, bound)
 
 
 def contradiction(path: Path, record: Record) -> str:
@@ -128,6 +132,27 @@ def contradiction(path: Path, record: Record) -> str:
     """
     found = read_items(path, record) if record.primary in COUNTED else ""
     return found if isinstance(found, str) and found.endswith(_CONTRADICTION) else ""
+
+
+def _largest(examples: Sequence[Mapping[str, Any]], metric: str, classes: Sequence[str]) -> float:
+    """Return how much an item can contribute to a share: more than 1 if few items decide, as in a rare class."""
+    from ..api.deciding_metric import of_class
+
+    asked = of_class(metric)
+    if asked is not None and asked[1] in classes:
+        place = classes.index(asked[1])
+        sides = {"recall": ("label",), "precision": ("prediction",)}.get(asked[0], ("label", "prediction"))
+        members = sum(any(place in _members(example.get(side)) for side in sides) for example in examples)
+        return len(examples) / max(1, members)
+    if metric in _MEANS_OVER_CLASSES:
+        sizes = Counter(one for example in examples for one in _members(example.get("label")))
+        return max(1.0, len(examples) / (len(sizes) * min(sizes.values()))) if sizes else 1.0
+    return 1.0
+
+
+def _members(classes: object) -> list[int]:
+    """Return the classes of an example; none if it has no classes."""
+    return [one for one in (classes if isinstance(classes, list) else [classes]) if isinstance(one, int)]
 
 
 def _group(line: Mapping[str, Any]) -> str:

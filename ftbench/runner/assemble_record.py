@@ -95,7 +95,7 @@ class RecordAssembler:
             "cell": trial.cell,
             "environment": self.fingerprint,
             "trial": dataclasses.asdict(trial),
-            "primary": task.primary,
+            "primary": trial.stages[0].metric or task.primary,
             "attempts": self.store.attempts(trial.id, self.fingerprint),
             "earlier": [dataclasses.asdict(attempt) for attempt in self.store.earlier(trial.id, self.fingerprint)],
             **outcome,

@@ -38,10 +38,10 @@ def suite_schema(catalog: Catalog) -> dict[str, Any]:
     from pydantic import TypeAdapter
 
     from ..api.protocol import Training
-    from ..suite.suite import Cost, Gate, Limits, Machine, Measure, Statistics, Tuning
+    from ..suite.suite import Cost, Gate, Limits, Machine, Measure, Report, Statistics, Tuning
     from ..suite.toml_file import SCHEMA
 
-    parts = (Training, Tuning, Machine, Limits, Measure, Cost, Statistics, Gate)
+    parts = (Training, Tuning, Machine, Limits, Measure, Cost, Statistics, Report, Gate)
     tables = {part.__name__.lower(): part for part in parts}
     labels = {"anyOf": [_LABEL, {"type": "array", "items": _LABEL, "minItems": 1}]}
     training = {**TypeAdapter(Training).json_schema(), "additionalProperties": False}
@@ -64,7 +64,13 @@ def suite_schema(catalog: Catalog) -> dict[str, Any]:
             "task": _entries(
                 catalog,
                 "tasks",
-                {"backbone": labels, "strategies": labels, "training": training, "alone": {"type": "boolean"}},
+                {
+                    "backbone": labels,
+                    "strategies": labels,
+                    "training": training,
+                    "alone": {"type": "boolean"},
+                    "metric": {"type": "string", "minLength": 1},
+                },
             ),
             "strategy": _entries(catalog, "strategies", _strategy_keys()),
             "sequence": {

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ..api.catalog import NAME, NAMES, Catalog, option_names
 from ..api.protocol import Training
 from ..errors import PluginError, SuiteError, suggestion
+from .deciding_metrics import deciding_metric_mistake, sequence_metric_mistakes
 from .suite import (
     BackboneChoice,
     Cost,
@@ -18,6 +19,7 @@ from .suite import (
     Limits,
     Machine,
     Measure,
+    Report,
     SequenceChoice,
     Statistics,
     StrategyChoice,
@@ -42,11 +44,13 @@ _NOT_IN_LABELS = re.compile(r"[^A-Za-z0-9._-]+")
 
 _ENTRY_KEYS = {
     "backbone": ("use", "label", "options", "strategies"),
-    "task": ("use", "label", "options", "backbone", "strategies", "training", "alone"),
+    "task": ("use", "label", "options", "backbone", "strategies", "training", "alone", "metric"),
     "strategy": ("use", "label", "options", "lr", "sweep", "space", "tries", "seconds"),
     "sequence": ("label", "tasks", "backbone", "strategies"),
 }
-_TABLES = {table.__name__.lower(): table for table in (Training, Machine, Limits, Measure, Cost, Statistics, Gate)}
+_TABLES = {
+    table.__name__.lower(): table for table in (Training, Machine, Limits, Measure, Cost, Statistics, Report, Gate)
+}
 _TOP = ("schema", "name", "seeds", "split_seed", "online", "profile", "tuning", *_TABLES, *_ENTRY_KEYS)
 
 
@@ -99,6 +103,7 @@ class _Reader:
         self._cross_check(backbones, tasks, strategies, sequences)
         if parts["training"] is not None and not self.mistakes:
             self.mistakes.extend(sequence_mistakes(parts["training"], tasks, sequences))
+        self.mistakes.extend(sequence_metric_mistakes(tasks, sequences, self.catalog))
         if parts["statistics"] is not None:
             targets = [*(task.label for task in tasks), *(sequence.label for sequence in sequences)]
             self.mistakes.extend(margin_mistakes(parts["statistics"], targets))
@@ -280,12 +285,23 @@ class _Reader:
                     strategies=names["strategies"],
                     training=own,
                     alone=entry.get("alone", True),
+                    metric=self._metric(key_path, entry, choice),
                 )
                 found.append(task)
                 if training is not None and own and not self.mistakes:
                     self.mistakes.extend(training_mistakes(task_training(training, task), f"{key_path}.training"))
         self._unique("task", [choice.label for choice in found])
         return tuple(found)
+
+    def _metric(self, key_path: str, entry: Mapping[str, Any], choice: Mapping[str, Any]) -> str:
+        """Return the deciding metric of a task entry; empty if it names none."""
+        metric = entry.get("metric", "")
+        if not isinstance(metric, str) or (not metric and "metric" in entry):
+            self.mistakes.append(f"{key_path}.metric: must be the name of a score, got {metric!r}")
+            return ""
+        if metric and (mistake := deciding_metric_mistake(metric, choice, self.catalog)):
+            self.mistakes.append(f"{key_path}.metric: {mistake}")
+        return metric
 
     def _strategies(self, table: Mapping[str, Any]) -> tuple[StrategyChoice, ...]:
         found: list[StrategyChoice] = []

@@ -12,6 +12,7 @@ from ..api.augmentation import augmentation_mistakes, augmentations
 from ..api.backbone import Backbone
 from ..api.card import OUTPUT_TYPES
 from ..api.catalog import nested
+from ..api.deciding_metric import class_mistake
 from ..errors import NotApplicable, NotCached, SuiteError, UserError
 from ..fingerprint import code_hash
 from .suite import task_training
@@ -135,6 +136,8 @@ class _Planner:
                     {**task.fingerprint(), **self._augmented(task, options)},
                 )
                 self.tasks[task_choice.label] = (task, part)
+                if mistake := class_mistake(task, task_choice.metric):
+                    self.mistakes.append(f"task[{number}].metric: {mistake}")
         for number, strategy_choice in enumerate(self.suite.strategies, 1):
             with self._collecting(f"strategy[{number}]"):
                 strategy = self.catalog.build("strategies", strategy_choice.use, strategy_choice.options)
@@ -292,7 +295,11 @@ class _Planner:
         elif training["lr"] == "auto":
             training["lr"] = strategy.lr(card)
         instance, part = self.tasks[task.label]
-        return Stage(dataclasses.replace(part, options={**part.options, **instance.options_at(index)}), training)
+        # Naming the primary score changes nothing, so it does not change the id either.
+        metric = "" if task.metric == instance.primary else task.metric
+        return Stage(
+            dataclasses.replace(part, options={**part.options, **instance.options_at(index)}), training, metric
+        )
 
 
 class _CollectMistakes:

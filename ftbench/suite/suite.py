@@ -81,6 +81,17 @@ class Statistics:
     unit of the score. The most specific name applies."""
 
 
+Preference = Literal["memory", "time", "parameters", "price"]
+
+
+@dataclass(frozen=True)
+class Report:
+    """What reports recommend. Not part of the trial id."""
+
+    prefer: Preference = "memory"
+    """Kind of cost that chooses among strategies that could be the best."""
+
+
 @dataclass(frozen=True)
 class Gate:
     """What `ftbench gate` requires of a run compared with a baseline. Not part of the trial id."""
@@ -90,7 +101,7 @@ class Gate:
     margins: Mapping[str, Annotated[float, Gt(0)]] = field(default_factory=dict)
     """Other margins, by the name of the score."""
     metrics: tuple[str, ...] = ()
-    """Scores checked besides the primary one of each task."""
+    """Scores checked besides the one that decides each task."""
     alpha: Annotated[float, Gt(0), Lt(0.5)] = 0.05
     """Probability, over all looks, that any score is called worse if none is."""
     looks: Annotated[tuple[Annotated[int, Ge(3)], ...], MinLen(1)] = (3, 6, 10)
@@ -123,7 +134,7 @@ class Tuning:
     options: bool = False
     """Whether to tune the other options that a strategy offers, such as a rank, besides its learning rate."""
     metric: str = ""
-    """Validation score to optimise; by default the primary one of each task column."""
+    """Validation score to optimise; by default the one that decides each task column."""
     seeds: Annotated[tuple[Annotated[int, Ge(0)], ...], MinLen(1)] = (1000,)
     """Trial seeds of every set of values, whose mean score counts. None of them may be among the suite's `seeds`."""
     search_seed: Annotated[int, Ge(0)] = 0
@@ -174,6 +185,9 @@ class TaskChoice(Choice):
     """Values that replace those of the suite's `[training]` for this task."""
     alone: bool = True
     """Whether it also runs by itself, not only in sequences."""
+    metric: str = ""
+    """Score that decides: it ranks, and tuning, gate and recommendations use it; by default the task's primary score.
+    `recall[CLASS]`, `precision[CLASS]` and `f1[CLASS]` are scores of one class."""
 
 
 @dataclass(frozen=True)
@@ -221,13 +235,14 @@ class Suite:
     online: bool = False
     """Whether to download models and data sets that are not in the Hub cache, once, before the first trial."""
     profile: Literal["smoke", "normal", "publish"] = "normal"
-    """`smoke`: one or two seeds, short measuring windows, no claims. `normal`: 5 seeds. `publish`: 10 seeds."""
+    """`smoke`: short measuring windows, for a first look. `normal`: 5 seeds. `publish`: 10 seeds."""
     training: Training = field(default_factory=Training)
     machine: Machine = field(default_factory=Machine)
     limits: Limits = field(default_factory=Limits)
     measure: Measure = field(default_factory=Measure)
     cost: Cost = field(default_factory=Cost)
     statistics: Statistics = field(default_factory=Statistics)
+    report: Report = field(default_factory=Report)
     gate: Gate = field(default_factory=Gate)
     tuning: Tuning | None = None
     """How strategies are tuned; None if they are not."""

@@ -42,6 +42,8 @@ class Stage:
     """The task."""
     training: Mapping[str, Any]
     """All fields of `Training`, with the learning rate resolved."""
+    metric: str = ""
+    """The deciding metric; empty for the task's own primary score."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,7 @@ class Trial:
         return {
             **own,
             "backbone": _hashed_part(self.backbone),
-            "stages": [{"task": _hashed_part(s.task), "training": _hashed_training(s.training)} for s in self.stages],
+            "stages": [_hashed_stage(stage) for stage in self.stages],
             "strategy": _hashed_part(self.strategy),
             "split_seed": self.split_seed,
             "device": self.device,
@@ -131,6 +133,12 @@ class Trial:
         who = f"{self.target} · {self.backbone.label} · {self.strategy.label}"
         what = {"try": f" · try {valued(self.values)}", "default": " · untuned", "final": ""}[self.role]
         return f"{who}{what} · seed {self.seed}"
+
+
+def _hashed_stage(stage: Stage) -> dict[str, Any]:
+    """Return the content of a stage; the metric only if it is not the task's own, so that old ids stay valid."""
+    own = {"metric": stage.metric} if stage.metric else {}
+    return {"task": _hashed_part(stage.task), "training": _hashed_training(stage.training), **own}
 
 
 def _hashed_training(training: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from ..api.protocol import Training
     from .suite import Gate, Limits, Machine, Measure, SequenceChoice, Statistics, TaskChoice
 
-_METRIC = re.compile(r"[a-z][a-z0-9_]*")
+_METRIC = re.compile(r"[a-z][a-z0-9_]*(\[.+\])?", re.DOTALL)
+_TARGET = re.compile(r"([^/\[]+)/(.+)", re.DOTALL)
 
 
 def table_mistakes(tables: Mapping[str, Any]) -> Iterator[str]:
@@ -89,7 +90,8 @@ def _gate_mistakes(gate: Gate) -> Iterator[str]:
 def margin_mistakes(statistics: Statistics, targets: Sequence[str]) -> Iterator[str]:
     """Check the names of margins, except those of scores, which are known only once measured."""
     for name in statistics.margins:
-        target, _, metric = name.rpartition("/")
+        both = _TARGET.fullmatch(name)
+        target, metric = both.groups() if both else ("", name)
         wanted = target or metric
         if wanted not in targets and (target or not _METRIC.fullmatch(metric)):
             known = f"no task or sequence is called {wanted!r}{suggestion(wanted, targets)}"

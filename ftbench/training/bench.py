@@ -61,6 +61,13 @@ class StageData:
     """Encodes the same rows for another backbone and its processor."""
     augmented: Callable[[Encoded, Any], Augmented | None] | None = None
     """Returns the training split, encoded by a processor, as augmented in each epoch; None without augmentations."""
+    metric: str = ""
+    """The deciding metric that the suite sets; empty for the task's own primary score."""
+
+    @property
+    def primary(self) -> str:
+        """Name of the score that decides."""
+        return self.metric or self.task.primary
 
 
 class TrialBench(Bench):

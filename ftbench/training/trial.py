@@ -10,6 +10,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..api.deciding_metric import LOSS
 from ..api.finished_trial import FinishedTrial
 from ..api.measurement import MEASURING_VERSION, Measurement, Phase, checked
 from ..api.meter import Trace, Watch
@@ -21,6 +22,7 @@ from ..records.record import Failure
 from ..suite.trial import TRAINING_VERSION
 from .accounting.configuration import account_once
 from .checkpoints import Checkpoints
+from .contributions import with_deciding_metric
 from .early_stopping import should_prune
 from .failures import of_exception
 from .messages import PhaseEvents, ProgressEvents
@@ -249,9 +251,7 @@ class Execution:
         learner.train()
         point = {m.name: m.value for m in scored.measurements if m.value is not None}
         trace.validation.append({"step": float(step), **point})
-        if learner is self.watch.learner and (
-            behind := should_prune(self.trial.bars, stage.task.primary, trace.validation)
-        ):
+        if learner is self.watch.learner and (behind := should_prune(self.trial.bars, stage.primary, trace.validation)):
             self.watch.traces.append(trace)
             raise Pruned(behind)
         return scored.measurements
@@ -287,15 +287,19 @@ class Execution:
 
 
 def _score(learner: Learner, stage: StageData, encoded: Encoded) -> Scored:
-    """Score a learner on a split of a stage; the task's mean loss is added unless the task measures one itself."""
+    """Score a learner on a split of a stage, by the task's own scores, its mean loss and the deciding metric.
+
+    Raises:
+        UserError: the task has no score of the name that the suite gives for the deciding metric.
+    """
     from .loop import predict
 
     learner.activate(stage.label, stage.task)
     predicted = predict(learner, stage.task, encoded, stage.training.eval_batch_size)
     scored = stage.task.score(predicted.answers, encoded)
-    if any(m.name == "loss" for m in scored.measurements):
-        return scored
-    loss = Measurement(
-        "loss", predicted.loss, stage.task.loss_unit, "lower", method="the task's mean loss", scope="test"
-    )
-    return replace(scored, measurements=(*scored.measurements, loss))
+    if all(m.name != LOSS for m in scored.measurements):
+        loss = Measurement(
+            LOSS, predicted.loss, stage.task.loss_unit, "lower", method="the task's mean loss", scope="test"
+        )
+        scored = replace(scored, measurements=(*scored.measurements, loss))
+    return with_deciding_metric(scored, stage.task, stage.metric) if stage.metric else scored

@@ -29,7 +29,7 @@ POINTS = 100
 
 def primary_of(scored: Scored, stage: StageData) -> Measurement:
     """Return the measurement of a stage's primary metric."""
-    return next(m for m in scored.measurements if m.name == stage.task.primary)
+    return next(m for m in scored.measurements if m.name == stage.primary)
 
 
 def scores(

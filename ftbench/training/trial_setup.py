@@ -97,7 +97,7 @@ class TrialSetup:
             apply_protocol(task, training, data.encoded, self._scored_split)
             augmented = self._augmented(task, data, learner.processor)
             encode = partial(self._encode, task)
-            stages.append(StageData(stage.task.label, task, training, _visible(data), encode, augmented))
+            stages.append(StageData(stage.task.label, task, training, _visible(data), encode, augmented, stage.metric))
             scored[stage.task.label] = data.encoded[self._scored_split]
         assert learner is not None
         for modules in learner.heads.values():

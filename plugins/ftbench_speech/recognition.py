@@ -206,6 +206,10 @@ class SpeechRecognition(OwnSounds):
             tuple(predictions),
         )
 
+    def metric_names(self) -> tuple[str, ...]:
+        """Return the names of the scores."""
+        return ("word_error_rate", "character_error_rate", "exact_match")
+
     def write_processor(self, learner: Learner, folder: Path) -> None:
         """Write the feature extractor and a tokenizer of the characters, in the format transformers reads."""
         import json

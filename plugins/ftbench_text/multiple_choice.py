@@ -144,6 +144,10 @@ class MultipleChoice(OwnTexts):
             predictions,
         )
 
+    def metric_names(self) -> tuple[str, ...]:
+        """Return the names of the scores."""
+        return ("accuracy", "calibration_error", "loss")
+
 
 def _place(cell: Any, choices: Sequence[str]) -> int | None:
     """Return the index of the choice that a cell names: by its number from 0, its letter, or its text."""

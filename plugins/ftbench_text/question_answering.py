@@ -218,6 +218,10 @@ class QuestionAnswering(OwnTexts):
             tuple(predictions),
         )
 
+    def metric_names(self) -> tuple[str, ...]:
+        """Return the names of the scores."""
+        return ("f1", "exact_match")
+
     def _said(
         self, logits: NDArray[np.float32], windows: Sequence[NDArray[Any]], tokens: NDArray[Any], context: str
     ) -> str:

@@ -212,6 +212,11 @@ class TokenClassification(OwnTexts):
             tuple(predictions),
         )
 
+    def metric_names(self) -> tuple[str, ...]:
+        """Return the names of the scores, which depend on the scheme."""
+        own = ("f1", "weighted_f1") if self.scheme == "words" else ("f1", "macro_f1", "precision", "recall")
+        return (*own, "token_accuracy", "loss")
+
     def _added(self, truth: list[list[str]], said: list[list[str]]) -> list[float | None]:
         """Return each sentence's contribution to the F1."""
         if self.scheme == "words":

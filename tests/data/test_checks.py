@@ -134,6 +134,21 @@ def test_a_rare_class_is_a_warning_about_accuracy(look):
     assert flaw.examples[1].startswith("'rare' ")
 
 
+def test_another_metric_than_accuracy_makes_it_a_note(ftbench, tmp_path):
+    rows = [(sentence(n), "rare" if n % 40 == 0 else "usual") for n in range(400)]
+    with (tmp_path / "data.csv").open("w", newline="") as stream:
+        csv.writer(stream).writerows([("text", "label"), *rows])
+    text = 'name = "s"\nseeds = [0]\n[training]\nepochs = 1\n[[backbone]]\nuse = "minilm"\n[[strategy]]\nuse = "full"\n'
+    text += '[[task]]\nuse = "text-classification"\ndata = "data.csv"\n'
+    told = []
+    for metric in ("accuracy", "recall[rare]"):
+        (tmp_path / "s.toml").write_text(f'{text}metric = "{metric}"\n')
+        told.append(ftbench("data", "check", "s.toml", "--strict"))
+    assert 'decide by macro F1 rather than accuracy: metric = "macro_f1" in [[task]]' in told[0].stdout
+    assert "the deciding metric is recall[rare]" in told[1].stdout
+    assert [done.returncode for done in told] == [2, 0]
+
+
 def test_inputs_that_are_cut_off_are_counted_as_the_backbone_reads_them(look):
     rows = [*sound_rows(), *[(" ".join([sentence(n)] * 9), "yes") for n in range(600, 610)]]
     assert look(rows, max_length=128)["inputs are cut off"].count == 10

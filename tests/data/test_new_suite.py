@@ -93,3 +93,26 @@ def test_other_answers_have_their_columns_found_too(task, columns, tmp_path, ftb
     suite = parse_suite(tomllib.loads((tmp_path / "own.toml").read_text()), catalog)
     assert suite.tasks[0].options == {"data": path.name} | ({"target": next(iter(columns))} if columns else {})
     assert "18 trials" in ftbench("validate", "own.toml", cwd=tmp_path, check=0).stdout
+
+
+@pytest.mark.parametrize(("every", "expected"), [(30, "macro_f1"), (3, "")])
+def test_unequal_classes_are_decided_by_macro_f1(every, expected, tmp_path, ftbench, catalog):
+    rows = [f"text number {n},{'rare' if n % every == 0 else 'usual'}" for n in range(300)]
+    (tmp_path / "rows.csv").write_text("\n".join(["text,label", *rows]))
+    ftbench("new", "suite", "--task", "text-classification", "--data", "rows.csv", check=0)
+    text = (tmp_path / "rows.toml").read_text()
+    assert parse_suite(tomllib.loads(text), catalog).tasks[0].metric == expected
+    # What is written and what the check of the data reports follow one rule.
+    checked = ftbench("data", "check", "rows.toml", check=0).stdout
+    assert ("classes of very different size" in checked) == bool(expected)
+    line = next(line for line in text.splitlines() if "metric = " in line)
+    if expected:
+        assert "# not accuracy: 'usual' 203 and 'rare' 7 training examples" in line
+    else:
+        assert line.startswith('# metric = "macro_f1"')
+
+
+def test_the_example_of_a_metric_is_one_of_the_task(tmp_path, ftbench):
+    (tmp_path / "rows.csv").write_text("text,score\n" + "".join(f"text {n},{n % 7}\n" for n in range(40)))
+    ftbench("new", "suite", "--task", "text-regression", "--data", "rows.csv", check=0)
+    assert '\n# metric = "spearman"  ' in (tmp_path / "rows.toml").read_text()

@@ -143,6 +143,44 @@ BROKEN = {
         GOOD + '\n[[strategy]]\nuse = "full"',
         ["strategy: two entries have the label 'full'; change one of them"],
     ),
+    "an unknown score": (
+        GOOD.replace("train_size = 40", 'metric = "macro_f2"'),
+        ["task[1].metric: 'macro_f2' is not a score of this task; did you mean 'macro_f1'? known: accuracy, "],
+    ),
+    "a score that is no text": (
+        GOOD.replace("train_size = 40", "metric = 3"),
+        ["task[1].metric: must be the name of a score, got 3"],
+    ),
+    "no score": (
+        GOOD.replace("train_size = 40", 'metric = ""'),
+        ["task[1].metric: must be the name of a score, got ''"],
+    ),
+    "an unknown score and a wrong option": (
+        GOOD.replace("train_size = 40", 'metric = "word_error_rate"\ntrain_size = 0'),
+        [
+            "task[1].train_size: must be greater than or equal to 1, got 0",
+            "task[1].metric: 'word_error_rate' is not a score of this task; known: accuracy, ",
+        ],
+    ),
+    "a score that another scheme has": (
+        GOOD.replace(
+            'use = "digits"\ntrain_size = 40',
+            'use = "token-classification"\nscheme = "words"\nmetric = "macro_f1"',
+        ),
+        [
+            "task[1].data: is missing",
+            "task[1].metric: 'macro_f1' is not a score of this task; known: f1, weighted_f1, token_accuracy, loss",
+        ],
+    ),
+    "two scores in a sequence": (
+        GOOD.replace("train_size = 40", 'metric = "macro_f1"\n[[task]]\nuse = "digits"\nlabel = "more"')
+        + '\n[[sequence]]\nlabel = "s"\ntasks = ["digits", "more"]',
+        ["sequence[1].tasks: the mean over tasks needs one deciding metric, but 'digits' has macro_f1 and 'more' has "],
+    ),
+    "a margin of a class in a strange place": (
+        GOOD + '\n[statistics.margins]\n"digit/recall[1/2]" = 0.1',
+        ["statistics.margins.'digit/recall[1/2]': no task or sequence is called 'digit'; did you mean 'digits'?"],
+    ),
     "seed twice": (GOOD.replace("[0, 1]", "[0, 1, 0]"), ["seeds: 0 occurs twice"]),
     "seeds no list": (GOOD.replace("[0, 1]", "3"), ["seeds: must be a list of whole numbers"]),
     "no seeds": (GOOD.replace("[0, 1]", "[]"), ["seeds: must be a list of whole numbers"]),
@@ -419,6 +457,12 @@ def test_a_tasks_own_steps_replace_the_suites_epochs(catalog):
     suite = parse_suite(tomllib.loads(text), catalog)
     training = task_training(suite.training, suite.tasks[0])
     assert (training.steps, training.epochs, training.batch_size) == (7, None, 8)
+
+
+def test_a_score_of_a_class_may_decide_and_have_margins(catalog):
+    text = GOOD.replace("train_size = 40", 'metric = "recall[3]"')
+    text += '\n[statistics.margins]\n"recall[3]" = 0.1\n"digits/recall[1/2]" = 0.1'
+    assert parse_suite(tomllib.loads(text), catalog).tasks[0].metric == "recall[3]"
 
 
 @pytest.mark.parametrize(("text", "value"), [("90s", 90), ("1.5m", 90), ("2h", 7200)])

@@ -210,3 +210,32 @@ def test_folds_of_data_that_come_divided_are_refused(catalog, tmp_path):
     task = catalog.build("tasks", "text-classification", {"data": str(tmp_path), "folds": 3})
     with pytest.raises(UserError, match=r"folds: .* already has the splits train and test"):
         task.splits(0)
+
+
+def with_metric(*names):
+    text = BASE
+    for task, name in zip(("digits", "digits-0-4"), names, strict=False):
+        text = text.replace(f'use = "{task}"', f'use = "{task}"\nmetric = "{name}"')
+    return text
+
+
+def test_a_deciding_metric_makes_other_trials_and_the_tasks_own_one_does_not(catalog):
+    ids = [[trial.id for trial in trials(catalog, with_metric(*names))] for names in ((), ("accuracy",), ("macro_f1",))]
+    assert ids[0] == ids[1]
+    assert [one == other for one, other in zip(ids[0], ids[2], strict=True)] == [
+        trial.target != "digits" for trial in trials(catalog, BASE)
+    ]
+
+
+def test_wrong_classes_are_reported_together(catalog):
+    with pytest.raises(SuiteError) as caught:
+        trials(catalog, with_metric("recall[ten]", "f1[9]"))
+    assert caught.value.mistakes == (
+        "suite: task[1].metric: 'ten' is not a class of this task; known: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9",
+        "suite: task[2].metric: '9' is not a class of this task; known: 0, 1, 2, 3, 4",
+    )
+
+
+def test_the_tasks_of_a_sequence_may_have_one_other_metric(catalog):
+    found = [trial for trial in trials(catalog, with_metric("mcc", "mcc") + SEQUENCE) if trial.target == "both"]
+    assert {stage.metric for trial in found for stage in trial.stages} == {"mcc"}

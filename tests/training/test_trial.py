@@ -223,3 +223,15 @@ def test_a_teacher_goes_by_validations_of_its_own(carried, monkeypatch):
         _, outcome, _ = carried('[[strategy]]\nuse = "distillation"\n', knobs=knobs)
         assert outcome["status"] == "ok"
         assert (len(set(map(id, seen))), len(seen)) == (trainings, validations)
+
+
+@pytest.mark.parametrize(("metric", "status"), [("recall[4]", "ok"), ("zebra", "error")])
+def test_a_score_that_no_task_lists_is_found_or_missed_when_the_first_split_is_scored(carried, metric, status, catalog):
+    trial, _, _ = carried('[[strategy]]\nuse = "none"\n')
+    stages = tuple(dataclasses.replace(stage, metric=metric) for stage in trial.stages)
+    _, outcome, _ = carried("", trial=dataclasses.replace(trial, stages=stages))
+    assert outcome["status"] == status
+    if status == "error":
+        assert outcome["failure"]["message"].startswith("task.metric: 'zebra' is not a score of this task; known: accu")
+    else:
+        assert metric in {found["name"] for found in outcome["measurements"]}
