@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import ArrayLike, NDArray
 
+    from .moderation import PairedFamily
+
 Verdict = Literal["better", "worse", "equivalent", "undecided", "too few seeds"]
 CONFIDENCE = 0.95
 ALPHA = 0.05
@@ -39,6 +41,20 @@ class Estimate:
     """Upper end; None if n = 1."""
     deviation: float | None
     """Standard deviation over seeds, n − 1 in the denominator; None if n = 1."""
+    error: float | None = None
+    """Standard error of the mean; None for deviation/√n. A moderated error also uses the variances of others."""
+    df: float | None = None
+    """Degrees of freedom of the error; None for n − 1."""
+
+    @property
+    def moderated(self) -> bool:
+        """Whether the variances of others inform the error, so that two seeds are enough for a claim."""
+        return self.df is not None and self.df > self.n - 1
+
+    @property
+    def claimable(self) -> bool:
+        """Whether there are enough seeds for a claim."""
+        return self.n >= CLAIM or (self.moderated and self.n > 1)
 
 
 def estimate(values: Sequence[float]) -> Estimate:
@@ -91,10 +107,25 @@ def upper_bound(values: Sequence[float], alpha: float = ALPHA) -> float:
 
 
 def half_width(found: Estimate, alpha: float) -> float:
-    """Return t(n−1, 1−α)·s/√n, the distance of a one-sided bound from the mean; ∞ if n = 1."""
+    """Return t(df, 1−α) times the standard error, the distance of a one-sided bound from the mean; ∞ if n = 1."""
     if found.deviation is None:
         return math.inf
+    if found.error is not None and found.df is not None:
+        return t_quantile(found.df, 1 - alpha) * found.error
     return t_quantile(found.n - 1, 1 - alpha) * found.deviation / math.sqrt(found.n)
+
+
+def one_sided_p(found: Estimate) -> float | None:
+    """Return P(T > mean/error), the p-value of the hypothesis that the true mean is not above zero.
+
+    None if n = 1; 0, 0.5 or 1 if the error is zero.
+    """
+    if found.deviation is None:
+        return None
+    error = found.deviation / math.sqrt(found.n) if found.error is None else found.error
+    if error == 0:
+        return 0.5 if found.mean == 0 else float(found.mean < 0)
+    return t_tail(found.n - 1 if found.df is None else found.df, found.mean / error)
 
 
 @dataclass(frozen=True)
@@ -206,18 +237,60 @@ def all_paired(
 def _difference(
     found: Estimate, p: float | None, half_90: float, half_95: float, margin: float, *, lower: bool
 ) -> Difference:
-    if found.deviation:
+    if found.error if found.error is not None else found.deviation:
         verdict = verdict_of(found.mean, half_90, half_95, margin, lower=lower)
     else:
         p, verdict = (None, "undecided") if found.mean else (1.0, "equivalent")
-    return Difference(found, p, verdict if found.n >= CLAIM else "too few seeds", margin)
+    return Difference(found, p, verdict if found.claimable else "too few seeds", margin)
+
+
+def judged(found: Estimate, margin: float = MARGIN, *, lower: bool = False) -> Difference:
+    """Return an estimate of a difference with its p-value and verdict; see `paired`."""
+    error = found.error if found.error is not None else (found.deviation or 0.0) / math.sqrt(found.n)
+    if found.deviation is None:
+        return Difference(found, None, "too few seeds", margin)
+    p = 2 * t_tail(found.n - 1 if found.df is None else found.df, abs(found.mean) / error) if error else None
+    half_90, half_95 = (half_width(found, alpha) for alpha in (ALPHA, ALPHA / 2))
+    return _difference(found, p, half_90, half_95, margin, lower=lower)
+
+
+def of_family(family: PairedFamily, margin: float = MARGIN, *, lower: bool = False) -> list[Difference | None]:
+    """Return the difference of each pair of a family, with moderated intervals; None for pairs that share no seed.
+
+    With two seeds there is a verdict only if the variances of other pairs inform the error.
+
+    Args:
+        family: from `ftbench.stats.moderation.paired_family`.
+        margin: largest difference that does not matter, in the unit of the scores.
+        lower: whether a lower score is better.
+    """
+    import numpy as np
+    from scipy.special import stdtrit
+
+    df = np.maximum(family.df, 1)
+    half_90, half_95 = (stdtrit(df, 1 - alpha) * family.error for alpha in (ALPHA, ALPHA / 2))
+    deviation = np.sqrt(family.variance)
+    columns = (
+        column.tolist()
+        for column in (family.n, family.mean, deviation, family.error, family.df, family.p, half_90, half_95)
+    )
+    found: list[Difference | None] = []
+    for n, mean, spread, error, free, p, narrow, wide in zip(*columns, strict=True):
+        if n == 0:
+            found.append(None)
+        elif n == 1:
+            found.append(Difference(Estimate(mean, 1, None, None, None), None, "too few seeds", margin))
+        else:
+            estimated = Estimate(mean, n, mean - wide, mean + wide, spread, error, free)
+            found.append(_difference(estimated, p, narrow, wide, margin, lower=lower))
+    return found
 
 
 def paired_differences(first: ArrayLike, second: ArrayLike) -> NDArray[np.float64]:
     """Return second minus first on shared seeds, shape [n] or [n, pairs], without rounding noise.
 
     Differences that vary by rounding alone are made equal: 0.9 − 0.8 and 0.7 − 0.6 are the same difference, and their
-    last bits are not seed noise.
+    last bits are not seed noise. Missing scores (NaN) stay missing.
 
     Raises:
         ValueError: if the two differ in shape.
@@ -231,9 +304,11 @@ def paired_differences(first: ArrayLike, second: ArrayLike) -> NDArray[np.float6
     found: NDArray[np.float64] = other - one
     if not len(found):
         return found
-    rounding = _ROUNDING * np.maximum(np.abs(one).max(0), np.abs(other).max(0))
-    middle = (found.max(0) + found.min(0)) / 2
-    return np.where(np.ptp(found, 0) <= rounding, np.where(np.abs(middle) <= rounding, 0.0, middle), found)
+    rounding = _ROUNDING * np.maximum(np.fmax.reduce(np.abs(one)), np.fmax.reduce(np.abs(other)))
+    most, least = np.fmax.reduce(found), np.fmin.reduce(found)
+    middle = (most + least) / 2
+    level = np.where(np.isnan(found), np.nan, np.where(np.abs(middle) <= rounding, 0.0, middle))
+    return np.where(most - least <= rounding, level, found)
 
 
 def verdict_of(mean: float, half_90: float, half_95: float, margin: float, *, lower: bool) -> Verdict:

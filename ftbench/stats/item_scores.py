@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .crossed import Crossed, clustered, crossed
-from .estimates import ALPHA, CLAIM, Interval, NewItems, half_width, verdict_of
+from .estimates import ALPHA, Estimate, Interval, NewItems, half_width, verdict_of
+from .intervals import ANY, Range, interval_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from .estimates import Difference, Estimate
+    from .estimates import Difference
 
 
 NO_GROUPS = np.zeros(0, np.int64)
@@ -89,16 +90,25 @@ def on_new_items(found: Difference, first: Sequence[Items], second: Sequence[Ite
         if over.error or not over.mean
         else "undecided"
     )
-    if over.seeds < CLAIM:
+    if not found.estimate.claimable:
         verdict = "too few seeds"
     p = over.p if over.p is None or found.p is None else max(over.p, found.p)
     return NewItems(Interval(found.estimate.mean - half_95, found.estimate.mean + half_95), p, verdict, items, groups)
 
 
-def interval_over_items(found: Estimate, trials: Sequence[Items]) -> Interval | str:
-    """Return the 95 % interval of a score over seeds and items, or the reason why there is none; see `on_new_items`."""
+def interval_over_items(found: Estimate, trials: Sequence[Items], within: Range = ANY) -> Interval | str:
+    """Return the 95 % interval of a score over seeds and items, or the reason why there is none; see `on_new_items`.
+
+    Args:
+        found: the score over seeds.
+        trials: item scores of one trial per seed.
+        within: range of the score.
+    """
     summed = over_items(trials)
     if isinstance(summed, str):
         return summed
-    half = max(summed[0].half_width(), half_width(found, ALPHA / 2))
-    return Interval(found.mean - half, found.mean + half)
+    over, items, _ = summed
+    both = Estimate(found.mean, found.n, None, None, found.deviation, over.error, over.df)
+    intervals = [interval_of(one, within, items=items) for one in (found, both)]
+    known = [one for one in intervals if one is not None]
+    return Interval(min(one.low for one in known), max(one.high for one in known))

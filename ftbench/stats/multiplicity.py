@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from .estimates import ALPHA, MARGIN, Difference, Verdict, paired
+from .estimates import ALPHA, MARGIN, Difference, Interval, Verdict, half_width, of_family
+from .moderation import paired_family
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from .estimates import Estimate
 
 Key = TypeVar("Key")
 SIGNIFICANT: tuple[Verdict, ...] = ("better", "worse")
@@ -64,6 +67,9 @@ class Comparison:
     """p-value, Holm-corrected over all simultaneous comparisons; None if the difference has no p-value."""
     p_new_items: float | None = None
     """Holm-corrected p-value of the difference on new test items."""
+    interval: Interval | None = None
+    """Interval at the level at which Holm's procedure judges the pair: it excludes zero if and only if the corrected
+    p-value is below 5 %. None without a p-value."""
 
     @property
     def apart(self) -> bool:
@@ -75,6 +81,8 @@ def compare_with(
     baseline: str, scores: Mapping[str, Sequence[float]], margin: float = MARGIN, *, lower: bool = False
 ) -> list[Comparison]:
     """Return comparisons of all others with the baseline, Holm-corrected over the k − 1 comparisons.
+
+    With three or more strategies, the variances of all pairs inform each other; see `ftbench.stats.moderation`.
 
     Args:
         baseline: a key of `scores`; it is the first of every difference.
@@ -98,7 +106,17 @@ def compare_all(
 def _compare_pairs(
     pairs: Iterable[tuple[str, str]], scores: Mapping[str, Sequence[float]], margin: float, *, lower: bool
 ) -> list[Comparison]:
-    return corrected({(one, other): paired(scores[one], scores[other], margin, lower=lower) for one, other in pairs})
+    if len({len(own) for own in scores.values()}) > 1:
+        message = f"paired scores need the same seeds: {', '.join(str(len(own)) for own in scores.values())}"
+        raise ValueError(message)
+    table = np.array([list(own) for own in scores.values()], float).T
+    if not np.isfinite(table).all():
+        message = "a score is not finite"
+        raise ValueError(message)
+    columns, chosen = {name: column for column, name in enumerate(scores)}, list(pairs)
+    sides = (np.array([columns[pair[side]] for pair in chosen], np.int64) for side in (0, 1))
+    found = zip(chosen, of_family(paired_family(table, *sides), margin, lower=lower), strict=True)
+    return corrected({pair: one for pair, one in found if one is not None})
 
 
 def corrected(found: Mapping[tuple[str, str], Difference]) -> list[Comparison]:
@@ -110,12 +128,34 @@ def corrected(found: Mapping[tuple[str, str], Difference]) -> list[Comparison]:
     Args:
         found: pair of names → difference, second minus first.
     """
-    seeds = adjusted({pair: one.p for pair, one in found.items()})
+    raw = {pair: one.p for pair, one in found.items()}
+    seeds = adjusted(raw)
+    counts = _counted(raw, seeds)
     items = adjusted({pair: one.new_items.p if one.new_items else None for pair, one in found.items()})
     return [
-        Comparison(*pair, _with_corrected_verdicts(one, seeds[pair], items[pair]), seeds[pair], items[pair])
+        Comparison(
+            *pair,
+            _with_corrected_verdicts(one, seeds[pair], items[pair]),
+            seeds[pair],
+            items[pair],
+            _interval_for(one.estimate, counts.get(pair)),
+        )
         for pair, one in found.items()
     ]
+
+
+def _counted(raw: Mapping[Key, float | None], corrected: Mapping[Key, float | None]) -> dict[Key, int]:
+    """Return the number of comparisons that each is one of: Holm's factor, or all those that are not significant."""
+    ordered = sorted((p, number, key) for number, (key, p) in enumerate(raw.items()) if p is not None)
+    rejected = sum(p < ALPHA for p in corrected.values() if p is not None)
+    return {key: len(ordered) - min(rank, rejected) for rank, (_, _, key) in enumerate(ordered)}
+
+
+def _interval_for(found: Estimate, count: int | None) -> Interval | None:
+    if count is None or found.low is None:
+        return None
+    half = half_width(found, ALPHA / (2 * count))
+    return Interval(found.mean - half, found.mean + half)
 
 
 def _with_corrected_verdicts(found: Difference, p: float | None, p_new_items: float | None) -> Difference:

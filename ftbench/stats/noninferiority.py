@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
-from .estimates import CLAIM, half_width, t_tail
+import numpy as np
+
+from .estimates import ALPHA, CLAIM, half_width, one_sided_p
+from .moderation import moderated_variances
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,7 +20,7 @@ Outcome = Literal["regressed", "ok", "inconclusive"]
 
 
 def loss_p(gains: Estimate) -> float | None:
-    """Return the one-sided p-value of the hypothesis of no loss, P(T(n−1) ≤ mean·√n/s); None if n = 1.
+    """Return the one-sided p-value of the hypothesis of no loss, P(T ≤ mean/error); None if n = 1.
 
     If all gains are equal, it is 0 for a loss and 1 otherwise. Scores that move in coarse steps may agree by chance,
     but less often than the level of a look if their common loss exceeds a margin of about one step.
@@ -28,14 +32,35 @@ def loss_p(gains: Estimate) -> float | None:
         return None
     if gains.deviation == 0:
         return 0.0 if gains.mean < 0 else 1.0
-    return t_tail(gains.n - 1, -gains.mean / (gains.deviation / math.sqrt(gains.n)))
+    return one_sided_p(replace(gains, mean=-gains.mean))
+
+
+def moderated(gains: Sequence[Estimate]) -> list[Estimate]:
+    """Return gains of the same score whose errors are informed by the variances of all; see `ftbench.stats.moderation`.
+
+    Gains that are all equal stay as they are: they come from trials that repeat each other.
+
+    Args:
+        gains: one estimate per configuration.
+    """
+    noisy = [place for place, one in enumerate(gains) if one.deviation]
+    found = list(gains)
+    if len(noisy) < 3:
+        return found
+    variances = np.array([(gains[place].deviation or 0.0) ** 2 for place in noisy])
+    shrunk, free = moderated_variances(variances, np.array([gains[place].n - 1.0 for place in noisy]), 0.0)
+    for place, variance, df in zip(noisy, shrunk.tolist(), free.tolist(), strict=True):
+        one = replace(gains[place], error=math.sqrt(variance / gains[place].n), df=df)
+        half = half_width(one, ALPHA / 2)
+        found[place] = replace(one, low=one.mean - half, high=one.mean + half)
+    return found
 
 
 def said(gains: Estimate, p: float | None, margin: float, alpha: float) -> Outcome:
     """Return the outcome of one look at level α.
 
     * `regressed` if the loss is significant (p < α: its upper bound is below zero) and its mean exceeds the margin;
-    * `ok` if the lower bound, mean − t(n−1, 1−α)·s/√n, is above −margin;
+    * `ok` if the lower bound, mean − t(df, 1−α)·error, is above −margin;
     * `inconclusive` otherwise, and with fewer than three pairs.
 
     Args:

@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 from ftbench import Measurement, Record
-from ftbench.analysis.contender import difference
+from ftbench.analysis.differences import difference
 from ftbench.records.predictions import items_of, read_items
 from ftbench.stats.item_scores import Items, over_items
 from scipy import stats

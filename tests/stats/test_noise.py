@@ -6,13 +6,23 @@ import numpy as np
 import pytest
 from ftbench import RunError
 from ftbench.analysis.forecast import CALIBRATION, read_calibration
-from ftbench.stats import paired
+from ftbench.stats import detectable, paired
 from ftbench.stats.noise import Noise, typical
 
 
 def test_noise_times_the_seeds_factor_is_what_can_be_seen():
     assert Noise(0.01, 10, "").detectable(5) == pytest.approx(0.0168, abs=1e-4)
-    assert Noise(0.01, 10, "").detectable(1) is None
+    assert Noise(0.01, 10, "").detectable(1) is Noise(0.01, 10, "").detectable(2) is None
+
+
+def test_other_strategies_add_degrees_of_freedom_within_the_limits_of_moderation():
+    informed = Noise(0.01, 10, "", prior_df=50.0, strategies=8)
+    assert informed.df(5) == 7 * 4
+    assert informed.df(2) == pytest.approx(1 + 4)
+    assert Noise(0.01, 10, "", prior_df=3.0, strategies=8).df(5) == 7
+    assert Noise(0.01, 10, "").df(5) == 4
+    assert informed.detectable(5) == pytest.approx(detectable(5, df=28) * 0.01)
+    assert informed.detectable(2) is not None
 
 
 def test_nothing_that_scatters_is_no_noise():

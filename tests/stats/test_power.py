@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from ftbench.stats import detectable, power_of, seeds_for
+from ftbench.stats import power as module
 from scipy import stats
 from statsmodels.stats.power import TTestPower
 
@@ -42,3 +43,9 @@ def test_a_difference_of_that_size_is_found_in_four_of_five_simulated_comparison
     differences = np.random.default_rng(n).normal(detectable(n), 1, (20_000, n))
     found = (stats.ttest_1samp(differences, 0, axis=1).pvalue < 0.05).mean()
     assert found == pytest.approx(0.8, abs=0.01)
+
+
+@pytest.mark.parametrize("n", range(3, 11))
+def test_the_usual_effects_are_what_the_search_finds(n):
+    assert module.detectable(n) == pytest.approx(module._smallest(n, module.POWER, module.ALPHA, n - 1), rel=1e-12)
+    assert module.power_of(module.detectable(n), n) == pytest.approx(0.8, abs=1e-9)
