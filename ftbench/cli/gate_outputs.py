@@ -37,7 +37,7 @@ class Outputs:
             UserError: a file cannot be written.
         """
         from ..gate.formats import lines, markdown
-        from ..gate.github import annotate, write_summary
+        from ..gate.github import annotate, job_link, write_summary
         from ..gate.junit import junit
 
         for line in lines(gated, everything=self.everything):
@@ -45,7 +45,7 @@ class Outputs:
         if self.junit:
             _write(self.junit, junit(gated.checks, gated.suite, strict=gated.strict))
         if self.markdown:
-            _write(self.markdown, markdown(gated))
+            _write(self.markdown, markdown(gated, link=job_link()))
         if self.github:
             for line in annotate(gated.checks, suite):
                 click.echo(line)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..analysis.wording import percent_change, point_interval
+from ..analysis.wording import percent_change, step_range, step_text
 from ..formatting import collapsed, quantity
-from .checks import VERDICTS, most_severe_first
+from .checks import VERDICTS, most_severe_first, place_text, several_backbones
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,10 +18,12 @@ if TYPE_CHECKING:
     from .checks import Check
 
 
-COMMENT = 65_536
-"""Maximum characters of a GitHub comment; counted in bytes here, which are never fewer."""
+COMMENT = 6_144
+"""Maximum bytes of a comment on a pull request: what fits on a screen or two; GitHub would take ten times as much."""
 SUMMARY = 1_048_576
 """Maximum bytes of a GitHub step summary."""
+_LONGEST = 600
+"""Maximum characters of one finding in Markdown."""
 MARK = "<!-- ftbench gate -->"
 """First line of the Markdown, by which a job finds its earlier comment."""
 
@@ -64,23 +67,31 @@ def lines(gated: Gated, *, everything: bool = False) -> list[str]:
         everything: whether to include checks that are ok.
     """
     shown = [check for check in most_severe_first(gated.checks) if everything or check.verdict != "ok"]
+    backbone = several_backbones(gated.checks)
     causes: dict[tuple[str, bool, str], list[Check]] = {}
     for check in shown:
-        together = check.verdict == "not comparable"
-        causes.setdefault((check.verdict, check.gating, check.message if together else str(check)), []).append(check)
+        cause = check.message if check.verdict == "not comparable" else check.finding()
+        causes.setdefault((check.verdict, check.gating, cause), []).append(check)
     found = []
     for (verdict, gating, message), checks in causes.items():
+        said = verdict if gating else "not checked"
         if verdict == "not comparable":
             metrics = ", ".join(dict.fromkeys(check.metric for check in checks))
-            places = ", ".join(dict.fromkeys(str(check.place) for check in checks))
-            found.append(f"{verdict if gating else 'not checked'}: {metrics}, {places}: {message}")
+            places = ", ".join(dict.fromkeys(place_text(check.place, backbone=backbone) for check in checks))
+            found.append(f"{said}: {metrics} of {places}: {message}")
         else:
-            found.append(message if gating else f"not checked: {checks[0].title}: {checks[0].message}")
+            found.append(f"{said}: {checks[0].finding(backbone=backbone)}")
     return [*map(collapsed, found), f"{gated.head} against {gated.base}: {gated.counts}"]
 
 
-def markdown(gated: Gated, limit: int = COMMENT) -> str:
-    """Return Markdown with a table of checks that are not ok and one of the rest, cut with a note at `limit` bytes."""
+def markdown(gated: Gated, limit: int = COMMENT, link: str = "") -> str:
+    """Return Markdown with a table of checks that are not ok and a folded one of the rest, cut at `limit` bytes.
+
+    Args:
+        gated: the result.
+        limit: maximum size; a note says how many checks were cut.
+        link: address of the job that has the page, the log and the files; empty if there is none.
+    """
     ordered = most_severe_first(gated.checks)
     open_rows = [check for check in ordered if check.verdict != "ok" and check.gating]
     rest = [check for check in ordered if check.verdict == "ok" or not check.gating]
@@ -88,15 +99,17 @@ def markdown(gated: Gated, limit: int = COMMENT) -> str:
         MARK,
         f"## ftbench gate: {gated.verdict}",
         "",
-        f"`{_code(gated.head)}` against `{_code(gated.base)}`, {gated.counts}.",
+        f"`{_code(gated.head)}` against `{_code(gated.base)}`, {gated.counts}."
+        + (f" [Page, log and files of this job]({link})" if link else ""),
         "",
     ]
-    header = ["| verdict | metric | strategy | task | backbone | what was found |", "|---|---|---|---|---|---|"]
+    header = ["| verdict | what was found |", "|---|---|"]
     cut = (
         "\n_Cut here: {shown} of {all} checks are shown, the most severe first; "
-        "the JUnit file and the job log have all._\n"
+        "the JUnit file and the job log have all, the page has every score._\n"
     )
     room = limit - len(cut.format(shown=len(ordered), all=len(ordered)).encode()) - len("\n</details>\n")
+    backbone = several_backbones(gated.checks)
     parts, used, shown = list(head), _bytes(head), 0
     for rows, before in (
         (open_rows, header),
@@ -108,7 +121,7 @@ def markdown(gated: Gated, limit: int = COMMENT) -> str:
             break
         parts, used = parts + before, used + _bytes(before)
         for check in rows:
-            row = _row(check)
+            row = _row(check, backbone=backbone)
             if used + _bytes([row]) > room:
                 break
             parts, used, shown = [*parts, row], used + _bytes([row]), shown + 1
@@ -118,11 +131,11 @@ def markdown(gated: Gated, limit: int = COMMENT) -> str:
     return text if shown == len(ordered) else text + cut.format(shown=shown, all=len(ordered))
 
 
-def _row(check: Check) -> str:
-    place, task = check.place, check.task or check.place.target
+def _row(check: Check, *, backbone: bool) -> str:
     verdict = f"**{check.verdict}**" if check.verdict not in ("ok", "accepted") and check.gating else check.verdict
-    cells = (check.metric, place.strategy, task, place.backbone, check.message)
-    return f"| {verdict if check.gating else 'not checked'} | {' | '.join(map(_cell, cells))} |"
+    found = collapsed(check.finding(backbone=backbone))
+    shown = found if len(found) <= _LONGEST else f"{found[: _LONGEST - 1]}…"
+    return f"| {verdict if check.gating else 'not checked'} | {_cell(shown)} |"
 
 
 def _bytes(parts: Sequence[str]) -> int:
@@ -141,15 +154,37 @@ def _code(text: str) -> str:
     return collapsed(text).replace("`", "'")
 
 
-def difference_text(gains: Estimate, before: float, after: float, unit: str, *, margin: float, p: float | None) -> str:
-    """Format a difference of a score or a size: means, gain with its 95 % interval, pairs, corrected p, margin."""
-    over = f"over {count_text(gains.n, 'pair')}"
-    level = f", p {p:.2g}" if p is not None else ""
+def difference_text(
+    gains: Estimate, before: float, after: float, unit: str, *, margin: float, p: float | None, lower: bool = False
+) -> str:
+    """Format a difference of a score or a size: `80.9 → 75.9 % (−5.0 points, allowed −1.0); …`.
+
+    Args:
+        gains: gain over the baseline, more is better; an accepted change is subtracted.
+        before: mean in the baseline.
+        after: mean in the run.
+        unit: unit of both.
+        margin: largest loss that does not matter.
+        p: corrected p-value; None if unknown.
+        lower: whether lower values are better.
+    """
+    sign = -1 if lower else 1
+    harmful = "+" if lower else "-"
     if unit == "1":
-        change = f", gain {point_interval(gains)}"
-        return f"{quantity(before, '1')} → {quantity(after, '1')}{change} {over}{level}, margin {100 * margin:g} points"
-    change = f" ({percent_change(after / before - 1)})" if before else ""
-    return f"{quantity(before, unit)} → {quantity(after, unit)}{change} {over}{level}, margin {quantity(margin, unit)}"
+        values = f"{100 * before:.1f} → {quantity(after, '1')}"
+        change = f"{step_text(sign * gains.mean)} points"
+        allowed = f"{harmful}{100 * margin:.1f}" if margin >= 0.001 else f"{harmful}{100 * margin:.2g}"
+    else:
+        values = f"{quantity(before, unit)} → {quantity(after, unit)}"
+        change = percent_change(after / before - 1) if before else ""
+        allowed = f"{harmful}{quantity(margin, unit)}"
+    ends = ""
+    if unit == "1" and gains.low is not None and gains.high is not None:
+        low, high = sorted((sign * gains.low, sign * gains.high))
+        ends = f"95 % interval {step_range(low, high)} "
+    inside = ", ".join(filter(None, (change, f"allowed {allowed}")))
+    found = re.sub(r"(?<!\w)-(?=\d)", "−", f"{values} ({inside}); {ends}over {count_text(gains.n, 'pair')}")
+    return f"{found}, p {p:.2g}" if p is not None else found
 
 
 def change_text(before: Value, after: Value, unit: str) -> str:

@@ -13,7 +13,7 @@ from ..records.accepted_changes import AcceptedChange
 from ..records.comparability import PARTS, differences, without
 from ..stats.estimates import CLAIM, estimate, paired_differences
 from ..stats.multiplicity import adjusted
-from ..stats.noninferiority import loss_p, said
+from ..stats.noninferiority import loss_p, moderated, said
 from .checks import TRIALS, Check
 from .formats import change_text, count_text, difference_text, divergence_text, exact_text, seeds_text
 
@@ -52,6 +52,8 @@ class _Sample:
     """Head minus base (minus an accepted change), with the sign chosen so that more is better."""
     reason: str
     """Why the baseline was adjusted; empty if it was not."""
+    lower: bool = False
+    """Whether lower values are better."""
 
 
 def hold(head: RecordSet, base: RecordSet, gate: Gate, allowed: Sequence[str] = ()) -> list[Check]:
@@ -308,7 +310,7 @@ class _Checker:
         sign = -1 if reading.direction == "lower" else 1
         shift, reason = self._shift(place, name, dict(zip(self._seeds(place), base, strict=True)))
         gains = estimate((sign * (paired_differences(base, head) - shift)).tolist())
-        return _Sample(place, name, reading.unit, margin, tuple(base), tuple(head), gains, reason)
+        return _Sample(place, name, reading.unit, margin, tuple(base), tuple(head), gains, reason, sign < 0)
 
     def _shift(self, place: Place, name: str, base: dict[int, float]) -> tuple[float, str]:
         """Return how much an accepted change shifts the baseline's mean, and its reason."""
@@ -337,8 +339,15 @@ class _Checker:
         return self._judge(sample, loss_p(sample.gains), self.gate.alpha, tier="memory")
 
     def _judge_all(self, samples: list[_Sample]) -> Iterator[Check]:
-        """Judge all scores together, Holm-corrected, with an equal share of α for each look."""
+        """Judge all scores together, Holm-corrected, with an equal share of α for each look.
+
+        The variances of one score inform each other over all configurations; see `ftbench.stats.noninferiority`.
+        """
         level = self.gate.alpha / len(self.gate.looks)
+        for metric in dict.fromkeys(sample.metric for sample in samples):
+            places = [number for number, sample in enumerate(samples) if sample.metric == metric]
+            for number, gains in zip(places, moderated([samples[one].gains for one in places]), strict=True):
+                samples[number] = replace(samples[number], gains=gains)
         raw = {number: loss_p(sample.gains) for number, sample in enumerate(samples)}
         corrected = adjusted(raw)
         for number, sample in enumerate(samples):
@@ -347,7 +356,9 @@ class _Checker:
     def _judge(self, sample: _Sample, p: float | None, level: float, tier: Tier) -> Check:
         n = sample.gains.n
         before, after = sum(sample.base) / n, sum(sample.head) / n
-        message = difference_text(sample.gains, before, after, sample.unit, margin=sample.margin, p=p)
+        message = difference_text(
+            sample.gains, before, after, sample.unit, margin=sample.margin, p=p, lower=sample.lower
+        )
         if sample.reason:
             message += f"; the baseline is adjusted, accepted: {sample.reason}"
         verdict = said(sample.gains, p, sample.margin, level)

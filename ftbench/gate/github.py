@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..formatting import collapsed
-from .checks import most_severe_first
+from .checks import most_severe_first, several_backbones
 from .formats import SUMMARY, markdown
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ def annotate(checks: Sequence[Check], file: str | None = None) -> list[str]:
         checks: the checks of a gate.
         file: the suite file that annotations refer to, if known.
     """
+    checks, backbone = list(checks), several_backbones(checks)
     by_level: dict[str, list[Check]] = {}
     for check in most_severe_first(checks):
         if check.gating and check.verdict in _LEVELS:
@@ -42,7 +43,7 @@ def annotate(checks: Sequence[Check], file: str | None = None) -> list[str]:
     for level, listed in by_level.items():
         shown = listed if len(listed) <= MOST else listed[: MOST - 1]
         found += [
-            annotation(level, f"ftbench gate: {check.verdict}", collapsed(f"{check.title}: {check.message}"), file)
+            annotation(level, f"ftbench gate: {check.verdict}", collapsed(check.finding(backbone=backbone)), file)
             for check in shown
         ]
         if len(listed) > MOST:
@@ -71,9 +72,18 @@ def write_summary(gated: Gated, environment: Mapping[str, str] = os.environ) -> 
         path = Path(summary)
         used = path.stat().st_size if path.exists() else 0
         if SUMMARY - used > 2048:
-            _append(path, markdown(gated, SUMMARY - used))
+            _append(path, markdown(gated, SUMMARY - used, job_link(environment)))
     if output:
         _append(Path(output), f"verdict={gated.verdict}\n")
+
+
+def job_link(environment: Mapping[str, str] = os.environ) -> str:
+    """Return the address of the running job on GitHub or GitLab, which keeps its log and files; empty elsewhere."""
+    names = ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_RUN_ID")
+    server, repository, run = (environment.get(name) for name in names)
+    if server and repository and run:
+        return f"{server}/{repository}/actions/runs/{run}"
+    return environment.get("CI_JOB_URL", "")
 
 
 def _append(path: Path, text: str) -> None:

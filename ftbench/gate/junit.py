@@ -6,6 +6,8 @@ import re
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
+from .checks import several_backbones
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -22,9 +24,12 @@ def junit(checks: Sequence[Check], suite: str, *, strict: bool = False) -> str:
     exit code is skipped. An inconclusive check is skipped, and a changed one passes with its message as output;
     with `strict`, both are failures.
     """
+    backbone = several_backbones(checks)
     root = ET.Element("testsuites", name=_xml(suite))
     for target in dict.fromkeys(check.place.target for check in checks):
-        cases = [_case(check, suite, strict=strict) for check in checks if check.place.target == target]
+        cases = [
+            _case(check, suite, strict=strict, backbone=backbone) for check in checks if check.place.target == target
+        ]
         counts = {
             kind: str(sum(case.find(kind) is not None for case in cases)) for kind in ("failure", "error", "skipped")
         }
@@ -45,7 +50,7 @@ def junit(checks: Sequence[Check], suite: str, *, strict: bool = False) -> str:
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
 
 
-def _case(check: Check, suite: str, *, strict: bool) -> ET.Element:
+def _case(check: Check, suite: str, *, strict: bool, backbone: bool) -> ET.Element:
     place = check.place
     about = f"{check.metric}{f' of {check.task}' if check.task else ''}"
     case = ET.Element(
@@ -58,10 +63,11 @@ def _case(check: Check, suite: str, *, strict: bool) -> ET.Element:
     if kind is None:
         ET.SubElement(case, "system-out").text = _xml(f"{check.verdict}: {check.message}")
         return case
-    element = ET.SubElement(case, kind, message=_xml(check.message))
+    finding = check.finding(backbone=backbone)
+    element = ET.SubElement(case, kind, message=_xml(finding))
     if kind != "skipped":
         element.set("type", check.verdict)
-    element.text = _xml(str(check))
+    element.text = _xml(f"{check.verdict}: {finding}")
     return case
 
 

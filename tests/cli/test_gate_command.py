@@ -26,7 +26,7 @@ def scored(run, values, strategy="lora"):
 def test_an_unchanged_run_is_green_and_says_how_much_was_held(ftbench, head, base):
     done = ftbench("gate", head, "--baseline", base, "--strict", check=0)
     assert done.stdout.splitlines()[-1] == f"{head} against {base}: 20 checks: 20 ok"
-    assert "accuracy, lora" in ftbench("gate", head, "--baseline", base, "--all", check=0).stdout
+    assert "accuracy of lora" in ftbench("gate", head, "--baseline", base, "--all", check=0).stdout
 
 
 def test_a_regression_exits_with_three_and_writes_every_file(ftbench, head, base, tmp_path):
@@ -47,12 +47,9 @@ def test_a_regression_exits_with_three_and_writes_every_file(ftbench, head, base
         env={"GITHUB_STEP_SUMMARY": str(summary), "GITHUB_OUTPUT": str(tmp_path / "out")},
     )
     assert done.stdout.startswith(
-        "regressed: accuracy, lora on digits (tiny-vit): 91.0 % → 71.1 %, gain -19.9 points ["
+        "regressed: accuracy of lora on digits: 91.0 → 71.1 % (−19.9 points, allowed −1.0); 95 % interval ["
     )
-    assert (
-        "::error title=ftbench gate%3A regressed::accuracy, lora on digits (tiny-vit): 91.0 %25 → 71.1 %25"
-        in done.stdout
-    )
+    assert "::error title=ftbench gate%3A regressed::accuracy of lora on digits: 91.0 → 71.1 %25" in done.stdout
     assert summary.read_text() == (tmp_path / "m.md").read_text()
     assert (tmp_path / "out").read_text() == "verdict=regressed\n"
     assert ET.parse(tmp_path / "j.xml").getroot().get("failures") == "1"
@@ -109,7 +106,7 @@ def test_one_seed_is_inconclusive_and_counts_where_strict(ftbench, head, base):
         )
     scored(head, (0.1, 0, 0))
     done = ftbench("gate", head, "--baseline", base, check=0)
-    assert "over 1 pair, margin 1 points; a verdict needs at least 3" in done.stdout
+    assert "allowed −1.0); over 1 pair; a verdict needs at least 3" in done.stdout
     ftbench("gate", head, "--baseline", base, "--strict", check=4)
 
 

@@ -5,9 +5,10 @@ from xml.etree import ElementTree as ET
 
 import pytest
 import xmlschema
-from ftbench.gate.formats import COMMENT, MARK, SUMMARY, Gated, lines, markdown
-from ftbench.gate.github import MOST, annotate, annotation, write_summary
+from ftbench.gate.formats import COMMENT, MARK, SUMMARY, Gated, difference_text, lines, markdown
+from ftbench.gate.github import MOST, annotate, annotation, job_link, write_summary
 from ftbench.gate.junit import junit
+from ftbench.stats import estimate
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -65,7 +66,8 @@ def test_no_text_breaks_the_xml(text):
     check = replace(CHECKS[1], message=text, place=Place(text, text, text))
     root = ET.fromstring(junit([check], text))
     kept = re.sub("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "�", text)
-    assert root.find("testsuite/testcase/failure").get("message") == kept
+    said = root.find("testsuite/testcase/failure").get("message")
+    assert said == f"accuracy of {kept} on {kept}: {kept}"
 
 
 @given(st.text())
@@ -109,9 +111,40 @@ def test_what_is_too_long_is_cut_at_a_row_and_says_so(count, limit, verdict):
         assert "Cut here" not in text
 
 
+def test_a_comment_has_six_kilobytes_at_most_links_the_job_and_folds_what_is_ok():
+    gated = Gated("head", "base", "tiny", (*many(300, "ok"), *many(4)))
+    link = job_link({"GITHUB_SERVER_URL": "https://github.com", "GITHUB_REPOSITORY": "a/b", "GITHUB_RUN_ID": "7"})
+    text = markdown(gated, link=link)
+    assert len(text.encode()) <= COMMENT == 6 * 1024
+    assert "[Page, log and files of this job](https://github.com/a/b/actions/runs/7)" in text
+    shown, folded = text.split("<details><summary>300 more</summary>")
+    assert len(re.findall("^\\| \\*\\*regressed", shown, re.MULTILINE)) == 4
+    assert "| ok |" not in shown
+    assert "| ok |" in folded.partition("</details>")[0]
+    assert "the JUnit file and the job log have all, the page has every score" in folded
+    assert job_link({"CI_JOB_URL": "https://gitlab.example/1"}) == "https://gitlab.example/1"
+    assert job_link({}) == ""
+
+
+def test_the_backbone_is_named_only_if_there_are_several():
+    assert lines(Gated("h", "b", "tiny", (CHECKS[1],)))[0].startswith("regressed: accuracy of lora on digits: 66.7")
+    assert "lora on digits (tiny-vit): 66.7" in "\n".join(lines(GATED))
+
+
+def test_a_difference_has_the_sign_of_the_score_and_what_is_allowed():
+    gains = estimate([-0.05, -0.049, -0.051])
+    assert difference_text(gains, 0.809, 0.759, "1", margin=0.01, p=0.0017) == (
+        "80.9 → 75.9 % (−5.0 points, allowed −1.0); 95 % interval [−5.2, −4.8] over 3 pairs, p 0.0017"
+    )
+    risen = difference_text(gains, 0.2, 0.25, "1", margin=0.0005, p=None, lower=True)
+    assert risen == "20.0 → 25.0 % (+5.0 points, allowed +0.05); 95 % interval [+4.8, +5.2] over 3 pairs"
+    grown = difference_text(estimate([-5e7]), 2e8, 2.5e8, "B", margin=2**25, p=None, lower=True)
+    assert grown == "190.7 MiB → 238.4 MiB (+25.0 %, allowed +32.0 MiB); over 1 pair"
+
+
 def test_names_stay_in_their_cells():
     rows = [line for line in markdown(GATED).splitlines() if line.startswith("| ")]
-    assert {len(re.findall(r"(?<!\\)\|", row)) for row in rows} == {7}
+    assert {len(re.findall(r"(?<!\\)\|", row)) for row in rows} == {3}
     assert "@somebody" not in markdown(GATED)
     assert "<i>" not in re.sub(r"\\[<>]", "", markdown(GATED))
 

@@ -160,10 +160,9 @@ def test_a_regression_says_metric_task_strategy_and_size(head, base):
     scored(head, base, (-0.20, -0.22, -0.21), strategy="lora")
     check = found(run_checks(head, base), "accuracy", LORA)
     assert str(check).startswith(
-        "regressed: accuracy, lora on digits (tiny-vit): 50.0 % → 29.0 %, "
-        "gain -21.0 points [-23.5, -18.5] over 3 pairs, p "
+        "regressed: accuracy of lora on digits (tiny-vit): 50.0 → 29.0 % "
+        "(−21.0 points, allowed −1.0); 95 % interval [−23.5, −18.5] over 3 pairs, p "
     )
-    assert str(check).endswith("margin 1 points")
 
 
 def test_where_less_is_better_a_rise_is_a_loss(head, base):
@@ -248,7 +247,7 @@ def test_under_three_pairs_nothing_is_said_unless_the_records_are_identical(head
     )
     checks = run_checks(head, base)
     assert found(checks, "accuracy").verdict == "ok"
-    assert found(checks, "accuracy").message.endswith("over 1 pair, margin 1 points; the records are identical")
+    assert found(checks, "accuracy").message.endswith("allowed −1.0); over 1 pair; the records are identical")
     rewrite(head, lambda record: set_value(record, "accuracy", 0.0), where=of("lora"))
     checks = run_checks(head, base)
     assert found(checks, "accuracy", LORA).verdict == "inconclusive"

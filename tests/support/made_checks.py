@@ -14,7 +14,7 @@ CHECKS = (
         LORA,
         "accuracy",
         "quality",
-        "66.7 % → 41.1 %, gain -25.6 points [-31.9, -19.2] over 3 pairs, p 0.0017, margin 1 points",
+        "66.7 → 41.1 % (−25.6 points, allowed −1.0); 95 % interval [−31.9, −19.2] over 3 pairs, p 0.0017",
     ),
     Check(
         "changed",
@@ -30,7 +30,7 @@ CHECKS = (
         FULL,
         "accuracy",
         "quality",
-        "50.0 % → 49.0 %, gain -1.0 points [-9.0, +7.0] over 3 pairs, p 0.4, margin 1 points",
+        "50.0 → 49.0 % (−1.0 points, allowed −1.0); 95 % interval [−9.0, +7.0] over 3 pairs, p 0.4",
     ),
     Check(
         "accepted",
