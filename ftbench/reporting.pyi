@@ -1,12 +1,26 @@
+from .analysis.answer import PREFERENCES, Answer, choose
+from .analysis.answer_rows import (
+    SIGNS,
+    AnswerRow,
+    AnswerTable,
+    answer_on,
+    answer_table,
+    interval_shown,
+    lost_trials,
+    mark_of,
+    word_against,
+)
 from .analysis.contender import Contender, LossPoint, Quantity
 from .analysis.error_analysis import ClassScores, Errors
+from .analysis.learning_signs import LearningSign
 from .analysis.ranking import Ranking
 from .analysis.summary import TrialLine, rows, summarise
 from .analysis.task_column import TaskColumn, places_of
-from .analysis.tuning import Spent, Tuned, TuningTrial, tuning_cost, tuning_verdict
+from .analysis.tuning.tuned import Spent, Tuned, TuningTrial, tuning_cost, tuning_verdict
 from .analysis.wording import (
     against,
     percent,
+    plus_minus,
     point_interval,
     score_text,
     share_interval,
@@ -15,24 +29,35 @@ from .analysis.wording import (
     step_text,
     step_unit,
 )
+from .api.strategy import FAMILIES, Family
 from .data.previews import Preview, Previews
 from .formatting import count, quantity
 from .leaderboard.leaderboard import Fingerprint, Group, Leaderboard, Point, PublishedRun, Series
 from .leaderboard.site_report import SiteReport
 from .records.record import Curve, Failure, Retention
+from .suite.suite import Preference
 from .suite.trial import valued
 
 __all__ = [
+    "FAMILIES",
+    "PREFERENCES",
+    "SIGNS",
+    "Answer",
+    "AnswerRow",
+    "AnswerTable",
     "ClassScores",
     "Contender",
     "Curve",
     "Errors",
     "Failure",
+    "Family",
     "Fingerprint",
     "Group",
     "Leaderboard",
+    "LearningSign",
     "LossPoint",
     "Point",
+    "Preference",
     "Preview",
     "Previews",
     "PublishedRun",
@@ -47,9 +72,16 @@ __all__ = [
     "Tuned",
     "TuningTrial",
     "against",
+    "answer_on",
+    "answer_table",
+    "choose",
     "count",
+    "interval_shown",
+    "lost_trials",
+    "mark_of",
     "percent",
     "places_of",
+    "plus_minus",
     "point_interval",
     "quantity",
     "rows",
@@ -63,4 +95,5 @@ __all__ = [
     "tuning_cost",
     "tuning_verdict",
     "valued",
+    "word_against",
 ]

@@ -11,8 +11,11 @@ import numpy as np
 
 from ..errors import RunError
 from ..stats.estimates import Estimate, Interval, estimate
+from ..stats.intervals import interval_of, moderated_estimates
 from ..stats.item_scores import Items, interval_over_items
-from .contender import Contender, LossPoint, Quantity
+from .contender import Contender, LossPoint, Quantity, item_count
+from .differences import range_of_quantity, score_step
+from .metric_tiers import range_of, tier_of
 from .task_column import grouped
 
 if TYPE_CHECKING:
@@ -33,7 +36,8 @@ def contenders_of(records: Sequence[Record], read: Callable[[Record], Items | st
         records: records of one task column.
         read: see `ftbench.analysis.summary.summarise`.
     """
-    return [_contender(name, group, read or _not_read) for name, group in grouped(records).items()]
+    found = [_contender(name, group, read or _not_read) for name, group in grouped(records).items()]
+    return [_with_new_items(contender, records[0].primary) for contender in _moderated(found)]
 
 
 def _not_read(record: Record) -> str:
@@ -65,7 +69,7 @@ def _contender(label: str, records: Sequence[Record], read: Callable[[Record], I
         settings=_settings(trial),
         backbone=trial["backbone"]["label"],
         statuses=dict(Counter(record.status for record in records)),
-        quantities=_with_new_items(quantities, records[0].primary, known, unknown),
+        quantities=quantities,
         by_task={task: _quantities(done, task) for task in tasks} if len(tasks) > 1 else {},
         lr=trial["stages"][-1]["training"]["lr"],
         learning=_loss_curves(curve for record in done for curve in record.curves),
@@ -74,7 +78,59 @@ def _contender(label: str, records: Sequence[Record], read: Callable[[Record], I
         retention=_retention(done),
         items=known,
         unknown_items=unknown,
+        is_reference=_is_untrained(quantities, done),
     )
+
+
+def _is_untrained(quantities: Mapping[str, Quantity], done: Sequence[Record]) -> bool:
+    """Return whether no parameter was trained: none was trainable, or, if that is unknown, no step was taken."""
+    trainable = quantities.get("trainable_parameters")
+    if trainable is not None and trainable.by_seed:
+        return not any(trainable.by_seed.values())
+    return bool(done) and not any(curve.points for record in done for curve in record.curves)
+
+
+def _moderated(contenders: Sequence[Contender]) -> list[Contender]:
+    """Return contenders whose scores have intervals from the variance of all contenders.
+
+    References have their own variance.
+    """
+    found = list(contenders)
+    names = dict.fromkeys((task, name) for c in found for task, name in _score_names(c))
+    for task, name in names:
+        places = [
+            place
+            for place, c in enumerate(found)
+            if (q := _quantities_of(c, task).get(name)) is not None and q.by_seed and not (c.is_reference or c.apart)
+        ]
+        own = [_quantities_of(found[place], task)[name] for place in places]
+        step = score_step([found[place] for place in places], name) if not task else 0.0
+        estimates = moderated_estimates([list(quantity.by_seed.values()) for quantity in own], step)
+        for place, quantity, one in zip(places, own, estimates, strict=True):
+            _quantities_of(found[place], task)[name] = replace(
+                quantity, estimate=_with_ends(one, quantity, found[place])
+            )
+    return found
+
+
+def _quantities_of(contender: Contender, task: str) -> dict[str, Quantity]:
+    found = contender.by_task[task] if task else contender.quantities
+    assert isinstance(found, dict)
+    return found
+
+
+def _score_names(contender: Contender) -> Iterator[tuple[str, str]]:
+    for task, quantities in (("", contender.quantities), *contender.by_task.items()):
+        for name, quantity in quantities.items():
+            if quantity.by_seed and task in ("", *contender.by_task) and tier_of(name, quantity) == "quality":
+                yield task, name
+
+
+def _with_ends(found: Estimate, quantity: Quantity, contender: Contender | None = None) -> Estimate:
+    """Return an estimate with the ends of its interval, inside the range of the quantity."""
+    items = item_count(contender, quantity.name) if contender is not None else 0
+    interval = interval_of(found, range_of_quantity(quantity), items=items)
+    return found if interval is None else replace(found, low=interval.low, high=interval.high)
 
 
 def _settings(trial: Mapping[str, Any]) -> dict[str, str]:
@@ -88,19 +144,17 @@ def _settings(trial: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def _with_new_items(
-    quantities: dict[str, Quantity], primary: str, items: Mapping[int, Items], unknown: str
-) -> dict[str, Quantity]:
-    """Return the quantities with the primary score's interval over new test items."""
-    found = quantities.get(primary)
+def _with_new_items(contender: Contender, primary: str) -> Contender:
+    """Return the contender with the primary score's interval over new test items."""
+    found, unknown = contender.quantities.get(primary), contender.unknown_items
     if found is None or found.estimate is None:
-        return quantities
+        return contender
     over: Interval | str = unknown
-    if not unknown and set(found.by_seed) <= set(items):
-        over = interval_over_items(found.estimate, [items[seed] for seed in found.by_seed])
-    if isinstance(over, str):
-        return {**quantities, primary: replace(found, unknown=over)}
-    return {**quantities, primary: replace(found, new_items=over)}
+    if not unknown and set(found.by_seed) <= set(contender.items):
+        items = [contender.items[seed] for seed in found.by_seed]
+        over = interval_over_items(found.estimate, items, range_of_quantity(found))
+    known = replace(found, unknown=over) if isinstance(over, str) else replace(found, new_items=over)
+    return replace(contender, quantities={**contender.quantities, primary: known})
 
 
 def _loss_curves(curves: Iterable[Curve]) -> dict[str, tuple[LossPoint, ...]]:
@@ -133,12 +187,18 @@ def _retention(records: Sequence[Record]) -> tuple[tuple[Estimate | None, ...], 
     if not matrices or len({tuple(map(len, matrix)) for matrix in matrices}) > 1:
         return ()
     cells = [[[matrix[i][j] for matrix in matrices] for j in range(len(row))] for i, row in enumerate(matrices[0])]
-    return tuple(tuple(_estimate_if_complete(values) for values in row) for row in cells)
+    primary = next((found for record in records if (found := record.measurement(record.primary))), None)
+    unit, direction = (primary.unit, primary.direction) if primary else ("1", "higher")
+    return tuple(tuple(_estimate_if_complete(values, unit, direction) for values in row) for row in cells)
 
 
-def _estimate_if_complete(values: Sequence[float | None]) -> Estimate | None:
+def _estimate_if_complete(values: Sequence[float | None], unit: str, direction: str) -> Estimate | None:
     known = [value for value in values if value is not None]
-    return estimate(known) if known and len(known) == len(values) else None
+    if not known or len(known) < len(values):
+        return None
+    found = estimate(known)
+    interval = interval_of(found, range_of("", unit, direction, known))
+    return found if interval is None else replace(found, low=interval.low, high=interval.high)
 
 
 def _add_matrices(one: tuple[tuple[int, ...], ...], other: tuple[tuple[int, ...], ...]) -> tuple[tuple[int, ...], ...]:
@@ -176,7 +236,7 @@ def _quantity(name: str, readings: Sequence[tuple[int, Measurement]]) -> Quantit
     taken = [(seed, m) for seed, m in readings if m.value is not None]
     values = {seed: m.value for seed, m in taken if m.value is not None}
     example = (taken or readings)[0][1]
-    return Quantity(
+    found = Quantity(
         name=name,
         unit=example.unit,
         direction=example.direction,
@@ -187,3 +247,4 @@ def _quantity(name: str, readings: Sequence[tuple[int, Measurement]]) -> Quantit
         by_seed=values,
         scope=example.scope,
     )
+    return found if found.estimate is None else replace(found, estimate=_with_ends(found.estimate, found))

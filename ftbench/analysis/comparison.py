@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -11,12 +13,14 @@ from ..api.measurement import LARGEST, disturbances
 from ..errors import NotComparable, RunError
 from ..records.comparability import configuration_differences, differences, without
 from ..stats.effect_size import effect
-from ..stats.estimates import ALPHA, MARGIN, Estimate, estimate, paired
+from ..stats.estimates import ALPHA, MARGIN, Estimate, estimate, judged, of_family, paired
+from ..stats.moderation import paired_family
 from ..stats.multiplicity import SIGNIFICANT, adjusted
+from ..stats.noninferiority import moderated
 from .metric_tiers import needed, tier_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from ..api.measurement import Measurement
     from ..records.comparability import Difference
@@ -74,6 +78,8 @@ class Row:
     effect: Effect | None
     reason: str = ""
     """Why the row is not comparable or undecided."""
+    lower: bool = False
+    """Whether a lower value is better."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +113,7 @@ def compare_runs(first: RecordSet, second: RecordSet, asked: Asked) -> Compariso
     pairings = [(place, first.source, _shared_pairs(first, place, second, place)) for place in places]
     alone = [f"{place} is only in {first.source}" for place in sorted({*first.records} - {*second.records})]
     alone += [f"{place} is only in {second.source}" for place in sorted({*second.records} - {*first.records})]
-    return _compare(first.source, second.source, pairings, alone, asked)
+    return _compare(first.source, second.source, pairings, alone, asked, moderate=_moderated_between_runs)
 
 
 def compare_strategies(run: RecordSet, baseline: str, asked: Asked) -> Comparison:
@@ -134,7 +140,9 @@ def compare_strategies(run: RecordSet, baseline: str, asked: Asked) -> Compariso
         against = replace(place, strategy=baseline)
         if place.strategy != baseline and against in run.records:
             pairings.append((place, baseline, _shared_pairs(run, against, run, place)))
-    return _compare(baseline, run.source, pairings, [], asked)
+    return _compare(
+        baseline, run.source, pairings, [], asked, moderate=partial(_moderated_within_run, run=run, baseline=baseline)
+    )
 
 
 def _shared_pairs(first: RecordSet, one: Place, second: RecordSet, other: Place) -> list[tuple[Record, Record]]:
@@ -142,13 +150,21 @@ def _shared_pairs(first: RecordSet, one: Place, second: RecordSet, other: Place)
     return [(a[seed], b[seed]) for seed in sorted({*a} & {*b}) if a[seed].status == b[seed].status == "ok"]
 
 
-def _compare(first: str, second: str, pairings: Sequence[Pairing], alone: Sequence[str], asked: Asked) -> Comparison:
+def _compare(
+    first: str,
+    second: str,
+    pairings: Sequence[Pairing],
+    alone: Sequence[str],
+    asked: Asked,
+    *,
+    moderate: Callable[[Sequence[Row]], list[Estimate | None]],
+) -> Comparison:
     pairings = [pairing for pairing in pairings if pairing[2]]
     if not pairings:
         raise RunError(f"{first} and {second} share no finished trial of the same task, backbone, strategy and seed")
     pairs = [pair for _, _, found in pairings for pair in found]
     _check_comparable(pairings, asked)
-    rows = [row for pairing in pairings for row in _rows(pairing, asked)]
+    rows = _moderated([row for pairing in pairings for row in _rows(pairing, asked)], moderate, asked.margin)
     for name in asked.metrics:
         if not any(row.metric == name for row in rows):
             raise RunError(f"--metric {name}: no shared trial of {first} and {second} has it")
@@ -217,6 +233,7 @@ def _row(place: Place, against: str, readings: Sequence[Reading], asked: Asked) 
         verdict="not comparable",
         p=None,
         effect=None,
+        lower=known.direction == "lower",
     )
     drift = without(differences((pair for pair, _, _ in readings), needed(known.name, known)), asked.allowed)
     if drift:
@@ -232,6 +249,68 @@ def _row(place: Place, against: str, readings: Sequence[Reading], asked: Asked) 
     found = paired(first, second, asked.margin, lower=lower)
     size = effect(first, second, lower=lower, shares=all(0 <= value <= 1 for value in first + second))
     return replace(row, difference=found.estimate, verdict=found.verdict, p=found.p, effect=size)
+
+
+def _moderated(
+    rows: Sequence[Row], moderate: Callable[[Sequence[Row]], list[Estimate | None]], margin: float
+) -> list[Row]:
+    """Return rows whose differences of scores are informed by those of the same score on the same task column."""
+    found, groups = list(rows), defaultdict(list)
+    for number, row in enumerate(rows):
+        if row.scale == "points" and row.difference is not None and tier_of(row.metric) == "quality":
+            groups[row.metric, row.place.target].append(number)
+    for numbers in groups.values():
+        for number, one in zip(numbers, moderate([rows[number] for number in numbers]), strict=True):
+            if one is not None:
+                verdict = judged(one, margin, lower=rows[number].lower)
+                found[number] = replace(rows[number], difference=one, verdict=verdict.verdict, p=verdict.p)
+    return found
+
+
+def _moderated_between_runs(rows: Sequence[Row]) -> list[Estimate | None]:
+    """Moderate the changes of all configurations between two runs, which are independent."""
+    return list(moderated([row.difference for row in rows if row.difference is not None]))
+
+
+def _moderated_within_run(rows: Sequence[Row], *, run: RecordSet, baseline: str) -> list[Estimate | None]:
+    """Moderate the differences to a baseline by those of all pairs of strategies of the run, as its page does."""
+    metric, target = rows[0].metric, rows[0].place.target
+    places = [place for place in sorted(run.records) if place.target == target]
+    values = {
+        place: {
+            seed: value
+            for seed, record in run.records[place].items()
+            if record.status == "ok" and (value := _value(record, metric)) is not None
+        }
+        for place in places
+    }
+    seeds = sorted({seed for own in values.values() for seed in own})
+    table = np.array([[values[place].get(seed, np.nan) for place in places] for seed in seeds], float)
+    columns = {place: number for number, place in enumerate(places)}
+    second = np.array([columns[row.place] for row in rows], np.int64)
+    first = np.array([columns[replace(row.place, strategy=baseline)] for row in rows], np.int64)
+    records = [record for place in places for record in run.records[place].values() if record.status == "ok"]
+    outside = [columns[place] for place in places if all(_is_untrained(r) for r in run.records[place].values())]
+    family = paired_family(table, first, second, step=_step(records, metric), outside=outside)
+    return [one.estimate if one is not None else None for one in of_family(family)]
+
+
+def _value(record: Record, name: str) -> float | None:
+    found = record.measurement(name)
+    return None if found is None else found.value
+
+
+def _is_untrained(record: Record) -> bool:
+    return _value(record, "trainable_parameters") == 0
+
+
+def _step(records: Sequence[Record], metric: str) -> float:
+    """Return the change of the primary score by one test item of a classification; 0 if unknown."""
+    sizes: set[int] = {
+        sum(sum(row) for row in matrix) for r in records if r.primary == metric for matrix in r.confusion.values()
+    }
+    least = min(sizes, default=0)
+    return 1 / least if least else 0.0
 
 
 def _scale(known: Measurement, values: Sequence[float]) -> Scale:

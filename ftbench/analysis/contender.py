@@ -6,14 +6,15 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from ..stats.estimates import CLAIM, MARGIN, Difference, Estimate, Interval, all_paired, verdict_of
-from ..stats.item_scores import Items, on_new_items
 from .wording import joined
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from ..api.strategy import Family
+    from ..stats.estimates import Difference, Estimate, Interval
+    from ..stats.item_scores import Items
+    from .learning_signs import LearningSign
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,9 @@ class Contender:
     """Why the per-item scores of some seed are unknown."""
     against_baseline: Difference | None = None
     """Paired difference of the primary score to the baseline; its verdict is corrected for multiple comparisons."""
+    against_interval: Interval | None = None
+    """Interval of that difference at the level of the correction: it excludes zero if and only if the corrected p-value
+    is below 5 %."""
     against_by_seed: Mapping[int, float] = field(default_factory=dict)
     """Seed → difference to the baseline."""
     p_adjusted: float | None = None
@@ -119,6 +123,14 @@ class Contender:
     """Tuning budget, in words; empty if it was not tuned or has nothing to tune."""
     apart: str = ""
     """Why it is not compared with the others; empty if it is."""
+    is_reference: bool = False
+    """Whether nothing was trained, as for the untrained model: a reference for the others, with no rank."""
+    family: Family = "other"
+    """Family of the strategy, if a catalog was given."""
+    against_interval: Interval | None = None
+    """Interval of the difference to the baseline at the level of its corrected verdict; see `Comparison.interval`."""
+    signs: tuple[LearningSign, ...] = ()
+    """What its learning curves show."""
 
     @property
     def name(self) -> str:
@@ -126,88 +138,9 @@ class Contender:
         return self.label
 
 
-def difference(first: Contender, second: Contender, name: str, margin: float = MARGIN) -> Difference | None:
-    """Return the difference of two contenders on their shared seeds; None if they share none or their budgets differ.
-
-    For a score with known items, the difference also covers new test items. If all seeds differ by the same amount,
-    only the items show the uncertainty, so their p-value and verdict are used for both. Counts that are the same for
-    every seed have no uncertainty: any difference is significant.
-
-    Args:
-        first: the baseline.
-        second: the other contender.
-        name: name of the measurement.
-        margin: largest difference that does not matter, in the unit of the measurement.
-    """
-    (found,) = differences([(first, second)], name, margin)
-    return found
-
-
-def differences(
-    pairs: Sequence[tuple[Contender, Contender]], name: str, margin: float = MARGIN
-) -> list[Difference | None]:
-    """Return the differences of many pairs, vectorised over pairs that share the same seeds; see `difference`."""
-    found: list[Difference | None] = [None] * len(pairs)
-    by_seeds: dict[tuple[bool, tuple[int, ...]], list[int]] = defaultdict(list)
-    for index, (first, second) in enumerate(pairs):
-        if name in first.quantities and name in second.quantities and not _budgets_differ(first, second):
-            first_quantity, second_quantity = first.quantities[name], second.quantities[name]
-            by_seeds[
-                first_quantity.direction == "lower",
-                tuple(sorted(first_quantity.by_seed.keys() & second_quantity.by_seed.keys())),
-            ].append(index)
-    for (lower, seeds), indices in by_seeds.items():
-        if seeds:
-            chosen = [pairs[index] for index in indices]
-            scores = [
-                [[c.quantities[name].by_seed[seed] for c in side] for seed in seeds]
-                for side in zip(*chosen, strict=True)
-            ]
-            of_seeds = all_paired(np.array(scores[0]), np.array(scores[1]), margin, lower=lower)
-            for index, pair, one in zip(indices, chosen, of_seeds, strict=True):
-                found[index] = _with_items(one, pair, seeds, name, lower=lower)
-    return found
-
-
-def _with_items(
-    found: Difference, pair: tuple[Contender, Contender], seeds: Sequence[int], name: str, *, lower: bool
-) -> Difference:
-    """Return the difference with what seeds alone do not show: exact verdicts on counts, and new test items."""
-    first, second = pair
-    if (
-        found.estimate.deviation == 0
-        and found.estimate.n >= CLAIM
-        and all(_is_exact_count(c.quantities[name]) for c in pair)
-    ):
-        mean = found.estimate.mean
-        return replace(found, p=0.0 if mean else 1.0, verdict=verdict_of(mean, 0, 0, found.margin, lower=lower))
-    first_items, second_items = (_items_of(c, seeds, name) for c in pair) if first.items and second.items else ((), ())
-    if not len(first_items) == len(second_items) == len(seeds):
-        unknown = first.unknown_items or second.unknown_items
-        # Not `replace`, which looks up every field: this runs for thousands of differences.
-        return Difference(found.estimate, found.p, found.verdict, found.margin, unknown=unknown) if unknown else found
-    on_items = on_new_items(found, first_items, second_items, lower=lower)
-    if isinstance(on_items, str):
-        return replace(found, unknown=on_items)
-    if found.estimate.deviation == 0 and any(
-        (a.values != b.values).any() for a, b in zip(first_items, second_items, strict=True)
-    ):
-        found = replace(found, p=on_items.p, verdict=on_items.verdict)
-    return replace(found, new_items=on_items)
-
-
-def _items_of(contender: Contender, seeds: Sequence[int], name: str) -> list[Items]:
-    return [contender.items[s] for s in seeds if s in contender.items and contender.items[s].metric == name]
-
-
-def _budgets_differ(first: Contender, second: Contender) -> bool:
-    """Return whether both were tuned, with different budgets."""
-    return bool(first.budget and second.budget) and first.budget != second.budget
-
-
-def _is_exact_count(quantity: Quantity) -> bool:
-    """Return whether the quantity is a count that is the same for every seed, such as parameters; scores never are."""
-    return quantity.unit != "1" and quantity.scope != "test" and len(set(quantity.by_seed.values())) == 1
+def item_count(contender: Contender, name: str) -> int:
+    """Return the number of test items behind a score; 0 if unknown."""
+    return next((len(one.values) for one in contender.items.values() if one.metric == name), 0)
 
 
 def score(contender: Contender, name: str) -> float | None:

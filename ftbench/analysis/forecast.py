@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from ..errors import RunError
 from ..files import check_version, parse_json, read_text
 from ..records.store import read_record, record_files
-from ..stats.estimates import CLAIM
 from ..stats.noise import Noise, typical
 from ..stats.power import detectable
 
@@ -44,12 +43,16 @@ class DetectableEffect:
     @property
     def detectable(self) -> float | None:
         """Smallest difference detected with 80 % power, two-sided at 5 %, in the unit of the score; None if unknown."""
-        return self.noise.detectable(self.seeds) if self.noise and self.seeds >= CLAIM else None
+        return self.noise.detectable(self.seeds) if self.noise else None
 
     @property
     def in_deviations(self) -> float | None:
         """That difference in standard deviations of a paired difference; None with fewer than two seeds."""
-        return detectable(self.seeds)
+        return (
+            detectable(self.seeds, df=self.noise.df(self.seeds))
+            if self.noise and self.seeds > 1
+            else detectable(self.seeds)
+        )
 
 
 @dataclass(frozen=True)
@@ -114,7 +117,7 @@ def _cost_estimate(seconds: Sequence[float | None], cost: Cost) -> CostEstimate:
 
 def _wall_times(run: Path) -> tuple[dict[tuple[str, tuple[str, str, str]], float], dict[str, float]]:
     """Return the mean wall time by role (`try` or `final`) and configuration, and the wall time by trial id."""
-    from .tuning_summary import configuration_of
+    from .tuning.tuning_summary import configuration_of
 
     found: dict[tuple[str, tuple[str, str, str]], list[float]] = defaultdict(list)
     by_id: dict[str, float] = {}

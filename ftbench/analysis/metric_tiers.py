@@ -1,12 +1,17 @@
-"""Tiers of measurements, by name: what must be equal before values are compared, and how a gate checks them."""
+"""Tiers and ranges of measurements, by name.
+
+The tier says what must be equal before values are compared, and how a gate checks them.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from ..stats.intervals import ANY, POSITIVE, SHARE, Range
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from ..api.measurement import Measurement
     from ..records.comparability import Part
@@ -72,7 +77,19 @@ class Exact:
     unit: str = ""
 
 
-def tier_of(name: str, reading: Measurement | None = None) -> Tier:
+class Reading(Protocol):
+    """The parts of a measurement that decide its tier."""
+
+    @property
+    def scope(self) -> str:
+        """What it covers."""
+
+    @property
+    def unit(self) -> str:
+        """Its unit."""
+
+
+def tier_of(name: str, reading: Reading | None = None) -> Tier:
     """Return the tier of a measurement; one that is in no table is a score, unless `reading` shows that it is not.
 
     A score covers the test split and is not a time, rate, memory or power, which depend on the machine and its load.
@@ -88,7 +105,7 @@ def tier_of(name: str, reading: Measurement | None = None) -> Tier:
     return "quality"
 
 
-def _depends_on_machine(reading: Measurement) -> bool:
+def _depends_on_machine(reading: Reading) -> bool:
     return reading.scope not in _SCORE_SCOPES or reading.unit in _MACHINE_UNITS or reading.unit.endswith("/s")
 
 
@@ -125,3 +142,46 @@ def _deterministic_results(record: Record) -> object:
     scores = {(m.name, m.task): m.value for m in record.measurements if tier_of(m.name, m) == "quality"}
     exact = {(e.name, e.task): e.value for e in exact_values(record)}
     return record.status, scores, exact, loss_trace(record), record.confusion
+
+
+# ---- ranges --------------------------------------------------------------------------------------------------------
+
+CORRELATIONS = ("pearson", "spearman", "mcc", "forgetting", "backward_transfer")
+"""Scores between −1 and 1: correlations, and changes of shares."""
+_SIGNED_UNITS = ("°C",)
+
+
+def range_of(name: str, unit: str, direction: str, values: Iterable[float]) -> Range:
+    """Return the range of a measurement.
+
+    Args:
+        name: name of the measurement.
+        unit: its unit.
+        direction: which way is better.
+        values: measured values; one outside of the expected range shows that the range is another one.
+    """
+    known = list(values)
+    for candidate in _candidates(name, unit, direction):
+        if all(candidate.holds(value) for value in known):
+            return candidate
+    return ANY
+
+
+def _candidates(name: str, unit: str, direction: str) -> tuple[Range, ...]:
+    if unit in _SIGNED_UNITS:
+        return ()
+    if name == "r2":
+        return (Range(None, 1.0),)
+    if unit != "1":
+        return (POSITIVE,)
+    if name in CORRELATIONS:
+        return (Range(-1.0, 1.0),)
+    # Error rates per word or character can exceed one.
+    return (POSITIVE,) if direction == "lower" and name.endswith("_rate") else (SHARE, POSITIVE)
+
+
+def span_of_differences(within: Range) -> Range:
+    """Return the range of differences of two values of a range."""
+    if within.low is None or within.high is None:
+        return ANY
+    return Range(within.low - within.high, within.high - within.low)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -9,7 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..stats.aggregates import MIN_SEEDS, MIN_TASKS, interquartile_interval, interquartile_mean, profile
-from ..stats.estimates import ALPHA, Interval
+from ..stats.best import could_be_best
+from ..stats.estimates import ALPHA, Estimate, Interval
 from ..stats.multiplicity import adjusted
 from ..stats.ranks import Friedman, critical_difference, friedman, rank_draws, ranks, tasks_needed, wilcoxon
 from ..stats.ties import tie_groups
@@ -73,6 +75,9 @@ class Ranking:
     """Why there are no interquartile means and profiles."""
     apart: tuple[str, ...] = ()
     """Strategies that are not ranked because they were tuned with another budget."""
+    possible: tuple[str, ...] = ()
+    """Strategies that could have the best mean score over these tasks, with 95 % confidence, best mean first; empty if
+    scores are not on one scale, or a task has several backbones."""
 
     @property
     def remarks(self) -> tuple[str, ...]:
@@ -80,6 +85,8 @@ class Ranking:
         if self.reason:
             return (self.reason,)
         found = []
+        if self.possible:
+            found.append(f"Could be the best on average over these tasks, 95 % sure: {', '.join(self.possible)}.")
         if len(self.tasks) < MIN_TASKS:
             found.append(
                 f"Rank intervals over {len(self.tasks)} tasks are too narrow: the actual coverage of a 95 % interval "
@@ -123,10 +130,56 @@ def rank_over_tasks(targets: Sequence[TaskColumn]) -> Ranking:
         return Ranking(reason=f"No ranking over tasks: it needs two {what} with scores in common.", of=len(tasks))
     scored = {name: sum(name in runs for runs in runs_of.values()) for name in strategies}
     shares = {target.label for target in tasks if _is_share(target)}
-    ranking = _ranking(blocks, names, scored, of=len(tasks), one_scale=shares >= set(blocks))
+    one_scale = shares >= set(blocks)
+    ranking = _ranking(blocks, names, scored, of=len(tasks), one_scale=one_scale)
+    ranked = [target for target in tasks if target.label in blocks]
     return replace(
-        ranking, apart=tuple(dict.fromkeys(c.strategy for target in tasks for c in target.contenders if c.apart))
+        ranking,
+        possible=best_on_average(ranked, names) if one_scale else (),
+        apart=tuple(dict.fromkeys(c.strategy for target in tasks for c in target.contenders if c.apart)),
     )
+
+
+def best_on_average(targets: Sequence[TaskColumn], names: Sequence[str]) -> tuple[str, ...]:
+    """Return the strategies that could have the best mean score over these tasks, with 95 % confidence (Hsu 1984).
+
+    The difference of two strategies is the mean of their differences on the tasks, whose errors are independent; its
+    degrees of freedom are Satterthwaite's.
+
+    Args:
+        targets: task columns with scores on one scale, higher is better.
+        names: strategies with a score on every task column.
+
+    Returns:
+        Best mean first; empty if a pair was not compared on every task column.
+    """
+    found = [{(c.first, c.second): c.difference.estimate for c in target.comparisons} for target in targets]
+    gains: dict[tuple[str, str], Estimate] = {}
+    for first, second in itertools.combinations(names, 2):
+        parts = [_gain(of_target, first, second) for of_target in found]
+        if any(part is None or part.deviation is None for part in parts):
+            return ()
+        gains[first, second] = _mean_gain([part for part in parts if part is not None])
+    runs = [_runs_by_strategy(target) for target in targets]
+    means = {name: sum(float(np.mean(list(own[name].values()))) for own in runs) for name in names}
+    return could_be_best(sorted(names, key=lambda name: -means[name]), gains)
+
+
+def _gain(found: Mapping[tuple[str, str], Estimate], first: str, second: str) -> Estimate | None:
+    if (first, second) in found:
+        return found[first, second]
+    other = found.get((second, first))
+    return None if other is None else replace(other, mean=-other.mean)
+
+
+def _mean_gain(parts: Sequence[Estimate]) -> Estimate:
+    variances = [(one.error if one.error is not None else (one.deviation or 0.0) / one.n**0.5) ** 2 for one in parts]
+    total, count = sum(variances), len(parts)
+    weighted = sum(v**2 / (one.n - 1 if one.df is None else one.df) for v, one in zip(variances, parts, strict=True))
+    df = total**2 / weighted if weighted else float(sum(one.n - 1 for one in parts))
+    error = total**0.5 / count
+    n = min(one.n for one in parts)
+    return Estimate(sum(one.mean for one in parts) / count, n, None, None, error * n**0.5, error, df)
 
 
 def _runs_by_strategy(target: TaskColumn) -> dict[str, Runs]:

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Literal
 from ..stats.estimates import CLAIM, Interval
 from ..stats.multiplicity import corrected
 from ..suite.suite import margin_of
-from .contender import difference, gain, not_comparable_sentences
+from .answer import ONLY_ONE, PREFERENCES, answer_of, counted
+from .contender import gain, not_comparable_sentences, score
+from .differences import differences, family_of
 from .wording import joined
 
 if TYPE_CHECKING:
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
     from ..stats.multiplicity import Comparison
     from ..suite.suite import Statistics
+    from .answer import Answer
     from .contender import Contender, Quantity
     from .summary import Summary
     from .task_column import TaskColumn
@@ -76,14 +79,26 @@ class Recommendation:
     """The recommendation for one task column."""
 
     target: str
+    primary: str
+    """The score that decides."""
     prefer: str
-    """Measurement that decides between contenders that meet every limit."""
+    """Kind of cost that chooses among those that could be the best, or the measurement that decides instead."""
     recommended: tuple[str, ...]
-    """One label, or several that are statistically tied; empty if no contender is sure to meet every limit."""
+    """The one label to take; several if a measurement was preferred and they are statistically tied; empty if no
+    contender is sure to meet every limit."""
     why: tuple[str, ...]
     """Reasons, in sentences."""
     candidates: tuple[Candidate, ...]
-    """All contenders with a score: first those that meet every limit, best first by `prefer` within each group."""
+    """All contenders with a score: first those that meet every limit, best first within each group."""
+    answer: Answer
+    """The answer among the contenders that meet every limit."""
+    measurement: str
+    """Measurement of the preferred cost, or the preferred measurement; empty if it is a cost that was not measured."""
+
+    @property
+    def decided(self) -> bool:
+        """Whether there is one label, from enough seeds to compare it with the others."""
+        return len(self.recommended) == 1 and (self.answer.decided or len(self.answer.possible) == 1)
 
 
 def recommend(
@@ -93,17 +108,18 @@ def recommend(
 
     A limit is met if the whole 95 % interval meets it. The interval of the primary score is over seeds and new test
     items if that is known, all others are over seeds; with one seed, the value itself is used. Of the contenders that
-    meet every limit, the recommendation is the one with the best preferred measurement, together with all that are
-    statistically tied with it (Holm-corrected over all pairs).
+    meet every limit, those that could be the best among them are compared by cost; see
+    `ftbench.analysis.answer.choose`. Without limits, that is the answer of the task column.
 
     Args:
         summary: summary of a run.
         limits: limits that must all be met.
-        prefer: name of the preferred measurement; by default the primary score of each task column.
+        prefer: kind of cost that chooses among those that could be the best; by default that of the suite. Or the name
+            of a measurement: then the best one by it is recommended, with all that are statistically tied.
         only: labels of task columns; all by default.
     """
     targets = [target for target in summary.targets if not only or target.label in only]
-    return [_recommend(target, limits, prefer or target.primary, summary.statistics) for target in targets]
+    return [_recommend(target, limits, prefer, summary.statistics) for target in targets]
 
 
 def judging(quantity: Quantity) -> Interval | None:
@@ -114,40 +130,72 @@ def judging(quantity: Quantity) -> Interval | None:
     return Interval(found.low, found.high) if found and found.low is not None and found.high is not None else None
 
 
-def _recommend(target: TaskColumn, limits: Sequence[Limit], prefer: str, statistics: Statistics) -> Recommendation:
+def _recommend(
+    target: TaskColumn, limits: Sequence[Limit], wanted: str | None, statistics: Statistics
+) -> Recommendation:
+    kind = wanted or target.answer.prefer
+    name = None if kind in PREFERENCES else kind
     scored = [c for c in target.contenders if c.statuses.get("ok") and not c.apart]
     candidates = [Candidate(c, tuple(_judge(c, limit, target) for limit in limits)) for c in scored]
     order = {"met": 0, "undecided": 1, "not measured": 2, "not met": 3}
-    candidates.sort(
-        key=lambda c: (order[c.standing], gain(c.contender, prefer) is None, -(gain(c.contender, prefer) or 0))
-    )
+    by = name or target.primary
+    candidates.sort(key=lambda c: (order[c.standing], gain(c.contender, by) is None, -(gain(c.contender, by) or 0)))
     fitting = [c.contender for c in candidates if c.standing == "met"]
-    recommended, why = _choose(fitting, prefer, target, statistics)
+    answer = _answer(target, fitting, kind)
     if not fitting:
-        why = _why_none(candidates, limits)
+        recommended, why = [], _why_none(candidates, limits)
+    elif name is None:
+        recommended, why = [answer.pick] if answer.pick else [], list(answer.sentences)
+        if limits:
+            why[1:] = [_meeting(fitting, scored), *(one for one in why[1:] if one != ONLY_ONE)]
     else:
-        unsure = [c.contender.label for c in candidates if c.standing == "undecided"]
-        flags = sorted(
-            {
-                flag
-                for c in fitting
-                if c.label in recommended and _has_value(c, prefer)
-                for flag in c.quantities[prefer].flags
-            }
-        )
-        why += [f"Flags of {prefer.replace('_', ' ')}: {joined(flags)}."] if flags else []
-        why += (
-            [f"Whether {joined(unsure)} would meet every limit is undecided: an interval includes a limit."]
-            if unsure
-            else []
-        )
+        recommended, why = _choose(fitting, name, target, statistics)
+    flagged = _flags([c for c in fitting if c.label in recommended], name) if name else []
+    unsure = [c.contender.label for c in candidates if c.standing == "undecided"] if fitting else []
+    if unsure:
+        flagged.append(f"Whether {joined(unsure)} would meet every limit is undecided: an interval includes a limit.")
     return Recommendation(
-        target.label,
-        prefer,
-        tuple(recommended),
-        (*why, *not_comparable_sentences(target.contenders)),
-        tuple(candidates),
+        target=target.label,
+        primary=target.primary,
+        prefer=kind,
+        recommended=tuple(recommended),
+        why=(*why, *flagged, *not_comparable_sentences(target.contenders)),
+        candidates=tuple(candidates),
+        answer=answer,
+        measurement=name or answer.cost,
     )
+
+
+def _answer(target: TaskColumn, fitting: Sequence[Contender], kind: str) -> Answer:
+    """Return the answer among contenders that meet every limit, from the task column's own comparisons of them."""
+    prefer = next((known for known in PREFERENCES if known == kind), target.answer.prefer)
+    comparable = [c for c in target.contenders if not c.apart]
+    among = [c for c in comparable if c in fitting]
+    if prefer == target.answer.prefer and len(among) == sum(score(c, target.primary) is not None for c in comparable):
+        return target.answer
+    labels = {c.label for c in among}
+    scored = [c for c in among if score(c, target.primary) is not None]
+    pairs = list(itertools.combinations(scored, 2))
+    return answer_of(
+        among,
+        target.references,
+        [one for one in target.comparisons if one.first in labels and one.second in labels],
+        family_of(scored, target.primary, pairs) if pairs else None,
+        target.primary,
+        prefer=prefer,
+        baseline=target.baseline,
+    )
+
+
+def _meeting(fitting: Sequence[Contender], scored: Sequence[Contender]) -> str:
+    if len(fitting) == 1:
+        return f"Only {fitting[0].label} is sure to meet every limit."
+    return f"{len(fitting)} of {len(scored)} meet every limit: {counted([c.label for c in fitting])}."
+
+
+def _flags(chosen: Sequence[Contender], name: str) -> list[str]:
+    flags = sorted({flag for c in chosen if _has_value(c, name) for flag in c.quantities[name].flags})
+    return [f"Flags of {name.replace('_', ' ')}: {joined(flags)}."] if flags else []
 
 
 def _judge(contender: Contender, limit: Limit, target: TaskColumn) -> Judged:
@@ -192,11 +240,9 @@ def _choose(
         return [fitting[0].label], [f"Only {fitting[0].label} is sure to meet every limit."]
     best, unit = rated[0], rated[0].quantities[prefer].unit
     margin = margin_of(statistics, target.label, prefer, unit)
-    pairs = {
-        (worse.label, better.label): difference(worse, better, prefer, margin)
-        for better, worse in itertools.combinations(rated, 2)
-    }
-    comparisons = corrected({pair: found for pair, found in pairs.items() if found is not None})
+    pairs = [(worse, better) for better, worse in itertools.combinations(rated, 2)]
+    judged = zip(pairs, differences(pairs, prefer, margin, target.contenders), strict=True)
+    comparisons = corrected({(a.label, b.label): found for (a, b), found in judged if found is not None})
     against = {c.first: c for c in comparisons if c.second == best.label}
     tied = [c.label for c in rated[1:] if c.label not in against or not against[c.label].apart]
     unrated = [c.label for c in fitting if c not in rated]

@@ -16,8 +16,9 @@ from ..records.run_files import read_lock, read_plan
 from ..records.store import read_records, record_files
 from ..records.trial_log import end_of
 from .error_examples import inspected
+from .families import family_of
 from .summary import summarise
-from .tuning_summary import budgets_of, configuration_of, searches_of, with_tuning
+from .tuning.tuning_summary import budgets_of, configuration_of, searches_of, with_tuning
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from ..records.run_files import Lock
     from ..stats.item_scores import Items
     from .summary import Summary
+    from .task_column import TaskColumn
 
 _MACHINES: tuple[Part, ...] = ("software", "hardware")
 _LOG = 2000
@@ -52,7 +54,12 @@ class _Run:
 
 
 def summarise_runs(
-    paths: Sequence[Path], baseline: str | None = None, catalog: Catalog | None = None, allowed: Sequence[str] = ()
+    paths: Sequence[Path],
+    baseline: str | None = None,
+    catalog: Catalog | None = None,
+    allowed: Sequence[str] = (),
+    *,
+    examples: bool = True,
 ) -> Summary:
     """Summarise runs as one, in the order of their suites.
 
@@ -62,8 +69,9 @@ def summarise_runs(
     Args:
         paths: run directories and bundles.
         baseline: label of the strategy that the others are compared with; `full` by default, if there is one.
-        catalog: builds tasks; with it, wrongly predicted test items are read again to preview them.
+        catalog: knows the families of strategies, and builds tasks to preview wrongly predicted test items.
         allowed: dotted names of fields in which the runs may differ.
+        examples: whether to read test items again to preview them.
 
     Raises:
         RunError: if a path is not a run, is empty, or has an invalid record.
@@ -92,15 +100,30 @@ def summarise_runs(
             unfinished=merged.unfinished,
             log=merged.log,
             budgets=budgets,
+            prefer=runs[0].lock.report.prefer,
         )
         summary = with_tuning(summary, merged.tuning, merged.searches, read)
         of_target: dict[str, list[Record]] = defaultdict(list)
         for record in records:
             of_target[record.trial["target"]].append(record)
-        targets = tuple(inspected(target, of_target[target.label], merged.place, catalog) for target in summary.targets)
+        previewing = catalog if examples else None
+        targets = tuple(
+            _with_families(inspected(target, of_target[target.label], merged.place, previewing), catalog)
+            for target in summary.targets
+        )
     suites = tuple(dict.fromkeys(run.found.suite for run in runs))
     remarks = (*summary.remarks, *merged.remarks, *(f"the runs differ in {one}, which was allowed" for one in drift))
     return replace(summary, targets=targets, suite=" and ".join(suites), suites=suites, remarks=remarks)
+
+
+def _with_families(target: TaskColumn, catalog: Catalog | None) -> TaskColumn:
+    if catalog is None:
+        return target
+    contenders, references = (
+        tuple(replace(c, family=family_of(c.use, c.settings, catalog)) for c in group)
+        for group in (target.contenders, target.references)
+    )
+    return replace(target, contenders=contenders, references=references)
 
 
 def _names(paths: Sequence[Path]) -> list[str]:

@@ -11,9 +11,10 @@ from ..records.record import FAILED
 from ..suite.suite import Statistics
 from .aggregation import contenders_of
 from .contender import with_budgets
+from .learning_signs import with_signs
 from .ranking import Ranking, rank_over_tasks
 from .task_column import UNFINISHED, ColumnOptions, TaskColumn, build_column, grouped, with_unfinished
-from .tuning import tuning_rows
+from .tuning.tuned import tuning_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
     from ..api.measurement import Samples
     from ..records.record import Attempt, Record
     from ..stats.item_scores import Items
-    from .tuning import Tuned
+    from ..suite.suite import Preference
+    from .tuning.tuned import Tuned
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ class Summary:
     suites: tuple[str, ...] = ()
     """Name of the suite; several if runs of several suites are summarised as one."""
     tuning: tuple[Tuned, ...] = ()
-    """Tuning results by task column, in the order of the strategies; see `ftbench.analysis.tuning_summary`."""
+    """Tuning results by task column, in the order of the strategies; see `ftbench.analysis.tuning.tuning_summary`."""
 
 
 def summarise(
@@ -85,6 +87,7 @@ def summarise(
     unfinished: Sequence[tuple[str, str, str, int]] = (),
     log: Callable[[Record], str] | None = None,
     budgets: Mapping[tuple[str, str, str], str] | None = None,
+    prefer: Preference = "memory",
 ) -> Summary:
     """Summarise the records of a suite.
 
@@ -100,6 +103,7 @@ def summarise(
         log: returns the end of the trial log; called for failed trials.
         budgets: task column, backbone and strategy → tuning budget, in words; only contenders of equal budgets are
             compared.
+        prefer: kind of cost that chooses among contenders that could be the best.
     """
     statistics = statistics or Statistics()
     rank = {label: number for number, label in enumerate(order)}
@@ -112,11 +116,14 @@ def summarise(
     budgets_in: dict[str, dict[tuple[str, str], str]] = defaultdict(dict)
     for (label, backbone, strategy), budget in (budgets or {}).items():
         budgets_in[label][backbone, strategy] = budget
-    options = ColumnOptions(rank, baseline, statistics)
+    options = ColumnOptions(rank, baseline, statistics, prefer)
     targets = [
-        with_unfinished(
-            build_column(label, own, with_budgets(contenders_of(own, read), budgets_in[label]), options),
-            unfinished_in[label],
+        with_signs(
+            with_unfinished(
+                build_column(label, own, with_budgets(contenders_of(own, read), budgets_in[label]), options),
+                unfinished_in[label],
+            ),
+            own,
         )
         for label, own in sorted(by_target.items(), key=lambda item: (rank.get(item[0], len(rank)), item[0]))
     ]

@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..stats.estimates import CLAIM
-from ..stats.multiplicity import Comparison, adjusted, benjamini_hochberg, corrected
+from ..stats.multiplicity import Comparison, adjusted, benjamini_hochberg
 from ..stats.noise import Noise, typical
 from ..stats.pareto import front_chances, pareto
 from ..stats.ranks import DRAWS
 from ..stats.ties import possible_ranks, tie_groups
 from ..suite.suite import margin_of
-from .conclusions import verdict
-from .contender import ExploratoryDifference, differences, gain, not_comparable_sentences, score
+from .answer import Answer, answer_of, forgetting_sentences
+from .contender import ExploratoryDifference, gain, not_comparable_sentences, score
+from .differences import all_pairs, differences, family_of, with_baseline_differences, with_references
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -26,8 +27,9 @@ if TYPE_CHECKING:
     from ..data.previews import Previews
     from ..records.record import Record
     from ..stats.estimates import Difference
-    from ..suite.suite import Statistics
-    from .contender import Contender, Quantity
+    from ..stats.moderation import PairedFamily
+    from ..suite.suite import Preference, Statistics
+    from .contender import Contender
     from .error_analysis import Errors
 
 COSTS = (
@@ -91,13 +93,18 @@ class TaskColumn:
     margin: float
     """Largest difference of the primary score that does not matter; 0 if none is set."""
     comparisons: tuple[Comparison, ...]
-    """All pairs on the primary score, better minus worse mean, Holm-corrected over all of them."""
+    """All pairs of contenders on the primary score, better minus worse mean, Holm-corrected over all of them; then all
+    pairs of a contender and a reference, corrected over these."""
     ties: tuple[tuple[str, ...], ...]
     """Groups that are statistically tied on this test set, best first; without contenders of too few seeds."""
     noise: Noise | None
     """Noise of differences to the baseline; None if unknown."""
     unit: str = "1"
     """Unit of the primary score."""
+    answer: Answer = field(default_factory=Answer)
+    """Which contenders could be the best, and the one to take."""
+    references: tuple[Contender, ...] = ()
+    """What the contenders are compared with but not ranked among, such as the untrained model."""
     errors: tuple[Errors, ...] = ()
     """Error analysis of each task that has classes."""
     exhibits: Mapping[str, Previews] = field(default_factory=dict)
@@ -114,6 +121,8 @@ class ColumnOptions:
     """Label of the strategy that the others are compared with; None means `full`, or the first if there is none."""
     statistics: Statistics
     """Equivalence margins of the suite."""
+    prefer: Preference = "memory"
+    """Kind of cost that chooses among contenders that could be the best."""
 
 
 def grouped(records: Sequence[Record]) -> dict[str, list[Record]]:
@@ -141,7 +150,7 @@ def build_column(
     primary, is_sequence = first.primary, len(first.trial["stages"]) > 1
     unit = next((c.quantities[primary].unit for c in contenders if primary in c.quantities), "1")
     margin = margin_of(options.statistics, label, primary, unit)
-    ordered = sorted(
+    everyone = sorted(
         contenders,
         key=lambda c: (
             score(c, primary) is None,
@@ -151,14 +160,27 @@ def build_column(
             c.label,
         ),
     )
+    # If nothing was trained at all, the references are what is compared.
+    ordered = [c for c in everyone if not c.is_reference] or [replace(c, is_reference=False) for c in everyone]
+    references = tuple(c for c in everyone if c.is_reference) if len(ordered) < len(everyone) else ()
     ordered = _with_fronts(ordered, primary)
     baseline = _baseline(ordered, options.baseline, options.rank)
-    ordered = _with_baseline_differences(ordered, baseline, primary, margin)
+    ordered = with_baseline_differences(ordered, baseline, primary, margin)
     ordered = _with_exploratory(ordered, baseline, primary, partial(margin_of, options.statistics, label))
-    comparisons = _all_pairs(ordered, primary, margin)
-    few = _with_too_few_seeds(comparisons, ordered, primary)
     equal = [c for c in ordered if not c.apart]
+    comparisons = all_pairs(ordered, primary, margin)
+    few = _with_too_few_seeds(comparisons, ordered, primary)
     known = [c.label for c in equal if score(c, primary) is not None and c.label not in few]
+    answer = answer_of(
+        equal,
+        references,
+        comparisons,
+        _family(equal, primary),
+        primary,
+        prefer=options.prefer,
+        baseline=baseline,
+    )
+    forgotten = forgetting_sentences([c for c in equal if score(c, primary) is not None]) if is_sequence else []
     return TaskColumn(
         label=label,
         modality=first.trial["modality"],
@@ -174,18 +196,28 @@ def build_column(
         notes=tuple(
             dict.fromkeys(d["note"] for r in records for d in r.provenance.get("data", {}).values() if d["note"])
         ),
-        verdict=(*verdict(equal, primary, comparisons, is_sequence=is_sequence), *not_comparable_sentences(ordered)),
+        verdict=(*answer.sentences, *forgotten, *not_comparable_sentences(ordered)),
         margin=margin,
-        comparisons=tuple(comparisons),
+        comparisons=(*comparisons, *with_references(equal, references, primary, margin)),
         ties=tie_groups(known, [(c.first, c.second) for c in comparisons if c.apart]),
         unit=unit,
         noise=typical(c.against_baseline for c in ordered if c.against_baseline is not None),
+        answer=answer,
+        references=references,
     )
+
+
+def _family(contenders: Sequence[Contender], primary: str) -> PairedFamily | None:
+    """Return the moderated differences of all contenders with a score, in their order; None without a pair."""
+    scored = [c for c in contenders if score(c, primary) is not None]
+    pairs = list(itertools.combinations(scored, 2))
+    return family_of(scored, primary, pairs) if pairs else None
 
 
 def _with_too_few_seeds(comparisons: Sequence[Comparison], contenders: Sequence[Contender], primary: str) -> set[str]:
     """Return labels of contenders with too few seeds for verdicts; both of a pair that shares too few seeds."""
-    enough = {c.label for c in contenders if primary in c.quantities and len(c.quantities[primary].by_seed) >= CLAIM}
+    judged = {label for c in comparisons if c.difference.estimate.claimable for label in (c.first, c.second)}
+    enough = judged | {c.label for c in contenders if len(contenders) == 1 and primary in c.quantities}
     short = {c.label for c in contenders} - enough
     pairs = [{c.first, c.second} for c in comparisons if c.difference.verdict == "too few seeds"]
     return short.union(*(pair for pair in pairs if not pair & short))
@@ -210,53 +242,14 @@ def _baseline(contenders: Sequence[Contender], wanted: str | None, rank: Mapping
 
 
 def differences_to_baseline(contenders: Sequence[Contender], primary: str) -> list[Difference]:
-    """Return the uncorrected differences of all contenders to the default baseline."""
+    """Return the uncorrected differences of all contenders to the default baseline, without references."""
+    contenders = [c for c in contenders if not c.is_reference]
     baseline = _baseline(contenders, None, {})
     reference = next((c for c in contenders if c.label == baseline), None)
     if reference is None:
         return []
     found = differences([(reference, c) for c in contenders if c is not reference], primary)
     return [one for one in found if one is not None]
-
-
-def _with_baseline_differences(
-    contenders: Sequence[Contender], baseline: str | None, primary: str, margin: float
-) -> list[Contender]:
-    reference = next((c for c in contenders if c.label == baseline), None)
-    if reference is None:
-        return list(contenders)
-    pairs = [(reference, c) for c in contenders if c is not reference]
-    found = zip(pairs, differences(pairs, primary, margin), strict=True)
-    comparisons = {
-        c.second: c
-        for c in corrected({(reference.label, other.label): one for (_, other), one in found if one is not None})
-    }
-    return [
-        replace(
-            c,
-            against_baseline=one.difference,
-            against_by_seed=_by_seed(reference.quantities[primary], c.quantities[primary]),
-            p_adjusted=one.p_adjusted,
-            p_new_items=one.p_new_items,
-        )
-        if (one := comparisons.get(c.label))
-        else c
-        for c in contenders
-    ]
-
-
-def _by_seed(first: Quantity, second: Quantity) -> dict[int, float]:
-    return {
-        seed: value - first.by_seed[seed] for seed, value in sorted(second.by_seed.items()) if seed in first.by_seed
-    }
-
-
-def _all_pairs(contenders: Sequence[Contender], primary: str, margin: float) -> list[Comparison]:
-    """Return the comparisons of all pairs; the first of each pair has the worse mean."""
-    scored = [c for c in contenders if score(c, primary) is not None]
-    pairs = [(worse, better) for better, worse in itertools.combinations(scored, 2)]
-    found = zip(pairs, differences(pairs, primary, margin), strict=True)
-    return corrected({(worse.label, better.label): one for (worse, better), one in found if one is not None})
 
 
 def _with_exploratory(
@@ -275,8 +268,8 @@ def _with_exploratory(
         if q.direction != "none" and name != primary
     }
     for name, unit in units.items():
-        for (_, other), one in zip(pairs, differences(pairs, name, margin(name, unit)), strict=True):
-            if one is not None and one.estimate.n >= CLAIM:
+        for (_, other), one in zip(pairs, differences(pairs, name, margin(name, unit), contenders), strict=True):
+            if one is not None and one.estimate.claimable:
                 found[other.label, name] = one
     q = adjusted({key: one.p for key, one in found.items()}, benjamini_hochberg)
     explored: dict[str, dict[str, ExploratoryDifference]] = defaultdict(dict)
@@ -287,8 +280,8 @@ def _with_exploratory(
 
 def places_of(target: TaskColumn) -> dict[str, tuple[int, int]]:
     """Return the possible ranks of each contender that has enough seeds for a claim."""
-    scores = {c.label: q.estimate for c in target.contenders if (q := c.quantities.get(target.primary)) is not None}
-    claimed = [label for label, found in scores.items() if found is not None and found.n >= CLAIM]
+    judged = {label for c in target.comparisons if c.difference.estimate.claimable for label in (c.first, c.second)}
+    claimed = [c.label for c in target.contenders if c.label in judged]
     return possible_ranks(claimed, [(one.first, one.second) for one in target.comparisons if one.apart])
 
 

@@ -47,6 +47,28 @@ def _ends(low: float, high: float, unit: str) -> str:
     return f"[{100 * low:.1f}, {100 * high:.1f}]" if unit == "1" else f"[{low:.4g}, {high:.4g}]"
 
 
+def plus_minus(mean: float, interval: Interval | None, unit: str = "1") -> str:
+    """Return a score without its unit and the longer half of its interval, `81.0 ± 2.9`.
+
+    A share whose longer half would leave 0 to 100 % gets both halves: `99.5 −2.4/+0.4`.
+    """
+    if interval is None:
+        return _score(mean, unit)
+    if unit != "1":
+        return f"{_score(mean, unit)} ± {max(mean - interval.low, interval.high - mean, 0.0):.2g}"
+    # Whole tenths of a percent, so that what is shown adds up.
+    middle, low, high = (round(1000 * value) for value in (mean, interval.low, interval.high))
+    below, above = max(middle - low, 0), max(high - middle, 0)
+    longer = max(below, above)
+    if low >= 0 > middle - longer or high <= 1000 < middle + longer:
+        return f"{middle / 10:.1f} −{below / 10:.1f}/+{above / 10:.1f}"
+    return f"{middle / 10:.1f} ± {longer / 10:.1f}"
+
+
+def _score(value: float, unit: str) -> str:
+    return f"{100 * value:.1f}" if unit == "1" else f"{value:.4g}"
+
+
 def step_text(value: float, unit: str = "1") -> str:
     """Return a difference of two scores without its unit: percentage points for shares, else in the scores' unit."""
     return f"{100 * value:+.1f}" if unit == "1" else f"{value:+.3g}"

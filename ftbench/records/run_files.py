@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import RunError
 from ..files import check_version, parse_json, parse_toml, read_text
-from ..suite.suite import Gate, Statistics
+from ..suite.suite import Gate, Report, Statistics
 from .record_schema import Name  # noqa: TC001 - pydantic resolves the field types at run time
 
 if TYPE_CHECKING:
@@ -63,6 +63,7 @@ class Lock:
     sequences: tuple[Labelled, ...] = ()
     strategies: tuple[Labelled, ...] = ()
     statistics: Statistics = field(default_factory=Statistics)
+    report: Report = field(default_factory=Report)
     gate: Gate = field(default_factory=Gate)
 
     @property

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from ftbench.reporting import summarise
 
-from tests.reports.test_page import record
+from tests.support.made_records import record
 
 
 def run(tasks, strategies=("a", "b", "c"), seeds=3, gap=0.05, noise=0.005, seed=0):
@@ -49,7 +49,10 @@ def test_enough_tasks_make_groups_and_profiles():
     assert best.interquartile_interval.low < best.interquartile_mean < best.interquartile_interval.high
     assert best.interquartile_mean == pytest.approx(0.6, abs=0.01)
     assert (best.profile[0], best.profile[25], best.profile[-1]) == (1.0, 1.0, 0.0)
-    assert (found.undiagrammed, found.unprofiled, found.remarks) == ("", "", ())
+    assert (found.undiagrammed, found.unprofiled) == ("", "")
+    assert found.possible == ("c",)
+    assert found.remarks == ("Could be the best on average over these tasks, 95 % sure: c.",)
+    assert set(tied.possible) == {"a", "b", "c"}
 
 
 def test_only_what_is_complete_is_ranked_and_nothing_is_made_up():

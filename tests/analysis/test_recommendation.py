@@ -1,4 +1,4 @@
-"""Recommendations, ties, and no recommendation if the data are inconclusive."""
+"""Recommendations: the page's answer, with limits and preferences, and none if the data are inconclusive."""
 
 import json
 from dataclasses import replace
@@ -11,7 +11,10 @@ from ftbench.records.store import Store
 from ftbench.reporting import summarise
 from ftbench.stats.item_scores import Items
 
-from tests.reports.test_page import record
+from tests.conftest import ROOT
+from tests.support.made_records import record
+
+EXAMPLE = ROOT / "reports" / "example" / "example.zip"
 
 
 def run(seeds=5, noise=0.003, **strategies):
@@ -59,24 +62,80 @@ def test_of_those_that_meet_every_limit_the_preferred_one_is_recommended():
     }
 
 
-def test_without_limits_the_primary_score_decides():
-    assert only(run(**FOUR)).recommended == ("full",)
-    assert only(run(**FOUR), prefer="peak_host_memory").recommended == ("frozen",)
+NEAR = {"a": (0.900, 100, 2e9), "b": (0.9005, 90, 1e9), "c": (0.901, 200, 1.05e9), "d": (0.5, 100, 1e8)}
 
 
-def test_what_the_data_cannot_separate_is_a_tie_and_shown_as_one():
+def test_without_limits_it_is_the_answer_of_the_page():
+    summary = summarise([*run(**FOUR), *(record("none", seed, 0.1, params=0.0) for seed in range(5))])
+    (found,) = recommend(summary, ())
+    answer = summary.targets[0].answer
+    assert found.answer is answer
+    assert found.recommended == (answer.pick,) == ("full",)
+    assert found.why == answer.sentences
+
+
+def test_of_those_that_could_be_the_best_the_cheapest_is_taken():
+    found = only(run(noise=0.01, **NEAR))
+    assert set(found.answer.possible) == {"a", "b", "c"}
+    assert (found.prefer, found.measurement) == ("memory", "peak_host_memory")
+    costs = {c.contender.label: c.contender.quantities["peak_host_memory"].estimate.mean for c in found.candidates}
+    means = {c.contender.label: c.contender.quantities["accuracy"].estimate.mean for c in found.candidates}
+    assert costs["d"] < min(costs["b"], costs["c"]) < max(costs["b"], costs["c"]) < 1.1 * min(costs["b"], costs["c"])
+    # Both are within a tenth of the least cost: the better mean decides, and the cheapest of all is worse.
+    assert found.recommended == (max("bc", key=means.get),)
+
+
+def test_a_kind_of_cost_chooses_among_those_that_could_be_the_best_and_a_measurement_among_all():
+    params = {"a": 5.0, "b": 900.0, "c": 800.0, "d": 1.0}
+    records = [
+        replace(
+            one,
+            measurements=tuple(
+                replace(m, value=params[one.trial["strategy"]["label"]]) if m.name == "trainable_parameters" else m
+                for m in one.measurements
+            ),
+        )
+        for one in run(noise=0.01, **NEAR)
+    ]
+    by_kind = only(records, prefer="parameters")
+    assert (by_kind.recommended, by_kind.measurement) == (("a",), "trainable_parameters")
+    assert by_kind.why[0].startswith("Take a: accuracy ")
+    assert by_kind.why[0].endswith("5 of trained weights.")
+    assert only(records, prefer="trainable_parameters").recommended == ("d",)
+    assert only(records, prefer="throughput").recommended == ("c",)
+
+
+def test_with_limits_those_that_meet_them_are_compared_among_themselves():
+    found = only(run(noise=0.01, **NEAR), [at_most("throughput", 150)])
+    assert set(found.answer.possible) == {"a", "b"}
+    assert found.recommended == ("b",)
+    assert found.why[1] in ("3 of 4 meet every limit: b, a and d.", "3 of 4 meet every limit: a, b and d.")
+    (alone,) = recommend(summarise(run(**FOUR)), [at_least("throughput", 400)])
+    assert (alone.recommended, alone.decided) == (("frozen",), True)
+    assert alone.why[1:] == ("Only frozen is sure to meet every limit.",)
+
+
+def test_the_untrained_model_is_never_recommended():
+    records = [*run(**FOUR), *(record("none", seed, 0.999, params=0.0) for seed in range(5))]
+    for limits, prefer in (((), None), ([at_least("accuracy", 0.5)], None), ((), "throughput"), ((), "parameters")):
+        found = only(records, limits, prefer)
+        assert found.recommended
+        assert "none" not in {*found.recommended, *(c.contender.label for c in found.candidates)}
+    assert only(records, [at_least("accuracy", 0.99)]).recommended == ()
+
+
+def test_what_the_data_cannot_separate_by_a_measurement_is_a_tie_and_shown_as_one():
     near = {"a": (0.900, 100, 1e9), "b": (0.9005, 100, 1e9), "c": (0.5, 100, 1e9)}
-    found = only(run(noise=0.01, **near))
+    found = only(run(noise=0.01, **near), prefer="accuracy")
     assert set(found.recommended) == {"a", "b"}
     assert "It is statistically tied with" in found.why[1]
 
 
-def test_two_seeds_name_everyone_and_one_seed_is_judged_by_itself():
-    found = only(run(seeds=2, noise=1e-5, **FOUR), [at_most("peak_host_memory", 8e9)])
-    assert set(found.recommended) == {"lora", "slow", "frozen"}
-    assert "2 seeds are too few" in found.why[1]
+def test_one_seed_recommends_the_best_mean_and_says_that_it_shows_nothing():
     one = only(run(seeds=1, **FOUR), [at_least("accuracy", 0.9)])
     assert [judged.by for judged in one.candidates[0].judged] == ["one seed, no interval"]
+    assert (one.recommended, one.decided) == (("full",), False)
+    assert "one seed cannot show which is better" in one.why[0]
 
 
 def test_a_limit_inside_an_interval_is_undecided_and_never_met():
@@ -132,6 +191,9 @@ def test_the_command_answers_in_markdown_and_json(kept, ftbench):
     said = ftbench("recommend", kept, *options, check=0).stdout
     assert "**lora**" in said
     assert "| lora | 4.66 GiB [" in said
+    answer = ftbench("recommend", kept, check=0).stdout
+    assert "**Take full: accuracy 9" in answer
+    assert answer.count("| take |") == 1
     table = json.loads(ftbench("recommend", kept, *options, "--format", "json", check=0).stdout)
     (target,) = table["targets"]
     assert (target["recommended"], target["decided"]) == (["lora"], True)
@@ -140,6 +202,25 @@ def test_the_command_answers_in_markdown_and_json(kept, ftbench):
     assert first["limits"][1]["metric"] == "accuracy"
     assert first["limits"][1]["interval"]["low"] > 0.9
     assert first["preferred"]["n"] == 5
+    (target,) = json.loads(ftbench("recommend", kept, "--format", "json", check=0).stdout)["targets"]
+    assert (target["recommended"], target["leader"], target["prefer"]) == (["full"], "full", "memory")
+    assert (target["cost"], target["possible"][0]) == ("peak_host_memory", "full")
+    assert ftbench("recommend", kept, "--prefer", "price").stderr == (
+        "error: --prefer: this run did not measure price: cost\n"
+    )
+
+
+def test_a_bundle_is_read_like_a_run(ftbench):
+    (table,) = [json.loads(ftbench("recommend", EXAMPLE, "--format", "json", check=0).stdout)]
+    picks = {target["target"]: target["recommended"] for target in table["targets"]}
+    assert picks["word-sentiment"] == ["parallel-adapter"]
+    assert picks["digits"] == ["lora-and-bitfit"]
+    assert picks["spoken-commands"] == ["lora"]
+    for target in table["targets"]:
+        assert target["recommended"][0] in target["possible"]
+        assert target["leader"] == target["possible"][0]
+        assert "none" not in {candidate["label"] for candidate in target["candidates"]}
+    assert len(table["over_tasks"]["tasks"]) == 3
 
 
 def test_every_mistake_is_a_line_with_its_likely_fix(kept, ftbench):

@@ -4,7 +4,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from ftbench.analysis.contender import difference
+from ftbench.analysis.differences import difference
 from ftbench.stats import compare_all, compare_with, detectable, estimate, paired
 from ftbench.stats.crossed import clustered, crossed
 from ftbench.stats.item_scores import interval_over_items

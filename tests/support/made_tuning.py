@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ftbench import Measurement
-from ftbench.analysis.tuning_summary import budgets_of, searches_of, with_tuning
+from ftbench.analysis.tuning.tuning_summary import budgets_of, searches_of, with_tuning
 from ftbench.meters import Phase
 from ftbench.reporting import Failure, summarise
 
-from tests.reports.test_page import record
+from tests.support.made_records import record
 
 RATES = (1e-4, 1e-3, 1e-2)
 

@@ -8,25 +8,26 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..records.tries import training_seconds, tried_of
-from ..stats.aggregates import expected_best
-from ..stats.multiplicity import corrected
-from ..suite.search import best_of, edge
-from ..suite.search_space import RATE, Space, read_domain
-from .aggregation import contenders_of
-from .contender import difference, score
-from .tuning import Spent, Tuned, TuningTrial
+from ...records.tries import training_seconds, tried_of
+from ...stats.aggregates import expected_best
+from ...stats.multiplicity import corrected
+from ...suite.search import best_of, edge
+from ...suite.search_space import RATE, Space, read_domain
+from ..aggregation import contenders_of
+from ..contender import score
+from ..differences import differences
+from .tuned import Spent, Tuned, TuningTrial
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from ..records.record import Record
-    from ..stats.estimates import Difference
-    from ..stats.item_scores import Items
-    from ..suite.search import Tried
-    from .contender import Contender
-    from .summary import Summary
-    from .task_column import TaskColumn
+    from ...records.record import Record
+    from ...stats.estimates import Difference
+    from ...stats.item_scores import Items
+    from ...suite.search import Tried
+    from ..contender import Contender
+    from ..summary import Summary
+    from ..task_column import TaskColumn
 
     ConfigurationKey = tuple[str, str, str]
     Searches = Mapping[ConfigurationKey, Mapping[str, Any]]
@@ -177,13 +178,11 @@ def _with_test_changes(
             before[one.contender] = contenders_of(records, read)[0]
         elif one.chosen is not None and dict(one.chosen) == dict(one.untuned):
             before[one.contender] = after
-    pairs: dict[tuple[str, str], Difference] = {}
-    for label, earlier in before.items():
-        one_more = (
-            difference(earlier, contenders[label], primary, target.margin) if earlier is not contenders[label] else None
-        )
-        if one_more is not None:
-            pairs["untuned", label] = one_more
+    changed = [(earlier, contenders[label]) for label, earlier in before.items() if earlier is not contenders[label]]
+    judged = zip(changed, differences(changed, primary, target.margin, list(contenders.values())), strict=True)
+    pairs: dict[tuple[str, str], Difference] = {
+        ("untuned", after.label): one for (_, after), one in judged if one is not None
+    }
     changes: dict[str, Any] = {comparison.second: comparison.difference for comparison in corrected(pairs)}
     lower = any(c.quantities[primary].direction == "lower" for c in target.contenders if primary in c.quantities)
     return [

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ..formatting import quantity
-from ..stats.multiplicity import SIGNIFICANT
-from ..suite.trial import valued
-from .wording import joined, point_interval
+from ...formatting import quantity
+from ...stats.multiplicity import SIGNIFICANT
+from ...suite.trial import valued
+from ..wording import joined, point_interval
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ..stats.estimates import Difference, Estimate
+    from ...stats.estimates import Difference, Estimate
 
 
 @dataclass(frozen=True)
