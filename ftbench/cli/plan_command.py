@@ -162,7 +162,7 @@ def _effect_line(effect: DetectableEffect) -> str:
     from ..stats.estimates import CLAIM
 
     seeds = f"{effect.seeds} seed{'s' if effect.seeds > 1 else ''}"
-    if effect.seeds < CLAIM or effect.in_deviations is None:
+    if effect.detectable is None and (effect.seeds < CLAIM or effect.in_deviations is None):
         return f"{effect.target}: {seeds} cannot detect a difference; at least {CLAIM} are needed"
     if effect.noise is None or effect.detectable is None:
         deviations = f"{effect.in_deviations:.2f} standard deviations"

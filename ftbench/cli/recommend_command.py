@@ -25,7 +25,7 @@ class _RecommendCommand(RenamedOptions):
 
 
 @click.command(name="recommend", cls=_RecommendCommand)
-@click.argument("run", type=click.Path(file_okay=False))
+@click.argument("run", type=click.Path())
 @click.option(
     "--max-memory",
     metavar="SIZE",
@@ -48,7 +48,8 @@ class _RecommendCommand(RenamedOptions):
 @click.option(
     "--prefer",
     metavar="NAME",
-    help="Measurement to optimise among strategies that meet all limits. [default: the primary score]",
+    help="Kind of cost that chooses among strategies that could be the best: memory, time, parameters or price; or a "
+    "measurement to optimise instead of the primary score. [default: that of the suite, or memory]",
 )
 @click.option(
     "--task",
@@ -66,10 +67,11 @@ class _RecommendCommand(RenamedOptions):
     help="Output format.",
 )
 def command(run: str, **asked: Any) -> None:
-    """Recommend strategies of the run directory RUN that meet your limits.
+    """Recommend a strategy for every task of RUN, a run directory or a bundle.
 
-    A limit is met if the whole 95 % interval is within it. If several strategies meet all limits and are statistically
-    indistinguishable, all of them are recommended.
+    Without limits, this is the answer of the page: of the strategies that could be the best, the cheapest; within 10 %
+    of the least cost, the one with the best mean. With limits, the same among the strategies that meet all of them. A
+    limit is met if the whole 95 % interval is within it.
 
     \b
     ftbench recommend runs/imdb --max-memory 16GB --min accuracy=0.9 --max train_time=30m --prefer throughput
@@ -167,8 +169,15 @@ def _unit_help(unit: str) -> str:
 
 
 def _check_preference(prefer: str, summary: Summary, units: Mapping[str, str], mistakes: list[str]) -> None:
+    from ..analysis.answer import COSTS, PREFERENCES
+
+    if prefer in PREFERENCES:
+        known = COSTS[next(kind for kind in PREFERENCES if kind == prefer)]
+        if not any(name in units for name in known):
+            mistakes.append(f"--prefer: this run did not measure {prefer}: {' or '.join(known)}")
+        return
     if prefer not in units:
-        mistakes.append(f"--prefer: this run has no measurement {prefer!r}{suggestion(prefer, units)}")
+        mistakes.append(f"--prefer: this run has no measurement {prefer!r}{suggestion(prefer, [*PREFERENCES, *units])}")
         return
     directions = {
         c.quantities[prefer].direction for t in summary.targets for c in t.contenders if prefer in c.quantities

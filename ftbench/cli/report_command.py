@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import webbrowser
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -48,6 +49,11 @@ WATCH_FORMATS = ("html",)
     metavar="FIELD",
     help="Allow a field such as software.torch, or a whole section, to differ. May be repeated.",
 )
+@click.option(
+    "--style",
+    metavar="NAME",
+    help="Style of formats that have several; latex: full, or compact for one table of strategies and tasks.",
+)
 @click.option("--open", "open_it", is_flag=True, help="Open the HTML report in a browser.")
 @click.option(
     "--watch",
@@ -62,6 +68,7 @@ def command(  # noqa: PLR0917 - click passes arguments and options by name
     output: str | None,
     baseline: str | None,
     allowed: Sequence[str],
+    style: str | None,
     *,
     examples: bool,
     open_it: bool,
@@ -75,11 +82,16 @@ def command(  # noqa: PLR0917 - click passes arguments and options by name
     catalog = CommandContext.of(ctx).catalog
     paths = tuple(map(Path, runs))
     folder = Path(output) if output else paths[0] if len(paths) == 1 and paths[0].is_dir() else Path()
-    request = ReportRequest(paths, folder, baseline, examples, tuple(allowed))
+    request = ReportRequest(paths, folder, baseline, examples, tuple(allowed), style)
     if watch:
         written = watch_reports(catalog, formats or WATCH_FORMATS, request)
     else:
-        written = iter([write_reports(catalog, formats or tuple(sorted(catalog.offers["reports"])), request)[1]])
+        summary, files = write_reports(catalog, formats or tuple(sorted(catalog.offers["reports"])), request)
+        written = iter([files])
+        if sys.stdout.isatty():
+            from .verdict_table import print_verdicts
+
+            print_verdicts(summary)
     try:
         _print_paths(written, open_it=open_it)
     except KeyboardInterrupt:

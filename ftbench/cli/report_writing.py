@@ -41,6 +41,8 @@ class ReportRequest:
     """Whether to show test items with wrong predictions."""
     allowed: tuple[str, ...] = ()
     """Fields in which the runs may differ."""
+    style: str | None = None
+    """Style of the reports that have the option `style`; None for their default."""
 
 
 @collector_paused()
@@ -65,11 +67,12 @@ def write_reports(
     from ..analysis.task_column import UNFINISHED
 
     # Report unknown formats before reading any record.
-    reports: dict[str, Report] = {name: catalog.build("reports", name, {}) for name in formats}
-    summary = summarise_runs(request.runs, request.baseline, catalog if request.examples else None, request.allowed)
+    options = _style(catalog, formats, request.style)
+    reports: dict[str, Report] = {name: catalog.build("reports", name, options.get(name, {})) for name in formats}
+    summary = summarise_runs(request.runs, request.baseline, catalog, request.allowed, examples=request.examples)
     if live and summary.statuses.get(UNFINISHED):
         reports |= {
-            name: catalog.build("reports", name, {"live": True})
+            name: catalog.build("reports", name, {**options.get(name, {}), "live": True})
             for name in reports
             if "live" in option_names(type(reports[name]))
         }
@@ -86,6 +89,16 @@ def write_reports(
                 err=True,
             )
     return summary, paths
+
+
+def _style(catalog: Catalog, formats: Sequence[str], style: str | None) -> dict[str, dict[str, str]]:
+    """Return format → options, for formats that have the option `style`."""
+    if style is None:
+        return {}
+    styled = [name for name in formats if "style" in option_names(catalog.find("reports", name))]
+    if not styled:
+        raise UserError(f"--style: no style can be chosen for {', '.join(formats)}; give a format such as latex")
+    return {name: {"style": style} for name in styled}
 
 
 def _write_atomically(report: Report, summary: Summary, folder: Path) -> Path:

@@ -1,68 +1,98 @@
-"""Print the results of a run: one table per task column, followed by the verdict."""
+"""Print the results of a run: one line a strategy and the answer for each task column, in 100 columns."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console
-from rich.table import Table
+from rich.text import Text
 
-from ..analysis.tuning import tuning_cost, tuning_verdict
-from ..analysis.wording import share_interval
-from ..formatting import quantity
+from ..analysis.answer_rows import AnswerRow, AnswerTable, answer_on, answer_table, lost_trials
+from ..analysis.tuning.tuned import tuning_cost, tuning_verdict
 
 if TYPE_CHECKING:
-    from ..analysis.contender import Contender
+    from collections.abc import Iterator, Sequence
+
+    from ..analysis.answer import Answer
     from ..analysis.summary import Summary
     from ..analysis.task_column import TaskColumn
 
+WIDTH = 100
+"""Columns of a table if the output is not a terminal."""
+_LEAST_LABEL = 12
+_STYLES = {"pick": "bold", "possible": "", "": "dim"}
+
 
 def print_verdicts(summary: Summary) -> None:
-    """Print the table and verdict of every task column to standard output."""
+    """Print the table and answer of every task column to standard output, then a line for each if there are several."""
     console = Console(highlight=False)
     if not console.is_terminal:
-        console = Console(highlight=False, width=140)
+        console = Console(highlight=False, width=WIDTH)
+    explained = ""
     for target in summary.targets:
-        console.print()
-        console.print(_table(target))
-        for sentence in target.verdict:
-            console.print(
-                f"  {sentence}", style="bold" if sentence is target.verdict[0] else "", markup=False, soft_wrap=True
-            )
-        for missing in target.missing:
-            console.print(
-                f"  {missing.contender}, seed {missing.seed}: {missing.status}: {missing.message}",
-                markup=False,
-                style="red",
-                soft_wrap=True,
-            )
-        tuned = [one for one in summary.tuning if one.target == target.label]
-        for sentence in (*tuning_verdict(tuned), tuning_cost(tuned)) if tuned else ():
-            console.print(f"  {sentence}", style="dim", markup=False, soft_wrap=True)
+        explained = _print_target(console, summary, target, explained)
     counts = ", ".join(f"{count} {status}" for status, count in sorted(summary.statuses.items()))
     console.print(f"\n{sum(summary.statuses.values())} trials: {counts}")
+    if len(summary.targets) > 1:
+        console.print()
+        for target in summary.targets:
+            console.print(answer_on(target), style="bold", markup=False, soft_wrap=True)
 
 
-def _table(target: TaskColumn) -> Table:
+def _print_target(console: Console, summary: Summary, target: TaskColumn, explained: str) -> str:
+    """Print a task column, with the legend unless it was `explained` just before; return the legend."""
     note = f" ({', '.join(target.notes)})" if target.notes else ""
-    table = Table(title=f"{target.label}{note}", title_justify="left", title_style="bold", box=None, pad_edge=False)
-    table.add_column("strategy")
-    for name in _columns(target):
-        table.add_column(name.replace("_", " "), justify="right")
-    for contender in target.contenders:
-        table.add_row(contender.label, *(_cell(contender, name, target) for name in _columns(target)))
-    return table
+    console.print()
+    console.print(f"{target.label}{note}", style="bold", markup=False, soft_wrap=True)
+    for line in _table(answer_table(target), console.width):
+        console.print(line, soft_wrap=True)
+    text = legend(target.answer)
+    if text != explained:
+        console.print(f"  {text}", style="dim", markup=False, soft_wrap=True)
+    console.print()
+    for number, sentence in enumerate(target.verdict):
+        console.print(f"  {sentence}", style="" if number else "bold", markup=False, soft_wrap=True)
+    for lost in lost_trials(target):
+        console.print(f"  {': '.join(lost)}", style="red", markup=False, soft_wrap=True)
+    tuned = [one for one in summary.tuning if one.target == target.label]
+    for sentence in (*tuning_verdict(tuned), tuning_cost(tuned)) if tuned else ():
+        console.print(f"  {sentence}", style="dim", markup=False, soft_wrap=True)
+    return text
 
 
-def _columns(target: TaskColumn) -> list[str]:
-    scores = [target.primary, target.secondary] if target.secondary else [target.primary]
-    return [*scores, "trainable_parameters", "peak_host_memory", "throughput", "train_time"]
+def legend(answer: Answer) -> str:
+    """Return a line that explains the marks and what ± means."""
+    if not answer.decided:
+        return "→ best mean   ± longer half of the 95 % interval"
+    return "→ take   ● could be the best, 95 % sure   ± longer half of the 95 % interval (→ ●: simultaneous)"
 
 
-def _cell(contender: Contender, name: str, target: TaskColumn) -> str:
-    found = contender.quantities.get(name)
-    if found is None:
-        return ", ".join(contender.statuses) if name == target.primary else ""
-    if found.estimate is None:
-        return "–"
-    return share_interval(found.estimate) if found.unit == "1" else quantity(found.estimate.mean, found.unit)
+def _table(table: AnswerTable, width: int) -> Iterator[Text]:
+    """Return one line a strategy, which never wraps: long names are cut."""
+    lines = [("", "strategy", table.score, *table.costs), *(_cells(row, len(table.costs)) for row in table.rows)]
+    widths = [max(cell_len(line[place]) for line in lines) for place in range(2, len(lines[0]))]
+    widths = [min(one, 24) for one in widths]
+    room = width - 4 - sum(one + 2 for one in widths)
+    named = min(max(cell_len(line[1]) for line in lines), max(room, _LEAST_LABEL))
+    for line, style in zip(lines, ("bold", *(_STYLES[row.mark] for row in table.rows)), strict=True):
+        yield Text(_line(line, named, widths), style=style, end="")
+
+
+def _cells(row: AnswerRow, costs: int) -> tuple[str, ...]:
+    label = f"{row.label} (baseline)" if row.is_baseline else row.label
+    return (row.sign, label, row.score, *(row.costs or [""] * costs))
+
+
+def _line(cells: Sequence[str], named: int, widths: Sequence[int]) -> str:
+    sign, label, *numbers = cells
+    cut = [_cut(text, wide) for text, wide in zip(numbers, widths, strict=True)]
+    right = [" " * (wide - cell_len(text)) + text for text, wide in zip(cut, widths, strict=True)]
+    return "  ".join([f"  {sign or ' '} {set_cell_size(_cut(label, named, keep=named // 2), named)}", *right]).rstrip()
+
+
+def _cut(text: str, width: int, keep: int = 0) -> str:
+    """Cut a text that is too long; `keep` is the number of columns to keep of its end."""
+    if cell_len(text) <= width:
+        return text
+    return f"{set_cell_size(text, width - 1 - keep)}…{text[-keep:] if keep else ''}"

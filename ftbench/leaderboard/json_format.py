@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -126,6 +126,12 @@ class Board:
     measurements: dict[str, Measured]
     rows: list[Row]
     lost: list[Lost]
+    pick: str = ""
+    """Contender to take: of those that could be the best, the cheapest."""
+    possible: list[str] = field(default_factory=list)
+    """Contenders that could be the best, with 95 % confidence, best mean first."""
+    cost: str = ""
+    """Measurement of the cost that chose the pick; empty if none was measured."""
 
 
 @dataclass(frozen=True)
@@ -250,7 +256,7 @@ def iso(seconds: float) -> str | None:
 
 def _derived(kind: type[T], source: object, **others: Any) -> T:
     """Return a `kind` with the equally named fields of `source`, and with `others`."""
-    shared = {field.name: getattr(source, field.name) for field in fields(kind) if field.name not in others}
+    shared = {one.name: getattr(source, one.name) for one in fields(kind) if one.name not in others}
     return kind(**shared, **others)
 
 
@@ -297,6 +303,9 @@ def _board(column: TaskColumn, group: Group) -> Board:
         measurements=measured,
         rows=[_row(contender, column, group) for contender in column.contenders],
         lost=[_derived(Lost, one, label=one.contender) for one in column.missing],
+        pick=column.answer.pick,
+        possible=list(column.answer.possible),
+        cost=column.answer.cost,
     )
 
 

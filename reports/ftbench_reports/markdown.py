@@ -12,73 +12,77 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ftbench import Summary
-    from ftbench.reporting import Contender, TaskColumn
+    from ftbench.reporting import TaskColumn
 
 
-INTERVALS = (
-    "Intervals: 95 %, Student t over seeds, on this test set; “on new items” over seeds and test items. Words: "
-    "Holm-corrected, "
-    "in tables over the comparisons with the baseline, in verdicts over all pairs, which needs more evidence; "
-    "“undecided” means that no "
-    "difference was shown, not that there is none."
+LEGEND = (
+    "→: take this one; ●: could be the best, 95 % sure. ±: the longer half of the 95 % interval, on this test set; "
+    "those of → and ● hold together. Words are Holm-corrected over the comparisons with the baseline; no word: no "
+    "difference was shown, which does not mean that there is none."
 )
 
 
 class MarkdownReport(Report):
-    """Verdicts and tables."""
+    """The answer for each task, and a table with one line a strategy."""
 
     def write(self, summary: Summary, folder: Path) -> Path:
         """Write `report.md`."""
         path = folder / "report.md"
-        lines = [f"# {_escaped(summary.suite)}", "", *(line for target in summary.targets for line in _target(target))]
+        lines = [f"# {_escaped(summary.suite)}", ""]
+        if len(summary.targets) > 1:
+            lines += [*(f"* {_bold(target)}" for target in summary.targets), ""]
+        lines += [line for target in summary.targets for line in _target(target)]
         lines += [*_tuning(summary), *_ranking(summary)]
         counts = ", ".join(f"{count} {status}" for status, count in sorted(summary.statuses.items()))
         lines += [*(f"* {_escaped(remark)}" for remark in summary.remarks)]
-        lines += [f"{sum(summary.statuses.values())} trials: {counts}. {INTERVALS}"]
+        lines += [f"{sum(summary.statuses.values())} trials: {counts}. {LEGEND}"]
         path.write_text("\n".join(lines) + "\n", encoding="utf-8")
         return path
 
 
-def _target(target: TaskColumn) -> Iterator[str]:
-    from ftbench.reporting import share_range
+def _bold(target: TaskColumn) -> str:
+    """Write the first sentence of the answer, with the pick in bold."""
+    from ftbench.reporting import answer_on
 
-    from .columns import cell, columns, flagged, spent, uncertain, unmeasured
+    take, colon, rest = answer_on(target).partition(": ")
+    return f"**{_escaped(take)}**{colon}{_escaped(rest)}"
+
+
+def _target(target: TaskColumn) -> Iterator[str]:
+    from ftbench.reporting import answer_table, lost_trials, step_unit
 
     note = f" ({', '.join(target.notes)})" if target.notes else ""
     yield f"## {_escaped(target.label)}{note}"
     yield ""
-    yield from (f"{_escaped(sentence)}" for sentence in target.verdict)
+    yield _bold(target)
+    yield from map(_escaped, target.verdict[1:])
     yield ""
-    shown = columns(target)
-    headings = [shown[0].heading, "on new items", *(column.heading for column in shown[1:])]
-    yield "| strategy | " + " | ".join(headings) + f" | against {_escaped(target.baseline or '–')} |"
-    yield "|---|" + "---:|" * (len(shown) + 2)
-    for contender in target.contenders:
-        cells = [_escaped(cell(contender, column.name)) for column in shown]
-        score = contender.quantities.get(target.primary)
-        cells.insert(1, _escaped(share_range(score.new_items, target.unit)) if score else "")
-        yield f"| {_escaped(contender.label)} | " + " | ".join(cells) + f" | {_against(contender, target)} |"
+    table = answer_table(target)
+    against = f"against {target.baseline or '–'}, {step_unit(target.unit)}"
+    yield "| " + " | ".join(["", "strategy", _escaped(table.score), *table.costs, _escaped(against)]) + " |"
+    yield "|---|---|" + "---:|" * (len(table.costs) + 2)
+    for row in table.rows:
+        label = f"**{_escaped(row.label)}**" if row.mark == "pick" else _escaped(row.label)
+        costs = row.costs or [""] * len(table.costs)
+        yield "| " + " | ".join([row.sign, label, *map(_escaped, [row.score, *costs, row.against])]) + " |"
     yield ""
-    yield from (
-        f"* {_escaped(reason)}"
-        for reason in (*uncertain(target), *unmeasured(target), *spent(target), *flagged(target))
-    )
-    for missing in target.missing:
-        yield f"* {_escaped(missing.contender)}, seed {missing.seed}: **{missing.status}**: {_escaped(missing.message)}"
+    yield from (f"* {_escaped(one.which)}: **{one.status}**: {_escaped(one.message)}" for one in lost_trials(target))
+    yield from _notes(target)
     yield ""
 
 
-def _against(contender: Contender, target: TaskColumn) -> str:
-    from ftbench.reporting import against
+def _notes(target: TaskColumn) -> Iterator[str]:
+    """Write what is unknown, unmeasured or flagged, folded."""
+    from .columns import flagged, spent, uncertain, unmeasured
 
-    if contender.label == target.baseline:
-        return "baseline"
-    difference = contender.against_baseline
-    if difference is None:
-        return (
-            _escaped(f"not comparable: {contender.apart}") if contender.apart else ", ".join(sorted(contender.statuses))
-        )
-    return against(difference, target.unit)
+    notes = [*uncertain(target), *unmeasured(target), *spent(target), *flagged(target)]
+    if notes:
+        yield ""
+        yield "<details><summary>Notes on measurements</summary>"
+        yield ""
+        yield from (f"* {_escaped(note)}" for note in notes)
+        yield ""
+        yield "</details>"
 
 
 def _tuning(summary: Summary) -> Iterator[str]:

@@ -48,7 +48,7 @@ def verdicts(text):
     """Read the metrics of each verdict and strategy from what the gate printed."""
     found = {}
     for line in text.splitlines():
-        match = re.match(r"([\w ]+): (\w+), ([\w-]+) on digits \(tiny-vit\): (.*)", line)
+        match = re.match(r"([\w ]+): (\w+) of ([\w-]+) on digits: (.*)", line)
         if match:
             found.setdefault((match[3], match[1]), {})[match[2]] = match[4]
     return found
@@ -102,7 +102,7 @@ def test_an_adapter_with_a_wrong_scale_is_found_by_its_score(ftbench, tmp_path):
     found = verdicts(done.stdout)
     assert set(found["planted-adapter", "regressed"]) == {"accuracy"}
     assert re.search(
-        r"gain -\d\d\.\d points \[.*\] over 3 pairs, p 0\.\d+, margin 1 points",
+        r"\(−\d\d\.\d points, allowed −1\.0\); 95 % interval \[.*\] over 3 pairs, p 0\.\d+",
         found["planted-adapter", "regressed"]["accuracy"],
     )
 
