@@ -39,7 +39,7 @@ use = "word-sentiment"
 train_size = 240
 test_size = 500
 """
-QUICKSTART = 66
+QUICKSTART = 81
 """Trials that share one start of the command."""
 WORK = {"train", "warm-up", "evaluate", "features"}
 

@@ -119,7 +119,7 @@ def test_a_new_suite_is_the_shipped_one_and_is_not_overwritten(ftbench, tmp_path
     assert again.returncode == 2
     assert "exists already" in again.stderr
     assert "did you mean 'quickstart'?" in ftbench("new", "suite", "quikstart").stderr
-    assert "valid, 66 trials" in ftbench("validate", "quickstart.toml", check=0).stdout
+    assert "valid, 81 trials" in ftbench("validate", "quickstart.toml", check=0).stdout
 
 
 def test_show_and_report_refuse_what_is_no_run(ftbench, tmp_path):

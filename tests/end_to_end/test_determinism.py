@@ -100,4 +100,4 @@ def test_the_same_suite_gives_the_same_bits_in_any_order_and_after_a_kill(tmp_pa
 @pytest.mark.thorough
 @pytest.mark.timeout(7200)
 def test_the_whole_quickstart_gives_the_same_bits_in_any_order_and_after_a_kill(tmp_path):
-    assert len(holds(QUICKSTART, tmp_path, killed_after=20)) == 66
+    assert len(holds(QUICKSTART, tmp_path, killed_after=20)) == 81

@@ -39,7 +39,7 @@ def test_a_wheel_holds_weights_clips_schemas_and_suites_and_runs_elsewhere(tmp_p
     code = "import sys; sys.path.insert(0, sys.argv.pop(1)); import ftbench; assert ftbench.__file__.startswith(sys.path[0]); from ftbench.cli import main; main()"
     for arguments, expected in (
         (("new", "suite", "quickstart"), "wrote quickstart.toml"),
-        (("validate", "quickstart.toml"), "valid, 66 trials"),
+        (("validate", "quickstart.toml"), "valid, 81 trials"),
     ):
         done = subprocess.run(
             [sys.executable, "-P", "-c", code, site, *arguments],
