@@ -10,9 +10,8 @@ from .analysis.answer_rows import (
     mark_of,
     word_against,
 )
-from .analysis.contender import Contender, LossPoint, Quantity
+from .analysis.contender import Contender, LearningSign, LossPoint, Quantity
 from .analysis.error_analysis import ClassScores, Errors
-from .analysis.learning_signs import LearningSign
 from .analysis.ranking import Ranking
 from .analysis.summary import TrialLine, rows, summarise
 from .analysis.task_column import TaskColumn, places_of

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
+from ..api.strategy import About
 from .wording import joined
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from ..api.catalog import Catalog
     from ..api.strategy import Family
     from ..stats.estimates import Difference, Estimate, Interval
     from ..stats.item_scores import Items
-    from .learning_signs import LearningSign
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,22 @@ class LossPoint:
     most: float
     seconds: float
     """Seconds of training up to the step, mean over those seeds."""
+
+
+_UNKNOWN: Family = "other"
+SignKind = Literal["still falling", "rising", "diverged"]
+
+
+@dataclass(frozen=True)
+class LearningSign:
+    """What the curves of one contender on one task show."""
+
+    kind: SignKind
+    task: str
+    seeds: tuple[int, ...]
+    """Seeds that show it."""
+    of: int
+    """Number of its seeds."""
 
 
 @dataclass(frozen=True)
@@ -97,9 +115,6 @@ class Contender:
     """Why the per-item scores of some seed are unknown."""
     against_baseline: Difference | None = None
     """Paired difference of the primary score to the baseline; its verdict is corrected for multiple comparisons."""
-    against_interval: Interval | None = None
-    """Interval of that difference at the level of the correction: it excludes zero if and only if the corrected p-value
-    is below 5 %."""
     against_by_seed: Mapping[int, float] = field(default_factory=dict)
     """Seed → difference to the baseline."""
     p_adjusted: float | None = None
@@ -185,3 +200,33 @@ def not_comparable_sentences(contenders: Sequence[Contender]) -> tuple[str, ...]
         if contender.apart:
             by_reason[contender.apart].append(contender.label)
     return tuple(f"Not comparable: {joined(labels)}, {reason}." for reason, labels in by_reason.items())
+
+
+def family_of(use: str, settings: Mapping[str, str], catalog: Catalog) -> Family:
+    """Return the family of a strategy; that of a combination is the family of its first part that has one.
+
+    Args:
+        use: name of the strategy in its plugin.
+        settings: dotted name → value as JSON, such as `strategy.rank`.
+        catalog: the offers of all plugins.
+    """
+    options = {
+        name.removeprefix("strategy."): json.loads(value)
+        for name, value in settings.items()
+        if name.startswith("strategy.")
+    }
+    return _family(use, options, catalog)
+
+
+def _family(use: object, options: Mapping[str, object], catalog: Catalog) -> Family:
+    about = getattr(catalog.offers.get("strategies", {}).get(str(use)), "about", None)
+    if not isinstance(about, About):
+        return _UNKNOWN
+    chosen = next((about.families[v] for v in options.values() if isinstance(v, str) and v in about.families), None)
+    if chosen is not None:
+        return chosen
+    if about.family != _UNKNOWN:
+        return about.family
+    parts = [one for value in options.values() if isinstance(value, list) for one in value if isinstance(one, dict)]
+    found = (_family(part.get("use"), part, catalog) for part in parts)
+    return next((family for family in found if family != _UNKNOWN), _UNKNOWN)

@@ -243,7 +243,6 @@ def with_baseline_differences(
             against_by_seed=_by_seed(reference.quantities[primary], c.quantities[primary]),
             p_adjusted=one.p_adjusted,
             p_new_items=one.p_new_items,
-            against_interval=one.interval,
         )
         if (one := comparisons.get(c.label))
         else c

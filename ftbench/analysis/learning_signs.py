@@ -3,36 +3,25 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from statistics import fmean
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
+from .contender import LearningSign
 from .task_column import grouped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from ..records.record import Curve, Record
+    from .contender import SignKind
     from .task_column import TaskColumn
 
-Kind = Literal["still falling", "rising", "diverged"]
 STILL_FALLS = 0.02
 """The validation loss still falls if its last step is the lowest, by this share of the loss before it."""
 RISES = 0.1
 """The training loss rises if its last quarter is above the lowest quarter, by this share of it."""
 _FEWEST_VALIDATIONS, _FEWEST_POINTS = 3, 8
-
-
-@dataclass(frozen=True)
-class LearningSign:
-    """What the curves of one contender on one task show."""
-
-    kind: Kind
-    task: str
-    seeds: tuple[int, ...]
-    """Seeds that show it."""
-    of: int
-    """Number of its seeds."""
 
 
 def with_signs(target: TaskColumn, records: Sequence[Record]) -> TaskColumn:
@@ -54,7 +43,7 @@ def signs_of(records: Sequence[Record]) -> list[LearningSign]:
     for record in records:
         for curve in record.curves if record.status == "ok" else ():
             by_task[curve.task][record.trial["seed"]] = curve
-    checks: tuple[tuple[Kind, Callable[[Curve], bool]], ...] = (("still falling", still_falls), ("rising", rises))
+    checks: tuple[tuple[SignKind, Callable[[Curve], bool]], ...] = (("still falling", still_falls), ("rising", rises))
     for task, curves in by_task.items():
         for kind, check in checks:
             seeds = tuple(sorted(seed for seed, curve in curves.items() if check(curve)))
@@ -66,13 +55,13 @@ def signs_of(records: Sequence[Record]) -> list[LearningSign]:
 
 def still_falls(curve: Curve) -> bool:
     """Return whether the last validation loss is clearly the lowest; no with fewer than three validations."""
-    losses = [point["loss"] for point in curve.validation if "loss" in point]
+    losses = curve.validation.column("loss")
     return len(losses) >= _FEWEST_VALIDATIONS and losses[-1] < min(losses[:-1]) - STILL_FALLS * abs(losses[-2])
 
 
 def rises(curve: Curve) -> bool:
     """Return whether the training loss ends clearly above its lowest quarter."""
-    losses = [point["task_loss"] for point in curve.points if "task_loss" in point]
+    losses = curve.points.column("task_loss")
     if len(losses) < _FEWEST_POINTS:
         return False
     size = len(losses) // 4

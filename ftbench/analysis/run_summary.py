@@ -15,8 +15,8 @@ from ..records.redaction import redacted_text
 from ..records.run_files import read_lock, read_plan
 from ..records.store import read_records, record_files
 from ..records.trial_log import end_of
+from .contender import family_of
 from .error_examples import inspected
-from .families import family_of
 from .summary import summarise
 from .tuning.tuning_summary import budgets_of, configuration_of, searches_of, with_tuning
 
@@ -236,7 +236,7 @@ class _MergedRuns:
 
     def place(self, record: Record) -> Path:
         """Return the folder of a trial."""
-        return self._folders[record.id, record.environment] / "trials" / record.id / record.environment
+        return self._folders[record.id, record.environment].joinpath("trials", record.id, record.environment)
 
     def log(self, record: Record) -> str:
         """Return the end of the trial log of the last attempt; empty if there is no log, as in a bundle."""

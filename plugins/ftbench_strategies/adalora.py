@@ -30,6 +30,7 @@ class AdaLoRA(Injected):
         equation="h = W₀x + (α/r)·P·Λ·Q·x + γ(‖PᵀP − I‖ + ‖QQᵀ − I‖), least important λ set to zero",
         when="A fixed rank budget that should be allocated to the layers by importance.",
         limits="Needs a few hundred steps to learn importance. Cannot adapt convolutions.",
+        family="low-rank & scaling",
     )
 
     lr_ratio: ClassVar[float] = 10.0

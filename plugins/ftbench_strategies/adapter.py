@@ -24,6 +24,7 @@ class Adapter(Strategy):
         equation="h + W_up·σ(W_down·h); parallel: f(h) + s·W_up·σ(W_down·h)",
         when="Medium amounts of data, many tasks, and accuracy close to full fine-tuning.",
         limits="Cannot be merged: every forward pass is a few percent slower. `parallel` needs feed-forward parts.",
+        family="adapters",
     )
 
     lr_ratio: ClassVar[float] = 10.0

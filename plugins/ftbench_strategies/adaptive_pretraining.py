@@ -23,6 +23,7 @@ class AdaptivePretraining(Strategy):
         equation="min −log p(masked tokens | rest), or −log p(next | before); then the strategy that follows",
         when="Text unlike that of the pretraining, and more text than labels.",
         limits="Text only. In a sequence it uses only the first task's text. The pretraining counts towards its cost.",
+        family="all weights",
     )
 
     epochs: Annotated[int, Ge(1)] = 100

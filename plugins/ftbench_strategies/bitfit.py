@@ -23,6 +23,7 @@ class BitFit(Strategy):
         equation="h = W₀x + b; only b trains",
         when="Small to medium amounts of data, if a task may store 0.1 % of the model.",
         limits="Networks without biases have little to train. Falls short of full fine-tuning on large data.",
+        family="biases & norms",
     )
 
     lr_ratio: ClassVar[float] = 10.0

@@ -32,6 +32,7 @@ class Distillation(Strategy):
         equation="α·CE(y, z_s) + (1 − α)·T²·KL(softmax(z_t/T) ‖ softmax(z_s/T)); for a number (z_t − z_s)²",
         when="When the deployed model must be smaller and faster than the one you can train.",
         limits="The teacher's training counts towards its cost. With hidden states, both must read the same tokens.",
+        family="other losses",
     )
 
     lr_range: ClassVar[RateRange | None] = WHOLE

@@ -35,6 +35,7 @@ class EWC(Strategy):
             "Only useful in sequences. "
             "A network with confident predictions has little Fisher information and needs a larger λ."
         ),
+        family="other losses",
     )
 
     lr_range: ClassVar[RateRange | None] = WHOLE

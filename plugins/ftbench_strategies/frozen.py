@@ -21,6 +21,7 @@ class Frozen(Strategy):
         equation="h = g(φ(x)); only g trains (and the last k blocks, or softmax(w) over layers)",
         when="Very little data, many tasks on one backbone, or a first result in seconds.",
         limits="Cannot learn features missing from the pretraining. Chosen or mixed layers need blocks of one shape.",
+        family="head only",
     )
 
     lr_ratio: ClassVar[float] = 20.0

@@ -24,6 +24,7 @@ class Full(Strategy):
         equation="min_θ E[ℓ(f_θ(x), y)] over all θ",
         when="Enough data and memory, one model per task. The reference for every other strategy.",
         limits="Needs gradients and optimizer state for every parameter. Forgets most. Stores a whole model per task.",
+        family="all weights",
     )
 
     lr_range: ClassVar[RateRange | None] = WHOLE

@@ -23,6 +23,7 @@ class Gradual(Strategy):
         equation="epoch e trains the head and the top e − 1 groups; η_{l−1} = η_l / 2.6",
         when="Little data, if full fine-tuning forgets or diverges at the start.",
         limits="With fewer epochs than groups, the lowest never train. At the end it saves no optimizer memory.",
+        family="all weights",
     )
 
     lr_range: ClassVar[RateRange | None] = WHOLE

@@ -23,6 +23,7 @@ class IA3(Injected):
         equation="softmax(Q(l_k ⊙ K)ᵀ/√d)(l_v ⊙ V); W₂(l_ff ⊙ σ(W₁x))",
         when="Few examples, and a file of a few thousand numbers per task.",
         limits="It can only rescale. Cannot adapt networks without attention.",
+        family="low-rank & scaling",
     )
 
     lr_ratio: ClassVar[float] = 50.0

@@ -28,6 +28,7 @@ class L2SP(Strategy):
         equation="ℓ + (α/2)·‖w − w⁰‖² + (β/2)·‖head‖²",
         when="Little data and a task close to the pretraining.",
         limits="Needs memory for a second copy of the weights.",
+        family="all weights",
     )
 
     lr_range: ClassVar[RateRange | None] = WHOLE

@@ -20,6 +20,7 @@ class LayerNorm(Strategy):
         equation="γ ⊙ norm(h) + β; only γ and β train",
         when="Like BitFit; cheapest if adapting the norms is enough.",
         limits="The least expressive of the sparse methods.",
+        family="biases & norms",
     )
 
     lr_ratio: ClassVar[float] = 10.0

@@ -23,6 +23,7 @@ class Layerwise(Strategy):
         equation="η_l = η·decay^(L − l)",
         when="When full fine-tuning is possible and the task is close to the pretraining.",
         limits="Saves neither memory nor time over full fine-tuning.",
+        family="all weights",
     )
 
     lr_range: ClassVar[RateRange | None] = WHOLE

@@ -31,6 +31,7 @@ class LoRA(Injected):
             "Falls short if the update needs a high rank. In GPT-2 query, key and value are one matrix and share A. "
             "`lora-fa` cannot be combined."
         ),
+        family="low-rank & scaling",
     )
 
     lr_ratio: ClassVar[float] = 10.0

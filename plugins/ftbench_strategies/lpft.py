@@ -23,6 +23,7 @@ class LinearProbeThenFull(Strategy):
         equation="g alone, then (φ, g) starting from that g",
         when="When deployment data differ from the training data: a fitted head distorts the features less.",
         limits="Needs the memory of full fine-tuning in its second phase.",
+        family="all weights",
     )
 
     lr_range: ClassVar[RateRange | None] = WHOLE

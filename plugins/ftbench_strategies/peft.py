@@ -30,6 +30,26 @@ class Peft(Injected):
         equation="that of the chosen method",
         when="For a method of peft that has no strategy of its own here.",
         limits="If peft does not support a type of layer, the trial is not applicable, with peft's message as reason.",
+        family="low-rank & scaling",
+        families=dict.fromkeys(
+            (
+                "prompt_tuning",
+                "PromptTuningConfig",
+                "p_tuning",
+                "PromptEncoderConfig",
+                "prefix_tuning",
+                "PrefixTuningConfig",
+                "multitask_prompt_tuning",
+                "MultitaskPromptTuningConfig",
+                "adaption_prompt",
+                "AdaptionPromptConfig",
+                "cpt",
+                "CPTConfig",
+                "cartridge",
+                "CartridgeConfig",
+            ),
+            "prompts & prefixes",
+        ),
     )
 
     method: str

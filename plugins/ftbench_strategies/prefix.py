@@ -24,6 +24,7 @@ class Prefix(Strategy):
         equation="softmax(Q[P_k; K]ᵀ/√d)·[P_v; V] in every layer",
         when="Many tasks in one batch on one frozen model; speech, where the number of frames must not change.",
         limits="Sensitive to its rate and length. Needs attention that accepts additional keys.",
+        family="prompts & prefixes",
     )
 
     lr_ratio: ClassVar[float] = 50.0

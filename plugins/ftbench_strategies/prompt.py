@@ -27,6 +27,7 @@ class Prompt(Strategy):
             "Small models learn little. It lengthens every sequence. "
             "Networks without one sequence of tokens cannot use it."
         ),
+        family="prompts & prefixes",
     )
 
     lr_ratio: ClassVar[float] = 50.0

@@ -40,6 +40,7 @@ class Replay(Strategy):
         equation="(ℓ(new batch) + ℓ(batch of memory)) / 2",
         when="Tasks arrive one after another and some old data may be kept.",
         limits="Only useful in sequences. Doubles the cost of a step.",
+        family="other losses",
     )
 
     lr_range: ClassVar[RateRange | None] = WHOLE

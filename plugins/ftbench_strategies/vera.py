@@ -24,6 +24,7 @@ class VeRA(Injected):
         equation="h = W₀x + Λ_b·B·Λ_d·A·x, A and B random, shared, frozen",
         when="Thousands of tasks on one model, when even LoRA's files are too large.",
         limits="Learns slowly, at rates five times LoRA's. Cannot adapt convolutions.",
+        family="low-rank & scaling",
     )
 
     lr_ratio: ClassVar[float] = 50.0

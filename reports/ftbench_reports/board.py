@@ -6,14 +6,21 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ftbench.reporting import places_of, quantity, score_text, share_interval, share_range, step_range, step_text
-from ftbench.stats import Interval
+from ftbench.reporting import (
+    interval_shown,
+    places_of,
+    quantity,
+    score_text,
+    share_range,
+    step_range,
+    step_text,
+    word_against,
+)
 from markupsafe import Markup
 
-from .axes import Scale
-from .charts import span
+from .cards import short_quantity, state_of
 from .columns import measured, shown, with_interval
-from .palette import Look, marker
+from .track import axis_of, rank_bar, track
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,7 +28,10 @@ if TYPE_CHECKING:
     from ftbench import Summary
     from ftbench.reporting import Contender, Quantity, TaskColumn
 
+    from .cards import State
     from .columns import Column
+    from .palette import Look
+    from .track import Axis
 
 STATUS = {
     "oom": "out of memory",
@@ -32,8 +42,8 @@ STATUS = {
     "missing": "missing",
 }
 """How a trial ended, in words; statuses not listed are shown as they are."""
-_REACH, _LEAST = 4.0, 0.02
-_LETTERS, _MOST_LETTERS = "abcdefghijklmnopqrstuvwxyz", 4
+FIRST_COST = 4
+"""Index of the first column of costs."""
 
 
 @dataclass(frozen=True)
@@ -54,27 +64,38 @@ class Row:
     """A contender with scores."""
 
     label: str
+    state: State
+    """Whether it could be the best."""
     stars: str
     """The Pareto fronts it is on, in words; empty if none."""
-    letters: str
-    """Contenders that share a letter are statistically tied; or the possible ranks."""
+    ranks: str
+    """Its possible ranks; empty with too few seeds for a claim."""
+    rank_bar: Markup
+    first_rank: str
+    """The best of them."""
     score: str
+    figure: str
+    """The score without its unit."""
     range: str
     """The interval of the score, without its mean."""
     value: str
     sub: str
     bar: Markup
-    score_on_new_items: str
-    """The interval of the score on new test items, or why it is unknown."""
+    step: str
+    """The difference to the baseline."""
     difference: str
+    """The same with its interval."""
     difference_value: str
     word: str
+    """The verdict on it; empty if undecided."""
     note: str
     """The difference on new test items, or why the contender is not comparable."""
     seeds: str
     statuses: str
     costs: tuple[Cell, ...]
     lr: str
+    details: tuple[str, ...]
+    """What a reader may want to know beyond the row."""
 
 
 @dataclass(frozen=True)
@@ -101,11 +122,11 @@ class Board:
         self.shown = shown(self.columns)
         self.headings = (
             "strategy",
+            "rank",
             "score",
             "difference",
-            "ties",
-            "seeds",
             *(column.heading for column in self.columns),
+            "seeds",
             "learning rate",
         )
         self._looks = looks
@@ -113,30 +134,22 @@ class Board:
     @property
     def hidden(self) -> list[str]:
         """Return the classes of the table that hide the columns not shown by default; see `style`."""
-        first = len(self.headings) - 1 - len(self.columns)
-        indices = [first + place for place, column in enumerate(self.columns) if column.name not in self.shown]
-        return [f"h{place}" for place in (*indices, len(self.headings) - 1)]
+        indices = [FIRST_COST + place for place, column in enumerate(self.columns) if column.name not in self.shown]
+        return [f"h{place}" for place in (*indices, len(self.headings) - 2, len(self.headings) - 1)]
 
     def style(self) -> str:
-        """Return CSS that hides a column by a class of the table, and labels values on narrow pages."""
-        hiding = "".join(
+        """Return CSS that hides a column by a class of the table."""
+        return "".join(
             f"#board.h{place} tr>:nth-child({place + 1}){{display:none}}" for place in range(1, len(self.headings))
         )
-        naming = "".join(
-            f'#board td:nth-child({place + 1}):not(.text)::before{{content:"{heading}"}}'
-            for place, heading in enumerate(self.headings)
-            if place
-        )
-        return f"{hiding}@media screen and (max-width:720px){{{naming}}}"
 
     def rows(self, target: TaskColumn) -> list[Row]:
         """Return the rows of all contenders with a score, best first."""
         scored = [c for c in target.contenders if (q := c.quantities.get(target.primary)) and q.estimate]
         if not scored:
             return []
-        scale = _scale(target, scored)
-        letters = _letters(target)
-        return [self._row(target, contender, scale, letters.get(contender.label, "")) for contender in scored]
+        axis, places = axis_of(target), places_of(target)
+        return [self._row(target, contender, axis, places) for contender in scored]
 
     def lost(self, target: TaskColumn) -> list[Lost]:
         """Return the trials without a score, grouped by contender and cause."""
@@ -148,34 +161,26 @@ class Board:
             for (label, status, message, kind), seeds in found.items()
         ]
 
-    def _row(self, target: TaskColumn, contender: Contender, scale: Scale, letters: str) -> Row:
+    def _row(self, target: TaskColumn, contender: Contender, axis: Axis, places: Mapping[str, tuple[int, int]]) -> Row:
         found = contender.quantities[target.primary]
         assert found.estimate is not None
-        secondary = contender.quantities.get(target.secondary)
-        sub = (
-            f"{target.secondary.replace('_', ' ').replace(' f1', ' F1')} {_written(secondary)}"
-            if secondary and secondary.estimate
-            else ""
-        )
-        against = contender.against_baseline
-        unit = target.unit
-        new_items = against.new_items if against and against.verdict != "too few seeds" else None
-        done = contender.statuses.get("ok", 0)
-        ends = dict(contender.statuses)
-        if waiting := sum(m.contender == contender.label and m.status == "missing" for m in target.missing):
-            ends["missing"] = waiting
-        return Row(
+        against, unit, ranks = contender.against_baseline, target.unit, places.get(contender.label)
+        done, ends = contender.statuses.get("ok", 0), _ends(target, contender)
+        mean = found.estimate.mean
+        row = Row(
             label=contender.label,
+            state=state_of(target, contender.label),
             stars=fronts(contender),
-            letters=letters,
-            score=score_text(found.estimate.mean, unit),
-            range=_range(found),
-            value=f"{found.estimate.mean:.6g}",
-            sub=sub,
-            bar=_bar(contender, target, scale, self._looks[contender.label]),
-            score_on_new_items=f"on new items {share_range(found.new_items, unit)}"
-            if found.new_items
-            else f"on new items: {found.unknown or 'not known'}",
+            ranks="" if ranks is None else f"{ranks[0]}–{ranks[1]}" if ranks[0] < ranks[1] else str(ranks[0]),
+            rank_bar=rank_bar(*ranks, len(places)) if ranks else Markup(""),
+            first_rank=str(ranks[0]) if ranks else "",
+            score=score_text(mean, unit),
+            figure=f"{100 * mean:.1f}" if unit == "1" else f"{mean:.4g}",
+            range=_range(target, contender),
+            value=f"{mean:.6g}",
+            sub=_secondary(target, contender),
+            bar=track(target, contender, axis, self._looks[contender.label]),
+            step=step_text(against.estimate.mean, unit) if against else "",
             difference=_difference(contender, target),
             difference_value="0"
             if contender.label == target.baseline
@@ -183,27 +188,62 @@ class Board:
             if against
             else "",
             word=_word(contender, target),
-            note=contender.apart or (_on_new_items(new_items.interval, new_items.verdict, unit) if new_items else ""),
+            note=contender.apart or _on_new_items(contender, unit),
             seeds=f"{done} of {sum(ends.values())}" if len(ends) > 1 else str(done),
             statuses=", ".join(f"{n} {STATUS.get(s, s)}" for s, n in sorted(ends.items()) if s != "ok"),
             costs=tuple(_cell(contender.quantities.get(column.name)) for column in self.columns),
             lr=f"{contender.lr:g}" if contender.lr else "",
+            details=(),
         )
+        return Row(**{**vars(row), "details": tuple(_details(row, target, contender))})
 
 
-def _on_new_items(interval: Interval, verdict: str, unit: str) -> str:
-    """Write a difference on new test items with its verdict; the interval does not wrap."""
-    written = step_range(interval.low, interval.high, unit).replace(" ", "\N{NO-BREAK SPACE}")
-    return f"new items {written} {verdict}"
+def _ends(target: TaskColumn, contender: Contender) -> dict[str, int]:
+    """Return how its trials ended, those without a record included."""
+    ends = dict(contender.statuses)
+    if waiting := sum(m.contender == contender.label and m.status == "missing" for m in target.missing):
+        ends["missing"] = waiting
+    return ends
+
+
+def _details(row: Row, target: TaskColumn, contender: Contender) -> list[str]:
+    found = contender.quantities[target.primary]
+    beyond = f"; on new test items {share_range(found.new_items, target.unit)}" if found.new_items else ""
+    lines = [f"{target.primary.replace('_', ' ')} {row.score} {row.range}{beyond}", row.sub]
+    if row.difference:
+        lines.append(f"difference to {target.baseline} {row.difference}{'; ' if row.note else ''}{row.note}")
+    elif row.note:
+        lines.append(row.note)
+    lines.append(f"{row.seeds} seeds" + (f": {row.statuses}" if row.statuses else ""))
+    lines += [f"learning rate {row.lr}"] * bool(row.lr) + [f"tuned: {contender.budget}"] * bool(contender.budget)
+    lines += [f"on the Pareto front of {row.stars}"] * bool(row.stars)
+    return [line for line in lines if line]
+
+
+def _secondary(target: TaskColumn, contender: Contender) -> str:
+    found = contender.quantities.get(target.secondary)
+    if found is None or found.estimate is None:
+        return ""
+    return f"{target.secondary.replace('_', ' ').replace(' f1', ' F1')} {with_interval(found)}"
+
+
+def _on_new_items(contender: Contender, unit: str) -> str:
+    """Write the difference on new test items with its verdict; the interval does not wrap."""
+    against = contender.against_baseline
+    if against is None or against.new_items is None or against.verdict == "too few seeds":
+        return ""
+    found = against.new_items.interval
+    written = step_range(found.low, found.high, unit).replace(" ", "\N{NO-BREAK SPACE}")
+    return f"on new items {written}"
 
 
 def _word(contender: Contender, target: TaskColumn) -> str:
-    """Describe the comparison with the baseline, or that there must be none."""
+    """Describe the comparison with the baseline, or that there must be none; empty if undecided."""
     if contender.label == target.baseline:
         return "baseline"
     if contender.against_baseline is None:
         return "not comparable" if contender.apart else ""
-    return contender.against_baseline.verdict
+    return word_against(target, contender)
 
 
 def fronts(contender: Contender) -> str:
@@ -214,62 +254,25 @@ def fronts(contender: Contender) -> str:
     )
 
 
-def _scale(target: TaskColumn, scored: list[Contender]) -> Scale:
-    """Return the scale of a task column's bars; contenders far below the median are clipped."""
-    best, middle = (scored[place].quantities[target.primary].estimate for place in (0, (len(scored) - 1) // 2))
-    assert best is not None
-    assert middle is not None
-    reach = max(_REACH * abs(best.mean - middle.mean), _LEAST if target.unit == "1" else 0.0) or abs(best.mean)
-    ends = [span(c, target.primary, 1.0 if _is_share(c, target) else None) for c in scored]
-    return Scale.over([value for found in ends if abs(best.mean - found[0]) <= reach for value in found], 8, 132)
-
-
-def _letters(target: TaskColumn) -> dict[str, str]:
-    """Return the compact letter display: contenders that share a letter are in one tie group (Piepho 2004).
-
-    If there are too many letters to read, as with many strategies, return possible ranks instead.
-    """
-    found: dict[str, str] = defaultdict(str)
-    for letter, group in zip(_LETTERS, target.ties, strict=False):
-        for label in group:
-            found[label] += letter
-    if len(target.ties) <= len(_LETTERS) and all(len(letters) <= _MOST_LETTERS for letters in found.values()):
-        return found
-    return {
-        label: f"{best}–{worst}" if best < worst else str(best) for label, (best, worst) in places_of(target).items()
-    }
-
-
-def _is_share(contender: Contender, target: TaskColumn) -> bool:
-    found = contender.quantities[target.primary]
-    return found.unit == "1" and found.direction == "higher"
-
-
-def _range(found: Quantity) -> str:
-    known = found.estimate
-    assert known is not None
-    if known.low is None or known.high is None:
+def _range(target: TaskColumn, contender: Contender) -> str:
+    known = contender.quantities[target.primary].estimate
+    found = interval_shown(target.answer, contender, target.primary)
+    if known is None or found is None:
         return ""
-    if known.deviation == 0:
-        return "each seed"
-    return share_range(Interval(known.low, known.high), found.unit)
-
-
-def _written(found: Quantity) -> str:
-    assert found.estimate is not None
-    return share_interval(found.estimate, found.unit)
+    return "each seed" if found.low == found.high else share_range(found, target.unit)
 
 
 def _difference(contender: Contender, target: TaskColumn) -> str:
+    """Write the difference to the baseline with the interval at the level of its corrected verdict."""
     against = contender.against_baseline
     if contender.label == target.baseline or against is None:
         return ""
-    known = against.estimate
-    if known.low is None or known.high is None:
-        return step_text(known.mean, target.unit)
-    if known.deviation == 0:
-        return f"{step_text(known.mean, target.unit)} (each seed)"
-    return f"{step_text(known.mean, target.unit)} {step_range(known.low, known.high, target.unit)}"
+    text, known = step_text(against.estimate.mean, target.unit), contender.against_interval
+    if known is None:
+        return text
+    if known.low == known.high:
+        return f"{text} (each seed)"
+    return f"{text} {step_range(known.low, known.high, target.unit)}"
 
 
 def _cell(found: Quantity | None) -> Cell:
@@ -279,21 +282,5 @@ def _cell(found: Quantity | None) -> Cell:
         return Cell("–", f"not measured: {found.reason}")
     kind = " ".join(["flag"] * bool(found.flags) + ["rate"] * found.unit.endswith("/s"))
     known = f"{with_interval(found)}, n = {found.estimate.n}"
-    return Cell(quantity(found.estimate.mean, found.unit), ", ".join(found.flags), known, kind)
-
-
-def _bar(contender: Contender, target: TaskColumn, scale: Scale, look: Look) -> Markup:
-    """Draw a score with its interval, 140 units wide."""
-    ends = span(contender, target.primary, 1.0 if _is_share(contender, target) else None)
-    x, a, b = scale.place(ends[0]), scale.place(min(ends)), scale.place(max(ends))
-    whisker = f'<path d="M{a:.0f} 7H{b:.0f}M{a:.0f} 4v6M{b:.0f} 4v6" class="l{look.colour}"/>' if len(ends) > 1 else ""
-    drawn = marker(look, x, 7) if scale.low <= ends[0] <= scale.high else _arrow(x, scale, look)
-    # The numbers are in the same row.
-    bar = f'<svg class="bar" viewBox="0 0 140 14" aria-hidden="true">{whisker}{drawn}</svg>'
-    return Markup(bar)  # noqa: S704 - drawn from numbers
-
-
-def _arrow(x: float, scale: Scale, look: Look) -> str:
-    """Draw an arrow towards a score outside the scale."""
-    way = -1 if x <= scale.start else 1
-    return f'<path d="M{x + 3 * way:.1f} 7l{-6 * way} -4v8z" class="k{look.colour}"/>'
+    text = short_quantity(found.estimate.mean, found.unit) if found.unit == "B" else None
+    return Cell(text or quantity(found.estimate.mean, found.unit), ", ".join(found.flags), known, kind)

@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from .axes import Scale
 from .columns import with_interval
-from .figure import Figure, drawing, path
+from .figure import Figure, drawing, path, shortened, spread
 from .palette import Look, marker
 
 if TYPE_CHECKING:
@@ -27,7 +27,9 @@ MEMORY = ("peak_allocated_memory", "peak_device_memory", "peak_tensor_bytes", "p
 """Costs whose axis ends with a wall of contenders that ran out of memory."""
 SHORT = ("1", "B", "s", "FLOP", "Hz", "J", "W")
 """Units short enough to write at each tick."""
-_POINTS, _ROWS, _WALL, _DRAWN = 18, 6, 24, 3
+_POINTS, _FEW_POINTS, _ROWS, _WALL, _DRAWN = 18, 10, 6, 24, 3
+_NAMES, _FEW = 92, 5
+"""Room for the names at the ends of lines; number of strategies up to which all are drawn in colour."""
 
 
 def span(contender: Contender, name: str, widest: float | None = None) -> Sequence[float]:
@@ -182,22 +184,25 @@ def curves(target: TaskColumn, task: str, looks: Mapping[str, Look]) -> Figure |
 
     The script can redraw the means over seconds of training, from the positions in the `data-x` of each line.
     """
-    drawn = [c for c in target.contenders if c.learning.get(task)]
+    # The marked ones are drawn last, on top of the others.
+    marked = marks(target)
+    drawn = sorted((c for c in target.contenders if c.learning.get(task)), key=lambda c: c.label in marked)
     if not drawn:
         return None
-    taken = {c.label: _thinned(c.learning[task], _POINTS if len(drawn) <= 20 else 12) for c in drawn}
-    up = Scale.over(
-        [value for points in taken.values() for p in points for value in (p.least, p.most)], HEIGHT - BOTTOM, TOP
-    )
+    taken = {c.label: _thinned(c.learning[task], _POINTS if c.label in marked else _FEW_POINTS) for c in drawn}
+    up = Scale.over(_extent(taken, marked), HEIGHT - BOTTOM, TOP)
     unit = _loss_unit(target, task)
-    about = f"Training loss of {task} ({unit}): the mean over seeds, shaded from minimum to maximum."
-    steps_axis = Scale(0, max(c.learning[task][-1].step for c in drawn), LEFT, WIDTH - RIGHT)
-    seconds_axis = Scale(0, max(p.seconds for points in taken.values() for p in points), LEFT, WIDTH - RIGHT)
+    about = f"Mean over seeds, shaded from minimum to maximum, in {unit}."
+    end = WIDTH - _NAMES
+    steps_axis = Scale(0, max(c.learning[task][-1].step for c in drawn), LEFT, end)
+    seconds_axis = Scale(0, max(p.seconds for points in taken.values() for p in points), LEFT, end)
     parts = [
         frame(steps_axis, up, "steps", "optimizer steps"),
         f'<g class="m" hidden>{horizontal_axis(seconds_axis, "s", "seconds of training")}</g>',
     ]
     for c in drawn:
+        if c.label not in marked:
+            continue
         places = [(steps_axis.place(p.step), up.place(p.most), up.place(p.least)) for p in taken[c.label]]
         around = path([*((x, y) for x, y, _ in places), *((x, y) for x, _, y in reversed(places))], digits=0)
         parts.append(f'<path d="{around}z" class="range a{looks[c.label].colour}"/>')
@@ -209,8 +214,11 @@ def curves(target: TaskColumn, task: str, looks: Mapping[str, Look]) -> Figure |
                 looks[c.label],
                 c.label,
                 elsewhere,
+                pale=c.label not in marked,
             )
         )
+    last = {c.label: up.place(taken[c.label][-1].mean) for c in drawn if c.label in marked}
+    parts.append(end_names(last, looks, end + 8))
     steps = sorted({p.step for c in drawn for p in _thinned(c.learning[task], _ROWS)})
     by_step = {c.label: {p.step: p for p in c.learning[task]} for c in drawn}
     rows = tuple(
@@ -228,7 +236,47 @@ def curves(target: TaskColumn, task: str, looks: Mapping[str, Look]) -> Figure |
     return Figure(title, about, (("", chart),), ("step", *(c.label for c in drawn)), rows)
 
 
-def line(places: Sequence[tuple[float, float]], look: Look, label: str, elsewhere: Sequence[str] = ()) -> str:
+def _extent(taken: Mapping[str, Sequence[LossPoint]], marked: Sequence[str]) -> list[float]:
+    """Return the losses that the axis covers: all of the marked lines, and the others up to twice their start."""
+    inside = [value for label in marked if label in taken for p in taken[label] for value in (p.least, p.most)]
+    most = max([2 * points[0].mean for points in taken.values()] + inside)
+    return [*inside, *(min(p.mean, most) for points in taken.values() for p in points)]
+
+
+def marks(target: TaskColumn) -> list[str]:
+    """Return the labels drawn in colour: the pick, the leader and the baseline; all if there are few."""
+    if len(target.contenders) <= _FEW:
+        return [c.label for c in target.contenders]
+    return list(dict.fromkeys(filter(None, (target.answer.pick, target.answer.leader, target.baseline))))
+
+
+def end_names(heights: Mapping[str, float], looks: Mapping[str, Look], x: float) -> str:
+    """Write names at the ends of lines, at least a line of text apart.
+
+    Args:
+        heights: label → position of the end of its line.
+        looks: of the strategies.
+        x: where the names begin.
+    """
+    ordered = sorted(heights, key=lambda label: heights[label])
+    places = spread([heights[label] for label in ordered], 12)
+    # Names that were pushed below the chart push the others up instead.
+    over = max(0.0, places[-1] - (HEIGHT - BOTTOM)) if places else 0.0
+    return "".join(
+        f'<text x="{x:.0f}" y="{y - over + 3.5:.0f}" class="name a{looks[label].colour}">'
+        f"{escape(shortened(label, 13))}</text>"
+        for label, y in zip(ordered, places, strict=True)
+    )
+
+
+def line(
+    places: Sequence[tuple[float, float]],
+    look: Look,
+    label: str,
+    elsewhere: Sequence[str] = (),
+    *,
+    pale: bool = False,
+) -> str:
     """Draw a line through places, with the marker of its look at the end.
 
     Args:
@@ -236,11 +284,12 @@ def line(places: Sequence[tuple[float, float]], look: Look, label: str, elsewher
         look: of its strategy.
         label: its name.
         elsewhere: positions of the same points on another horizontal axis.
+        pale: whether it is light grey until it is pointed at.
     """
     dashed = look.line.partition(" ")[2]
     kept = f' data-x="{" ".join(elsewhere)}"' if elsewhere else ""
     return (
-        f'<g class="k{look.colour}"><path d="{path(places)}" class="{f"curve {dashed}".strip()}"{kept}/>'
+        f'<g class="k{look.colour}{" o" * pale}"><path d="{path(places)}" class="{f"curve {dashed}".strip()}"{kept}/>'
         f"{marker(look, *places[-1], inherits=True)}<title>{escape(label)}</title></g>"
     )
 

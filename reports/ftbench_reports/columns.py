@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ftbench.reporting import quantity, share_interval, step_unit
+from ftbench.reporting import point_interval, quantity, share_interval, step_unit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -45,8 +45,10 @@ MEMORY = {
     "peak_host_memory": "the process’s peak, libraries included",
 }
 """Measurements of memory, the most informative first, and what they cover."""
-_FIRST = ("trainable_parameters", "throughput", "train_time", "flops_per_step", "latency_batch_1_p50")
-FITTING = 5
+CHANGES = ("forgetting", "backward_transfer")
+"""Measurements that are differences of scores."""
+_FIRST = ("trainable_parameters", "train_time", "throughput", "flops_per_step", "latency_batch_1_p50")
+FITTING = 4
 """Number of costs that fit on a page 1,200 px wide."""
 
 
@@ -151,6 +153,8 @@ def with_interval(found: Quantity) -> str:
     """Write a measurement with its interval, or a dash."""
     if found.estimate is None:
         return "–"
+    if found.name in CHANGES:
+        return point_interval(found.estimate, found.unit)
     if _is_score(found):
         return share_interval(found.estimate, found.unit)
     text = quantity(found.estimate.mean, found.unit)

@@ -9,6 +9,7 @@ from ftbench.reporting import percent, share_interval
 from markupsafe import Markup
 
 from .axes import Scale
+from .charts import end_names, marks
 from .columns import with_interval
 from .figure import Figure, drawing, path
 from .palette import Look, marker
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from ftbench.reporting import ClassScores, Errors, Preview, TaskColumn
 
-_SIDE, _LEFT, _BOTTOM, _TOP = 300, 44, 42, 14
+_SIDE, _LEFT, _BOTTOM, _TOP, _NAMES = 280, 44, 42, 14, 90
 
 
 class Shown(NamedTuple):
@@ -107,16 +108,19 @@ def calibration(target: TaskColumn, errors: Errors, looks: Mapping[str, Look]) -
     parts.append(f'<path d="M{_LEFT} {_SIDE - _BOTTOM}L{_SIDE - 12} {_TOP}" class="front"/>')
     parts.append(f'<text x="{(_LEFT + _SIDE) / 2}" y="{_SIDE - 8}" class="label m">confidence, %</text>')
     parts.append(f'<text x="{_LEFT + 6}" y="{_TOP + 10}" class="label halo">accuracy, %</text>')
-    for label, bins in drawn.items():
+    marked = marks(target)
+    for label, bins in sorted(drawn.items(), key=lambda one: one[0] in marked):
         look = looks[label]
         places = [(across.place(one.confidence), up.place(one.right)) for one in bins]
         bins_drawn = "".join(f"M{x:.0f} {y:.0f}h0" for x, y in places[:-1])
         parts.append(
-            f'<g><path d="{path(places)}" class="curve {look.line}"/>'
-            f'<path d="{bins_drawn}" class="dots l{look.colour}"/>'
-            f"{marker(look, *places[-1])}<title>{escape(label)}</title></g>"
+            f'<g class="k{look.colour}{" o" * (label not in marked)}"><path d="{path(places)}" class="curve"/>'
+            f'<path d="{bins_drawn}" class="dots"/>'
+            f"{marker(look, *places[-1], inherits=True)}<title>{escape(label)}</title></g>"
         )
-    about = "Dashed line: perfect calibration; below it predictions are overconfident. All seeds together, ten bins."
+    last = {label: up.place(drawn[label][-1].right) for label in marked if label in drawn}
+    parts.append(end_names(last, looks, _SIDE - 4))
+    about = "Dashed: perfect calibration; below it predictions are overconfident."
     error = {
         c.label: c.quantities["calibration_error"] for c in target.contenders if "calibration_error" in c.quantities
     }
@@ -135,6 +139,6 @@ def calibration(target: TaskColumn, errors: Errors, looks: Mapping[str, Look]) -
         "calibration error",
         *(f"bin {number + 1}: confidence → accuracy, % (predictions)" for number in range(most)),
     )
-    chart = drawing("".join(parts), _SIDE, _SIDE, f"{errors.task}: calibration")
+    chart = drawing("".join(parts), _SIDE + _NAMES, _SIDE, f"{errors.task}: calibration")
     figure = Markup(chart)  # noqa: S704 - drawn from numbers
     return Figure(f"{errors.task}: calibration", about, (("", figure),), headings, rows)

@@ -17,17 +17,22 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from .board import STATUS, Board
-from .cards import cheapest, leader_costs, unscored
-from .charts import curves, pareto, swatch
-from .columns import cell, flagged, methods, spent, uncertain, unmeasured, with_interval
+from .cards import CROWD, HEADINGS, cards, preferences
+from .charts import curves, swatch
+from .columns import flagged, methods, spent, uncertain, unmeasured, with_interval
 from .embedded import embedded
 from .errors import calibration, class_table, mistakes, slice_table
-from .heat import heat_map
-from .palette import Look, definitions, looks, style
-from .prose import left_out, protocol, statistics
+from .headline import device, headlines
+from .learning import warnings, winners
+from .overview import overview
+from .palette import Look, definitions, families_of, family_legend, looks, style
+from .prose import left_out, over_tasks, protocol, statistics
 from .rows import forest, rank_chart
+from .switches import switches
+from .track import axis_of
 from .trials import COMPARED, over_time, phase_legend, phases, settings_table, trial_table
-from .tuning import change_table, choice_table, rate_curves, sentences, tuned_targets, tuning_notes
+from .tuning import change_table, choice_table, rate_curves, tuned_targets, tuning_notes
+from .tuning import sentences as tuning_sentences
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,18 +40,10 @@ if TYPE_CHECKING:
     from ftbench import Summary
     from ftbench.reporting import Contender, TaskColumn
 
-    from .figure import Figure
 
 _TEMPLATES = Path(__file__).parent / "templates"
-_COSTS = {
-    "trainable_parameters": "Trained parameters",
-    "peak_allocated_memory": "Device memory while training",
-    "peak_tensor_bytes": "Peak tensor bytes of a step",
-    "peak_host_memory": "Host memory while training",
-    "throughput": "Throughput while training",
-    "flops_per_step": "FLOPs of a step",
-    "energy": "Energy",
-}
+_HARMLESS = frozenset({"ok", "not-applicable"})
+"""Statuses of trials that did not fail."""
 
 
 REFRESH = 5
@@ -56,7 +53,7 @@ REFRESH = 5
 def render(summary: Summary, *, live: bool = False) -> str:
     """Return the page as text; if `live`, it reloads every few seconds."""
     page = Page(summary)
-    sheet = style() + page.board.style() + page.diagonals() + _lean("page.css")
+    sheet = style() + page.board.style() + page.diagonals() + _lean("report.css") + page.switches
     script = _lean("page.js")
     text: str = (
         _environment()
@@ -70,9 +67,8 @@ def render(summary: Summary, *, live: bool = False) -> str:
             style_hash=_hash(sheet),
             script=Markup(script),  # noqa: S704 - our own file
             script_hash=_hash(script),
-            embedded=Markup(embedded(summary, page.looks)),  # noqa: S704 - escaped for its position
+            embedded=Markup(embedded(summary)),  # noqa: S704 - escaped for its position
             ended=STATUS,
-            cell=cell,
             uncertain=uncertain,
             unmeasured=unmeasured,
             spent=spent,
@@ -114,60 +110,115 @@ class Page:
 
     def __init__(self, summary: Summary) -> None:
         self.summary = summary
-        self.looks: Mapping[str, Look] = looks(summary.strategies)
+        self.families: Mapping[str, str] | None = families_of(summary)
+        self.looks: Mapping[str, Look] = looks(summary.strategies, self.families)
         self.board = Board(summary, self.looks)
+        self.kinds = preferences(summary)
+
+    @property
+    def switches(self) -> str:
+        """Return the CSS of the switches."""
+        return switches(len(self.summary.targets), self.kinds)
 
     def values(self) -> dict[str, Any]:
         """Return the values of the template by name."""
-        board = self.board
-        order = list(
-            dict.fromkeys(name for target in self.summary.targets for c in target.contenders for name in c.phases)
-        )
-        found = {
-            "summary": self.summary,
+        found = self._first_screen() | self._sections() | self._folded()
+        return {**found, "sections": _headings(found)}
+
+    def _first_screen(self) -> dict[str, Any]:
+        summary, targets, family = self.summary, self.summary.targets, self.families or {}
+        return {
+            "summary": summary,
             "looks": self.looks,
-            "board": board,
-            "legend": self.legend,
-            "unscored": unscored(self.summary, board),
-            "statuses": sorted(self.summary.statuses.items(), key=lambda found: (found[0] != "ok", found[0])),
-            "modalities": list(dict.fromkeys(target.modality for target in self.summary.targets)),
-            "families": sorted({_family(c.label, t) for t in self.summary.targets for c in t.contenders}),
-            "family": _family,
-            "measurements": self.measurements,
+            "headlines": headlines(summary, self.kinds),
+            "counted": {
+                "tasks": sum(not target.is_sequence for target in targets),
+                "sequences": sum(target.is_sequence for target in targets),
+            },
+            "statuses": sorted(summary.statuses.items(), key=lambda found: (found[0] != "ok", found[0])),
+            "failed": any(status not in _HARMLESS for status in summary.statuses),
+            "device": device(summary),
+            "decided": any(target.answer.decided for target in targets),
+            "families": family_legend(family.get(label, "other") for label in summary.strategies) if family else [],
+            "family": family,
+            "kinds": self.kinds,
+            "cost_names": HEADINGS,
+            "cards": cards(summary, self.looks, self.kinds),
+            "matrix": overview(summary, self.looks, self.kinds),
+            "unscored": self.unscored,
+            "lost_number": sum(number for status, number in summary.statuses.items() if status != "ok"),
+        }
+
+    def _sections(self) -> dict[str, Any]:
+        targets = self.summary.targets
+        forests = [(place, forest(target, self.looks)) for place, target in enumerate(targets)]
+        learning = [
+            (place, curves(target, task, self.looks)) for place, target in enumerate(targets) for task in target.tasks
+        ]
+        analysed = [(place, target, errors) for place, target in enumerate(targets) for errors in target.errors]
+        sure = [
+            (place, calibration(target, errors, self.looks))
+            for place, target, errors in analysed
+            if not target.is_sequence
+        ]
+        warned = [(place, target.label, warnings(target)) for place, target in enumerate(targets)]
+        return {
+            "board": self.board,
+            "first_rows": CROWD,
+            "steps": {t.label: axis_of(t).steps for t in targets if self.board.rows(t)},
             "lower": _lower,
-            "paretos": self.paretos,
-            "heat": heat_map(self.summary),
-            "forests": [found for target in self.summary.targets if (found := forest(target, self.looks))],
+            "forests": [(place, found) for place, found in forests if found],
+            "by_family": sorted(self.looks.items(), key=lambda item: (item[1].colour, item[1].dash)),
             "ranks": rank_chart(self.summary.ranking, self.looks),
-            "learning": self.learning,
-            "analysed": [(target, errors) for target in self.summary.targets for errors in target.errors],
+            "learning": [(place, found) for place, found in learning if found],
+            "warned": [(place, label, found) for place, label, found in warned if found],
+            "analysed": analysed,
+            "sure": [(place, found) for place, found in sure if found],
             "most_matrices": 4,
-            "calibration": calibration,
             "mistakes": mistakes,
             "slice_table": slice_table,
             "class_table": class_table,
-            "sequences": [t for t in self.summary.targets if t.is_sequence],
-            "leader_costs": leader_costs,
-            "cheapest": cheapest,
-            "prose": [protocol(self.summary), statistics(self.summary), left_out(self.summary)],
-            "timed": [found for target in self.summary.targets if (found := phases(target, order))],
-            "phase_legend": phase_legend(order),
-            "sampled": [
-                found for target in self.summary.targets for found in over_time(self.summary, target, self.looks)
-            ],
-            "different": [(target, table) for target in self.summary.targets if (table := settings_table(target))[1]],
+            "sequences": [(place, target) for place, target in enumerate(targets) if target.is_sequence],
+            "task_cell": self.task_cell,
+            "score_change": _score_change,
             "tuned": tuned_targets(self.summary),
-            "tuning_sentences": sentences,
+            "tuning_sentences": tuning_sentences,
             "change_table": change_table,
             "choice_table": choice_table,
             "tuning_notes": tuning_notes,
             "rate_curves": rate_curves,
+            "winners": winners(self.summary),
+        }
+
+    def _folded(self) -> dict[str, Any]:
+        targets = self.summary.targets
+        order = list(dict.fromkeys(name for target in targets for c in target.contenders for name in c.phases))
+        return {
+            "measurements": self.measurements,
+            "different": [(target, table) for target in targets if (table := settings_table(target))[1]],
             "compared": COMPARED,
             "trial_table": trial_table,
-            "task_cell": self.task_cell,
-            "score_change": _score_change,
+            "timed": [found for target in targets if (found := phases(target, order))],
+            "phase_legend": phase_legend(order),
+            "sampled": [found for target in targets for found in over_time(self.summary, target, self.looks)],
+            "prose": [
+                sentences
+                for write in (protocol, statistics, over_tasks, left_out)
+                if (sentences := write(self.summary))
+            ],
         }
-        return {**found, "sections": _sections(found)}
+
+    @cached_property
+    def unscored(self) -> list[tuple[str, str, str, str]]:
+        """Status, contenders and task, seeds and reason of trials without a score; equal ones share an entry."""
+        found: dict[tuple[str, str, str, str], list[str]] = defaultdict(list)
+        for target in self.summary.targets:
+            for lost in self.board.lost(target):
+                found[target.label, lost.status, lost.seeds_text, lost.message].append(lost.label)
+        return [
+            (status, f"{', '.join(labels)} on {target}", parts, message)
+            for (target, status, parts, message), labels in found.items()
+        ]
 
     def diagonals(self) -> str:
         """Return CSS that marks the diagonal of every matrix."""
@@ -180,27 +231,6 @@ class Page:
             f".matrix tbody tr:nth-child({place}) td:nth-child({place + 1})" for place in range(1, most + 1)
         )
         return f"{marked}{{background:var(--tint);font-weight:650}}" if marked else ""
-
-    @cached_property
-    def paretos(self) -> list[Figure]:
-        """Quality against cost, a figure per task column."""
-        return [found for target in self.summary.targets if (found := pareto(target, _COSTS, self.looks))]
-
-    @cached_property
-    def learning(self) -> list[Figure]:
-        """Training losses, a figure per task."""
-        return [
-            found
-            for target in self.summary.targets
-            for task in target.tasks
-            if (found := curves(target, task, self.looks))
-        ]
-
-    @cached_property
-    def legend(self) -> Markup:
-        """The marker of each strategy."""
-        items = [Markup("<li>{}{}</li>").format(swatch(look), label) for label, look in self.looks.items()]
-        return Markup('<ul class="legend">{}</ul>').format(Markup("").join(items))
 
     def measurements(self, target: TaskColumn) -> dict[str, Any]:
         """Return all measurements of a task as a table: one row each, one column per contender."""
@@ -237,32 +267,21 @@ def _score_change(contender: Contender, name: str) -> str:
     return point_interval(found.estimate, found.unit) if found and found.estimate else "–"
 
 
-def _family(label: str, target: TaskColumn) -> str:
-    """Return the strategy's plugin name: `lora` for `lora-r16`."""
-    return next((c.use for c in target.contenders if c.label == label), "")
-
-
 def _lower(target: TaskColumn) -> bool:
     return any(
         c.quantities[target.primary].direction == "lower" for c in target.contenders if target.primary in c.quantities
     )
 
 
-def _sections(found: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _headings(found: Mapping[str, Any]) -> list[tuple[str, str]]:
     there = [
-        ("verdict", "Verdict", True),
         ("leaderboard", "Leaderboard", True),
-        ("cost", "Cost", found["paretos"]),
-        ("heat", "Tasks", found["heat"]),
         ("differences", "Differences", found["forests"]),
+        ("curves", "Learning", found["learning"] or found["warned"]),
         ("tuning", "Tuning", found["tuned"]),
-        ("ranks", "Ranks", found["ranks"] or found["summary"].ranking.reason),
-        ("curves", "Curves", found["learning"]),
         ("errors", "Errors", found["analysed"]),
         ("retention", "Retention", found["sequences"]),
-        ("settings", "Settings", found["different"]),
-        ("trials", "Trials", True),
-        ("provenance", "Methods", True),
-        ("reproduce", "Reproduce", True),
+        ("use", "Use it", found["winners"]),
+        ("methods", "Methods", True),
     ]
     return [(name, heading) for name, heading, shown in there if shown]

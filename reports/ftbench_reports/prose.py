@@ -26,16 +26,50 @@ def statistics(summary: Summary) -> list[str]:
         " unless the suite sets another" if summary.statistics.margins else ""
     )
     sentences = [
-        "A difference is the mean paired difference over shared seeds, with its t interval, on this test set.",
-        "“On new items” covers seeds and test items together; items of one speaker or document count as one.",
+        "Differences are paired over shared seeds; all pairs of a task inform each other’s variance (Smyth 2004).",
         (
-            "Verdicts compare all pairs of a task, the leaderboard compares with the baseline, both by paired t-tests "
-            "with Holm’s correction; “statistically tied” and “undecided” mean that no difference was shown."
+            "A strategy could be the best unless it is worse than another at 95 % confidence, corrected for their "
+            "number (Hsu 1984)."
         ),
+        (
+            "Words about differences to the baseline are corrected for their number by Holm’s method, and their "
+            "intervals too; no word means that no difference was shown."
+        ),
+        (
+            "Intervals of shares are computed on the logit scale and stay between 0 and 100 %; those of the possible "
+            "best hold all at once."
+        ),
+        *_tuning(summary),
+        "“On new items” covers seeds and test items together; items of one speaker or document count as one.",
         f"“Equivalent” means the 90 % interval is within the margin: {margin} for shares, otherwise the suite’s.",
-        "No claim is made with fewer than three seeds.",
+        *_collapse(summary),
     ]
-    return sentences + [f"{remark[0].upper()}{remark[1:]}." for remark in summary.remarks if remark]
+    remarks = (*summary.remarks, *((summary.ranking.reason,) if not summary.ranking.entries else ()))
+    return [*sentences, *(f"{remark[0].upper()}{remark[1:].rstrip('.')}." for remark in remarks if remark)]
+
+
+def _tuning(summary: Summary) -> list[str]:
+    if not summary.tuning:
+        return []
+    return [
+        "The best of several tuning trials is optimistic; the expected best of k draws corrects for that (Dodge 2019)."
+    ]
+
+
+def over_tasks(summary: Summary) -> list[str]:
+    """Describe the ranks over tasks; empty if there are none."""
+    if not summary.ranking.entries:
+        return []
+    tied = [f"Statistically tied over tasks: {', '.join(group)}." for group in summary.ranking.groups]
+    return [*tied, *summary.ranking.remarks]
+
+
+def _collapse(summary: Summary) -> list[str]:
+    """Describe how often seeds may collapse although none did (the rule of three)."""
+    most = max((c.statuses.get("ok", 0) for t in summary.targets for c in t.contenders), default=0)
+    if most == 0 or any(target.answer.collapsed for target in summary.targets):
+        return []
+    return [f"No collapse in {most} seeds: up to {min(100, 300 / most):.0f} % of seeds may still collapse."]
 
 
 def left_out(summary: Summary) -> list[str]:

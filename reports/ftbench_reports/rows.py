@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import TYPE_CHECKING
 
-from ftbench.reporting import step_range, step_text, step_unit
+from ftbench.reporting import step_range, step_text, step_unit, word_against
 
 from .axes import Scale
+from .charts import marks
 from .figure import Figure, drawing, shortened
 from .palette import Look, marker
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
 WIDTH = 340
-_LEFT, _RIGHT, _ROW, _FOOT = 10, 10, 34, 34
+_RIGHT, _ROW, _FOOT, _NAMED = 10, 19, 34, 118
 _REACH, _LEAST = 4.0, 0.02
 
 
@@ -36,8 +37,8 @@ class Row:
     high: float | None
     dots: Sequence[float] = ()
     """Single values behind the mean."""
-    wider: tuple[float, float] | None = None
-    """A second interval around the first, drawn thinner."""
+    pale: bool = False
+    """Whether it is light grey until it is pointed at."""
 
 
 @dataclass(frozen=True)
@@ -63,19 +64,15 @@ def forest(target: TaskColumn, looks: Mapping[str, Look]) -> Figure | None:
     compared = [c for c in target.contenders if c.against_baseline is not None]
     if not compared:
         return None
-    rows = [_difference(c, looks[c.label], target.unit) for c in compared]
+    marked = marks(target)
+    rows = [_difference(c, looks[c.label], target, pale=c.label not in marked) for c in compared]
     # Outliers such as the untrained model are clipped to the edge, to leave room for the others.
     typical = sorted(abs(row.mean) for row in rows)[len(rows) // 2]
     unit = target.unit
     reach = max(_REACH * typical, _LEAST if unit == "1" else 0.0, 2 * target.margin) or 1.0
-    ends = [
-        value
-        for row in rows
-        if abs(row.mean) <= reach
-        for value in (row.mean, row.low, row.high, *row.dots, *(row.wider or ()))
-    ]
+    ends = [value for row in rows if abs(row.mean) <= reach for value in (row.mean, row.low, row.high, *row.dots)]
     known = [value for value in ends if value is not None and abs(value) <= 2 * reach]
-    scale = Scale.over([*known, -2 * target.margin, 2 * target.margin], _LEFT, WIDTH - _RIGHT)
+    scale = Scale.over([*known, -2 * target.margin, 2 * target.margin], _NAMED, WIDTH - _RIGHT)
     name = target.primary.replace("_", " ")
     axis = Axis(
         scale,
@@ -86,14 +83,8 @@ def forest(target: TaskColumn, looks: Mapping[str, Look]) -> Figure | None:
         scale.ticks(5),
     )
     margin = f"{100 * target.margin if unit == '1' else target.margin:g} {step_unit(unit)}"
-    about = (
-        "Small dots are seeds, the marker their mean with its 95 % interval, the thin line the interval on new test "
-        "items too; "
-        + (
-            f"the band is the margin of equivalence, ± {margin}."
-            if target.margin
-            else "the suite has no margin of equivalence."
-        )
+    about = "Dots are seeds, marks their means with corrected intervals" + (
+        f"; the band is the margin of equivalence, ± {margin}." if target.margin else "."
     )
     chart = _draw(rows, axis, f"{target.label}: against {target.baseline}")
     seeds = sorted({seed for c in compared for seed in c.against_by_seed})
@@ -111,7 +102,7 @@ def forest(target: TaskColumn, looks: Mapping[str, Look]) -> Figure | None:
         about,
         (("", chart),),
         headings,
-        tuple(_numbers(c, seeds, unit) for c in compared),
+        tuple(_numbers(c, seeds, target) for c in compared),
     )
 
 
@@ -119,30 +110,27 @@ def _tick(value: float, unit: str) -> str:
     return f"{100 * value if unit == '1' else value:+.4g}" if value else "0"
 
 
-def _difference(contender: Contender, look: Look, unit: str) -> Row:
-    found = contender.against_baseline
+def _difference(contender: Contender, look: Look, target: TaskColumn, *, pale: bool) -> Row:
+    found, known = contender.against_baseline, contender.against_interval
     assert found is not None
-    known, beyond = found.estimate, found.new_items
-    wider = (beyond.interval.low, beyond.interval.high) if beyond else None
     dots = tuple(contender.against_by_seed.values()) if len(contender.against_by_seed) > 1 else ()
-    low, high = (known.low, known.high) if known.n > 2 else (None, None)
     return Row(
         contender.label,
-        f"{step_text(known.mean, unit)} · {found.verdict}",
+        word_against(target, contender),
         look,
-        known.mean,
-        low,
-        high,
+        found.estimate.mean,
+        known.low if known else None,
+        known.high if known else None,
         dots,
-        wider if known.n > 2 else None,
+        pale=pale,
     )
 
 
-def _numbers(contender: Contender, seeds: Sequence[int], unit: str) -> tuple[str, ...]:
-    found = contender.against_baseline
+def _numbers(contender: Contender, seeds: Sequence[int], target: TaskColumn) -> tuple[str, ...]:
+    found, unit = contender.against_baseline, target.unit
     assert found is not None
-    known = found.estimate
-    interval = step_range(known.low, known.high, unit) if known.low is not None and known.high is not None else "–"
+    known, around = found.estimate, contender.against_interval
+    interval = step_range(around.low, around.high, unit) if around else "–"
     beyond = found.new_items.interval if found.new_items else None
     p = contender.p_adjusted
     return (
@@ -150,7 +138,7 @@ def _numbers(contender: Contender, seeds: Sequence[int], unit: str) -> tuple[str
         step_text(known.mean, unit),
         interval,
         step_range(beyond.low, beyond.high, unit) if beyond else "–",
-        found.verdict,
+        word_against(target, contender),
         "–" if p is None else f"{p:.3f}" if p >= 0.001 else "< 0.001",
         *(
             step_text(contender.against_by_seed[seed], unit) if seed in contender.against_by_seed else "–"
@@ -177,14 +165,14 @@ def rank_chart(ranking: Ranking, looks: Mapping[str, Look]) -> Figure | None:
         for one in ranking.entries
     ]
     last = len(rows)
-    scale = Scale(0.7, last + 0.3, _LEFT, WIDTH - _RIGHT)
+    scale = Scale(0.7, last + 0.3, _NAMED, WIDTH - _RIGHT)
     axis = Axis(
         scale,
         "mean rank, 1 is best",
         lambda v: f"{v:g}",
         ticks=[float(rank) for rank in range(1, last + 1, max(1, last // 8))],
     )
-    about = f"The mean rank over {len(ranking.tasks)} tasks and its 95 % interval with other tasks and other seeds."
+    about = f"Mean rank over {len(ranking.tasks)} tasks, with its 95 % interval for other tasks and other seeds."
     chart = _draw(rows, axis, "Ranks over tasks")
     numbers = tuple(
         (
@@ -199,8 +187,34 @@ def rank_chart(ranking: Ranking, looks: Mapping[str, Look]) -> Figure | None:
 
 
 def _draw(rows: Sequence[Row], axis: Axis, title: str) -> Markup:
+    """Draw rows with their names on the left, one line of text high."""
     height = _ROW * len(rows) + _FOOT
     base = height - _FOOT + 4
+    parts = _grid(axis, base)
+    for place, row in enumerate(rows):
+        y = place * _ROW + 11
+        kind = f"k{row.look.colour}" + " o" * row.pale
+        name = f'<text x="{_NAMED - 8}" y="{y + 4}" class="e name">{escape(shortened(row.label, 18))}</text>'
+        parts.append(f'<g class="{kind}">{name}{_marks(row, axis.scale, y)}<title>{escape(row.label)}</title></g>')
+    middle = (_NAMED + WIDTH - _RIGHT) / 2
+    parts.append(f'<text x="{middle:.0f}" y="{height - 3}" class="m">{escape(shortened(axis.label, 44))}</text>')
+    return drawing("".join(parts), WIDTH, height, title)
+
+
+def _marks(row: Row, scale: Scale, y: float) -> str:
+    """Draw a mean with its interval and the single values behind it, in the colour of the group."""
+    x, parts = scale.place(row.mean), []
+    if row.low is not None and row.high is not None:
+        parts.append(f'<path d="M{scale.place(row.low):.0f} {y}H{scale.place(row.high):.0f}" class="thick"/>')
+    seeds = "".join(f"M{scale.place(dot):.0f} {y}h0" for dot in row.dots if scale.low <= dot <= scale.high)
+    parts += [f'<path d="{seeds}" class="dots"/>'] * bool(seeds)
+    if scale.low <= row.mean <= scale.high:
+        return "".join(parts) + marker(row.look, x, y, inherits=True)
+    way = -1 if row.mean < scale.low else 1
+    return "".join(parts) + f'<path d="M{x + 4 * way:.0f} {y}l{-8 * way} -4.5v9z"/>'
+
+
+def _grid(axis: Axis, base: float) -> list[str]:
     parts = []
     if axis.band:
         a, b = axis.scale.place(axis.band[0]), axis.scale.place(axis.band[1])
@@ -213,31 +227,4 @@ def _draw(rows: Sequence[Row], axis: Axis, title: str) -> Markup:
         )
     if axis.zero is not None:
         parts.append(f'<path d="M{axis.scale.place(axis.zero):.0f} 0V{base}" class="zeroline"/>')
-    parts += [_row(row, axis.scale, place * _ROW) for place, row in enumerate(rows)]
-    parts.append(f'<text x="{WIDTH / 2}" y="{height - 3}" class="label m">{escape(shortened(axis.label, 58))}</text>')
-    return drawing("".join(parts), WIDTH, height, title)
-
-
-def _row(row: Row, scale: Scale, top: float) -> str:
-    y = top + 24
-    x = scale.place(row.mean)
-    parts = [
-        f'<text x="{_LEFT}" y="{top + 12}" class="label halo">{escape(shortened(row.label, 30))}</text>',
-        f'<text x="{WIDTH - _RIGHT}" y="{top + 12}" class="e halo">{escape(row.word)}</text>',
-    ]
-    colour = row.look.colour
-    if row.wider:
-        parts.append(
-            f'<path d="M{scale.place(row.wider[0]):.0f} {y}H{scale.place(row.wider[1]):.0f}" class="thin l{colour}"/>'
-        )
-    if row.low is not None and row.high is not None:
-        parts.append(f'<path d="M{scale.place(row.low):.0f} {y}H{scale.place(row.high):.0f}" class="thick l{colour}"/>')
-    seeds = "".join(f"M{scale.place(dot):.0f} {y + 6}h0" for dot in row.dots if scale.low <= dot <= scale.high)
-    if seeds:
-        parts.append(f'<path d="{seeds}" class="dots l{colour}"/>')
-    if scale.low <= row.mean <= scale.high:
-        parts.append(marker(row.look, x, y))
-    else:
-        way = -1 if row.mean < scale.low else 1
-        parts.append(f'<path d="M{x + 4 * way:.0f} {y}l{-8 * way} -4.5v9z" class="k{colour}"/>')
-    return "".join(parts)
+    return parts

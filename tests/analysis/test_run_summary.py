@@ -180,7 +180,7 @@ def test_watching_writes_again_when_a_trial_ends_and_stops_with_the_last(run):
         assert watch.wait(timeout=120) == 0
     page = (run / "report.html").read_text()
     assert 'http-equiv="refresh"' not in page
-    assert "<b>6</b> ok" in page
+    assert "<b>6</b> trials ok" in page
 
 
 def test_ctrl_c_ends_watching_quietly(run):

@@ -1,15 +1,16 @@
-"""Charts of differences: the numbers of the summary, with undecided differences marked."""
+"""Charts of differences: the numbers of the summary, and those of the overview."""
 
 import re
 
 import pytest
 from ftbench.reporting import summarise
 
-from ftbench_reports.charts import pareto_chart
-from ftbench_reports.heat import heat_map
+from ftbench_reports.cards import picks_of
+from ftbench_reports.overview import overview
 from ftbench_reports.palette import looks
 from ftbench_reports.rows import forest, rank_chart
-from tests.reports.test_page import RECORDS, record, with_memory
+from ftbench_reports.tradeoff import tradeoff
+from tests.support.made_records import RECORDS, record, with_memory
 
 SOUNDS = [
     record(name, seed, score, target="sounds")
@@ -20,34 +21,39 @@ SUMMARY = summarise([*RECORDS, *SOUNDS])
 LOOKS = looks(SUMMARY.strategies)
 
 
-def test_the_map_has_a_cell_for_every_score_and_none_for_what_has_none():
-    found = heat_map(SUMMARY)
-    rows = dict(found.rows)
-    assert found.columns == ("digits", "sounds")
-    assert [cell.text for cell in rows["full"]] == ["0", "0"]
-    assert [cell.text for cell in rows["lora"]] == ["-19.0", "+1.3"]
-    assert rows["bad"] == (None, None)
+def test_the_overview_has_every_score_and_marks_what_could_be_the_best():
+    found = overview(SUMMARY, LOOKS, ("parameters",))
+    lines = {line.label: line.cells for line in found.lines}
+    assert found.tasks == ("digits", "sounds")
+    assert [cell.text for cell in lines["full"]] == ["91.0", "51.0"]
+    assert [cell.text for cell in lines["lora"]] == ["72.0", "52.3"]
+    assert "bad" not in lines
+    for place, target in enumerate(SUMMARY.targets):
+        marked = {label for label, cells in lines.items() if cells[place].possible}
+        assert marked == (set(target.answer.possible) if target.answer.decided else set())
+        picked = picks_of(target, ("parameters",))["parameters"]
+        assert [label for label, cells in lines.items() if cells[place].picked] == [picked]
 
 
-def test_a_difference_that_was_not_shown_is_hatched_and_says_so():
-    shown, unsure = dict(heat_map(SUMMARY).rows)["lora"]
-    assert (shown.kind, shown.word) == ("down3", "worse")
-    assert (unsure.kind, unsure.word) == ("up1 unsure", "undecided")
+def test_the_overview_fades_with_the_difference_to_the_best_of_the_task():
+    lines = {line.label: line.cells for line in overview(SUMMARY, LOOKS, ("parameters",)).lines}
+    assert [cell.depth for cell in lines["full"]] == [0, 1]
+    assert [cell.depth for cell in lines["lora"]] == [3, 0]
 
 
-def test_one_task_has_no_map():
-    assert heat_map(summarise(RECORDS)) is None
+def test_one_task_has_no_overview():
+    assert overview(summarise(RECORDS), LOOKS, ()) is None
 
 
 def test_the_numbers_of_a_forest_plot_are_the_summarys_seed_by_seed():
     target = SUMMARY.targets[0]
     (row,) = forest(target, LOOKS).rows
     lora = next(c for c in target.contenders if c.label == "lora")
-    known = lora.against_baseline.estimate
-    assert row[:3] == ("lora", f"{100 * known.mean:+.1f}", f"[{100 * known.low:+.1f}, {100 * known.high:+.1f}]")
+    mean, known = lora.against_baseline.estimate.mean, lora.against_interval
+    assert row[:3] == ("lora", f"{100 * mean:+.1f}", f"[{100 * known.low:+.1f}, {100 * known.high:+.1f}]")
     assert row[6:] == ("-20.0", "-19.0", "-18.0")
     assert list(lora.against_by_seed.values()) == pytest.approx([-0.2, -0.19, -0.18])
-    assert sum(lora.against_by_seed.values()) / 3 == pytest.approx(known.mean)
+    assert sum(lora.against_by_seed.values()) / 3 == pytest.approx(mean)
 
 
 def test_a_forest_plot_shows_the_margin_of_equivalence_and_a_dot_a_seed():
@@ -67,7 +73,7 @@ def test_ranks_are_the_summarys():
 
 def test_a_memory_axis_ends_in_a_wall_with_those_who_did_not_fit():
     target = summarise([with_memory(r) for r in RECORDS]).targets[0]
-    walled, free = (pareto_chart(target, cost, LOOKS) for cost in ("peak_allocated_memory", "trainable_parameters"))
-    assert "bad: out of memory" in walled
+    walled, free = (tradeoff(target, cost, LOOKS, "full") for cost in ("peak_allocated_memory", "trainable_parameters"))
+    assert "out of memory: bad" in walled
     assert "Out of memory: bad." in walled
     assert "wall" not in free

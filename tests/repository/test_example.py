@@ -40,18 +40,25 @@ def test_every_planned_trial_is_in_the_bundle_and_none_failed(run):
 def test_the_page_says_what_the_bundle_holds(run, page):
     summary = read_summary(run)
     text = html.unescape(page)
+    scores = {}
     for target in summary.targets:
-        for sentence in target.verdict:
-            assert sentence in text
-    data = json.loads(re.search(r'id="data">(.*?)</script>', page, re.DOTALL)[1])
-    scores = {(target["label"], label): score[0] for target in data["targets"] for label, score, _ in target["points"]}
+        assert f"{target.answer.pick} on {target.label}" in text
+        for sentence in target.verdict[1:]:
+            assert sentence in text or sentence.startswith("Cheapest of them")
+        body = re.search(rf'<th scope="rowgroup" colspan="2">{target.label} .*?(?=<tbody|</table>)', page, re.DOTALL)[0]
+        scores |= {
+            (target.label, label): float(score)
+            for label, score in re.findall(
+                r'<span>([^<]*)</span></label>\s*<td data-v="[^"]*">.*?<td data-v="([^"]*)">', body, re.DOTALL
+            )
+        }
     known = {
         (target.label, contender.label): contender.quantities[target.primary].estimate.mean
         for target in summary.targets
         for contender in target.contenders
         if target.primary in contender.quantities
     }
-    assert scores == pytest.approx(known, rel=1e-4)
+    assert scores == pytest.approx(known, rel=1e-5)
 
 
 def test_the_example_is_light(page):

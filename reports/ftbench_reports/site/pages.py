@@ -54,13 +54,13 @@ class Standing(NamedTuple):
 
 
 class Leaders(NamedTuple):
-    """The strategies that may rank first on a task column."""
+    """The contender to take on a task column, and the others that could be the best."""
 
     target: TaskColumn
-    labels: tuple[str, ...]
-    """Contenders whose best possible rank is 1; empty if there are too few seeds for a claim."""
-    best: Contender | None
-    """The contender with the best mean."""
+    pick: Contender | None
+    """The contender to take; None if none has a score."""
+    others: tuple[str, ...]
+    """The others that could be the best; empty if there are too few seeds for a claim."""
 
 
 class Site:
@@ -165,13 +165,13 @@ class Site:
         )
 
     def leaders(self, group: Group) -> list[Leaders]:
-        """Describe for each task column which strategies may be first."""
+        """Return the answer for each task column."""
         found = []
         for target in group.summary.targets:
-            places = group.places[target.label]
-            labels = tuple(c.label for c in target.contenders if places.get(c.label, (0, 0))[0] == 1)
-            best = target.contenders[0] if target.contenders and _scored(target, target.contenders[0]) else None
-            found.append(Leaders(target, labels, best))
+            answer = target.answer
+            pick = next((c for c in target.contenders if c.label == answer.pick), None)
+            others = tuple(label for label in answer.possible if label != answer.pick) if answer.decided else ()
+            found.append(Leaders(target, pick, others))
         return found
 
     def source(self, group: Group, target: TaskColumn, label: str) -> PublishedRun:

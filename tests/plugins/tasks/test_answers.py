@@ -70,7 +70,7 @@ def test_what_each_example_adds_to_the_score_is_kept(task, learnt):
 def test_a_page_is_made_of_all_of_them(learnt):
     page = (next(iter(learnt.values())).parents[3] / "report.html").read_text()
     assert all(task in page for task in LEARNT)
-    assert "Training loss of text-regression (target²)" in page
+    assert "text-regression: training loss</b> Mean over seeds, shaded from minimum to maximum, in target²." in page
     assert "<h3>Confusion</h3>" not in page, "none of them has classes that could be confused"
 
 
