@@ -55,6 +55,8 @@ class Answer:
     """Contenders that could be the best, with 95 % confidence, best mean first."""
     worse: tuple[str, ...] = ()
     """Contenders that are worse than another, best mean first."""
+    unjudged: tuple[str, ...] = ()
+    """Contenders with too few seeds in common with the others, although these have enough."""
     decided: bool = False
     """Whether there are enough seeds for verdicts at all."""
     prefer: Preference = "memory"
@@ -113,7 +115,9 @@ def answer_of(
         else one.difference.estimate
         for one in comparisons
     }
-    decided = any(found.claimable for found in gains.values())
+    judged = {label for pair, one in gains.items() if one.claimable for label in pair}
+    decided, unjudged = bool(judged), tuple(label for label in labels if judged and label not in judged)
+    labels = [label for label in labels if label not in unjudged]
     possible = could_be_best(labels, gains)
     by_label = {c.label: c for c in scored}
     reference, below = _against_references(scored, references, primary)
@@ -123,6 +127,7 @@ def answer_of(
         leader=labels[0],
         possible=possible,
         worse=tuple(label for label in labels if label not in possible),
+        unjudged=unjudged,
         decided=decided,
         prefer=prefer,
         cost=cost,
@@ -255,6 +260,8 @@ def _sentences(
             *_set_sentences(found, len(contenders), comparisons, pick.unit),
         ]
     sentences += _reference_sentences(found, contenders, references, primary)
+    if found.unjudged:
+        sentences.append(f"Too few seeds to judge {counted(found.unjudged)}.")
     sentences += [
         f"{label} scatters {times:.0f} × as much as the others: its seeds matter more than its mean."
         for label, times in found.scatter.items()

@@ -75,6 +75,16 @@ def test_one_seed_answers_with_the_best_mean_and_says_what_it_cannot():
     assert found.intervals == {}
 
 
+def test_a_strategy_that_lost_its_seeds_is_not_picked_for_its_price():
+    records = [
+        r for r in run({"full": 0.0, "lora": 0.0, "prefix": 0.2}) if r.id not in {f"prefix{n}" for n in range(1, 5)}
+    ]
+    found = answer_of(records)
+    assert set(found.possible) == {"full", "lora"}
+    assert (found.pick, found.unjudged) == ("lora", ("prefix",))
+    assert "Too few seeds to judge prefix." in found.sentences
+
+
 def test_two_seeds_of_several_strategies_decide():
     found = answer_of(run({"full": 0.0, "lora": 0.0, "adapter": -0.3, "bitfit": 0.0}, seeds=2))
     assert found.decided

@@ -71,7 +71,7 @@ def test_equal_strategies_are_rarely_told_apart(kind, count, seeds, runs, record
         rejected(np.nan_to_num(family_of(scores_of(rng, kind, seeds, np.full(count, 0.7))).p, nan=1.0)).any()
         for _ in range(runs)
     )
-    record_property("false alarms", alarms / runs)
+    record_property("false alarms", float(alarms / runs))
     assert alarms / runs <= 0.05 + max(0.015, slack(0.05, runs) if runs < 1000 else 0)
 
 
@@ -85,8 +85,8 @@ def test_one_strategy_that_scatters_more_raises_few_alarms_and_is_found(kind, co
         noisy = (found.scatter >= 2) & (found.scatter_p < 0.01)
         named += noisy[0]
         others += noisy[1:].any()
-    record_property("false alarms", alarms / runs)
-    record_property("named", named / runs)
+    record_property("false alarms", float(alarms / runs))
+    record_property("named", float(named / runs))
     assert alarms / runs <= 0.10 + (slack(0.10, runs) if runs < 1000 else 0.015)
     assert named > others
     if seeds >= 5 and kind == "loud6":
@@ -110,7 +110,7 @@ def test_planted_differences_of_3_to_30_points_are_found(count, seeds, expected,
         true = means[family.second] - means[family.first]
         apart = rejected(family.p) & (np.sign(family.mean) == np.sign(true)) & (np.abs(true) >= 0.03)
         found, planted = found + apart.sum(), planted + (np.abs(true) >= 0.03).sum()
-    record_property("power", found / planted)
+    record_property("power", float(found / planted))
     assert found / planted >= expected - 0.03 - (0.04 if runs < 1000 else 0)
 
 
@@ -131,7 +131,7 @@ def test_the_true_best_is_rarely_left_out(count, seeds, runs, record_property):
         pairs = zip(family.first.tolist(), family.second.tolist(), of_family(family), strict=True)
         gains = {(one, other): difference.estimate for one, other, difference in pairs}
         missed += 0 not in could_be_best(range(count), gains)
-    record_property("missed", missed / runs)
+    record_property("missed", float(missed / runs))
     assert missed / runs <= 0.05
 
 
@@ -152,7 +152,7 @@ def test_intervals_of_shares_cover_95_percent_and_stay_inside(seeds, share, item
             ends = interval_of(one, SHARE, items=items)
             assert 0 <= ends.low <= ends.high <= 1
             hits, total = hits + (ends.low <= share <= ends.high), total + 1
-    record_property("coverage", hits / total)
+    record_property("coverage", float(hits / total))
     loose = 0.02 if runs < 1000 else 0.003
     assert 0.93 - loose <= hits / total <= (0.995 if share == 0.99 else 0.97) + loose
 
@@ -178,8 +178,8 @@ def test_a_gate_raises_few_alarms_and_sees_a_loss_of_two_points_in_three_seeds(k
     rng = np.random.default_rng(5000 + checks)
     alarms = sum(regressed(rng, kind, checks, 0.0)[1] for _ in range(runs)) / runs
     caught = sum(regressed(rng, kind, checks, -0.02)[0] for _ in range(runs)) / runs
-    record_property("false alarms", alarms)
-    record_property("caught with three seeds", caught)
+    record_property("false alarms", float(alarms))
+    record_property("caught with three seeds", float(caught))
     assert alarms <= 0.05
     if checks == 5:
         assert caught >= 0.95 - (slack(0.95, runs) if runs < 1000 else 0.005)
