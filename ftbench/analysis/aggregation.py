@@ -166,19 +166,27 @@ def _loss_curves(curves: Iterable[Curve]) -> dict[str, tuple[LossPoint, ...]]:
 
 def _loss_points(curves: Sequence[Curve]) -> Iterator[LossPoint]:
     """Yield the loss at each step that any curve has, over the curves that have it."""
-    if len({tuple(point["step"] for point in curve.points) for curve in curves}) > 1:
-        reached: dict[float, list[Curve]] = defaultdict(list)
-        for curve in curves:
-            for point in curve.points:
-                reached[point["step"]].append(replace(curve, points=(point,)))
-        for step in sorted(reached):
-            yield from _loss_points(reached[step])
+    steps = [curve.points.column("step") for curve in curves]
+    if any(own != steps[0] for own in steps[1:]):
+        yield from _uneven_loss_points(curves)
         return
     losses, seconds = (
-        np.array([[point[name] for point in curve.points] for curve in curves]) for name in ("task_loss", "seconds")
+        np.array([curve.points.column(name) for curve in curves], float) for name in ("task_loss", "seconds")
     )
     columns = (losses.mean(0), losses.min(0), losses.max(0), seconds.mean(0))
-    yield from map(LossPoint, (point["step"] for point in curves[0].points), *(column.tolist() for column in columns))
+    yield from map(LossPoint, steps[0], *(column.tolist() for column in columns))
+
+
+def _uneven_loss_points(curves: Sequence[Curve]) -> Iterator[LossPoint]:
+    """Yield the loss at each step, over the curves that have it."""
+    reached: dict[float, list[tuple[float, float]]] = defaultdict(list)
+    for curve in curves:
+        columns = (curve.points.column(name) for name in ("step", "task_loss", "seconds"))
+        for step, loss, seconds in zip(*columns, strict=True):
+            reached[step].append((loss, seconds))
+    for step in sorted(reached):
+        losses, seconds = np.array(reached[step], float).T
+        yield LossPoint(step, *(float(one) for one in (losses.mean(), losses.min(), losses.max(), seconds.mean())))
 
 
 def _retention(records: Sequence[Record]) -> tuple[tuple[Estimate | None, ...], ...]:
@@ -215,9 +223,10 @@ def _add_matrices(one: tuple[tuple[int, ...], ...], other: tuple[tuple[int, ...]
 def _quantities(records: Sequence[Record], task: str) -> dict[str, Quantity]:
     readings: dict[str, list[tuple[int, Measurement]]] = defaultdict(list)
     for record in records:
+        seed = record.trial["seed"]
         for measurement in record.measurements:
             if measurement.task == task:
-                readings[measurement.name].append((record.trial["seed"], measurement))
+                readings[measurement.name].append((seed, measurement))
     return {name: _quantity(name, found) for name, found in readings.items()}
 
 
@@ -233,9 +242,8 @@ def _with_totals(quantities: dict[str, Quantity], records: Sequence[Record]) -> 
 
 
 def _quantity(name: str, readings: Sequence[tuple[int, Measurement]]) -> Quantity:
-    taken = [(seed, m) for seed, m in readings if m.value is not None]
-    values = {seed: m.value for seed, m in taken if m.value is not None}
-    example = (taken or readings)[0][1]
+    values = {seed: m.value for seed, m in readings if m.value is not None}
+    example = next((m for _, m in readings if m.value is not None), readings[0][1])
     found = Quantity(
         name=name,
         unit=example.unit,
@@ -243,7 +251,7 @@ def _quantity(name: str, readings: Sequence[tuple[int, Measurement]]) -> Quantit
         method=example.method,
         estimate=estimate(list(values.values())) if values else None,
         reason=None if values else example.reason,
-        flags=tuple(sorted({flag for _, m in readings for flag in m.flags})),
+        flags=tuple(sorted(set().union(*(m.flags for _, m in readings if m.flags)))),
         by_seed=values,
         scope=example.scope,
     )

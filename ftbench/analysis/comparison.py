@@ -13,8 +13,8 @@ from ..api.measurement import LARGEST, disturbances
 from ..errors import NotComparable, RunError
 from ..records.comparability import configuration_differences, differences, without
 from ..stats.effect_size import effect
-from ..stats.estimates import ALPHA, MARGIN, Estimate, estimate, judged, of_family, paired
-from ..stats.moderation import paired_family
+from ..stats.estimates import ALPHA, MARGIN, Estimate, estimate, judged, paired
+from ..stats.moderation import of_family, paired_family
 from ..stats.multiplicity import SIGNIFICANT, adjusted
 from ..stats.noninferiority import moderated
 from .metric_tiers import needed, tier_of

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..stats.estimates import CLAIM, MARGIN, Difference, all_paired, of_family, verdict_of
+from ..stats.estimates import CLAIM, MARGIN, Difference, all_paired, verdict_of
 from ..stats.item_scores import Items, on_new_items
-from ..stats.moderation import PairedFamily, paired_family
+from ..stats.moderation import PairedFamily, of_family, paired_family
 from ..stats.multiplicity import Comparison, corrected
 from .contender import gain, score
 from .metric_tiers import range_of, span_of_differences, tier_of

@@ -130,7 +130,7 @@ def exact_values(record: Record) -> Iterator[Exact]:
 
 def loss_trace(record: Record) -> dict[str, tuple[float, ...]]:
     """Return the minimised loss of each stage, with one point for every step or every few steps."""
-    return {curve.task: tuple(point["loss"] for point in curve.points) for curve in record.curves}
+    return {curve.task: tuple(curve.points.column("loss")) for curve in record.curves}
 
 
 def repeats(one: Record, other: Record) -> bool:
@@ -161,8 +161,9 @@ def range_of(name: str, unit: str, direction: str, values: Iterable[float]) -> R
         values: measured values; one outside of the expected range shows that the range is another one.
     """
     known = list(values)
+    ends = (min(known), max(known)) if known else ()
     for candidate in _candidates(name, unit, direction):
-        if all(candidate.holds(value) for value in known):
+        if all(map(candidate.holds, ends)):
             return candidate
     return ANY
 

@@ -21,7 +21,7 @@ Number = Annotated[float, Interval(ge=-LARGEST, le=LARGEST)]
 """A number in a record."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Measurement:
     """One number about one trial."""
 
@@ -112,7 +112,7 @@ class Span:
     """End; None if it did not end."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Phase:
     """A part of a trial's wall time; phases do not overlap and cover all of it."""
 

@@ -69,16 +69,18 @@ def command(
     from ..analysis.comparison import Asked, compare_runs, compare_strategies
     from ..analysis.comparison_formats import write
     from ..records.record_set import read_record_set
+    from ..records.store import collector_paused
 
     if (second is None) == (baseline is None):
         raise UserError("give two runs, or one run and the label of a strategy with --baseline")
     asked = Asked(tuple(metrics), tuple(allowed), margin)
-    read = read_record_set(Path(first))
-    if baseline is not None:
-        found = compare_strategies(read, baseline, asked)
-    else:
-        found = compare_runs(read, read_record_set(Path(str(second))), asked)
-    text = write(found, form)
+    with collector_paused():
+        read = read_record_set(Path(first))
+        if baseline is not None:
+            found = compare_strategies(read, baseline, asked)
+        else:
+            found = compare_runs(read, read_record_set(Path(str(second))), asked)
+        text = write(found, form)
     if output is None:
         click.echo(text, nl=False)
         return

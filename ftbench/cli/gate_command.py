@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -226,12 +227,15 @@ def _compare_with_baseline(
     from ..gate.gate import hold, undecided
     from ..gate.more_seeds import wanted
     from ..records.record_set import read_record_set
+    from ..records.store import collector_paused
 
-    base = read_record_set(baseline)
-    parsed = _read_or_run_suite(context, suite, run) if suite is not None else None
-    head = read_record_set(run)
-    gate: Gate = parsed.gate if parsed is not None else head.gate
-    checks = hold(head, base, gate, allowed)
+    # While trials run, garbage is collected as usual.
+    with collector_paused() if suite is None else nullcontext():
+        base = read_record_set(baseline)
+        parsed = _read_or_run_suite(context, suite, run) if suite is not None else None
+        head = read_record_set(run)
+        gate: Gate = parsed.gate if parsed is not None else head.gate
+        checks = hold(head, base, gate, allowed)
     while parsed is not None:
         more = wanted(head, base, undecided(checks), gate.looks)
         if not more:

@@ -91,7 +91,16 @@ def configuration(record: Record) -> dict[str, Any]:
 
 def differences(pairs: Iterable[tuple[Record, Record]], needed: Sequence[Part] = PARTS) -> list[Difference]:
     """List the fields of the needed parts in which paired records differ, in the order of the parts."""
-    return _differences(((parts(one), parts(other)) for one, other in pairs), needed)
+    # Records of one run share their tables, so most pairs are the same ones again.
+    distinct = {(*_tables(one), *_tables(other)): (one, other) for one, other in list(pairs)}
+    return _differences(((parts(one), parts(other)) for one, other in distinct.values()), needed)
+
+
+def _tables(record: Record) -> tuple[object, ...]:
+    """Return the identities of all tables that `parts` reads, and their values that are not tables."""
+    trial, provenance = record.trial, record.provenance
+    tables = (trial["stages"], trial["backbone"], *map(provenance.get, ("splits", "software", "hardware")))
+    return (*map(id, tables), trial["split_seed"], trial["device"], trial["threads"])
 
 
 def configuration_differences(pairs: Iterable[tuple[Record, Record]]) -> list[Difference]:

@@ -53,7 +53,7 @@ def write_predictions(path: Path, scored: Mapping[str, Scored], tasks: Mapping[s
 
 def items_of(run: Path) -> Callable[[Record], Items | str]:
     """Return a function that reads the items of a trial in a run directory; see `read_items`."""
-    return lambda record: read_items(run / "trials" / record.id / record.environment / PREDICTIONS, record)
+    return lambda record: read_items(run.joinpath("trials", record.id, record.environment, PREDICTIONS), record)
 
 
 def read_predictions(path: Path) -> list[dict[str, Any]] | str:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from ..api.measurement import Measurement, Number, Phase, Samples, Shared  # noqa: TC001 - pydantic reads the types
 from ..errors import RunError
 from ..files import check_version, parse_json
-from .record_schema import POINT, RecordedParts, parts_adapter
+from .curve_points import Points
+from .record_schema import POINT, RecordedParts, are_names, parts_adapter
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -55,9 +56,9 @@ class Curve:
 
     task: str
     """Label of the task trained on."""
-    points: tuple[dict[str, Number], ...]
+    points: Points
     """`step`, `examples`, `seconds`, `task_loss`, `loss`; each loss is the mean since the previous point."""
-    validation: tuple[dict[str, Number], ...]
+    validation: Points
     """`step` and the task's metrics on the validation split."""
     planned: int = 0
     """Steps the protocol plans."""
@@ -67,6 +68,20 @@ class Curve:
     """Step of the best weights, if the protocol keeps the best weights on the validation split."""
     skipped: int = 0
     """Steps skipped because a gradient overflowed fp16."""
+
+    def __post_init__(self) -> None:
+        for name in ("points", "validation"):
+            given = getattr(self, name)
+            if not isinstance(given, Points):
+                object.__setattr__(self, name, Points(given))
+
+    def to_table(self) -> dict[str, Any]:
+        """Return the curve as a JSON object with a list of numbers per column."""
+        return {**vars(self), "points": self.points.columns(), "validation": self.validation.columns()}
+
+    def to_rows(self) -> dict[str, Any]:
+        """Return the curve as a JSON object with a list of points, as records had it before."""
+        return {**vars(self), "points": list(self.points), "validation": list(self.validation)}
 
 
 @dataclass(frozen=True)
@@ -122,12 +137,20 @@ class Record:
         return next((m for m in self.measurements if m.name == name and m.task == task), None)
 
     def to_json(self) -> str:
-        """Return the record as JSON; raises ValueError on NaN."""
-        return json.dumps(asdict(self), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+        """Return the record as JSON, each column of a curve on one line; raises ValueError on NaN."""
+        table = asdict(replace(self, curves=()))
+        text = json.dumps({**table, "curves": []}, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+        # Text in a record has no line breaks in JSON, so only the field of the record itself is found.
+        return text.replace(_NO_CURVES, f"{_NO_CURVES[:-2]}{_curves_json(self.curves)}", 1) if self.curves else text
 
     @classmethod
-    def from_json(cls, text: str, source: str = "record") -> Record:
+    def from_json(cls, text: str, source: str = "record", known: Known | None = None) -> Record:
         """Parse a record.
+
+        Args:
+            text: the JSON.
+            source: its name in messages.
+            known: parts of records that were read before, which are kept and checked only once.
 
         Raises:
             RunError: the text is not JSON, not a record, or a record of a version this ftbench does not know.
@@ -135,14 +158,52 @@ class Record:
         try:
             # Strict: strings such as "0.5" or "inf" are not numbers.
             record = record_adapter().validate_json(text, strict=True)
+            shared = known.shared(record) if known is not None else None
+            if shared is None or not are_names(record.id, record.cell, record.environment):
+                _check_parts(record)
+                if known is not None:
+                    known.add(record)
+            record = shared or record
             _check_shape(record)
         except ValueError as error:
             raise _read_error(text, source, error) from None
         return record
 
 
-def _check_shape(record: Record) -> None:
-    """Raise if a key that ftbench reads is missing or has the wrong type, or a matrix or curve has the wrong shape.
+class Known(Protocol):
+    """Parts of valid records that were read before; see `ftbench.records.known_parts.KnownParts`."""
+
+    def shared(self, record: Record) -> Record | None:
+        """Return the record with tables of an earlier one of the same form; None if there is none."""
+
+    def add(self, record: Record) -> None:
+        """Note a valid record."""
+
+
+_STEP = frozenset(("step",))
+_NO_CURVES = '\n "curves": []'
+
+
+def _curves_json(curves: tuple[Curve, ...]) -> str:
+    """Return curves as they are written in a record, a line for each of their fields and columns."""
+
+    def lines(table: dict[str, Any], depth: int) -> str:
+        space = " " * depth
+        found = [
+            f"{json.dumps(name)}: " + (lines(value, depth + 1) if value and isinstance(value, dict) else _dumped(value))
+            for name, value in table.items()
+        ]
+        return "{" + ",".join(f"\n{space}{line}" for line in found) + f"\n{space[:-1]}}}"
+
+    return "[" + ",".join(f"\n  {lines(curve.to_table(), 3)}" for curve in curves) + "\n ]"
+
+
+def _dumped(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+
+
+def _check_parts(record: Record) -> None:
+    """Raise if a key that ftbench reads is missing or has the wrong type.
 
     Raises:
         ValueError: names what is wrong.
@@ -150,10 +211,16 @@ def _check_shape(record: Record) -> None:
     # pydantic checks strictly only in JSON mode; the dump also rejects numbers that are not finite.
     table = {part.name: getattr(record, part.name) for part in fields(RecordedParts)}
     parts_adapter().validate_json(json.dumps(table, allow_nan=False), strict=True)
+
+
+def _check_shape(record: Record) -> None:
+    """Raise if a matrix or a curve has the wrong shape.
+
+    Raises:
+        ValueError: names what is wrong.
+    """
     for curve in record.curves:
-        # The points of a curve have the same keys, so check each set of keys once.
-        kinds = set(map(tuple, curve.points))
-        if not all(map(POINT.issubset, kinds)) or not all("step" in scores for scores in curve.validation):
+        if not curve.points.has(POINT) or not curve.validation.has(_STEP):
             raise ValueError(f"curves: each point needs {', '.join(sorted(POINT))}, each validation its step")
     for task, matrix in record.confusion.items():
         _check_square(matrix, len(record.classes.get(task, matrix)), "confusion")

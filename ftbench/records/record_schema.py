@@ -18,6 +18,11 @@ def _is_name(name: str) -> bool:
     return bool(_NAME.fullmatch(name))
 
 
+def are_names(*names: str) -> bool:
+    """Return whether all are folder names that cannot leave their parent folder."""
+    return all(map(_is_name, names))
+
+
 _NAME = re.compile(r"[\w-]{1,64}", re.ASCII)
 Name = Annotated[str, Predicate(_is_name)]
 """A folder name that cannot leave its parent folder."""

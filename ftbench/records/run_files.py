@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from ..errors import RunError
@@ -78,13 +78,20 @@ def read_plan(run: Path) -> RunPlan | None:
     Raises:
         RunError: the file is not a plan, or is of a newer version.
     """
-    from pydantic import ValidationError
-
     path = run / PLAN
     try:
-        table = parse_json(read_text(path), str(path))
+        text = read_text(path)
     except FileNotFoundError:
         return None
+    return _parsed_plan(text, path)
+
+
+@lru_cache(maxsize=2)
+def _parsed_plan(text: str, path: Path) -> RunPlan:
+    """Parse a plan; the last ones are kept, because a command reads a plan of thousands of trials several times."""
+    from pydantic import ValidationError
+
+    table = parse_json(text, str(path))
     _check(table, PLAN_SCHEMA, path)
     try:
         found = _plan_adapter().validate_python(table)

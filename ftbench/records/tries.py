@@ -73,7 +73,7 @@ def _validation_scores(record: Record, name: str) -> tuple[float, ...]:
     if record.status not in ("ok", "skipped"):
         return ()
     sign = -1 if _is_lower(record, name) else 1
-    return tuple(sign * entry[name] for curve in record.curves[:1] for entry in curve.validation if name in entry)
+    return tuple(sign * value for curve in record.curves[:1] for value in curve.validation.column(name))
 
 
 def _is_lower(record: Record, metric: str) -> bool:

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import ArrayLike, NDArray
 
-    from .moderation import PairedFamily
 
 Verdict = Literal["better", "worse", "equivalent", "undecided", "too few seeds"]
 CONFIDENCE = 0.95
@@ -78,7 +77,7 @@ def estimate(values: Sequence[float]) -> Estimate:
     mean = numbers[0] if min(numbers) == max(numbers) else math.fsum(numbers) / n
     if n == 1:
         return Estimate(mean, 1, None, None, None)
-    deviation = math.sqrt(math.fsum((number - mean) ** 2 for number in numbers) / (n - 1))
+    deviation = math.sqrt(math.fsum([(number - mean) ** 2 for number in numbers]) / (n - 1))
     half = t_quantile(n - 1, (1 + CONFIDENCE) / 2) * deviation / math.sqrt(n)
     return Estimate(mean, n, mean - half, mean + half, deviation)
 
@@ -229,14 +228,15 @@ def all_paired(
     p = 2 * stdtr(n - 1, -np.abs(mean) / np.where(deviation == 0, 1.0, deviation / math.sqrt(n)))
     columns = (column.tolist() for column in (mean, mean - half_95, mean + half_95, deviation, p, half_90, half_95))
     return [
-        _difference(Estimate(center, n, low, high, spread), chance, narrow, wide, margin, lower=lower)
+        difference_of(Estimate(center, n, low, high, spread), chance, narrow, wide, margin, lower=lower)
         for center, low, high, spread, chance, narrow, wide in zip(*columns, strict=True)
     ]
 
 
-def _difference(
+def difference_of(
     found: Estimate, p: float | None, half_90: float, half_95: float, margin: float, *, lower: bool
 ) -> Difference:
+    """Return a difference with its verdict, from half the widths of its 90 % and 95 % intervals; see `paired`."""
     if found.error if found.error is not None else found.deviation:
         verdict = verdict_of(found.mean, half_90, half_95, margin, lower=lower)
     else:
@@ -251,39 +251,7 @@ def judged(found: Estimate, margin: float = MARGIN, *, lower: bool = False) -> D
         return Difference(found, None, "too few seeds", margin)
     p = 2 * t_tail(found.n - 1 if found.df is None else found.df, abs(found.mean) / error) if error else None
     half_90, half_95 = (half_width(found, alpha) for alpha in (ALPHA, ALPHA / 2))
-    return _difference(found, p, half_90, half_95, margin, lower=lower)
-
-
-def of_family(family: PairedFamily, margin: float = MARGIN, *, lower: bool = False) -> list[Difference | None]:
-    """Return the difference of each pair of a family, with moderated intervals; None for pairs that share no seed.
-
-    With two seeds there is a verdict only if the variances of other pairs inform the error.
-
-    Args:
-        family: from `ftbench.stats.moderation.paired_family`.
-        margin: largest difference that does not matter, in the unit of the scores.
-        lower: whether a lower score is better.
-    """
-    import numpy as np
-    from scipy.special import stdtrit
-
-    df = np.maximum(family.df, 1)
-    half_90, half_95 = (stdtrit(df, 1 - alpha) * family.error for alpha in (ALPHA, ALPHA / 2))
-    deviation = np.sqrt(family.variance)
-    columns = (
-        column.tolist()
-        for column in (family.n, family.mean, deviation, family.error, family.df, family.p, half_90, half_95)
-    )
-    found: list[Difference | None] = []
-    for n, mean, spread, error, free, p, narrow, wide in zip(*columns, strict=True):
-        if n == 0:
-            found.append(None)
-        elif n == 1:
-            found.append(Difference(Estimate(mean, 1, None, None, None), None, "too few seeds", margin))
-        else:
-            estimated = Estimate(mean, n, mean - wide, mean + wide, spread, error, free)
-            found.append(_difference(estimated, p, narrow, wide, margin, lower=lower))
-    return found
+    return difference_of(found, p, half_90, half_95, margin, lower=lower)
 
 
 def paired_differences(first: ArrayLike, second: ArrayLike) -> NDArray[np.float64]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .estimates import paired_differences
+from .estimates import ALPHA, MARGIN, Difference, Estimate, difference_of, paired_differences
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -324,3 +324,34 @@ def _scatter(
         members = int((counts > 0).sum())
         p = fdtrc(df, max(members - 2, 1) * df, np.maximum(2 * ratio - 1, 0))
     return ratio, np.where(np.isnan(ratio), np.nan, p)
+
+
+def of_family(family: PairedFamily, margin: float = MARGIN, *, lower: bool = False) -> list[Difference | None]:
+    """Return the difference of each pair of a family, with moderated intervals; None for pairs that share no seed.
+
+    With two seeds there is a verdict only if the variances of other pairs inform the error.
+
+    Args:
+        family: from `paired_family`.
+        margin: largest difference that does not matter, in the unit of the scores.
+        lower: whether a lower score is better.
+    """
+    from scipy.special import stdtrit
+
+    df = np.maximum(family.df, 1)
+    half_90, half_95 = (stdtrit(df, 1 - alpha) * family.error for alpha in (ALPHA, ALPHA / 2))
+    deviation = np.sqrt(family.variance)
+    columns = (
+        column.tolist()
+        for column in (family.n, family.mean, deviation, family.error, family.df, family.p, half_90, half_95)
+    )
+    found: list[Difference | None] = []
+    for n, mean, spread, error, free, p, narrow, wide in zip(*columns, strict=True):
+        if n == 0:
+            found.append(None)
+        elif n == 1:
+            found.append(Difference(Estimate(mean, 1, None, None, None), None, "too few seeds", margin))
+        else:
+            estimated = Estimate(mean, n, mean - wide, mean + wide, spread, error, free)
+            found.append(difference_of(estimated, p, narrow, wide, margin, lower=lower))
+    return found

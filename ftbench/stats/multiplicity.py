@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from .estimates import ALPHA, MARGIN, Difference, Interval, Verdict, half_width, of_family
-from .moderation import paired_family
+from .estimates import ALPHA, MARGIN, Difference, Interval, Verdict, half_width
+from .moderation import of_family, paired_family
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .ranks import DRAWS, resampled
+from .ranks import DRAWS, drawn_times, means_of_draws
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
+
+
+_FEW = 50
+"""Most points that are compared pair by pair instead of sorted."""
 
 
 def pareto(points: Sequence[tuple[float, float]]) -> list[bool]:
@@ -39,11 +44,31 @@ def front_chances(
         Shape [points].
     """
     points = quality.shape[1]
-    drawn = resampled(np.concatenate([quality, price], axis=1), draws, np.random.default_rng(seed))
+    drawn = means_of_draws(np.concatenate([quality, price], axis=1), _times(len(quality), draws, seed))
+    if points <= _FEW:
+        return np.array(_undominated(drawn.T[:points].copy(), drawn.T[points:].copy())) / draws
     order = np.argsort(-drawn[:, :points], axis=1)
     x = np.take_along_axis(drawn[:, :points], order, 1).T.copy()
     y = np.take_along_axis(drawn[:, points:], order, 1).T.copy()
     return np.bincount(order.T[_on_front(x, y)], minlength=points) / draws
+
+
+def _undominated(x: NDArray[np.float64], y: NDArray[np.float64]) -> list[int]:
+    """Return for each point the number of draws in which no other dominates it; faster than sorting few points.
+
+    Args:
+        x: one axis, shape [points, draws].
+        y: the other axis, shape [points, draws].
+    """
+    return [
+        int(np.count_nonzero(~((x >= a) & (y >= b) & ((x > a) | (y > b))).any(0))) for a, b in zip(x, y, strict=True)
+    ]
+
+
+@lru_cache(maxsize=1)
+def _times(seeds: int, draws: int, seed: int) -> NDArray[np.float64]:
+    """Return the same draws for all costs, made once: see `drawn_times`."""
+    return drawn_times(seeds, draws, np.random.default_rng(seed))
 
 
 def _on_front(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.bool_]:

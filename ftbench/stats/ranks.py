@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 DRAWS = 10_000
 _DIGITS = 12
+_SMALL_PRODUCT = 2**18
+"""Multiplications of a matrix product that OpenBLAS does not share among threads."""
 
 
 @dataclass(frozen=True)
@@ -69,12 +71,28 @@ def resampled(scores: NDArray[np.float64], draws: int, rng: np.random.Generator)
     Returns:
         Shape [draws, strategies].
     """
+    return means_of_draws(scores, drawn_times(len(scores), draws, rng))
+
+
+def drawn_times(seeds: int, draws: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Return how often each draw has each of the seeds, shape [draws, seeds]."""
+    if seeds == 1:
+        return np.ones((draws, 1))
+    return rng.multinomial(seeds, np.full(seeds, 1 / seeds), size=draws).astype(float)
+
+
+def means_of_draws(scores: NDArray[np.float64], times: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the stretched mean of each draw; see `resampled` and `drawn_times`."""
     seeds, mean = len(scores), scores.mean(0)
     if seeds == 1:
-        return np.repeat(scores, draws, axis=0)
-    times = rng.multinomial(seeds, np.full(seeds, 1 / seeds), size=draws)
+        return np.repeat(scores, len(times), axis=0)
     stretch = math.sqrt(seeds / (seeds - 1))
-    found: NDArray[np.float64] = times @ ((scores - mean) * (stretch / seeds))
+    found, distances = np.empty((len(times), scores.shape[1])), (scores - mean) * (stretch / seeds)
+    # OpenBLAS makes small products in this thread; its other threads would wait for longer than they work. Its blocks
+    # of rows divide 48.
+    rows = max(1, _SMALL_PRODUCT // max(1, scores.size) // 48) * 48
+    for start in range(0, len(times), rows):
+        np.matmul(times[start : start + rows], distances, out=found[start : start + rows])
     found += mean
     return found
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..api.measurement import Measurement, checked
+from ..records.curve_points import Points
 from ..records.record import Curve, Retention
 
 if TYPE_CHECKING:
@@ -111,7 +112,13 @@ def curve_of(trace: Trace, trial: Trial) -> Curve:
         if np.isfinite(trace.losses[begin:end]).all()
     )
     return Curve(
-        trace.task, points, tuple(trace.validation), trace.planned, len(trace.task_losses), trace.kept, trace.skipped
+        trace.task,
+        Points(points),
+        Points(trace.validation),
+        trace.planned,
+        len(trace.task_losses),
+        trace.kept,
+        trace.skipped,
     )
 
 
@@ -139,7 +146,7 @@ def partial_outcome(watch: Watch, trial: Trial, stages: Sequence[StageData]) -> 
     """Return the fields that are known even if the trial failed: shared work, curves, classes."""
     return {
         "shared": [asdict(shared) for shared in watch.shared],
-        "curves": [asdict(curve_of(trace, trial)) for trace in watch.traces],
+        "curves": [curve_of(trace, trial).to_rows() for trace in watch.traces],
         "classes": {stage.label: stage.task.classes for stage in stages},
     }
 

@@ -48,7 +48,7 @@ def results(folder, name):
     for path in sorted((folder / "runs" / name).glob("trials/*/*/record.json")):
         record = json.loads(path.read_text())
         scores = {(m["task"], m["name"]): m["value"] for m in record["measurements"] if m["scope"] == "test"}
-        losses = [[(point["step"], point["task_loss"]) for point in curve["points"]] for curve in record["curves"]]
+        losses = [[curve["points"][name] for name in ("step", "task_loss")] for curve in record["curves"]]
         answers = path.with_name("predictions.jsonl.gz").read_bytes()
         found[record["id"]] = (record["status"], scores, losses, record["confusion"], record["retention"], answers)
     return found

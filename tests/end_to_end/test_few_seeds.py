@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 from ftbench.stats import adjusted, estimate
 from ftbench.stats.best import could_be_best
-from ftbench.stats.estimates import of_family
 from ftbench.stats.intervals import SHARE, interval_of, moderated_estimates
-from ftbench.stats.moderation import paired_family
+from ftbench.stats.moderation import of_family, paired_family
 from ftbench.stats.noninferiority import loss_p, moderated, said
 
 ITEMS = 300

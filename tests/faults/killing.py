@@ -63,8 +63,7 @@ def comparable(run):
         for name in ("started", "finished"):
             record["provenance"].pop(name)
         for curve in record["curves"]:
-            for point in curve["points"]:
-                point.pop("seconds")
+            curve["points"].pop("seconds", None)
         record["measurements"] = [m for m in record["measurements"] if m["unit"] != "s"]
         found[record["id"]] = record, gzip.decompress((path.parent / "predictions.jsonl.gz").read_bytes())
     return found

@@ -110,7 +110,7 @@ def test_accounted_figures_are_left_out_where_nobody_has_them_and_missing_where_
 
 def test_a_loss_that_parts_is_changed_and_counts_where_strict(head, base):
     def change(record):
-        record["curves"][0]["points"][6]["loss"] += 1e-6
+        record["curves"][0]["points"]["loss"][6] += 1e-6
 
     rewrite(head, change, where=of("lora", 2))
     checks = run_checks(head, base)

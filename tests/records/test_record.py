@@ -92,7 +92,7 @@ def test_a_text_is_no_number_wherever_it_stands(place, text):
         "measurement": lambda: table["measurements"][0].update(value=text),
         "retention": lambda: table["retention"]["matrix"][1].__setitem__(0, text),
         "phase": lambda: table["phases"][0].update(seconds=text),
-        "curve": lambda: table["curves"][0]["points"][0].update(task_loss=text),
+        "curve": lambda: table["curves"][0]["points"]["task_loss"].__setitem__(0, text),
     }[place]()
     with pytest.raises(RunError, match=r"not a record: .*valid number"):
         Record.from_json(json.dumps(table))

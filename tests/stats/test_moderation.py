@@ -5,8 +5,7 @@ import math
 import numpy as np
 import pytest
 from ftbench.stats import compare_all, holm, paired
-from ftbench.stats.estimates import of_family
-from ftbench.stats.moderation import fit_prior, paired_family
+from ftbench.stats.moderation import fit_prior, of_family, paired_family
 from scipy import stats
 
 # Expected figures by limma's `squeezeVar` (version 3.55.1, as ported to Python by inmoose 0.9.1): prior degrees of

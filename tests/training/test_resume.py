@@ -362,7 +362,8 @@ def test_a_run_killed_by_sigkill_goes_on_and_flags_what_was_measured_of_it(tmp_p
     answers = {name: next(tmp_path.glob(f"runs/{name}/trials/*/*/predictions.jsonl.gz")).read_bytes() for name in found}
     assert answers["killed"] == answers["whole"]
     losses = {
-        name: [(p["step"], p["task_loss"]) for p in record["curves"][0]["points"]] for name, record in found.items()
+        name: [record["curves"][0]["points"][column] for column in ("step", "task_loss")]
+        for name, record in found.items()
     }
     assert losses["killed"] == losses["whole"]
     readings = {m["name"]: m for m in found["killed"]["measurements"]}
