@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import marshal
+import json
 import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -17,15 +17,13 @@ _VARYING = ("seed", "started", "finished")
 _TEXTS = ("orders",)
 """Tables of texts that differ between these records."""
 _EXACT = 2**53
-_MARSHAL = 2
-"""Version of the format in which equal values have equal bytes; in later ones bytes depend on reference counts."""
 
 
 class KnownParts:
     """Tables of valid records that were read before, by their form: all that decides whether a record is valid."""
 
     def __init__(self) -> None:
-        self._records: dict[bytes, Record] = {}
+        self._records: dict[str, Record] = {}
 
     def shared(self, record: Record) -> Record | None:
         """Return the record with tables of an earlier one of the same form; None if there is none.
@@ -47,9 +45,9 @@ class KnownParts:
         self._records[_form(record)] = replace(record, measurements=(), curves=(), confusion={}, samples=())
 
 
-def _form(record: Record) -> bytes:
+def _form(record: Record) -> str:
     tables = [{**table, **_kinds(table)} for table in (record.trial, record.provenance)]
-    return marshal.dumps([*tables, record.classes], _MARSHAL)
+    return json.dumps([*tables, record.classes])
 
 
 def _own(table: Mapping[str, Any]) -> dict[str, Any]:
