@@ -11,7 +11,7 @@ from .analysis.answer_rows import (
     word_against,
 )
 from .analysis.contender import Contender, LearningSign, LossPoint, Quantity
-from .analysis.error_analysis import ClassScores, Errors
+from .analysis.errors.error_analysis import ClassScores, Errors
 from .analysis.ranking import Ranking
 from .analysis.summary import TrialLine, rows, summarise
 from .analysis.task_column import TaskColumn, places_of

@@ -16,7 +16,7 @@ from ..records.run_files import read_lock, read_plan
 from ..records.store import read_records, record_files
 from ..records.trial_log import end_of
 from .contender import family_of
-from .error_examples import inspected
+from .errors.error_examples import inspected
 from .summary import summarise
 from .tuning.tuning_summary import budgets_of, configuration_of, searches_of, with_tuning
 

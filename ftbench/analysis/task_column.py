@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from ..stats.moderation import PairedFamily
     from ..suite.suite import Preference, Statistics
     from .contender import Contender
-    from .error_analysis import Errors
+    from .errors.error_analysis import Errors
 
 COSTS = (
     "trainable_parameters",

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 
 from ..api.augmentation import clean_options
-from ..api.deciding_metric import class_mistake
 from ..api.splits import check_filled, outline
+from ..api.task_kinds import class_mistake
 from ..errors import SuiteError, UserError
 from ..fingerprint import code_hash, digest, remembered
 from ..suite.trial import TRAINING_VERSION

@@ -136,7 +136,7 @@ def contradiction(path: Path, record: Record) -> str:
 
 def _largest(examples: Sequence[Mapping[str, Any]], metric: str, classes: Sequence[str]) -> float:
     """Return how much an item can contribute to a share: more than 1 if few items decide, as in a rare class."""
-    from ..api.deciding_metric import of_class
+    from ..api.task_kinds import of_class
 
     asked = of_class(metric)
     if asked is not None and asked[1] in classes:

@@ -6,7 +6,7 @@ import re
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from ..api.deciding_metric import metric_mistake
+from ..api.task_kinds import metric_mistake
 from ..errors import UserError
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from ..api.augmentation import augmentation_mistakes, augmentations
 from ..api.backbone import Backbone
 from ..api.card import OUTPUT_TYPES
 from ..api.catalog import nested
-from ..api.deciding_metric import class_mistake
+from ..api.task_kinds import class_mistake
 from ..errors import NotApplicable, NotCached, SuiteError, UserError
 from ..fingerprint import code_hash
 from .suite import task_training

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..api.deciding_metric import has_classes, not_a_score, of_class
 from ..api.metrics import metric
-from ..api.task_kinds import ClassificationTask, MultiLabelTask, RegressionTask
+from ..api.task_kinds import ClassificationTask, MultiLabelTask, RegressionTask, has_classes, not_a_score, of_class
 from ..errors import UserError
 from ..stats.jackknife import DIGITS, f1, macro_f1, pseudo_values
 

@@ -10,11 +10,11 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..api.deciding_metric import LOSS
 from ..api.finished_trial import FinishedTrial
 from ..api.measurement import MEASURING_VERSION, Measurement, Phase, checked
 from ..api.meter import Trace, Watch
 from ..api.protocol import goes_by_validation
+from ..api.task_kinds import LOSS
 from ..environment import environment
 from ..errors import Pruned
 from ..records.predictions import PREDICTIONS, write_predictions

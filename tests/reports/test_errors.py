@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 
 from ftbench import Measurement
-from ftbench.analysis.error_examples import inspected
+from ftbench.analysis.errors.error_examples import inspected
 from ftbench.reporting import Curve, Preview, Previews, summarise
 
 from ftbench_reports.page import render

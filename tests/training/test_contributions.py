@@ -5,9 +5,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from ftbench import UserError
-from ftbench.api.deciding_metric import ONE_CLASS
 from ftbench.api.metrics import metric
 from ftbench.api.task import Scored
+from ftbench.api.task_kinds import ONE_CLASS
 from ftbench.tasks import ClassificationTask, MultiLabelTask, RegressionTask
 from ftbench.training.contributions import class_score, contributions, with_deciding_metric
 from hypothesis import given, settings

@@ -6,19 +6,19 @@ from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ..data.previews import Previews, previews_of
-from ..records.predictions import PREDICTIONS, read_predictions
+from ...data.previews import Previews, previews_of
+from ...records.predictions import PREDICTIONS, read_predictions
+from ..task_column import grouped
 from .error_analysis import errors_of, slices_by_length, with_probabilities
-from .task_column import grouped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from ..api.catalog import Catalog
-    from ..records.record import Record
+    from ...api.catalog import Catalog
+    from ...records.record import Record
+    from ..task_column import TaskColumn
     from .error_analysis import Errors
-    from .task_column import TaskColumn
 
 
 def inspected(

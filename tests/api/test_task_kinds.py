@@ -1,7 +1,7 @@
 """Deciding metrics: names are checked without data, classes with them."""
 
 import pytest
-from ftbench.api.deciding_metric import class_mistake, metric_mistake, of_class
+from ftbench.api.task_kinds import class_mistake, metric_mistake, of_class
 
 from tests.support.small_data import TEXT_TASKS, tones
 

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..stats.estimates import estimate
+from ...stats.estimates import estimate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import TypeAlias
 
-    from ..stats.estimates import Estimate
+    from ...stats.estimates import Estimate
 
     Lines: TypeAlias = Mapping[int, Sequence[Mapping[str, Any]]]
     """Seed → predictions of one trial on one task, one mapping per item."""

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from ftbench.analysis.error_analysis import class_scores, errors_of, slices_by_length, with_probabilities
+from ftbench.analysis.errors.error_analysis import class_scores, errors_of, slices_by_length, with_probabilities
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
