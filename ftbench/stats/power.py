@@ -43,7 +43,13 @@ def power_of(effect: float, n: int, alpha: float = ALPHA, df: float | None = Non
         raise ValueError(message)
     free = n - 1 if df is None else df
     critical, shift = t_quantile(free, 1 - alpha / 2), abs(effect) * math.sqrt(n)
-    return float(1 - nctdtr(free, shift, critical) + nctdtr(free, shift, -critical))
+    found = float(1 - nctdtr(free, shift, critical) + nctdtr(free, shift, -critical))
+    if math.isnan(found):
+        # `nctdtr` fails in the far lower tail, for large effects on few degrees of freedom: that tail is below 1e-9.
+        from scipy import stats
+
+        found = float(stats.nct.sf(critical, free, shift))
+    return found
 
 
 def detectable(n: int, wanted: float = POWER, alpha: float = ALPHA, df: float | None = None) -> float | None:

@@ -32,7 +32,7 @@ LAUNCHED = (
 
 
 def used(*command):
-    """Give the processor seconds and the peak MiB of a command; the gate may find something."""
+    """Return the processor seconds and the peak MiB of a command; the gate may find something."""
     launcher = subprocess.run(
         [sys.executable, "-c", LAUNCHED, *map(str, command)], check=True, stdout=subprocess.PIPE, text=True
     )

@@ -49,3 +49,10 @@ def test_a_difference_of_that_size_is_found_in_four_of_five_simulated_comparison
 def test_the_usual_effects_are_what_the_search_finds(n):
     assert module.detectable(n) == pytest.approx(module._smallest(n, module.POWER, module.ALPHA, n - 1), rel=1e-12)
     assert module.power_of(module.detectable(n), n) == pytest.approx(0.8, abs=1e-9)
+
+
+@pytest.mark.parametrize("df", [1, 2, 4.5, 12])
+def test_power_rises_with_the_effect_also_where_it_is_large_and_degrees_of_freedom_are_few(df):
+    powers = [module.power_of(effect, 2, df=df) for effect in range(1, 15)]
+    assert powers == sorted(powers)
+    assert module.power_of(module.detectable(2, df=df), 2, df=df) == pytest.approx(0.8, abs=1e-6)
