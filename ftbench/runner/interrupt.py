@@ -12,7 +12,9 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
+
+    from ..suite.trial import Trial
 
 _TERMINATION = [number for name in ("SIGTERM", "SIGHUP") if (number := getattr(signal, name, None)) is not None]
 
@@ -20,20 +22,26 @@ _TERMINATION = [number for name in ("SIGTERM", "SIGHUP") if (number := getattr(s
 class Interruption:
     """Whether a run was asked to end, and how soon."""
 
-    def __init__(self, announce: Callable[[bool], None] = lambda _: None) -> None:
+    def __init__(
+        self,
+        running: Callable[[], Sequence[Trial]] = tuple,
+        announce: Callable[[Sequence[Trial], bool], None] = lambda _, __: None,
+    ) -> None:
         """Prepare for signals; none is handled before `handling_signals`.
 
         Args:
-            announce: called after each signal with the value of `immediate`, from a thread of its own: the signal
-                handler may interrupt a function that holds the locks of the console, and must not wait for them.
+            running: returns the running trials; called when a signal arrives, before it has any effect on them.
+            announce: called after each signal with the result of `running` and the value of `immediate`, from a
+                thread of its own: the signal handler may interrupt a function that holds the locks of the console,
+                and must not wait for them.
         """
         self.requested = False
         """Start no further trial."""
         self.immediate = False
         """Stop running trials too."""
-        self._announce = announce
+        self._running, self._announce = running, announce
         # The only queue that a signal handler may put into while the code it interrupts does so too.
-        self._signals: SimpleQueue[bool | None] = SimpleQueue()
+        self._signals: SimpleQueue[tuple[Sequence[Trial], bool] | None] = SimpleQueue()
         self._raises = False
 
     @contextmanager
@@ -71,10 +79,10 @@ class Interruption:
     def _handle(self, number: int, _: object) -> None:
         self.immediate = self.requested or number in _TERMINATION
         self.requested = True
-        self._signals.put(self.immediate)
+        self._signals.put((self._running(), self.immediate))
         if self.immediate and self._raises:
             raise KeyboardInterrupt
 
     def _announce_signals(self) -> None:
-        for immediate in iter(self._signals.get, None):
-            self._announce(immediate)
+        for trials, immediate in iter(self._signals.get, None):
+            self._announce(trials, immediate)

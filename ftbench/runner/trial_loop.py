@@ -20,6 +20,7 @@ from .running_trial import RunningTrial
 from .trial_process import TrialLauncher, wait_for_any
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from ..api.catalog import Catalog
@@ -58,9 +59,9 @@ class TrialLoop:
         """Number of trial processes started so far."""
         self._launcher = TrialLauncher(all_plugins=not selection.without)
         self._assembler = RecordAssembler(suite, catalog, store, fingerprint)
-        self._interruption = Interruption(self._announce)
         self._under_way: dict[str, Trial] = {}
         """The trials that are running or about to start, by id."""
+        self._interruption = Interruption(lambda: list(self._under_way.values()), self._announce)
         self._retries = Counter[str]()
 
     @property
@@ -94,8 +95,8 @@ class TrialLoop:
             self._under_way.clear()
         return statuses
 
-    def _announce(self, immediate: bool) -> None:
-        self.plugins.run_interrupted(list(self._under_way.values()), immediate=immediate)
+    def _announce(self, trials: Sequence[Trial], immediate: bool) -> None:
+        self.plugins.run_interrupted(list(trials), immediate=immediate)
 
     def _fill_slots(self, waiting: deque[Trial], running: list[RunningTrial], statuses: dict[str, str]) -> None:
         """Start waiting trials while slots are free."""
@@ -108,8 +109,8 @@ class TrialLoop:
             if free is None:
                 return
             trial = waiting.popleft()
-            folder = self._open_attempt(trial, free[0])
             self._under_way[trial.id] = trial
+            folder = self._open_attempt(trial, free[0])
             try:
                 running.append(self._start(trial, folder, *free))
             except (OSError, KeyboardInterrupt) as error:

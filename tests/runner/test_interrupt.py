@@ -37,12 +37,19 @@ def test_each_signal_is_announced_from_another_thread_with_what_it_asks_for():
     import threading
 
     heard = []
-    interruption = Interruption(lambda immediate: heard.append((immediate, threading.current_thread())))
+    running = ["a", "b"]
+    interruption = Interruption(
+        lambda: tuple(running),
+        lambda trials, immediate: heard.append((trials, immediate, threading.current_thread())),
+    )
     with interruption.handling_signals():
         signal.raise_signal(signal.SIGINT)
+        running.remove("a")
         signal.raise_signal(signal.SIGINT)
-    assert [immediate for immediate, _ in heard] == [False, True]
-    assert threading.main_thread() not in {thread for _, thread in heard}
+        # What the signal itself ends was still running when it arrived, however late the announcement comes.
+        running.clear()
+    assert [(trials, immediate) for trials, immediate, _ in heard] == [(("a", "b"), False), (("b",), True)]
+    assert threading.main_thread() not in {thread for _, _, thread in heard}
 
 
 def test_a_call_that_blocks_is_ended_by_the_second_signal_and_not_by_the_first():
