@@ -13,6 +13,7 @@ from importlib.util import find_spec, resolve_name
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .errors import UserError
 from .files import write_whole
 from .renamed import under_former_names
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 PACKAGE = Path(__file__).parent
 """Folder of the package `ftbench`."""
+MAX_FILES = 5_000_000
+"""Largest number of files of a folder."""
 
 
 def digest(value: Any) -> str:
@@ -37,10 +40,8 @@ def cache_folder() -> Path:
 
 
 def file_sha256(path: Path) -> str:
-    """Return the SHA-256 of a file, cached by path, size, modification time and inode."""
-    stat = path.stat()
-    key = f"{path.resolve()}:{stat.st_size}:{stat.st_mtime_ns}:{stat.st_ino}"
-    found: str = remembered("hashes", key, lambda: read_sha256(path))
+    """Return the SHA-256 of a file, cached by path and identity of the content."""
+    found: str = remembered("hashes", f"{path.resolve()}:{_state(path)}", lambda: read_sha256(path))
     return found
 
 
@@ -69,25 +70,72 @@ def _check(found: Any) -> str:
     return hashlib.sha256(json.dumps(found, sort_keys=True).encode()).hexdigest()[:16]
 
 
+def _state(path: Path) -> str:
+    """Return what changes whenever a file's content does: also the inode and the time of the last change to it.
+
+    Swapped files may have the same size and modification time, which any program can set.
+    """
+    found = path.stat()
+    return f"{found.st_size}:{found.st_mtime_ns}:{found.st_ctime_ns}:{found.st_ino}"
+
+
 def folder_sha256(folder: Path, suffixes: Sequence[str]) -> str:
     """Return a hash of names and contents of all files below a folder with one of the suffixes.
 
-    The hash is cached by names, sizes and modification times.
+    The hash is cached by names, sizes, inodes and times.
+
+    Raises:
+        UserError: the folder has too many files.
     """
-    found = sorted(
-        Path(place, name)
-        for place, _, names in os.walk(folder, followlinks=True)
-        for name in names
-        if Path(name).suffix.lower() in suffixes
-    )
-    stats = [(str(path.relative_to(folder)), path.stat()) for path in found]
-    key = digest([str(folder.resolve()), [[name, stat.st_size, stat.st_mtime_ns] for name, stat in stats]])
+    found = [path for path in files_below(folder)[0] if path.suffix.lower() in suffixes]
+    names = [str(path.relative_to(folder)) for path in found]
+    key = digest([str(folder.resolve()), [[name, _state(path)] for name, path in zip(names, found, strict=True)]])
 
     def read() -> str:
-        return digest([[str(path.relative_to(folder)), read_sha256(path)] for path in found])
+        return digest([[name, read_sha256(path)] for name, path in zip(names, found, strict=True)])
 
     known: str = remembered("folders", key, read)
     return known
+
+
+def files_below(folder: Path) -> tuple[list[Path], list[Path]]:
+    """Return the regular files below a folder, and the entries that are neither these nor folders; both sorted.
+
+    Links are followed, but each folder is read once: by its own name if it is below `folder`, and otherwise by the
+    first link to it. Further links to it are among the other entries, with pipes, devices and links to nothing.
+
+    Raises:
+        UserError: a folder cannot be read, or there are more than `MAX_FILES` files.
+    """
+    folders, links, known = [folder], [], set()
+    files: list[Path] = []
+    others: list[Path] = []
+    while folders or links:
+        place = folders.pop() if folders else links.pop(0)
+        try:
+            status = place.stat()
+            if (status.st_dev, status.st_ino) in known:
+                others.append(place)
+                continue
+            known.add((status.st_dev, status.st_ino))
+            with os.scandir(place) as entries:
+                kinds: dict[str, list[Path]] = {"file": files, "folder": folders, "link": links}
+                for entry in sorted(entries, key=lambda entry: entry.name):
+                    kinds.get(_kind(entry), others).append(Path(entry.path))
+        except OSError as error:
+            raise UserError(f"{place}: cannot be read: {error.strerror}") from None
+        if len(files) > MAX_FILES:
+            raise UserError(f"{folder}: has more than {MAX_FILES:,} files; choose a smaller folder")
+    return sorted(files), sorted(others)
+
+
+def _kind(entry: os.DirEntry[str]) -> str:
+    """Return `file`, `folder`, `link` if it is a link to a folder, and otherwise an empty text."""
+    with suppress(OSError):  # a link to itself
+        if entry.is_dir():
+            return "link" if entry.is_symlink() else "folder"
+        return "file" if entry.is_file() else ""
+    return ""
 
 
 def core_sha256() -> str:
@@ -132,9 +180,7 @@ def _current_module(module: str) -> tuple[str, list[str]] | None:
     source = _source(module)
     if source is None:
         return None
-    stat = source.stat()
-    key = f"{module}:{source}:{stat.st_size}:{stat.st_mtime_ns}:{stat.st_ino}:{platform.python_version()}"
-    return _module(key, module, source)
+    return _module(f"{module}:{source}:{_state(source)}:{platform.python_version()}", module, source)
 
 
 @cache

@@ -6,7 +6,16 @@ from importlib import import_module
 import pytest
 from ftbench import fingerprint
 from ftbench.environment import environment
-from ftbench.fingerprint import code_hash, core_sha256, digest, file_sha256, read_sha256
+from ftbench.errors import UserError
+from ftbench.fingerprint import (
+    code_hash,
+    core_sha256,
+    digest,
+    file_sha256,
+    files_below,
+    folder_sha256,
+    read_sha256,
+)
 
 
 @pytest.fixture
@@ -126,3 +135,60 @@ def test_the_core_is_the_whole_package_and_both_caches_go_by_it(core, monkeypatc
     assert before[1] != after[1]
     monkeypatch.undo()
     assert {path.name for path in fingerprint.PACKAGE.iterdir()} >= {"cli", "schemas", "fingerprint.py"}
+
+
+def test_swapped_files_of_one_size_and_one_date_change_the_hash(tmp_path):
+    import os
+
+    for name in ("cat/1.bmp", "cat/2.bmp", "dog/1.bmp", "one.csv", "two.csv"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(name[:3])
+        os.utime(tmp_path / name, (1, 1))
+    folder, file = folder_sha256(tmp_path, (".bmp",)), file_sha256(tmp_path / "one.csv")
+    assert folder_sha256(tmp_path, (".bmp",)) == folder
+
+    def swap(one, other):
+        (tmp_path / one).rename(tmp_path / "aside")
+        (tmp_path / other).rename(tmp_path / one)
+        (tmp_path / "aside").rename(tmp_path / other)
+
+    swap("cat/1.bmp", "dog/1.bmp")
+    swap("one.csv", "two.csv")
+    assert folder_sha256(tmp_path, (".bmp",)) != folder
+    assert file_sha256(tmp_path / "one.csv") != file
+    # Written in place: the inode stays, and the date is put back.
+    content = folder_sha256(tmp_path, (".bmp",))
+    (tmp_path / "cat/2.bmp").write_text("dog")
+    os.utime(tmp_path / "cat/2.bmp", (1, 1))
+    assert folder_sha256(tmp_path, (".bmp",)) != content
+
+
+def test_a_folder_with_links_is_read_once(tmp_path):
+    import os
+
+    for name in ("all/cat/1.png", "all/cat/2.png", "all/dog/1.png", "elsewhere/3.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(name)
+    folder = tmp_path / "all"
+    plain = folder_sha256(folder, (".png",))
+    links = {"cat/loop": ".", "cat/up": "..", "a_dog": "dog", "self": "self", "nowhere": "missing"}
+    for name, target in links.items():
+        (folder / name).symlink_to(target)
+    os.mkfifo(folder / "pipe.png")
+    files, others = files_below(folder)
+    assert [str(path.relative_to(folder)) for path in files] == ["cat/1.png", "cat/2.png", "dog/1.png"]
+    assert {str(path.relative_to(folder)) for path in others} == {*links, "pipe.png"}
+    assert folder_sha256(folder, (".png",)) == plain
+    (folder / "more").symlink_to("../elsewhere")
+    (folder / "3.png").symlink_to("../elsewhere/3.png")
+    assert len(files_below(folder)[0]) == 5
+
+
+def test_a_folder_of_too_many_files_or_that_is_missing_is_a_users_error(tmp_path, monkeypatch):
+    monkeypatch.setattr(fingerprint, "MAX_FILES", 2)
+    for number in range(3):
+        (tmp_path / f"{number}").write_text("")
+    with pytest.raises(UserError, match="has more than 2 files; choose a smaller folder"):
+        files_below(tmp_path)
+    with pytest.raises(UserError, match="cannot be read: No such file"):
+        folder_sha256(tmp_path / "none", (".png",))
