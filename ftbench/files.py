@@ -15,6 +15,7 @@ from .errors import RunError
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from typing import BinaryIO
 
 
 MIB = 2**20
@@ -27,24 +28,27 @@ _DOTTED = re.compile(rf"(?<![\w.-])(?:{_KEY}){{{DEEPEST}}}")
 _VERSION = re.compile(r"(ftbench\.[a-z-]+)/(\d{1,6})")
 
 
+_IS_A_LINK = "is a link, and links are not followed here; replace it with what it points to"
 _HALF_WRITTEN = re.compile(r"\..+\.(\d+)|.+\.tmp")
 """Names of temporary files and folders, renamed once complete; the number is the writer's process id."""
 
 
-def read_text(path: Path, largest: int = LARGEST) -> str:
+def read_text(path: Path, largest: int = LARGEST, *, folders: int = 0) -> str:
     """Read a regular UTF-8 file of bounded size.
+
+    Args:
+        path: the file.
+        largest: maximum size in bytes.
+        folders: number of parent folders that must not be links either; see `open_file`.
 
     Raises:
         FileNotFoundError: the file does not exist.
-        RunError: it is not a regular file, is larger than `largest` bytes, or is not UTF-8.
+        RunError: it is a link, is not a regular file, is larger than `largest` bytes, or is not UTF-8.
     """
     try:
-        status = path.stat()
-        if not stat.S_ISREG(status.st_mode):
-            raise RunError(f"{path}: is not a file")
-        with path.open("rb") as stream:
+        with open_file(path, folders) as stream:
             # `read(n)` allocates n bytes, so request no more than the file has.
-            content = stream.read(min(status.st_size, largest) + 1)
+            content = stream.read(min(os.fstat(stream.fileno()).st_size, largest) + 1)
     except FileNotFoundError:
         raise
     except OSError as error:
@@ -55,6 +59,50 @@ def read_text(path: Path, largest: int = LARGEST) -> str:
         return content.decode("utf-8")
     except UnicodeDecodeError as error:
         raise RunError(f"{path}: not UTF-8 at byte {error.start}") from None
+
+
+def open_file(path: Path, folders: int = 0) -> BinaryIO:
+    """Open a regular file for reading, without following a link and without waiting for a pipe.
+
+    Args:
+        path: the file.
+        folders: number of parent folders that must not be links either: of a file in a run directory, the folders up
+            to that directory, which itself may be one.
+
+    Raises:
+        FileNotFoundError: the file does not exist.
+        RunError: the file or one of the folders is a link, or the file is not a regular one.
+        OSError: it cannot be read.
+    """
+    check_no_links(path.parent, folders)
+    mode = path.lstat().st_mode
+    if stat.S_ISLNK(mode):
+        raise RunError(f"{path}: {_IS_A_LINK}")
+    if not stat.S_ISREG(mode):
+        raise RunError(f"{path}: is not a file")
+    return open(path, "rb", opener=_opener)
+
+
+def _opener(path: str, flags: int) -> int:
+    # The file may have been replaced since its kind was read.
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
+
+
+def check_no_links(folder: Path, folders: int) -> None:
+    """Raise if `folder` or one of the folders above it is a link, `folders` of them in all; they may be missing.
+
+    Raises:
+        RunError: a folder is a link, or is not a folder.
+    """
+    place = os.fspath(folder)
+    for _ in range(folders):
+        with suppress(OSError):  # a folder above it is not one, which is found next
+            mode = os.lstat(place).st_mode
+            if stat.S_ISLNK(mode):
+                raise RunError(f"{place}: {_IS_A_LINK}")
+            if not stat.S_ISDIR(mode):
+                raise RunError(f"{place}: is not a folder")
+        place = os.path.dirname(place)  # noqa: PTH120 - faster on thousands of records
 
 
 def parse_json(text: str | bytes, source: str) -> Any:
@@ -129,7 +177,8 @@ def write_whole(path: Path, text: str, *, durable: bool = True) -> None:
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with temporary.open("w", encoding="utf-8") as stream:
+        temporary.unlink(missing_ok=True)  # an earlier process of this id may have left it
+        with temporary.open("x", encoding="utf-8") as stream:
             stream.write(text)
             if durable:
                 stream.flush()
@@ -174,11 +223,11 @@ def is_running(process: int) -> bool:
     """Return whether a process with this id exists."""
     import psutil
 
-    return psutil.pid_exists(process)
+    return process < 2**31 and psutil.pid_exists(process)  # a file may be named after any number
 
 
 def remove_orphaned_files(folder: Path) -> None:
     """Remove the orphaned files of `folder`; no other process may be writing to it."""
     for path in orphaned_files(folder):
         with suppress(OSError):
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()

@@ -112,7 +112,9 @@ def _write_atomically(report: Report, summary: Summary, folder: Path) -> Path:
         written = report.write(summary, temporary)
         for made in temporary.iterdir():
             target = folder / made.name
-            if target.is_dir():
+            if target.is_symlink():
+                target.unlink()
+            elif target.is_dir():
                 shutil.rmtree(target)
             made.replace(target)
         return folder / written.relative_to(temporary)

@@ -1,8 +1,8 @@
 """Pack a run into one file, a bundle, to share it or keep it as a baseline; unpack bundles without trusting them.
 
 A bundle is a zip file of `manifest.json` (names, sizes and SHA-256 of the other files), `suite.lock.toml`,
-`plan.json`, the planned records and predictions and, if present, `accepted.json` and `calibration.json`. The same
-run gives the same bytes.
+`plan.json`, the planned records and predictions and, if present, `data.json`, `accepted.json` and
+`calibration.json`. The same run gives the same bytes.
 """
 
 from __future__ import annotations
@@ -11,25 +11,27 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import stat
 import zipfile
 import zlib
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from ..errors import RunError
 from ..files import LARGEST as DOCUMENT
-from ..files import MIB, check_version, parse_json
-from ..fingerprint import read_sha256
-from .predictions import PREDICTIONS
+from ..files import MIB, check_version, open_file, parse_json
+from .predictions import FOLDERS, PREDICTIONS
+from .run_contents import check_readable
 from .store import record_files
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
+    from collections.abc import Iterable, Mapping
 
 SCHEMA = "ftbench.bundle/1"
 MANIFEST = "manifest.json"
-EXTRA_FILES = ("suite.lock.toml", "plan.json", "accepted.json", "calibration.json")
+EXTRA_FILES = ("suite.lock.toml", "plan.json", "data.json", "accepted.json", "calibration.json")
 """Files of a run directory that are packed along with its records."""
 LARGEST: Mapping[str, int] = {PREDICTIONS: 256 * MIB, MANIFEST: 64 * MIB}
 """Maximum bytes of a file, by name; other files have the same limit as in a run directory."""
@@ -41,7 +43,7 @@ RATIO = 200
 """Maximum ratio of unpacked to packed size, for files of at least 1 MiB; records compress about tenfold."""
 _CHUNK = MIB
 _NAME = re.compile(
-    r"(?:suite\.lock\.toml|(?:plan|accepted|calibration)\.json"
+    r"(?:suite\.lock\.toml|(?:plan|data|accepted|calibration)\.json"
     r"|trials/[\w-]{1,64}/[\w-]{1,64}/(?:record\.json|predictions\.jsonl\.gz))",
     re.ASCII,
 )
@@ -59,26 +61,60 @@ def pack(run: Path, output: Path) -> list[str]:
         raise RunError(f"{run}: no trial has finished yet")
     records += record_files(run, tuning=True)
     predictions = [path.with_name(PREDICTIONS) for path in records]
-    files = [run / name for name in EXTRA_FILES] + records + predictions
-    if len(files) >= MEMBERS:
+    if len(records) * 2 + len(EXTRA_FILES) >= MEMBERS:
         raise RunError(f"{run}: has more than {MEMBERS // 2:,} records, the maximum of a bundle")
-    named = {path.relative_to(run).as_posix(): path for path in files if path.is_file()}
+    files = [(run / name, 0) for name in EXTRA_FILES] + [(path, FOLDERS) for path in (*records, *predictions)]
+    named = {path.relative_to(run).as_posix(): (path, folders) for path, folders in files if os.path.lexists(path)}
     unknown = sorted(name for name in named if not _NAME.fullmatch(name))
     if unknown:
         raise RunError(f"{run / unknown[0]}: is not a valid name for a record's file")
-    table = {name: {"sha256": read_sha256(path), "bytes": path.stat().st_size} for name, path in sorted(named.items())}
+    table = {name: _described(*place) for name, place in sorted(named.items())}
     manifest = json.dumps({"schema": SCHEMA, "files": table}, indent=1) + "\n"
     temporary = output.with_name(f".{output.name}.{os.getpid()}")
     try:
         with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
             archive.writestr(_entry(MANIFEST), manifest)
             for name in table:
-                archive.writestr(_entry(name), named[name].read_bytes())
+                with open_file(*named[name]) as source, archive.open(_entry(name), "w") as target:
+                    shutil.copyfileobj(source, target, _CHUNK)
+        _read_back(temporary, run)
         temporary.replace(output)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise RunError(f"{output}: cannot be written: {error.strerror}") from None
+    finally:
+        temporary.unlink(missing_ok=True)
     return list(table)
+
+
+def _described(path: Path, folders: int) -> dict[str, Any]:
+    """Return the SHA-256 and the size of a file, for the manifest."""
+    try:
+        with open_file(path, folders) as stream:
+            return {"sha256": hashlib.file_digest(stream, "sha256").hexdigest(), "bytes": stream.tell()}
+    except OSError as error:
+        raise RunError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def _read_back(bundle: Path, run: Path) -> None:
+    """Check that a bundle can be unpacked and read by every command; show its files by their place in `run`.
+
+    Raises:
+        RunError: a file is not what ftbench writes.
+    """
+    with TemporaryDirectory(prefix="ftbench-") as temporary:
+        folder = Path(temporary)
+        try:
+            unpack(bundle, folder)
+            check_readable(folder)
+        except RunError as error:
+            shown = ((str(folder), str(run)), (str(bundle), str(run)))
+            raise RunError(*(_replaced(line, shown) for line in error.mistakes)) from None
+
+
+def _replaced(line: str, shown: Iterable[tuple[str, str]]) -> str:
+    for old, new in shown:
+        line = line.replace(old, new)
+    return line
 
 
 def _entry(name: str) -> zipfile.ZipInfo:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..errors import RunError
-from ..files import orphaned_files, parse_json, read_text
+from ..files import check_no_links, orphaned_files, parse_json, read_text
 from .store import CHECKPOINTS, ENDED, RECORD, planned_trials
 
 if TYPE_CHECKING:
@@ -43,17 +43,19 @@ def find_orphans(run: Path, *, attempts: bool = False, unplanned: bool = False) 
     planned = planned_trials(run)
     found = [Orphan(path, "half-written", _size(path)) for path in orphaned_files(run)]
     for trial in sorted((run / "trials").iterdir()):
+        check_no_links(trial, 2)
         if unplanned and planned is not None and trial.name not in planned:
             found.append(Orphan(trial, "no longer planned", _size(trial)))
             continue
         for environment in sorted(path for path in trial.iterdir() if path.is_dir()):
+            check_no_links(environment, 1)
             found += _trial_orphans(environment, attempts=attempts)
     return found
 
 
 def remove(found: Orphan) -> None:
     """Delete a file or folder that `find_orphans` listed."""
-    if found.path.is_dir():
+    if found.path.is_dir() and not found.path.is_symlink():
         shutil.rmtree(found.path)
     else:
         found.path.unlink(missing_ok=True)
@@ -64,7 +66,9 @@ def _trial_orphans(folder: Path, *, attempts: bool) -> Iterator[Orphan]:
     last = _last_attempt(folder / RECORD)
     if attempts and last is not None and (folder / CHECKPOINTS).is_dir():
         yield Orphan(folder / CHECKPOINTS, "checkpoints of a trial that has a record", _size(folder / CHECKPOINTS))
+    check_no_links(folder / "attempts", 1)
     for attempt in sorted((folder / "attempts").glob("*")):
+        check_no_links(attempt, 1)
         if last is not None and attempt.name.isdecimal() and int(attempt.name) < last:
             noted = any((attempt / name).exists() for name in (ENDED, RECORD))
             # Only a trial without a record still needs what an earlier attempt left.
@@ -84,6 +88,6 @@ def _last_attempt(record: Path) -> int | None:
 
 
 def _size(path: Path) -> int:
-    if path.is_dir():
-        return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
-    return path.stat().st_size
+    if path.is_dir() and not path.is_symlink():
+        return sum(file.lstat().st_size for file in path.rglob("*") if file.is_file())
+    return path.lstat().st_size

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import RunError
-from ..files import MIB, parse_json
+from ..files import MIB, open_file, parse_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 PREDICTIONS = "predictions.jsonl.gz"
 """Name of the file."""
+FOLDERS = 3
+"""Folders above a record and its predictions, up to the run directory: none of them may be a link."""
 
 
 LONGEST, LARGEST = 4 * MIB, 512 * MIB
@@ -60,9 +62,11 @@ def read_predictions(path: Path) -> list[dict[str, Any]] | str:
     """Return a trial's predictions, a mapping per item; if they cannot be read, return the reason as a sentence."""
     found, left = [], LARGEST
     try:
-        if not path.is_file():
-            return "the predictions were not kept"
-        with gzip.open(path, "rb") as stream:
+        packed = open_file(path, FOLDERS)
+    except FileNotFoundError:
+        return "the predictions were not kept"
+    try:
+        with packed, gzip.open(packed, "rb") as stream:
             # A small file may unpack to any size, so limit every line before it is read.
             while line := stream.readline(min(LONGEST, left) + 1):
                 left -= len(line)

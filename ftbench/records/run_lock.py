@@ -23,6 +23,8 @@ except ImportError:  # not a POSIX system: only the holder's name in the lock fi
 NAME = ".lock"
 HEARTBEAT = 5.0
 """Seconds between two heartbeats of a holder."""
+_PLAIN = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+"""Neither follow a link nor wait for a pipe of that name."""
 _NO_LOCKS = {errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
 """Errors of file systems that do not support locks."""
 
@@ -30,7 +32,7 @@ _NO_LOCKS = {errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.
 def is_held(folder: Path) -> bool:
     """Return whether a run directory is locked, without locking it; a holder on another machine counts as running."""
     try:
-        holder = _read(os.open(folder / NAME, os.O_RDONLY))
+        holder = _read(os.open(folder / NAME, os.O_RDONLY | _PLAIN))
     except OSError:
         return False
     return holder is not None and (holder["host"] != platform.node() or _started(holder["pid"]) == holder["since"])
@@ -67,7 +69,7 @@ class RunLock:
         self._released = threading.Event()
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            self._file = os.open(folder / NAME, os.O_RDWR | os.O_CREAT, 0o644)
+            self._file = os.open(folder / NAME, os.O_RDWR | os.O_CREAT | _PLAIN, 0o644)
         except OSError as error:
             raise RunError(f"{folder}: cannot be written: {error.strerror}") from None
         try:

@@ -24,8 +24,8 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, get_args
 
 from ..errors import RunError, RunStopped
-from ..files import parse_json, read_text, remove_orphaned_files, sync, write_whole
-from .predictions import PREDICTIONS
+from ..files import check_no_links, parse_json, read_text, remove_orphaned_files, sync, write_whole
+from .predictions import FOLDERS, PREDICTIONS
 from .redaction import redacted, without_home
 from .run_lock import RunLock
 
@@ -98,7 +98,7 @@ class Store:
         """
         path = self.trial_folder(trial, environment) / RECORD
         try:
-            found = parse_json(read_text(path), str(path))
+            found = parse_json(read_text(path, folders=FOLDERS), str(path))
         except FileNotFoundError:
             return None
         except RunError as error:
@@ -129,22 +129,25 @@ class Store:
 
     def attempts(self, trial: str, environment: str) -> int:
         """Return the number of the last attempt so far; 0 if there was none."""
+        return max(self._numbers(trial, environment), default=0)
+
+    def _numbers(self, trial: str, environment: str) -> list[int]:
+        """Return the numbers of the attempts so far, sorted."""
         folder = self.trial_folder(trial, environment) / "attempts"
-        return (
-            max((int(path.name) for path in folder.iterdir() if path.name.isdecimal()), default=0)
-            if folder.is_dir()
-            else 0
-        )
+        check_no_links(folder, FOLDERS + 1)
+        return sorted(int(path.name) for path in folder.iterdir() if path.name.isdecimal()) if folder.is_dir() else []
 
     def earlier(self, trial: str, environment: str) -> tuple[Attempt, ...]:
         """Return how the attempts before the last one ended."""
         folder = self.trial_folder(trial, environment) / "attempts"
-        numbers = range(1, self.attempts(trial, environment))
+        numbers = self._numbers(trial, environment)[:-1]
         return tuple(_attempt(folder / str(number), number) for number in numbers if (folder / str(number)).is_dir())
 
     def checkpoints(self, trial: str, environment: str) -> Path:
         """Return the folder of a trial's checkpoints."""
-        return self.trial_folder(trial, environment).absolute() / CHECKPOINTS
+        folder = self.trial_folder(trial, environment).absolute() / CHECKPOINTS
+        check_no_links(folder, FOLDERS + 1)
+        return folder
 
     # -- writing ---------------------------------------------------------------------------------------------------
 
@@ -173,6 +176,7 @@ class Store:
     def commit(self, record: Record, predictions: Path | None = None) -> None:
         """Write a record and so mark its trial as done; first move the file `predictions` next to it."""
         folder = self.trial_folder(record.id, record.environment)
+        check_no_links(folder, FOLDERS)
         with self._writing():
             folder.mkdir(parents=True, exist_ok=True)
             if predictions is not None and predictions.exists():
@@ -272,10 +276,10 @@ def _attempt(folder: Path, number: int) -> Attempt:
     from .record import Attempt
 
     with suppress(OSError, KeyError, TypeError, RunError):
-        noted = parse_json(read_text(folder / ENDED), str(folder / ENDED))
+        noted = parse_json(read_text(folder / ENDED, folders=FOLDERS + 2), str(folder / ENDED))
         return Attempt(number, noted["status"], noted["kind"], noted["message"], noted["seconds"])
     with suppress(RunError):
-        record = read_record(folder / RECORD)
+        record = read_record(folder / RECORD, folders=FOLDERS + 2)
         wall = record.measurement("wall_time")
         failure = record.failure
         known = (failure.kind, failure.message) if failure else ("", "")
@@ -283,12 +287,13 @@ def _attempt(folder: Path, number: int) -> Attempt:
     return Attempt(number, "infra", *GONE)
 
 
-def read_record(path: Path, known: KnownParts | None = None) -> Record:
+def read_record(path: Path, known: KnownParts | None = None, *, folders: int = FOLDERS) -> Record:
     """Read a record from a file.
 
     Args:
         path: the file.
         known: parts of records that were read before, which are kept and checked only once.
+        folders: number of folders above it, up to the run directory.
 
     Raises:
         RunError: the file does not exist, or is not a record.
@@ -296,7 +301,7 @@ def read_record(path: Path, known: KnownParts | None = None) -> Record:
     from .record import Record
 
     try:
-        return Record.from_json(read_text(path), str(path), known)
+        return Record.from_json(read_text(path, folders=folders), str(path), known)
     except FileNotFoundError:
         raise RunError(f"{path}: no such record") from None
 
@@ -331,7 +336,8 @@ def record_files(run: Path, *, tuning: bool = False) -> list[Path]:
     names = (
         f"{run}/trials/{trial}/{plan.environment}/{RECORD}" for trial in (plan.tuning.trials if tuning else plan.trials)
     )
-    return [type(run)(name) for name in names if os.path.exists(name)]  # noqa: PTH110 - faster on thousands
+    # A broken link is there too, and refused when it is read.
+    return [type(run)(name) for name in names if os.path.lexists(name)]
 
 
 def planned_trials(run: Path) -> list[str] | None:
@@ -345,6 +351,7 @@ def planned_trials(run: Path) -> list[str] | None:
 
 
 def _read_plan(run: Path) -> RunPlan | None:
+    check_no_links(run / "trials", 1)
     if not (run / "trials").is_dir():
         raise RunError(f"{run}: not a run directory: it has no folder `trials`")
     from .run_files import read_plan
@@ -355,7 +362,7 @@ def _read_plan(run: Path) -> RunPlan | None:
 def _is_tuning_trial(path: Path) -> bool:
     """Return whether a record is of a tuning trial; False if it is unreadable, so that the reader reports the error."""
     with suppress(OSError, ValueError, KeyError, TypeError, AttributeError, RunError):
-        return str(parse_json(read_text(path), str(path))["trial"].get("role", "final")) != "final"
+        return str(parse_json(read_text(path, folders=FOLDERS), str(path))["trial"].get("role", "final")) != "final"
     return False
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import threading
@@ -12,7 +11,9 @@ from multiprocessing import connection
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from ..errors import RunError
+from ..files import check_no_links, open_file, parse_json, read_text
 from ..suite.selection import matches
+from .predictions import FOLDERS
 from .run_lock import is_held
 from .store import ENDED, RECORD
 
@@ -35,6 +36,8 @@ BEGINNING = 1 * 2**20
 END = 2 * 2**20
 """Minimum bytes kept from the end of a log that is cut."""
 _CHUNK = 2**20
+_FOLDERS = FOLDERS + 2
+"""Folders above the file, up to the run directory."""
 _GRACE = 1.0
 """Seconds to read the rest of the pipe after the trial has ended."""
 
@@ -128,12 +131,13 @@ def find_trial(run: Path, wanted: str) -> Path:
     Raises:
         RunError: no trial was started in `run`, or no trial or several match.
     """
-    attempts = sorted(run.glob("trials/*/*/attempts/*"), key=lambda path: path.stat().st_mtime)
+    attempts = sorted(run.glob("trials/*/*/attempts/*"), key=lambda path: path.lstat().st_mtime)
     if not attempts:
         raise RunError(f"{run}: no trial has been started here")
     found: dict[str, Path] = {}
     names: dict[str, str] = {}
     for attempt in attempts:
+        check_no_links(attempt, _FOLDERS)
         identity = attempt.parts[-4]
         if identity not in names:
             names[identity] = _name(attempt / "spec.json")
@@ -192,8 +196,8 @@ def _read_from(path: Path, read: int) -> tuple[bytes, int]:
     If the file has become shorter, its middle was cut out: continue after the beginning that is always kept.
     """
     try:
-        with path.open("rb") as stream:
-            if path.stat().st_size < read:
+        with open_file(path, _FOLDERS) as stream:
+            if os.fstat(stream.fileno()).st_size < read:
                 read = BEGINNING
             stream.seek(read)
             chunk = stream.read(2**20)
@@ -208,7 +212,7 @@ def _last(trial: Path) -> int:
 
 def _name(spec: Path) -> str:
     """Return the name of a trial from the spec of its process; empty if it cannot be read."""
-    with suppress(OSError, ValueError, KeyError, TypeError):
-        trial: dict[str, Any] = json.loads(spec.read_text(encoding="utf-8"))["trial"]
+    with suppress(OSError, RunError, KeyError, TypeError):
+        trial: dict[str, Any] = parse_json(read_text(spec, folders=_FOLDERS), str(spec))["trial"]
         return f"{trial['target']} · {trial['backbone']['label']} · {trial['strategy']['label']} · seed {trial['seed']}"
     return ""
