@@ -12,11 +12,16 @@ if TYPE_CHECKING:
 
     from .analysis.summary import Summary
     from .api.catalog import Catalog
+    from .records.data_check import Severity
     from .records.record import Record
 
 
 def run(
-    suite: str | Path | Mapping[str, Any], *, runs: str | Path = "runs", plugins: Sequence[str | Path] = ()
+    suite: str | Path | Mapping[str, Any],
+    *,
+    runs: str | Path = "runs",
+    plugins: Sequence[str | Path] = (),
+    allow_data_errors: bool = False,
 ) -> Path:
     """Run the unfinished trials of a suite and return its run directory.
 
@@ -24,9 +29,10 @@ def run(
         suite: path of a TOML file, or the parsed table.
         runs: folder that contains the run directories.
         plugins: plugin files or folders, as for `-p`.
+        allow_data_errors: whether to run even if the data check finds an error.
 
     Raises:
-        UserError: the suite, a plugin or the run directory cannot be used.
+        UserError: the suite, a plugin or the run directory cannot be used, or the data have an error.
     """
     from .plugins import Plugins, Selection
     from .runner.runner import run_suite
@@ -36,7 +42,8 @@ def run(
     found = Plugins.discover(selection)
     catalog = found.catalog()
     parsed = read_suite(Path(suite), catalog) if isinstance(suite, str | Path) else parse_suite(suite, catalog)
-    return run_suite(parsed, found, selection, Path(runs)).folder
+    tolerated: Severity = "error" if allow_data_errors else "warning"
+    return run_suite(parsed, found, selection, Path(runs), tolerated=tolerated).folder
 
 
 def read_run(folder: str | Path) -> list[Record]:

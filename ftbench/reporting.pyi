@@ -18,6 +18,8 @@ from .analysis.task_column import TaskColumn, places_of
 from .analysis.tuning.tuned import Spent, Tuned, TuningTrial, tuning_cost, tuning_verdict
 from .analysis.wording import (
     against,
+    data_counts,
+    data_errors,
     percent,
     plus_minus,
     point_interval,
@@ -33,6 +35,7 @@ from .data.previews import Preview, Previews
 from .formatting import count, quantity
 from .leaderboard.leaderboard import Fingerprint, Group, Leaderboard, Point, PublishedRun, Series
 from .leaderboard.site_report import SiteReport
+from .records.data_check import Flaw, TaskFlaws
 from .records.record import Curve, Failure, Retention
 from .suite.suite import Preference
 from .suite.trial import valued
@@ -51,6 +54,7 @@ __all__ = [
     "Failure",
     "Family",
     "Fingerprint",
+    "Flaw",
     "Group",
     "Leaderboard",
     "LearningSign",
@@ -67,6 +71,7 @@ __all__ = [
     "SiteReport",
     "Spent",
     "TaskColumn",
+    "TaskFlaws",
     "TrialLine",
     "Tuned",
     "TuningTrial",
@@ -75,6 +80,8 @@ __all__ = [
     "answer_table",
     "choose",
     "count",
+    "data_counts",
+    "data_errors",
     "interval_shown",
     "lost_trials",
     "mark_of",

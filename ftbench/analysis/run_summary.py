@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import NotComparable, RunError
 from ..records.comparability import configuration, differences, without
+from ..records.data_check import merged_flaws
 from ..records.predictions import PREDICTIONS, read_items
 from ..records.record_set import Place, collect, opened
 from ..records.redaction import redacted_text
@@ -113,7 +114,8 @@ def summarise_runs(
         )
     suites = tuple(dict.fromkeys(run.found.suite for run in runs))
     remarks = (*summary.remarks, *merged.remarks, *(f"the runs differ in {one}, which was allowed" for one in drift))
-    return replace(summary, targets=targets, suite=" and ".join(suites), suites=suites, remarks=remarks)
+    data = merged_flaws(run.found.data for run in runs)
+    return replace(summary, targets=targets, suite=" and ".join(suites), suites=suites, remarks=remarks, data=data)
 
 
 def _with_families(target: TaskColumn, catalog: Catalog | None) -> TaskColumn:

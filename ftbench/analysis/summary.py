@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from ..api.measurement import Samples
+    from ..records.data_check import TaskFlaws
     from ..records.record import Attempt, Record
     from ..stats.item_scores import Items
     from ..suite.suite import Preference
@@ -75,6 +76,8 @@ class Summary:
     """Name of the suite; several if runs of several suites are summarised as one."""
     tuning: tuple[Tuned, ...] = ()
     """Tuning results by task column, in the order of the strategies; see `ftbench.analysis.tuning.tuning_summary`."""
+    data: tuple[TaskFlaws, ...] = ()
+    """Flaws in the data of each task that was checked before the run; empty for runs of earlier versions."""
 
 
 def summarise(

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..records.data_check import SEVERITIES
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ..records.data_check import TaskFlaws
     from ..stats.estimates import Difference, Estimate, Interval
 
 
@@ -119,3 +122,18 @@ def against(value: Difference, unit: str = "1") -> str:
 def joined(words: Sequence[str]) -> str:
     """Return words as a list: `a`, `a and b`, `a, b and c`."""
     return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]])) if words else ""
+
+
+def data_errors(tasks: Sequence[TaskFlaws]) -> str:
+    """Return a sentence that names the errors in the data of each task; empty if there are none."""
+    wrong = [(one.task, one.of("error")) for one in tasks if one.of("error")]
+    if not wrong:
+        return ""
+    named = [f"{task} ({', '.join(f'{flaw.count:,} × {flaw.kind}' for flaw in flaws)})" for task, flaws in wrong]
+    return f"Errors in the data of {joined(named)}: do not rely on {'its' if len(named) == 1 else 'their'} scores."
+
+
+def data_counts(tasks: Sequence[TaskFlaws]) -> str:
+    """Return how many flaws of each severity the data of all tasks have, `1 error, 2 warnings`; empty if none."""
+    found = ((severity, sum(len(one.of(severity)) for one in tasks)) for severity in SEVERITIES)
+    return ", ".join(f"{number} {severity}{'s' if number > 1 else ''}" for severity, number in found if number)

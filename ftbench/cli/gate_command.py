@@ -226,6 +226,7 @@ def _compare_with_baseline(
     from ..gate.formats import Gated
     from ..gate.gate import hold, undecided
     from ..gate.more_seeds import wanted
+    from ..records.data_check import new_flaws
     from ..records.record_set import read_record_set
     from ..records.store import collector_paused
 
@@ -245,7 +246,7 @@ def _compare_with_baseline(
         checks = hold(head, base, gate, allowed)
         if wanted(head, base, undecided(checks), gate.looks) == more:
             break
-    return Gated(str(run), str(baseline), head.suite, tuple(checks))
+    return Gated(str(run), str(baseline), head.suite, tuple(checks), data=tuple(new_flaws(head.data, base.data)))
 
 
 def _read_or_run_suite(context: CommandContext, suite: str, run: Path) -> Suite:

@@ -36,8 +36,9 @@ class Outputs:
         Raises:
             UserError: a file cannot be written.
         """
+        from ..formatting import collapsed
         from ..gate.formats import lines, markdown
-        from ..gate.github import annotate, job_link, write_summary
+        from ..gate.github import MOST, annotate, annotation, job_link, write_summary
         from ..gate.junit import junit
 
         for line in lines(gated, everything=self.everything):
@@ -49,6 +50,8 @@ class Outputs:
         if self.github:
             for line in annotate(gated.checks, suite):
                 click.echo(line)
+            for flaw in gated.data[:MOST]:
+                click.echo(annotation("warning", "ftbench gate: data", collapsed(flaw), suite))
             write_summary(gated)
 
     def write_errors(self, error: UserError, suite: str | None) -> None:

@@ -42,6 +42,7 @@ def command(ctx: click.Context, run: str, only: Sequence[str], exclude: Sequence
         runs,
         chosen=parse_selection(only, exclude),
         again=True,
+        tolerated="error",
     )
     if outcome.ran == 0 and not outcome.interrupted:
         click.echo("nothing to do: no trial of the suite has failed")

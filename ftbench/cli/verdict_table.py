@@ -10,6 +10,7 @@ from rich.text import Text
 
 from ..analysis.answer_rows import AnswerRow, AnswerTable, answer_on, answer_table, lost_trials
 from ..analysis.tuning.tuned import tuning_cost, tuning_verdict
+from ..analysis.wording import data_counts, data_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -29,11 +30,15 @@ def print_verdicts(summary: Summary) -> None:
     console = Console(highlight=False)
     if not console.is_terminal:
         console = Console(highlight=False, width=WIDTH)
+    if errors := data_errors(summary.data):
+        console.print(f"\n{errors}", style="bold red", markup=False, soft_wrap=True)
     explained = ""
     for target in summary.targets:
         explained = _print_target(console, summary, target, explained)
     counts = ", ".join(f"{count} {status}" for status, count in sorted(summary.statuses.items()))
     console.print(f"\n{sum(summary.statuses.values())} trials: {counts}")
+    if flaws := data_counts(summary.data):
+        console.print(f"data: {flaws}; `ftbench data check` lists them", markup=False, soft_wrap=True)
     if len(summary.targets) > 1:
         console.print()
         for target in summary.targets:

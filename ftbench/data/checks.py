@@ -5,16 +5,14 @@ from __future__ import annotations
 import re
 from abc import abstractmethod
 from collections import Counter, defaultdict
-from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from ..api.augmentation import clean_options
 from ..api.splits import check_filled, outline
-from ..api.task_kinds import class_mistake
-from ..errors import SuiteError, UserError
 from ..fingerprint import code_hash, digest, remembered
+from ..records.data_check import SEVERITIES, Flaw, Severity
 from ..suite.trial import TRAINING_VERSION
 from .splitting import SPLITS
 from .user_classification import UserClassification
@@ -24,11 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from ..api.backbone import Backbone
-    from ..api.catalog import Catalog
     from ..api.splits import Splits
-    from ..suite.suite import Suite, TaskChoice
 
-Severity = Literal["error", "warning", "note"]
 SHOWN = 3
 """Number of examples listed with a flaw."""
 BATCH = 1_000
@@ -53,22 +48,6 @@ SYNONYMS = (
     {"neu", "neutral"},
 )
 """Groups of class names with the same meaning."""
-
-
-@dataclass(frozen=True)
-class Flaw:
-    """One kind of flaw in a data set."""
-
-    severity: Severity
-    """`error`: results are meaningless, or training fails. `warning`: numbers are misleading. `note`: worth knowing."""
-    kind: str
-    """Name of the kind."""
-    count: int
-    """Number of affected rows, pairs or classes."""
-    examples: tuple[str, ...]
-    """Some of the affected rows or classes."""
-    advice: str
-    """What to do."""
 
 
 @dataclass(frozen=True)
@@ -126,8 +105,7 @@ def check_data(task: Inspectable, backbone: Backbone, split_seed: int, options: 
         splits = task.splits(split_seed)
         check_filled(splits)
         found = [*_labels(task), *_classes(task, splits), *_inputs(task, splits, backbone.load_processor())]
-        rank = {"error": 0, "warning": 1, "note": 2}
-        return [asdict(flaw) for flaw in sorted(found, key=lambda flaw: rank[flaw.severity])]
+        return [asdict(flaw) for flaw in sorted(found, key=lambda flaw: SEVERITIES.index(flaw.severity))]
 
     return [
         Flaw(**{**flaw, "examples": tuple(flaw["examples"])}) for flaw in remembered("data", digest(identity), look)
@@ -333,55 +311,3 @@ def _surplus(groups: Sequence[Sequence[_Row]]) -> int:
 
 def _examples(groups: Sequence[Sequence[_Row]]) -> tuple[str, ...]:
     return tuple(" = ".join(f"{row.id} ({row.split})" for row in group[:2]) for group in groups[:SHOWN])
-
-
-# -- a whole suite -----------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Examined:
-    """Flaws in the data of one task of a suite."""
-
-    task: str
-    """The task's label."""
-    flaws: tuple[Flaw, ...]
-    """The flaws, most severe first."""
-
-
-def examine(suite: Suite, catalog: Catalog) -> list[Examined]:
-    """Check the data of every task of a suite on user data.
-
-    Raises:
-        SuiteError: data cannot be read or divided; one line for each task.
-    """
-    found, mistakes = [], []
-    for number, choice in enumerate(suite.tasks, 1):
-        try:
-            task = catalog.build("tasks", choice.use, choice.options)
-            if mistake := class_mistake(task, choice.metric):
-                mistakes.append(f"{suite.source}: task[{number}].metric: {mistake}")
-            backbone = _backbone_of(task, choice, suite, catalog) if isinstance(task, Inspectable) else None
-            if isinstance(task, Inspectable) and backbone is not None:
-                flaws = check_data(task, backbone, suite.split_seed, clean_options(task, catalog.options(task)))
-                found.append(Examined(choice.label, tuple(_as_decided(flaw, choice) for flaw in flaws)))
-        except UserError as error:
-            mistakes += [f"{suite.source}: task[{number}]: {mistake}" for mistake in error.mistakes]
-    if mistakes:
-        raise SuiteError(*mistakes)
-    return found
-
-
-def _as_decided(flaw: Flaw, choice: TaskChoice) -> Flaw:
-    """Return a flaw as a note if the suite has followed its advice: another score than accuracy decides."""
-    if flaw.kind != UNEQUAL or choice.metric in ("", "accuracy"):
-        return flaw
-    return replace(flaw, severity="note", advice=f"the deciding metric is {choice.metric}")
-
-
-def _backbone_of(task: Any, choice: TaskChoice, suite: Suite, catalog: Catalog) -> Backbone | None:
-    """Return the first backbone of the suite that runs on the task, or None."""
-    for one in suite.backbones:
-        backbone: Backbone = catalog.build("backbones", one.use, one.options)
-        if one.label in choice.backbones if choice.backbones is not None else backbone.card().modality == task.modality:
-            return backbone
-    return None

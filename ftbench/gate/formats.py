@@ -24,6 +24,8 @@ SUMMARY = 1_048_576
 """Maximum bytes of a GitHub step summary."""
 _LONGEST = 600
 """Maximum characters of one finding in Markdown."""
+_FLAWS = 3
+"""Maximum flaws of the data in Markdown."""
 MARK = "<!-- ftbench gate -->"
 """First line of the Markdown, by which a job finds its earlier comment."""
 
@@ -44,6 +46,8 @@ class Gated:
     """Name of the suite."""
     checks: tuple[Check, ...]
     strict: bool = False
+    data: tuple[str, ...] = ()
+    """A line for each flaw of the data that the baseline has not."""
 
     @property
     def counts(self) -> str:
@@ -81,6 +85,7 @@ def lines(gated: Gated, *, everything: bool = False) -> list[str]:
             found.append(f"{said}: {metrics} of {places}: {message}")
         else:
             found.append(f"{said}: {checks[0].finding(backbone=backbone)}")
+    found += [f"data: {line}" for line in gated.data]
     return [*map(collapsed, found), f"{gated.head} against {gated.base}: {gated.counts}"]
 
 
@@ -102,6 +107,7 @@ def markdown(gated: Gated, limit: int = COMMENT, link: str = "") -> str:
         f"`{_code(gated.head)}` against `{_code(gated.base)}`, {gated.counts}."
         + (f" [Page, log and files of this job]({link})" if link else ""),
         "",
+        *_data_lines(gated.data),
     ]
     header = ["| verdict | what was found |", "|---|---|"]
     cut = (
@@ -131,11 +137,22 @@ def markdown(gated: Gated, limit: int = COMMENT, link: str = "") -> str:
     return text if shown == len(ordered) else text + cut.format(shown=shown, all=len(ordered))
 
 
+def _data_lines(data: Sequence[str]) -> list[str]:
+    """Return Markdown items for the first flaws of the data, and the number of the others."""
+    if not data:
+        return []
+    more = [f"* data: {len(data) - _FLAWS} more; the job log has all"] if len(data) > _FLAWS else []
+    return [*(f"* data: {_cell(_cut(line))}" for line in data[:_FLAWS]), *more, ""]
+
+
 def _row(check: Check, *, backbone: bool) -> str:
     verdict = f"**{check.verdict}**" if check.verdict not in ("ok", "accepted") and check.gating else check.verdict
-    found = collapsed(check.finding(backbone=backbone))
-    shown = found if len(found) <= _LONGEST else f"{found[: _LONGEST - 1]}…"
-    return f"| {verdict if check.gating else 'not checked'} | {_cell(shown)} |"
+    shown = _cell(_cut(collapsed(check.finding(backbone=backbone))))
+    return f"| {verdict if check.gating else 'not checked'} | {shown} |"
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 
 def _bytes(parts: Sequence[str]) -> int:

@@ -81,4 +81,4 @@ def run_more(
     plugins = Plugins.discover(selection)
     plugins.register(PlanFilter(frozenset(suite.seeds), frozenset(trials | there)), "gate")
     observe(plugins)
-    return run_suite(replace(suite, seeds=tuple(seeds)), plugins, selection, runs)
+    return run_suite(replace(suite, seeds=tuple(seeds)), plugins, selection, runs, tolerated="error")

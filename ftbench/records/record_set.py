@@ -13,6 +13,7 @@ from ..errors import NotComparable, RunError
 from ..suite.suite import Gate
 from .accepted_changes import AcceptedChange, read_steps
 from .bundle import unpack
+from .data_check import DataCheck, read_data_check
 from .run_files import PLAN, read_lock, read_plan
 from .store import read_records, record_files
 
@@ -53,6 +54,8 @@ class RecordSet:
     """All seeds of the records, in suite order."""
     accepted: tuple[AcceptedChange, ...] = ()
     """Changes accepted for this run as a baseline."""
+    data: DataCheck | None = None
+    """What the data check found; None if the data were not checked."""
 
 
 @contextmanager
@@ -111,7 +114,9 @@ def collect(found: Sequence[Record], source: str, folder: Path) -> RecordSet:
     seeds = tuple(
         sorted({record.trial["seed"] for record in found}, key=lambda seed: (order.get(seed, len(order)), seed))
     )
-    return RecordSet(source, suites[0], dict(records), unfinished, lock.gate, seeds, read_steps(folder))
+    return RecordSet(
+        source, suites[0], dict(records), unfinished, lock.gate, seeds, read_steps(folder), read_data_check(folder)
+    )
 
 
 def place_of(record: Record) -> Place:

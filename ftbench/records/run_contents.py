@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from ..errors import RunError
 from ..files import parse_json, read_text
 from .accepted_changes import read_steps
+from .data_check import read_data_check
 from .predictions import PREDICTIONS, read_predictions
 from .run_files import read_lock, read_plan
 from .store import read_records, record_files
@@ -14,7 +15,7 @@ from .store import read_records, record_files
 if TYPE_CHECKING:
     from pathlib import Path
 
-_TABLES = ("calibration.json", "data.json")
+_TABLES = ("calibration.json",)
 """Names of files that other rooms define: here it is only checked that they are JSON objects."""
 
 
@@ -27,6 +28,7 @@ def check_readable(folder: Path) -> None:
     read_plan(folder)
     read_lock(folder)
     read_steps(folder)
+    read_data_check(folder)
     for name in _TABLES:
         _check_table(folder / name)
     paths = [path for tuning in (False, True) for path in record_files(folder, tuning=tuning)]

@@ -4,6 +4,7 @@ runs/<suite>/
   suite.lock.toml                                the resolved suite
   plan.json                                      ids and configuration keys of its trials, and ids of its tuning trials,
                                                  as of the last run
+  data.json                                      what the data check found before the first trial
   trials/<id>/<environment>/record.json          marks the trial as done
                            /predictions.jsonl.gz
                            /attempts/<n>/        spec.json, events.jsonl, output.log; for earlier attempts also

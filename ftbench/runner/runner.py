@@ -11,6 +11,7 @@ from ..data.downloads import fetch, pins
 from ..environment import environment
 from ..errors import UserError
 from ..fingerprint import digest
+from ..records.data_check import write_data_check
 from ..records.store import Store
 from ..suite.tuner import Tuner
 from .local_plan import choose_device, plan_here
@@ -19,11 +20,12 @@ from .slots import open_slots
 from .trial_loop import TrialLoop
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from ..api.catalog import Catalog
     from ..plugins import Plugins, Selection
+    from ..records.data_check import DataCheck, Severity
     from ..suite.selection import Chosen
     from ..suite.suite import Suite
     from ..suite.trial import Trial
@@ -55,6 +57,7 @@ def run_suite(
     *,
     chosen: Chosen | None = None,
     again: bool = False,
+    tolerated: Severity = "warning",
 ) -> Outcome:
     """Run the unfinished trials of a suite.
 
@@ -63,12 +66,14 @@ def run_suite(
         plugins: plugins that provide components and observe the run.
         selection: how trial processes find the same plugins.
         runs: the folder of run directories.
-        say: called with a line for each download, if the suite allows downloads.
+        say: called with a line for each download, if the suite allows downloads, and for each flaw of the data.
         chosen: which trials to run; all by default. The others stay in the plan, and in the reports if they are done.
         again: rerun failed trials, and nothing else.
+        tolerated: the most severe flaw of the data with which trials may run.
 
     Raises:
-        SuiteError: the suite cannot be planned, or a model or data set cannot be downloaded from the Hub.
+        SuiteError: the suite cannot be planned, a model or data set cannot be downloaded from the Hub, or the data have
+            a flaw that is not tolerated.
         RunError: the run directory cannot be used.
     """
     catalog = plugins.catalog()
@@ -81,11 +86,14 @@ def run_suite(
     unfinished = schedule.next_trials()
     if not unfinished and schedule.is_saved():
         return Outcome(store.folder, schedule.statuses, schedule.planned, 0)
+    check = _checked_data(suite, catalog, unfinished, tolerated, say) if unfinished else None
     store.claim()
     try:
         # Another runner may have finished trials before this one got the run lock.
         unfinished = schedule.restart()
         schedule.save()
+        if check is not None:
+            write_data_check(store.folder, check)
         schedule.reopen(unfinished)
         if not unfinished:
             # All trials are done, but the saved plan was outdated: the suite has changed.
@@ -102,6 +110,15 @@ def run_suite(
     finally:
         store.release()
     return Outcome(store.folder, schedule.statuses, schedule.planned, loop.started, loop.interrupted)
+
+
+def _checked_data(
+    suite: Suite, catalog: Catalog, trials: Sequence[Trial], tolerated: Severity, say: Callable[[str], None]
+) -> DataCheck:
+    from ..data.suite_data import check_before_run
+
+    tasks = {stage.task.label for trial in trials for stage in trial.stages}
+    return check_before_run(suite, catalog, tasks, tolerated, say)
 
 
 @dataclass(frozen=True)

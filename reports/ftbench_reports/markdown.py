@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from ftbench import Report
+from ftbench.reporting import data_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,10 +30,12 @@ class MarkdownReport(Report):
         """Write `report.md`."""
         path = folder / "report.md"
         lines = [f"# {_escaped(summary.suite)}", ""]
+        if errors := data_errors(summary.data):
+            lines += [f"**{_escaped(errors)}**", ""]
         if len(summary.targets) > 1:
             lines += [*(f"* {_bold(target)}" for target in summary.targets), ""]
         lines += [line for target in summary.targets for line in _target(target)]
-        lines += [*_tuning(summary), *_ranking(summary)]
+        lines += [*_tuning(summary), *_ranking(summary), *_data(summary)]
         counts = ", ".join(f"{count} {status}" for status, count in sorted(summary.statuses.items()))
         lines += [*(f"* {_escaped(remark)}" for remark in summary.remarks)]
         lines += [f"{sum(summary.statuses.values())} trials: {counts}. {LEGEND}"]
@@ -100,6 +103,17 @@ def _tuning(summary: Summary) -> Iterator[str]:
         yield ""
         yield from (f"* {_escaped(note)}" for note in tuning_notes(found))
         yield ""
+
+
+def _data(summary: Summary) -> Iterator[str]:
+    if not any(one.flaws for one in summary.data):
+        return
+    yield "## Data"
+    yield ""
+    for one in summary.data:
+        for flaw in one.flaws:
+            yield f"* {_escaped(one.task)}: **{flaw.severity}**: {_escaped(flaw.text)}"
+    yield ""
 
 
 def _ranking(summary: Summary) -> Iterator[str]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import ftbench
-from ftbench.reporting import percent, point_interval, share_interval
+from ftbench.reporting import data_errors, percent, point_interval, share_interval
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
@@ -130,6 +130,7 @@ class Page:
         return {
             "summary": summary,
             "looks": self.looks,
+            "data_errors": data_errors(summary.data),
             "headlines": headlines(summary, self.kinds),
             "counted": {
                 "tasks": sum(not target.is_sequence for target in targets),
@@ -187,6 +188,8 @@ class Page:
             "choice_table": choice_table,
             "tuning_notes": tuning_notes,
             "rate_curves": rate_curves,
+            "flawed": [one for one in self.summary.data if one.flaws],
+            "flaw_words": {"error": "worse", "warning": "warn", "note": ""},
             "winners": winners(self.summary),
         }
 
@@ -281,6 +284,7 @@ def _headings(found: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("tuning", "Tuning", found["tuned"]),
         ("errors", "Errors", found["analysed"]),
         ("retention", "Retention", found["sequences"]),
+        ("data-check", "Data", found["flawed"]),
         ("use", "Use it", found["winners"]),
         ("methods", "Methods", True),
     ]

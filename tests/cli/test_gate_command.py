@@ -4,6 +4,7 @@ import json
 import xml.etree.ElementTree as ET
 
 import pytest
+from ftbench.records.data_check import DataCheck, Flaw, TaskFlaws, write_data_check
 from ftbench.records.record_set import read_record_set
 
 from tests.support.made_runs import copied, of, record_paths, rewrite, set_value
@@ -53,6 +54,21 @@ def test_a_regression_exits_with_three_and_writes_every_file(ftbench, head, base
     assert summary.read_text() == (tmp_path / "m.md").read_text()
     assert (tmp_path / "out").read_text() == "verdict=regressed\n"
     assert ET.parse(tmp_path / "j.xml").getroot().get("failures") == "1"
+
+
+def test_a_flaw_of_the_data_that_the_baseline_has_not_is_named_and_changes_no_verdict(ftbench, head, base):
+    flaw = Flaw("warning", "input empty", 2, ("a.csv line 3",), "remove it")
+    for run, flaws in ((base, ()), (head, (flaw,))):
+        write_data_check(run, DataCheck((TaskFlaws("digits", flaws),)))
+    done = ftbench("gate", head, "--baseline", base, "--github", "--markdown", "m.md", "--strict", check=0)
+    line = "digits: warning: 2 × input empty: a.csv line 3; remove it (0 in the baseline)"
+    assert [one for one in done.stdout.splitlines() if not one.startswith(("not checked", "::"))] == [
+        f"data: {line}",
+        f"{head} against {base}: 20 checks: 20 ok",
+    ]
+    assert f"::warning title=ftbench gate%3A data::{line}" in done.stdout
+    assert f"* data: {line}" in (head.parent.parent / "m.md").read_text()
+    assert "data:" not in ftbench("gate", base, "--baseline", base, check=0).stdout
 
 
 @pytest.mark.parametrize(

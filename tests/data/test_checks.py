@@ -253,25 +253,6 @@ def test_sounds_that_cannot_be_heard_or_are_clipped_are_named(catalog, tmp_path,
     assert short["inputs are cut off"].count > 35
 
 
-def test_the_command_tells_a_line_each_and_strict_runs_nothing(ftbench, tmp_path):
-    rows = [*sound_rows(), ("", "yes"), *sound_rows()[:1]]
-    with (tmp_path / "data.csv").open("w", newline="") as stream:
-        csv.writer(stream).writerows([("text", "label"), *rows])
-    suite = '[[backbone]]\nuse = "minilm"\n[[task]]\nuse = "text-classification"\ndata = "data.csv"\n'
-    suite += '[[strategy]]\nuse = "none"\n'
-    (tmp_path / "s.toml").write_text('name = "s"\nseeds = [0]\nprofile = "smoke"\n[training]\nepochs = 1\n' + suite)
-    told = ftbench("data", "check", "s.toml", check=0).stdout
-    assert "warning 1 × input empty: data-80; there is nothing to learn from: remove these rows" in told
-    assert ftbench("data", "check", "s.toml", "--strict").returncode == 2
-    refused = ftbench("run", "s.toml", "--strict")
-    assert refused.returncode == 2
-    assert "error: s.toml: text-classification: warning 1 × input empty" in refused.stderr
-    assert not (tmp_path / "runs").exists()
-    assert "data: text-classification: warning 1 × input empty" in ftbench("run", "s.toml", check=0).stderr
-    (tmp_path / "data.csv").write_text("text,label\n" + "a,b\n" * 20)
-    assert "holds 1 classes; at least two are needed" in ftbench("run", "s.toml").stderr
-
-
 SHARED = ROOT.parent / "shared" / "data"
 
 

@@ -1,6 +1,7 @@
 """What a gate writes for people and machines, held to the files in `golden`."""
 
 import re
+from dataclasses import replace
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -168,3 +169,12 @@ def test_the_summary_of_a_step_is_added_to_and_never_outgrows_it(tmp_path):
 
 def test_a_comment_can_be_found_again():
     assert markdown(GATED).startswith(f"{MARK}\n")
+
+
+def test_flaws_of_the_data_stay_within_the_size_of_a_comment():
+    data = tuple(f"task-{number}: error: {'<b>|' * 300}" for number in range(40))
+    text = markdown(replace(GATED, data=data), COMMENT)
+    assert len(text.encode()) <= COMMENT
+    assert "* data: 37 more; the job log has all" in text
+    assert "<b>" not in text.replace("\\<b\\>", "")
+    assert lines(replace(GATED, data=data))[-2] == f"data: {data[-1]}"
