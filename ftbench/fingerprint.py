@@ -107,7 +107,8 @@ def files_below(folder: Path) -> tuple[list[Path], list[Path]]:
     Raises:
         UserError: a folder cannot be read, or there are more than `MAX_FILES` files.
     """
-    folders, links, known = [folder], [], set()
+    known: set[tuple[int, int]] = set()
+    folders, links = [folder], list[Path]()
     files: list[Path] = []
     others: list[Path] = []
     while folders or links:

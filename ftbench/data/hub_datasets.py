@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import UserError, suggestion
 from .locations import USUAL_NAMES
-from .table_files import SUFFIXES
+from .table_files import is_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -48,11 +48,7 @@ def split_files(card: Mapping[str, Any], names: Sequence[str], config: str) -> d
     Raises:
         UserError: the configuration does not exist, or is not given although there are several.
     """
-    tables = [
-        name
-        for name in sorted(names)
-        if name.lower().endswith(tuple(SUFFIXES)) and not PurePosixPath(name).name.startswith((".", "_"))
-    ]
+    tables = [name for name in sorted(names) if is_table(name) and not PurePosixPath(name).name.startswith((".", "_"))]
     configs = {
         str(entry.get("config_name", "default")): entry for entry in card.get("configs") or () if "data_files" in entry
     }

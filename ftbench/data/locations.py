@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from ..errors import UserError, suggestion
+from .reading.text_files import bare_name, content_suffix
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -46,7 +47,8 @@ def local_places(data: str | Mapping[str, str], names: Mapping[str, str]) -> Pla
     if path.is_file() or is_saved(path):
         return {"data": (path,)}
     entries: Places = {
-        entry.stem.lower() if entry.is_file() else entry.name.lower(): (entry,) for entry in sorted(path.iterdir())
+        Path(bare_name(entry.name)).stem.lower() if entry.is_file() else entry.name.lower(): (entry,)
+        for entry in sorted(path.iterdir())
     }
     given = choose_splits(entries, names, str(path))
     if not given:
@@ -71,7 +73,7 @@ def _matching(place: str) -> tuple[Path, ...]:
     found = [Path(name) for name in sorted(names) if Path(name).is_file()]
     if not found:
         raise UserError(f"data: {place}: {'no file matches' if has_magic(place) else 'no such file or folder'}")
-    kinds = sorted({path.suffix.lower() for path in found})
+    kinds = sorted({content_suffix(path) for path in found})
     if len(kinds) > 1:
         raise UserError(f"data: {place}: matches files of different kinds: {', '.join(kinds)}; use a narrower pattern")
     return tuple(found)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,7 +19,7 @@ from .hub_datasets import CARD, read_card
 from .locations import given_splits, is_saved
 from .rows import Rows
 from .splitting import SPLITS, Division, divide, reduced
-from .table_files import stored_splits
+from .table_files import READERS, stored_splits
 from .tables import CHUNK, as_text
 from .user_files import UserFiles
 
@@ -250,7 +250,8 @@ class UserData(Task, UserFiles):
             self.target,
             dict(self.split_names),
             self.config,
-            self.quoted,
+            list(astuple(self.form)),
+            READERS,
             type(self).__qualname__,
         ]
 

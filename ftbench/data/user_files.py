@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from ..api.hub import Remote, Repository
 from ..errors import UserError
+from ..fingerprint import files_below
 from .hub_datasets import CARD, features, missing_part, read_card, split_files
 from .locations import Places, common_folder, given_splits, local_places
+from .reading.text_files import TextFormat
 from .splitting import SPLITS
 from .table_files import SUFFIXES, read_table, table_columns
 from .tables import as_text
@@ -30,18 +32,24 @@ class UserFiles(Remote):
     """Data files that the options of a task name; `UserData` reads their rows."""
 
     data: str | Mapping[str, str]
-    """Data location: a file (CSV, TSV, JSON, JSON lines, Parquet); a pattern such as `parts/*.csv`; a folder with one
-    file or folder for each split (`train`, `test` and optionally `validation`); a file or pattern for each split, as in
-    `{ train = "a.csv", test = "b.csv" }`; a folder written by `save_to_disk`; or a data set on the Hub,
-    `hub:owner/name`."""
+    """Data location: a file (CSV, TSV, JSON, JSON lines, Parquet; the text files also compressed); a pattern such as
+    `parts/*.csv`; a folder with one file or folder for each split (`train`, `test` and optionally `validation`); a file
+    or pattern for each split, as in `{ train = "a.csv", test = "b.csv" }`; a folder written by `save_to_disk`; or a
+    data set on the Hub, `hub:owner/name`."""
     config: str = ""
     """Configuration of a Hub data set, such as `sst2` of GLUE."""
     revision: str = "main"
     """Branch, tag or commit of a Hub data set."""
     split_names: Mapping[str, str] = field(default_factory=dict)
     """Names of splits in the data that are not the usual ones: `{ test = "validation" }`."""
-    quoted: bool = True
-    """Whether cells of a CSV or TSV file may be in double quotes."""
+    quoted: bool | None = None
+    """Whether cells of a CSV or TSV file may be in double quotes; by default recognised from the whole file."""
+    delimiter: str = ""
+    """Character between the cells of a CSV or TSV file, or of one with another suffix; by default recognised."""
+    columns: tuple[str, ...] = ()
+    """Names of the columns of a file whose first line is a row already."""
+    encoding: str = ""
+    """Encoding of text files, such as `cp1252`; by default the Unicode encoding that their first bytes show."""
 
     def _location_mistakes(self) -> list[str]:
         """Check the options that name the data, without opening it."""
@@ -56,16 +64,23 @@ class UserFiles(Remote):
             mistakes.append(
                 f"{'config' if self.config else 'revision'}: applies only to Hub data sets, such as 'hub:nyu-mll/glue'"
             )
+        if len(self.delimiter) > 1:
+            mistakes.append(f"delimiter: must be one character, not {self.delimiter!r}")
         return mistakes
+
+    @property
+    def form(self) -> TextFormat:
+        """How text files are written, as far as it is given."""
+        return TextFormat(self.quoted, self.delimiter, self.columns, self.encoding)
 
     def open_files(self, paths: Sequence[Path]) -> Table:
         """Open table files as one table."""
         declared = features(read_card(self.snapshot().folder / CARD), self.config) if self._hub_name else None
-        return read_table(*paths, features=declared, quoted=self.quoted)
+        return read_table(*paths, features=declared, form=self.form)
 
     def file_columns(self, path: Path) -> tuple[str, ...]:
         """Return the column names of a table file without reading its rows."""
-        return table_columns(path, quoted=self.quoted)
+        return table_columns(path, self.form)
 
     def open_folder(self, folder: Path) -> Table | None:
         """Open a folder whose files are the examples; None if the modality has no such folders."""
@@ -111,10 +126,10 @@ class UserFiles(Remote):
         splits = self._hub_splits(folder)
         if splits:
             return missing_part(splits)
-        return "" if any(path.suffix.lower() in self.folder_files() for path in folder.rglob("*")) else "its files"
+        return "" if any(path.suffix.lower() in self.folder_files() for path in files_below(folder)[0]) else "its files"
 
     def _hub_splits(self, folder: Path) -> dict[str, list[str]]:
-        names = [str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()]
+        names = [str(path.relative_to(folder)) for path in files_below(folder)[0]]
         return split_files(read_card(folder / CARD), names, self.config)
 
     # -- local files ---------------------------------------------------------------------------------------------------

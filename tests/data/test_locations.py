@@ -85,7 +85,7 @@ def test_cells_with_bare_quotes_are_read_as_they_stand_where_cells_are_never_quo
     made = task(catalog, str(tmp_path / "bare.tsv"), quoted=False)
     assert made.tables["data"].rows([3], ["text"]) == [{"text": '"Hello 3'}]
     assert len(made.tables["data"]) == 20
-    (tmp_path / "open.tsv").write_text('text\tlabel\nfine\ta\n"never closed\tb\n')
+    (tmp_path / "open.tsv").write_text('text\tlabel\n"a\tb"\ta\n"never closed\tb\n')
     with pytest.raises(UserError, match="if cells are never quoted, set quoted = false"):
         _ = task(catalog, str(tmp_path / "open.tsv")).tables
 

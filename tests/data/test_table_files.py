@@ -40,12 +40,12 @@ def test_every_format_gives_the_same_rows_and_cells_stay_what_they_are(suffix, w
 
 
 def test_a_table_read_before_is_there_at_once(written, monkeypatch):
-    import datasets
+    from ftbench.data.reading import arrow_tables
 
     path = written(".csv")
     read_table(path)
     calls = []
-    monkeypatch.setattr(datasets.builder.DatasetBuilder, "_download_and_prepare", lambda *a, **k: calls.append(1))
+    monkeypatch.setattr(arrow_tables, "_write", lambda *a: calls.append(1))
     assert len(read_table(path)) == 3
     assert not calls
 
@@ -84,15 +84,16 @@ def test_files_of_a_folder_are_labelled_by_their_folder_or_by_their_name(tmp_pat
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.csv", b"text,label\nhel\xfflo,0\n", "not UTF-8|cannot be read as csv: 'utf-8' codec"),
-        ("a.csv", b"te\xffxt,label\n", "not UTF-8 at byte 2; save it as UTF-8"),
+        ("a.csv", b"text,label\nhel\xfflo,0\n", "not UTF-8 in line 2; save it as UTF-8, or name its encoding"),
+        ("a.csv", b"te\xffxt,label\n", "not UTF-8 in line 1; save it as UTF-8"),
         ("a.csv", b"", "is empty; the first line must name the columns"),
         ("a.csv", b"text,text\na,b\n", "two columns are called 'text'"),
-        ("a.jsonl", b'{"text": "a"}\nnope\n', "cannot be read as jsonl: JSON parse error"),
-        ("a.jsonl", b"nope\n", "cannot be read: Expecting value"),
-        ("a.jsonl", b"[1, 2]\n", "is empty; the first line must be a JSON object"),
+        ("a.jsonl", b'{"text": "a"}\nnope\n', "line 2 is not JSON: Expecting value"),
+        ("a.jsonl", b"nope\n", "line 1 is not JSON: Expecting value"),
+        ("a.jsonl", b"[1, 2]\n", r"line 1: is a list; name its cells: columns = \[...\]"),
         ("a.parquet", b"no parquet", "not a Parquet file"),
-        ("a.xlsx", b"", "unknown file type .xlsx; known types: .csv"),
+        ("a.xlsx", b"", "unknown file type .xlsx; save the sheet as 'CSV UTF-8'"),
+        ("a.txt", b"", "unknown file type .txt; known types: .csv"),
     ],
 )
 def test_a_broken_file_is_one_line_with_its_name(name, content, message, tmp_path):
@@ -108,3 +109,60 @@ def test_a_broken_file_is_one_line_with_its_name(name, content, message, tmp_pat
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(UserError, match=r"nothing\.csv: no such file"):
         read_table(tmp_path / "nothing.csv")
+
+
+def test_columns_of_json_are_those_of_all_rows_and_cells_keep_their_types(tmp_path, monkeypatch):
+    from ftbench.data import table_files
+
+    monkeypatch.setattr(table_files, "CHUNK", 2)
+    rows = [
+        {"text": "a", "n": 1, "either": 1, "deep": {"x": [1]}, "list": []},
+        {"text": None, "either": "one", "list": [None]},
+        {},
+        {"n": 0.5, "either": ["1"], "deep": {"y": "z"}, "late": True, "list": ["b"], "huge": 2**70},
+        {"text": "2020-01-01", "": "nobody's"},
+    ]
+    path = tmp_path / "a.jsonl"
+    path.write_text("\n\n".join(json.dumps(row) for row in rows))
+    table = read_table(path)
+    assert table.columns == ("text", "n", "either", "deep", "list", "late", "huge")
+    assert [row["either"] for row in table.rows(range(5), ["either"])] == [1, "one", None, ["1"], None]
+    assert [row["n"] for row in table.rows(range(5), ["n"])] == [1.0, None, None, 0.5, None]
+    (last,) = table.rows([3], ["late", "deep", "list", "huge"])
+    assert str(last.pop("huge")) == str(2**70)
+    assert last == {"late": True, "deep": {"x": None, "y": "z"}, "list": ["b"]}
+    assert table.rows([4], ["text"]) == [{"text": "2020-01-01"}]
+
+
+def test_parquet_keeps_categories_nested_cells_and_the_features_of_datasets(tmp_path):
+    import datasets
+    import pandas as pd
+
+    frame = pd.DataFrame({"label": pd.Categorical(["b", "a", "b"]), "tags": [["x"], [], ["y", "z"]]}, index=[7, 8, 9])
+    frame.to_parquet(tmp_path / "a.parquet")
+    table = read_table(tmp_path / "a.parquet")
+    assert table.rows([2, 1], ["label", "tags"]) == [{"label": "b", "tags": ["y", "z"]}, {"label": "a", "tags": []}]
+    kinds = datasets.Features({"label": datasets.ClassLabel(names=["no", "yes"])})
+    datasets.Dataset.from_dict({"label": [1, 0]}, features=kinds).to_parquet(tmp_path / "b.parquet")
+    assert read_table(tmp_path / "b.parquet").names("label") == ("no", "yes")
+    (tmp_path / "c.csv").write_text("label\nyes\n0\n")
+    declared = read_table(tmp_path / "c.csv", features=kinds)
+    assert declared.rows([0, 1], ["label"]) == [{"label": 1}, {"label": 0}]
+    (tmp_path / "c.csv").write_text("label\nmaybe\n")
+    with pytest.raises(UserError, match=r"c\.csv: a cell does not fit its declared type"):
+        read_table(tmp_path / "c.csv", features=kinds)
+
+
+@pytest.mark.parametrize("name", ["a.csv.gz", "a.tsv.xz", "a.jsonl.gz", "a.json.zip"])
+def test_compressed_tables_are_named_and_read_like_others(name, tmp_path):
+    import pandas as pd
+
+    path = tmp_path / name
+    frame = pd.DataFrame(ROWS)
+    if "json" in name:
+        frame.to_json(path, orient="records", lines="jsonl" in name)
+    else:
+        frame.to_csv(path, index=False, sep="\t" if "tsv" in name else ",")
+    table = read_table(path)
+    assert (table.name, len(table)) == ("a", 3)
+    assert table.rows([0], ["text"]) == [{"text": ROWS[0]["text"]}]

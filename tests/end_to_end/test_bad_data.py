@@ -59,19 +59,19 @@ BROKEN = {
     "not UTF-8 in the first line": (
         {"a.csv": b"te\xffxt,label\n"},
         'data = "a.csv"',
-        "a.csv: not UTF-8 at byte 2; save it as UTF-8",
+        "a.csv: not UTF-8 in line 1; save it as UTF-8",
     ),
     "not UTF-8 in the first row": (
         {"a.jsonl": b'{"text": "caf\xe9", "label": "a"}\n'},
         'data = "a.jsonl"',
-        "a.jsonl: not UTF-8 at byte 13; save it as UTF-8",
+        "a.jsonl: not UTF-8 in line 1; save it as UTF-8",
     ),
-    "no JSON": ({"a.jsonl": b"{text\n"}, 'data = "a.jsonl"', "a.jsonl: cannot be read: Expecting property name"),
+    "no JSON": ({"a.jsonl": b"{text\n"}, 'data = "a.jsonl"', "a.jsonl: line 1 is not JSON: Expecting property name"),
     "no Parquet": ({"a.parquet": b"PAR1 cut short"}, 'data = "a.parquet"', "a.parquet: not a Parquet file: "),
     "unknown kind": (
         {"a.xlsx": b"PK"},
         'data = "a.xlsx"',
-        "a.xlsx: unknown file type .xlsx; known types: .csv",
+        "a.xlsx: unknown file type .xlsx; save the sheet as 'CSV UTF-8'",
     ),
     "no test": ({"d/train.csv": b"text,label\n"}, 'data = "d"', "data: d: has train but no test"),
     "other columns in one split": (
@@ -111,7 +111,7 @@ DEEPER = {
     "a line that is no JSON": (
         b'{"text": "a", "label": "x"}\n{"text": \n',
         "a.jsonl",
-        "a.jsonl: cannot be read as jsonl: JSON parse error",
+        "a.jsonl: line 2 is not JSON: Expecting value",
     ),
     "one class": (b"text,label\n" + b"a,b\n" * 20, "a.csv", "column 'label' holds 1 classes; at least two are needed"),
     "no class": (b"text,label\n" + b"a,\n" * 20, "a.csv", "column 'label' holds 0 classes; at least two are needed"),

@@ -1,0 +1,1 @@
+"""Read table files: recognise how they are written, read their rows, and store them."""
