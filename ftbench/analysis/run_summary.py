@@ -114,7 +114,7 @@ def summarise_runs(
         )
     suites = tuple(dict.fromkeys(run.found.suite for run in runs))
     remarks = (*summary.remarks, *merged.remarks, *(f"the runs differ in {one}, which was allowed" for one in drift))
-    data = merged_flaws(run.found.data for run in runs)
+    data = merged_flaws(run.found.data.tasks for run in runs if run.found.data is not None)
     return replace(summary, targets=targets, suite=" and ".join(suites), suites=suites, remarks=remarks, data=data)
 
 

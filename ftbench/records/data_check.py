@@ -148,11 +148,11 @@ def _adapter() -> TypeAdapter[DataCheck]:
     return TypeAdapter(DataCheck)
 
 
-def merged_flaws(checks: Iterable[DataCheck | None]) -> tuple[TaskFlaws, ...]:
+def merged_flaws(runs: Iterable[Iterable[TaskFlaws]]) -> tuple[TaskFlaws, ...]:
     """Return the flaws of several runs by task, each flaw once."""
     found: dict[str, dict[Flaw, None]] = {}
-    for check in checks:
-        for one in check.tasks if check else ():
+    for tasks in runs:
+        for one in tasks:
             found.setdefault(one.task, {}).update(dict.fromkeys(one.flaws))
     return tuple(
         TaskFlaws(task, tuple(sorted(flaws, key=lambda flaw: SEVERITIES.index(flaw.severity))))

@@ -87,9 +87,9 @@ def test_a_bundle_carries_it(tmp_path):
 
 
 def test_flaws_of_several_runs_are_joined_by_task():
-    one = DataCheck((TaskFlaws("a", (EMPTY, ONCE)),))
-    other = DataCheck((TaskFlaws("a", (LEAK, EMPTY)), TaskFlaws("b", (ONCE,))))
-    assert merged_flaws([one, None, other]) == (TaskFlaws("a", (LEAK, EMPTY, ONCE)), TaskFlaws("b", (ONCE,)))
+    one = (TaskFlaws("a", (EMPTY, ONCE)),)
+    other = (TaskFlaws("a", (LEAK, EMPTY)), TaskFlaws("b", (ONCE,)))
+    assert merged_flaws([one, (), other]) == (TaskFlaws("a", (LEAK, EMPTY, ONCE)), TaskFlaws("b", (ONCE,)))
 
 
 def test_a_flaw_is_new_if_the_baseline_has_it_less_often():
