@@ -11,6 +11,8 @@ import numpy as np
 from ftbench import Encoded, UserError
 from ftbench.tasks import Augmentable, Inspectable, Inspected, UserClassification, list_files
 
+from .pixels import eight_bit
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
@@ -18,7 +20,12 @@ if TYPE_CHECKING:
     from ftbench import Example
     from ftbench.tasks import Severity, Table
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff")
+SUFFIXES = (
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".gif", ".webp", ".avif", ".tif", ".tiff"),
+    *(".bmp", ".dib", ".ico", ".icns", ".tga", ".pcx", ".dds", ".qoi", ".psd", ".sgi", ".rgb", ".rgba", ".bw"),
+    *(".jp2", ".j2k", ".j2c", ".jpc", ".jpf", ".jpx", ".pbm", ".pgm", ".ppm", ".pnm", ".pfm"),
+)
+"""File suffixes of images that Pillow reads."""
 
 
 @dataclass
@@ -32,10 +39,12 @@ class ImageClassification(Augmentable, UserClassification, Inspectable):
         "image unreadable": ("error", "training will stop at it: replace or remove the file"),
         "image of one colour": ("warning", "there is nothing to see: replace or remove the file"),
         "grey image among colours": ("note", "all right where it is meant; three equal channels are learnt from"),
+        "image of several frames": ("note", "only the first one is read: save the frames you need as images"),
     }
 
     image: str = "path"
-    """Column of the images: their paths; or the images in Parquet, a Hub dataset or one written by `save_to_disk`."""
+    """Column of the images: their paths; or the images in Parquet, a Hub dataset or one written by `save_to_disk`.
+    Transparent pixels are put on white; images that are not 8-bit are scaled by the range of their pixels."""
     folder: str = ""
     """Folder of the paths in a table, relative to it: `clips` for Common Voice; by default the table's folder."""
     pattern: str = ""
@@ -77,14 +86,27 @@ class ImageClassification(Augmentable, UserClassification, Inspectable):
         Raises:
             UserError: the file is not an image; the message names it.
         """
-        from PIL import Image, UnidentifiedImageError
+        return self._opened(cell, mode)[0]
+
+    def _opened(self, cell: Any, mode: str) -> tuple[Any, int]:
+        """Return an image, and its number of frames.
+
+        Raises:
+            UserError: the file is not an image; the message names it.
+        """
+        from PIL import Image
 
         source, name = self.located(cell, self.folder)
         try:
-            with Image.open(BytesIO(source) if isinstance(source, bytes) else source) as image:
-                return image.convert(mode)
-        except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
-            raise UserError(f"{name}: cannot be read as an image: {str(error).splitlines()[0]}") from None
+            # Given a path instead of a stream, Pillow 13 garbles TIFFs that are to be turned.
+            with (
+                BytesIO(source) if isinstance(source, bytes) else source.open("rb") as stream,
+                Image.open(stream) as image,
+            ):
+                return eight_bit(image, mode), getattr(image, "n_frames", 1)
+        except Exception as error:  # noqa: BLE001 - decoders raise errors of any type on damaged files
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            raise UserError(f"{name}: cannot be read as an image: {reason}") from None
 
     def inspect(self, inputs: Sequence[Mapping[str, Any]], processor: Any) -> list[Inspected]:
         """Compute digests of the pixels, and of the image shrunk to 8 × 8."""
@@ -95,11 +117,11 @@ class ImageClassification(Augmentable, UserClassification, Inspectable):
         from PIL import Image
 
         try:
-            image = self._read(cell, "RGB")
+            image, frames = self._opened(cell, "RGB")
         except UserError:
             return Inspected("", (), problems=("image unreadable",))
         pixels = np.asarray(image)
-        problems = []
+        problems = ["image of several frames"] if frames > 1 else []
         if pixels.reshape(-1, 3).std(0).max() < 1:
             problems.append("image of one colour")
         elif colours and not np.ptp(pixels, axis=2).any():
