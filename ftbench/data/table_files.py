@@ -174,9 +174,12 @@ def list_files(folder: Path, suffixes: Sequence[str], pattern: str = "") -> List
     """
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder")
-    paths = [path.relative_to(folder) for path in files_below(folder)[0] if _is_listed(path, folder, suffixes)]
+    files = files_below(folder)[0]
+    paths = [path.relative_to(folder) for path in files if _is_listed(path, folder, suffixes)]
     if not paths:
-        raise UserError(f"{folder}: no file ends in {', '.join(suffixes)}")
+        others = ", ".join(sorted({path.suffix.lower() or "no suffix" for path in files})[:5])
+        hint = f"; its files end in {others}" if others else ""
+        raise UserError(f"{folder}: no file ends in {', '.join(suffixes)}{hint}")
     cells: dict[str, list[Any]] = {
         "path": [str(folder.absolute() / path) for path in paths],
         "label": [path.parent.name for path in paths],

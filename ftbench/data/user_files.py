@@ -12,7 +12,7 @@ from ..api.hub import Remote, Repository
 from ..errors import UserError
 from ..fingerprint import files_below
 from .hub_datasets import CARD, features, missing_part, read_card, split_files
-from .locations import Places, common_folder, given_splits, local_places
+from .locations import Places, common_folder, given_splits, is_saved, local_places
 from .reading.text_files import TextFormat
 from .splitting import SPLITS
 from .table_files import SUFFIXES, read_table, table_columns
@@ -90,6 +90,21 @@ class UserFiles(Remote):
     def folder_files(self) -> tuple[str, ...]:
         """Return the suffixes of the files that are examples in such a folder."""
         return ()
+
+    def read_paths(self) -> list[Path]:
+        """Return the files and folders that are read."""
+        return [path for paths in self._places.values() for path in paths]
+
+    def example_folders(self) -> list[Path]:
+        """Return the local folders whose files are the examples."""
+        folders = [path for path in self.read_paths() if path.is_dir() and not is_saved(path)]
+        return [] if self._hub_name else folders
+
+    def splits_folder(self) -> Path | None:
+        """Return the local folder that has a file or folder for each split; None if there is none."""
+        if self._hub_name or not isinstance(self.data, str) or "data" in self._places:
+            return None
+        return Path(self.data).expanduser()
 
     # -- the Hub -------------------------------------------------------------------------------------------------------
 

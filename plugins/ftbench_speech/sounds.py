@@ -27,7 +27,11 @@ FULL = 0.999
 """Amplitude from which a sample counts as full scale."""
 CLIPPED = 1e-3
 """Share of full-scale samples from which a sound counts as clipped."""
-SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif")
+SUFFIXES = (
+    *(".wav", ".flac", ".ogg", ".mp3", ".oga", ".opus", ".spx", ".mp2", ".mpga", ".wave", ".bwf", ".rf64", ".w64"),
+    *(".aiff", ".aif", ".aifc", ".au", ".snd", ".caf", ".sph", ".nist", ".voc"),
+)
+"""File suffixes of sounds that libsndfile reads."""
 
 
 @dataclass
@@ -39,6 +43,7 @@ class OwnSounds(Augmentable, Inspectable):
 
     advice: ClassVar[Mapping[str, tuple[Severity, str]]] = {
         "sound unreadable": ("error", "training will stop at it: replace or remove the file"),
+        "sound with samples that are no numbers": ("error", "training would diverge: replace or remove the file"),
         "sound silent": ("warning", "there is nothing to hear: replace or remove the file"),
         "sound clipped": ("warning", "its peaks are cut off: record more quietly, or remove the file"),
     }
@@ -71,7 +76,19 @@ class OwnSounds(Augmentable, Inspectable):
         """Decode a sound into one channel at `rate` samples per second, shape [samples].
 
         Raises:
-            UserError: the file is not a sound or has no samples; the message names it.
+            UserError: the file is not a sound, or has no samples or ones that are not finite; the message names it.
+        """
+        samples, own, name = self._decoded(cell)
+        broken = int((~np.isfinite(samples)).sum())
+        if broken:
+            raise UserError(f"{name}: {broken:,} of its samples are no finite numbers; replace or remove the file")
+        return resampled(samples.mean(1), own, rate)
+
+    def _decoded(self, cell: Any) -> tuple[NDArray[np.float32], int, str]:
+        """Return the samples of a sound as they are in its file, [samples, channels], their rate, and its name.
+
+        Raises:
+            UserError: the file is not a sound or has no samples.
         """
         import soundfile
 
@@ -80,11 +97,12 @@ class OwnSounds(Augmentable, Inspectable):
             samples, own = soundfile.read(
                 BytesIO(source) if isinstance(source, bytes) else source, dtype="float32", always_2d=True
             )
-        except (soundfile.LibsndfileError, OSError) as error:
-            raise UserError(f"{name}: cannot be read as a sound: {str(error).splitlines()[0]}") from None
+        except Exception as error:  # noqa: BLE001 - decoders raise errors of any type on damaged files
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            raise UserError(f"{name}: cannot be read as a sound: {reason}") from None
         if not len(samples):
             raise UserError(f"{name}: holds no sound")
-        return resampled(samples.mean(1), own, rate)
+        return samples, own, name
 
     def raw_inputs(self, examples: Sequence[Example[tuple[str, int]]], processor: Any) -> list[Sound]:
         """Decode the sounds, uncut, at the processor's rate."""
@@ -111,9 +129,12 @@ class OwnSounds(Augmentable, Inspectable):
 
     def _inspected(self, cell: Any, rate: int) -> Inspected:
         try:
-            sound = self.sound(cell, rate)
+            samples, own, _ = self._decoded(cell)
         except UserError:
             return Inspected("", (), problems=("sound unreadable",))
+        if not np.isfinite(samples).all():
+            return Inspected("", (), problems=("sound with samples that are no numbers",))
+        sound = resampled(samples.mean(1), own, rate)
         peak = float(np.abs(sound).max())
         problems = []
         if peak < SILENT:

@@ -5,6 +5,8 @@ import pytest
 import soundfile
 from ftbench import UserError
 
+from ftbench_speech.sounds import SUFFIXES
+
 FORMATS = ("wav", "flac", "ogg", "mp3")
 TONES = {"low": 300, "high": 700}
 """Class → its frequency in Hz."""
@@ -54,6 +56,38 @@ def test_every_format_is_read_from_a_table_of_paths_at_another_rate_than_the_mod
 ):
     rate = 22_050 if suffix != "mp3" else 44_100
     assert heard(catalog, model_folder, manifest(suffix, rate)) == {"low": {300}, "high": {700}}
+
+
+WRITTEN = {
+    (".wav", ".wave", ".bwf"): ("WAV", "PCM_16"),
+    (".flac",): ("FLAC", "PCM_16"),
+    (".ogg", ".oga"): ("OGG", "VORBIS"),
+    (".opus", ".spx"): ("OGG", "OPUS"),
+    (".mp3", ".mp2", ".mpga"): ("MP3", "MPEG_LAYER_III"),
+    (".rf64",): ("RF64", "PCM_16"),
+    (".w64",): ("W64", "PCM_16"),
+    (".aiff", ".aif", ".aifc"): ("AIFF", "PCM_16"),
+    (".au", ".snd"): ("AU", "PCM_16"),
+    (".caf",): ("CAF", "PCM_16"),
+    (".sph", ".nist"): ("NIST", "PCM_16"),
+    (".voc",): ("VOC", "PCM_16"),
+}
+"""Suffixes → format and coding of such files."""
+
+
+def test_every_listed_format_is_read_from_a_folder(catalog, model_folder, tmp_path):
+    suffixes = [suffix for group in WRITTEN for suffix in group]
+    assert set(suffixes) == set(SUFFIXES)
+    for group, (kind, coding) in WRITTEN.items():
+        for suffix in group:
+            for label, frequency in TONES.items():
+                (tmp_path / label).mkdir(exist_ok=True)
+                sound = tone(frequency, 16_000)
+                soundfile.write(tmp_path / label / f"a{suffix}", sound, 16_000, format=kind, subtype=coding)
+    found = heard(catalog, model_folder, str(tmp_path), ratios=(0.9, 0.0, 0.1))
+    assert found == {"low": {300}, "high": {700}}
+    table = catalog.build("tasks", "audio-classification", {"data": str(tmp_path)}).tables["data"]
+    assert len(table) == 2 * len(suffixes)
 
 
 @pytest.mark.parametrize("rate", [8_000, 11_025, 16_000, 48_000])
