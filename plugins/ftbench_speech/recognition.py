@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from annotated_types import Ge, Gt
@@ -43,6 +43,8 @@ class SpeechRecognition(OwnSounds):
     """Column of the transcripts."""
     case: bool = False
     """Whether case counts; otherwise all letters are lower case."""
+    language: Literal["", "az", "tr"] = ""
+    """Language whose rules of case apply: Azerbaijani and Turkish have two letters i; by default those of all others."""
     punctuation: bool = False
     """Whether punctuation counts; otherwise it is removed, except apostrophes."""
     characters: str = ""
@@ -80,14 +82,14 @@ class SpeechRecognition(OwnSounds):
         return self.max_seconds
 
     def _plain(self, cell: Any) -> str:
-        return normalised(as_text(cell), case=self.case, punctuation=self.punctuation)
+        return normalised(as_text(cell), case=self.case, punctuation=self.punctuation, language=self.language)
 
     @property
     def classes(self) -> tuple[str, ...]:
         """The blank, and the characters: those given, or those of all transcripts."""
         if self.characters:
             return self._outputs(self.characters)
-        key = digest([self.reading(), self.case, self.punctuation])
+        key = digest([self.reading(), self.case, self.punctuation, self.language])
         return tuple(remembered("classes", key, self._found_characters))
 
     def _found_characters(self) -> list[str]:
@@ -188,9 +190,10 @@ class SpeechRecognition(OwnSounds):
             if kept
             else "jiwer, over all words; without case and punctuation"
         )
-        counts = np.array([[one["word_errors"], one["words"]] for one in predictions])
-        for one, value in zip(predictions, pseudo_values(counts, ratio), strict=True):
-            one["word_error_rate"] = value
+        for of in ("word", "character"):
+            counts = np.array([[one[f"{of}_errors"], one[f"{of}s"]] for one in predictions])
+            for one, value in zip(predictions, pseudo_values(counts, ratio), strict=True):
+                one[f"{of}_error_rate"] = value
         whole = float(np.mean([not one["word_errors"] for one in predictions]))
         return Scored(
             (

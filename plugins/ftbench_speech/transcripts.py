@@ -18,11 +18,23 @@ BLANK = 0
 """Output for no character."""
 
 
-def normalised(text: str, *, case: bool, punctuation: bool) -> str:
-    """Return a transcript in NFC form with single spaces; remove case and punctuation if they do not count."""
+SMALL = {"": {"İ": "i"}, "az": {"İ": "i", "I": "ı"}, "tr": {"İ": "i", "I": "ı"}}
+"""Language → letters whose small form is not the one of most languages; a dotted İ has no small form of its own."""
+
+
+def normalised(text: str, *, case: bool, punctuation: bool, language: str = "") -> str:
+    """Return a transcript in NFC form with single spaces; remove case and punctuation if they do not count.
+
+    Args:
+        text: the transcript.
+        case: whether case counts.
+        punctuation: whether punctuation counts.
+        language: a language of `SMALL` whose rules of case apply.
+    """
     text = unicodedata.normalize("NFC", text)
     if not case:
-        text = text.lower()
+        # Small letters with accents may have a composed form that their capitals lack.
+        text = unicodedata.normalize("NFC", text.translate(str.maketrans(SMALL[language])).lower())
     if not punctuation:
         # Apostrophes are part of words.
         text = "".join(

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import unicodedata
 
 import numpy as np
 import pytest
@@ -33,6 +34,30 @@ NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven")
 def test_a_transcript_is_compared_without_case_and_punctuation_unless_they_count(text, plain, kept):
     assert normalised(text, case=False, punctuation=False) == plain
     assert normalised(text, case=True, punctuation=True) == kept
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD", "NFKC", "NFKD"])
+@pytest.mark.parametrize(
+    ("text", "language", "plain"),
+    [
+        ("İSTANBUL IĞDIR", "", "istanbul iğdir"),
+        ("İSTANBUL IĞDIR", "tr", "istanbul ığdır"),
+        ("İSTANBUL IĞDIR", "az", "istanbul ığdır"),
+        ("J\u030cAPA", "", "\u01f0apa"),
+        ("ΟΔΥΣΣΕΥΣ", "", "οδυσσευς"),
+        ("ẞ Å", "", "ß å"),
+    ],
+)
+def test_small_letters_are_single_characters_in_every_unicode_form(text, form, language, plain):
+    given = unicodedata.normalize(form, text)
+    assert normalised(given, case=False, punctuation=False, language=language) == plain
+
+
+@given(st.text())
+def test_no_letter_of_one_character_becomes_a_letter_and_a_mark(text):
+    """A mark that is left was in the text, or belongs to a capital without a small form of one character."""
+    marks = {sign for sign in unicodedata.normalize("NFC", text) if unicodedata.category(sign) == "Mn"}
+    assert {s for s in normalised(text, case=False, punctuation=True) if unicodedata.category(s) == "Mn"} <= marks
 
 
 @given(st.text())
@@ -150,6 +175,20 @@ def test_a_network_trained_without_masks_is_given_none(tmp_path, catalog, model_
 def test_a_sound_too_long_is_cut_off(tmp_path, learner):
     task = SpeechRecognition(str(manifest(tmp_path, [(tone(tmp_path / "a.wav", 2.0), "ab")])), max_seconds=0.5)
     assert task.encode(task.named(["data-0"]), learner.processor).units.tolist() == [0.5]
+
+
+def test_either_error_rate_may_decide_because_items_contribute_to_both(tmp_path, learner):
+    """The contributions average to the score, as those of leaving one item out do up to a factor."""
+    rows = [(tone(tmp_path / f"{n}.wav", 0.5), text) for n, text in enumerate(("ab a", "b", "ab ab", "a"))]
+    task = SpeechRecognition(str(manifest(tmp_path, rows)))
+    encoded = task.encode(task.named([f"data-{n}" for n in range(4)]), learner.processor)
+    answers = [np.array([2, 0, 1, 3]), np.array([3, 3]), np.array([2, 3, 1, 3]), np.array([0])]
+    scored = task.score(answers, encoded)
+    values = {one.name: one.value for one in scored.measurements}
+    assert values["character_error_rate"] == pytest.approx(4 / 11)
+    assert values["word_error_rate"] == pytest.approx(4 / 6)
+    for name in ("word_error_rate", "character_error_rate"):
+        assert np.mean([one[name] for one in scored.predictions]) == pytest.approx(values[name], abs=0.1)
 
 
 def test_transcripts_without_a_character_are_refused(tmp_path):
