@@ -4,6 +4,7 @@ from .api.metrics import calibration_error, metric
 from .api.splits import draw
 from .api.task_kinds import ClassificationTask, DrawnClassificationTask, MultiLabelTask, RegressionTask
 from .data.checks import Inspectable, Inspected, check_data
+from .data.reading.text_files import opened
 from .data.table_files import list_files
 from .data.tables import ListedTable, Table, as_text
 from .data.user_classification import UserClassification
@@ -33,4 +34,5 @@ __all__ = [
     "draw",
     "list_files",
     "metric",
+    "opened",
 ]

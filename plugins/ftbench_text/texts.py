@@ -76,6 +76,9 @@ def as_list(cell: Any, separator: str | None = None) -> list[str]:
     """Convert a cell to a list of texts: lists are kept, a text is split at `separator`, by default at spaces."""
     if isinstance(cell, list | tuple):
         return [as_text(one) for one in cell]
+    if separator is None:
+        # Words may have other spaces inside, such as a no-break space.
+        return [part for part in re.split(r"[ \t\r\n]+", as_text(cell)) if part]
     return [part for part in (piece.strip() for piece in as_text(cell).split(separator)) if part]
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from ftbench import Encoded, Ragged, UserError
 
-from ftbench_text.conll import read_conll
+from ftbench_text.conll import read_conll, sentence_lines
 from ftbench_text.token_classification import TokenClassification, _first_tokens, _name_scores
 
 
@@ -48,12 +48,59 @@ def test_a_conll_file_is_read_sentence_by_sentence(tmp_path):
     ]
 
 
+@pytest.mark.parametrize("tab", [" ", "\t", "  ", " \t"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_every_word_is_kept_whatever_it_is(tab, end, tmp_path):
+    """Words that begin with `#` are words; only spaces and tabs separate, and only line ends end lines."""
+    odd = ["#", "#tag", "##", "# ", "a\u00a0b", "\u2009", "x\u2028y", "\ufeff", '"', "-", "1-2", "\x0c", "\x85"]
+    sentences = [[(word.strip(" "), "O"), ("Ada", "B-PER"), ("#", "B-PER"), ("#", "I-PER")] for word in odd]
+    path = tmp_path / "a.conll"
+    text = (end * 2).join(end.join(tab.join(pair) for pair in row) for row in sentences)
+    path.write_bytes((text + end).encode())
+    table = read_conll([path], "tokens", "tags")
+    rows = table.rows(range(len(table)), ["tokens", "tags"])
+    assert [list(zip(row["tokens"], row["tags"], strict=True)) for row in rows] == sentences
+    assert list(sentence_lines(path)) == [1 + 5 * n for n in range(len(odd))]
+
+
+@pytest.mark.parametrize(
+    "comment",
+    ["# sent_id = 1", "# text", "#id 7", "# id 1f4 domain=de x", "#", "# new sentence here", "#\n# two lines"],
+)
+@pytest.mark.parametrize("columns", [2, 4])
+def test_comments_before_a_sentence_are_no_words(comment, columns, tmp_path):
+    middle = " _" * (columns - 2)
+    sentence = f"{comment}\n#{middle} O\nAda{middle} B-PER\n#{middle} B-PER\n"
+    (tmp_path / "a.conll").write_text("\n".join([sentence] * 3))
+    table = read_conll([tmp_path / "a.conll"], "tokens", "tags")
+    assert table.rows([0, 2], ["tokens"]) == [{"tokens": ["#", "Ada", "#"]}] * 2
+
+
+def test_universal_dependencies_have_forms_and_parts_of_speech(tmp_path):
+    row = "{}\t{}\t_\t{}" + "\t_" * 6 + "\n"
+    text = "# text = # vámonos al\n" + row.format(1, "#", "SYM") + row.format("2-3", "vámonos", "_")
+    text += row.format(2, "vamos", "VERB") + row.format(3, "nos", "PRON") + row.format("3.1", "x", "X")
+    (tmp_path / "a.conllu").write_text(text + "\n" + row.format(1, "New York", "PROPN"))
+    table = read_conll([tmp_path / "a.conllu"], "tokens", "tags")
+    assert table.rows([0, 1], ["tokens", "tags"]) == [
+        {"tokens": ["#", "vamos", "nos"], "tags": ["SYM", "VERB", "PRON"]},
+        {"tokens": ["New York"], "tags": ["PROPN"]},
+    ]
+
+
+def test_words_of_a_text_are_separated_by_spaces_only(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("tokens,tags\na\u00a0b  c\td,O B-X O\n")
+    task = TokenClassification(str(path))
+    assert task._sentences(task.named(["data-0"])) == [(["a\u00a0b", "c", "d"], ["O", "B-X", "O"])]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         (b"EU B-ORG\nrejects\n", r"line 2: 'rejects' has no tag behind it"),
         (b"\n\n", "holds no sentence"),
-        (b"M\xfcnchen B-LOC\n", "not UTF-8 at byte 1"),
+        (b"EU B-ORG\nM\xfcnchen B-LOC\n", "not UTF-8 in line 2; save it as UTF-8"),
     ],
 )
 def test_a_broken_conll_file_is_told_in_one_line(text, message, tmp_path):
