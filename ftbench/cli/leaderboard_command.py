@@ -49,8 +49,8 @@ def build(ctx: click.Context, results: Sequence[str], output: str, drift: Sequen
     from ..leaderboard.submissions import gathered
 
     _check_drift(drift)
-    reports = _reports(ctx)
-    with gathered([Path(place) for place in results]) as entries:
+    reports, catalog = _reports(ctx), CommandContext.of(ctx).catalog
+    with gathered([Path(place) for place in results], catalog) as entries:
         board = build_site(entries, reports, Path(output), __version__, drift)
     click.echo(f"runs: {len(board.runs)}, comparable groups: {len(board.groups)}", err=True)
     click.echo(str(Path(output) / "index.html"))
@@ -67,7 +67,7 @@ def verify(ctx: click.Context, site: str) -> None:
     """
     from ..leaderboard.site import verify as verify_site
 
-    checked = verify_site(Path(site), _reports(ctx), __version__)
+    checked = verify_site(Path(site), _reports(ctx), __version__, CommandContext.of(ctx).catalog)
     for fault in checked.faults[:MAX_FAULTS]:
         click.echo(fault)
     if len(checked.faults) > MAX_FAULTS:

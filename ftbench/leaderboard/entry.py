@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from ..analysis.run_summary import summarise_runs
@@ -13,23 +13,22 @@ from ..errors import NotComparable, RunError
 from ..fingerprint import digest, read_sha256
 from ..formatting import one_line
 from ..records.bundle import unpack
-from ..records.comparability import ABSENT, differences
-from ..records.predictions import PREDICTIONS, contradiction
+from ..records.predictions import items_of
 from ..records.record_set import collect, place_of
 from ..records.run_files import read_lock, read_lock_table, read_plan
 from ..records.store import read_records
-from ..suite.trial import TRAINING_VERSION, Trial
+from .faults import faults_of, shared_content
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Mapping, Sequence
 
-    from pydantic import TypeAdapter
-
+    from ..analysis.contender import Contender
     from ..analysis.summary import Summary
+    from ..api.catalog import Catalog
+    from ..api.strategy import Family
     from ..records.record import Record
-    from ..records.run_files import Lock, RunPlan
-    from ..suite.suite import Statistics
+    from ..stats.item_scores import Items
+    from ..suite.suite import Preference, Statistics
 
 RECORDS = "trials/*/*/record.json"
 _SUITE_LETTERS = 40
@@ -50,14 +49,16 @@ class Entry:
     """The bundle it was read from."""
     sha256: str
     """SHA-256 of the bundle."""
-    folder: Path
-    """Folder with the unpacked bundle."""
     records: tuple[Record, ...]
     """One record per planned trial."""
     order: tuple[str, ...]
     """Labels of tasks, sequences and strategies, in suite order."""
+    items: Mapping[tuple[str, str], Items | str]
+    """Id and environment of a trial → what each test item contributes to its score, or why that is not known."""
     statistics: Statistics
     """The suite's equivalence margins."""
+    prefer: Preference
+    """Kind of cost that chooses among strategies that could be the best."""
     summary: Summary
     """Summary of this run alone."""
     suite: str
@@ -79,57 +80,40 @@ class Entry:
         return str(name or self.hardware.get("cpu") or "unknown")
 
 
-def shared_content(record: Record) -> dict[str, Any]:
-    """Return what all strategies of a task column and backbone must share: the tasks, the weights, the protocol."""
-    content = {name: value for name, value in parsed_trial(record).content.items() if name not in ("strategy", "twin")}
-    stages = [
-        {**stage, "training": {k: v for k, v in stage["training"].items() if k != "lr"}} for stage in content["stages"]
-    ]
-    return {**content, "stages": stages, "primary": record.primary, "profile": record.trial["profile"]}
-
-
-def parsed_trial(record: Record) -> Trial:
-    """Return the trial of a record; raise ValidationError if it is invalid."""
-    return _trial_adapter().validate_python(record.trial)
-
-
-@cache
-def _trial_adapter() -> TypeAdapter[Trial]:
-    from pydantic import TypeAdapter
-
-    return TypeAdapter(Trial)
-
-
-def trial_part(part: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what identifies a plugin's part of a trial: all but its label."""
-    return {name: part[name] for name in ("use", "options", "fingerprint")}
-
-
-def read_entry(bundle: Path, folder: Path, source: Path | None = None) -> Entry:
-    """Unpack a bundle into `folder`, which must not exist, and read it.
+def read_entry(
+    bundle: Path,
+    source: Path | None = None,
+    catalog: Catalog | None = None,
+    families: Mapping[str, Family] | None = None,
+) -> Entry:
+    """Read a bundle, unpacked into a temporary folder that is removed at once.
 
     Args:
         bundle: the file.
-        folder: where to unpack it.
         source: the path to show in messages; by default the bundle.
+        catalog: knows the families of strategies.
+        families: label → family of strategies that the catalog does not know, as published.
 
     Raises:
         RunError: the file is not a bundle, or cannot be published; a line for each fault.
     """
     source = source or bundle
-    unpack(bundle, folder)
-    try:
-        return _read(bundle, folder, source)
-    except (RunError, NotComparable) as error:
-        # Show the bundle in messages instead of the temporary folder.
-        raise RunError(*(one_line(line.replace(str(folder), str(source))) for line in error.mistakes)) from None
-    except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError, OSError) as error:
-        raise RunError(
-            one_line(f"{source}: a record or the suite in it is not what ftbench writes: {error!r}")
-        ) from None
+    with TemporaryDirectory(prefix="ftbench-") as place:
+        folder = Path(place) / "run"
+        unpack(bundle, folder)
+        try:
+            entry = _read(bundle, folder, source, catalog)
+            return replace(entry, summary=with_families(entry.summary, families or {}))
+        except (RunError, NotComparable) as error:
+            # Show the bundle in messages instead of the temporary folder.
+            raise RunError(*(one_line(line.replace(str(folder), str(source))) for line in error.mistakes)) from None
+        except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError, OSError) as error:
+            raise RunError(
+                one_line(f"{source}: a record or the suite in it is not what ftbench writes: {error!r}")
+            ) from None
 
 
-def _read(bundle: Path, folder: Path, source: Path) -> Entry:
+def _read(bundle: Path, folder: Path, source: Path, catalog: Catalog | None) -> Entry:
     plan, lock = read_plan(folder), read_lock(folder)
     if plan is None or not plan.places or not lock.strategies:
         raise RunError(f"{source}: has no plan.json or no suite.lock.toml, so missing trials cannot be detected")
@@ -139,28 +123,45 @@ def _read(bundle: Path, folder: Path, source: Path) -> Entry:
         raise RunError(f"{source}: has no record")
     records = read_records(paths)
     _check_sizes(records)
-    faults = [*_misplaced(paths, records, plan, folder), *_repeated(records), *_missing(records, plan, lock)]
-    faults += [*_forged(records), *_mixed(records), *_contradicted(records, folder)]
-    if faults:
+    if faults := faults_of(paths, records, plan, lock, folder):
         raise RunError(*(f"{source}: {fault}" for fault in faults))
     collect(records, str(source), folder)
-    sha256 = read_sha256(bundle)
+    sha256, read = read_sha256(bundle), items_of(folder)
     return Entry(
         name=_name(records, sha256),
         source=source,
         bundle=bundle,
         sha256=sha256,
-        folder=folder,
         records=tuple(records),
         order=tuple(lock.labels),
+        items={(record.id, record.environment): read(record) for record in records if record.status == "ok"},
         statistics=lock.statistics,
-        summary=summarise_runs([folder]),
+        prefer=lock.report.prefer,
+        summary=summarise_runs([folder], catalog=catalog, examples=False),
         suite=_suite(records, lock.statistics, read_lock_table(folder).get("tuning")),
         harness=_first(records, "harness"),
         hardware=_first(records, "hardware"),
         software=_first(records, "software"),
         finished=_finished(records),
     )
+
+
+def with_families(summary: Summary, families: Mapping[str, Family]) -> Summary:
+    """Return a summary with the families of strategies that have none, by their labels."""
+
+    def named(contenders: Sequence[Contender]) -> tuple[Contender, ...]:
+        return tuple(
+            replace(c, family=families[c.strategy]) if c.family == "other" and c.strategy in families else c
+            for c in contenders
+        )
+
+    targets = (replace(t, contenders=named(t.contenders), references=named(t.references)) for t in summary.targets)
+    return replace(summary, targets=tuple(targets))
+
+
+def families_in(summary: Summary) -> dict[str, Family]:
+    """Return label → family of the strategies of a summary."""
+    return {c.strategy: c.family for target in summary.targets for c in (*target.contenders, *target.references)}
 
 
 def _check_sizes(records: Sequence[Record]) -> None:
@@ -200,100 +201,3 @@ def _finished(records: Sequence[Record]) -> float:
     ended = max((float(record.provenance.get("finished", 0)) for record in records), default=0.0)
     datetime.fromtimestamp(ended, UTC)  # raises if it is not a valid time
     return ended
-
-
-# ---- faults ----------------------------------------------------------------------------------------------------------
-
-
-def named(record: Record) -> str:
-    """Return a readable name of a record."""
-    return f"seed {record.trial['seed']} of {place_of(record)}"
-
-
-def _misplaced(paths: Sequence[Path], records: Sequence[Record], plan: RunPlan, folder: Path) -> Iterator[str]:
-    """Find records in the wrong folder for their trial and environment, or that are not in the plan."""
-    planned = dict(zip(plan.trials, plan.places, strict=True))
-    for path, record in zip(paths, records, strict=True):
-        place = path.relative_to(folder).as_posix()
-        if path.parts[-3:-1] != (record.id, record.environment):
-            yield f"{place}: contains {named(record)} of trial {record.id}/{record.environment}"
-        elif record.environment != plan.environment:
-            environments = f"environment {record.environment}, but the plan of {plan.environment}"
-            yield f"{place}: mixed fingerprints: {named(record)} is of {environments}"
-        elif record.id not in planned:
-            yield f"{place}: {named(record)} is not in the plan"
-        elif planned[record.id] != (*astuple(place_of(record)), record.trial["seed"]):
-            yield f"{place}: {named(record)} was planned as {planned[record.id]}"
-
-
-def _repeated(records: Sequence[Record]) -> Iterator[str]:
-    found: dict[tuple[Any, Any], Record] = {}
-    for record in records:
-        first = found.setdefault((place_of(record), record.trial["seed"]), record)
-        if first is not record:
-            trials = f"{first.id}/{first.environment} and {record.id}/{record.environment}"
-            yield f"{named(record)} has two records: trials {trials}"
-
-
-def _missing(records: Sequence[Record], plan: RunPlan, lock: Lock) -> Iterator[str]:
-    """Find trials that are in the plan, or in the suite it was made from, but not in the run."""
-    done = {record.id for record in records}
-    planned: dict[tuple[str, ...], set[Any]] = defaultdict(set)
-    for trial, (target, backbone, strategy, seed) in zip(plan.trials, plan.places, strict=True):
-        planned[strategy, target, backbone].add(seed)
-        if trial not in done:
-            where = f"{strategy} on {target} ({backbone})"
-            yield f"seed {seed} of {where} is missing: planned as trial {trial}, but without a record"
-    for (strategy, target, backbone), seeds in planned.items():
-        for seed in lock.seeds:
-            if seed not in seeds:
-                where = f"{strategy} on {target} ({backbone})"
-                yield f"seed {seed} of {where} is missing: the suite has that seed, but the plan does not"
-    for one in lock.strategies:
-        if one.label not in {strategy for strategy, _, _ in planned}:
-            yield f"strategy {one.label} is missing: the suite has it, but the plan does not"
-
-
-def _forged(records: Sequence[Record]) -> Iterator[str]:
-    """Find records whose trial does not match their configuration hash and id."""
-    for record in records:
-        trial, version = parsed_trial(record), record.provenance.get("harness", {}).get("training", TRAINING_VERSION)
-        if record.cell != trial.cell or record.id != digest([record.cell, trial.code, version]):
-            yield f"{named(record)}: its trial was changed: it does not match the id {record.id}"
-
-
-def _mixed(records: Sequence[Record]) -> Iterator[str]:
-    """Find records with other data or protocol than the rest, or whose machine does not match their environment."""
-    first: dict[tuple[str, str], Record] = {}
-    splits: dict[str, tuple[str, Record]] = {}
-    for record in records:
-        place, known = place_of(record), record.provenance
-        other = first.setdefault((place.target, place.backbone), record)
-        if digest(shared_content(other)) != digest(shared_content(record)):
-            found = [
-                one
-                for one in differences([(other, record)], ("data", "protocol"))
-                if ABSENT not in (one.first, one.second)
-            ]
-            fields = ", ".join(map(str, found)) or "data or protocol"
-            yield f"{named(record)}: mixed fingerprints: differs from {named(other)} in {fields}"
-        if (
-            "hardware" in known
-            and digest({name: known[name] for name in ("software", "hardware")}) != record.environment
-        ):
-            environment = f"environment {record.environment}"
-            yield f"{named(record)}: mixed fingerprints: its software and hardware do not match {environment}"
-        for task, split in known.get("splits", {}).items():
-            before, owner = splits.setdefault(task, (split, record))
-            if split != before:
-                splits_differ = f"splits of {task} are {split}, but those of {named(owner)} are {before}"
-                yield f"{named(record)}: mixed fingerprints: {splits_differ}"
-
-
-def _contradicted(records: Sequence[Record], folder: Path) -> Iterator[str]:
-    """Find scores that contradict the predictions stored with them."""
-    for record in records:
-        if record.status == "ok":
-            found = contradiction(folder / "trials" / record.id / record.environment / PREDICTIONS, record)
-            if found:
-                yield f"{named(record)}: {found}"

@@ -8,9 +8,11 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
+from ..api.strategy import Family  # noqa: TC001 - pydantic reads the types
 from ..errors import RunError
 from ..files import check_version, parse_json
 from ..stats.estimates import Estimate, Interval, NewItems, Verdict  # noqa: TC001 - pydantic reads the types
+from .entry import families_in
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -48,6 +50,8 @@ class Run:
     """Status → number of trials."""
     group: str
     """Key of the group that it is ranked in."""
+    families: dict[str, Family] = field(default_factory=dict)
+    """Label of each strategy → its family, which its plugin names."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +102,8 @@ class Row:
     against: Against | None
     values: dict[str, Value]
     """Name → measurement of the whole trial, including the primary score."""
+    family: Family = "other"
+    """Family of the strategy, which its plugin names."""
 
 
 @dataclass(frozen=True)
@@ -163,6 +169,8 @@ class RankedGroup:
     ranking: list[Ranked]
     """Best first; if it is empty, `unranked` gives the reason."""
     unranked: str
+    data: list[str] = field(default_factory=list)
+    """Flaws that the data check found before the runs."""
 
 
 @dataclass(frozen=True)
@@ -270,6 +278,7 @@ def _run(run: PublishedRun) -> Run:
         seeds=list(run.summary.seeds),
         statuses=dict(sorted(run.summary.statuses.items())),
         group=run.fingerprint.key,
+        families=families_in(run.summary),
     )
 
 
@@ -284,6 +293,7 @@ def _group(group: Group) -> RankedGroup:
         boards=[_board(column, group) for column in group.summary.targets],
         ranking=[_derived(Ranked, one) for one in ranking.entries],
         unranked=ranking.reason,
+        data=[f"{one.task}: {flaw.severity}: {flaw.text}" for one in group.summary.data for flaw in one.flaws],
     )
 
 

@@ -14,9 +14,10 @@ from ..analysis.task_column import places_of
 from ..errors import RunError
 from ..fingerprint import digest
 from ..formatting import one_line
-from ..records.predictions import items_of
+from ..records.data_check import merged_flaws
 from ..records.record_set import place_of
-from .entry import named, trial_part
+from .entry import with_families
+from .faults import named, trial_part
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -52,6 +53,16 @@ class Fingerprint:
 
 
 @dataclass(frozen=True)
+class Rerun:
+    """A run whose trials somebody trained again."""
+
+    by: str
+    """Who trained them."""
+    said: str
+    """How many trials, on which machine, and what was compared."""
+
+
+@dataclass(frozen=True)
 class PublishedRun:
     """A run of a leaderboard."""
 
@@ -74,6 +85,8 @@ class PublishedRun:
     fingerprint: Fingerprint
     summary: Summary
     """Summary of this run alone."""
+    rerun: Rerun | None = None
+    """Who trained some of its trials again, with the same predictions."""
 
     @property
     def bundle(self) -> str:
@@ -291,10 +304,28 @@ def _group(entries: Sequence[Entry], labels: Mapping[tuple[str, str], str], fing
                 homes[record.id, record.environment] = entry
 
     def read(record: Record) -> Items | str:
-        return items_of(homes[record.id, record.environment].folder)(record)
+        return homes[record.id, record.environment].items[record.id, record.environment]
 
     order = [labels.get((entry.name, label), label) for entry in entries for label in entry.order]
-    summary = summarise(records, tuple(dict.fromkeys(order)), None, entries[0].statistics, read)
+    known = {
+        (target.label, c.backbone, label): c
+        for entry in entries
+        for target in entry.summary.targets
+        for c in (*target.contenders, *target.references)
+        if chosen[label := labels[entry.name, c.strategy]] is entry
+    }
+    summary = summarise(
+        records,
+        tuple(dict.fromkeys(order)),
+        None,
+        entries[0].statistics,
+        read,
+        budgets={place: contender.budget for place, contender in known.items() if contender.budget},
+        prefer=entries[0].prefer,
+    )
+    families = {label: contender.family for (_, _, label), contender in known.items()}
+    summary = with_families(summary, families)
+    summary = replace(summary, data=merged_flaws(entry.summary.data for entry in entries))
     return Group(
         fingerprint=fingerprint,
         suite=str(entries[0].records[0].trial["suite"]),

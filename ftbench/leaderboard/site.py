@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from ..analysis.report import Report
+    from ..api.catalog import Catalog
     from .entry import Entry
     from .leaderboard import Leaderboard
 
@@ -101,13 +102,14 @@ class Checked:
     pages: int = 0
 
 
-def verify(site: Path, reports: Sequence[Report], harness: str) -> Checked:
+def verify(site: Path, reports: Sequence[Report], harness: str, catalog: Catalog | None = None) -> Checked:
     """Recompute everything a site publishes from its bundles alone, and compare it with the published files.
 
     Args:
         site: the folder.
         reports: all reports; those that are a `SiteReport` write pages.
         harness: the version of ftbench.
+        catalog: knows the families of strategies.
 
     Raises:
         RunError: the folder is not a site.
@@ -123,7 +125,7 @@ def verify(site: Path, reports: Sequence[Report], harness: str) -> Checked:
         built = f"was built by ftbench {table['harness']}, but this is {harness}"
         return Checked((f"{index}: {built}; build it again, or verify it with that version",))
     with TemporaryDirectory(prefix="ftbench-") as folder:
-        entries, faults = _entries(table["runs"], site, Path(folder))
+        entries, faults = _entries(table["runs"], site, catalog)
         if faults:
             return Checked(tuple(map(one_line, faults)))
         try:
@@ -140,7 +142,7 @@ def verify(site: Path, reports: Sequence[Report], harness: str) -> Checked:
     return Checked(tuple(faults), len(entries), _count_numbers(computed), len(pages))
 
 
-def _entries(runs: Sequence[Mapping[str, Any]], site: Path, folder: Path) -> tuple[list[Entry], list[str]]:
+def _entries(runs: Sequence[Mapping[str, Any]], site: Path, catalog: Catalog | None) -> tuple[list[Entry], list[str]]:
     """Read the published bundles; return the entries, and a line for each fault."""
     entries, faults = [], []
     folder_of_bundles = site / BUNDLES
@@ -156,7 +158,7 @@ def _entries(runs: Sequence[Mapping[str, Any]], site: Path, folder: Path) -> tup
             faults.append(f"{bundle}: changed: its SHA-256 is {found}, but {run['sha256']} is published")
         else:
             try:
-                entries.append(read_entry(bundle, folder / str(number)))
+                entries.append(read_entry(bundle, catalog=catalog, families=run["families"]))
             except RunError as error:
                 faults += error.mistakes
     known = {run["bundle"] for run in runs}

@@ -16,15 +16,17 @@ from .leaderboard import shared_trials
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from ..api.catalog import Catalog
     from .entry import Entry
 
 
 @contextmanager
-def gathered(places: Sequence[Path]) -> Iterator[list[Entry]]:
-    """Read runs as entries, unpacked into temporary folders.
+def gathered(places: Sequence[Path], catalog: Catalog | None = None) -> Iterator[list[Entry]]:
+    """Read runs as entries, one after the other; bundles packed from run directories are temporary.
 
     Args:
         places: run directories, bundles, and folders of bundles, searched recursively.
+        catalog: knows the families of strategies.
 
     Raises:
         RunError: there is no run, or one cannot be published; a line for each fault.
@@ -34,7 +36,7 @@ def gathered(places: Sequence[Path]) -> Iterator[list[Entry]]:
         faults: list[str] = []
         for place in _runs(places):
             try:
-                entries.append(_read(place, stack))
+                entries.append(_read(place, stack, catalog))
             except RunError as error:
                 faults += error.mistakes
         if faults:
@@ -42,17 +44,19 @@ def gathered(places: Sequence[Path]) -> Iterator[list[Entry]]:
         yield entries
 
 
-def _read(run: Path, stack: ExitStack) -> Entry:
-    """Read a bundle, or a run directory packed into a temporary bundle; `stack` removes the temporary files."""
-    folder = Path(stack.enter_context(TemporaryDirectory(prefix="ftbench-")))
-    bundle = run
-    if run.is_dir():
-        bundle = folder / "run.zip"
+def _read(run: Path, stack: ExitStack, catalog: Catalog | None = None) -> Entry:
+    """Read a bundle, or a run directory packed into one, which `stack` removes; a refused one is removed at once."""
+    if not run.is_dir():
+        return read_entry(run, run, catalog)
+    with ExitStack() as own:
+        bundle = Path(own.enter_context(TemporaryDirectory(prefix="ftbench-"))) / "run.zip"
         try:
             pack(run, bundle)
         except OSError as error:
             raise RunError(f"{run}: cannot be read: {error.strerror}") from None
-    return read_entry(bundle, folder / "run", run)
+        entry = read_entry(bundle, run, catalog)
+        stack.push(own.pop_all())
+        return entry
 
 
 def _runs(places: Sequence[Path]) -> list[Path]:

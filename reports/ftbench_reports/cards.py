@@ -98,7 +98,7 @@ class Card:
 
 def preferences(summary: Summary) -> list[Preference]:
     """Return the kinds of cost that were measured anywhere, that of the suite first."""
-    there = {kind for target in summary.targets for kind in PREFERENCES if _cost(target, kind)}
+    there = {kind for target in summary.targets for kind in PREFERENCES if cost_of(target, kind)}
     default = next((target.answer.prefer for target in summary.targets), PREFERENCES[0])
     return sorted(there, key=lambda kind: (kind != default, list(KINDS).index(kind)))
 
@@ -149,7 +149,7 @@ def _card(place: int, target: TaskColumn, looks: Mapping[str, Look], kinds: Sequ
         by_pick.setdefault(label, []).append(kind)
     rows = [_row(target, c, chosen, track(target, c, axis, looks[c.label], ring=c.label in by_pick)) for c in scored]
     shown = _shown(target, rows)
-    charts = [(kind, tradeoff(target, _cost(target, kind), looks, chosen[kind])) for kind in kinds]
+    charts = [(kind, tradeoff(target, cost_of(target, kind), looks, chosen[kind])) for kind in kinds]
     return Card(
         place,
         target,
@@ -167,7 +167,7 @@ def _scored(target: TaskColumn) -> list[Contender]:
     return [c for c in target.contenders if mean(c, target.primary) is not None]
 
 
-def _cost(target: TaskColumn, kind: Preference) -> str:
+def cost_of(target: TaskColumn, kind: Preference) -> str:
     """Return the measurement of a kind of cost; empty if it was not taken."""
     return choose(_scored(target), target.primary, kind)[1]
 
@@ -190,7 +190,7 @@ def _row(target: TaskColumn, contender: Contender, chosen: Mapping[Preference, s
         tuple(kind for kind, label in chosen.items() if label == contender.label),
         drawn,
         f"{100 * value:.1f}" if target.unit == "1" else f"{value:.4g}",
-        {kind: _written(contender, _cost(target, kind)) for kind in chosen},
+        {kind: _written(contender, cost_of(target, kind)) for kind in chosen},
     )
 
 
@@ -209,9 +209,9 @@ def _pick(target: TaskColumn, label: str, kinds: tuple[Preference, ...], look: L
         low, high = (f"{100 * end:.1f}" if target.unit == "1" else f"{end:.4g}" for end in (found.low, found.high))
         interval = f"{low} – {high}"
     chips = [
-        _chip(contender, baseline, _cost(target, kind), heading)
+        _chip(contender, baseline, cost_of(target, kind), heading)
         for kind, heading in KINDS.items()
-        if kind != "price" or _cost(target, kind)
+        if kind != "price" or cost_of(target, kind)
     ]
     return Pick(kinds, label, look, number, unit, interval, tuple(chip for chip in chips if chip))
 

@@ -10,7 +10,6 @@ from ftbench.reporting import count, quantity
 from markupsafe import Markup
 
 from .axes import Scale
-from .columns import with_interval
 from .figure import Figure, drawing, path, shortened, spread
 from .palette import Look, marker
 
@@ -21,32 +20,13 @@ if TYPE_CHECKING:
 
 WIDTH, HEIGHT = 340, 240
 LEFT, RIGHT, TOP, BOTTOM = 44, 16, 20, 42
-LOG = ("trainable_parameters", "stored_bytes", "flops_per_step")
-"""Costs that span orders of magnitude."""
 MEMORY = ("peak_allocated_memory", "peak_device_memory", "peak_tensor_bytes", "peak_host_memory")
 """Costs whose axis ends with a wall of contenders that ran out of memory."""
 SHORT = ("1", "B", "s", "FLOP", "Hz", "J", "W")
 """Units short enough to write at each tick."""
-_POINTS, _FEW_POINTS, _ROWS, _WALL, _DRAWN = 18, 10, 6, 24, 3
+_POINTS, _FEW_POINTS, _ROWS = 18, 10, 6
 _NAMES, _FEW = 92, 5
 """Room for the names at the ends of lines; number of strategies up to which all are drawn in colour."""
-
-
-def span(contender: Contender, name: str, widest: float | None = None) -> Sequence[float]:
-    """Return a mean and the ends of its interval, clipped to the range of the quantity."""
-    found = contender.quantities[name].estimate
-    assert found is not None
-    if found.low is None or found.high is None:
-        return (found.mean,)
-    low, high = (
-        max(0.0, found.low) if found.mean >= 0 else found.low,
-        found.high if widest is None else min(widest, found.high),
-    )
-    # Two seeds give intervals far wider than the page: draw the range of the seeds instead.
-    if found.n == 2:
-        values = list(contender.quantities[name].by_seed.values())
-        low, high = min(values), max(values)
-    return (found.mean, low, high)
 
 
 def mean(contender: Contender, name: str) -> float | None:
@@ -100,83 +80,6 @@ def axis_unit(unit: str) -> str:
 def lost_to_memory(target: TaskColumn) -> list[str]:
     """Return the labels of contenders without a score that ran out of memory."""
     return [c.label for c in target.contenders if c.statuses.get("oom") and mean(c, target.primary) is None]
-
-
-def pareto_chart(target: TaskColumn, cost: str, looks: Mapping[str, Look]) -> Markup | None:
-    """Draw quality against one cost, with intervals both ways and the front; None if nothing was measured."""
-    drawn = [c for c in target.contenders if mean(c, target.primary) is not None and mean(c, cost) is not None]
-    # A logarithmic axis cannot show 0: the untrained model, which trains no parameters, is in the table only.
-    drawn = [c for c in drawn if cost not in LOG or min(span(c, cost)) > 0]
-    if not drawn:
-        return None
-    lost = lost_to_memory(target) if cost in MEMORY else []
-    end = WIDTH - RIGHT - (_WALL + 8 if lost else 0)
-    across = Scale.over([value for c in drawn for value in span(c, cost)], LEFT, end, log=cost in LOG)
-    up = Scale.over([value for c in drawn for value in span(c, target.primary, _widest(target))], HEIGHT - BOTTOM, TOP)
-    found, share = drawn[0].quantities[cost], target.unit == "1"
-    y_label = f"{target.primary}, {'%' if share else target.unit}"
-    better = "more is better" if found.direction == "higher" else "less is better"
-    parts = [
-        frame(
-            across,
-            up,
-            found.unit,
-            f"{cost.replace('_', ' ')}{axis_unit(found.unit)} ({better})",
-            y_label,
-            share=share,
-        ),
-        _wall(lost, looks),
-    ]
-    front = sorted((c for c in drawn if cost in c.fronts), key=lambda c: mean(c, cost) or 0)
-    places = [(across.place(mean(c, cost) or 0), up.place(mean(c, target.primary) or 0)) for c in front]
-    parts.append(_stairs(places, rising=found.direction != "higher"))
-    for c in drawn:
-        look, ends = looks[c.label], span(c, target.primary, _widest(target))
-        x, y = across.place(mean(c, cost) or 0), up.place(mean(c, target.primary) or 0)
-        a, b = (across.place(v) for v in (min(span(c, cost)), max(span(c, cost))))
-        low, high = (up.place(v) for v in (min(ends), max(ends)))
-        level = f"M{a:.0f} {y:.0f}H{b:.0f}" if round(a) != round(b) else ""
-        parts.append(
-            f'<g class="k{look.colour}"><path d="{level}M{x:.0f} {low:.0f}V{high:.0f}" class="whisker"/>'
-            f"{marker(look, x, y, inherits=True)}<title>{escape(c.label)}</title></g>"
-        )
-    about = (
-        f"{target.label}: {target.primary} against {cost.replace('_', ' ')}. On the front: "
-        f"{', '.join(c.label for c in front)}."
-    )
-    if lost:
-        about += f" Out of memory: {', '.join(lost)}."
-    return drawing("".join(parts), WIDTH, HEIGHT, about)
-
-
-def _widest(target: TaskColumn) -> float | None:
-    """Return the upper bound of a score; None if it is unbounded."""
-    return 1.0 if target.unit == "1" else None
-
-
-def _stairs(places: Sequence[tuple[float, float]], *, rising: bool) -> str:
-    """Draw a front as steps: up to the next point, the previous one is the best."""
-    if len(places) < 2:
-        return ""
-    steps = "".join(f"H{x:.0f}V{y:.0f}" if rising else f"V{y:.0f}H{x:.0f}" for x, y in places[1:])
-    return f'<path d="M{places[0][0]:.0f} {places[0][1]:.0f}{steps}" class="front"/>'
-
-
-def _wall(lost: Sequence[str], looks: Mapping[str, Look]) -> str:
-    """Draw the contenders that ran out of memory behind a wall at the end of the axis."""
-    if not lost:
-        return ""
-    x, step = WIDTH - RIGHT - _WALL, min(16.0, (HEIGHT - TOP - BOTTOM - 90) / len(lost))
-    marks = "".join(
-        f"<g>{marker(looks[label], x + _WALL / 2, TOP + 12 + place * step)}<title>{escape(label)}: out of "
-        "memory</title></g>"
-        for place, label in enumerate(lost)
-    )
-    middle = f"{x + _WALL / 2 + 4:.1f} {HEIGHT - BOTTOM - 6}"
-    return (
-        f'<rect x="{x}" y="{TOP}" width="{_WALL}" height="{HEIGHT - TOP - BOTTOM}" class="wall"/>'
-        f'<text x="0" y="0" transform="translate({middle}) rotate(-90)" class="halo">out of memory</text>{marks}'
-    )
 
 
 def curves(target: TaskColumn, task: str, looks: Mapping[str, Look]) -> Figure | None:
@@ -291,40 +194,6 @@ def line(
     return (
         f'<g class="k{look.colour}{" o" * pale}"><path d="{path(places)}" class="{f"curve {dashed}".strip()}"{kept}/>'
         f"{marker(look, *places[-1], inherits=True)}<title>{escape(label)}</title></g>"
-    )
-
-
-def pareto(target: TaskColumn, costs: Mapping[str, str], looks: Mapping[str, Look]) -> Figure | None:
-    """Draw quality against every measured cost; None if there is none."""
-    there = [cost for cost in costs if any(mean(c, cost) is not None for c in target.contenders)]
-    # Draw the most informative costs, one of them for memory; the panel draws the others on demand.
-    other = [cost for cost in MEMORY if cost in there][1:]
-    charts = [
-        (costs[cost], chart)
-        for cost in there
-        if cost not in other and (chart := pareto_chart(target, cost, looks)) is not None
-    ]
-    charts = charts[: 1 if target.is_sequence else _DRAWN]
-    if not charts:
-        return None
-    scored = [c for c in target.contenders if mean(c, target.primary) is not None]
-    rows = tuple(
-        (
-            c.label,
-            with_interval(c.quantities[target.primary]),
-            *(with_interval(c.quantities[cost]) if cost in c.quantities else "" for cost in there),
-        )
-        for c in scored
-    )
-    headings = ("strategy", target.primary.replace("_", " "), *(cost.replace("_", " ") for cost in there))
-    about = "Dashed line: the best score at each cost. Crosses: 95 % intervals over seeds, both ways."
-    return Figure(
-        f"{target.label}: {target.primary.replace('_', ' ')} against cost",
-        about,
-        tuple(charts),
-        headings,
-        rows,
-        wide=True,
     )
 
 

@@ -24,8 +24,6 @@ class Figure:
     headings: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     """The numbers drawn, as formatted text; the first cell of a row is its name."""
-    wide: bool = False
-    """Whether it takes the full width."""
 
 
 def drawing(body: str, width: float, height: float, title: str, kind: str = "chart") -> Markup:

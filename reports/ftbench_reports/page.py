@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import itertools
-import re
 from collections import defaultdict
-from functools import cache, cached_property
-from pathlib import Path
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import ftbench
 from ftbench.reporting import data_errors, percent, point_interval, share_interval
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from .board import STATUS, Board
@@ -29,6 +24,7 @@ from .palette import Look, definitions, families_of, family_legend, looks, style
 from .prose import left_out, over_tasks, protocol, statistics
 from .rows import forest, rank_chart
 from .switches import switches
+from .templating import content_hash, environment, lean
 from .track import axis_of
 from .trials import COMPARED, over_time, phase_legend, phases, settings_table, trial_table
 from .tuning import change_table, choice_table, rate_curves, tuned_targets, tuning_notes
@@ -41,7 +37,6 @@ if TYPE_CHECKING:
     from ftbench.reporting import Contender, TaskColumn
 
 
-_TEMPLATES = Path(__file__).parent / "templates"
 _HARMLESS = frozenset({"ok", "not-applicable"})
 """Statuses of trials that did not fail."""
 
@@ -53,10 +48,10 @@ REFRESH = 5
 def render(summary: Summary, *, live: bool = False) -> str:
     """Return the page as text; if `live`, it reloads every few seconds."""
     page = Page(summary)
-    sheet = style() + page.board.style() + page.diagonals() + _lean("report.css") + page.switches
-    script = _lean("page.js")
+    sheet = style() + page.board.style() + page.diagonals() + lean("report.css") + page.switches
+    script = lean("page.js")
     text: str = (
-        _environment()
+        environment()
         .get_template("page.html.jinja")
         .render(
             **page.values(),
@@ -64,9 +59,9 @@ def render(summary: Summary, *, live: bool = False) -> str:
             refresh=REFRESH if live else 0,
             definitions=Markup(definitions()),  # noqa: S704 - our own
             style=Markup(sheet),  # noqa: S704 - our own file
-            style_hash=_hash(sheet),
+            style_hash=content_hash(sheet),
             script=Markup(script),  # noqa: S704 - our own file
-            script_hash=_hash(script),
+            script_hash=content_hash(script),
             embedded=Markup(embedded(summary)),  # noqa: S704 - escaped for its position
             ended=STATUS,
             uncertain=uncertain,
@@ -82,36 +77,13 @@ def render(summary: Summary, *, live: bool = False) -> str:
     return text.lstrip()
 
 
-@cache
-def _environment() -> Environment:
-    """Return the template environment, which reads each template once."""
-    return Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-
-
-def _lean(name: str) -> str:
-    """Read a template file without its indentation and comment lines."""
-    lines = (line.strip() for line in (_TEMPLATES / name).read_text(encoding="utf-8").splitlines())
-    text = "\n".join(line for line in lines if line and not line.startswith("//"))
-    return re.sub(r": (?=[^;{}]*[;}])", ":", re.sub(r" ?([{};,]) ?", r"\1", text)) if name.endswith(".css") else text
-
-
-def _hash(text: str) -> str:
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-
-
 class Page:
     """The values of the template of a page."""
 
-    def __init__(self, summary: Summary) -> None:
+    def __init__(self, summary: Summary, looks_of_all: Mapping[str, Look] | None = None) -> None:
         self.summary = summary
         self.families: Mapping[str, str] | None = families_of(summary)
-        self.looks: Mapping[str, Look] = looks(summary.strategies, self.families)
+        self.looks = looks_of_all or looks(summary.strategies, self.families)
         self.board = Board(summary, self.looks)
         self.kinds = preferences(summary)
 
@@ -122,15 +94,18 @@ class Page:
 
     def values(self) -> dict[str, Any]:
         """Return the values of the template by name."""
-        found = self._first_screen() | self._sections() | self._folded()
+        found = self.first_screen() | self.leaderboard() | self._sections() | self._folded()
         return {**found, "sections": _headings(found)}
 
-    def _first_screen(self) -> dict[str, Any]:
+    def first_screen(self) -> dict[str, Any]:
+        """Return the values of the first screen: what to take on each task."""
         summary, targets, family = self.summary, self.summary.targets, self.families or {}
         return {
             "summary": summary,
             "looks": self.looks,
             "data_errors": data_errors(summary.data),
+            "flawed": [one for one in summary.data if one.flaws],
+            "flaw_words": {"error": "worse", "warning": "warn", "note": ""},
             "headlines": headlines(summary, self.kinds),
             "counted": {
                 "tasks": sum(not target.is_sequence for target in targets),
@@ -150,6 +125,16 @@ class Page:
             "lost_number": sum(number for status, number in summary.statuses.items() if status != "ok"),
         }
 
+    def leaderboard(self) -> dict[str, Any]:
+        """Return the values of the leaderboard."""
+        return {
+            "board": self.board,
+            "first_rows": CROWD,
+            "steps": {t.label: axis_of(t).steps for t in self.summary.targets if self.board.rows(t)},
+            "lower": _lower,
+            "links": {},
+        }
+
     def _sections(self) -> dict[str, Any]:
         targets = self.summary.targets
         forests = [(place, forest(target, self.looks)) for place, target in enumerate(targets)]
@@ -164,10 +149,6 @@ class Page:
         ]
         warned = [(place, target.label, warnings(target)) for place, target in enumerate(targets)]
         return {
-            "board": self.board,
-            "first_rows": CROWD,
-            "steps": {t.label: axis_of(t).steps for t in targets if self.board.rows(t)},
-            "lower": _lower,
             "forests": [(place, found) for place, found in forests if found],
             "by_family": sorted(self.looks.items(), key=lambda item: (item[1].colour, item[1].dash)),
             "ranks": rank_chart(self.summary.ranking, self.looks),
@@ -188,8 +169,6 @@ class Page:
             "choice_table": choice_table,
             "tuning_notes": tuning_notes,
             "rate_curves": rate_curves,
-            "flawed": [one for one in self.summary.data if one.flaws],
-            "flaw_words": {"error": "worse", "warning": "warn", "note": ""},
             "winners": winners(self.summary),
         }
 

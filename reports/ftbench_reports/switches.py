@@ -22,7 +22,7 @@ def switches(tasks: int, kinds: Sequence[Preference]) -> str:
     """
     chosen = "body:has(#{}:checked)"
     rules = [
-        _grids(),
+        grids(),
         "#overview{display:none}" if tasks > 1 else "",
         *(
             f'{chosen.format(f"t-{place}")} [data-t]:not([data-t="{place}"]){{display:none}}'
@@ -39,7 +39,7 @@ def switches(tasks: int, kinds: Sequence[Preference]) -> str:
     return f"@supports selector(:has(*)){{{''.join(rules)}}}@media print{{.cards,.card{{display:grid!important}}}}"
 
 
-def _grids() -> str:
+def grids() -> str:
     """Return the grid of an axis behind its rows, for each number of steps."""
     return "".join(
         f".g{steps}{{background-image:repeating-linear-gradient(to right,var(--faint) 0 1px,#0000 1px "

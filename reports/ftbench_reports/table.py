@@ -25,10 +25,10 @@ class CsvReport(Report):
         with path.open("w", encoding="utf-8", newline="") as stream:
             writer = csv.DictWriter(stream, fieldnames=list(table[0]) if table else [])
             writer.writeheader()
-            writer.writerows({key: _safe(value) for key, value in row.items()} for row in table)
+            writer.writerows({key: safe_cell(value) for key, value in row.items()} for row in table)
         return path
 
 
-def _safe(value: object) -> object:
+def safe_cell(value: object) -> object:
     """Keep spreadsheets from running a text as a formula."""
     return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")) else value

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
 
-from ftbench.reporting import interval_shown
+from ftbench.reporting import interval_shown, score_text
 from markupsafe import Markup
 
 from .charts import mean
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from ftbench.reporting import Contender, TaskColumn
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _FEWEST, _MOST, _MIDDLE = 4, 8, 9
 """Steps of an axis, and the middle of a row in pixels."""
+_LANE, _THIN, _HIGH = 7.0, 2.2, 60.0
+"""Height of a score among many in pixels, at most and at least, and of all of them unless they would be too thin."""
 
 
 @dataclass(frozen=True)
@@ -98,8 +100,25 @@ def ends_of(target: TaskColumn, contender: Contender) -> list[float]:
     return [middle, found.low, found.high]
 
 
-def track(target: TaskColumn, contender: Contender, axis: Axis, look: Look, *, ring: bool = False) -> Markup:
-    """Draw a score with its interval; the numbers are in the same row."""
+def track(
+    target: TaskColumn,
+    contender: Contender,
+    axis: Axis,
+    look: Look,
+    *,
+    ring: bool = False,
+    best: float | None = None,
+) -> Markup:
+    """Draw a score with its interval; the numbers are in the same row.
+
+    Args:
+        target: its task column.
+        contender: the strategy.
+        axis: the axis.
+        look: of the strategy.
+        ring: whether to draw a ring around it.
+        best: another score to mark, that of the task's best.
+    """
     middle, *ends = ends_of(target, contender)
     x = f"{axis.place(middle):.1f}%"
     line = (
@@ -108,9 +127,37 @@ def track(target: TaskColumn, contender: Contender, axis: Axis, look: Look, *, r
         else ""
     )
     around = f'<circle cx="{x}" cy="{_MIDDLE}" r="8" class="ring"/>' if ring else ""
+    if best is not None:
+        at = f"{axis.place(best):.1f}%"
+        line = f'<line x1="{at}" x2="{at}" y1="3" y2="15" class="best"/>{line}'
     mark = f'<use href="#m{look.marker}" x="{x}" y="{_MIDDLE}"/>'
     drawn = f'<svg class="bar k{look.colour}" aria-hidden="true">{line}{around}{mark}</svg>'
     return Markup(drawn)  # noqa: S704 - drawn from numbers
+
+
+def tracks(target: TaskColumn, axis: Axis, looks: Mapping[str, Look]) -> Markup:
+    """Draw all scores of a task column with their intervals on one axis, best at the top; grey ones are worse."""
+    scored = [c for c in target.contenders if mean(c, target.primary) is not None]
+    answer, lane = target.answer, min(_LANE, max(_THIN, _HIGH / len(scored)))
+    drawn = []
+    for number, contender in enumerate(scored):
+        middle, *ends = ends_of(target, contender)
+        x, y = f"{axis.place(middle):.1f}%", f"{lane * (number + 0.5):.1f}"
+        line = (
+            f'<line x1="{axis.place(min(ends)):.1f}%" x2="{axis.place(max(ends)):.1f}%" y1="{y}" y2="{y}"/>'
+            if ends
+            else ""
+        )
+        ring = f'<circle cx="{x}" cy="{y}" r="5.5" class="ring"/>' if contender.label == answer.pick else ""
+        pale = " o" if answer.decided and contender.label not in answer.possible else ""
+        title = f"<title>{escape(contender.label)}: {escape(score_text(middle, target.unit))}</title>"
+        dot = f'<circle cx="{x}" cy="{y}" r="{min(3.0, 1 + lane / 2):.1f}"/>'
+        drawn.append(f'<g class="k{looks[contender.label].colour}{pale}">{line}{ring}{dot}{title}</g>')
+    best = f"; could be the best: {', '.join(answer.possible)}" if answer.decided else ""
+    about = f"{target.primary.replace('_', ' ')} of {len(scored)} strategies on {target.label}{best}"
+    open_tag = Markup('<svg class="tracks" height="{:.0f}" role="img" aria-label="{}">')
+    tag = open_tag.format(lane * len(scored), about)
+    return tag + Markup("".join(drawn) + "</svg>")  # noqa: S704 - drawn from numbers and escaped labels
 
 
 def rank_bar(best: int, worst: int, of: int) -> Markup:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
+import zipfile
 
 from ftbench import Trial
 from ftbench.fingerprint import digest
+from ftbench.records.bundle import EXTRA_FILES, MANIFEST
 from pydantic import TypeAdapter
 
 _PART = {"use": "x", "label": "x", "options": {}, "fingerprint": {}}
@@ -30,6 +33,24 @@ def copied(run, folder):
     """Copy a run directory; return the copy."""
     shutil.copytree(run, folder)
     return folder
+
+
+def bundled(run, path):
+    """Write the bundle of a run whatever its files hold, as somebody without ftbench could; return its path."""
+    files = {
+        one.relative_to(run).as_posix(): one.read_bytes()
+        for one in sorted(run.rglob("*"))
+        if one.is_file() and (one.parent == run or one.name in ("record.json", "predictions.jsonl.gz"))
+    }
+    kept = {name: content for name, content in files.items() if "/" in name or name in EXTRA_FILES}
+    table = {
+        name: {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)} for name, content in kept.items()
+    }
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(MANIFEST, json.dumps({"schema": "ftbench.bundle/1", "files": table}))
+        for name, content in kept.items():
+            archive.writestr(name, content)
+    return path
 
 
 def record_paths(run):

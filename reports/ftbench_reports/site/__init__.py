@@ -1,4 +1,4 @@
-"""Write a leaderboard as static pages: an index, suites, strategies and runs; no JavaScript, no requests."""
+"""Write a leaderboard as static pages, tables and badges; no JavaScript, no requests."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
 
 def write(board: Leaderboard, folder: Path) -> None:
-    """Write the pages; the same leaderboard gives the same bytes."""
+    """Write the files; the same leaderboard gives the same bytes."""
     from .pages import Site
 
-    for path, text in Site(board).pages():
+    for path, text in Site(board).files():
         file = folder / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, encoding="utf-8")

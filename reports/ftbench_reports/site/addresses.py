@@ -10,13 +10,27 @@ from ftbench.fingerprint import digest
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from ftbench.reporting import Group
+
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", re.ASCII)
 _LETTERS = 40
 
 
-def suite_page(name: str, suite: str) -> str:
-    """Return the page of a suite, by its name and hash."""
-    return f"suites/{_slug(name, 'suite')}-{suite[:8]}.html"
+def group_pages(groups: Iterable[Group]) -> dict[str, str]:
+    """Return the key of each group → its page; the first group of a suite has the address that stays."""
+    found: dict[str, str] = {}
+    names: dict[str, str] = {}
+    for group in groups:
+        suite, key = group.fingerprint.suite, group.fingerprint.key
+        first = suite not in names
+        name = names.setdefault(suite, f"{_slug(group.suite, 'suite')}-{suite[:8]}")
+        found[key] = f"suites/{name}.html" if first else f"suites/{name}-{key[:8]}.html"
+    return found
+
+
+def badge_file(page: str) -> str:
+    """Return the badge of a suite's page."""
+    return f"badges/{page.removeprefix('suites/').removesuffix('.html')}.svg"
 
 
 def strategy_pages(labels: Iterable[str]) -> dict[str, str]:

@@ -6,6 +6,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from ..axes import Scale
+from ..charts import marks
 from ..columns import with_interval
 from ..figure import Figure, drawing, shortened
 from ..palette import Look, marker
@@ -14,7 +15,7 @@ from .dates import day
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ftbench.reporting import PublishedRun, Quantity, Series
+    from ftbench.reporting import PublishedRun, Quantity, Series, TaskColumn
 
 _WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 340, 240, 44, 10, 12, 42
 _EDGE = 26
@@ -23,13 +24,19 @@ _SHIFT, _LABELS = 4.0, 4
 _REACH, _LEAST = 4.0, 0.02
 
 
-def history(series: Sequence[Series], runs: Mapping[str, PublishedRun], looks: Mapping[str, Look]) -> Figure | None:
+def history(
+    series: Sequence[Series],
+    runs: Mapping[str, PublishedRun],
+    looks: Mapping[str, Look],
+    column: TaskColumn | None = None,
+) -> Figure | None:
     """Draw the series of one task column, device model and measuring version; None if nothing was run twice.
 
     Args:
         series: all of that task column, device model and measuring version.
         runs: name → run.
         looks: contender → how it is drawn.
+        column: the task column as ranked now; its pick, leader and baseline are in colour. Without it, all are.
     """
     known = [one for one in series if any(point.score and point.score.estimate for point in one.points)]
     names = sorted({point.run for one in known for point in one.points}, key=lambda name: (runs[name].finished, name))
@@ -46,7 +53,8 @@ def history(series: Sequence[Series], runs: Mapping[str, PublishedRun], looks: M
     for number, one in enumerate(drawn):
         # Shift contenders sideways, so that intervals of equal scores do not overlap.
         shift = _SHIFT * (number - (len(drawn) - 1) / 2) if len(drawn) <= 12 else 0.0
-        parts.append(_line(one, {name: x + shift for name, x in across.items()}, up, looks[one.contender]))
+        pale = column is not None and one.contender not in marks(column)
+        parts.append(_line(one, {name: x + shift for name, x in across.items()}, up, looks[one.contender], pale=pale))
     target = series[0].target
     about = (
         "The primary score with its 95 % interval over seeds, run after run. Dashed line: another machine or other "
@@ -111,17 +119,17 @@ def _frame(
     return "".join(parts)
 
 
-def _line(series: Series, across: Mapping[str, float], up: Scale, look: Look) -> str:
+def _line(series: Series, across: Mapping[str, float], up: Scale, look: Look, *, pale: bool) -> str:
     scored = [(across[point.run], point.score) for point in series.points if point.score and point.score.estimate]
     places = " ".join(f"{x:.1f},{up.place(score.estimate.mean):.1f}" for x, score in scored if score.estimate)
-    parts = [f'<polyline points="{places}" class="curve l{look.colour}"/>'] if len(scored) > 1 else []
+    parts = [f'<polyline points="{places}" class="curve"/>'] if len(scored) > 1 else []
     for x, score in scored:
         ends = [up.place(value) for value in _ends(score)]
         if len(ends) > 1:
-            parts.append(f'<path d="M{x:.1f} {ends[0]:.1f}V{ends[1]:.1f}" class="whisker l{look.colour}"/>')
+            parts.append(f'<path d="M{x:.1f} {ends[0]:.1f}V{ends[1]:.1f}" class="whisker"/>')
         assert score.estimate is not None
-        parts.append(marker(look, x, up.place(score.estimate.mean)))
-    return f"<g>{''.join(parts)}<title>{escape(series.contender)}</title></g>"
+        parts.append(marker(look, x, up.place(score.estimate.mean), inherits=True))
+    return f'<g class="k{look.colour}{" o" * pale}">{"".join(parts)}<title>{escape(series.contender)}</title></g>'
 
 
 def _cell(series: Series, run: str) -> str:
