@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from ftbench import UserError
 from ftbench.fingerprint import digest, remembered
 from ftbench.tasks import MultiLabelTask, as_text
 
-from .texts import as_list
+from .label_cells import LABEL_FORMS, LabelForm, recognised
 from .whole_texts import WholeTexts
 
 if TYPE_CHECKING:
@@ -26,9 +27,10 @@ class MultiLabelTextClassification(WholeTexts, MultiLabelTask):
     """Assign any number of classes to texts of your own, from a table."""
 
     target: str = "labels"
-    """Column of the classes: a list, or a text of their names. An empty cell means no class."""
-    separator: str = ";"
-    """Separator of the names in a text."""
+    """Column of the classes: a list of names, of numbers, or of 1 and 0 for each class; or a text of their names, which
+    may be a list as Python or JSON write it. An empty cell means no class."""
+    separator: str = ""
+    """Separator of the names in a text; by default recognised from the whole column."""
     labels: tuple[str, ...] = ()
     """Names of the classes, in order; by default all those in the data, sorted."""
 
@@ -46,10 +48,31 @@ class MultiLabelTextClassification(WholeTexts, MultiLabelTask):
         """The names of the classes: those given, or all those in the data, sorted."""
         if self.labels:
             return self.labels
-        key = digest([self.reading(), self.separator])
+        key = digest([self.reading(), self.separator, LABEL_FORMS])
         return tuple(remembered("classes", key, self._found_classes))
 
+    @cached_property
+    def label_form(self) -> LabelForm:
+        """How the cells hold classes.
+
+        Raises:
+            UserError: that is doubtful.
+        """
+
+        def look() -> dict[str, Any]:
+            cells = (cell for table in self.tables.values() for cell in self.target_cells(table))
+            return asdict(recognised(cells, self.separator, self.labels))
+
+        try:
+            key = digest([self.reading(), self.separator, self.labels, LABEL_FORMS])
+            return LabelForm(**remembered("label-forms", key, look))
+        except UserError as error:
+            place = f"data: {self.name}: column {self.target!r}"
+            raise UserError(*(f"{place}: {mistake}" for mistake in error.mistakes)) from None
+
     def _found_classes(self) -> list[str]:
+        if self.label_form.vector:
+            return [str(number) for number in range(self.label_form.vector)]
         known = {
             name
             for table in self.tables.values()
@@ -65,7 +88,9 @@ class MultiLabelTextClassification(WholeTexts, MultiLabelTask):
     def _named(self, table: Table, cell: Any) -> list[str]:
         """Return the names in a cell; a `datasets` class label stores numbers."""
         known = table.names(self.target)
-        return [known[int(one)] for one in cell] if known and isinstance(cell, list) else as_list(cell, self.separator)
+        if known and isinstance(cell, list):
+            return [known[int(one)] for one in cell]
+        return self.label_form.names(cell, self.labels)
 
     def label_rows(self, examples: Sequence[Example[tuple[str, int]]]) -> NDArray[np.int64]:
         """Return 1 for each class that applies, [examples, classes].
