@@ -11,6 +11,7 @@ from ftbench.tasks import as_text, calibration_error, metric
 
 from .pieces import LENGTHS, joined, lengths, tensors, torn
 from .texts import OwnTexts, as_list
+from .written_lists import written_list, written_object
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -50,8 +51,11 @@ class MultipleChoice(OwnTexts):
         cells = [row[name] for name in self.choices]
         if len(cells) > 1:
             return [as_text(cell) for cell in cells]
+        cell = cells[0]
+        if isinstance(cell, str):
+            cell = written_object(cell) or written_list(cell) or cell
         # CommonsenseQA and ARC store the texts together with their letters.
-        return as_list(cells[0]["text"] if isinstance(cells[0], dict) else cells[0], separator=";")
+        return as_list(cell["text"] if isinstance(cell, dict) and "text" in cell else cell, separator=";")
 
     def outline(self, reads: InputSpec, count: int) -> Encoded:
         """Return questions with one choice per column, or four if one column holds all choices."""

@@ -12,12 +12,15 @@ from ftbench.tasks import as_text, metric
 
 from .answer_scores import best_scores
 from .pieces import LENGTHS, OFFSETS, joined, lengths, offsets, sizes, tensors, torn
+from .squad import COLUMNS, answer_cell, flattened, is_nested
 from .texts import OwnTexts, as_list, with_offsets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from ftbench import Example, InputSpec, OutputType
+    from ftbench.tasks import Table
     from numpy.typing import NDArray
     from torch import Tensor
 
@@ -46,7 +49,8 @@ class QuestionAnswering(OwnTexts):
     classes: ClassVar[tuple[str, ...]] = ()
 
     target: str = "answers"
-    """Column of the answers: in SQuAD's format (`text` and `answer_start`, both lists), or a text."""
+    """Column of the answers: in SQuAD's format (`text` and `answer_start`, both lists), a list of answers with both, or
+    a text. SQuAD's nested files have it."""
     max_length: Annotated[int, Ge(16)] = 384
     """Longest window, including the question, in tokens."""
     stride: Annotated[int, Ge(0)] = 128
@@ -75,6 +79,19 @@ class QuestionAnswering(OwnTexts):
         """Return question and text."""
         return as_text(row[self.question]), as_text(row[self.context])
 
+    def open_files(self, paths: Sequence[Path]) -> Table:
+        """Open files; those nested like SQuAD's give a row for each question."""
+        table = super().open_files(paths)
+        return flattened(table) if self._is_nested(table.columns) else table
+
+    def file_columns(self, path: Path) -> tuple[str, ...]:
+        """Return the column names of a file."""
+        columns = super().file_columns(path)
+        return COLUMNS if self._is_nested(columns) else columns
+
+    def _is_nested(self, columns: Sequence[str]) -> bool:
+        return self.question not in columns and is_nested(columns)
+
     def kinds(self, table: Any) -> NDArray[np.int64]:
         """Treat all rows as one stratum; if questions may be unanswerable, keep rows without an answer."""
         found = super().kinds(table)
@@ -92,7 +109,7 @@ class QuestionAnswering(OwnTexts):
             UserError: it has no answer, or its answer is not at the given position.
         """
         # Not stripped: the answer's position counts from the first character.
-        context, cell = str(row[self.context] or ""), row[self.target]
+        context, cell = str(row[self.context] or ""), answer_cell(row[self.target])
         place = f"{self.name}: {value[0]} row {value[1] + 1}"
         if isinstance(cell, dict):
             texts = [str(text) for text in cell["text"]]

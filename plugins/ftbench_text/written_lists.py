@@ -65,3 +65,24 @@ def _number(item: str) -> float | bool | None:
         return float(item)
     except ValueError:
         return None
+
+
+_ARRAY = re.compile(r"array\(([\[\]][^()]*?)(?:,\s*dtype=[\w'<>.]+)?\)", re.DOTALL)
+
+
+def written_object(text: str) -> Any:
+    """Return the object, or the list of objects, that is written as text; None if the text is neither.
+
+    JSON and Python are read, also with the arrays that pandas writes into CSV files.
+    """
+    text = text.strip()
+    if len(text) < 2 or text[0] not in "{[" or "{" not in text[:2]:
+        return None
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        pass
+    try:
+        return ast.literal_eval(_ARRAY.sub(r"\1", text))
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return None

@@ -1,5 +1,7 @@
 """Numbers, sets of classes and choices as a user's table holds them, and what is wrong with them."""
 
+import json
+
 import datasets
 import numpy as np
 import pytest
@@ -102,3 +104,13 @@ def test_a_cell_is_a_list_or_a_text_of_parts():
     assert as_list(["a", 1, None]) == ["a", "1", ""]
     assert as_list(" a  b ") == ["a", "b"]
     assert as_list("a ; b;", ";") == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    "written",
+    [json.dumps, str, lambda cell: cell, lambda cell: ";".join(cell["text"] if isinstance(cell, dict) else cell)],
+)
+@pytest.mark.parametrize("cell", [["a cat", "the 'dog'"], {"label": ["A", "B"], "text": ["a cat", "the 'dog'"]}])
+def test_choices_are_read_however_a_cell_holds_them(written, cell):
+    task = MultipleChoice("nothing")
+    assert task._choices({"choices": written(cell)}) == ["a cat", "the 'dog'"]

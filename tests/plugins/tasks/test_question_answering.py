@@ -49,6 +49,59 @@ def row(context, answer, begin=None, question="which"):
     return {"question": question, "context": context, "answers": answers}
 
 
+CONTEXT = "Ada met Bob's friend in New York"
+ANSWERS = {
+    "SQuAD": {"text": ["Bob's friend"], "answer_start": [8]},
+    "list of answers": [{"text": "Bob's friend", "answer_start": 8}],
+    "two annotators": [{"text": "Bob's friend", "answer_start": 8}, {"text": "friend", "answer_start": 14}],
+    "one answer": {"text": "Bob's friend", "answer_start": 8},
+    "texts without a start": [{"text": "Bob's friend"}],
+    "no start": {"text": ["Bob's friend"]},
+    "texts": ["Bob's friend"],
+    "text": "Bob's friend",
+    "JSON": json.dumps({"text": ["Bob's friend"], "answer_start": [8]}),
+    "JSON list": json.dumps([{"text": "Bob's friend", "answer_start": 8}]),
+    "Python": str({"text": ["Bob's friend"], "answer_start": [8]}),
+    "pandas": """{'text': array(["Bob's friend"], dtype=object), 'answer_start': array([8], dtype=int32)}""",
+    "list as text": str(["Bob's friend"]),
+}
+
+
+@pytest.mark.parametrize("form", ANSWERS)
+def test_answers_are_read_however_they_are_written(form, tmp_path):
+    task = task_on(tmp_path, {"question": "who", "context": CONTEXT, "answers": ANSWERS[form]})
+    (found,) = task._read(task.named(["data-0"]))
+    assert (found.answers[0], found.begin) == ("Bob's friend", 8)
+    assert len(found.answers) == (2 if form == "two annotators" else 1)
+
+
+@pytest.mark.parametrize("shape", ["SQuAD", "paragraphs", "lines"])
+def test_nested_files_give_a_row_for_each_question(shape, tmp_path):
+    asked = [
+        {"id": "1", "question": "who", "answers": [{"text": "Ada", "answer_start": 0}], "is_impossible": False},
+        {
+            "id": "2",
+            "question": "why",
+            "answers": [],
+            "is_impossible": True,
+            "plausible_answers": [{"text": "New York", "answer_start": 24}],
+        },
+    ]
+    paragraphs = [{"context": CONTEXT, "qas": asked}, {"context": "Eve", "qas": asked[:1]}, {"context": "x", "qas": []}]
+    articles = [{"title": "one", "paragraphs": paragraphs[:2]}, {"title": "two", "paragraphs": paragraphs[2:]}]
+    path = tmp_path / ("a.jsonl" if shape == "lines" else "a.json")
+    document = {"version": "v2.0", "data": articles if shape == "SQuAD" else paragraphs}
+    path.write_text("\n".join(map(json.dumps, articles)) if shape == "lines" else json.dumps(document))
+    task = QuestionAnswering(str(path), unanswerable=True)
+    assert task.fingerprint()
+    assert [one.context for one in task._read(task.named(["data-0", "data-1"]))] == [CONTEXT, CONTEXT]
+    table = task.tables["data"]
+    assert [row["id"] for row in table.rows(range(len(table)), ["id"])] == ["1", "2", "1"]
+    assert [one.answers for one in task._read(task.named(["data-0", "data-1"]))] == [("Ada",), ()]
+    # A question without an answer is left out, and counted as a row without a label.
+    assert QuestionAnswering(str(path)).kinds(table).tolist() == [0, -1, 0]
+
+
 def test_every_window_that_holds_the_whole_answer_learns_it_and_the_others_learn_the_first_token(tmp_path, processor):
     context = "ab cd ef gh ij kl mn op"
     task = task_on(tmp_path, row(context, "kl mn"))
