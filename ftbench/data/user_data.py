@@ -205,7 +205,22 @@ class UserData(Task, UserFiles):
         for key, places in by_table.items():
             rows = self.tables[key].rows([examples[place].value[1] for place in places], (*self.inputs(), *columns))
             for place, row in zip(places, rows, strict=True):
-                found[place] = row
+                found[place] = self._with_paths(key, row) if self.folder_files() else row
+        return found
+
+    def _with_paths(self, key: str, row: dict[str, Any]) -> dict[str, Any]:
+        """Return a row in which paths that start at the folder of their own table are absolute.
+
+        The tables of splits may be in folders of their own, each with files of the same names.
+        """
+        folders = {path.parent for path in self._places.get(key, ())}
+        if len(folders) != 1 or (home := folders.pop()) == self._base:
+            return row
+        found = dict(row)
+        for name in self.inputs():
+            inside = home / getattr(self, "folder", "") / as_text(row[name]) if isinstance(row[name], str) else home
+            if inside.is_file():
+                found[name] = str(inside.absolute())
         return found
 
     def named(self, ids: Sequence[str]) -> list[Example[tuple[str, int]]]:

@@ -1,6 +1,7 @@
 """A suite written for a user's own data runs unchanged."""
 
 import tomllib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -57,7 +58,7 @@ def test_what_cannot_be_guessed_is_asked_for(data, ftbench):
     for arguments, message in (
         (
             ("--task", "text-classification", "--data", "odd.csv"),
-            "no column looks like the text; its columns are a, b; rename one to 'text', or write the suite",
+            "or write the suite yourself; if the first line is a row already, name the columns there: columns = [...]",
         ),
         (("--task", "text-clasification", "--data", "odd.csv"), "did you mean 'text-classification'?"),
         (("--task", "text-classification", "--data", "nothing.csv"), "nothing.csv: no such file or folder"),
@@ -93,6 +94,81 @@ def test_other_answers_have_their_columns_found_too(task, columns, tmp_path, ftb
     suite = parse_suite(tomllib.loads((tmp_path / "own.toml").read_text()), catalog)
     assert suite.tasks[0].options == {"data": path.name} | ({"target": next(iter(columns))} if columns else {})
     assert "18 trials" in ftbench("validate", "own.toml", cwd=tmp_path, check=0).stdout
+
+
+def clips(folder, count=12):
+    import soundfile
+
+    folder.mkdir(parents=True, exist_ok=True)
+    for n in range(count):
+        tone = np.sin(np.arange(8000) * 0.05 * (1 + n % 2)) * 0.3
+        soundfile.write(folder / f"cv_{n}.mp3", tone, 8000)
+
+
+def common_voice(folder):
+    """Lay out files like Common Voice: tables of splits next to others, clips in a folder."""
+    clips(folder / "clips")
+    columns = "client_id\tpath\tsentence_id\tsentence\tup_votes\tage\taccents\tlocale\n"
+    rows = [f'{n // 2:x}\tcv_{n}.mp3\t{n}\t"Hello" he said {n % 3}\t2\t\t\ten\n' for n in range(12)]
+    for name, part in (("train", rows[:8]), ("dev", rows[8:10]), ("test", rows[10:]), ("validated", rows)):
+        (folder / f"{name}.tsv").write_text(columns + "".join(part))
+    (folder / "clip_durations.tsv").write_text("clip\tduration[ms]\ncv_0.mp3\t1000\n")
+
+
+def image_folder(folder, column, *splits):
+    """Lay out files like `imagefolder` of `datasets`: a table of the files in each folder."""
+    from PIL import Image
+
+    for split in splits or ("",):
+        (folder / split).mkdir(parents=True, exist_ok=True)
+        rows = []
+        for n in range(24):
+            Image.fromarray(np.uint8(np.random.default_rng(n).integers(0, 255, (8, 8)))).save(
+                folder / split / f"{n}.png"
+            )
+            rows.append(f"{n}.png,{'ab'[n % 2]}\n")
+        (folder / split / "metadata.csv").write_text(f"{column},label\n" + "".join(rows))
+
+
+@pytest.mark.parametrize(
+    ("task", "make", "path", "options"),
+    [
+        (
+            "speech-recognition",
+            common_voice,
+            "cv",
+            {"target": "sentence", "folder": "clips", "group": "client_id"},
+        ),
+        (
+            "speech-recognition",
+            common_voice,
+            "cv/validated.tsv",
+            {"target": "sentence", "folder": "clips", "group": "client_id"},
+        ),
+        *(
+            ("image-classification", lambda folder, name=name: image_folder(folder, name), "cv", {"image": name})
+            for name in ("file_name", "filename", "image_path")
+        ),
+        (
+            "image-classification",
+            lambda folder: image_folder(folder, "file_name", "train", "test"),
+            "cv",
+            {"image": "file_name"},
+        ),
+    ],
+)
+def test_the_layouts_of_common_voice_and_imagefolder_are_known(task, make, path, options, tmp_path, ftbench, catalog):
+    make(tmp_path / "cv")
+    ftbench("new", "suite", "--task", task, "--data", path, "-o", "own.toml", cwd=tmp_path, check=0)
+    found = parse_suite(tomllib.loads((tmp_path / "own.toml").read_text()), catalog).tasks[0].options
+    data = found.pop("data")
+    assert found == options
+    if task == "image-classification":
+        whole = str(Path("cv/metadata.csv"))
+        assert data in (whole, {split: f"cv/{split}/metadata.csv" for split in ("train", "test")})
+    assert "18 trials" in ftbench("validate", "own.toml", cwd=tmp_path, check=0).stdout
+    checked = ftbench("data", "check", "own.toml", cwd=tmp_path).stdout
+    assert "unreadable" not in checked
 
 
 @pytest.mark.parametrize(("every", "expected"), [(30, "macro_f1"), (3, "")])

@@ -210,3 +210,27 @@ def test_data_saved_by_datasets_keeps_the_names_of_its_classes(catalog, tmp_path
     assert made.classes == ("neg", "pos")
     assert len(made.splits(0).test) == 40
     assert json.dumps(made.fingerprint())
+
+
+def test_paths_start_at_the_folder_of_their_own_table(catalog, tmp_path):
+    """Each split has a file of the same name; the content shows which one is read."""
+    from PIL import Image
+
+    for number, split in enumerate(("train", "test")):
+        (tmp_path / split / "pics").mkdir(parents=True)
+        Image.new("L", (4, 4), number).save(tmp_path / split / "pics" / "0.png")
+        (tmp_path / split / "metadata.csv").write_text("path,label\npics/0.png,a\n")
+    Image.new("L", (4, 4), 9).save(tmp_path / "9.png")
+    (tmp_path / "test" / "metadata.csv").write_text("path,label\n0.png,a\n9.png,b\n")
+    data = {split: str(tmp_path / split / "metadata.csv") for split in ("train", "test")}
+    task = catalog.build("tasks", "image-classification", {"data": data, "labels": ["a", "b"]})
+    grey = type("Grey", (), {"image_mean": (0,)})
+
+    def shade(task, name):
+        return task.raw_inputs(task.named([name]), grey)[0].getpixel((0, 0))
+
+    assert [shade(task, name) for name in ("train-0", "test-1")] == [0, 9]
+    with pytest.raises(UserError, match=r"0\.png: cannot be read as an image"):
+        shade(task, "test-0")
+    inside = catalog.build("tasks", "image-classification", {"data": data, "folder": "pics", "labels": ["a", "b"]})
+    assert shade(inside, "test-0") == 1
