@@ -102,12 +102,14 @@ def files_below(folder: Path) -> tuple[list[Path], list[Path]]:
     """Return the regular files below a folder, and the entries that are neither these nor folders; both sorted.
 
     Links are followed, but each folder is read once: by its own name if it is below `folder`, and otherwise by the
-    first link to it. Further links to it are among the other entries, with pipes, devices and links to nothing.
+    first link to it. Further links to it are among the other entries, with pipes, devices and links to nothing. The
+    file systems of the kernel, which have no end, are not read.
 
     Raises:
         UserError: a folder cannot be read, or there are more than `MAX_FILES` files.
     """
     known: set[tuple[int, int]] = set()
+    kernel = {Path(name).stat().st_dev for name in ("/proc", "/sys") if Path(name).is_dir()}
     folders, links = [folder], list[Path]()
     files: list[Path] = []
     others: list[Path] = []
@@ -115,7 +117,7 @@ def files_below(folder: Path) -> tuple[list[Path], list[Path]]:
         place = folders.pop() if folders else links.pop(0)
         try:
             status = place.stat()
-            if (status.st_dev, status.st_ino) in known:
+            if status.st_dev in kernel or (status.st_dev, status.st_ino) in known:
                 others.append(place)
                 continue
             known.add((status.st_dev, status.st_ino))

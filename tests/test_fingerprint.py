@@ -2,6 +2,7 @@
 
 import sys
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 from ftbench import fingerprint
@@ -192,3 +193,11 @@ def test_a_folder_of_too_many_files_or_that_is_missing_is_a_users_error(tmp_path
         files_below(tmp_path)
     with pytest.raises(UserError, match="cannot be read: No such file"):
         folder_sha256(tmp_path / "none", (".png",))
+
+
+@pytest.mark.parametrize("name", ["/proc", "/proc/self", "/sys"])
+def test_the_kernels_file_systems_are_not_read(name, tmp_path):
+    (tmp_path / "one.png").write_text("")
+    (tmp_path / "link").symlink_to(name)
+    assert files_below(tmp_path) == ([tmp_path / "one.png"], [tmp_path / "link"])
+    assert files_below(Path(name))[0] == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import NotComparable, RunError
@@ -23,7 +24,6 @@ from .tuning.tuning_summary import budgets_of, configuration_of, searches_of, wi
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from ..api.catalog import Catalog
     from ..records.comparability import Difference, Part
@@ -108,8 +108,10 @@ def summarise_runs(
         for record in records:
             of_target[record.trial["target"]].append(record)
         previewing = catalog if examples else None
+        # A bundle may be a stranger's, and name any folder of this machine as its data.
+        within = None if all(path.is_dir() for path in paths) else Path.cwd()
         targets = tuple(
-            _with_families(inspected(target, of_target[target.label], merged.place, previewing), catalog)
+            _with_families(inspected(target, of_target[target.label], merged.place, previewing, within), catalog)
             for target in summary.targets
         )
     suites = tuple(dict.fromkeys(run.found.suite for run in runs))

@@ -13,9 +13,11 @@ import numpy as np
 
 from ..api.augmentation import Augmentable, Sound
 from ..errors import UserError
+from .user_files import UserFiles
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from ..api.catalog import Catalog
 
@@ -49,7 +51,9 @@ class Previews:
     """Why there are no previews."""
 
 
-def previews_of(catalog: Catalog, task: Mapping[str, Any], split_seed: int, wanted: Sequence[str]) -> Previews:
+def previews_of(
+    catalog: Catalog, task: Mapping[str, Any], split_seed: int, wanted: Sequence[str], *, within: Path | None = None
+) -> Previews:
     """Read test items again and return their previews.
 
     Args:
@@ -57,11 +61,14 @@ def previews_of(catalog: Catalog, task: Mapping[str, Any], split_seed: int, want
         task: the task of a trial: `use`, `options` and `fingerprint`.
         split_seed: split seed of the trial.
         wanted: ids of the items to show; only the first few of images and sounds.
+        within: folder that the data must be in to be read, because the record may be a stranger's; None for any.
     """
     try:
         built = catalog.build("tasks", task["use"], task["options"])
         if not isinstance(built, Augmentable):
             return Previews({}, {}, "this task's inputs cannot be shown")
+        if within is not None and isinstance(built, UserFiles) and not built.is_within(within):
+            return Previews({}, {}, "the data of a bundle are read only if they are below the working directory")
         if not dict(built.fingerprint()).items() <= dict(task["fingerprint"]).items():
             return Previews({}, {}, "the data have changed since the run")
         test = built.splits(split_seed).test

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -99,6 +100,16 @@ class UserFiles(Remote):
         """Return the local folders whose files are the examples."""
         folders = [path for path in self.read_paths() if path.is_dir() and not is_saved(path)]
         return [] if self._hub_name else folders
+
+    def is_within(self, folder: Path) -> bool:
+        """Return whether local data are below a folder, with links followed; data of the Hub are in its cache."""
+        given = [self.data] if isinstance(self.data, str) else list(self.data.values())
+        if self._hub_name:
+            return True
+        # Patterns are matched only below what they begin with.
+        begins = (Path(re.split(r"[*?\[]", place, maxsplit=1)[0]).expanduser().resolve() for place in given)
+        whole = (folder.resolve() in (begin, *begin.parents) for begin in begins)
+        return all(whole) and not any(".." in Path(place).parts for place in given)
 
     def splits_folder(self) -> Path | None:
         """Return the local folder that has a file or folder for each split; None if there is none."""

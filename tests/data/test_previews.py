@@ -57,3 +57,22 @@ def test_data_that_are_gone_are_named_and_not_shown(catalog, tmp_path):
     found = previews_of(catalog, {"use": "text-classification", "options": options, "fingerprint": {}}, 0, ["gone-0"])
     assert not found.shown
     assert found.reason.startswith("the data cannot be read: ")
+
+
+@pytest.mark.parametrize("place", ["/proc/self", "/", "..", "../other", "/**/*", "sub/../../other", "link"])
+def test_a_strangers_record_has_data_from_elsewhere_not_read(place, catalog, tmp_path, monkeypatch):
+    home = tmp_path / "home"
+    for folder in (home / "own" / "a", home / "own" / "b", tmp_path / "other" / "a"):
+        folder.mkdir(parents=True)
+        for n in range(8):
+            Image.new("L", (4, 4), n).save(folder / f"{n}.png")
+    (home / "link").symlink_to("../other")
+    monkeypatch.chdir(home)
+    task = {"use": "image-classification", "options": {"data": place}, "fingerprint": {}}
+    found = previews_of(catalog, task, 0, ["data-0"], within=home)
+    assert found.reason == "the data of a bundle are read only if they are below the working directory"
+    own, test = part(catalog, "image-classification", data="own")
+    assert previews_of(catalog, own, 0, [test[0].id], within=home).shown
+    assert previews_of(catalog, {**own, "fingerprint": {"data": "no"}}, 0, [test[0].id], within=home).reason == (
+        "the data have changed since the run"
+    )

@@ -22,7 +22,11 @@ if TYPE_CHECKING:
 
 
 def inspected(
-    target: TaskColumn, records: Sequence[Record], place: Callable[[Record], Path], catalog: Catalog | None = None
+    target: TaskColumn,
+    records: Sequence[Record],
+    place: Callable[[Record], Path],
+    catalog: Catalog | None = None,
+    within: Path | None = None,
 ) -> TaskColumn:
     """Return a task column with the error analysis of its tasks.
 
@@ -31,6 +35,7 @@ def inspected(
         records: all records of the task column.
         place: returns the folder of a trial, which has its predictions.
         catalog: builds the tasks, so that test items can be shown; without it, only their ids are.
+        within: folder that the data must be in to be read; None for any.
     """
     lines = _predictions(records, place)
     found: list[Errors] = []
@@ -45,9 +50,9 @@ def inspected(
         errors = errors_of(task, confusion, target.classes.get(task, ()), ordered)
         if catalog is not None and errors.leader:
             trial = records[0].trial
-            shown = previews_of(
-                catalog, trial["stages"][number]["task"], trial["split_seed"], [one.id for one in errors.mistakes]
-            )
+            wanted = [one.id for one in errors.mistakes]
+            task_part = trial["stages"][number]["task"]
+            shown = previews_of(catalog, task_part, trial["split_seed"], wanted, within=within)
             exhibits[task] = shown
             errors = replace(errors, slices=(*errors.slices, *slices_by_length(ordered, shown.lengths)))
         found.append(errors)
