@@ -14,8 +14,9 @@ from ..stats.estimates import Estimate, Interval, estimate
 from ..stats.intervals import interval_of, moderated_estimates
 from ..stats.item_scores import Items, interval_over_items
 from .contender import Contender, LossPoint, Quantity, item_count
-from .differences import range_of_quantity, score_step
+from .differences import range_of_quantity
 from .metric_tiers import range_of, tier_of
+from .score_step import step_of_contenders
 from .task_column import grouped
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ def _moderated(contenders: Sequence[Contender]) -> list[Contender]:
             if (q := _quantities_of(c, task).get(name)) is not None and q.by_seed and not (c.is_reference or c.apart)
         ]
         own = [_quantities_of(found[place], task)[name] for place in places]
-        step = score_step([found[place] for place in places], name) if not task else 0.0
+        step = step_of_contenders([found[place] for place in places], name) if not task else 0.0
         estimates = moderated_estimates([list(quantity.by_seed.values()) for quantity in own], step)
         for place, quantity, one in zip(places, own, estimates, strict=True):
             _quantities_of(found[place], task)[name] = replace(

@@ -18,6 +18,7 @@ from ..stats.moderation import of_family, paired_family
 from ..stats.multiplicity import SIGNIFICANT, adjusted
 from ..stats.noninferiority import moderated
 from .metric_tiers import needed, tier_of
+from .score_step import step_of_records
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -291,7 +292,7 @@ def _moderated_within_run(rows: Sequence[Row], *, run: RecordSet, baseline: str)
     first = np.array([columns[replace(row.place, strategy=baseline)] for row in rows], np.int64)
     records = [record for place in places for record in run.records[place].values() if record.status == "ok"]
     outside = [columns[place] for place in places if all(_is_untrained(r) for r in run.records[place].values())]
-    family = paired_family(table, first, second, step=_step(records, metric), outside=outside)
+    family = paired_family(table, first, second, step=step_of_records(records, metric), outside=outside)
     return [one.estimate if one is not None else None for one in of_family(family)]
 
 
@@ -302,15 +303,6 @@ def _value(record: Record, name: str) -> float | None:
 
 def _is_untrained(record: Record) -> bool:
     return _value(record, "trainable_parameters") == 0
-
-
-def _step(records: Sequence[Record], metric: str) -> float:
-    """Return the change of the primary score by one test item of a classification; 0 if unknown."""
-    sizes: set[int] = {
-        sum(sum(row) for row in matrix) for r in records if r.primary == metric for matrix in r.confusion.values()
-    }
-    least = min(sizes, default=0)
-    return 1 / least if least else 0.0
 
 
 def _scale(known: Measurement, values: Sequence[float]) -> Scale:

@@ -18,6 +18,7 @@ from ..stats.moderation import PairedFamily, of_family, paired_family
 from ..stats.multiplicity import Comparison, corrected
 from .contender import gain, score
 from .metric_tiers import range_of, span_of_differences, tier_of
+from .score_step import step_of_contenders
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -87,22 +88,8 @@ def family_of(contenders: Sequence[Contender], name: str, pairs: Sequence[Pair])
     column = {id(c): number for number, c in enumerate(contenders)}
     first, second = (np.array([column[id(pair[side])] for pair in pairs], np.int64) for side in (0, 1))
     outside = [number for number, c in enumerate(contenders) if c.is_reference or c.apart]
-    return paired_family(
-        table.reshape(len(seeds), len(contenders)), first, second, step=score_step(contenders, name), outside=outside
-    )
-
-
-def score_step(contenders: Sequence[Contender], name: str) -> float:
-    """Return the smallest possible change of a score: that of one test item; 0 if unknown."""
-    return max(
-        (
-            found.largest / len(found.values)
-            for c in contenders
-            for found in c.items.values()
-            if found.metric == name and len(found.values)
-        ),
-        default=0.0,
-    )
+    step = step_of_contenders(contenders, name)
+    return paired_family(table.reshape(len(seeds), len(contenders)), first, second, step=step, outside=outside)
 
 
 def range_of_quantity(quantity: Quantity) -> Range:

@@ -86,6 +86,7 @@ def calibrate(run: RecordSet, gate: Gate) -> Calibration:
     whole = _scores(_check_seeds(run, seeds[:half], seeds[half : 2 * half], gate))
     gates = [checks for block in _blocks(seeds, enough) for checks in _both_directions(run, block, gate)]
     noise: dict[str, dict[str, Noise]] = {}
+    whole = [check for check in whole if not check.members]
     for target, metric in dict.fromkeys((check.place.target, check.metric) for check in whole):
         found = [check for check in whole if (check.place.target, check.metric) == (target, metric)]
         alarms = sum(any(_is_regression(check, target, metric) for check in checks) for checks in gates)

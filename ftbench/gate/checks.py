@@ -40,6 +40,8 @@ class Check:
     """Value in this run, per seed."""
     gating: bool = True
     """Whether it counts for the exit code."""
+    members: tuple[Place, ...] = ()
+    """The configurations it is about, if it is about all strategies together."""
 
     def finding(self, *, backbone: bool = True) -> str:
         """Return what was checked and found: `accuracy of lora on digits: 80.9 → 75.9 % (−5.0 points, …`.

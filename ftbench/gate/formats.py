@@ -172,7 +172,15 @@ def _code(text: str) -> str:
 
 
 def difference_text(
-    gains: Estimate, before: float, after: float, unit: str, *, margin: float, p: float | None, lower: bool = False
+    gains: Estimate,
+    before: float,
+    after: float,
+    unit: str,
+    *,
+    margin: float,
+    p: float | None,
+    lower: bool = False,
+    over: str = "",
 ) -> str:
     """Format a difference of a score or a size: `80.9 → 75.9 % (−5.0 points, allowed −1.0); …`.
 
@@ -184,6 +192,7 @@ def difference_text(
         margin: largest loss that does not matter.
         p: corrected p-value; None if unknown.
         lower: whether lower values are better.
+        over: what the difference is a mean of; the number of pairs by default.
     """
     sign = -1 if lower else 1
     harmful = "+" if lower else "-"
@@ -200,7 +209,7 @@ def difference_text(
         low, high = sorted((sign * gains.low, sign * gains.high))
         ends = f"95 % interval {step_range(low, high)} "
     inside = ", ".join(filter(None, (change, f"allowed {allowed}")))
-    found = re.sub(r"(?<!\w)-(?=\d)", "−", f"{values} ({inside}); {ends}over {count_text(gains.n, 'pair')}")
+    found = re.sub(r"(?<!\w)-(?=\d)", "−", f"{values} ({inside}); {ends}over {over or count_text(gains.n, 'pair')}")
     return f"{found}, p {p:.2g}" if p is not None else found
 
 

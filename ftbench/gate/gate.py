@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..analysis.metric_tiers import MEMORY, SPEED, TRACE, exact_values, loss_trace, needed, repeats, tier_of
+from ..analysis.score_step import step_of_records
 from ..errors import RunError
 from ..records.accepted_changes import AcceptedChange
 from ..records.comparability import PARTS, differences, without
-from ..stats.estimates import CLAIM, estimate, paired_differences
-from ..stats.multiplicity import adjusted
-from ..stats.noninferiority import loss_p, moderated, said
+from ..stats.noninferiority import loss_p
 from .checks import TRIALS, Check
-from .formats import change_text, count_text, difference_text, divergence_text, exact_text, seeds_text
+from .formats import change_text, count_text, divergence_text, exact_text, seeds_text
+from .scores import Sample, judge, judge_scores
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from ..analysis.metric_tiers import Tier
     from ..api.measurement import Measurement
     from ..records.comparability import Difference, Part
     from ..records.record import Record
     from ..records.record_set import Place, RecordSet
-    from ..stats.estimates import Estimate
     from ..suite.suite import Gate
     from .formats import Value
 
@@ -36,24 +34,6 @@ class Pair(NamedTuple):
     seed: int
     head: Record
     base: Record
-
-
-@dataclass(frozen=True)
-class _Sample:
-    """A score or size of one configuration over its pairs of trials."""
-
-    place: Place
-    metric: str
-    unit: str
-    margin: float
-    base: tuple[float, ...]
-    head: tuple[float, ...]
-    gains: Estimate
-    """Head minus base (minus an accepted change), with the sign chosen so that more is better."""
-    reason: str
-    """Why the baseline was adjusted; empty if it was not."""
-    lower: bool = False
-    """Whether lower values are better."""
 
 
 def hold(head: RecordSet, base: RecordSet, gate: Gate, allowed: Sequence[str] = ()) -> list[Check]:
@@ -91,33 +71,28 @@ def hold(head: RecordSet, base: RecordSet, gate: Gate, allowed: Sequence[str] = 
 def undecided(checks: Sequence[Check]) -> set[Place]:
     """Return the configurations whose scores more seeds could decide."""
     return {
-        check.place for check in checks if check.verdict == "inconclusive" and check.tier == "quality" and check.gating
+        check.place
+        for check in checks
+        if check.verdict == "inconclusive" and check.tier == "quality" and check.gating and not check.members
     }
 
 
 def accept(checks: Sequence[Check], base: RecordSet, reason: str) -> tuple[list[Check], list[AcceptedChange]]:
     """Accept everything that regressed or is missing; return the updated checks and the baseline's accepted changes."""
-    steps, found = list(base.accepted), []
+    known, found = {(*_key(check.place), check.metric, check.task): check for check in checks}, list[Check]()
+    steps: dict[tuple[str, ...], AcceptedChange] = {}
     for check in checks:
-        if check.gating and check.verdict in ("regressed", "missing"):
-            place = check.place
-            steps.append(
-                AcceptedChange(
-                    reason,
-                    place.target,
-                    place.backbone,
-                    place.strategy,
-                    check.metric,
-                    check.task,
-                    seeds=check.seeds,
-                    before=check.before,
-                    after=check.after,
-                )
-            )
-            found.append(replace(check, verdict="accepted", message=f"{check.message}; accepted: {reason}"))
-        else:
+        if not check.gating or check.verdict not in ("regressed", "missing"):
             found.append(check)
-    return found, steps
+            continue
+        found.append(replace(check, verdict="accepted", message=f"{check.message}; accepted: {reason}"))
+        # A change of all strategies together is accepted as the changes that it is made of.
+        for one in [known[*_key(place), check.metric, ""] for place in check.members] or [check]:
+            step = AcceptedChange(
+                reason, *_key(one.place), one.metric, one.task, seeds=one.seeds, before=one.before, after=one.after
+            )
+            steps[step.key] = step
+    return found, [*base.accepted, *steps.values()]
 
 
 class _Checker:
@@ -128,7 +103,7 @@ class _Checker:
 
     def checks(self) -> Iterator[Check]:
         places = sorted({*self.head.records, *self.base.records, *(place for place, _ in self.head.unfinished)})
-        samples: list[_Sample] = []
+        samples: list[Sample] = []
         for place in places:
             yield from self._trials(place)
             if not self.pairs[place]:
@@ -143,7 +118,7 @@ class _Checker:
                 if self._is_measured(place, name):
                     yield self._incomparable(place, name) or self._memory(place, name)
             yield from self._speed(place)
-        yield from self._judge_all(samples)
+        yield from judge_scores(samples, self.gate)
 
     @cached_property
     def pairs(self) -> dict[Place, list[Pair]]:
@@ -285,7 +260,7 @@ class _Checker:
         asked = [name for name in self.gate.metrics if self._is_measured(place, name)]
         return list(dict.fromkeys([primary, *asked]))
 
-    def _add_sample(self, place: Place, name: str, samples: list[_Sample]) -> Check | None:
+    def _add_sample(self, place: Place, name: str, samples: list[Sample]) -> Check | None:
         """Append a score to `samples`, to be judged with the others; return a check instead if a value is missing."""
         absent = [
             f"seed {pair.seed} of {self.head.source if whose == 'head' else self.base.source}"
@@ -301,16 +276,26 @@ class _Checker:
         samples.append(self._sample(place, name, margin))
         return None
 
-    def _sample(self, place: Place, name: str, margin: float) -> _Sample:
-        pairs = self.pairs[place]
+    def _sample(self, place: Place, name: str, margin: float) -> Sample:
+        pairs, seeds = self.pairs[place], self._seeds(place)
         base = [_value(pair.base, name) or 0.0 for pair in pairs]
         head = [_value(pair.head, name) or 0.0 for pair in pairs]
         reading = pairs[0].head.measurement(name)
         assert reading is not None
-        sign = -1 if reading.direction == "lower" else 1
-        shift, reason = self._shift(place, name, dict(zip(self._seeds(place), base, strict=True)))
-        gains = estimate((sign * (paired_differences(base, head) - shift)).tolist())
-        return _Sample(place, name, reading.unit, margin, tuple(base), tuple(head), gains, reason, sign < 0)
+        shift, reason = self._shift(place, name, dict(zip(seeds, base, strict=True)))
+        known = Sample(
+            place,
+            name,
+            reading.unit,
+            margin,
+            seeds,
+            step_of_records([record for pair in pairs for record in (pair.base, pair.head)], name),
+            reason=reason,
+            lower=reading.direction == "lower",
+            repeated=base == head and not shift and all(repeats(pair.head, pair.base) for pair in pairs),
+            learns=any(_value(pair.head, "trainable_parameters") != 0 for pair in pairs),
+        )
+        return known.measured(base, head, shift)
 
     def _shift(self, place: Place, name: str, base: dict[int, float]) -> tuple[float, str]:
         """Return how much an accepted change shifts the baseline's mean, and its reason."""
@@ -330,45 +315,13 @@ class _Checker:
 
     def _memory(self, place: Place, name: str) -> Check:
         """Judge the allocator's peak memory; strategies are not judged together, as it hardly varies."""
-        samples: list[_Sample] = []
+        samples: list[Sample] = []
         check = self._add_sample(place, name, samples)
         if check is not None:
             return replace(check, tier="memory")
         mean = sum(samples[0].base) / len(samples[0].base)
         sample = replace(samples[0], margin=max(self.gate.memory * mean, float(self.gate.memory_bytes)))
-        return self._judge(sample, loss_p(sample.gains), self.gate.alpha, tier="memory")
-
-    def _judge_all(self, samples: list[_Sample]) -> Iterator[Check]:
-        """Judge all scores together, Holm-corrected, with an equal share of α for each look.
-
-        The variances of one score inform each other over all configurations; see `ftbench.stats.noninferiority`.
-        """
-        level = self.gate.alpha / len(self.gate.looks)
-        for metric in dict.fromkeys(sample.metric for sample in samples):
-            places = [number for number, sample in enumerate(samples) if sample.metric == metric]
-            for number, gains in zip(places, moderated([samples[one].gains for one in places]), strict=True):
-                samples[number] = replace(samples[number], gains=gains)
-        raw = {number: loss_p(sample.gains) for number, sample in enumerate(samples)}
-        corrected = adjusted(raw)
-        for number, sample in enumerate(samples):
-            yield self._judge(sample, corrected[number], level, tier="quality")
-
-    def _judge(self, sample: _Sample, p: float | None, level: float, tier: Tier) -> Check:
-        n = sample.gains.n
-        before, after = sum(sample.base) / n, sum(sample.head) / n
-        message = difference_text(
-            sample.gains, before, after, sample.unit, margin=sample.margin, p=p, lower=sample.lower
-        )
-        if sample.reason:
-            message += f"; the baseline is adjusted, accepted: {sample.reason}"
-        verdict = said(sample.gains, p, sample.margin, level)
-        if n < CLAIM and all(repeats(pair.head, pair.base) for pair in self.pairs[sample.place]):
-            verdict, message = "ok", f"{message}; the records are identical"
-        elif n < CLAIM:
-            message = f"{message}; a verdict needs at least {CLAIM}"
-        return Check(
-            verdict, sample.place, sample.metric, tier, message, "", self._seeds(sample.place), sample.base, sample.head
-        )
+        return judge(sample, loss_p(sample.gains), self.gate.alpha, tier="memory")
 
     def _speed(self, place: Place) -> Iterator[Check]:
         """Report why speed is not checked: two separate runs cannot detect differences of about 5 %."""

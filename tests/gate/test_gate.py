@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from ftbench.errors import ExitCode, NotComparable, RunError
 from ftbench.gate.checks import Check, exit_code, most_severe_first
-from ftbench.gate.gate import hold
+from ftbench.gate.gate import accept, hold
+from ftbench.gate.scores import EVERYONE
 from ftbench.records.comparability import Difference
 from ftbench.records.record_set import Place, read_record_set
 from ftbench.suite.suite import Gate
@@ -39,14 +40,22 @@ def code(checks, *, strict=False):
     return exit_code(checks, strict=strict)
 
 
-def set_score(values):
-    return lambda record: set_value(record, "accuracy", values[record["trial"]["seed"]])
+def set_score(values, items=1000):
+    """Return a change that sets a record's accuracy by seed, on a test set of this many items."""
+
+    def change(record):
+        set_value(record, "accuracy", values[record["trial"]["seed"]])
+        for task, rows in record["confusion"].items():
+            shares = [items // len(rows) + (number < items % len(rows)) for number in range(len(rows))]
+            record["confusion"][task] = [[share * (a == b) for a in range(len(rows))] for b, share in enumerate(shares)]
+
+    return change
 
 
-def scored(head, base, gains, *, strategy="full", level=0.5):
+def scored(head, base, gains, *, strategy="full", level=0.5, items=1000):
     """Set the scores of a strategy, seed by seed, so that they differ by `gains`."""
-    rewrite(base, set_score([level] * len(gains)), where=of(strategy))
-    rewrite(head, set_score([level + gain for gain in gains]), where=of(strategy))
+    rewrite(base, set_score([level] * len(gains), items), where=of(strategy))
+    rewrite(head, set_score([level + gain for gain in gains], items), where=of(strategy))
 
 
 def test_an_unchanged_head_is_ok_in_every_tier(head, base):
@@ -133,7 +142,7 @@ def test_a_loss_that_parts_is_changed_and_counts_where_strict(head, base):
         ((-0.006, -0.007, -0.0065), "ok"),
         ((-0.012, -0.03, -0.02), "inconclusive"),
         ((-0.05, -0.05, -0.05), "regressed"),
-        ((-0.008, -0.008, -0.008), "ok"),
+        ((-0.006, -0.006, -0.006), "ok"),
     ],
 )
 def test_scores_are_held_by_their_bounds_and_the_margin(head, base, gains, verdict):
@@ -369,3 +378,31 @@ def test_exit_codes_win_in_their_order():
 
 def test_differences_are_worded_whole():
     assert str(Difference("software.torch", '"1"', '"2"')) == 'software.torch: "1" → "2"'
+
+
+def test_losses_of_all_strategies_are_accepted_one_by_one(three_seeds, tmp_path):
+    base, head = (copied(three_seeds / "runs" / "tiny", tmp_path / name) for name in ("base", "head"))
+    places = list(read_record_set(base).records)
+    check = Check("regressed", Place("digits", "tiny-vit", EVERYONE), "accuracy", "quality", "", members=tuple(places))
+    for place in places:
+        scored(head, base, (-0.03, -0.01, -0.02), strategy=place.strategy)
+    own = [one for one in run_checks(head, base) if one.metric == "accuracy" and not one.members]
+    accepted, steps = accept([*own, check], read_record_set(base), "a new version")
+    assert accepted[-1].verdict == "accepted"
+    assert {step.strategy for step in steps} == {place.strategy for place in places}
+    assert all(step.before == (0.5, 0.5, 0.5) for step in steps)
+    assert len(steps) == len(places), "each is accepted once, also if it regressed alone"
+
+
+def test_a_small_test_set_that_loses_one_item_on_each_seed_is_no_regression(head, base):
+    scored(head, base, (-0.02, -0.02, -0.02), items=50)
+    assert found(run_checks(head, base), "accuracy").verdict == "inconclusive"
+    scored(head, base, (-0.2, -0.2, -0.2), items=50)
+    assert found(run_checks(head, base), "accuracy").verdict == "regressed"
+
+
+def test_equal_scores_of_a_small_test_set_are_no_proof_unless_the_records_are_equal(head, base):
+    assert found(run_checks(head, base), "accuracy").verdict == "ok"
+    scored(head, base, (0.0, 0.0, 0.0), items=20)
+    rewrite(head, lambda record: record["curves"][0]["points"]["loss"].__setitem__(6, 0.5), where=of("full"))
+    assert found(run_checks(head, base), "accuracy").verdict == "inconclusive"
