@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from abc import abstractmethod
 from collections import Counter, defaultdict
 from dataclasses import asdict, dataclass
@@ -11,10 +10,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from ..api.splits import check_filled, outline
-from ..fingerprint import code_hash, digest, remembered
+from ..fingerprint import code_hash, core_sha256, digest, remembered
 from ..records.data_check import SEVERITIES, Flaw, Severity
-from ..suite.trial import TRAINING_VERSION
+from .label_checks import SHOWN, label_flaws
+from .reading.row_places import RowPlaces
 from .splitting import SPLITS
+from .unread_files import unread_flaws
 from .user_classification import UserClassification
 from .user_data import UserData
 
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from ..api.backbone import Backbone
     from ..api.splits import Splits
 
-SHOWN = 3
-"""Number of examples listed with a flaw."""
 BATCH = 1_000
 """Number of rows inspected together."""
 MAX_ROWS = 100_000
@@ -40,14 +39,6 @@ MAX_DISTANCE = 3.0
 """Largest mean distance of two sketches of numbers from 0 to 255 that count as close."""
 MAX_CUT_OFF = 0.05
 """Largest share of truncated inputs that is not reported."""
-SYNONYMS = (
-    {"y", "yes", "true", "1"},
-    {"n", "no", "false", "0"},
-    {"pos", "positive"},
-    {"neg", "negative"},
-    {"neu", "neutral"},
-)
-"""Groups of class names with the same meaning."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +61,30 @@ class Inspectable(UserData):
     """A task on a user's own data whose inputs can be inspected one by one."""
 
     advice: ClassVar[Mapping[str, tuple[Severity, str]]]
-    """Problem of an input → its severity and advice."""
+    """Problem of a row → its severity and advice."""
+
+    def has_row_problems(self) -> bool:
+        """Return whether the task overrides `row_problems`, so that all rows must be read."""
+        return type(self).row_problems is not Inspectable.row_problems
+
+    def label_columns(self) -> tuple[str, ...]:
+        """Return the columns of the label."""
+        return (self.target,)
+
+    def row_problems(self, key: str, row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """Yield the problems of a row that need no processor, above all of its label: their names and what the row has.
+
+        Args:
+            key: key of the row's table.
+            row: cells of its inputs and its label.
+        """
+        del key, row
+        yield from ()
+
+    def advice_on(self, problem: str, share: float) -> tuple[Severity, str]:
+        """Return severity and advice of a problem, which may depend on the share of rows that have it."""
+        del share
+        return self.advice[problem]
 
     @abstractmethod
     def inspect(self, inputs: Sequence[Mapping[str, Any]], processor: Any) -> list[Inspected]:
@@ -98,49 +112,24 @@ def check_data(task: Inspectable, backbone: Backbone, split_seed: int, options: 
         backbone.fingerprint(),
         split_seed,
         code_hash([type(task), type(backbone)]),
-        TRAINING_VERSION,
+        core_sha256(),
     ]
 
     def look() -> list[dict[str, Any]]:
         splits = task.splits(split_seed)
         check_filled(splits)
-        found = [*_labels(task), *_classes(task, splits), *_inputs(task, splits, backbone.load_processor())]
+        places = RowPlaces(task)
+        found = [*label_flaws(task, splits, places), *_classes(task, splits)]
+        found += _inputs(task, splits, backbone.load_processor(), places)
         return [asdict(flaw) for flaw in sorted(found, key=lambda flaw: SEVERITIES.index(flaw.severity))]
 
-    return [
-        Flaw(**{**flaw, "examples": tuple(flaw["examples"])}) for flaw in remembered("data", digest(identity), look)
-    ]
+    known = remembered("data", digest(identity), look)
+    # Files that are not read are in no fingerprint.
+    found = [*unread_flaws(task), *(Flaw(**{**flaw, "examples": tuple(flaw["examples"])}) for flaw in known)]
+    return sorted(found, key=lambda flaw: SEVERITIES.index(flaw.severity))
 
 
-# -- labels ------------------------------------------------------------------------------------------------------------
-
-
-def _labels(task: UserData) -> Iterator[Flaw]:
-    """Check the label column."""
-    empty = {key: np.flatnonzero(task.kinds(table) < 0) for key, table in task.tables.items()}
-    rows = [f"{key} row {number + 1}" for key, numbers in empty.items() for number in numbers[:SHOWN]]
-    count = sum(len(numbers) for numbers in empty.values())
-    if count:
-        yield Flaw(
-            "warning",
-            "label missing",
-            count,
-            tuple(rows[:SHOWN]),
-            "these rows are left out; label or remove them",
-        )
-    for names in spellings(task.classes if isinstance(task, UserClassification) else ()):
-        advice = "use one spelling; otherwise they are different classes"
-        yield Flaw("error", "label spelled in several ways", len(names), tuple(repr(name) for name in names), advice)
-
-
-def spellings(names: Iterable[str]) -> list[list[str]]:
-    """Return groups of names that differ only in case, spaces or punctuation, or are synonyms."""
-    groups: dict[str, list[str]] = defaultdict(list)
-    for name in names:
-        plain = re.sub(r"[\W_]+", "", name.casefold())
-        same = next((min(group) for group in SYNONYMS if plain in group), plain)
-        groups[same or name].append(name)
-    return [group for group in groups.values() if len(group) > 1]
+# -- classes -----------------------------------------------------------------------------------------------------------
 
 
 def _classes(task: UserData, splits: Splits[Any]) -> Iterator[Flaw]:
@@ -202,29 +191,31 @@ class _Row:
     """One inspected row."""
 
     split: str
-    id: str
+    key: str
+    number: int
     label: int
 
 
-def _inputs(task: Inspectable, splits: Splits[Any], processor: Any) -> Iterator[Flaw]:
+def _inputs(task: Inspectable, splits: Splits[Any], processor: Any, places: RowPlaces) -> Iterator[Flaw]:
     """Inspect every input once, and compare all inputs."""
     exact: dict[str, list[_Row]] = defaultdict(list)
     near: dict[str, list[tuple[_Row, bytes]]] = defaultdict(list)
-    problems: dict[str, list[str]] = defaultdict(list)
+    problems: dict[str, list[_Row]] = defaultdict(list)
     cut_off, total = 0, 0
     for row, inspected in _inspected_rows(task, splits, processor):
         total += 1
         cut_off += inspected.cut_off
         for problem in inspected.problems:
-            problems[problem].append(row.id)
+            problems[problem].append(row)
         if not inspected.problems:
             exact[inspected.exact].append(row)
             for key in inspected.near:
                 near[key].append((row, inspected.sketch))
-    for problem, ids in problems.items():
-        severity, advice = task.advice[problem]
-        yield Flaw(severity, problem, len(ids), tuple(ids[:SHOWN]), advice)
-    yield from _duplicates(exact.values(), _near_duplicates(near.values()))
+    for problem, rows in problems.items():
+        severity, advice = task.advice_on(problem, len(rows) / total)
+        first = sorted((row.key, row.number) for row in rows)[:SHOWN]
+        yield Flaw(severity, problem, len(rows), tuple(places.of(*row) for row in first), advice)
+    yield from _duplicates(exact.values(), _near_duplicates(near.values()), places)
     if total and cut_off / total > MAX_CUT_OFF:
         advice = "shorten them, or raise the limit"
         yield Flaw("warning", "inputs are cut off", cut_off, (f"{100 * cut_off / total:.1f} % of {total:,}",), advice)
@@ -236,15 +227,16 @@ def _inspected_rows(task: Inspectable, splits: Splits[Any], processor: Any) -> I
         for begin in range(0, len(rows), BATCH):
             examples = rows[begin : begin + BATCH]
             found = task.inspect(task.cells(examples), processor)
-            yield from zip((_Row(name, example.id, example.label) for example in examples), found, strict=True)
+            inspected = (_Row(name, example.value[0], example.value[1], example.label) for example in examples)
+            yield from zip(inspected, found, strict=True)
 
 
 def _near_duplicates(groups: Iterable[Sequence[tuple[_Row, bytes]]]) -> list[list[_Row]]:
     """Return groups of rows that share a key and have close sketches; each group once."""
-    found: dict[tuple[str, ...], list[_Row]] = {}
+    found: dict[tuple[_Row, ...], list[_Row]] = {}
     for group in groups:
         for members in _clusters(group) if len(group) > 1 else ():
-            found.setdefault(tuple(row.id for row in members), members)
+            found.setdefault(tuple(members), members)
     return list(found.values())
 
 
@@ -264,21 +256,28 @@ def _clusters(group: Sequence[tuple[_Row, bytes]]) -> list[list[_Row]]:
     return [members for members in clusters if len(members) > 1]
 
 
-def _duplicates(exact: Iterable[Sequence[_Row]], near: Iterable[Sequence[_Row]]) -> Iterator[Flaw]:
+def _duplicates(exact: Iterable[Sequence[_Row]], near: Iterable[Sequence[_Row]], places: RowPlaces) -> Iterator[Flaw]:
     """Report repeated inputs: across splits, within a split, and with different classes."""
+
+    def examples(groups: Sequence[Sequence[_Row]]) -> tuple[str, ...]:
+        return tuple(
+            " = ".join(f"{places.of(row.key, row.number)} ({row.split})" for row in group[:2])
+            for group in groups[:SHOWN]
+        )
+
     same = [group for group in exact if len(group) > 1]
     leaks = [group for group in same if _across(group)]
     if leaks:
         advice = "the test split must not contain training data; remove them, or group the rows"
-        yield Flaw("error", "same input in two splits", _surplus(leaks), _examples(leaks), advice)
-    known = {row.id for group in leaks for row in group}
-    near_leaks = [group for group in near if _across([row for row in group if row.id not in known])]
+        yield Flaw("error", "same input in two splits", _surplus(leaks), examples(leaks), advice)
+    known = {row for group in leaks for row in group}
+    near_leaks = [group for group in near if _across([row for row in group if row not in known])]
     if near_leaks:
         yield Flaw(
             "warning",
             "nearly the same input in two splits",
             _surplus(near_leaks),
-            _examples(near_leaks),
+            examples(near_leaks),
             "group related rows",
         )
     if same:
@@ -286,7 +285,7 @@ def _duplicates(exact: Iterable[Sequence[_Row]], near: Iterable[Sequence[_Row]])
             "note",
             "same input more than once",
             _surplus(same),
-            _examples(same),
+            examples(same),
             "repeated rows weigh more; remove them unless this is intended",
         )
     contradictory = [group for group in same if len({row.label for row in group}) > 1]
@@ -295,7 +294,7 @@ def _duplicates(exact: Iterable[Sequence[_Row]], near: Iterable[Sequence[_Row]])
             "warning",
             "same input with different labels",
             len(contradictory),
-            _examples(contradictory),
+            examples(contradictory),
             "no model can predict both; correct the labels",
         )
 
@@ -307,7 +306,3 @@ def _across(group: Sequence[_Row]) -> bool:
 def _surplus(groups: Sequence[Sequence[_Row]]) -> int:
     """Return the number of rows beyond the first of each group."""
     return sum(len(group) - 1 for group in groups)
-
-
-def _examples(groups: Sequence[Sequence[_Row]]) -> tuple[str, ...]:
-    return tuple(" = ".join(f"{row.id} ({row.split})" for row in group[:2]) for group in groups[:SHOWN])

@@ -141,6 +141,14 @@ def _parts(path: Path, kind: str, form: TextFormat, columns: Sequence[str]) -> I
             yield {name: [row.get(name) for row in part] for name in columns}
 
 
+def row_lines(path: Path, form: TextFormat = ANY_FORM) -> Iterator[int] | None:
+    """Yield the line where each row of a file begins, from 1; None if its rows have no lines."""
+    kind = _kind(path, form)
+    if kind == "text":
+        return delimited_files.row_lines(path, form)
+    return json_files.row_lines(path, form) if content_suffix(path) in json_files.LINES else None
+
+
 def stored_splits(folder: Path) -> dict[str, StoredTable] | None:
     """Open a folder written by `save_to_disk` of `datasets`; None if it is not one.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,15 @@ if TYPE_CHECKING:
     from .tables import Table
 
 
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_EXACT = 2.0**53
+"""Absolute value from which different whole numbers may be equal in double precision."""
+_SHOWN = 3
+"""Number of unknown classes named in a message."""
+_VERSION = 2
+"""Version of the rule by which names are classes; part of cache keys."""
+
+
 @dataclass
 class UserClassification(UserData, ClassificationTask):
     """Classification of rows with one class each."""
@@ -35,10 +45,13 @@ class UserClassification(UserData, ClassificationTask):
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """The class names: `labels`, or all values in the data, sorted; numbers are sorted numerically."""
+        """The class names: `labels`, or all values in the data, sorted; numbers are sorted numerically.
+
+        Numbers that are equal, such as 1 and 1.0, are one class; its name is the shortest one.
+        """
         if self.labels:
             return self.labels
-        key = digest([self.reading(), getattr(self, "pattern", "")])
+        key = digest([self.reading(), getattr(self, "pattern", ""), _VERSION])
         return tuple(remembered("classes", key, self._classes_in_data))
 
     def _classes_in_data(self) -> list[str]:
@@ -49,8 +62,16 @@ class UserClassification(UserData, ClassificationTask):
             raise UserError(
                 f"data: {self.name}: column {self.target!r} holds {len(known)} classes; at least two are needed"
             )
-        numeric = all(_is_number(name) for name in known)
-        return sorted(known, key=lambda name: (float(name) if numeric else 0.0, name))
+        by_value: dict[str | float, str] = {}
+        for name in sorted(known, key=lambda name: (len(name), name)):
+            by_value.setdefault(_value(name), name)
+        if len(by_value) < 2:
+            raise UserError(
+                f"data: {self.name}: column {self.target!r} holds one number, "
+                f"written as {', '.join(sorted(known))}; at least two classes are needed"
+            )
+        numeric = all(_NUMBER.fullmatch(name) for name in known)
+        return sorted(by_value.values(), key=lambda name: (float(name) if numeric else 0.0, name))
 
     def _names(self, table: Table, cells: list[str]) -> list[str]:
         """Return the class names of cells; a column of type `ClassLabel` has class indices, -1 for no label."""
@@ -64,12 +85,15 @@ class UserClassification(UserData, ClassificationTask):
             UserError: a row has a class that is not in `labels`.
         """
         codes, cells = table.codes(self.target)
-        indices = {name: index for index, name in enumerate(self.classes)} | {"": -1}
+        numbered = list(enumerate(self.classes))
+        indices: dict[str | float, int] = {_value(name): index for index, name in numbered}
+        indices = {**indices, **{name: index for index, name in numbered}, "": -1}
         names = self._names(table, cells)
-        unknown = [name for name in names if name not in indices]
-        if unknown:
-            raise UserError(f"labels: the data contain {unknown[0]!r}, which is not among {', '.join(self.classes)}")
-        return np.array([*(indices[name] for name in names), -1])[codes]
+        found = [indices.get(name, indices.get(_value(name))) for name in names]
+        if None in found:
+            unknown = _unknown(names, found, codes)
+            raise UserError(f"labels: the data contain {unknown}, not among {', '.join(self.classes)}")
+        return np.array([*found, -1], np.int64)[codes]
 
     def check_folder(self, path: Path) -> None:
         """Check also that the files have at least two classes.
@@ -89,9 +113,18 @@ class UserClassification(UserData, ClassificationTask):
             raise UserError(f"data: {path}: {problem}; {hint}")
 
 
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+def _value(name: str) -> str | float:
+    """Return the number that a name is, or the name if it is none."""
+    if not _NUMBER.fullmatch(name):
+        return name
+    value = float(name)
+    # Digits beyond the precision of a number make names different, as in long identifiers.
+    return value if abs(value) < _EXACT else name
+
+
+def _unknown(names: list[str], found: list[int | None], codes: NDArray[np.int64]) -> str:
+    """Describe the names without an index, and how many rows have them."""
+    counts = np.bincount(codes[codes >= 0], minlength=len(names))
+    lost = [place for place, index in enumerate(found) if index is None]
+    shown = [f"{names[place]!r} in {counts[place]:,} row{'' if counts[place] == 1 else 's'}" for place in lost[:_SHOWN]]
+    return ", ".join([*shown, *([f"{len(lost) - _SHOWN} more"] if len(lost) > _SHOWN else [])])

@@ -16,11 +16,11 @@ from .hub_datasets import CARD, features, missing_part, read_card, split_files
 from .locations import Places, common_folder, given_splits, is_saved, local_places
 from .reading.text_files import TextFormat
 from .splitting import SPLITS
-from .table_files import SUFFIXES, read_table, table_columns
+from .table_files import SUFFIXES, read_table, row_lines, table_columns
 from .tables import as_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from .tables import Table
 
@@ -82,6 +82,14 @@ class UserFiles(Remote):
     def file_columns(self, path: Path) -> tuple[str, ...]:
         """Return the column names of a table file without reading its rows."""
         return table_columns(path, self.form)
+
+    def row_lines(self, path: Path) -> Iterator[int] | None:
+        """Yield the line where each row of a table file begins, from 1; None if its rows have no lines."""
+        return row_lines(path, self.form)
+
+    def files(self, key: str) -> tuple[Path, ...]:
+        """Return the files of a table; none if they are not tables themselves."""
+        return tuple(path for path in self._places.get(key, ()) if path.is_file())
 
     def open_folder(self, folder: Path) -> Table | None:
         """Open a folder whose files are the examples; None if the modality has no such folders."""

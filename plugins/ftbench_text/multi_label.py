@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from ftbench import UserError
@@ -15,16 +15,24 @@ from .label_cells import LABEL_FORMS, LabelForm, recognised
 from .whole_texts import WholeTexts
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from ftbench import Example
-    from ftbench.tasks import Table
+    from ftbench.tasks import Severity, Table
     from numpy.typing import NDArray
+
+
+UNKNOWN = "class not among labels"
 
 
 @dataclass
 class MultiLabelTextClassification(WholeTexts, MultiLabelTask):
     """Assign any number of classes to texts of your own, from a table."""
+
+    advice: ClassVar[Mapping[str, tuple[Severity, str]]] = {
+        **WholeTexts.advice,
+        UNKNOWN: ("error", "correct it, or add it to `labels`"),
+    }
 
     target: str = "labels"
     """Column of the classes: a list of names, of numbers, or of 1 and 0 for each class; or a text of their names, which
@@ -91,6 +99,13 @@ class MultiLabelTextClassification(WholeTexts, MultiLabelTask):
         if known and isinstance(cell, list):
             return [known[int(one)] for one in cell]
         return self.label_form.names(cell, self.labels)
+
+    def row_problems(self, key: str, row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """Yield the names of a row that are not among `labels`."""
+        yield from super().row_problems(key, row)
+        names = self._named(self.tables[key], row[self.target]) if self.labels else ()
+        if lost := [name for name in names if name not in self.labels]:
+            yield UNKNOWN, ", ".join(map(repr, lost[:3]))
 
     def label_rows(self, examples: Sequence[Example[tuple[str, int]]]) -> NDArray[np.int64]:
         """Return 1 for each class that applies, [examples, classes].

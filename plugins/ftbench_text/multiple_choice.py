@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -14,11 +15,15 @@ from .texts import OwnTexts, as_list
 from .written_lists import written_list, written_object
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from ftbench import Example, InputSpec, OutputType
+    from ftbench.tasks import Severity
     from numpy.typing import NDArray
     from torch import Tensor
+
+
+UNEQUAL, UNKNOWN = "choices differ in number", "label is none of the choices"
 
 
 @dataclass
@@ -28,6 +33,12 @@ class MultipleChoice(OwnTexts):
     primary: ClassVar[str] = "accuracy"
     answer: ClassVar[OutputType] = "choice"
     classes: ClassVar[tuple[str, ...]] = ()
+
+    advice: ClassVar[Mapping[str, tuple[Severity, str]]] = {
+        **OwnTexts.advice,
+        UNEQUAL: ("error", "all rows need as many choices, two at least"),
+        UNKNOWN: ("error", "name it by its number from 0, its letter from A, or its text"),
+    }
 
     text: str = "question"
     """Column of the question, or of the beginning."""
@@ -56,6 +67,25 @@ class MultipleChoice(OwnTexts):
             cell = written_object(cell) or written_list(cell) or cell
         # CommonsenseQA and ARC store the texts together with their letters.
         return as_list(cell["text"] if isinstance(cell, dict) and "text" in cell else cell, separator=";")
+
+    def text_columns(self) -> tuple[str, ...]:
+        """Return the column of the question; choices may be lists."""
+        return (self.text,)
+
+    @cached_property
+    def _count(self) -> int:
+        """Number of choices of the first row."""
+        table = next(iter(self.tables.values()))
+        return len(self._choices(table.rows([0], self.choices)[0]))
+
+    def row_problems(self, key: str, row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """Yield what is wrong with a row's choices and their label."""
+        yield from super().row_problems(key, row)
+        choices = self._choices(row)
+        if len(choices) != self._count or len(choices) < 2:
+            yield UNEQUAL, f"{len(choices)} choices, {self._count} in the first row"
+        elif _place(row[self.target], choices) is None:
+            yield UNKNOWN, repr(as_text(row[self.target]))
 
     def outline(self, reads: InputSpec, count: int) -> Encoded:
         """Return questions with one choice per column, or four if one column holds all choices."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
@@ -16,14 +17,16 @@ from .squad import COLUMNS, answer_cell, flattened, is_nested
 from .texts import OwnTexts, as_list, with_offsets
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from ftbench import Example, InputSpec, OutputType
-    from ftbench.tasks import Table
+    from ftbench.tasks import Severity, Table
     from numpy.typing import NDArray
     from torch import Tensor
 
+OTHER_FORM, NO_ANSWER = "answer of another form", "question without an answer"
+NOT_THERE, ELSEWHERE = "answer is not in the text", "answer is not at its position in the text"
 SHORTLIST = 20
 """Number of likeliest begins, and of likeliest ends, that are combined."""
 
@@ -47,6 +50,14 @@ class QuestionAnswering(OwnTexts):
     primary: ClassVar[str] = "f1"
     answer: ClassVar[OutputType] = "span"
     classes: ClassVar[tuple[str, ...]] = ()
+
+    advice: ClassVar[Mapping[str, tuple[Severity, str]]] = {
+        **OwnTexts.advice,
+        OTHER_FORM: ("error", "write a text, or `text` and `answer_start`, both lists, as SQuAD does"),
+        NO_ANSWER: ("error", "set unanswerable = true if texts need not answer"),
+        NOT_THERE: ("error", "copy the answer from the text, letter by letter"),
+        ELSEWHERE: ("error", "count characters from 0, from the first of the text"),
+    }
 
     target: str = "answers"
     """Column of the answers: in SQuAD's format (`text` and `answer_start`, both lists), a list of answers with both, or
@@ -98,8 +109,7 @@ class QuestionAnswering(OwnTexts):
         return np.zeros_like(found) if self.unanswerable else found
 
     def _read(self, examples: Sequence[Example[tuple[str, int]]]) -> list[_Question]:
-        wanted = (self.target, self.start) if self.start else (self.target,)
-        rows = zip(examples, self.cells(examples, wanted), strict=True)
+        rows = zip(examples, self.cells(examples, self.label_columns()), strict=True)
         return [self._question(example.value, row) for example, row in rows]
 
     def _question(self, value: tuple[str, int], row: Mapping[str, Any]) -> _Question:
@@ -108,22 +118,58 @@ class QuestionAnswering(OwnTexts):
         Raises:
             UserError: it has no answer, or its answer is not at the given position.
         """
+        found = self._parsed(row)
+        for problem, shown in self._problems_of(found):
+            advice = self.advice[problem][1]
+            raise UserError(f"{self.name}: {value[0]} row {value[1] + 1}: {problem}: {shown}; {advice}")
+        assert found is not None
+        return found
+
+    def _parsed(self, row: Mapping[str, Any]) -> _Question | None:
+        """Read one row; None if its answer has another form."""
         # Not stripped: the answer's position counts from the first character.
         context, cell = str(row[self.context] or ""), answer_cell(row[self.target])
-        place = f"{self.name}: {value[0]} row {value[1] + 1}"
-        if isinstance(cell, dict):
-            texts = [str(text) for text in cell["text"]]
-            begin = int(cell["answer_start"][0]) if texts else -1
+        try:
+            if isinstance(cell, dict):
+                texts = [str(text) for text in cell["text"]]
+                begin = int(cell["answer_start"][0]) if texts else -1
+            else:
+                texts = as_list(cell) if isinstance(cell, list) else [text for text in [as_text(cell)] if text]
+                begin = context.find(texts[0]) if texts else -1
+                if self.start and texts:
+                    begin = int(as_text(row[self.start]) or -1)
+        except (KeyError, IndexError, TypeError, ValueError):
+            return None
+        # An empty text is no answer.
+        known = tuple(texts) if texts and texts[0].strip() else ()
+        return _Question(as_text(row[self.question]), context, known, begin if known else -1)
+
+    def label_columns(self) -> tuple[str, ...]:
+        """Return the column of the answers, and that of their start."""
+        return (self.target, self.start) if self.start else (self.target,)
+
+    def row_problems(self, key: str, row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """Yield what is wrong with a row's answer."""
+        yield from super().row_problems(key, row)
+        found = self._parsed(row)
+        if found is None:
+            yield OTHER_FORM, repr(row[self.target])[:60]
         else:
-            texts = as_list(cell) if isinstance(cell, list) else [text for text in [as_text(cell)] if text]
-            begin = (
-                int(as_text(row[self.start]) or -1) if self.start and texts else context.find(texts[0]) if texts else -1
-            )
-        if not texts and not self.unanswerable:
-            raise UserError(f"{place}: has no answer; set unanswerable = true where texts need not answer")
-        if texts and context[begin : begin + len(texts[0])] != texts[0]:
-            raise UserError(f"{place}: the answer {texts[0][:40]!r} does not stand in the text at character {begin}")
-        return _Question(as_text(row[self.question]), context, tuple(texts), begin)
+            yield from self._problems_of(found)
+
+    def _problems_of(self, found: _Question | None) -> Iterator[tuple[str, str]]:
+        if found is None:
+            yield OTHER_FORM, "neither `text` and `answer_start` nor a text"
+        elif not found.answers:
+            if not self.unanswerable:
+                yield NO_ANSWER, repr(found.question[:40])
+        elif found.begin < 0:
+            yield NOT_THERE, repr(found.answers[0][:40])
+        elif not found.context.startswith(found.answers[0], found.begin):
+            places = [at.start() for at in re.finditer(re.escape(found.answers[0]), found.context)]
+            nearest = min(places, key=lambda place: abs(place - found.begin), default=None)
+            where = "nowhere" if nearest is None else f"at character {nearest}"
+            yield ELSEWHERE, f"{found.answers[0][:40]!r} is {where}, not at {found.begin}"
 
     def outline(self, reads: InputSpec, count: int) -> Encoded:
         """Return questions on texts of one window."""

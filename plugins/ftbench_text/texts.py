@@ -12,10 +12,18 @@ from annotated_types import Ge
 from ftbench import UserError
 from ftbench.tasks import Inspectable, Inspected, as_text
 
+from .written_lists import written_list, written_object
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from ftbench.tasks import Severity
+
+
+NO_TEXT, WRITTEN = "input is no text", "input is a list or an object written as text"
+_LIST_OR_OBJECT = re.compile(r"""\[\s*['"{\[].*\]$|\{\s*['"].*\}$""", re.DOTALL)
+_LONGEST_WRITTEN = 20_000
+"""Most letters of a text that is parsed as a list or an object."""
 
 
 @dataclass
@@ -26,7 +34,9 @@ class OwnTexts(Inspectable):
     unit: ClassVar[str] = "tokens"
 
     advice: ClassVar[Mapping[str, tuple[Severity, str]]] = {
-        "input empty": ("warning", "there is nothing to learn from: remove these rows")
+        "input empty": ("warning", "there is nothing to learn from: remove these rows"),
+        NO_TEXT: ("error", "training will stop at it: write each input as one text"),
+        WRITTEN: ("warning", "its brackets and quotes are read as words: write the text itself"),
     }
 
     max_length: Annotated[int, Ge(2)] = 128
@@ -42,7 +52,8 @@ class OwnTexts(Inspectable):
 
     def inspect(self, inputs: Sequence[Mapping[str, Any]], processor: Any) -> list[Inspected]:
         """Count tokens; compute digests of texts as they are, and without case, punctuation, links and user names."""
-        rows = [self.texts(row) for row in inputs]
+        unreadable = [self._is_no_text(row) for row in inputs]
+        rows = [("",) if lost else self.texts(row) for row, lost in zip(inputs, unreadable, strict=True)]
         longest = self.longest(processor)
         # One token more than is kept shows which texts would be cut, at no extra cost.
         joined = [" ".join(row) for row in rows]
@@ -51,11 +62,25 @@ class OwnTexts(Inspectable):
             Inspected(
                 _digest(row),
                 (_digest(map(_plain, row)),),
-                problems=() if any(row) else ("input empty",),
+                problems=(NO_TEXT,) if lost else () if any(row) else ("input empty",),
                 cut_off=length > longest,
             )
-            for row, length in zip(rows, lengths, strict=True)
+            for row, length, lost in zip(rows, lengths, unreadable, strict=True)
         ]
+
+    def _is_no_text(self, row: Mapping[str, Any]) -> bool:
+        return any(isinstance(row[name], list | tuple | dict | bytes) for name in self.text_columns())
+
+    def row_problems(self, key: str, row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """Yield the inputs that are written as lists or objects."""
+        del key
+        for name in self.text_columns():
+            if isinstance(row[name], str) and is_written_value(row[name]):
+                yield WRITTEN, row[name][:60]
+
+    def text_columns(self) -> tuple[str, ...]:
+        """Return the columns whose cells must be texts: by default all inputs."""
+        return self.inputs()
 
 
 def with_offsets(processor: Any, *texts: Any, **options: Any) -> Any:
@@ -70,6 +95,25 @@ def with_offsets(processor: Any, *texts: Any, **options: Any) -> Any:
             "a fast one (tokenizer.json) is needed"
         )
     return processor(*texts, return_offsets_mapping=True, **options)
+
+
+def plain_text(cell: Any) -> str:
+    """Return a cell that must be a text.
+
+    Raises:
+        UserError: it is a list or an object, such as the messages of a chat.
+    """
+    if isinstance(cell, list | tuple | dict | bytes):
+        raise UserError(f"an input is no text but {type(cell).__name__}: {repr(cell)[:60]}; write it as one text")
+    return as_text(cell)
+
+
+def is_written_value(text: str) -> bool:
+    """Return whether a text is a list or an object as Python or JSON writes it, such as `[{'role': 'user', ...}]`."""
+    found = text.strip()
+    if not _LIST_OR_OBJECT.match(found) or len(found) > _LONGEST_WRITTEN:
+        return False
+    return written_object(found) is not None or written_list(found) is not None
 
 
 def as_list(cell: Any, separator: str | None = None) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
@@ -12,22 +13,25 @@ from ftbench.fingerprint import digest, remembered
 from ftbench.stats import f1, macro_f1, pseudo_values
 from ftbench.tasks import as_text, metric
 
-from .conll import SUFFIXES, read_conll
-from .texts import OwnTexts, as_list, with_offsets
+from .conll import SUFFIXES, read_conll, sentence_lines
+from .tag_schemes import OUTSIDE, fitting, has_prefix, violation
+from .texts import OwnTexts, as_list, is_written_value, with_offsets
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from ftbench import Example, InputSpec, Measurement, OutputType
-    from ftbench.tasks import Table
+    from ftbench.tasks import Severity, Table
     from numpy.typing import NDArray
     from torch import Tensor
 
 IGNORED = -100
 """Label of a token that is not the first of its word."""
-OUTSIDE = "O"
-PREFIXES = {"IOB1": "IB", "IOB2": "IB", "IOE1": "IE", "IOE2": "IE", "IOBES": "IBES", "BILOU": "BILU"}
+MAX_BROKEN = 0.05
+"""Largest share of sentences that break the scheme with which a run starts, if no other scheme fits."""
+UNEQUAL, UNKNOWN, BROKEN = "words and tags differ in number", "tag not among labels", "tags do not follow the scheme"
+AS_TEXT = "list of words or tags written as text"
 
 
 @dataclass
@@ -36,6 +40,13 @@ class TokenClassification(OwnTexts):
 
     primary: ClassVar[str] = "f1"
     answer: ClassVar[OutputType] = "tags"
+
+    advice: ClassVar[Mapping[str, tuple[Severity, str]]] = {
+        **OwnTexts.advice,
+        UNEQUAL: ("error", "each word needs one tag"),
+        UNKNOWN: ("error", "correct it, or add it to `labels`"),
+        AS_TEXT: ("error", "its brackets and quotes would be words: write lists as JSON lines, or words with spaces"),
+    }
 
     target: str = "tags"
     """Column of the tags: a list, or a text with one tag per word."""
@@ -59,6 +70,10 @@ class TokenClassification(OwnTexts):
         """Return the sentence."""
         return (" ".join(as_list(row[self.tokens])),)
 
+    def text_columns(self) -> tuple[str, ...]:
+        """Return no column: words may be lists."""
+        return ()
+
     # -- data -----------------------------------------------------------------------------------------------
 
     def open_files(self, paths: Sequence[Path]) -> Table:
@@ -68,6 +83,10 @@ class TokenClassification(OwnTexts):
             if paths[0].suffix.lower() in SUFFIXES
             else super().open_files(paths)
         )
+
+    def row_lines(self, path: Path) -> Iterator[int] | None:
+        """Yield the line where each sentence begins; None if the format has no lines."""
+        return sentence_lines(path) if path.suffix.lower() in SUFFIXES else super().row_lines(path)
 
     def file_columns(self, path: Path) -> tuple[str, ...]:
         """Return the column names of a file."""
@@ -99,12 +118,46 @@ class TokenClassification(OwnTexts):
     def _check_scheme(self, tags: tuple[str, ...]) -> None:
         if self.scheme == "words":
             return
-        strange = [tag for tag in tags if tag != OUTSIDE and (tag[:1] not in PREFIXES[self.scheme] or tag[1:2] != "-")]
+        strange = [tag for tag in tags if not has_prefix(tag, self.scheme)]
         if strange:
-            raise UserError(
-                f"scheme: {strange[0]!r} is no tag of {self.scheme}; "
-                'give the scheme of your tags, or scheme = "words" where each word is judged'
-            )
+            raise UserError(f"scheme: {strange[0]!r} is no tag of {self.scheme}; {self._hint}")
+
+    @cached_property
+    def _fitting(self) -> list[str]:
+        """The schemes that the tags of every sentence follow."""
+        return fitting(self._tags(table, cell) for table in self.tables.values() for cell in self.target_cells(table))
+
+    @property
+    def _hint(self) -> str:
+        """Which scheme to use instead of `scheme`."""
+        if self._fitting:
+            return f'the tags of every sentence follow {self._fitting[0]}: scheme = "{self._fitting[0]}"'
+        return 'they follow no scheme in every sentence: correct the tags, or set scheme = "words" to score each word'
+
+    def row_problems(self, key: str, row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """Yield what is wrong with a sentence's tags."""
+        written = [cell for cell in (row[self.tokens], row[self.target]) if isinstance(cell, str)]
+        if any(map(is_written_value, written)):
+            yield AS_TEXT, next(filter(is_written_value, written))[:60]
+            return
+        words, tags = as_list(row[self.tokens]), self._tags(self.tables[key], row[self.target])
+        if len(words) != len(tags):
+            yield UNEQUAL, f"{len(words)} words, {len(tags)} tags"
+        if lost := [tag for tag in tags if tag not in self._indices]:
+            yield UNKNOWN, repr(lost[0])
+        elif self.scheme != "words" and (broken := violation(tags, self.scheme)):
+            yield BROKEN, broken
+
+    def advice_on(self, problem: str, share: float) -> tuple[Severity, str]:
+        """Name the scheme that fits; without one, a few broken sentences are a warning: their entities do not count."""
+        if problem != BROKEN:
+            return super().advice_on(problem, share)
+        return ("error" if self._fitting or share > MAX_BROKEN else "warning"), self._hint
+
+    @cached_property
+    def _indices(self) -> dict[str, int]:
+        """Tag → its index."""
+        return {name: place for place, name in enumerate(self.classes)}
 
     def _tags(self, table: Table, cell: Any) -> list[str]:
         """Return the tags in a cell; a `datasets` class label stores numbers."""
@@ -136,9 +189,8 @@ class TokenClassification(OwnTexts):
 
     def encode(self, examples: Sequence[Example[tuple[str, int]]], processor: Any) -> Encoded:
         """Tokenize; a word's tag is learnt and predicted at its first token."""
-        places = {name: place for place, name in enumerate(self.classes)}
         sentences = self._sentences(examples)
-        strange = next((tag for _, tags in sentences for tag in tags if tag not in places), None)
+        strange = next((tag for _, tags in sentences for tag in tags if tag not in self._indices), None)
         if strange is not None:
             raise UserError(f"labels: the data hold {as_text(strange)!r}, which is not among {', '.join(self.classes)}")
         texts = [" ".join(words) for words, _ in sentences]
@@ -146,7 +198,7 @@ class TokenClassification(OwnTexts):
             processor, texts, truncation=True, max_length=self.longest(processor), return_attention_mask=False
         )
         labels = [
-            _first_tokens(words, offsets, [places[tag] for tag in tags])
+            _first_tokens(words, offsets, [self._indices[tag] for tag in tags])
             for (words, tags), offsets in zip(sentences, made["offset_mapping"], strict=True)
         ]
         return Encoded(

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from ftbench import Encoded, Ragged
-from ftbench.tasks import Augmentable, as_text
+from ftbench.tasks import Augmentable
 
-from .texts import OwnTexts
+from .texts import OwnTexts, plain_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,7 +38,7 @@ class WholeTexts(Augmentable, OwnTexts):
 
     def texts(self, row: Mapping[str, Any]) -> tuple[str, ...]:
         """Return the text, or both texts."""
-        return tuple(as_text(row[name]) for name in self.inputs())
+        return tuple(plain_text(row[name]) for name in self.inputs())
 
     def raw_inputs(self, examples: Sequence[Example[tuple[str, int]]], processor: Any) -> list[tuple[str, ...]]:
         """Read the text, or both texts."""

@@ -158,7 +158,7 @@ def test_labels_that_stand_in_the_test_split_alone_empty_classes_and_rows_in_two
     suite('data = "d"\nlabels = ["no", "yes"]')
     done = ftbench("run", "s.toml")
     assert done.returncode == 2
-    assert done.stderr == "error: s.toml: task[1]: labels: the data contain 'new', which is not among no, yes\n"
+    assert done.stderr == "error: s.toml: task[1]: labels: the data contain 'new' in 1 row, not among no, yes\n"
 
 
 @pytest.mark.parametrize(
@@ -186,7 +186,7 @@ def test_an_unreadable_file_is_told_before_and_named_in_the_record(
     suite('data = "d"', task, backbone)
     kind = "image" if noun == "an image" else "sound"
     assert f"error   1 × {kind} unreadable: " in checked(ftbench)
-    done = ftbench("run", "s.toml")
+    done = ftbench("run", "s.toml", "--allow-data-errors")
     assert done.returncode == 1
     (record,) = [json.loads(path.read_text()) for path in tmp_path.glob("runs/s/trials/*/*/record.json")]
     assert record["failure"]["kind"] == "UserError"

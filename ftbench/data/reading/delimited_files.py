@@ -97,6 +97,19 @@ def batches(path: Path, form: TextFormat, size: int) -> Iterator[dict[str, list[
         yield {name: [cells[place] for cells in part] for place, name in kept}
 
 
+def row_lines(path: Path, form: TextFormat) -> Iterator[int]:
+    """Yield the line where each row begins, from 1."""
+    dialect = dialect_of(path, form)
+    with opened(path, dialect.encoding) as stream:
+        records = _records(stream, dialect)
+        begin, seen = 1, 0
+        for row in records:
+            seen += bool(row)
+            if row and seen > dialect.skipped:
+                yield begin
+            begin = records.line_num + 1
+
+
 def _records(lines: Any, dialect: Dialect) -> Any:
     csv.field_size_limit(_LONGEST_CELL)
     return csv.reader(

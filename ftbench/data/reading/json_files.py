@@ -67,6 +67,12 @@ def json_rows(path: Path, form: TextFormat) -> Iterator[Row]:
     yield from _rows(path, document, form.columns)
 
 
+def row_lines(path: Path, form: TextFormat) -> Iterator[int]:
+    """Yield the number of each line of a file of JSON lines that is a row, from 1."""
+    with opened(path, form.encoding) as stream:
+        yield from (number for number, line in enumerate(stream, 1) if line.strip())
+
+
 def _is_document(begin: Any, following: Any) -> bool:
     """Return whether a first line is a whole document: a list of objects without a second line."""
     return following is None and isinstance(begin, list) and bool(begin) and isinstance(begin[0], dict | list)

@@ -174,14 +174,16 @@ def test_nothing_is_said_only_where_that_is_allowed_and_likeliest(tmp_path, proc
     nothing[0] = 9.0
     assert task.score([nothing], encoded).predictions[0]["prediction"] == ""
     assert task.score([nothing], encoded).measurements[0].value == 1.0
-    with pytest.raises(UserError, match="row 2: has no answer; set unanswerable = true"):
+    with pytest.raises(UserError, match="row 2: question without an answer: 'which'; set unanswerable = true"):
         strict = task_on(tmp_path, *rows)
         strict.encode(strict.named(["data-1"]), processor)
 
 
 def test_an_answer_that_is_not_where_it_is_said_to_be_is_told_with_its_row(tmp_path, processor):
     task = task_on(tmp_path, row("ab cd", "cd", begin=1))
-    with pytest.raises(UserError, match="row 1: the answer 'cd' does not stand in the text at character 1"):
+    with pytest.raises(
+        UserError, match="row 1: answer is not at its position in the text: 'cd' is at character 3, not at 1"
+    ):
         task.encode(task.named(["data-0"]), processor)
 
 
