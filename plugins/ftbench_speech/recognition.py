@@ -44,7 +44,7 @@ class SpeechRecognition(OwnSounds):
     case: bool = False
     """Whether case counts; otherwise all letters are lower case."""
     language: Literal["", "az", "tr"] = ""
-    """Language whose rules of case apply: Azerbaijani and Turkish have two letters i; by default those of all others."""
+    """Language whose rules of case apply: Azerbaijani and Turkish have two letters i, most others one."""
     punctuation: bool = False
     """Whether punctuation counts; otherwise it is removed, except apostrophes."""
     characters: str = ""

@@ -18,7 +18,7 @@ BLANK = 0
 """Output for no character."""
 
 
-SMALL = {"": {"İ": "i"}, "az": {"İ": "i", "I": "ı"}, "tr": {"İ": "i", "I": "ı"}}
+SMALL = {"": str.maketrans("İ", "i"), "az": str.maketrans("İI", "iı"), "tr": str.maketrans("İI", "iı")}
 """Language → letters whose small form is not the one of most languages; a dotted İ has no small form of its own."""
 
 
@@ -34,7 +34,7 @@ def normalised(text: str, *, case: bool, punctuation: bool, language: str = "") 
     text = unicodedata.normalize("NFC", text)
     if not case:
         # Small letters with accents may have a composed form that their capitals lack.
-        text = unicodedata.normalize("NFC", text.translate(str.maketrans(SMALL[language])).lower())
+        text = unicodedata.normalize("NFC", text.translate(SMALL[language]).lower())
     if not punctuation:
         # Apostrophes are part of words.
         text = "".join(
