@@ -37,7 +37,11 @@ class Roles:
     members: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Role → modules, bottom first. Roles: attention, query, key, value, attention_output, ffn_in, ffn_out, conv,
     attention_exit and ffn_exit (a sublayer's output before the residual sum), block_exit,
-    feature_encoder."""
+    feature_encoder, fixed (parameters that the architecture computes and never trains)."""
+    first: tuple[str, ...] = ()
+    """Modules that run before the blocks beside them, though the network defines them after."""
+    last: tuple[str, ...] = ()
+    """Modules that run after the blocks beside them, though the network defines them before."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +80,8 @@ class ModelCard:
     """Whether the network still works if a block of a list, except the first, is removed."""
     answers: frozenset[OutputType] = POOLED
     """Output types that it supports; see `ftbench.tasks.OUTPUT_TYPES`."""
+    unbiased: frozenset[str] = frozenset()
+    """Roles whose modules have no bias."""
 
 
 @dataclass(frozen=True)

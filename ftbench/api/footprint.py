@@ -23,9 +23,9 @@ class Accounting:
     parameters: int
     """Parameters of the network, tied ones once, with what the strategy added."""
     trainable_parameters: int
-    """Those an optimizer is given."""
+    """See `Tuned.parameters`."""
     stored_bytes: int
-    """Bytes to store in addition to the pretrained weights."""
+    """See `Tuned.stored_bytes`."""
     growth: tuple[tuple[int, int], ...] = field(default=(), repr=False)
     """Moments as (bytes, bytes an example more): the peak at another batch size is the largest of their sums."""
     accumulation: int = 1
@@ -66,6 +66,24 @@ class Accounting:
         if any(still > memory for still, _ in self.growth):
             return 0
         return self.accumulation * min((memory - still) // growing for still, growing in self.growth if growing > 0)
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """What a training changed, and what must be kept of it."""
+
+    backbone_parameters: int
+    """Trained parameters outside the heads: those that optimizers were given, and those that another training of the
+    trial changed."""
+    head_parameters: int
+    """Trained parameters of all heads."""
+    stored_bytes: int
+    """Bytes of the tensors that rebuild the tuned model from the pretrained weights and the trial's seed."""
+
+    @property
+    def parameters(self) -> int:
+        """All trained parameters."""
+        return self.backbone_parameters + self.head_parameters
 
 
 @dataclass(frozen=True)

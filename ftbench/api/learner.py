@@ -72,6 +72,8 @@ class Learner:
         """Whether the network receives the mask of real inputs."""
         self.features: FrozenFeatures | None = None
         """Replaces the frozen part below the head; None if everything is computed."""
+        self.adopted: list[nn.Parameter] = []
+        """Parameters whose values come from another learner that was trained in the trial."""
         self._source: Encoded | None = None
         self._call: Callable[..., Any] = model
         self._still: list[nn.Module] = []
@@ -118,6 +120,23 @@ class Learner:
             parent, _, leaf = name.rpartition(".")
             setattr(self.model.get_submodule(parent), leaf, module)
         self.task, self.active = task, label
+
+    # -- weights -------------------------------------------------------------------------------------------------------
+
+    def adopt_weights(self, donor: Learner) -> None:
+        """Copy the network below the head of `donor`, trained in this trial; what is copied counts as trained.
+
+        Raises:
+            RuntimeError: this network lacks a weight of the other.
+        """
+        own: Any = self.model
+        other: Any = donor.model
+        weights = other.base_model.state_dict()
+        found = own.base_model.load_state_dict(weights, strict=False)
+        if found.unexpected_keys:
+            message = f"the network has no {found.unexpected_keys[0]}"
+            raise RuntimeError(message)
+        self.adopted = [parameter for name, parameter in own.base_model.named_parameters() if name in weights]
 
     # -- modes ---------------------------------------------------------------------------------------------------------
 
@@ -167,6 +186,20 @@ class Learner:
     def eval(self) -> None:
         """Enter evaluation mode."""
         self.model.eval()
+
+    def moving_statistics(self) -> dict[str, Tensor]:
+        """Return the running statistics that training updates, by name; those of modules kept still are not."""
+        from torch.nn.modules.batchnorm import _BatchNorm
+
+        if self._frozen_statistics:
+            return {}
+        still = {id(inner) for module in self._still for inner in module.modules()}
+        return {
+            f"{name}.{own}": buffer
+            for name, module in self.model.named_modules()
+            if isinstance(module, _BatchNorm) and id(module) not in still
+            for own, buffer in module.named_buffers(recurse=False)
+        }
 
     # -- use -----------------------------------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 Direction = Literal["higher", "lower", "none"]
-MEASURING_VERSION = 1
+MEASURING_VERSION = 2
 """Raise it when a measurement of the same name covers something else: readings of two versions are never ranked
 together."""
 

@@ -10,6 +10,7 @@ from .device import DeviceProbe, DeviceState
 
 if TYPE_CHECKING:
     from .finished_trial import FinishedTrial
+    from .footprint import Tuned
     from .learner import Learner
     from .measurement import Measurement, Samples, Shared, Span
 
@@ -64,6 +65,8 @@ class Watch:
     """The learner, once loaded; always None for a meter of the runner."""
     traces: list[Trace] = field(default_factory=list)
     """One per training loop, the main ones only."""
+    tuned: Tuned | None = None
+    """What all trainings changed, before the strategy finished; None until then."""
     shared: list[Shared] = field(default_factory=list)
     """Work shared with other trials, done here or read."""
     profile: str = "normal"

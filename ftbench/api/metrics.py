@@ -29,6 +29,7 @@ LABEL_SCORES = (
 NUMBER_SCORES = ("pearson", "spearman", "r2", "mean_absolute_error", "root_mean_squared_error")
 """Names of the scores of `number_scores`."""
 ABSENT = "classes that neither occur nor are predicted left out"
+MACRO = f"precision_recall_fscore_support, macro, {ABSENT}; 0 where undefined"
 
 
 def metric(
@@ -57,7 +58,7 @@ def class_scores(truth: NDArray[np.int64], log_probability: NDArray[np.float64])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         averaged = {
-            kind: sk.precision_recall_fscore_support(truth, guess, labels=names, average=kind, zero_division=np.nan)
+            kind: sk.precision_recall_fscore_support(truth, guess, average=kind, zero_division=0)
             for kind in ("macro", "micro", "weighted")
         }
         return (
@@ -67,13 +68,13 @@ def class_scores(truth: NDArray[np.int64], log_probability: NDArray[np.float64])
                 sk.balanced_accuracy_score(truth, guess),
                 "balanced_accuracy_score: mean recall of the true classes",
             ),
-            metric("macro_f1", averaged["macro"][2], f"precision_recall_fscore_support, macro, {ABSENT}"),
+            metric("macro_f1", averaged["macro"][2], MACRO),
             metric("micro_f1", averaged["micro"][2], "precision_recall_fscore_support, micro"),
             metric(
                 "weighted_f1", averaged["weighted"][2], "precision_recall_fscore_support, weighted by true examples"
             ),
-            metric("precision", averaged["macro"][0], f"precision_recall_fscore_support, macro, {ABSENT}"),
-            metric("recall", averaged["macro"][1], f"precision_recall_fscore_support, macro, {ABSENT}"),
+            metric("precision", averaged["macro"][0], MACRO),
+            metric("recall", averaged["macro"][1], MACRO),
             metric("mcc", sk.matthews_corrcoef(truth, guess), "matthews_corrcoef; 0 for a constant answer"),
             *ranking_scores(np.eye(len(names))[truth], probability),
             metric(

@@ -3,8 +3,9 @@
 Options are the dataclass fields of a strategy, each with a docstring; state is set in `prepare`. ftbench creates a new
 instance for each trial and trains every stage of a sequence, for every strategy. The moments, in order:
 
-    prepare → for each stage: [param_groups → optimizer → for each step: before_step → loss → after_backward
-            → state (when the weights are the best so far, and for checkpoints) → load_state (when they are restored)]
+    prepare → for each stage: [param_groups → optimizer → for each step: before_step → loss → after_backward → update
+            → after_step → state (when the weights are the best so far, and for checkpoints) → load_state (when they are
+            restored)]
             → end_stage (when another stage follows) → finish
 """
 
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 
 OpenSplit = Literal["train", "validation"]
 """The splits a strategy may see; the test split is never among them."""
-_IN_TRAINING = ("optimizer", "loss", "before_step", "after_backward", "state", "fit")
+_IN_TRAINING = ("optimizer", "loss", "before_step", "after_backward", "after_step", "state", "fit")
 """The moments in which a strategy could keep state of its own."""
 
 
@@ -181,6 +182,9 @@ class Strategy(ABC):
     def after_backward(self, learner: Learner, step: int) -> None:
         """Run on the gradients, before clipping and the update."""
 
+    def after_step(self, learner: Learner, step: int) -> None:
+        """Run after the optimizer's update, with the gradients that it used; not after a step that is skipped."""
+
     def state(self) -> Any:
         """Return the strategy's own training state besides parameters and buffers, so that it can be restored."""
 
@@ -218,6 +222,19 @@ class Strategy(ABC):
         """Write the trained parameters in the strategy's own format, before `finish`; return False if it has none."""
         del learner, folder
         return False
+
+    def stored(self, learner: Learner, trained: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """Return the tensors that rebuild the tuned model from the pretrained weights and the seed, before `finish`.
+
+        By default they are all that trained. ftbench adds the moving statistics. With simulated training the tensors
+        have no values.
+
+        Args:
+            learner: the trained model.
+            trained: name → parameter of everything that trained, the heads of all tasks included.
+        """
+        del learner
+        return trained
 
     def finish(self, learner: Learner) -> None:
         """Bring the model into the form in which it is used: merge, average."""

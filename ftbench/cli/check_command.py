@@ -46,7 +46,8 @@ def command() -> None:
 def strategy(ctx: click.Context, name: str, options: tuple[str, ...], backbones: tuple[str, ...]) -> None:
     """Test a strategy on real backbones and data.
 
-    NAME is a strategy, or a plugin file NAME.py, which tests each strategy it offers.
+    NAME is a strategy, or a plugin file NAME.py, which tests each strategy it offers. What trains and what is stored is
+    also tested with every value of every option that has a few.
     """
     catalog, names = _select(CommandContext.of(ctx), "strategies", name)
     settings = _parse_options(options)
@@ -123,15 +124,18 @@ def _backbones_with_tasks(catalog: Catalog, names: tuple[str, ...]) -> Iterator[
 
 def _check_strategy(catalog: Catalog, name: str, options: dict[str, Any], backbone: str, task: str) -> int:
     from ..testing.strategies import check_strategy
+    from ..testing.variants import check_variants
 
     click.secho(f"{name} on {backbone}, {task}", bold=True)
-    findings = check_strategy(
-        lambda: catalog.build("strategies", name, options),
-        catalog.build("backbones", backbone, {}),
-        catalog.build("tasks", task, {}),
-        catalog,
-    )
-    return _print_findings(findings)
+    network, examples = catalog.build("backbones", backbone, {}), catalog.build("tasks", task, {})
+    findings = check_strategy(lambda: catalog.build("strategies", name, options), network, examples, catalog)
+    failed = _print_findings(findings)
+    others = check_variants(name, options, network, examples, catalog)
+    broken = [finding for finding in others if not finding.passed]
+    if len(others) > len(broken):
+        values = len({finding.property.partition(": ")[0] for finding in others})
+        click.echo(f"  with {values} other values of options: {len(others) - len(broken)} properties hold")
+    return failed + _print_findings(broken)
 
 
 def _print_findings(findings: list[Finding]) -> int:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from ..api.protocol import ADDED_LATER
 from ..fingerprint import digest
 
-TRAINING_VERSION = 1
+TRAINING_VERSION = 2
 """Increased when a change of the core changes results; a test compares a stored trace and fails if only one changes."""
 
 

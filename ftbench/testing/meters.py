@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, get_args
 
 from ..api.device import DeviceProbe
 from ..api.finished_trial import FinishedTrial, Step
+from ..api.footprint import Tuned
 from ..api.measurement import Direction, Measurement, is_number
 from ..api.meter import Trace, Watch
 from .finding import Finding
@@ -120,6 +121,7 @@ def _measure_training(meter: Meter, backbone: Backbone, task: Task) -> tuple[lis
             trace.seconds.append(time.perf_counter() - begun)
         if meter.where == "trial":
             watch.traces.append(trace)
+            watch.tuned = _tuned_fully(learner)
     if meter.where == "trial":
         with phases.phase("probe"):
             meter.examine(
@@ -128,6 +130,12 @@ def _measure_training(meter: Meter, backbone: Backbone, task: Task) -> tuple[lis
                 )
             )
     return list(meter.stop()), list(meter.stop())
+
+
+def _tuned_fully(learner: Learner) -> Tuned:
+    head = sum(parameter.numel() for parameter in learner.head_parameters())
+    backbone = sum(parameter.numel() for parameter in learner.backbone_parameters())
+    return Tuned(backbone, head, sum(parameter.nbytes for parameter in learner.model.parameters()))
 
 
 def _train_steps(learner: Learner, task: Task, encoded: Encoded) -> Iterator[float]:

@@ -12,12 +12,14 @@ from ..api.encoded import Encoded, Ragged
 from ..api.meter import Trace, Watch
 from ..api.protocol import Training
 from ..api.strategy import Strategy
-from ..errors import Diverged, NotApplicable
+from ..errors import Diverged, NotApplicable, PluginError
+from ..training.accounting.tuned import trained_parameters
 from ..training.bench import StageData, TrialBench
 from ..training.phases import Phases
 from ..training.seeding import seed_all
 from .finding import Finding
 from .meters import check_meter
+from .model_state import copies, has_dropout, largest_gap, nudge, same, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -56,6 +58,18 @@ def check_strategy(
         return [Finding("applicable", passed=True, detail=f"not applicable: {error}")]
 
 
+def check_what_trains(
+    make: Callable[[], Strategy], backbone: Backbone, task: Task, catalog: Catalog | None = None
+) -> list[Finding]:
+    """Check only what trains, what is counted and what restores the model; arguments as in `check_strategy`."""
+    try:
+        make().check(backbone.card())
+        check = _Check(make, backbone, task, catalog)
+        return [*check.what_trains(), check.stored_tensors_restore_model()]
+    except NotApplicable:
+        return []
+
+
 class _Check:
     def __init__(self, make: Callable[[], Strategy], backbone: Backbone, task: Task, catalog: Catalog | None) -> None:
         self.make, self.backbone, self.task, self.catalog = make, backbone, task, catalog
@@ -64,10 +78,13 @@ class _Check:
         self.data = task.encode(self.examples, self.processor)
 
     def findings(self) -> Iterator[Finding]:
-        yield from self._trainable_parameters()
+        trains = list(self.what_trains())
+        yield from trains
+        if len(trains) == 1:
+            return
         yield self._starts_equal_to_backbone()
         yield self._finishing_keeps_predictions()
-        yield self._trained_parameters_restore_model()
+        yield self.stored_tensors_restore_model()
         yield self._runs_are_deterministic()
         yield self._begins_as_named()
         yield self._accumulation_keeps_result()
@@ -86,7 +103,7 @@ class _Check:
     # -- running a strategy --------------------------------------------------------------------------------------------
 
     def _prepare(
-        self, data: Encoded | None = None, temperature: float | None = None, **training: Any
+        self, data: Encoded | None = None, temperature: float | None = None, draw: int = 0, **training: Any
     ) -> tuple[Strategy, Learner, TrialBench]:
         """Prepare a fresh learner, with weight decay so that parameters wrongly given to the optimizer change."""
         import torch
@@ -105,7 +122,7 @@ class _Check:
             device=torch.device("cpu"),
             after_step=lambda *_: None,
         )
-        seed_all(0)
+        seed_all(draw)
         learner = self.backbone.load(self.task.outputs, self.task.answer)
         learner.adopt_head("task", learner)
         learner.activate("task", self.task)
@@ -134,26 +151,31 @@ class _Check:
 
     # -- the properties ------------------------------------------------------------------------------------------------
 
-    def _trainable_parameters(self) -> Iterator[Finding]:
+    def what_trains(self) -> Iterator[Finding]:
+        """Compare what is declared trainable with what the optimizer gets, what changes and what is counted."""
+        name = "the optimizer gets exactly the parameters declared trainable"
         strategy, learner, bench = self._prepare()
         declared = {name: parameter.numel() for name, parameter in learner.trainable()}
-        before = _state(learner)
-        strategy.fit(learner, bench)
-        after = _state(learner)
-        changed = {name for name in before if name in after and not _same(before[name], after[name])}
+        before = copies(learner)
+        try:
+            strategy.fit(learner, bench)
+        except PluginError as error:
+            yield Finding(name, passed=False, detail=str(error))
+            return
+        after = copies(learner)
+        changed = {name for name in before if name in after and not same(before[name], after[name])}
         buffers = {name for name, _ in learner.model.named_buffers()}
         traces = _traces(bench)
         given = set(traces[-1].trained) if traces else set()
         leaked = sorted(given ^ set(declared)) if traces else []
-        name = "the optimizer gets exactly the parameters declared trainable"
-        yield Finding(name, not leaked, float(len(leaked)), 0.0, _shorten(leaked))
+        yield Finding(name, not leaked, float(len(leaked)), 0.0, shorten(leaked))
         unexpected = sorted(changed - set(declared) - (buffers if strategy.moves_statistics else set()))
         name = "no other parameter or buffer changes, even with weight decay"
-        yield Finding(name, not unexpected, float(len(unexpected)), 0.0, _shorten(unexpected))
+        yield Finding(name, not unexpected, float(len(unexpected)), 0.0, shorten(unexpected))
         counted = sum(traces[-1].trained.values()) if traces else 0
         expected = sum(declared.values()) if traces else 0
-        error = abs(counted - expected)
-        yield Finding("the number of trained parameters is correct", error == 0, float(error), 0.0)
+        off = abs(counted - expected)
+        yield Finding("the number of trained parameters is correct", off == 0, float(off), 0.0)
         still = sorted(set(declared) - changed)
         share = 1 - len(still) / max(1, len(declared))
         yield Finding(
@@ -161,7 +183,7 @@ class _Check:
             share > 0 or not declared,
             share,
             None,
-            f"{len(still)} of {len(declared)} did not change: {_shorten(still)}" if still else "",
+            f"{len(still)} of {len(declared)} did not change: {shorten(still)}" if still else "",
         )
 
     def _starts_equal_to_backbone(self) -> Finding:
@@ -169,7 +191,7 @@ class _Check:
         plain = self.backbone.load(self.task.outputs, self.task.answer)
         plain.task = self.task
         _, learner, _ = self._prepare()
-        distance = _distance(self._predict(plain), self._predict(learner))
+        distance = largest_gap(self._predict(plain), self._predict(learner))
         promised = self.make().starts_within
         passed = promised is None or distance <= promised
         detail = "the strategy makes no such promise" if promised is None else ""
@@ -179,35 +201,37 @@ class _Check:
         strategy, learner, _ = self._train()
         before = self._predict(learner)
         strategy.finish(learner)
-        distance = _distance(before, self._predict(learner))
+        distance = largest_gap(before, self._predict(learner))
         return Finding("finishing (merging) does not change predictions", distance <= 1e-4, distance, 1e-4)
 
-    def _trained_parameters_restore_model(self) -> Finding:
-        """Copy trained parameters into a freshly prepared learner and compare predictions."""
+    def stored_tensors_restore_model(self) -> Finding:
+        """Copy what is stored into a learner prepared from other random numbers and compare predictions."""
         import torch
 
-        _, learner, _ = self._train()
-        saved = {name: parameter.detach().clone() for name, parameter in learner.trainable()}
-        saved |= {name: buffer.detach().clone() for name, buffer in learner.model.named_buffers()}
-        _, fresh, _ = self._prepare()
+        name = "what is stored is enough to restore the model"
+        strategy, learner, bench = self._train()
+        stored = {**strategy.stored(learner, self._trained(learner, bench)), **learner.moving_statistics()}
+        if not stored:
+            return Finding(name, passed=True, detail="nothing is trained")
+        _, fresh, _ = self._prepare(draw=1)
         own = {**dict(fresh.model.named_parameters()), **dict(fresh.model.named_buffers())}
-        missing = sorted(set(saved) - set(own))
+        changed = sorted(key for key, tensor in stored.items() if key not in own or own[key].shape != tensor.shape)
+        if changed:
+            return Finding(name, passed=True, detail=f"stored in another form: {shorten(changed)}")
         with torch.no_grad():
-            for name in set(saved) & set(own):
-                own[name].copy_(saved[name])
-        distance = _distance(self._predict(learner), self._predict(fresh))
-        return Finding(
-            "trained parameters are enough to restore the model",
-            not missing and distance <= 1e-6,
-            distance,
-            1e-6,
-            _shorten(missing),
-        )
+            for key, tensor in stored.items():
+                own[key].copy_(tensor)
+        distance = largest_gap(self._predict(learner), self._predict(fresh))
+        return Finding(name, distance <= 1e-6, distance, 1e-6)
+
+    def _trained(self, learner: Learner, bench: TrialBench) -> dict[str, Tensor]:
+        chosen = {id(parameter) for parameter in (*trained_parameters(learner, _traces(bench)), *learner.adopted)}
+        return {name: parameter for name, parameter in learner.named_parameters() if id(parameter) in chosen}
 
     def _runs_are_deterministic(self) -> Finding:
-        one, other = _state(self._train()[1]), _state(self._train()[1])
-        unequal = sorted(name for name in one if not _same(one[name], other[name]))
-        return Finding("two runs are bitwise equal", not unequal, float(len(unequal)), 0.0, _shorten(unequal))
+        one, other = copies(self._train()[1]), copies(self._train()[1])
+        unequal = sorted(name for name in one if not same(one[name], other[name]))
+        return Finding("two runs are bitwise equal", not unequal, float(len(unequal)), 0.0, shorten(unequal))
 
     def _begins_as_named(self) -> Finding:
         """Train with the strategy that `begins_as` returns and compare the results, which must be equal."""
@@ -221,18 +245,18 @@ class _Check:
             return Finding(name, passed=True, detail=f"begins_as returns {'the strategy itself' if first else 'None'}")
         check = _Check(lambda: first, self.backbone, self.task, self.catalog)
         _, other, _ = check._train()
-        one, same = _state(learner), _state(other)
+        one, again = copies(learner), copies(other)
         unequal = sorted(
-            name for name in {*one, *same} if name not in one or name not in same or not _same(one[name], same[name])
+            name for name in {*one, *again} if name not in one or name not in again or not same(one[name], again[name])
         )
-        return Finding(name, not unequal, float(len(unequal)), 0.0, _shorten(unequal))
+        return Finding(name, not unequal, float(len(unequal)), 0.0, shorten(unequal))
 
     def _accumulation_keeps_result(self) -> Finding:
         overrides: dict[str, Any] = {"lr": 1e-4, "steps": 2}
         _, whole, _ = self._train(**overrides)
         _, parts, _ = self._train(accumulation=2, **overrides)
-        distance = _distance(self._predict(whole), self._predict(parts))
-        random = _has_dropout(whole)
+        distance = largest_gap(self._predict(whole), self._predict(parts))
+        random = has_dropout(whole)
         detail = "the backbone has dropout, which differs between micro-batches" if random else ""
         name = "gradient accumulation does not change the result"
         return Finding(name, random or distance <= 1e-3, distance, 1e-3, detail)
@@ -246,7 +270,7 @@ class _Check:
         import torch
 
         alone = torch.cat([self._predict(learner, self.data.take([row])) for row in range(len(self.data))])
-        distance = _distance(together, alone)
+        distance = largest_gap(together, alone)
         return Finding(name, distance <= 1e-4, distance, 1e-4)
 
     def _loss_falls(self) -> Finding:
@@ -295,7 +319,7 @@ class _Check:
             strategy, learner, bench = self._prepare(batch_size=batch_size)
             seed_all(1)
             strategy.end_stage(learner, bench)
-            _nudge(learner)
+            nudge(learner)
             losses.append([self._loss(strategy, learner) for _ in range(2)])
         (one, again), (other, _) = losses
         if one != again:
@@ -355,40 +379,5 @@ class _Check:
         return Finding(name, passed=True, detail="any backbone is supported")
 
 
-def _nudge(learner: Learner) -> None:
-    """Perturb every trainable parameter slightly, so that a penalty on changes becomes visible."""
-    import torch
-
-    generator = torch.Generator().manual_seed(0)
-    with torch.no_grad():
-        for _, parameter in learner.trainable():
-            parameter.add_(torch.randn(parameter.shape, generator=generator) * 0.05)
-
-
 def _traces(bench: TrialBench) -> list[Trace]:
     return bench._watch.traces  # noqa: SLF001 - the bench has no public access to its traces
-
-
-def _state(learner: Learner) -> dict[str, Tensor]:
-    named = {**dict(learner.model.named_parameters()), **dict(learner.model.named_buffers())}
-    return {name: tensor.detach().clone() for name, tensor in named.items()}
-
-
-def _same(one: Tensor, other: Tensor) -> bool:
-    import torch
-
-    return one.shape == other.shape and torch.equal(one, other)
-
-
-def _distance(one: Tensor, other: Tensor) -> float:
-    return float((one - other).abs().max())
-
-
-def _has_dropout(learner: Learner) -> bool:
-    from torch import nn
-
-    return any(isinstance(module, nn.Dropout) and module.p > 0 for module in learner.model.modules())
-
-
-def _shorten(names: list[str]) -> str:
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

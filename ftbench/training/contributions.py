@@ -48,8 +48,18 @@ def _recall(counts: Counted) -> NDArray[np.float64]:
     return _share(counts[..., 0], counts[..., 2])
 
 
-def _macro_recall(counts: Counted) -> NDArray[np.float64]:
+def _balanced(counts: Counted) -> NDArray[np.float64]:
     return _mean(_recall(counts))
+
+
+def _macro(score: Callable[[Counted], NDArray[np.float64]]) -> Callable[[Counted], NDArray[np.float64]]:
+    """Return the mean of a score over the classes that occur or are predicted; 0 where it is undefined for one."""
+
+    def mean(counts: Counted) -> NDArray[np.float64]:
+        present = counts[..., 1:].any(-1)
+        return _share(np.where(present, np.nan_to_num(score(counts)), 0).sum(-1), present.sum(-1))
+
+    return mean
 
 
 def _weighted_f1(counts: Counted) -> NDArray[np.float64]:
@@ -73,12 +83,12 @@ def _matthews(counts: Counted) -> NDArray[np.float64]:
 
 
 _SINGLE: Mapping[str, Callable[[Counted], NDArray[np.float64]]] = {
-    "balanced_accuracy": _macro_recall,
+    "balanced_accuracy": _balanced,
     "macro_f1": macro_f1,
     "micro_f1": _micro(f1),
     "weighted_f1": _weighted_f1,
-    "precision": lambda counts: _mean(_precision(counts)),
-    "recall": _macro_recall,
+    "precision": _macro(_precision),
+    "recall": _macro(_recall),
     "mcc": _matthews,
 }
 """Scores of answers of one class each, as `class_scores` defines them, from counts of each class."""

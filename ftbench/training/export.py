@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import shutil
+import warnings
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from ..api.strategy import Strategy
 from ..errors import RunError, UserError
 from ..fingerprint import cache_folder
 from ..records.predictions import PREDICTIONS
@@ -17,16 +20,24 @@ from .messages import Spec
 from .trial import Execution
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from torch import Tensor
+
     from ..api.catalog import Catalog
     from ..api.learner import Learner
-    from ..api.strategy import Strategy
     from ..records.record import Record
+    from ..suite.trial import Trial
 
 
 AUTO = {"tags": "TokenClassification", "span": "QuestionAnswering", "choice": "MultipleChoice", "transcript": "CTC"}
 """Output type → the name that transformers gives its models, if the modality does not decide it."""
 PROBLEMS = {"labels": "multi_label_classification", "number": "regression"}
 """Output type → the problem type in transformers' terms."""
+CHECKED = 8
+"""Examples on which the outputs of what was written are compared with those of the model."""
+SAME = 1e-5
+"""Largest difference between them."""
 CARD = """\
 ---
 tags: [ftbench]
@@ -90,16 +101,24 @@ def export(run: Path, trial: str, folder: Path, catalog: Catalog, *, adapter: bo
         raise RunError(f"{run}: trial {record.id} is {record.status}: there is no model to export")
     known = TypeAdapter(Trial).validate_python(record.trial)
     device = "cuda:0" if known.device == "cuda" else "cpu"
+    strategy = catalog.find("strategies", known.strategy.use)
+    if adapter and getattr(strategy, "export", None) is Strategy.export:
+        raise UserError(_no_adapter(known))
     execution = _Exporting(Spec(known, device, str(cache_folder())), catalog, folder if adapter else None)
-    with TemporaryDirectory() as temporary:
-        execution.run(Path(temporary))
-        again, before = (place / PREDICTIONS for place in (Path(temporary), path.parent))
-        same = before.exists() and again.read_bytes() == before.read_bytes()
-    learner = execution.watch.learner
-    assert learner is not None
-    if not adapter:
-        _write_model(learner, folder)
-    _write_card(folder, record, learner, same=same, adapter=adapter)
+    try:
+        with TemporaryDirectory() as temporary:
+            execution.run(Path(temporary))
+            again, before = (place / PREDICTIONS for place in (Path(temporary), path.parent))
+            same = before.exists() and again.read_bytes() == before.read_bytes()
+        learner = execution.watch.learner
+        assert learner is not None
+        if not adapter:
+            _write_model(learner, folder)
+            execution.check_written(learner, folder, is_adapter=False)
+        _write_card(folder, record, learner, same=same, adapter=adapter)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
     return Exported(folder, record, same)
 
 
@@ -114,10 +133,57 @@ class _Exporting(Execution):
         if self.adapter is not None:
             self.adapter.mkdir(parents=True, exist_ok=True)
             if not strategy.export(learner, self.adapter):
-                raise UserError(
-                    f"{self.trial.strategy.label!r} has no adapter in peft's format; export the whole model instead"
-                )
+                raise UserError(_no_adapter(self.trial))
+            self.check_written(learner, self.adapter, is_adapter=True)
         super().finish(strategy, learner)
+
+    def check_written(self, learner: Learner, folder: Path, *, is_adapter: bool) -> None:
+        """Read what was written with transformers or peft alone, and compare its outputs with the learner's.
+
+        Raises:
+            UserError: it cannot be read, or its outputs differ.
+        """
+        import torch
+
+        bench, library = self.bench, "peft" if is_adapter else "transformers"
+        assert bench is not None
+        trial, data = self.trial, bench.encoded()
+        backbone = self.catalog.build("backbones", trial.backbone.use, trial.backbone.options)
+        other: Learner = backbone.load(bench.task.outputs, bench.task.answer)
+        batch = bench.task.collate(data, range(min(CHECKED, len(data))))
+        batch = {name: tensor.to(self.device) for name, tensor in batch.items()}
+        try:
+            other.forward_through(_read_back(other.model, folder, is_adapter=is_adapter).eval().to(self.device))
+            other.compute_in(learner.precision)
+            learner.eval()
+            with torch.no_grad():
+                found, expected = _outputs(other, batch), _outputs(learner, batch)
+            differs = max(float((one - two).abs().max()) for one, two in zip(found, expected, strict=True))
+        except Exception as error:
+            reason = (str(error).splitlines() or [""])[0]
+            raise UserError(f"{library} cannot read the exported model: {type(error).__name__}: {reason}") from error
+        if not differs <= SAME:
+            raise UserError(f"{library} reads the exported model with other outputs: they differ by {differs:.2g}")
+
+
+def _no_adapter(trial: Trial) -> str:
+    return f"{trial.strategy.label!r} has no adapter in peft's format; export the whole model instead"
+
+
+def _read_back(model: Any, folder: Path, *, is_adapter: bool) -> Any:
+    if not is_adapter:
+        return type(model).from_pretrained(folder)
+    from peft import PeftModel
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return PeftModel.from_pretrained(model, str(folder))
+
+
+def _outputs(learner: Learner, batch: Mapping[str, Tensor]) -> list[Tensor]:
+    outputs = learner.forward(batch)
+    names = ("logits", "start_logits", "end_logits")
+    return [outputs[name].float() for name in names if outputs.get(name) is not None]
 
 
 def _write_model(learner: Learner, folder: Path) -> None:
@@ -127,9 +193,12 @@ def _write_model(learner: Learner, folder: Path) -> None:
         UserError: the model has parts that transformers cannot load.
     """
     model: Any = learner.model
-    added = sorted({name.split(".")[0] for name, _ in model.named_parameters() if name.startswith("ftbench_")})
+    own = [name for name, _ in model.named_parameters()]
+    added = {name.split(".")[0].removeprefix("ftbench_").replace("_", " ") for name in own if name[:8] == "ftbench_"}
+    if any(".base_layer." in name for name in own):
+        added.add("layers of peft")
     if added:
-        parts = ", ".join(name.removeprefix("ftbench_").replace("_", " ") for name in added)
+        parts = ", ".join(sorted(added))
         raise UserError(
             f"the trained model is not a plain {type(model).__name__} of transformers: "
             f"it has {parts}, which cannot be merged"

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from ..api.meter import Trace
-from ..errors import Diverged
+from ..errors import Diverged, PluginError
 from .compute import training_pass
 from .early_stopping import ValidationMonitor
 from .optimizers import Scaling, make_optimizer
@@ -85,6 +85,7 @@ class Loop:
         self.rates = [group["lr"] for group in self.optimizer.param_groups]
         self.parameters = [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
         self.names = {id(parameter): name for name, parameter in learner.named_parameters()}
+        self._refuse_frozen()
         self.trace = Trace(
             label,
             loader.task.unit,
@@ -100,6 +101,20 @@ class Loop:
         self.scaling = (
             Scaling(self.optimizer, self.parameters, learner.device) if self.training.precision == "fp16" else None
         )
+
+    def _refuse_frozen(self) -> None:
+        """Check that the optimizer has no parameter that cannot train.
+
+        Raises:
+            PluginError: it has; such parameters would count as trained.
+        """
+        frozen = [self.names[id(parameter)] for parameter in self.parameters if not parameter.requires_grad]
+        if frozen:
+            others = f" and {len(frozen) - 1} more" if len(frozen) > 1 else ""
+            raise PluginError(
+                f"{type(self.strategy).__name__}: its optimizer has parameters that require no gradient: "
+                f"{frozen[0]}{others}"
+            )
 
     def run(self, after_step: AfterStep, checkpointer: Checkpointer | None = None) -> Trace:
         """Run the remaining steps."""
@@ -169,6 +184,7 @@ class Loop:
                 self.settle(step)
                 raise Diverged(_broken_gradient(self.parameters, self.names, self.trace, step))
         self.optimizer.step()
+        self.strategy.after_step(self.learner, step)
 
     def settle(self, step: int) -> None:
         """Read the losses of the steps since the last read, up to `step`; on a GPU this waits for the device."""

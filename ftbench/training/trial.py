@@ -21,6 +21,7 @@ from ..records.predictions import PREDICTIONS, write_predictions
 from ..records.record import Failure
 from ..suite.trial import TRAINING_VERSION
 from .accounting.configuration import account_once
+from .accounting.tuned import trained_parameters, tuned
 from .checkpoints import Checkpoints
 from .contributions import with_deciding_metric
 from .early_stopping import should_prune
@@ -204,6 +205,7 @@ class Execution:
                 self.progress.end_stage(number, len(trace.losses), trace.task_losses)
             if number + 1 == len(self.stages):
                 with self.phases.phase("finish"):
+                    self.watch.tuned = tuned(learner, strategy, trained_parameters(learner, self.watch.traces))
                     self.finish(strategy, learner)
             else:
                 with self.phases.phase("end-stage"):

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..api.augmentation import Augmentable, prepare_augmentations
 from ..api.protocol import Training, goes_by_validation
-from ..api.task_kinds import ClassificationTask
+from ..api.task_kinds import ClassificationTask, unused_settings
 from ..cache import Cache
 from ..data.augmented import Augmented
 from ..data.encoding import Prepared, prepare_data
@@ -185,8 +185,8 @@ def apply_protocol(task: Task, training: Training, data: Mapping[str, Encoded], 
         )
     if isinstance(task, ClassificationTask):
         task.train_as(training, np.asarray(data["train"].labels))
-    elif training.label_smoothing or training.class_weights != "none":
-        raise NotApplicable("label smoothing and class weights are for classifications")
+    elif unused := unused_settings(task, training):
+        raise NotApplicable(f"{' and '.join(unused)}: for classifications only")
 
 
 def verify_unchanged(part: Part, built: Backbone | Task) -> None:

@@ -6,7 +6,7 @@ Strategies ask for roles, never for names, so that each name is written once.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ftbench import POOLED, PluginError, Roles
 
@@ -27,9 +27,9 @@ class Architecture:
     """The list of residual blocks; `*` matches every stage."""
     head: tuple[str, ...]
     """Modules initialised from scratch for each task whose output is one class, several, or a number."""
-    members: Mapping[str, str] = field(default_factory=dict)
-    """Role → name inside a block; the empty name is the block itself."""
-    above: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    members: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
+    """Role → name inside a block; the empty name is the block itself. Of several names, those that exist count."""
+    above: Mapping[str, Mapping[str, str | tuple[str, ...]]] = field(default_factory=dict)
     """Further lists of blocks, such as a decoder's, bottom first, each with its own `members`."""
     heads: Mapping[OutputType, tuple[str, ...]] = field(default_factory=dict)
     """Output type → modules initialised from scratch for tasks with it, instead of those of `head`."""
@@ -44,7 +44,15 @@ class Architecture:
     unused_positions: int = 0
     """Trained positions that no token ever gets."""
     biases: bool = True
-    """Whether its modules have biases."""
+    """Whether its modules have biases, unless a field of `bias_fields` says otherwise."""
+    unbiased: frozenset[str] = frozenset()
+    """Roles whose modules never have one."""
+    bias_fields: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Field of the configuration → roles whose modules have a bias if it is true, and none if it is false."""
+    first: tuple[str, ...] = ()
+    """Modules that run before the blocks beside them, though they are defined after."""
+    last: Mapping[str, str] = field(default_factory=dict)
+    """Field of the configuration → a module that runs after the blocks if it is true, though it is defined before."""
     skippable: bool = True
     """Whether the network still works when a block of a list, other than its first, is left out."""
 
@@ -75,8 +83,8 @@ class Architecture:
             stages = _stages(model, pattern)
             lists += stages
             blocks = [f"{stage}.{i}" for stage in stages for i in range(_length(model, stage))]
-            for role, name in roles.items():
-                members[role] += tuple(f"{block}.{name}" if name else block for block in blocks)
+            for role, inside in roles.items():
+                members[role] += tuple(found for block in blocks for found in _inside(block, inside, names))
         members |= {role: (name,) for role, name in self.whole.items()}
         members |= {
             role: tuple(name for name in names if name.endswith(f".{last}")) for role, last in self.everywhere.items()
@@ -87,7 +95,25 @@ class Architecture:
                 f"{type(model).__name__} has no module {lost[0]!r}: this version of transformers names it differently"
             )
             raise PluginError(message)
-        return Roles(head, tuple(lists), members)
+        last = tuple(name for flag, name in self.last.items() if getattr(model.config, flag, False))
+        return Roles(head, tuple(lists), members, self.first, last)
+
+    def unbiased_by(self, config: Mapping[str, Any]) -> frozenset[str]:
+        """Return the roles whose modules have no bias in a network of this configuration."""
+        off = [roles for flag, roles in self.bias_fields.items() if not config.get(flag, self.biases)]
+        return self.unbiased.union(*off)
+
+    def has_biases(self, config: Mapping[str, Any]) -> bool:
+        """Return whether a network of this configuration has any bias."""
+        return self.biases or any(config.get(flag, False) for flag in self.bias_fields)
+
+
+def _inside(block: str, inside: str | tuple[str, ...], names: Mapping[str, nn.Module]) -> list[str]:
+    """Return the names of the modules inside a block: one, or those of several that exist."""
+    if isinstance(inside, str):
+        return [f"{block}.{inside}" if inside else block]
+    found = [f"{block}.{name}" for name in inside if f"{block}.{name}" in names]
+    return found or [f"{block}.{inside[0]}"]
 
 
 def _stages(model: nn.Module, pattern: str) -> list[str]:
@@ -98,6 +124,11 @@ def _stages(model: nn.Module, pattern: str) -> list[str]:
 
 def _length(model: nn.Module, name: str) -> int:
     return len(model.get_submodule(name))  # type: ignore[arg-type]  # a module list
+
+
+_PROJECTIONS = frozenset({"query", "key", "value"})
+_ATTENTION = _PROJECTIONS | {"attention_output"}
+_FEED_FORWARD = frozenset({"ffn_in", "ffn_out"})
 
 
 def _bert(base: str, choice: tuple[str, ...], unused_positions: int = 0) -> Architecture:
@@ -142,6 +173,7 @@ def _vit(modality: str, blocks: str, class_tokens: int | None) -> Architecture:
             "block_exit": "",
         },
         class_tokens=class_tokens,
+        bias_fields={"qkv_bias": _PROJECTIONS},
     )
 
 
@@ -165,6 +197,7 @@ def _wav2vec2(base: str) -> Architecture:
         whole={"feature_encoder": f"{base}.feature_extractor"},
         heads={"transcript": ("lm_head",)},
         class_tokens=0,
+        last={"do_stable_layer_norm": f"{base}.encoder.layer_norm"},
     )
 
 
@@ -257,6 +290,7 @@ ARCHITECTURES: Mapping[str, Architecture] = {
         class_tokens=1,
         objective="masked",
         biases=False,
+        bias_fields={"attention_bias": _ATTENTION, "mlp_bias": _FEED_FORWARD, "norm_bias": frozenset()},
     ),
     "llama": Architecture(
         "text",
@@ -278,6 +312,7 @@ ARCHITECTURES: Mapping[str, Architecture] = {
         class_tokens=0,
         objective="causal",
         biases=False,
+        bias_fields={"attention_bias": _ATTENTION, "mlp_bias": _FEED_FORWARD},
     ),
     "t5": Architecture(
         "text",
@@ -285,14 +320,15 @@ ARCHITECTURES: Mapping[str, Architecture] = {
         ("classification_head",),
         _T5_BLOCK
         | {
-            "ffn_in": "layer.1.DenseReluDense.wi",
+            # A gated feed-forward part has two first matrices.
+            "ffn_in": ("layer.1.DenseReluDense.wi", "layer.1.DenseReluDense.wi_0", "layer.1.DenseReluDense.wi_1"),
             "ffn_out": "layer.1.DenseReluDense.wo",
             "ffn_exit": "layer.1.dropout",
         },
         above={
             "transformer.decoder.block": _T5_BLOCK
             | {
-                "ffn_in": "layer.2.DenseReluDense.wi",
+                "ffn_in": ("layer.2.DenseReluDense.wi", "layer.2.DenseReluDense.wi_0", "layer.2.DenseReluDense.wi_1"),
                 "ffn_out": "layer.2.DenseReluDense.wo",
                 "ffn_exit": "layer.2.dropout",
             }
@@ -306,6 +342,7 @@ ARCHITECTURES: Mapping[str, Architecture] = {
         _BART_BLOCK,
         above={"model.decoder.layers": _BART_BLOCK},
         heads={"span": ("qa_outputs",)},
+        first=("model.encoder.layernorm_embedding", "model.decoder.layernorm_embedding"),
     ),
     "vit": _vit("vision", "vit.layers", 1),
     # A class token and a distillation token.
@@ -316,7 +353,16 @@ ARCHITECTURES: Mapping[str, Architecture] = {
     "wav2vec2": _wav2vec2("wav2vec2"),
     "hubert": _wav2vec2("hubert"),
     # Only its encoder; the blocks are named like BART's.
-    "whisper": Architecture("speech", "encoder.layers", ("projector", "classifier"), _BART_BLOCK, class_tokens=0),
+    "whisper": Architecture(
+        "speech",
+        "encoder.layers",
+        ("projector", "classifier"),
+        _BART_BLOCK,
+        # Sinusoids, which the class declares as not trained; loading weights loses that.
+        whole={"fixed": "encoder.embed_positions"},
+        class_tokens=0,
+        unbiased=frozenset({"key"}),
+    ),
     "resnet": Architecture(
         "vision",
         "resnet.encoder.stages.*.layers",

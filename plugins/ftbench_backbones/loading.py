@@ -141,9 +141,10 @@ def make_card(
         _positions(config, architecture),
         architecture.class_tokens,
         architecture.objective,
-        architecture.biases,
+        architecture.has_biases(config),
         architecture.skippable,
         architecture.answers,
+        architecture.unbiased_by(config),
     )
 
 

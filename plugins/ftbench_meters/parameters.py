@@ -1,8 +1,19 @@
-"""Meter for parameter counts: trained, stored per task, and used at inference."""
+"""Meter for parameters: how many trained, how many bytes must be kept of them, how many are used at inference."""
 
 from __future__ import annotations
 
 from ftbench import Measurement, Meter, Watch
+
+UNION = "union of the parameters passed to optimizers, a pretraining's included"
+METHODS = {
+    "trainable_parameters": UNION,
+    "trainable_backbone_parameters": f"{UNION}, without heads",
+    "trainable_head_parameters": f"{UNION}, heads only",
+    "pretrained_parameters": "unique parameters of the loaded model, one head included",
+    "inference_parameters": "unique parameters of the finished model, one head included",
+    "stored_bytes": "tensors that rebuild the tuned model from the pretrained weights and the seed",
+}
+"""Measurement → how it is counted."""
 
 
 class ParameterMeter(Meter):
@@ -20,40 +31,25 @@ class ParameterMeter(Meter):
             self._before = sum(parameter.numel() for parameter in learner.model.parameters())
 
     def stop(self) -> list[Measurement]:
-        """Return the counts; trainable means passed to an optimizer at any point of the trial."""
-        learner = self._watch.learner
-        assert learner is not None
-        trained: dict[tuple[str, str], int] = {}
-        for trace in self._watch.traces:
-            for name, size in trace.trained.items():
-                trained[_owner_and_name(name, trace.task, learner.roles.head)] = size
-        head = sum(size for (task, _), size in trained.items() if task)
-        backbone = sum(size for (task, _), size in trained.items() if not task)
+        """Return the counts, or why they are unknown."""
+        tuned, learner = self._watch.tuned, self._watch.learner
+        if tuned is None or learner is None:
+            known = {"pretrained_parameters": self._before} if self._before else {}
+            return [_count(name, known.get(name)) for name in METHODS]
         final = sum(parameter.numel() for parameter in learner.model.parameters())
-        union = "union of the parameters passed to optimizers"
-        return [
-            _count("trainable_parameters", head + backbone, union),
-            _count("trainable_backbone_parameters", backbone, f"{union}, without heads"),
-            _count("trainable_head_parameters", head, f"{union}, heads only"),
-            _count("pretrained_parameters", self._before, "unique parameters of the loaded model, one head included"),
-            _count("inference_parameters", final, "unique parameters of the finished model, one head included"),
-            Measurement(
-                "stored_bytes",
-                float(4 * (head + backbone)),
-                "B",
-                "lower",
-                method="trained parameters in fp32: the storage needed in addition to the pretrained weights",
-            ),
-        ]
+        counts = {
+            "trainable_parameters": tuned.parameters,
+            "trainable_backbone_parameters": tuned.backbone_parameters,
+            "trainable_head_parameters": tuned.head_parameters,
+            "pretrained_parameters": self._before,
+            "inference_parameters": final,
+            "stored_bytes": tuned.stored_bytes,
+        }
+        return [_count(name, value) for name, value in counts.items()]
 
 
-def _owner_and_name(name: str, task: str, head: tuple[str, ...]) -> tuple[str, str]:
-    """Return a parameter's task ("" for the backbone) and its name without the head's prefix, whatever the stage."""
-    if name.startswith("heads."):
-        owner, _, rest = name.removeprefix("heads.").partition(".")
-        return owner, rest
-    return (task if name.startswith(tuple(f"{module}." for module in head)) else "", name)
-
-
-def _count(name: str, value: int, method: str) -> Measurement:
-    return Measurement(name, float(value), "parameters", "lower", method=method)
+def _count(name: str, value: int | None) -> Measurement:
+    unit = "B" if name == "stored_bytes" else "parameters"
+    if value is None:
+        return Measurement(name, None, unit, "lower", reason="the trial ended before its training did")
+    return Measurement(name, float(value), unit, "lower", method=METHODS[name])

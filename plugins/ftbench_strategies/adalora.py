@@ -95,8 +95,11 @@ class AdaLoRA(Injected):
 
         return task_loss + self.orthogonality * orthogonality(learner)
 
-    def after_backward(self, learner: Learner, step: int) -> None:
-        """Update the importance of every singular value and reallocate the budget, which no library's loop does."""
+    def after_step(self, learner: Learner, step: int) -> None:
+        """Update the importance of every singular value, then set those beyond the budget to zero.
+
+        After the update, so that every forward pass uses the pruned matrices (Zhang et al. 2023, algorithm 1).
+        """
         # At most one step beyond the first stage, so that ranks stay fixed in later ones: they are final at its last
         # step.
         self._done = min(self._done + 1, self._first_stage + 1)
@@ -114,20 +117,13 @@ class AdaLoRA(Injected):
         for name, values in zip(_IMPORTANCE, importance, strict=True):
             setattr(self._tuner.rankallocator, name, values)
 
+    def stored(self, learner: Learner, trained: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """Return the allocated ranks only; a simulation, which cannot allocate, keeps the mean rank everywhere."""
+        from .modules.peft_injection import is_simulated, without_lowest_ranks
+
+        found = super().stored(learner, trained)
+        return without_lowest_ranks(found, self.target_rank) if is_simulated(learner) else found
+
     def resumable(self) -> bool:
         """Return True: everything that changes besides the weights is in the state."""
         return True
-
-    def end_stage(self, learner: Learner, bench: Bench) -> None:
-        """Enforce the allocated ranks: the last update may have changed values that were set to zero."""
-        self._hold_ranks(learner)
-
-    def finish(self, learner: Learner) -> None:
-        """Enforce the ranks, then merge every update into its matrix."""
-        self._hold_ranks(learner)
-        super().finish(learner)
-
-    def _hold_ranks(self, learner: Learner) -> None:
-        pattern = self._tuner.peft_config["default"].rank_pattern
-        if pattern:
-            self._tuner.rankallocator.mask_using_rank_pattern(learner.model, pattern)

@@ -40,8 +40,9 @@ class Adapter(Strategy):
     """The nonlinearity σ."""
     scale: Annotated[float, Gt(0)] = 4.0
     """Factor s on a parallel adapter's output."""
-    train_layer_norm: bool = True
-    """Whether to train the layer norms too, like Houlsby et al."""
+    train_layer_norm: bool | None = None
+    """Whether to train the layer norms too; by default as published: with `houlsby`, and not with the other kinds. The
+    norms of a convolutional front end are never trained."""
 
     def check(self, card: ModelCard) -> None:
         """Refuse a backbone without residual blocks."""
@@ -60,18 +61,20 @@ class Adapter(Strategy):
     def prepare(self, learner: Learner, bench: Bench) -> None:
         """Freeze the backbone and insert the adapters."""
         from .modules.bottleneck import insert_adapters, insert_parallel_adapters
-        from .modules.norms import is_layer_norm
+        from .modules.norms import is_layer_norm, normalisations
 
         learner.freeze_backbone()
         exits = [module for role in self._roles(learner.card) for module in learner.modules(role)]
         if self.kind == "parallel":
-            beside = list(zip(learner.modules("ffn_in"), exits, strict=True))
+            entries = learner.modules("ffn_in")
+            # A gated part has two entries with the same input.
+            beside = list(zip(entries[:: len(entries) // len(exits)], exits, strict=True))
             insert_parallel_adapters(
                 learner.model, beside, self.bottleneck, self.activation, self.scale, device=bench.device
             )
         else:
             insert_adapters(learner.model, exits, self.bottleneck, self.activation, bench.device)
-        if self.train_layer_norm:
-            for module in learner.model.modules():
+        if self.kind == "houlsby" if self.train_layer_norm is None else self.train_layer_norm:
+            for module in normalisations(learner):
                 if is_layer_norm(module):
                     module.requires_grad_(requires_grad=True)

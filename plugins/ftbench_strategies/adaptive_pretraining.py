@@ -11,7 +11,10 @@ from ftbench import About, Loader, NotApplicable, Strategy
 from .full import Full
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ftbench import Bench, Learner, ModelCard
+    from torch import Tensor
 
 
 @dataclass
@@ -57,12 +60,10 @@ class AdaptivePretraining(Strategy):
         Raises:
             NotApplicable: the tokenizer has no mask.
         """
-        from .modules.language import move_weights
-
         with bench.phase("pretraining"):
             model = bench.load_language_model()
             bench.train(model, bench.strategy("full"), loader=self._texts(model, bench))
-            move_weights(model, learner)
+            learner.adopt_weights(model)
         self.then.prepare(learner, bench)
 
     def _texts(self, model: Learner, bench: Bench) -> Loader:
@@ -85,6 +86,10 @@ class AdaptivePretraining(Strategy):
     def end_stage(self, learner: Learner, bench: Bench) -> None:
         """End the stage with the strategy `then`."""
         self.then.end_stage(learner, bench)
+
+    def stored(self, learner: Learner, trained: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """Return what the strategy `then` stores; what the pretraining changed is among `trained`."""
+        return self.then.stored(learner, trained)
 
     def finish(self, learner: Learner) -> None:
         """Finish with the strategy `then`."""

@@ -41,13 +41,19 @@ class BitFit(Strategy):
         if not card.biases:
             message = f"{card.architecture} has no biases"
             raise NotApplicable(message)
-        missing = [role for role in self.which if role != "all" and role not in card.roles]
+        missing = [role for role in self.which if role != "all" and role not in card.roles - card.unbiased]
         if missing:
             message = f"{card.architecture} has no {', no '.join(missing)} modules with a bias"
             raise NotApplicable(message)
 
     def prepare(self, learner: Learner, bench: Bench) -> None:
-        """Freeze everything except biases."""
+        """Freeze everything except biases.
+
+        Raises:
+            NotApplicable: the projections in `which` have none.
+        """
+        from torch.nn import Parameter
+
         learner.freeze_backbone()
         front = {
             id(p)
@@ -57,7 +63,10 @@ class BitFit(Strategy):
         }
         projections = [module for role in self.which for module in learner.modules(role)]
         # If peft layers wrap a projection, its bias is inside them.
-        wanted = {id(getattr(module, "base_layer", module).bias) for module in projections}
+        biases = [getattr(getattr(module, "base_layer", module), "bias", None) for module in projections]
+        if self.which != ("all",) and not any(isinstance(bias, Parameter) for bias in biases):
+            raise NotApplicable(f"{learner.card.architecture} has no bias in {' and '.join(self.which)}")
+        wanted = {id(bias) for bias in biases if bias is not None}
         for name, parameter in learner.model.named_parameters():
             is_bias = name.endswith("bias") and id(parameter) not in front
             if is_bias and ("all" in self.which or id(parameter) in wanted):

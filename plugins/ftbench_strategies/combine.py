@@ -135,6 +135,11 @@ class Combine(Strategy):
         for part in self.parts:
             part.after_backward(learner, step)
 
+    def after_step(self, learner: Learner, step: int) -> None:
+        """Run each part's hook after the update."""
+        for part in self.parts:
+            part.after_step(learner, step)
+
     def state(self) -> Any:
         """Return the states of all parts."""
         return [part.state() for part in self.parts]
@@ -152,6 +157,12 @@ class Combine(Strategy):
         """End the stage in each part."""
         for part in self.parts:
             part.end_stage(learner, bench)
+
+    def stored(self, learner: Learner, trained: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """Return what remains of `trained` after each part has replaced what it stores in another form."""
+        for part in self.parts:
+            trained = part.stored(learner, trained)
+        return trained
 
     def finish(self, learner: Learner) -> None:
         """Finish the parts in reverse order: later parts were applied on top of earlier ones."""

@@ -44,8 +44,13 @@ class Full(Strategy):
 
 
 def train_everything(learner: Learner, *, freeze_feature_encoder: bool) -> None:
-    """Unfreeze every parameter, optionally except the convolutional front end of a pretrained speech model."""
+    """Unfreeze every parameter, optionally except the convolutional front end of a pretrained speech model.
+
+    Positions that the architecture computes, like Whisper's sinusoids, stay frozen.
+    """
     learner.model.requires_grad_(requires_grad=True)
+    for module in learner.modules("fixed"):
+        module.requires_grad_(requires_grad=False)
     learner.train_head()
     if freeze_feature_encoder and learner.card.pretrained:
         learner.freeze_feature_encoder()

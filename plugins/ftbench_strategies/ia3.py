@@ -40,6 +40,7 @@ class IA3(Injected):
         """Inject the vectors; full module names keep peft from confusing the attention's output with the inner one."""
         from peft import IA3Config
 
+        from .modules.fused_scales import spare_queries
         from .modules.peft_injection import inject, is_transposed
 
         inner = named(learner, ("ffn_out",))
@@ -47,4 +48,5 @@ class IA3(Injected):
         config = IA3Config(
             target_modules=names, feedforward_modules=inner, fan_in_fan_out=is_transposed(learner, names)
         )
-        inject(learner, config)
+        self._tuner = inject(learner, config)
+        spare_queries(learner)

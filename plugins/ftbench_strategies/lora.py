@@ -12,7 +12,7 @@ from .injected import Injected
 from .targets import Role, named, refuse_without
 
 if TYPE_CHECKING:
-    from ftbench import Bench, Learner, ModelCard
+    from ftbench import Bench, Learner, ModelCard, Training
     from torch.optim import Optimizer
 
 
@@ -54,9 +54,7 @@ class LoRA(Injected):
     b_ratio: Annotated[float, Ge(1)] = 16.0
     """In `lora+`, the learning rate of B over that of A."""
 
-    _tuner: Any = field(init=False, repr=False, default=None)
-    _lr: float = field(init=False, repr=False, default=0.0)
-    _weight_decay: float = field(init=False, repr=False, default=0.0)
+    _training: Training | None = field(init=False, repr=False, default=None)
 
     def check(self, card: ModelCard) -> None:
         """Refuse a backbone without any of the target matrices."""
@@ -83,7 +81,7 @@ class LoRA(Injected):
             for name, parameter in learner.model.named_parameters():
                 if "lora_A" in name:
                     parameter.requires_grad = False
-            self._lr, self._weight_decay = float(bench.training.lr), bench.training.weight_decay
+            self._training = bench.training
 
     def param_groups(self, learner: Learner) -> list[dict[str, Any]]:
         """Return the usual groups; in `lora+` the matrices B get a higher rate."""
@@ -100,16 +98,19 @@ class LoRA(Injected):
         return split
 
     def resumable(self) -> bool:
-        """Return True: its own optimizer stores nothing that another would not."""
+        """Return True: its own optimizer keeps the state of AdamW."""
         return True
 
     def optimizer(self, learner: Learner, groups: list[dict[str, Any]]) -> Optimizer | None:
-        """Use the suite's optimizer, except in `lora-fa`: peft's, which corrects the gradient of B for the fixed A."""
+        """Use the suite's optimizer, except in `lora-fa`: AdamW with gradients of B that are corrected for the fixed A.
+
+        The suite's options apply if its optimizer is AdamW.
+        """
         if self.variant != "lora-fa":
             return None
-        from peft.optimizers import create_lorafa_optimizer
+        from .modules.fixed_a import FixedAAdamW, pairs_of
 
-        made: Optimizer = create_lorafa_optimizer(
-            self._tuner, r=self.rank, lora_alpha=self.alpha, lr=self._lr, weight_decay=self._weight_decay
-        )
-        return made
+        assert self._training is not None
+        own = self._training.optimizer_options if self._training.optimizer == "adamw" else {}
+        options = {"lr": self._training.lr, "weight_decay": self._training.weight_decay, **own}
+        return FixedAAdamW(groups, pairs_of(learner.model), **options)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from collections.abc import Mapping  # noqa: TC003 - the core resolves option types at run time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
@@ -129,7 +130,10 @@ class Peft(Injected):
 
         put_in = inject_prompt if self._is_prompt() else inject
         try:
-            put_in(learner, self._config_class()(**self._completed(learner)))
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", "Specified to not save")
+                config = self._config_class()(**self._completed(learner))
+            self._tuner = put_in(learner, config)
             self._answer_once(learner, bench)
         except (ValueError, TypeError, NotImplementedError, AttributeError, KeyError, RuntimeError) as error:
             raise NotApplicable(f"peft: {type(error).__name__}: {error}") from error
@@ -143,6 +147,9 @@ class Peft(Injected):
         from .modules.peft_injection import is_transposed
 
         known, arguments = _arguments(self._config_class()), dict(self.arguments)
+        if "save_projection" in known:
+            # Random matrices that layers share are drawn from a seed in the configuration.
+            arguments.setdefault("save_projection", False)
         if self._config_class().__name__ == "LNTuningConfig":
             norms = {id(module) for module in normalisations(learner)}
             arguments.setdefault(

@@ -9,7 +9,10 @@ from annotated_types import Ge
 from ftbench import About, NotApplicable, RateRange, Strategy, Tunable, UserError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ftbench import Bench, Learner, ModelCard
+    from torch import Tensor
 
 
 SHIFTED = ("bert", "roberta", "gpt2")
@@ -67,6 +70,12 @@ class Prefix(Strategy):
         attach_prefixes(learner.model, learner.modules("attention"), self.length, bench.device)
         if self.projection:
             project_prefixes(learner.model, self.hidden, bench.device)
+
+    def stored(self, learner: Learner, trained: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """Return the prefixes instead of the network that makes them."""
+        from .modules.prefix_attention import made_prefixes
+
+        return made_prefixes(learner.model, trained)
 
     def finish(self, learner: Learner) -> None:
         """Keep the prefixes and drop the network that made them."""

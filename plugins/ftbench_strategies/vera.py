@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
@@ -48,11 +49,15 @@ class VeRA(Injected):
         from .modules.peft_injection import inject, is_transposed
 
         names = named(learner, self.targets)
-        config = VeraConfig(
-            r=self.rank,
-            d_initial=self.initial,
-            target_modules=names,
-            projection_prng_key=bench.seed,
-            fan_in_fan_out=is_transposed(learner, names),
-        )
-        inject(learner, config)
+        with warnings.catch_warnings():
+            # peft warns that the shared matrices are not saved: they are drawn from the seed, as in the paper.
+            warnings.simplefilter("ignore", UserWarning)
+            config = VeraConfig(
+                r=self.rank,
+                d_initial=self.initial,
+                target_modules=names,
+                projection_prng_key=bench.seed,
+                save_projection=False,
+                fan_in_fan_out=is_transposed(learner, names),
+            )
+        self._tuner = inject(learner, config)

@@ -30,6 +30,26 @@ def test_a_class_that_neither_occurs_nor_is_predicted_is_left_out_of_the_means()
     assert found["balanced_accuracy"] == 0.75
 
 
+@pytest.mark.parametrize("classes", [2, 10, 20])
+def test_a_constant_answer_has_the_precision_of_a_constant_answer(classes):
+    """One class of K is said, with precision 1/K, and the others count with 0: 1/K²; recall is 1/K."""
+    truth = np.arange(classes).repeat(2)
+    found = values(class_scores(truth, certain([1] * len(truth), classes)))
+    assert found["precision"] == pytest.approx(1 / classes**2)
+    assert found["recall"] == pytest.approx(1 / classes)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_macro_scores_are_those_of_scikit_learn_by_default(seed):
+    from sklearn.metrics import precision_recall_fscore_support
+
+    rng = np.random.default_rng(seed)
+    truth, guess = rng.integers(rng.integers(2, 5), size=9), rng.integers(rng.integers(1, 6), size=9)
+    found = values(class_scores(truth, certain(guess, 6)))
+    expected = precision_recall_fscore_support(truth, guess, average="macro", zero_division=0)
+    assert [found[name] for name in ("precision", "recall", "macro_f1")] == pytest.approx(expected[:3])
+
+
 def test_a_constant_answer_has_a_correlation_of_zero():
     assert values(class_scores(np.array([0, 1, 0, 1]), certain([1, 1, 1, 1], 2)))["mcc"] == 0.0
 

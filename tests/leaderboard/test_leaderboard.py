@@ -67,7 +67,7 @@ def test_software_that_may_drift_does_not_part_rows(run):
 
 def test_a_smaller_test_split_another_margin_or_another_measuring_version_is_another_fingerprint(run):
     measuring = later(run("m"))
-    rewrite(measuring, lambda record: record["provenance"]["harness"].update(measuring=2))
+    rewrite(measuring, lambda record: record["provenance"]["harness"].update(measuring=99))
     margin = later(run("n"), 2)
     with (margin / "suite.lock.toml").open("a") as stream:
         stream.write("\n")

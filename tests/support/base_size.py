@@ -51,9 +51,9 @@ def base_model(config):
         )
 
 
-def learner_of(kind: str, model) -> Learner:
-    """Return a learner for a model, without a processor."""
-    card = make_card({"model_type": kind}, licence="", source="", full_lr=1e-3)
+def learner_of(kind: str, model, config=None) -> Learner:
+    """Return a learner for a model, without a processor; its card follows from the configuration, if that is given."""
+    card = make_card({**(config or {}), "model_type": kind}, licence="", source="", full_lr=1e-3)
     return Learner(model, ARCHITECTURES[kind].resolve(model), None, card)
 
 

@@ -46,9 +46,7 @@ def leaving_one_out(measure, *columns):
 
 def averaged(part, average, labels):
     def measure(truth, guess):
-        return sk.precision_recall_fscore_support(truth, guess, labels=labels, average=average, zero_division=np.nan)[
-            part
-        ]
+        return sk.precision_recall_fscore_support(truth, guess, labels=labels, average=average, zero_division=0)[part]
 
     return measure
 
@@ -57,11 +55,11 @@ TRUTH = RNG.choice(4, 40, p=[0.6, 0.2, 0.15, 0.05])
 GUESS = np.where(RNG.random(40) < 0.6, TRUTH, RNG.integers(4, size=40))
 SINGLE = {
     "balanced_accuracy": sk.balanced_accuracy_score,
-    "macro_f1": averaged(2, "macro", range(4)),
-    "micro_f1": averaged(2, "micro", range(4)),
-    "weighted_f1": averaged(2, "weighted", range(4)),
-    "precision": averaged(0, "macro", range(4)),
-    "recall": averaged(1, "macro", range(4)),
+    "macro_f1": averaged(2, "macro", None),
+    "micro_f1": averaged(2, "micro", None),
+    "weighted_f1": averaged(2, "weighted", None),
+    "precision": averaged(0, "macro", None),
+    "recall": averaged(1, "macro", None),
     "mcc": sk.matthews_corrcoef,
 }
 

@@ -2,12 +2,15 @@
 
 import gzip
 import json
+import re
 import shutil
 
 import numpy as np
 import pytest
 import torch
+from ftbench import UserError
 from ftbench.training.export import export
+from safetensors import safe_open
 
 from tests.support.in_process import run_in
 
@@ -50,11 +53,38 @@ meters = ["parameters"]
 """
 ADAPTERS = {
     "lora": 'use = "lora"',
+    "rslora": 'use = "lora"\nvariant = "rslora"',
     "dora": 'use = "lora"\nvariant = "dora"',
+    "lora-fa": 'use = "lora"\nvariant = "lora-fa"',
+    "lora-plus": 'use = "lora"\nvariant = "lora+"',
+    "vera": 'use = "vera"',
+    "adalora": 'use = "adalora"',
     "ia3": 'use = "ia3"',
     "loha": 'use = "peft"\nmethod = "loha"\narguments = { r = 4 }',
+    "norms-by-peft": 'use = "peft"\nmethod = "ln_tuning"',
+    "p-tuning": 'use = "peft"\nmethod = "p_tuning"\narguments = { num_virtual_tokens = 4 }',
+    "prefix-by-peft": 'use = "peft"\nmethod = "prefix_tuning"\narguments = { num_virtual_tokens = 4 }',
 }
-STRATEGIES = {**ADAPTERS, "distillation": 'use = "distillation"', "adapter": 'use = "adapter"'}
+"""Strategies with an adapter in peft's format."""
+WHOLE = {
+    **{use: f'use = "{use}"' for use in ("none", "full", "frozen", "gradual", "layerwise", "lpft", "l2sp", "bitfit")},
+    **{use: f'use = "{use}"' for use in ("layernorm", "distillation", "adapter", "prefix", "prompt")},
+    "second-block": 'use = "frozen"\nlayers = 1',
+    "mixed-layers": 'use = "frozen"\nlayers = "mix"',
+    "pretrained": 'use = "adaptive_pretraining"\nepochs = 1\nthen = "lora"',
+    "both": 'use = "combine"\nparts = ["lora", "bitfit"]',
+}
+"""Strategies without one."""
+NOT_PLAIN = {
+    "adapter": "adapters",
+    "prefix": "prefixes",
+    "prompt": "prompts",
+    "mixed-layers": "layer mix",
+    "p-tuning": "peft prompt",
+    "prefix-by-peft": "peft prompt",
+}
+"""What keeps a model from being one of transformers."""
+STRATEGIES = {**ADAPTERS, **WHOLE}
 
 
 @pytest.fixture(scope="module")
@@ -117,20 +147,72 @@ def test_a_model_of_every_kind_is_read_back_by_transformers_and_answers_as_recor
     assert "Its predictions on the test split equal those of the trial." in card
 
 
-@pytest.mark.parametrize("strategy", ADAPTERS)
-def test_an_adapter_is_read_back_by_peft_and_answers_as_recorded(strategy, trained, tmp_path, catalog, model_folder):
+@torch.no_grad()
+def answers(model, catalog, folder):
+    return model.eval()(**inputs_of(catalog, "bert", folder)).logits.softmax(-1).numpy()
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning", "ignore::RuntimeWarning")  # peft's, about its own methods
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_every_strategy_is_read_back_as_an_adapter_by_peft_or_refused(
+    strategy, trained, tmp_path, catalog, model_folder
+):
     import transformers as t
     from peft import PeftModel
 
     path = trained["bert", strategy]
+    if strategy in WHOLE:
+        with pytest.raises(UserError, match=f"'{re.escape(strategy)}' has no adapter in peft's format"):
+            exported(path, tmp_path / "adapter", catalog, adapter=True)
+        assert not (tmp_path / "adapter").exists()
+        return
     exported(path, tmp_path / "adapter", catalog, adapter=True)
     torch.manual_seed(1)
     base = t.AutoModelForSequenceClassification.from_pretrained(model_folder("bert"), num_labels=2)
-    model = PeftModel.from_pretrained(base, tmp_path / "adapter").eval()
-    with torch.no_grad():
-        answers = model(**inputs_of(catalog, "bert", model_folder("bert"))).logits.softmax(-1)
-    assert np.allclose(answers.numpy(), recorded(path), atol=1e-5)
-    assert (tmp_path / "adapter" / "adapter_model.safetensors").stat().st_size < 60_000
+    model = PeftModel.from_pretrained(base, tmp_path / "adapter")
+    assert np.allclose(answers(model, catalog, model_folder("bert")), recorded(path), atol=1e-5)
+    with safe_open(tmp_path / "adapter" / "adapter_model.safetensors", "pt") as file:
+        size = sum(file.get_tensor(name).nbytes for name in file.keys())  # noqa: SIM118 - not a mapping
+    measured = {m["name"]: m["value"] for m in json.loads(path.read_text())["measurements"]}
+    assert size == measured["stored_bytes"]
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_every_strategy_is_read_back_whole_by_transformers_or_refused(strategy, trained, tmp_path, catalog):
+    import transformers as t
+
+    path = trained["bert", strategy]
+    if strategy in NOT_PLAIN:
+        with pytest.raises(UserError, match=f"not a plain .* it has {NOT_PLAIN[strategy]}, which cannot be merged"):
+            exported(path, tmp_path / "model", catalog)
+        assert not (tmp_path / "model").exists()
+        return
+    assert exported(path, tmp_path / "model", catalog).same
+    model = t.AutoModelForSequenceClassification.from_pretrained(tmp_path / "model")
+    assert np.allclose(answers(model, catalog, tmp_path / "model"), recorded(path), atol=1e-5)
+
+
+def test_what_a_library_reads_otherwise_is_refused_in_one_line_and_leaves_nothing(
+    trained, tmp_path, catalog, monkeypatch
+):
+    from transformers import PreTrainedModel
+
+    path = trained["bert", "full"]
+    write = PreTrainedModel.save_pretrained
+
+    def spoiled(model, folder, **options):
+        with torch.no_grad():
+            model.classifier.bias.add_(1)
+        write(model, folder, **options)
+        with torch.no_grad():
+            model.classifier.bias.sub_(1)
+
+    monkeypatch.setattr(PreTrainedModel, "save_pretrained", spoiled)
+    with pytest.raises(
+        UserError, match=r"^transformers reads the exported model with other outputs: they differ by 1$"
+    ):
+        exported(path, tmp_path / "model", catalog)
+    assert not (tmp_path / "model").exists()
 
 
 def test_a_student_keeps_its_fewer_blocks(trained, tmp_path, catalog):

@@ -326,5 +326,24 @@ def test_the_training_version_is_raised_when_the_loop_changes_a_result():
     learner.task = Toy()
     loader = Loader(encoded, learner.task, Training(epochs=3, batch_size=4, lr=0.1), seed=1)
     trace = fit(learner, loader, Whole(), lambda step, trace: None, "toy")
-    known = {1: [0.7153, 0.6833, 0.7792, 0.7004, 0.7143, 0.6948, 0.6935, 0.6931, 0.6982]}
+    known = {2: [0.7153, 0.6833, 0.7792, 0.7004, 0.7143, 0.6948, 0.6935, 0.6931, 0.6982]}
     assert [round(value, 4) for value in trace.losses] == known[TRAINING_VERSION]
+
+
+def test_an_optimizer_with_parameters_that_cannot_train_is_refused(catalog):
+    from ftbench import PluginError, Strategy
+
+    class Everything(Strategy):
+        def prepare(self, learner, bench):
+            learner.freeze_backbone()
+
+        def param_groups(self, learner):
+            return [{"params": list(learner.model.parameters())}]
+
+    task = catalog.build("tasks", "digits", {"train_size": 20, "validation_size": 0, "test_size": 20})
+    learner = catalog.build("backbones", "tiny-vit", {}).load(10)
+    encoded = task.encode(task.splits(0).train, learner.processor)
+    strategy = Everything()
+    strategy.prepare(learner, None)
+    with pytest.raises(PluginError, match=r"Everything: its optimizer has parameters that require no gradient: vit\."):
+        fit(learner, Loader(encoded, task, Training(steps=2, lr=0.1), seed=1), strategy, lambda *_: None, "digits")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from ...api.footprint import Accounting
 from ...errors import NotApplicable
+from .tuned import tuned
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,13 +75,14 @@ def account(
     except (DataDependentOutputException, DynamicOutputShapeException) as error:
         message = f"its computation depends on values, which a simulation does not have ({error.func})"
         raise NotApplicable(message) from error
+    found = tuned(learner, strategy, simulation.trained())
     return Accounting(
         training.batch_size,
         simulation.flops,
         simulation.memory.footprint(),
         sum(parameter.numel() for parameter in learner.model.parameters()),
-        sum(count for count, _ in simulation.trained.values()),
-        sum(size for _, size in simulation.trained.values()),
+        found.parameters,
+        found.stored_bytes,
         _growth(simulation, micro_batches) if growth else (),
         micro_batches,
     )

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
     from torch import Tensor
+    from torch.nn import Parameter
 
     from ...api.backbone import Backbone
     from ...api.catalog import Catalog
@@ -123,8 +124,8 @@ class SimulatedTraining(TrialBench):
         self.memory = LiveMemory()
         self.fake = CachedFakeMode() if fake else None
         self.cuda, self.sizes = target == "cuda", sizes
-        self.trained: dict[str, tuple[int, int]] = {}
-        """Name → elements and bytes of every parameter of the main learner that an optimizer updates."""
+        self._updated: dict[int, Parameter] = {}
+        """Every parameter of the main learner that an optimizer updates, by identity."""
         self.flops = 0
         """FLOPs of the main learner's last step at the batch size of its protocol."""
         self.growth: list[Growth] = []
@@ -146,6 +147,25 @@ class SimulatedTraining(TrialBench):
                 if not last:
                     strategy.foresee_end_stage(learner, self)
         return learner
+
+    def trained(self) -> list[Parameter]:
+        """Return every parameter that the main trainings update; equal stages update equal parts of their heads."""
+        assert self._main is not None
+        active = self._main.heads.get(self._main.active, {})
+        names = {
+            (module, name)
+            for module, part in active.items()
+            for name, parameter in part.named_parameters()
+            if id(parameter) in self._updated
+        }
+        heads = [
+            parameter
+            for modules in self._main.heads.values()
+            for module, part in modules.items()
+            for name, parameter in part.named_parameters()
+            if (module, name) in names
+        ]
+        return list({**self._updated, **{id(parameter): parameter for parameter in heads}}.values())
 
     def _first_learner(self) -> Learner:
         learner: Learner | None = None
@@ -243,8 +263,7 @@ class SimulatedTraining(TrialBench):
         flops = self._steps(loop, loader)
         if main:
             self.flops = flops
-            names = {id(parameter): name for name, parameter in learner.named_parameters()}
-            self.trained |= {names[id(p)]: (p.numel(), p.nbytes) for p in loop.parameters}
+            self._updated |= {id(parameter): parameter for parameter in loop.parameters}
         self._outside_seen = len(self.memory.totals)
         return loop.trace
 

@@ -190,6 +190,9 @@ def _train(
 
 def _save(network: Wav2Vec2ForCTC, output: Path, card: dict[str, object]) -> None:
     network.half().save_pretrained(output)
+    # Stored in half the bytes, but not to be trained in half precision: `from_pretrained` follows this field.
+    network.config.dtype = "float32"
+    network.config.save_pretrained(output)
     Wav2Vec2FeatureExtractor(sampling_rate=SAMPLE_RATE, return_attention_mask=False).save_pretrained(output)
     (output / "card.json").write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 

@@ -41,11 +41,23 @@ def _keep(learner: Learner, wanted: Callable[[int], bool]) -> None:
         for role, names in learner.roles.members.items()
     }
     learner.roles = replace(learner.roles, members=members)
+    _describe(learner, wanted)
+
+
+def _describe(learner: Learner, wanted: Callable[[int], bool]) -> None:
+    """Write the new number of blocks of each list to the model's configuration."""
     config: Any = learner.model.config
-    if len(learner.roles.block_lists) == 1 and getattr(config, "layer_types", None):
+    counts = [len(list(learner.model.get_submodule(name).children())) for name in learner.roles.block_lists]
+    if len(counts) == 1 and getattr(config, "layer_types", None):
         config.layer_types = [kind for number, kind in enumerate(config.layer_types) if wanted(number)]
-    if len(learner.roles.block_lists) == 1 and hasattr(config, "num_hidden_layers"):
-        config.num_hidden_layers = len(learner.blocks())
+    if hasattr(config, "depths"):
+        config.depths = counts
+    else:
+        own = ("num_hidden_layers", "encoder_layers", "num_layers")
+        for names, count in zip((own, ("decoder_layers", "num_decoder_layers")), counts, strict=False):
+            for name in names:
+                if hasattr(config, name):
+                    setattr(config, name, count)
 
 
 def _renamed(name: str, moved: dict[str, str], gone: set[str]) -> str:

@@ -12,20 +12,56 @@ if TYPE_CHECKING:
 def by_depth(learner: Learner) -> list[list[Parameter]]:
     """Group the trainable parameters outside the head, bottom first: those before the blocks, then each block.
 
-    Parameters above the last block (a pooler, a final norm) belong to its group.
+    What runs between two blocks belongs to the block of its own stage: a layer that ends a stage to the stage's last
+    block, one that begins a stage to its first. What runs after all blocks (a pooler, a norm) belongs to the last.
     """
-    blocks = learner.blocks()
-    depth = {id(parameter): number + 1 for number, block in enumerate(blocks) for parameter in block.parameters()}
+    blocks = _block_names(learner)
     head = {id(parameter) for parameter in learner.head_parameters()}
     groups: list[list[Parameter]] = [[] for _ in range(len(blocks) + 1)]
-    reached = 0
-    for _, parameter in learner.trainable():
-        if id(parameter) in head:
-            continue
-        place = depth.get(id(parameter), reached if reached == len(blocks) else 0)
-        reached = max(reached, place)
-        groups[place].append(parameter)
+    for name, parameter in learner.trainable():
+        if id(parameter) not in head:
+            groups[_depth(learner, name, blocks)].append(parameter)
     return groups
+
+
+def _block_names(learner: Learner) -> list[str]:
+    return [
+        f"{stage}.{name}"
+        for stage in learner.roles.block_lists
+        for name, _ in learner.model.get_submodule(stage).named_children()
+    ]
+
+
+def _depth(learner: Learner, name: str, blocks: list[str]) -> int:
+    """Return the depth of a parameter: 0 before all blocks, n for block n, counted from 1."""
+    for number, block in enumerate(blocks):
+        if name.startswith(f"{block}."):
+            return number + 1
+    parts = name.split(".")
+    # The innermost module that holds the parameter and some blocks.
+    for end in range(len(parts) - 1, -1, -1):
+        parent = ".".join(parts[:end])
+        inside = [number for number, block in enumerate(blocks) if not parent or block.startswith(f"{parent}.")]
+        if inside:
+            break
+    else:
+        return 0
+    below = [number for number in inside if _runs_before(learner, blocks[number], name, end)]
+    if below:
+        return below[-1] + 1
+    return inside[0] + 1 if inside[0] else 0
+
+
+def _runs_before(learner: Learner, block: str, name: str, level: int) -> bool:
+    """Return whether a block runs before the module of a parameter, both inside the same module at `level` of names."""
+    if any(name.startswith(f"{module}.") for module in learner.roles.first):
+        return False
+    if any(name.startswith(f"{module}.") for module in learner.roles.last):
+        return True
+    parts = name.split(".")
+    order = [child for child, _ in learner.model.get_submodule(".".join(parts[:level])).named_children()]
+    # A parameter of the module itself, such as a mask's embedding, belongs to its input.
+    return parts[level] in order and order.index(block.split(".")[level]) < order.index(parts[level])
 
 
 def scaled_groups(learner: Learner, scales: list[float]) -> list[dict[str, object]]:

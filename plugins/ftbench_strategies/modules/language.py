@@ -10,7 +10,7 @@ from torch.nn.functional import cross_entropy
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ftbench import Encoded, Learner, Task
+    from ftbench import Encoded, Task
     from torch import Tensor
 
 IGNORED = -100
@@ -75,17 +75,3 @@ def _mean_over_known(logits: Tensor, labels: Tensor) -> Tensor:
     known = labels != IGNORED
     total = cross_entropy(logits[known].float(), labels[known], reduction="sum")
     return total / known.sum().clamp(min=1)
-
-
-def move_weights(source: Learner, target: Learner) -> None:
-    """Copy the network below the head of `source` into that of `target`.
-
-    Raises:
-        RuntimeError: `target` lacks a weight of `source`.
-    """
-    source_model: Any = source.model
-    target_model: Any = target.model
-    found = target_model.base_model.load_state_dict(source_model.base_model.state_dict(), strict=False)
-    if found.unexpected_keys:
-        message = f"the network has no {found.unexpected_keys[0]}"
-        raise RuntimeError(message)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 _NAME = "ftbench_prefix"
 
@@ -75,6 +75,15 @@ def project_prefixes(model: Any, hidden: int, device: torch.device) -> None:
             prefix.keys, prefix.values = part.chunk(2, dim=1)
 
     model.ftbench_prefix_hook = (model.register_forward_pre_hook(make), make)
+
+
+def made_prefixes(model: Any, trained: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return `trained` with the prefixes in place of the network that makes them, if there is one."""
+    if not hasattr(model, "ftbench_prefix_encoder"):
+        return dict(trained)
+    kept = {name: tensor for name, tensor in trained.items() if not name.startswith("ftbench_prefix_encoder.")}
+    with torch.no_grad():
+        return {**kept, "ftbench_prefixes": model.ftbench_prefix_encoder()}
 
 
 def drop_projection(model: Any) -> None:

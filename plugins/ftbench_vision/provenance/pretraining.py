@@ -118,6 +118,9 @@ def accuracy(network: ViTForImageClassification, images: torch.Tensor, labels: t
 def save(network: ViTForImageClassification, output: Path, card: dict[str, object]) -> None:
     """Write fp16 weights, `config.json`, `preprocessor_config.json` and `card.json`."""
     network.half().save_pretrained(output)
+    # Stored in half the bytes, but not to be trained in half precision: `from_pretrained` follows this field.
+    network.config.dtype = "float32"
+    network.config.save_pretrained(output)
     processor = {
         "image_processor_type": "ViTImageProcessor",
         "do_resize": True,

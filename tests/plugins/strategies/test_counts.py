@@ -200,7 +200,7 @@ TABLE = [
     ("vera", {}, {**dict.fromkeys(QUERY_VALUE, 24_576), "gpt2": 30_720}),
     ("vera", {"rank": 1024}, dict.fromkeys(QUERY_VALUE, 43_008)),
     ("adalora", {}, {**dict.fromkeys(QUERY_VALUE, 442_656), "gpt2": 442_512}),
-    ("ia3", {}, {**dict.fromkeys(QUERY_VALUE, 55_296), "gpt2": 64_512}),
+    ("ia3", {}, dict.fromkeys(EVERYWHERE, 55_296)),
     ("prompt", {"init": "uniform"}, dict.fromkeys(EVERYWHERE, 15_360)),
     ("prompt", {"init": "uniform", "depth": "deep", "length": 10}, dict.fromkeys(EVERYWHERE, 92_160)),
     ("prompt", {"init": "uniform", "depth": "deep", "length": 50}, dict.fromkeys(EVERYWHERE, 460_800)),
@@ -208,7 +208,7 @@ TABLE = [
     ("prefix", {"length": 30}, dict.fromkeys(EVERYWHERE, 552_960)),
     ("adapter", {"train_layer_norm": False}, dict.fromkeys(EVERYWHERE, 2_379_264)),
     ("adapter", {"train_layer_norm": False, "bottleneck": 48}, dict.fromkeys(EVERYWHERE, 1_789_056)),
-    ("adapter", {"train_layer_norm": False, "kind": "pfeiffer", "bottleneck": 48}, dict.fromkeys(EVERYWHERE, 894_528)),
+    ("adapter", {"kind": "pfeiffer", "bottleneck": 48}, dict.fromkeys(EVERYWHERE, 894_528)),
     (
         "adapter",
         {"train_layer_norm": False, "kind": "pfeiffer", "bottleneck": 64},
@@ -217,7 +217,7 @@ TABLE = [
     ("adapter", {"train_layer_norm": False, "kind": "pfeiffer", "bottleneck": 32}, {"wav2vec2": 599_424}),
     (
         "adapter",
-        {"train_layer_norm": False, "kind": "parallel", "bottleneck": 384},
+        {"kind": "parallel", "bottleneck": 384},
         dict.fromkeys(EVERYWHERE, 7_091_712),
     ),
     ("frozen", {"layers": "mix"}, dict.fromkeys(EVERYWHERE, 13)),

@@ -175,3 +175,26 @@ def test_every_architecture_answers_what_it_has_a_head_for(name, kind, catalog, 
     strategy.fit(learner, bench)
     assert all(np.isfinite(watch.traces[0].losses))
     assert len(task.score(predict(learner, task, data, 4).answers, data).predictions) == len(data)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning", "ignore::RuntimeWarning")  # peft's, about its own methods
+@pytest.mark.parametrize("use", ["lora", "ia3", "vera"])
+@pytest.mark.parametrize("name", TASKS)
+def test_an_adapter_of_every_answer_is_read_back_by_peft(name, use, catalog, ready, tmp_path):
+    from peft import PeftModel
+
+    task, data, backbone, examples = ready(name)
+    bench, learner, _ = bench_of(catalog, task, data, backbone, examples)
+    strategy = catalog.build("strategies", use, {})
+    strategy.prepare(learner, bench)
+    strategy.fit(learner, bench)
+    assert strategy.export(learner, tmp_path)
+    torch.manual_seed(1)
+    other = backbone.load(task.outputs, task.answer)
+    other.forward_through(PeftModel.from_pretrained(other.model, tmp_path).eval())
+    batch = task.collate(data, range(4))
+    learner.eval()
+    with torch.no_grad():
+        found, expected = other.forward(batch), learner.forward(batch)
+    for part in {"logits", "start_logits", "end_logits"} & set(expected):
+        assert torch.allclose(found[part], expected[part], atol=1e-6)
