@@ -181,6 +181,19 @@ class RegressionTask(Task):
         return NUMBER_SCORES if type(self).score is RegressionTask.score else ()
 
 
+# ---- settings that apply to some kinds only --------------------------------------------------------------------------
+
+OF_CLASSES: Mapping[str, Any] = {"label_smoothing": 0.0, "class_weights": "none"}
+"""Settings of the protocol that apply to classifications only, with the values that change nothing."""
+
+
+def unused_settings(task: Task, training: Training) -> list[str]:
+    """Return the settings of a protocol that do not apply to a task."""
+    if isinstance(task, ClassificationTask):
+        return []
+    return [name for name, neutral in OF_CLASSES.items() if getattr(training, name) != neutral]
+
+
 # ---- names of deciding metrics ---------------------------------------------------------------------------------------
 
 ONE_CLASS = ("recall", "precision", "f1")

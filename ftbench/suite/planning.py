@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import json
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ from ..api.augmentation import augmentation_mistakes, augmentations
 from ..api.backbone import Backbone
 from ..api.card import OUTPUT_TYPES
 from ..api.catalog import nested
-from ..api.task_kinds import class_mistake
+from ..api.task_kinds import OF_CLASSES, class_mistake, unused_settings
 from ..errors import NotApplicable, NotCached, SuiteError, UserError
 from ..fingerprint import code_hash
 from .suite import task_training
@@ -138,6 +139,11 @@ class _Planner:
                 self.tasks[task_choice.label] = (task, part)
                 if mistake := class_mistake(task, task_choice.metric):
                     self.mistakes.append(f"task[{number}].metric: {mistake}")
+                self.mistakes += [
+                    f"task[{number}].training.{name}: {task_choice.label!r} is no classification, and only those have "
+                    f"it; set {name} = {json.dumps(OF_CLASSES[name])} in its training table"
+                    for name in unused_settings(task, task_training(self.suite.training, task_choice))
+                ]
         for number, strategy_choice in enumerate(self.suite.strategies, 1):
             with self._collecting(f"strategy[{number}]"):
                 strategy = self.catalog.build("strategies", strategy_choice.use, strategy_choice.options)

@@ -239,3 +239,25 @@ def test_wrong_classes_are_reported_together(catalog):
 def test_the_tasks_of_a_sequence_may_have_one_other_metric(catalog):
     found = [trial for trial in trials(catalog, with_metric("mcc", "mcc") + SEQUENCE) if trial.target == "both"]
     assert {stage.metric for trial in found for stage in trial.stages} == {"mcc"}
+
+
+def test_settings_that_do_not_apply_to_a_task_are_mistakes(catalog, tmp_path):
+    (tmp_path / "a.csv").write_text("text,score,tags\n" + "a b,1.0,B-X O\n" * 20)
+    tasks = "".join(
+        f'[[task]]\nuse = "{use}"\ndata = "{tmp_path}/a.csv"\n{more}'
+        for use, more in (("text-regression", ""), ("token-classification", 'tokens = "text"\n'))
+    )
+    text = BASE.replace("epochs = 2", 'epochs = 2\nlabel_smoothing = 0.1\nclass_weights = "balanced"') + tasks
+    text += '[[backbone]]\nuse = "minilm"\n'
+    with pytest.raises(SuiteError) as caught:
+        trials(catalog, text)
+    assert caught.value.mistakes == tuple(
+        f"suite: task[{number}].training.{name}: '{use}' is no classification, and only those have it; "
+        f"set {name} = {neutral} in its training table"
+        for number, use in ((4, "text-regression"), (5, "token-classification"))
+        for name, neutral in (("label_smoothing", "0.0"), ("class_weights", '"none"'))
+    )
+    off = 'training = { label_smoothing = 0.0, class_weights = "none" }\n'
+    right = text.replace('/a.csv"\n', f'/a.csv"\n{off}')
+    smoothed = {t.target for t in trials(catalog, right) if t.stages[0].training["label_smoothing"]}
+    assert smoothed == {"digits", "digits-0-4", "spoken-commands"}
