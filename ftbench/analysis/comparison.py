@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, replace
 from functools import partial
+from statistics import fmean
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -13,12 +14,14 @@ from ..api.measurement import LARGEST, disturbances
 from ..errors import NotComparable, RunError
 from ..records.comparability import configuration_differences, differences, without
 from ..stats.effect_size import effect
-from ..stats.estimates import ALPHA, MARGIN, Estimate, estimate, judged, paired
+from ..stats.estimates import ALPHA, MARGIN, Estimate, estimate, judged, paired, paired_differences
 from ..stats.moderation import of_family, paired_family
 from ..stats.multiplicity import SIGNIFICANT, adjusted
 from ..stats.noninferiority import moderated
+from ..stats.pooled import Cell, pool
 from .metric_tiers import needed, tier_of
 from .score_step import step_of_records
+from .together import place_of_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -81,6 +84,8 @@ class Row:
     """Why the row is not comparable or undecided."""
     lower: bool = False
     """Whether a lower value is better."""
+    changes: tuple[float, ...] = ()
+    """Differences of scores on each seed, in their unit."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +119,9 @@ def compare_runs(first: RecordSet, second: RecordSet, asked: Asked) -> Compariso
     pairings = [(place, first.source, _shared_pairs(first, place, second, place)) for place in places]
     alone = [f"{place} is only in {first.source}" for place in sorted({*first.records} - {*second.records})]
     alone += [f"{place} is only in {second.source}" for place in sorted({*second.records} - {*first.records})]
-    return _compare(first.source, second.source, pairings, alone, asked, moderate=_moderated_between_runs)
+    return _compare(
+        first.source, second.source, pairings, alone, asked, moderate=_moderated_between_runs, together=_together
+    )
 
 
 def compare_strategies(run: RecordSet, baseline: str, asked: Asked) -> Comparison:
@@ -159,6 +166,7 @@ def _compare(
     asked: Asked,
     *,
     moderate: Callable[[Sequence[Row]], list[Estimate | None]],
+    together: Callable[[Sequence[Row], Sequence[Pairing], float], list[Row]] = lambda _, __, ___: [],
 ) -> Comparison:
     pairings = [pairing for pairing in pairings if pairing[2]]
     if not pairings:
@@ -169,6 +177,7 @@ def _compare(
     for name in asked.metrics:
         if not any(row.metric == name for row in rows):
             raise RunError(f"--metric {name}: no shared trial of {first} and {second} has it")
+    rows += together(rows, pairings, asked.margin)
     configuration = tuple(configuration_differences(pairs))
     return Comparison(
         first, second, configuration, tuple(differences(pairs)), tuple(_with_corrected_p(rows)), tuple(alone)
@@ -249,7 +258,8 @@ def _row(place: Place, against: str, readings: Sequence[Reading], asked: Asked) 
         return replace(row, difference=_relative_change(found.estimate), verdict=found.verdict, p=found.p, effect=None)
     found = paired(first, second, asked.margin, lower=lower)
     size = effect(first, second, lower=lower, shares=all(0 <= value <= 1 for value in first + second))
-    return replace(row, difference=found.estimate, verdict=found.verdict, p=found.p, effect=size)
+    changes = tuple(paired_differences(first, second).tolist())
+    return replace(row, difference=found.estimate, verdict=found.verdict, p=found.p, effect=size, changes=changes)
 
 
 def _moderated(
@@ -271,6 +281,43 @@ def _moderated(
 def _moderated_between_runs(rows: Sequence[Row]) -> list[Estimate | None]:
     """Moderate the changes of all configurations between two runs, which are independent."""
     return list(moderated([row.difference for row in rows if row.difference is not None]))
+
+
+def _together(rows: Sequence[Row], pairings: Sequence[Pairing], margin: float) -> list[Row]:
+    """Return a row for the mean change of each score over all strategies whose scores changed."""
+    groups: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        if any(row.changes) and tier_of(row.metric) == "quality":
+            groups[row.metric].append(row)
+    records: dict[str, list[Record]] = defaultdict(list)
+    for place, _, pairs in pairings:
+        records[place.target] += [record for pair in pairs for record in pair]
+    together = []
+    for members in groups.values():
+        steps = {target: step_of_records(found, members[0].metric) for target, found in records.items()}
+        cells = [
+            Cell(one.place.target, dict(zip(one.seeds, one.changes, strict=True)), steps[one.place.target])
+            for one in members
+        ]
+        pooled = pool(cells)
+        if pooled is None:
+            continue
+        verdict = judged(pooled, margin, lower=members[0].lower)
+        row = replace(
+            members[0],
+            place=place_of_all([one.place for one in members]),
+            seeds=tuple(sorted({seed for one in members for seed in one.seeds})),
+            first=fmean(one.first or 0.0 for one in members),
+            second=fmean(one.second or 0.0 for one in members),
+            difference=pooled,
+            verdict=verdict.verdict,
+            p=verdict.p,
+            effect=None,
+            reason="",
+            changes=(),
+        )
+        together.append(row)
+    return together
 
 
 def _moderated_within_run(rows: Sequence[Row], *, run: RecordSet, baseline: str) -> list[Estimate | None]:

@@ -100,6 +100,7 @@ class _Checker:
         self.head, self.base, self.gate, self.allowed = head, base, gate, allowed
         self.steps = {step.key: step for step in base.accepted}
         self.differing: dict[Place, list[Difference]] = {}
+        self.steps_of_scores: dict[tuple[str, str], float] = {}
 
     def checks(self) -> Iterator[Check]:
         places = sorted({*self.head.records, *self.base.records, *(place for place, _ in self.head.unfinished)})
@@ -289,13 +290,20 @@ class _Checker:
             reading.unit,
             margin,
             seeds,
-            step_of_records([record for pair in pairs for record in (pair.base, pair.head)], name),
+            self._step(place.target, name),
             reason=reason,
             lower=reading.direction == "lower",
             repeated=base == head and not shift and all(repeats(pair.head, pair.base) for pair in pairs),
             learns=any(_value(pair.head, "trainable_parameters") != 0 for pair in pairs),
         )
         return known.measured(base, head, shift)
+
+    def _step(self, target: str, name: str) -> float:
+        if (target, name) not in self.steps_of_scores:
+            pairs = (pair for place, found in self.pairs.items() if place.target == target for pair in found)
+            records = [record for pair in pairs for record in (pair.base, pair.head)]
+            self.steps_of_scores[target, name] = step_of_records(records, name)
+        return self.steps_of_scores[target, name]
 
     def _shift(self, place: Place, name: str, base: dict[int, float]) -> tuple[float, str]:
         """Return how much an accepted change shifts the baseline's mean, and its reason."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from ..records.record_set import Place
+from ..analysis.together import place_of_all
 from ..stats.estimates import CLAIM, Estimate, estimate, paired_differences
 from ..stats.multiplicity import adjusted
 from ..stats.noninferiority import loss_p, moderated, said
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from ..analysis.metric_tiers import Tier
+    from ..records.record_set import Place
     from ..suite.suite import Gate
 
-EVERYONE = "all strategies together"
 NOTHING = Estimate(0.0, 0, None, None, None)
 
 
@@ -128,12 +128,7 @@ def _pooled(members: Sequence[Sample]) -> Sample | None:
     gains = pool(cells)
     if gains is None:
         return None
-    targets, backbones = ({getattr(one.place, name) for one in members} for name in ("target", "backbone"))
-    place = Place(
-        targets.pop() if len(targets) == 1 else "all tasks",
-        backbones.pop() if len(backbones) == 1 else "all backbones",
-        EVERYONE,
-    )
+    place = place_of_all([one.place for one in members])
     reasons = list(dict.fromkeys(one.reason for one in members if one.reason))
     base, head = ((fmean(getattr(one, side)) for one in members) for side in ("base", "head"))
     return replace(

@@ -5,6 +5,7 @@ import io
 import json
 import math
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -247,3 +248,36 @@ def test_the_command_writes_or_refuses_with_exit_code_five(ftbench, run, other, 
     for arguments in ((run,), (run, other, "--baseline", "full"), (run, tmp_path / "nowhere"), (tmp_path, run)):
         done = ftbench("compare", *arguments)
         assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+
+
+def of_one_seed(name, scores):
+    """Return a run of one seed with a strategy per score."""
+    from ftbench.records.record_set import RecordSet
+    from tests.support.made_records import record
+
+    # Without a confusion matrix: twelve items would be too few for changes of a point.
+    records = {
+        Place("digits", "vit", f"s{number}"): {0: replace(record(f"s{number}", 0, score), confusion={})}
+        for number, score in enumerate(scores)
+    }
+    return RecordSet(name, "s", records)
+
+
+def test_a_change_of_all_strategies_together_has_a_row_of_its_own():
+    rng = np.random.default_rng(3)
+    before = rng.uniform(0.4, 0.6, 50)
+    changes = rng.normal(0, 0.013, 50)
+    changes += -0.0119 - changes.mean()
+    found = compare_runs(of_one_seed("a", before), of_one_seed("b", before + changes), Asked(("accuracy",)))
+    *rows, together = found.rows
+    assert {one.verdict for one in rows} == {"too few seeds"}
+    assert str(together.place) == "all strategies together on digits (vit)"
+    assert (together.verdict, together.difference.mean, together.difference.n) == ("worse", pytest.approx(-0.0119), 50)
+    assert together.p == pytest.approx(stats.ttest_1samp(changes, 0).pvalue)
+    for form in FORMATS:
+        assert "all strategies together" in write(found, form)
+
+
+def test_strategies_that_did_not_change_are_not_among_those_that_did():
+    before = [0.5] * 6
+    assert len(compare_runs(of_one_seed("a", before), of_one_seed("b", before), Asked(("accuracy",))).rows) == 6

@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from ftbench.gate.scores import EVERYONE, Sample, judge_scores
+from ftbench.analysis.together import EVERYONE
+from ftbench.gate.scores import Sample, judge_scores
 from ftbench.records.record_set import Place
 from ftbench.suite.suite import Gate
 

@@ -4,10 +4,10 @@ import json
 
 import numpy as np
 import pytest
+from ftbench.analysis.together import EVERYONE
 from ftbench.errors import ExitCode, NotComparable, RunError
 from ftbench.gate.checks import Check, exit_code, most_severe_first
 from ftbench.gate.gate import accept, hold
-from ftbench.gate.scores import EVERYONE
 from ftbench.records.comparability import Difference
 from ftbench.records.record_set import Place, read_record_set
 from ftbench.suite.suite import Gate
@@ -40,13 +40,16 @@ def code(checks, *, strict=False):
     return exit_code(checks, strict=strict)
 
 
-def set_score(values, items=1000):
-    """Return a change that sets a record's accuracy by seed, on a test set of this many items."""
+def set_score(values):
+    return lambda record: set_value(record, "accuracy", values[record["trial"]["seed"]])
+
+
+def on_items(count):
+    """Return a change that lets a record's test sets have this many items."""
 
     def change(record):
-        set_value(record, "accuracy", values[record["trial"]["seed"]])
         for task, rows in record["confusion"].items():
-            shares = [items // len(rows) + (number < items % len(rows)) for number in range(len(rows))]
+            shares = [count // len(rows) + (number < count % len(rows)) for number in range(len(rows))]
             record["confusion"][task] = [[share * (a == b) for a in range(len(rows))] for b, share in enumerate(shares)]
 
     return change
@@ -54,8 +57,10 @@ def set_score(values, items=1000):
 
 def scored(head, base, gains, *, strategy="full", level=0.5, items=1000):
     """Set the scores of a strategy, seed by seed, so that they differ by `gains`."""
-    rewrite(base, set_score([level] * len(gains), items), where=of(strategy))
-    rewrite(head, set_score([level + gain for gain in gains], items), where=of(strategy))
+    for run in (head, base):
+        rewrite(run, on_items(items))
+    rewrite(base, set_score([level] * len(gains)), where=of(strategy))
+    rewrite(head, set_score([level + gain for gain in gains]), where=of(strategy))
 
 
 def test_an_unchanged_head_is_ok_in_every_tier(head, base):
