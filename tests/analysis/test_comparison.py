@@ -253,6 +253,7 @@ def test_the_command_writes_or_refuses_with_exit_code_five(ftbench, run, other, 
 def of_one_seed(name, scores):
     """Return a run of one seed with a strategy per score."""
     from ftbench.records.record_set import RecordSet
+
     from tests.support.made_records import record
 
     # Without a confusion matrix: twelve items would be too few for changes of a point.
