@@ -14,13 +14,20 @@ from typing import TYPE_CHECKING, Any
 from .errors import RunError
 
 if TYPE_CHECKING:
+    from io import BufferedReader
     from pathlib import Path
-    from typing import BinaryIO
 
 
 MIB = 2**20
 LARGEST = 16 * MIB
 """Maximum size in bytes of a record, a plan or one of the small files next to them."""
+MEMORY = 512 * MIB
+"""Maximum memory in bytes that a JSON document may need once it is parsed; see `parsed_size`."""
+_SMALL = MIB // 4
+_PER_BYTE = 36
+"""Bytes in memory per byte of JSON in the worst case, a list of objects of one object each: `{"a":{}},`."""
+_WEIGHTS = {"{": 72, "[": 64, ",": 32, ":": 130, '"': 25}
+"""Bytes in memory that a character of JSON stands for: objects, places in lists and objects, numbers, texts."""
 DEEPEST = 64
 """Maximum number of parts in a dotted TOML key; Python's parser needs time quadratic in it."""
 _KEY = r"""(?:"[^"\n]*"|'[^'\n]*'|[\w-]+)[ \t]*\.[ \t]*"""
@@ -61,7 +68,7 @@ def read_text(path: Path, largest: int = LARGEST, *, folders: int = 0) -> str:
         raise RunError(f"{path}: not UTF-8 at byte {error.start}") from None
 
 
-def open_file(path: Path, folders: int = 0) -> BinaryIO:
+def open_file(path: Path, folders: int = 0) -> BufferedReader:
     """Open a regular file for reading, without following a link and without waiting for a pipe.
 
     Args:
@@ -113,6 +120,7 @@ def parse_json(text: str | bytes, source: str) -> Any:
     """
     from pydantic_core import from_json
 
+    check_parsed_size(text, source)
     try:
         found = from_json(text, allow_inf_nan=False)
     except ValueError as error:
@@ -120,6 +128,29 @@ def parse_json(text: str | bytes, source: str) -> Any:
     if not _is_finite(found):
         raise RunError(f"{source}: not JSON: a number is too large")
     return found
+
+
+def parsed_size(text: str | bytes) -> int:
+    """Return an estimate from above, in bytes, of the memory that a JSON document takes once it is parsed.
+
+    Small documents are not looked at, but taken for the worst case.
+    """
+    if len(text) <= _SMALL:
+        return _PER_BYTE * len(text)
+    kinds = _WEIGHTS.items()
+    if isinstance(text, str):
+        return len(text) + sum(text.count(kind) * weight for kind, weight in kinds)
+    return len(text) + sum(text.count(kind.encode()) * weight for kind, weight in kinds)
+
+
+def check_parsed_size(text: str | bytes, source: str) -> None:
+    """Raise if a JSON document would take too much memory once it is parsed.
+
+    Raises:
+        RunError: it would take more than `MEMORY`.
+    """
+    if len(text) > _SMALL and parsed_size(text) > MEMORY:
+        raise RunError(f"{source}: has too many values: it would take more than {MEMORY // MIB} MiB of memory")
 
 
 def _is_finite(found: Any) -> bool:

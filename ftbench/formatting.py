@@ -12,7 +12,13 @@ _PREFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_HIDDEN = re.compile(
+    "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff"
+    "\U000e0000-\U000e007f]"
+)
+"""Controls, zero-width characters, and those that change the direction of text, separate lines or are half a pair."""
+_COMMAND = re.compile(r"(?<=##)(?=\[)|(?m:^(?=\s*::))")
+"""Where a workflow command of GitHub Actions would begin: `##[…]` anywhere in a line, `::…` at its beginning."""
 
 
 def _escaped(character: str) -> str:
@@ -20,19 +26,46 @@ def _escaped(character: str) -> str:
 
 
 def visible(text: str, keep: str = "") -> str:
-    r"""Return `text` with control characters and lone surrogates escaped, such as `\x1b`, except those in `keep`."""
-    return _CONTROL.sub(lambda found: found[0] if found[0] in keep else _escaped(found[0]), text)
+    r"""Return untrusted text that is safe on terminals and in logs.
+
+    Characters that cannot be seen are escaped, such as `\x1b`, except those in `keep`; a backslash breaks what GitHub
+    Actions would take for a command.
+    """
+    return _inert(_HIDDEN.sub(lambda found: found[0] if found[0] in keep else _escaped(found[0]), text))
+
+
+def _inert(text: str) -> str:
+    return _COMMAND.sub(r"\\", text)
+
+
+def visible_json(text: str) -> str:
+    """Return JSON text with the same values that is safe on terminals and in logs."""
+    text = re.sub("##(?=\\[)", r"#\\u0023", text)
+    return _HIDDEN.sub(lambda found: found[0] if found[0] in "\n\t" else _json_escaped(found[0]), text)
+
+
+def _json_escaped(character: str) -> str:
+    units = character.encode("utf-16-be", "surrogatepass").hex()
+    return "".join(f"\\u{units[place : place + 4]}" for place in range(0, len(units), 4))
 
 
 def one_line(text: str, letters: int = 400) -> str:
     """Return untrusted text on one line: unprintable characters are escaped, and the text is cut after `letters`."""
-    shown = "".join(letter if letter.isprintable() else _escaped(letter) for letter in text)
+    shown = _inert("".join(letter if letter.isprintable() else _escaped(letter) for letter in text))
     return shown if len(shown) <= letters else f"{shown[: letters - 1]}…"
 
 
 def collapsed(text: str) -> str:
     """Return untrusted text on one line: runs of whitespace and unprintable characters become one space."""
-    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+    return _inert(" ".join("".join(letter if letter.isprintable() else " " for letter in text).split()))
+
+
+def unmentioned(text: str) -> str:
+    """Return Markdown in which no `@name` notifies anybody."""
+    return _MENTION.sub("@ ", text)
+
+
+_MENTION = re.compile(r"(?<!\w)@(?=\w)")
 
 
 def quantity(value: float, unit: str) -> str:

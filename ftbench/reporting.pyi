@@ -32,7 +32,7 @@ from .analysis.wording import (
 )
 from .api.strategy import FAMILIES, Family
 from .data.previews import Preview, Previews
-from .formatting import count, quantity
+from .formatting import collapsed, count, quantity, unmentioned, visible
 from .leaderboard.leaderboard import Fingerprint, Group, Leaderboard, Point, PublishedRun, Series
 from .leaderboard.site_report import SiteReport
 from .records.data_check import Flaw, TaskFlaws
@@ -79,6 +79,7 @@ __all__ = [
     "answer_on",
     "answer_table",
     "choose",
+    "collapsed",
     "count",
     "data_counts",
     "data_errors",
@@ -100,6 +101,8 @@ __all__ = [
     "summarise",
     "tuning_cost",
     "tuning_verdict",
+    "unmentioned",
     "valued",
+    "visible",
     "word_against",
 ]

@@ -1,10 +1,13 @@
 """Untrusted files: bounded size, known version, one-line errors."""
 
+import json
+import sys
 import time
+import tracemalloc
 
 import pytest
-from ftbench import RunError
-from ftbench.files import check_version, parse_json, parse_toml, read_text
+from ftbench import Record, RunError
+from ftbench.files import check_version, parse_json, parse_toml, parsed_size, read_text
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -30,6 +33,38 @@ def test_what_is_not_json_or_cannot_be_written_again_is_a_line(text):
     with pytest.raises(RunError, match="x: not JSON: ") as caught:
         parse_json(text, "x")
     assert len(str(caught.value)) < 200
+
+
+def size_of(value):
+    """Return the bytes a parsed JSON value takes."""
+    own = sys.getsizeof(value)
+    if isinstance(value, dict):
+        return own + sum(size_of(key) + size_of(one) for key, one in value.items())
+    return own + sum(map(size_of, value)) if isinstance(value, list) else own
+
+
+@pytest.mark.parametrize(
+    "one", ["{}", "[]", '""', "0.5", "12345678901", '"ab"', '{"a":{}}', '{"ab":0}', "[[],[]]", "null"]
+)
+@pytest.mark.parametrize("size", [1000, 400_000])
+def test_memory_is_estimated_from_above(one, size):
+    text = f"[{','.join([one] * (size // (len(one) + 1)))}]"
+    assert size_of(json.loads(text)) < parsed_size(text) == parsed_size(text.encode())
+    names = "{" + ",".join(f'"{number:x}":0' for number in range(size // 8)) + "}"
+    assert size_of(json.loads(names)) < parsed_size(names)
+
+
+def test_a_document_of_too_many_values_is_refused_before_it_is_parsed():
+    text = f"[{'{},' * 5_400_000}{{}}]"
+    tracemalloc.start()
+    with pytest.raises(RunError, match="x: has too many values: it would take more than 512 MiB of memory"):
+        parse_json(text, "x")
+    with pytest.raises(RunError, match="has too many values"):
+        Record.from_json(text)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1e6
+    assert parse_json(f"[{'0,' * 2_000_000}0]", "x") == [0] * 2_000_001
 
 
 @given(st.text())

@@ -1,8 +1,10 @@
 """Number formats, sizes, and text made safe to print."""
 
+import json
+
 import pytest
 from ftbench import UserError
-from ftbench.formatting import collapsed, one_line, read_size, visible
+from ftbench.formatting import collapsed, one_line, read_size, unmentioned, visible, visible_json
 from ftbench.reporting import count, quantity
 from hypothesis import given
 from hypothesis import strategies as st
@@ -52,6 +54,27 @@ def test_units_of_a_thousand_and_of_1024(text, size):
 @pytest.mark.parametrize("text", ["", "GB", "16XB", "-1GB", "1,5GB", "16GBs"])
 def test_what_is_no_size_is_none(text):
     assert read_size(text) is None
+
+
+def test_what_a_log_of_github_would_obey_is_broken():
+    assert visible("a ##[error]b ###[x]") == r"a ##\[error]b ###\[x]"
+    assert visible("::error::x\n \t::y\nz ::w", "\n\t") == "\\::error::x\n\\ \t::y\nz ::w"
+    assert one_line("##[x]") == collapsed("##[x]") == r"##\[x]"
+    assert collapsed("::error::x") == r"\::error::x"
+
+
+@given(st.text())
+def test_json_that_is_shown_has_the_same_values(text):
+    value = {"##[": text, "a": [f"##[{text}\x9b\u202e\U000e0041", 1.5]}
+    for ascii_only in (False, True):
+        shown = visible_json(json.dumps(value, indent=1, ensure_ascii=ascii_only))
+        assert json.loads(shown) == value
+        assert "##[" not in shown
+        assert not set(shown) & {"\x9b", "\u202e", "\U000e0041"}
+
+
+def test_nobody_is_notified():
+    assert unmentioned("@team a@b (@x) lora@8 @") == "@ team a@b (@ x) lora@8 @"
 
 
 def test_what_would_move_the_cursor_is_written_out():

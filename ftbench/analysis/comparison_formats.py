@@ -8,7 +8,7 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from ..formatting import quantity
+from ..formatting import collapsed, quantity, unmentioned, visible, visible_json
 from .wording import percent_change, point_interval
 
 if TYPE_CHECKING:
@@ -28,7 +28,8 @@ COLUMNS = ("task", "strategy", "metric", "first", "second", "difference", "verdi
 
 def write(comparison: Comparison, form: str) -> str:
     """Return a comparison as text in one of `FORMATS`."""
-    return {"markdown": _markdown, "csv": _csv, "json": _json, "latex": _latex}[form](comparison)
+    text = {"markdown": _markdown, "csv": _csv, "json": _json, "latex": _latex}[form](comparison)
+    return visible_json(text) if form == "json" else visible(text, "\n")
 
 
 def _markdown(found: Comparison) -> str:
@@ -99,7 +100,9 @@ def _csv(found: Comparison) -> str:
     rows = [_csv_row(row) for row in found.rows]
     writer = csv.DictWriter(stream, list(rows[0]) if rows else [], lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows(
+        {name: collapsed(cell) if isinstance(cell, str) else cell for name, cell in row.items()} for row in rows
+    )
     return stream.getvalue()
 
 
@@ -169,9 +172,10 @@ _TEX = {
 
 
 def _escape_latex(text: str) -> str:
-    return "".join(_TEX.get(letter, letter) for letter in text)
+    return "".join(_TEX.get(letter, letter) for letter in collapsed(text))
 
 
 def _escape_markdown(text: str) -> str:
     """Escape what would end a table cell, start a new line or open an HTML tag."""
-    return text.replace("\\", "\\\\").replace("|", "\\|").replace("\r", " ").replace("\n", " ").replace("<", "&lt;")
+    shown = collapsed(text).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("](", "]\\(")
+    return unmentioned(shown)

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
-import sys
+import codecs
+import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+from ..formatting import visible
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+_NEW_LINE = re.compile(r"\r*\n|\r+(?!\n)(?=.)", re.DOTALL)
+"""Ends of lines; a progress bar returns to the beginning of its line instead."""
+_LONGEST = 2**20
+_KEPT = "\t"
 
 
 @click.command(name="logs")
@@ -21,6 +33,17 @@ def command(run: str, trial: str, follow: bool, attempt: int | None) -> None:
     """
     from ..records.trial_log import find_trial, printed
 
-    for chunk in printed(find_trial(Path(run), trial), attempt, follow=follow):
-        sys.stdout.buffer.write(chunk)
-        sys.stdout.buffer.flush()
+    for text in _safe_lines(printed(find_trial(Path(run), trial), attempt, follow=follow)):
+        click.echo(text, nl=False)
+
+
+def _safe_lines(chunks: Iterable[bytes]) -> Iterator[str]:
+    """Return a log as text without control characters; a line is printed once it is complete."""
+    decoder, rest = codecs.getincrementaldecoder("utf-8")("replace"), ""
+    for chunk in chunks:
+        lines = _NEW_LINE.split(rest + decoder.decode(chunk))
+        rest = lines.pop()
+        if len(rest) > _LONGEST:
+            lines, rest = [*lines, rest], ""
+        yield "".join(f"{visible(line, _KEPT)}\n" for line in lines)
+    yield visible(rest + decoder.decode(b"", final=True), _KEPT)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import click
 
 from ..errors import UserError, suggestion
-from ..formatting import read_size
+from ..formatting import read_size, visible, visible_json
 from .renamed_options import RenamedOptions
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def command(run: str, **asked: Any) -> None:
     limit is met if the whole 95 % interval is within it.
 
     \b
-    ftbench recommend runs/imdb --max-memory 16GB --min accuracy=0.9 --max train_time=30m --prefer throughput
+    ftbench recommend runs/imdb --max-memory 16GB --min accuracy=0.9 --max charged_train_time=30m --prefer throughput
     """  # noqa: D301 - click needs the backspace character itself
     from ..analysis.recommendation import recommend
     from ..notebook import read_summary
@@ -98,7 +98,10 @@ def command(run: str, **asked: Any) -> None:
         raise UserError(*mistakes)
     found = recommend(summary, limits, asked["prefer"], targets)
     click.echo(
-        as_json(summary, limits, found) if asked["form"] == "json" else as_markdown(summary, limits, found), nl=False
+        visible_json(as_json(summary, limits, found))
+        if asked["form"] == "json"
+        else visible(as_markdown(summary, limits, found), "\n"),
+        nl=False,
     )
 
 

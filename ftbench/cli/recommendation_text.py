@@ -12,7 +12,7 @@ from ..analysis.answer_rows import interval_shown
 from ..analysis.contender import score
 from ..analysis.recommendation import judging
 from ..analysis.wording import joined, plus_minus
-from ..formatting import quantity
+from ..formatting import collapsed, quantity, unmentioned
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -195,4 +195,4 @@ def _numbers(contender: Contender, name: str) -> dict[str, Any]:
 
 def _escaped(text: str) -> str:
     """Escape Markdown characters in a name."""
-    return re.sub(r"([\\`*_<>#|])", r"\\\1", text).replace("\n", " ")
+    return unmentioned(re.sub(r"([\\`*_<>#|]|\](?=\())", r"\\\1", collapsed(text)))

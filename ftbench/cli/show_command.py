@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ..files import read_text
-from ..formatting import quantity, visible
+from ..formatting import quantity, visible, visible_json
+from ..records.predictions import FOLDERS
 from ..records.store import find_records, read_record
 from ..suite.trial import valued
 
@@ -27,31 +28,35 @@ def command(run: str, trial: str, as_json: bool) -> None:
     """
     for path in find_records(Path(run), trial):
         if as_json:
-            click.echo(visible(read_text(path), "\n"), nl=False)
+            click.echo(visible_json(read_text(path, folders=FOLDERS)), nl=False)
         else:
             _print(read_record(path), path)
 
 
+def _line(text: str, **style: Any) -> None:
+    click.secho(visible(text), **style)
+
+
 def _print(record: Record, path: Path) -> None:
     trial = record.trial
-    click.secho(
+    _line(
         f"{trial['target']} · {trial['backbone']['label']} · {trial['strategy']['label']} · seed {trial['seed']}",
         bold=True,
     )
-    click.echo(f"id {record.id}  configuration {record.cell}  environment {record.environment}")
+    _line(f"id {record.id}  configuration {record.cell}  environment {record.environment}")
     if trial.get("values"):
-        click.echo(f"{'tuning trial' if trial['role'] == 'try' else 'tuned'}: {valued(trial['values'])}")
-    click.echo(f"status {record.status}, attempts {record.attempts}")
+        _line(f"{'tuning trial' if trial['role'] == 'try' else 'tuned'}: {valued(trial['values'])}")
+    _line(f"status {record.status}, attempts {record.attempts}")
     for one in record.earlier:
-        click.echo(f"  attempt {one.number}: {one.status}, {one.kind}: {one.message}")
+        _line(f"  attempt {one.number}: {one.status}, {one.kind}: {one.message}")
     if record.failure:
-        click.secho(visible(f"{record.failure.kind}: {record.failure.message}"), fg="red")
+        _line(f"{record.failure.kind}: {record.failure.message}", fg="red")
         if record.failure.traceback:
             click.echo(visible(record.failure.traceback, "\n\t"))
     for m in record.measurements:
         value = quantity(m.value, m.unit) if m.value is not None else f"not measured: {m.reason}"
         about = f"{m.task}/{m.name}" if m.task else m.name
         flags = f"  ({', '.join(m.flags)})" if m.flags else ""
-        click.echo(visible(f"  {about:<34} {value:>18}{flags}  {m.method}"))
-    click.echo(visible("phases " + ", ".join(f"{phase.name} {phase.seconds:.2f} s" for phase in record.phases)))
-    click.echo(f"file {path}")
+        _line(f"  {about:<34} {value:>18}{flags}  {m.method}")
+    _line("phases " + ", ".join(f"{phase.name} {phase.seconds:.2f} s" for phase in record.phases))
+    _line(f"file {path}")

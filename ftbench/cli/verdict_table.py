@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.cells import cell_len, set_cell_size
 from rich.console import Console
@@ -11,6 +11,7 @@ from rich.text import Text
 from ..analysis.answer_rows import AnswerRow, AnswerTable, answer_on, answer_table, lost_trials
 from ..analysis.tuning.tuned import tuning_cost, tuning_verdict
 from ..analysis.wording import data_counts, data_errors
+from ..formatting import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -25,11 +26,18 @@ _LEAST_LABEL = 12
 _STYLES = {"pick": "bold", "possible": "", "": "dim"}
 
 
+class _SafeConsole(Console):
+    """Prints texts without control characters: names and messages come from records."""
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        super().print(*(visible(one, "\n") if isinstance(one, str) else one for one in objects), **options)
+
+
 def print_verdicts(summary: Summary) -> None:
     """Print the table and answer of every task column to standard output, then a line for each if there are several."""
-    console = Console(highlight=False)
+    console = _SafeConsole(highlight=False)
     if not console.is_terminal:
-        console = Console(highlight=False, width=WIDTH)
+        console = _SafeConsole(highlight=False, width=WIDTH)
     if errors := data_errors(summary.data):
         console.print(f"\n{errors}", style="bold red", markup=False, soft_wrap=True)
     explained = ""
@@ -81,7 +89,7 @@ def _table(table: AnswerTable, width: int) -> Iterator[Text]:
     room = width - 4 - sum(one + 2 for one in widths)
     named = min(max(cell_len(line[1]) for line in lines), max(room, _LEAST_LABEL))
     for line, style in zip(lines, ("bold", *(_STYLES[row.mark] for row in table.rows)), strict=True):
-        yield Text(_line(line, named, widths), style=style, end="")
+        yield Text(visible(_line(line, named, widths)), style=style, end="")
 
 
 def _cells(row: AnswerRow, costs: int) -> tuple[str, ...]:

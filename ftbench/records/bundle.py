@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import RunError
 from ..files import LARGEST as DOCUMENT
-from ..files import MIB, check_version, open_file, parse_json
-from .predictions import FOLDERS, PREDICTIONS
+from ..files import MIB, check_version, open_file, parse_json, parsed_size
+from .predictions import FOLDERS, PREDICTIONS, unpacked_size
 from .run_contents import check_readable
 from .store import record_files
 
@@ -33,14 +33,19 @@ SCHEMA = "ftbench.bundle/1"
 MANIFEST = "manifest.json"
 EXTRA_FILES = ("suite.lock.toml", "plan.json", "data.json", "accepted.json", "calibration.json")
 """Files of a run directory that are packed along with its records."""
-LARGEST: Mapping[str, int] = {PREDICTIONS: 256 * MIB, MANIFEST: 64 * MIB}
+LARGEST: Mapping[str, int] = {PREDICTIONS: 256 * MIB, MANIFEST: 32 * MIB}
 """Maximum bytes of a file, by name; other files have the same limit as in a run directory."""
 TOTAL = 2048 * MIB
 """Maximum bytes of all files together."""
 MEMBERS = 60_000
 """Maximum number of files: 30,000 trials."""
 RATIO = 200
-"""Maximum ratio of unpacked to packed size, for files of at least 1 MiB; records compress about tenfold."""
+"""Maximum ratio of unpacked to packed size, for files of at least 1 MiB; records compress about fourfold, a confusion
+matrix of a thousand classes 150-fold."""
+PARSED, PARSED_RATIO = 512 * MIB, 250
+"""Maximum memory of all documents once they are parsed: so many bytes, and so many per byte of the bundle."""
+LINES, LINES_RATIO = 16 * MIB, 24
+"""Maximum unpacked size of all predictions, likewise; they are packed twice, so sizes in the zip file say little."""
 _CHUNK = MIB
 _NAME = re.compile(
     r"(?:suite\.lock\.toml|(?:plan|data|accepted|calibration)\.json"
@@ -135,15 +140,40 @@ def unpack(bundle: Path, folder: Path) -> None:
         with zipfile.ZipFile(bundle) as archive:
             entries = _entries(archive, bundle)
             listed = _manifest(archive, entries, bundle)
+            budget = _Budget(bundle)
             for name, promised in listed.items():
                 path = folder / name
                 path.parent.mkdir(parents=True, exist_ok=True)
-                if _copy(archive, entries[name], path, bundle) != promised:
+                if _copy(archive, entries[name], path) != promised:
                     raise RunError(f"{bundle}: {name} does not match the manifest: its SHA-256 differs")
+                budget.spend(path)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError) as error:
         raise RunError(f"{bundle}: not a bundle: {error}") from None
     except OSError as error:
         raise RunError(f"{bundle}: cannot be read: {error.strerror}") from None
+
+
+class _Budget:
+    """What reading the files of a bundle may cost, before any is parsed: a small bundle must not fill the memory."""
+
+    def __init__(self, bundle: Path) -> None:
+        size = bundle.stat().st_size
+        self._bundle = bundle
+        self._parsed = PARSED + PARSED_RATIO * size
+        self._lines = LINES + LINES_RATIO * size
+
+    def spend(self, path: Path) -> None:
+        """Count a file.
+
+        Raises:
+            RunError: the files counted so far are too many.
+        """
+        if path.name == PREDICTIONS:
+            self._lines -= unpacked_size(path)
+        else:
+            self._parsed -= parsed_size(path.read_bytes())
+        if min(self._parsed, self._lines) < 0:
+            raise RunError(f"{self._bundle}: takes too much memory to read for its size, up to {path.name}")
 
 
 def _entries(archive: zipfile.ZipFile, bundle: Path) -> dict[str, zipfile.ZipInfo]:
@@ -218,14 +248,11 @@ def _manifest(archive: zipfile.ZipFile, entries: Mapping[str, zipfile.ZipInfo], 
     return listed
 
 
-def _copy(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path, bundle: Path) -> str:
-    """Write one file and return its SHA-256; raise if it is longer than its zip entry declares."""
-    found, written = hashlib.sha256(), 0
+def _copy(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path) -> str:
+    """Write one file and return its SHA-256; `zipfile` reads no more than its entry declares."""
+    found = hashlib.sha256()
     with archive.open(entry) as source, path.open("xb") as target:
         while chunk := source.read(_CHUNK):
-            written += len(chunk)
-            if written > entry.file_size:
-                raise RunError(f"{bundle}: {entry.filename} is larger than declared")
             found.update(chunk)
             target.write(chunk)
     return found.hexdigest()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..fingerprint import digest
+from ..formatting import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -160,4 +161,4 @@ def _leaves(field: str, first: Any, second: Any) -> Iterator[tuple[str, str, str
 
 
 def _shown(value: Any) -> str:
-    return ABSENT if value is _MISSING else json.dumps(value, sort_keys=True, ensure_ascii=False)
+    return ABSENT if value is _MISSING else one_line(json.dumps(value, sort_keys=True, ensure_ascii=False))

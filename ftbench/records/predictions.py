@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import json
 import math
+import os
 import zlib
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ from ..errors import RunError
 from ..files import MIB, open_file, parse_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -32,12 +33,13 @@ FOLDERS = 3
 """Folders above a record and its predictions, up to the run directory: none of them may be a link."""
 
 
-LONGEST, LARGEST = 4 * MIB, 512 * MIB
-"""Maximum unpacked bytes of a line of predictions, and of the whole file."""
+LONGEST, LARGEST, MOST = 64 * 2**10, 512 * MIB, 1_000_000
+"""Maximum unpacked bytes of a line of predictions and of the whole file, and maximum number of lines."""
 COUNTED = ("accuracy", "exact_match")
 """Metrics that are the share of examples whose prediction equals the label, unless an example has its own value."""
 _MEANS_OVER_CLASSES = ("macro_f1", "balanced_accuracy", "precision", "recall")
 """Scores that weigh every class equally, however few items it has."""
+_UNREADABLE = "the predictions cannot be read"
 _CONTRADICTION = "does not add up to the score"
 
 
@@ -58,28 +60,51 @@ def items_of(run: Path) -> Callable[[Record], Items | str]:
     return lambda record: read_items(run.joinpath("trials", record.id, record.environment, PREDICTIONS), record)
 
 
-def read_predictions(path: Path) -> list[dict[str, Any]] | str:
-    """Return a trial's predictions, a mapping per item; if they cannot be read, return the reason as a sentence."""
-    found, left = [], LARGEST
+def unpacked_size(path: Path) -> int:
+    """Return the size in bytes that a file of predictions declares; `read_predictions` reads no more.
+
+    It is in the last four bytes of a gzip file, modulo 2³² (RFC 1952).
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        RunError: it is not a regular file.
+    """
+    with open_file(path, FOLDERS) as stream:
+        size = stream.seek(0, os.SEEK_END)
+        stream.seek(max(0, size - 4))
+        return int.from_bytes(stream.read(), "little")
+
+
+def read_predictions(path: Path, keep: Collection[str] | None = None) -> list[dict[str, Any]] | str:
+    """Return a trial's predictions, a mapping per item; if they cannot be read, return the reason as a sentence.
+
+    Args:
+        path: the file.
+        keep: names of the entries to keep; by default all.
+
+    Raises:
+        RunError: the file is a link, or not a regular file.
+    """
+    found: list[dict[str, Any]] = []
     try:
-        packed = open_file(path, FOLDERS)
+        packed, declared = open_file(path, FOLDERS), unpacked_size(path)
     except FileNotFoundError:
         return "the predictions were not kept"
+    left = min(LARGEST, declared)
     try:
         with packed, gzip.open(packed, "rb") as stream:
             # A small file may unpack to any size, so limit every line before it is read.
             while line := stream.readline(min(LONGEST, left) + 1):
                 left -= len(line)
-                if len(line) > LONGEST or left < 0:
+                if len(line) > LONGEST or len(found) == MOST or left < 0 <= declared - LARGEST:
                     return "the predictions are larger than any test split's"
-                found.append(parse_json(line, str(path)))
+                one = parse_json(line, str(path))
+                if left < 0 or not isinstance(one, dict) or not isinstance(one.get("id"), str):
+                    return _UNREADABLE
+                found.append(one if keep is None else {name: one[name] for name in keep if name in one})
     except (OSError, EOFError, zlib.error, RunError):
-        return "the predictions cannot be read"
-    return (
-        found
-        if all(isinstance(one, dict) and isinstance(one.get("id"), str) for one in found)
-        else "the predictions cannot be read"
-    )
+        return _UNREADABLE
+    return found
 
 
 def read_items(path: Path, record: Record) -> Items | str:
@@ -93,7 +118,7 @@ def read_items(path: Path, record: Record) -> Items | str:
         path: the predictions, one JSON line per example.
         record: the trial's record.
     """
-    lines = read_predictions(path)
+    lines = read_predictions(path, ("task", "id", "group", "label", "prediction", record.primary))
     if isinstance(lines, str):
         return lines
     by_task: dict[str, list[Mapping[str, Any]]] = defaultdict(list)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from ..api.measurement import Measurement, Number, Phase, Samples, Shared  # noqa: TC001 - pydantic reads the types
 from ..errors import RunError
-from ..files import check_version, parse_json
+from ..files import check_parsed_size, check_version, parse_json
 from .curve_points import Points
 from .record_schema import POINT, RecordedParts, are_names, parts_adapter
 
@@ -155,6 +155,7 @@ class Record:
         Raises:
             RunError: the text is not JSON, not a record, or a record of a version this ftbench does not know.
         """
+        check_parsed_size(text, source)
         try:
             # Strict: strings such as "0.5" or "inf" are not numbers.
             record = record_adapter().validate_json(text, strict=True)
@@ -180,6 +181,11 @@ class Known(Protocol):
         """Note a valid record."""
 
 
+MOST = 10_000
+"""Maximum number of measurements, of curves, and so on."""
+KIB = 2**10
+_LARGEST = {"trial": 256 * KIB, "provenance": 64 * KIB}
+"""Maximum letters of the loosely typed parts as JSON."""
 _STEP = frozenset(("step",))
 _NO_CURVES = '\n "curves": []'
 
@@ -210,6 +216,9 @@ def _check_parts(record: Record) -> None:
     """
     # pydantic checks strictly only in JSON mode; the dump also rejects numbers that are not finite.
     table = {part.name: getattr(record, part.name) for part in fields(RecordedParts)}
+    for name, most in _LARGEST.items():
+        if len(json.dumps(table[name], ensure_ascii=False)) > most:
+            raise ValueError(f"{name}: is larger than {most // KIB} KiB")
     parts_adapter().validate_json(json.dumps(table, allow_nan=False), strict=True)
 
 
@@ -219,6 +228,9 @@ def _check_shape(record: Record) -> None:
     Raises:
         ValueError: names what is wrong.
     """
+    for name in ("measurements", "phases", "shared", "samples", "curves", "earlier"):
+        if len(getattr(record, name)) > MOST:
+            raise ValueError(f"{name}: more than {MOST:,}")
     for curve in record.curves:
         if not curve.points.has(POINT) or not curve.validation.has(_STEP):
             raise ValueError(f"curves: each point needs {', '.join(sorted(POINT))}, each validation its step")

@@ -7,7 +7,7 @@ from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from ..errors import RunError
-from ..files import check_version, parse_json, parse_toml, read_text
+from ..files import MIB, check_version, parse_json, parse_toml, read_text
 from ..suite.suite import Gate, Report, Statistics
 from .record_schema import Name  # noqa: TC001 - pydantic resolves the field types at run time
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 
 PLAN, LOCK = "plan.json", "suite.lock.toml"
+LARGEST_LOCK = 2 * MIB
+"""Maximum size in bytes of a resolved suite; Python's TOML parser reads about a megabyte a second."""
 PLAN_SCHEMA, LOCK_SCHEMA = "ftbench.plan/1", "ftbench.lock/1"
 """Files without a schema predate schemas and are read as these versions."""
 
@@ -127,7 +129,7 @@ def read_lock_table(run: Path) -> dict[str, Any]:
     """
     path = run / LOCK
     try:
-        table = parse_toml(read_text(path))
+        table = parse_toml(read_text(path, LARGEST_LOCK))
     except ValueError as error:
         raise RunError(f"{path}: not TOML: {error}") from None
     _check(table, LOCK_SCHEMA, path)

@@ -20,6 +20,7 @@ from rich.progress import (
 from rich.text import Text
 
 from ..errors import RunError
+from ..formatting import one_line, visible
 from ..hookspecs import hookimpl
 from .local_plan import trials_at_a_time
 from .time_left import TrialDuration, TrialKind, estimate_time_left, finished_durations, rough_duration
@@ -33,6 +34,10 @@ if TYPE_CHECKING:
     from ..records.record import Attempt, Record
     from ..suite.suite import Suite
     from ..suite.trial import Trial
+
+
+_LETTERS = 100
+"""Letters of a failure's message that are shown."""
 
 
 class ConsoleProgress:
@@ -85,7 +90,7 @@ class ConsoleProgress:
             # An estimate is not worth an error: a command that needs the damaged file will report it.
             with suppress(RunError):
                 self._finished = finished_durations(self._runs / suite.name)
-        self._whole = self._bars.add_task(f"[bold]{suite.name}", total=len(trials), note="trials")
+        self._whole = self._bars.add_task(f"[bold]{escape(visible(suite.name))}", total=len(trials), note="trials")
         self._show_time_left()
         self._bars.start()
 
@@ -101,7 +106,7 @@ class ConsoleProgress:
     def ftbench_trial_started(self, trial: Trial) -> None:
         """Add a bar."""
         self._began[trial.id] = self._now()
-        self._running[trial.id] = self._bars.add_task(f"  {trial.name}", total=None, note="loading")
+        self._running[trial.id] = self._bars.add_task(f"  {_shown(trial)}", total=None, note="loading")
 
     @hookimpl
     def ftbench_step_finished(self, trial: Trial, step: int, steps: int, loss: float) -> None:
@@ -114,8 +119,8 @@ class ConsoleProgress:
         self._began.pop(trial.id, None)
         if trial.id in self._running:
             self._bars.remove_task(self._running.pop(trial.id))
-        why = attempt.message[:100].replace("[", r"\[")
-        self._bars.console.print(f"[yellow]retrying[/] {trial.name} [bold]{why}[/]", highlight=False, soft_wrap=True)
+        why = escape(one_line(attempt.message, _LETTERS))
+        self._bars.console.print(f"[yellow]retrying[/] {_shown(trial)} [bold]{why}[/]", highlight=False, soft_wrap=True)
 
     @hookimpl
     def ftbench_run_interrupted(self, trials: list[Trial], immediate: bool) -> None:
@@ -139,10 +144,11 @@ class ConsoleProgress:
         score = record.measurement(record.primary)
         value = f"{record.primary} {score.value:.3f}" if score and score.value is not None else ""
         if record.failure is not None:
-            value = record.failure.message[:100]
+            value = one_line(record.failure.message, _LETTERS)
         left = self._count(trial, record)
         self._bars.console.print(
-            f"[dim]{self._done:>3}/{self._all}[/] {mark} {trial.name} [bold]{escape(value)}[/] [dim]{took}{left}[/]",
+            f"[dim]{self._done:>3}/{self._all}[/] {mark} {_shown(trial)} [bold]{escape(visible(value))}[/] "
+            f"[dim]{took}{left}[/]",
             highlight=False,
             soft_wrap=True,
         )
@@ -205,6 +211,11 @@ def interruption_line(trials: Sequence[Trial], *, immediate: bool) -> str:
         return f"stopping {one} now; run again to resume" if trials else "stopping now; run again to resume"
     finishing = f"finishing {one}, then stopping" if trials else "stopping before the next trial"
     return f"{finishing}; Ctrl-C again stops now"
+
+
+def _shown(trial: Trial) -> str:
+    """Return the name of a trial, safe to print with markup."""
+    return escape(visible(trial.name))
 
 
 def _short_name(trial: Trial) -> str:

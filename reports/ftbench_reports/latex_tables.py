@@ -9,6 +9,7 @@ from ftbench.reporting import (
     SIGNS,
     answer_on,
     answer_table,
+    collapsed,
     interval_shown,
     lost_trials,
     mark_of,
@@ -246,4 +247,4 @@ def escaped(text: str) -> str:
 
 
 def _one_line(text: str) -> str:
-    return "".join(sign if sign.isprintable() else " " for sign in text)
+    return collapsed(text)

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from ftbench import Report
-from ftbench.reporting import data_errors
+from ftbench.reporting import collapsed, data_errors, unmentioned, visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,7 +39,7 @@ class MarkdownReport(Report):
         counts = ", ".join(f"{count} {status}" for status, count in sorted(summary.statuses.items()))
         lines += [*(f"* {_escaped(remark)}" for remark in summary.remarks)]
         lines += [f"{sum(summary.statuses.values())} trials: {counts}. {LEGEND}"]
-        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        path.write_text(visible("\n".join(lines) + "\n", "\n"), encoding="utf-8")
         return path
 
 
@@ -55,7 +55,7 @@ def _target(target: TaskColumn) -> Iterator[str]:
     from ftbench.reporting import answer_table, lost_trials, step_unit
 
     note = f" ({', '.join(target.notes)})" if target.notes else ""
-    yield f"## {_escaped(target.label)}{note}"
+    yield f"## {_escaped(target.label)}{_escaped(note)}"
     yield ""
     yield _bold(target)
     yield from map(_escaped, target.verdict[1:])
@@ -135,4 +135,4 @@ def _ranking(summary: Summary) -> Iterator[str]:
 
 def _escaped(text: str) -> str:
     """Escape names and messages for Markdown."""
-    return re.sub(r"([\\`*_{}\[\]<>#|!])", r"\\\1", text).replace("\n", " ")
+    return unmentioned(re.sub(r"([\\`*_{}\[\]<>#|!])", r"\\\1", collapsed(text)))

@@ -6,6 +6,7 @@ import csv
 from typing import TYPE_CHECKING
 
 from ftbench import Report
+from ftbench.reporting import collapsed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,5 +31,8 @@ class CsvReport(Report):
 
 
 def safe_cell(value: object) -> object:
-    """Keep spreadsheets from running a text as a formula."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
+    """Keep spreadsheets from running a text as a formula, and the text on one line."""
+    if not isinstance(value, str):
+        return value
+    text = f"'{value}" if value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
+    return collapsed(text)

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import random
 import shutil
 import stat
 import tempfile
@@ -251,6 +252,16 @@ def test_what_packs_too_well_is_refused_before_it_is_unpacked(tmp_path):
     path = forged(tmp_path / "f.zip", {"trials/a/b/record.json": b"0" * (15 * 2**20)})
     assert "unpacks to more than 200 times its size" in refused(path, tmp_path / "to")
     assert not (tmp_path / "to").exists()
+    for ratio, is_refused in ((180, False), (220, True)):
+        noise = random.Random(0).randbytes(4 * 2**20 // ratio - 4 * 2**10)
+        path = forged(path, {"trials/a/b/record.json": noise + b"0" * (4 * 2**20 - len(noise))})
+        with zipfile.ZipFile(path) as archive:
+            packed = archive.getinfo("trials/a/b/record.json").compress_size
+        assert ratio - 10 < 4 * 2**20 / packed < ratio + 10
+        if is_refused:
+            assert "unpacks to more than 200 times its size" in refused(path, tmp_path / "to")
+        else:
+            unpack(path, tmp_path / "ok")
 
 
 def test_a_table_of_entries_without_end_is_refused_before_it_is_read(tmp_path):

@@ -59,14 +59,21 @@ def inspected(
     return replace(target, errors=tuple(found), exhibits=exhibits)
 
 
+_KEPT = ("task", "id", "label", "prediction", "probabilities")
+
+
 def _predictions(
     records: Sequence[Record], place: Callable[[Record], Path]
 ) -> dict[str, dict[str, dict[int, list[Mapping[str, Any]]]]]:
-    """Return contender → task → seed → predictions."""
+    """Return contender → task → seed → predictions, of trials that state class probabilities; others are not kept."""
     found: dict[str, dict[str, dict[int, list[Mapping[str, Any]]]]] = defaultdict(lambda: defaultdict(dict))
     for label, group in grouped(records).items():
         for record in group:
-            read = read_predictions(place(record) / PREDICTIONS) if record.status == "ok" else ""
+            read = read_predictions(place(record) / PREDICTIONS, _KEPT) if record.status == "ok" else ""
+            of_task: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
             for line in read if isinstance(read, list) else ():
-                found[label][str(line.get("task", ""))].setdefault(record.trial["seed"], []).append(line)
+                of_task[str(line.get("task", ""))].append(line)
+            for task, lines in of_task.items():
+                if all("probabilities" in line for line in lines):
+                    found[label][task].setdefault(record.trial["seed"], []).extend(lines)
     return found

@@ -1,0 +1,128 @@
+"""Texts of records that would command a terminal, a log of GitHub Actions, a Markdown page or a spreadsheet."""
+
+import csv
+import io
+import json
+import re
+import shutil
+
+import pytest
+from ftbench.records.bundle import unpack
+
+from tests.end_to_end.test_versions import GOLDEN
+from tests.support.in_process import call
+from tests.support.made_runs import record_paths
+
+HOSTILE = (
+    "\x1b]0;pwned\x07\x1b[2J\n::error::pwn\r\n\t::stop-commands::x ##[add-mask]lora ##[error]x \x9b2J \u202eevil\u202c "
+    "\u200b\ufeff\u2066 <img src=x onerror=alert(1)> @team |cell| =1+1 [a](javascript:b)\u2028# heading"
+)
+UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
+FREE = ("message", "kind", "traceback", "method", "reason", "licence", "source", "note", "unit", "flags", "classes")
+"""Fields of a record with free text."""
+
+
+def spoilt(value, name=""):
+    """Return a JSON value with something hostile in every free text."""
+    if isinstance(value, dict):
+        return {key: spoilt(one, key) for key, one in value.items()}
+    if isinstance(value, list):
+        return [spoilt(one, name) for one in value]
+    return value + HOSTILE if isinstance(value, str) and name in FREE else value
+
+
+def spoil(record, failing):
+    """Put hostile text in all places of a record that nothing is looked up by."""
+    record.update(spoilt({name: record[name] for name in ("measurements", "failure")}))
+    record["provenance"] = {**record["provenance"], **spoilt({"data": record["provenance"].get("data", {})})}
+    record["provenance"]["hardware"] = {**record["provenance"]["hardware"], "cpu": HOSTILE}
+    record["classes"] = {task: [f"{name}{HOSTILE}" for name in names] for task, names in record["classes"].items()}
+    record["trial"]["suite"] += HOSTILE
+    record["trial"]["strategy"]["options"]["x"] = HOSTILE
+    record["trial"]["role"], record["trial"]["values"] = "final", {"strategy.x": HOSTILE}
+    record["earlier"] = [{"number": 1, "status": "infra", "kind": HOSTILE, "message": HOSTILE, "seconds": 1.0}]
+    record["attempts"] = 2
+    if failing:
+        record["status"] = "error"
+        record["failure"] = {"kind": HOSTILE, "message": HOSTILE, "traceback": f"Traceback\n{HOSTILE}"}
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("hostile")
+    for name in ("a", "b"):
+        run = folder / name
+        unpack(GOLDEN / "run-notes-1.zip", run)
+        for number, path in enumerate(record_paths(run)):
+            record = json.loads(path.read_text())
+            spoil(record, failing=number == 0 and name == "b")
+            path.write_text(json.dumps(record))
+        attempt = record_paths(run)[0].parent / "attempts" / "1"
+        attempt.mkdir(parents=True)
+        (attempt / "output.log").write_bytes(f"step\r{HOSTILE}\n".encode() + b"\xff\x1b[31mred")
+    return folder
+
+
+def check(text, *, source):
+    assert not UNSEEN.search(text), (source, UNSEEN.search(text))
+    for line in text.splitlines():
+        assert not line.lstrip().startswith("::"), (source, line)
+        assert "##[" not in line, (source, line)
+
+
+def check_markdown(text, *, source):
+    check(text, source=source)
+    assert not re.search(r"(?<![\\`])<img", text), source
+    assert not re.search(r"(?<!\w)@team", text), source
+    assert not re.search(r"(?<!\\)\]\(javascript", text), source
+
+
+@pytest.mark.parametrize("command", ["show", "logs", "recommend", "compare", "gate", "report"])
+def test_no_command_prints_or_writes_what_a_record_commands(command, runs, tmp_path):
+    trial = record_paths(runs / "a")[0].parts[-3]
+    a, b = runs / "a", runs / "b"
+    calls = {
+        "show": [
+            ("show", run, path.parts[-3], *json_)
+            for run in (a, b)
+            for path in record_paths(run)
+            for json_ in ((), ("--json",))
+        ],
+        "logs": [("logs", a, trial)],
+        "recommend": [("recommend", a), ("recommend", a, "--format", "json")],
+        "compare": [("compare", a, b, "--format", form) for form in ("markdown", "csv", "json", "latex")],
+        "gate": [("gate", b, "--baseline", a), ("gate", b, "--baseline", a, "--github")],
+        "report": [("report", b, *(f"-f{form}" for form in ("csv", "markdown", "latex")), "-o", tmp_path)],
+    }
+    for arguments in calls[command]:
+        done = call(*arguments)
+        assert "Traceback (most" not in done.err, arguments
+        github = "--github" in arguments
+        lines = [line for line in done.out.splitlines() if not (github and re.match("::(error|warning|notice) ", line))]
+        check("\n".join([*lines, done.err]), source=arguments)
+        check(done.out.replace("\n::", "\n").removeprefix("::"), source=arguments)
+        if "json" in arguments or "--json" in arguments:
+            json.loads(done.out)
+        if arguments == ("recommend", a) or arguments[-1] == "markdown":
+            check_markdown(done.out, source=arguments)
+    for path in tmp_path.glob("report.*"):
+        text = path.read_text()
+        check(text, source=path)
+        if path.suffix == ".md":
+            check_markdown(text, source=path)
+        if path.suffix == ".csv":
+            assert len(list(csv.reader(io.StringIO(text)))) == len(text.splitlines())
+    shutil.rmtree(tmp_path, ignore_errors=True)
+
+
+def test_json_that_is_shown_has_the_values_of_the_record(runs):
+    path = record_paths(runs / "a")[0]
+    assert json.loads(call("show", runs / "a", path.parts[-3], "--json").out) == json.loads(path.read_text())
+
+
+def test_a_log_keeps_its_lines(runs):
+    lines = call("logs", runs / "a", record_paths(runs / "a")[0].parts[-3]).out.splitlines()
+    assert lines[0] == "step"
+    assert lines[1].startswith(r"\x1b]0;pwned\x07\x1b[2J")
+    assert lines[2] == r"\::error::pwn"
+    assert lines[-1] == "�\\x1b[31mred"
