@@ -14,13 +14,37 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from .record import Record
 
 _HOMES = re.compile(r"(?<![\w/])/(?:home|Users)/[^/\s\"':]+")
 _FILE = re.compile(r'File "/[^"\n]*/([^/"\n]+/[^/"\n]+)"')
-_SECRET = re.compile(r"TOKEN|SECRET|PASSW|CREDENTIAL|(?:API|ACCESS|PRIVATE)_?KEY|_KEY$|_PAT$", re.IGNORECASE)
-_MIN_LENGTH = 8
-"""Minimum length of a secret; shorter values may be ordinary words."""
+_SECRET = re.compile(
+    r"TOKEN(?!IZ)|SECRET|PASSW|PASSPHRASE|CREDENTIAL|COOKIE|WEBHOOK|KEY(?:S|_ID)?$|(?:API|ACCESS|PRIVATE)_?KEY"
+    r"|(?:^|_)(?:DSN|PAT|PWD)$",
+    re.IGNORECASE,
+)
+"""Names of environment variables whose values are secrets."""
+_NO_SECRETS = {"PWD", "OLDPWD"}
+_SHORT, _SHORTEST = 8, 3
+"""Shorter secrets are replaced as whole words only, as they may be parts of others; even shorter ones not at all."""
+_ORDINARY = {"true", "false", "yes", "none", "null", "off", "auto", "default"}
+_SHAPES: Mapping[str, str] = {
+    r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)": "[private key]",
+    r"(?<=://)[^\s/'\"<>]+@": "[credentials]@",
+    r"https://(?:hooks\.slack\.com/|discord(?:app)?\.com/api/webhooks/|[\w.-]*office\.com/webhook)[^\s'\"<>]*": (
+        "[webhook]"
+    ),
+    r"\b(?:gh[a-z]_[A-Za-z0-9]{16,}|github_pat_\w{16,}|glpat-[\w-]{16,}|hf_[A-Za-z0-9]{16,}|npm_[A-Za-z0-9]{30,}"
+    r"|sk-(?=[\w-]*\d)[\w-]{16,}|xox[a-z]-[\w-]{8,}|(?:AKIA|ASIA)[0-9A-Z]{12,}|AIza[\w-]{30,}|pypi-[\w-]{30,}"
+    r"|eyJ[\w-]{8,}\.[\w-]{4,}(?:\.[\w-]*)?)": "[token]",
+    r"(?i:(?<=bearer )|(?<=authorization: basic )|(?<=cookie: ))[^\s'\"<>]{6,}": "[token]",
+    r"(?i:(?<=[?&]sig=)|(?<=[?&]key=)|(?<=[?&]token=)|(?<=access_token=)|(?<=auth_token=)|(?<=signature=)"
+    r"|(?<=secret=)|(?<=passwd=)|(?<=password=)|(?<=password: )|(?<=pwd=)|(?<=api_key=)|(?<=apikey=))"
+    r"[^\s&;,'\"<>]+": "[secret]",
+}
+"""Pattern of a secret that can be recognised wherever it came from → its replacement."""
 _COMMON_NAMES = {"", "root", "user", "runner", "ubuntu", "debian", "localhost", "nobody"}
 """Names of users and hosts that identify nobody."""
 
@@ -43,7 +67,7 @@ def redacted(record: Record) -> Record:
     return replace(
         record,
         trial=without_home(record.trial),
-        provenance=without_home(record.provenance),
+        provenance=_each_text(record.provenance, lambda text: without_secrets(without_home(text))),
         failure=failure,
         measurements=measurements,
         earlier=earlier,
@@ -52,13 +76,44 @@ def redacted(record: Record) -> Record:
 
 def without_home(value: Any) -> Any:
     """Replace the user's home folder by `~`, in a text or in every text of a JSON value."""
+    return _each_text(value, lambda text: _home().sub("~", text))
+
+
+def without_secrets(text: str) -> str:
+    """Replace tokens, private keys, webhooks, and credentials in addresses, wherever they came from."""
+    return _shapes().sub(lambda found: _replacements()[found.lastgroup or ""], text)
+
+
+@cache
+def _shapes() -> re.Pattern[str]:
+    return re.compile("|".join(f"(?P<s{number}>{shape})" for number, shape in enumerate(_SHAPES)), re.DOTALL)
+
+
+@cache
+def _replacements() -> dict[str, str]:
+    return {f"s{number}": what for number, what in enumerate(_SHAPES.values())}
+
+
+def _each_text(value: Any, change: Callable[[str], str]) -> Any:
+    """Return a JSON value with every text changed."""
     if isinstance(value, str):
-        return _home().sub("~", value)
+        return change(value)
     if isinstance(value, dict):
-        return {key: without_home(item) for key, item in value.items()}
+        return {key: _each_text(item, change) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [without_home(item) for item in value]
+        return [_each_text(item, change) for item in value]
     return value
+
+
+def _without_values(text: str) -> str:
+    """Replace the values of secret environment variables, the longest first."""
+    known = [(value, name) for name, value in os.environ.items() if _SECRET.search(name) and name not in _NO_SECRETS]
+    for value, name in sorted(known, key=lambda one: -len(one[0])):
+        if len(value) >= _SHORT:
+            text = text.replace(value, f"[{name}]")
+        elif len(value) >= _SHORTEST and value.lower() not in _ORDINARY:
+            text = re.sub(rf"(?<!\w){re.escape(value)}(?!\w)", f"[{name}]", text)
+    return text
 
 
 def redacted_text(text: str) -> str:
@@ -66,10 +121,7 @@ def redacted_text(text: str) -> str:
 
     File paths become relative to the folder of their package, or to the working directory.
     """
-    for name, value in os.environ.items():
-        if _SECRET.search(name) and len(value) >= _MIN_LENGTH:
-            text = text.replace(value, f"[{name}]")
-    text = without_home(text)
+    text = without_home(without_secrets(_without_values(text)))
     for root in _roots(str(Path.cwd())):
         text = text.replace(f"{without_home(root)}/", "")
     text = _FILE.sub(r'File "…/\1"', _HOMES.sub("~", text))
