@@ -50,7 +50,7 @@ def table_columns(path: Path, form: TextFormat = ANY_FORM) -> tuple[str, ...]:
 
     Args:
         path: the file.
-        form: how a text file is written, as far as it is not to be recognised.
+        form: how a text file is written, if it is not to be recognised.
 
     Raises:
         UserError: the file is missing, empty, of an unknown type, or its content does not match its suffix.
@@ -76,7 +76,7 @@ def read_table(*paths: Path, features: Any = None, form: TextFormat = ANY_FORM) 
     Args:
         paths: the files, in the order of their rows.
         features: `datasets.Features` to read them with; by default they are inferred.
-        form: how text files are written, as far as it is not to be recognised.
+        form: how text files are written, if it is not to be recognised.
 
     Raises:
         UserError: a file is missing, its content does not match its suffix, or the files have different columns.

@@ -71,7 +71,7 @@ class UserFiles(Remote):
 
     @property
     def form(self) -> TextFormat:
-        """How text files are written, as far as it is given."""
+        """How text files are written, if it is given."""
         return TextFormat(self.quoted, self.delimiter, self.columns, self.encoding)
 
     def open_files(self, paths: Sequence[Path]) -> Table:

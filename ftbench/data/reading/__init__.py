@@ -1,1 +1,4 @@
-"""Read table files: recognise how they are written, read their rows, and store them."""
+"""Recognise how table files are written, read their rows, and store them as Arrow files.
+
+Imports `fingerprint` and `errors`. Start with `delimited_files`.
+"""

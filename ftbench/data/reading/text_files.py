@@ -37,7 +37,7 @@ _OTHER_CONTENT = {b"PAR1": "a Parquet file", b"\xd0\xcf\x11\xe0": "an Excel work
 
 @dataclass(frozen=True)
 class TextFormat:
-    """How a user's table files are written, as far as it is not to be recognised."""
+    """How a user's table files are written, if it is not to be recognised."""
 
     quoted: bool | None = None
     """Whether cells may be in double quotes; None to recognise it."""
