@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +14,7 @@ from ..errors import NotComparable, RunError
 from ..fingerprint import digest, read_sha256
 from ..formatting import one_line
 from ..records.bundle import unpack
-from ..records.predictions import items_of
+from ..records.predictions import PREDICTIONS, items_of, read_predictions
 from ..records.record_set import collect, place_of
 from ..records.run_files import read_lock, read_lock_table, read_plan
 from ..records.store import read_records
@@ -55,6 +56,8 @@ class Entry:
     """Labels of tasks, sequences and strategies, in suite order."""
     items: Mapping[tuple[str, str], Items | str]
     """Id and environment of a trial → what each test item contributes to its score, or why that is not known."""
+    predicted: Mapping[tuple[str, str], str]
+    """Id and environment of a trial → hash of its predictions."""
     statistics: Statistics
     """The suite's equivalence margins."""
     prefer: Preference
@@ -123,7 +126,7 @@ def _read(bundle: Path, folder: Path, source: Path, catalog: Catalog | None) -> 
         raise RunError(f"{source}: has no record")
     records = read_records(paths)
     _check_sizes(records)
-    if faults := faults_of(paths, records, plan, lock, folder):
+    if faults := faults_of(paths, records, plan, lock, folder, catalog=catalog):
         raise RunError(*(f"{source}: {fault}" for fault in faults))
     collect(records, str(source), folder)
     sha256, read = read_sha256(bundle), items_of(folder)
@@ -135,6 +138,11 @@ def _read(bundle: Path, folder: Path, source: Path, catalog: Catalog | None) -> 
         records=tuple(records),
         order=tuple(lock.labels),
         items={(record.id, record.environment): read(record) for record in records if record.status == "ok"},
+        predicted={
+            (record.id, record.environment): prediction_hash(folder, record)
+            for record in records
+            if record.status == "ok"
+        },
         statistics=lock.statistics,
         prefer=lock.report.prefer,
         summary=summarise_runs([folder], catalog=catalog, examples=False),
@@ -162,6 +170,14 @@ def with_families(summary: Summary, families: Mapping[str, Family]) -> Summary:
 def families_in(summary: Summary) -> dict[str, Family]:
     """Return label → family of the strategies of a summary."""
     return {c.strategy: c.family for target in summary.targets for c in (*target.contenders, *target.references)}
+
+
+def prediction_hash(run: Path, record: Record) -> str:
+    """Return the hash of what a trial predicts of each item, whatever else is kept with it; empty if it kept none."""
+    lines = read_predictions(run.joinpath("trials", record.id, record.environment, PREDICTIONS))
+    if isinstance(lines, str):
+        return ""
+    return digest(sorted([str(line.get("task", "")), line["id"], json.dumps(line.get("prediction"))] for line in lines))
 
 
 def _check_sizes(records: Sequence[Record]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from dataclasses import astuple
 from functools import cache
@@ -9,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from ..fingerprint import digest
 from ..records.comparability import ABSENT, differences
-from ..records.predictions import PREDICTIONS, contradiction
+from ..records.predictions import PREDICTIONS, contradiction, read_predictions
 from ..records.record_set import place_of
 from ..suite.trial import TRAINING_VERSION, Trial
+from .rescoring import contradictions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -19,11 +21,20 @@ if TYPE_CHECKING:
 
     from pydantic import TypeAdapter
 
+    from ..api.catalog import Catalog
     from ..records.record import Record
     from ..records.run_files import Lock, RunPlan
 
 
-def faults_of(paths: Sequence[Path], records: Sequence[Record], plan: RunPlan, lock: Lock, folder: Path) -> list[str]:
+def faults_of(
+    paths: Sequence[Path],
+    records: Sequence[Record],
+    plan: RunPlan,
+    lock: Lock,
+    folder: Path,
+    *,
+    catalog: Catalog | None = None,
+) -> list[str]:
     """Return a line for each fault of a run.
 
     Args:
@@ -32,9 +43,11 @@ def faults_of(paths: Sequence[Path], records: Sequence[Record], plan: RunPlan, l
         plan: the plan of the run.
         lock: its resolved suite.
         folder: its run directory.
+        catalog: knows the primary scores of tasks; None if they are not to be checked.
     """
     faults = [*_misplaced(paths, records, plan, folder), *_repeated(records), *_missing(records, plan, lock)]
-    return [*faults, *_forged(records), *_mixed(records), *_contradicted(records, folder)]
+    faults += [*_forged(records), *_mixed(records), *_undecided(records, catalog)]
+    return [*faults, *_Predictions().contradicted(records, folder)]
 
 
 def shared_content(record: Record) -> dict[str, Any]:
@@ -114,8 +127,11 @@ def _missing(records: Sequence[Record], plan: RunPlan, lock: Lock) -> Iterator[s
 
 def _forged(records: Sequence[Record]) -> Iterator[str]:
     """Find records whose trial does not match their configuration hash and id."""
+    # Trials that did not start state no version: theirs is that of the others.
+    stated = (record.provenance.get("harness", {}).get("training") for record in records)
+    usual = next((version for version in stated if version is not None), TRAINING_VERSION)
     for record in records:
-        trial, version = parsed_trial(record), record.provenance.get("harness", {}).get("training", TRAINING_VERSION)
+        trial, version = parsed_trial(record), record.provenance.get("harness", {}).get("training", usual)
         if record.cell != trial.cell or record.id != digest([record.cell, trial.code, version]):
             yield f"{named(record)}: its trial was changed: it does not match the id {record.id}"
 
@@ -148,10 +164,51 @@ def _mixed(records: Sequence[Record]) -> Iterator[str]:
                 yield f"{named(record)}: mixed fingerprints: {splits_differ}"
 
 
-def _contradicted(records: Sequence[Record], folder: Path) -> Iterator[str]:
-    """Find scores that contradict the predictions stored with them."""
+def _undecided(records: Sequence[Record], catalog: Catalog | None) -> Iterator[str]:
+    """Find records whose deciding score is neither the one that their suite names nor that of their task."""
     for record in records:
-        if record.status == "ok":
-            found = contradiction(folder / "trials" / record.id / record.environment / PREDICTIONS, record)
-            if found:
-                yield f"{named(record)}: {found}"
+        first = record.trial["stages"][0]
+        kind = catalog.offers["tasks"].get(first["task"]["use"]) if catalog is not None else None
+        own = getattr(kind, "primary", None)
+        expected = first.get("metric") or (own if isinstance(own, str) else record.primary)
+        if record.primary != expected:
+            yield f"{named(record)}: is decided by {record.primary}, but its task by {expected}"
+
+
+class _Predictions:
+    """What the predictions of a run say so far, to compare those of the next trial with."""
+
+    def __init__(self) -> None:
+        self._labels: dict[tuple[str, str, str], tuple[str, Record]] = {}
+        self._items: dict[tuple[str, int], tuple[str, Record]] = {}
+
+    def contradicted(self, records: Sequence[Record], folder: Path) -> Iterator[str]:
+        """Find trials without predictions, scores that do not follow from them, and items that differ."""
+        for record in records:
+            if record.status != "ok":
+                continue
+            path = folder / "trials" / record.id / record.environment / PREDICTIONS
+            lines = read_predictions(path)
+            if isinstance(lines, str) or not lines:
+                why = lines if isinstance(lines, str) else "there is none"
+                yield f"{named(record)}: its predictions are required to check its scores: {why}"
+                continue
+            found = contradiction(path, record)
+            for fault in (*filter(None, [found]), *contradictions(record, lines, (record.primary,) if found else ())):
+                yield f"{named(record)}: {fault}"
+            yield from self._differing(record, lines)
+
+    def _differing(self, record: Record, lines: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+        """Find items that other strategies of the same seed were not tested on, or that had another label."""
+        target, seed = place_of(record).target, record.trial["seed"]
+        keys = digest(sorted([str(line.get("task", "")), line["id"]] for line in lines))
+        known, other = self._items.setdefault((target, seed), (keys, record))
+        if known != keys:
+            yield f"{named(record)}: its test items are not those of {named(other)}"
+        for line in lines:
+            label = json.dumps(line.get("label"), sort_keys=True)
+            place = (target, str(line.get("task", "")), line["id"])
+            known, other = self._labels.setdefault(place, (label, record))
+            if known != label:
+                yield f"{named(record)}: the label of item {line['id'][:80]!r} is not that in {named(other)}"
+                return

@@ -52,6 +52,10 @@ class Run:
     """Key of the group that it is ranked in."""
     families: dict[str, Family] = field(default_factory=dict)
     """Label of each strategy → its family, which its plugin names."""
+    absent_seeds: list[int] = field(default_factory=list)
+    """Numbers below its largest seed that are not among its seeds."""
+    twins: list[str] = field(default_factory=list)
+    """Runs on other machines or software whose trials predict exactly the same."""
 
 
 @dataclass(frozen=True)
@@ -279,6 +283,8 @@ def _run(run: PublishedRun) -> Run:
         statuses=dict(sorted(run.summary.statuses.items())),
         group=run.fingerprint.key,
         families=families_in(run.summary),
+        absent_seeds=list(run.absent_seeds),
+        twins=list(run.twins),
     )
 
 

@@ -13,11 +13,11 @@ from ..analysis.summary import summarise
 from ..analysis.task_column import places_of
 from ..errors import RunError
 from ..fingerprint import digest
-from ..formatting import one_line
 from ..records.data_check import merged_flaws
 from ..records.record_set import place_of
+from .duplicates import shared_trials, twins
 from .entry import with_families
-from .faults import named, trial_part
+from .faults import trial_part
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 BUNDLES = "bundles"
 """Folder of a site that contains the bundles."""
+_FEW = 100
+"""Seeds above it are not expected to count from 0."""
 
 
 @dataclass(frozen=True)
@@ -85,8 +87,16 @@ class PublishedRun:
     fingerprint: Fingerprint
     summary: Summary
     """Summary of this run alone."""
+    twins: tuple[str, ...] = ()
+    """Runs on other machines or software whose trials predict exactly the same."""
     rerun: Rerun | None = None
     """Who trained some of its trials again, with the same predictions."""
+
+    @property
+    def absent_seeds(self) -> tuple[int, ...]:
+        """Numbers below its largest seed that are not among its seeds."""
+        seeds = self.summary.seeds
+        return tuple(seed for seed in range(min(max(seeds, default=0), _FEW)) if seed not in seeds)
 
     @property
     def bundle(self) -> str:
@@ -182,7 +192,8 @@ def leaderboard_of(entries: Sequence[Entry], harness: str, drift: Sequence[str] 
     faults = shared_trials(ordered[::-1])
     if faults:
         raise RunError(*faults)
-    runs = {entry.name: _run(entry, drift) for entry in ordered}
+    same = twins(ordered)
+    runs = {entry.name: _run(entry, drift, same.get(entry.name, ())) for entry in ordered}
     by_suite: dict[str, list[Entry]] = defaultdict(list)
     for entry in ordered:
         by_suite[entry.suite].append(entry)
@@ -200,26 +211,7 @@ def leaderboard_of(entries: Sequence[Entry], harness: str, drift: Sequence[str] 
     return Leaderboard(harness, tuple(sorted({*drift})), tuple(runs.values()), tuple(groups), tuple(series))
 
 
-def shared_trials(entries: Sequence[Entry]) -> list[str]:
-    """Return a line for each entry with trials that an earlier entry has too: their seeds would count twice."""
-    owner: dict[tuple[Any, ...], Entry] = {}
-    shared: dict[tuple[str, str], list[Record]] = defaultdict(list)
-    for entry in entries:
-        for record in sorted(entry.records, key=lambda record: (place_of(record), record.trial["seed"])):
-            if "started" in record.provenance:
-                first = owner.setdefault((record.id, record.environment, record.provenance["started"]), entry)
-                if first is not entry:
-                    shared[str(entry.source), str(first.source)].append(record)
-    return [
-        one_line(
-            f"{later}: repeated seeds: {len(records)} of its trials are also in {first}, such as {named(records[0])}; "
-            "keep one of the two"
-        )
-        for (later, first), records in shared.items()
-    ]
-
-
-def _run(entry: Entry, drift: Sequence[str]) -> PublishedRun:
+def _run(entry: Entry, drift: Sequence[str], same: tuple[str, ...]) -> PublishedRun:
     kept = {
         name: version for name, version in entry.software.items() if not {"software", f"software.{name}"} & {*drift}
     }
@@ -237,6 +229,7 @@ def _run(entry: Entry, drift: Sequence[str]) -> PublishedRun:
         software=dict(entry.software),
         fingerprint=Fingerprint(entry.suite, measuring if isinstance(measuring, int) else None, entry.device, kept),
         summary=entry.summary,
+        twins=same,
     )
 
 

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 INDEX = "leaderboard.json"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,127}", re.ASCII)
+_HOST_FILES = {"CNAME": re.compile(rb"[A-Za-z0-9.-]*\n?"), ".nojekyll": re.compile(rb"\n?")}
+"""Files of a host that a site may have, and what is in them."""
 _MAX_BYTES = 256 * 2**20
 _ROUNDING = 1e-9
 
@@ -222,15 +224,34 @@ def _about(place: str, root: Any) -> str:
 
 
 def _page_faults(site: Path, again: Path, pages: Sequence[Path]) -> Iterator[str]:
+    """Find files that differ from the recomputed ones, and everything that `build` does not write."""
     for page in pages:
         path = site / page
         if path.is_symlink() or not path.is_file():
-            yield f"{path}: is missing"
+            yield f"{path}: is {'a link' if path.is_symlink() else 'missing'}"
         elif path.read_bytes() != (again / page).read_bytes():
             yield f"{path}: {_first_change(path.read_bytes(), (again / page).read_bytes())}"
-    for path in sorted(site.rglob("*.html")):
-        if path.relative_to(site) not in pages:
-            yield f"{path}: is not a page of this leaderboard"
+    folders = {folder for page in pages for folder in page.parents}
+    for place, inside, names in os.walk(site):
+        here = Path(place).relative_to(site)
+        for name in sorted([*inside, *names]):
+            path = here / name
+            if path in pages or path == Path(INDEX) or here == Path(BUNDLES) or _is_of_host(site, path):
+                continue
+            if (site / path).is_symlink() or path not in {*folders, Path(BUNDLES)}:
+                yield f"{site / path}: is not a file of this leaderboard"
+
+
+def _is_of_host(site: Path, path: Path) -> bool:
+    """Return whether a file only tells the host how to serve the site: its host name, or to serve files as they are."""
+    file, pattern = site / path, _HOST_FILES.get(path.as_posix())
+    return (
+        pattern is not None
+        and not file.is_symlink()
+        and file.is_file()
+        and file.stat().st_size < 300
+        and pattern.fullmatch(file.read_bytes()) is not None
+    )
 
 
 def _first_change(published: bytes, computed: bytes) -> str:

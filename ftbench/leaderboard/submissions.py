@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from ..errors import RunError
 from ..records.bundle import pack
+from .duplicates import shared_trials
 from .entry import read_entry
-from .leaderboard import shared_trials
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -1,5 +1,6 @@
 """A leaderboard: who is ranked with whom, by which run, in which place; and how a series goes on."""
 
+import gzip
 import json
 
 import pytest
@@ -10,7 +11,20 @@ from ftbench.reporting import Leaderboard
 from ftbench.stats import estimate
 from ftbench.stats.intervals import SHARE, interval_of
 
-from tests.support.made_runs import copied, elsewhere, later, of, rewrite, value
+from tests.support.made_runs import (
+    copied,
+    elsewhere,
+    keep_predictions,
+    later,
+    of,
+    record_paths,
+    repredicted,
+    rewrite,
+    value,
+)
+
+ITEMS = 60
+"""Test items of the run."""
 
 
 @pytest.fixture
@@ -24,23 +38,14 @@ def leaderboard(*runs, drift=()) -> Leaderboard:
         return leaderboard_of(entries, "0", drift)
 
 
-def rescored(run, strategy, shift):
-    """Shift the accuracies of a strategy, and remove its predictions, which would contradict them."""
-
-    def change(record):
-        for measurement in record["measurements"]:
-            if measurement["name"] == "accuracy":
-                measurement["value"] += shift
-
-    rewrite(run, change, where=of(strategy))
-    for path in run.glob("trials/*/*/predictions.jsonl.gz"):
-        path.unlink()
-    return run
+def again(run, days=1.0, version=None):
+    """Move a run to `days` later, with one prediction changed, as no run on the same software would be otherwise."""
+    return repredicted(later(run, days, version), 1)
 
 
 def test_rows_meet_where_suite_measuring_device_and_software_are_equal(run):
     board = leaderboard(
-        run("a"), elsewhere(run("b")), elsewhere(run("c"), torch="9.9"), later(elsewhere(run("d"), torch="9.9"))
+        run("a"), elsewhere(run("b")), elsewhere(run("c"), torch="9.9"), again(elsewhere(run("d"), torch="9.9"))
     )
     here = next(one.hardware["cpu"] for one in board.runs if one.hardware["cpu"] != "Another Processor")
     found = sorted(
@@ -54,7 +59,7 @@ def test_rows_meet_where_suite_measuring_device_and_software_are_equal(run):
 
 
 def test_software_that_may_drift_does_not_part_rows(run):
-    runs = run("a"), later(rewrite(elsewhere(run("b"), torch="9.9"), lambda record: None))
+    runs = run("a"), again(elsewhere(run("b"), torch="9.9"))
     rewrite(runs[0], lambda record: None)
     elsewhere(runs[0])
     assert len(leaderboard(*runs).groups) == 2
@@ -66,9 +71,9 @@ def test_software_that_may_drift_does_not_part_rows(run):
 
 
 def test_a_smaller_test_split_another_margin_or_another_measuring_version_is_another_fingerprint(run):
-    measuring = later(run("m"))
+    measuring = again(run("m"))
     rewrite(measuring, lambda record: record["provenance"]["harness"].update(measuring=99))
-    margin = later(run("n"), 2)
+    margin = repredicted(again(run("n"), 2), 1)
     with (margin / "suite.lock.toml").open("a") as stream:
         stream.write("\n")
     text = (margin / "suite.lock.toml").read_text()
@@ -79,7 +84,7 @@ def test_a_smaller_test_split_another_margin_or_another_measuring_version_is_ano
 
 
 def test_of_everyone_the_newest_run_is_ranked_and_the_others_are_history(run):
-    newer = later(rescored(run("b"), "lora", -0.05), version="0.2.0")
+    newer = repredicted(again(run("b"), version="0.2.0"), 4, where=of("lora"))
     board = leaderboard(run("a"), newer)
     (group,) = board.groups
     assert {*group.sources.values()} == {board.runs[0].name}
@@ -89,11 +94,11 @@ def test_of_everyone_the_newest_run_is_ranked_and_the_others_are_history(run):
     series = {one.strategy: one for one in board.series}
     assert [point.current for point in series["lora"].points] == [False, True]
     before, after = (point.score.estimate.mean for point in series["lora"].points)
-    assert after == pytest.approx(before - 0.05)
+    assert after == pytest.approx(before - 5 / ITEMS)
 
 
 def test_every_score_and_place_is_what_the_statistics_give(run):
-    path = rescored(run("a"), "lora", -0.5)
+    path = repredicted(run("a"), ITEMS // 2, where=of("lora"))
     (group,) = leaderboard(path).groups
     found = {}
     for record in path.glob("trials/*/*/record.json"):
@@ -110,21 +115,26 @@ def test_every_score_and_place_is_what_the_statistics_give(run):
 
 
 def test_ties_share_places_and_one_seed_has_none(run):
-    tied = rescored(run("a"), "lora", 0)
-    scores = {0: 0.5, 1: 0.6, 2: 0.55}
+    tied = run("a")
+    wrong = {"full": [3, 9, 5], "lora": [4, 7, 6]}
 
     def change(record):
-        for measurement in record["measurements"]:
-            if measurement["name"] == "accuracy":
-                measurement["value"] = (
-                    scores[record["trial"]["seed"]]
-                    + (record["trial"]["strategy"]["label"] == "full") * [0.02, -0.01, 0.01][record["trial"]["seed"]]
-                )
+        strategy, seed = record["trial"]["strategy"]["label"], record["trial"]["seed"]
+        path = next(path for path in record_paths(tied) if json.loads(path.read_text())["id"] == record["id"])
+        kept = path.with_name("predictions.jsonl.gz")
+        lines = [json.loads(line) for line in gzip.decompress(kept.read_bytes()).splitlines()]
+        for number, line in enumerate(lines):
+            classes = len(line["probabilities"])
+            line["prediction"] = (line["label"] + (number < wrong[strategy][seed])) % classes
+            line["probabilities"] = [
+                0.9 if place == line["prediction"] else 0.1 / (classes - 1) for place in range(classes)
+            ]
+        keep_predictions(path, record, lines)
 
     rewrite(tied, change)
     (group,) = leaderboard(tied).groups
     assert group.places["digits"] == {"full": (1, 2), "lora": (1, 2)}
-    single = rescored(run("b"), "lora", 0)
+    single = run("b")
     for seed in (1, 2):
         failed = {
             "status": "error",
@@ -141,7 +151,7 @@ def test_ties_share_places_and_one_seed_has_none(run):
 def test_one_label_for_two_things_is_two_rows(run):
     from tests.support.made_runs import reconfigured
 
-    board = leaderboard(run("a"), reconfigured(later(run("b")), "lora", rank=3))
+    board = leaderboard(run("a"), reconfigured(again(run("b")), "lora", rank=3))
     (group,) = board.groups
     labels = {contender.label for contender in group.summary.targets[0].contenders}
     assert "full" in labels
@@ -150,7 +160,7 @@ def test_one_label_for_two_things_is_two_rows(run):
 
 
 def test_the_order_of_the_runs_does_not_matter(run):
-    runs = run("a"), later(run("b")), elsewhere(run("c"))
+    runs = run("a"), again(run("b")), elsewhere(run("c"))
     from ftbench.leaderboard.json_format import to_json
 
     assert to_json(leaderboard(*runs)) == to_json(leaderboard(*reversed(runs)))

@@ -9,7 +9,17 @@ from ftbench.fingerprint import read_sha256
 from ftbench.records.bundle import pack, unpack
 from ftbench.schemas.build import schema
 
-from tests.support.made_runs import bundled, copied, elsewhere, later, of, rewrite, set_value, without_trials
+from tests.support.made_runs import (
+    bundled,
+    copied,
+    elsewhere,
+    later,
+    of,
+    repredicted,
+    rewrite,
+    set_value,
+    without_trials,
+)
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +29,7 @@ def runs(three_seeds, tmp_path_factory):
     first, second, third = (
         copied(three_seeds / "runs" / "tiny", folder / name) for name in ("first", "second", "third")
     )
-    return first, later(second, version="0.2.0"), elsewhere(third)
+    return first, repredicted(later(second, version="0.2.0")), elsewhere(third)
 
 
 @pytest.fixture(scope="module")
@@ -177,7 +187,7 @@ def test_pages_that_are_gone_or_do_not_belong_are_named(site, reports):
     (site / "strategies" / "wonder.html").write_text("<h1>best of all</h1>")
     assert check(site, reports) == (
         f"{site}/index.html: is missing",
-        f"{site}/strategies/wonder.html: is not a page of this leaderboard",
+        f"{site}/strategies/wonder.html: is not a file of this leaderboard",
     )
 
 

@@ -6,7 +6,7 @@ from ftbench.fingerprint import read_sha256
 from ftbench.leaderboard.submissions import add, gathered
 from ftbench.records.bundle import pack
 
-from tests.support.made_runs import copied, later, of, rewrite, without_trials
+from tests.support.made_runs import copied, later, of, repredicted, rewrite, without_trials
 
 
 @pytest.fixture
@@ -32,7 +32,10 @@ def test_what_is_there_already_is_refused_under_any_name(run, tmp_path):
     (run / "accepted.json").write_text('{"schema": "ftbench.accepted/1", "steps": []}')
     with pytest.raises(RunError, match=r"repeated seeds: 6 of its trials are also in .*mine\.zip, such as"):
         add(run, tmp_path / "results")
-    later(run)
+    # Another date makes no other run; other predictions do.
+    with pytest.raises(RunError, match="repeated seeds: 6"):
+        add(later(run), tmp_path / "results")
+    repredicted(run)
     assert add(run, tmp_path / "results").exists()
     assert len(list((tmp_path / "results").iterdir())) == 2
 
@@ -48,7 +51,7 @@ def test_what_would_not_verify_is_refused_and_nothing_written(run, tmp_path):
 
 def test_results_are_gathered_from_folders_however_deep(run, tmp_path):
     first = add(run, tmp_path / "results" / "2026")
-    second = add(later(run), tmp_path / "results" / "people" / "ann")
+    second = add(repredicted(later(run)), tmp_path / "results" / "people" / "ann")
     (tmp_path / "results" / "link.zip").symlink_to(first)
     with gathered([tmp_path / "results"]) as entries:
         assert {entry.bundle for entry in entries} == {first, second}

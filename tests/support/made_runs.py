@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import shutil
 import zipfile
 
+import numpy as np
 from ftbench import Trial
+from ftbench.api.metrics import class_scores
 from ftbench.fingerprint import digest
 from ftbench.records.bundle import EXTRA_FILES, MANIFEST
 from pydantic import TypeAdapter
@@ -121,6 +124,46 @@ def later(run, days=1.0, version=None):
             record["provenance"]["harness"]["version"] = version
 
     return rewrite(run, change)
+
+
+def repredicted(run, wrong=1, *, where=lambda record: True):
+    """Make `wrong` more predictions of each selected record wrong (or -wrong right), with all scores that follow.
+
+    Return the run.
+    """
+    for path in record_paths(run):
+        record = json.loads(path.read_text())
+        if record["status"] == "ok" and where(record):
+            kept = path.with_name("predictions.jsonl.gz")
+            lines = [json.loads(line) for line in gzip.decompress(kept.read_bytes()).splitlines()]
+            chosen = [one for one in lines if (one["prediction"] == one["label"]) == (wrong > 0)][: abs(wrong)]
+            for one in chosen:
+                likely = one["probabilities"]
+                best = one["prediction"]
+                other = one["label"] if wrong < 0 else (best + 1) % len(likely)
+                likely[best], likely[other] = likely[other], likely[best]
+                one["prediction"] = other
+            keep_predictions(path, record, lines)
+    return run
+
+
+def keep_predictions(path, record, lines):
+    """Write predictions of one class each and the record with all scores that follow from them."""
+    truth = np.array([one["label"] for one in lines])
+    said = np.array([one["prediction"] for one in lines])
+    probability = np.array([one["probabilities"] for one in lines])
+    with np.errstate(divide="ignore"):
+        scores = {m.name: m.value for m in class_scores(truth, np.log(np.maximum(probability, 1e-9)))}
+    for measurement in record["measurements"]:
+        if measurement["name"] in scores and measurement["scope"] == "test":
+            measurement["value"] = scores[measurement["name"]]
+    for label, matrix in record["confusion"].items():
+        counts = np.zeros((len(matrix), len(matrix)), int)
+        np.add.at(counts, (truth, said), 1)
+        record["confusion"][label] = counts.tolist()
+    path.write_text(json.dumps(record))
+    text = "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in lines)
+    path.with_name("predictions.jsonl.gz").write_bytes(gzip.compress(text.encode(), mtime=0))
 
 
 def without_trials(run, **selection):
