@@ -47,6 +47,11 @@ class Backbone(ABC):
         del length
         raise UserError(f"{self.card().architecture}: the inputs of this backbone are unknown without data")
 
+    def frames(self, samples: int) -> int | None:
+        """Return how many outputs a speech network has for a number of samples; None if that is not known."""
+        del samples
+        return None
+
     def load_processor(self) -> Any:
         """Load the tokenizer, image processor or feature extractor, without the weights if possible."""
         return self.load(2).processor

@@ -161,6 +161,9 @@ class Task(ABC):
         del ids
         return None
 
+    def examine_training(self, training: Encoded, learner: Learner) -> None:
+        """Take what the scores must mention of the training split, which is encoded; by default nothing."""
+
     @property
     def outputs(self) -> int:
         """How many outputs the head has: by default one for each class."""

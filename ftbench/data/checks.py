@@ -46,7 +46,7 @@ class Inspected:
     """Result of inspecting one input."""
 
     exact: str
-    """Key that is equal for identical inputs."""
+    """Key that is equal for identical inputs; empty for an input that is not compared."""
     near: tuple[str, ...]
     """Keys of which at least one is equal for near duplicates."""
     sketch: bytes = b""
@@ -86,9 +86,17 @@ class Inspectable(UserData):
         del share
         return self.advice[problem]
 
+    def prepare_inspection(self, backbone: Backbone) -> None:
+        """Take what `inspect` needs to know of the backbone; by default nothing."""
+
     @abstractmethod
     def inspect(self, inputs: Sequence[Mapping[str, Any]], processor: Any) -> list[Inspected]:
-        """Inspect inputs as `processor` reads them; an unreadable file is a problem in the result, not an exception."""
+        """Inspect inputs as `processor` reads them; an unreadable file is a problem in the result, not an exception.
+
+        Args:
+            inputs: rows with the cells of their inputs and their label.
+            processor: the backbone's processor.
+        """
 
 
 def check_data(task: Inspectable, backbone: Backbone, split_seed: int, options: Mapping[str, Any]) -> list[Flaw]:
@@ -120,6 +128,7 @@ def check_data(task: Inspectable, backbone: Backbone, split_seed: int, options: 
         check_filled(splits)
         places = RowPlaces(task)
         found = [*label_flaws(task, splits, places), *_classes(task, splits)]
+        task.prepare_inspection(backbone)
         found += _inputs(task, splits, backbone.load_processor(), places)
         return [asdict(flaw) for flaw in sorted(found, key=lambda flaw: SEVERITIES.index(flaw.severity))]
 
@@ -207,7 +216,7 @@ def _inputs(task: Inspectable, splits: Splits[Any], processor: Any, places: RowP
         cut_off += inspected.cut_off
         for problem in inspected.problems:
             problems[problem].append(row)
-        if not inspected.problems:
+        if inspected.exact:
             exact[inspected.exact].append(row)
             for key in inspected.near:
                 near[key].append((row, inspected.sketch))
@@ -226,7 +235,7 @@ def _inspected_rows(task: Inspectable, splits: Splits[Any], processor: Any) -> I
         rows = splits[name][:MAX_ROWS]
         for begin in range(0, len(rows), BATCH):
             examples = rows[begin : begin + BATCH]
-            found = task.inspect(task.cells(examples), processor)
+            found = task.inspect(task.cells(examples, task.label_columns()), processor)
             inspected = (_Row(name, example.value[0], example.value[1], example.label) for example in examples)
             yield from zip(inspected, found, strict=True)
 

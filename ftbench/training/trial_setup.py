@@ -95,6 +95,7 @@ class TrialSetup:
             data = self._prepare_data(task, backbone, learner.processor)
             self.split_hashes[stage.task.label] = data.split_hash
             apply_protocol(task, training, data.encoded, self._scored_split)
+            task.examine_training(data.encoded["train"], learner)
             augmented = self._augmented(task, data, learner.processor)
             encode = partial(self._encode, task)
             stages.append(StageData(stage.task.label, task, training, _visible(data), encode, augmented, stage.metric))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from ftbench import POOLED, Backbone, InputSpec, ModelCard, UserError
 from ftbench.fingerprint import file_sha256, read_sha256
 
-from .inputs import read_inputs
+from .inputs import count_frames, read_inputs
 from .loading import (
     load_language_model,
     load_learner,
@@ -76,6 +76,10 @@ class _Embedded(Backbone):
     def outline(self, labels: int, answer: OutputType = "class") -> Learner:
         """Build the architecture without weights."""
         return outline_learner(self.folder(), labels, answer, self.card(), head=self.heads.get(answer))
+
+    def frames(self, samples: int) -> int | None:
+        """Count the outputs of a speech network."""
+        return count_frames(self.folder(), samples)
 
     def reads(self, length: float | None = None) -> InputSpec:
         """Return the input spec of one example, from the configuration."""

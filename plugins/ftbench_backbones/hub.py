@@ -12,7 +12,8 @@ from ftbench.backbones import Remote, Repository, is_hub_id
 from ftbench.fingerprint import file_sha256
 
 from .architectures import ARCHITECTURES
-from .inputs import read_inputs
+from .inputs import count_frames, read_inputs
+from .limits import check_layers, check_tokenizer
 from .loading import (
     INDEX,
     PICKLED,
@@ -25,6 +26,7 @@ from .loading import (
     make_card,
     outline_learner,
     read_config,
+    stored_names,
     stored_parameters,
     weight_files,
 )
@@ -135,8 +137,13 @@ class Transformers(Backbone, Remote):
 
     def card(self) -> ModelCard:
         """Describe the model from its configuration file, and check that the processor is there."""
-        card = self.outline_card()
-        check_processor(self._folder(), card)
+        card, folder = self.outline_card(), self._folder()
+        check_processor(folder, card)
+        config = read_config(folder)
+        if card.modality == "text":
+            check_tokenizer(folder, config)
+        if self.pretrained:
+            check_layers(folder, config, card, stored_names(folder))
         return card
 
     def outline_card(self) -> ModelCard:
@@ -157,6 +164,10 @@ class Transformers(Backbone, Remote):
             pretrained=self.pretrained,
             parameters=stored_parameters(folder),
         )
+
+    def frames(self, samples: int) -> int | None:
+        """Count the outputs of a speech network."""
+        return count_frames(self._config_folder(), samples)
 
     def reads(self, length: float | None = None) -> InputSpec:
         """Return the input spec of one example, from the configuration."""

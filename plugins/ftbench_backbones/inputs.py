@@ -1,8 +1,9 @@
-"""Derive a network's input spec from its configuration and its processor's, both read without transformers."""
+"""Derive a network's input spec from its configuration and its processor's, and count a speech network's outputs."""
 
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from ftbench import InputSpec, UserError
@@ -72,6 +73,31 @@ def _sound(kind: str, config: Mapping[str, Any], processor: Mapping[str, Any], l
         return InputSpec("input_values", (frames, int(config.get("num_mel_bins", 128))), frames / 100)
     seconds = float(length or SECONDS)
     return InputSpec("input_values", (round(seconds * rate),), seconds)
+
+
+def count_frames(folder: Path, samples: int) -> int | None:
+    """Return how many outputs the convolutions of a network leave of a sound; None if it has none, as Whisper."""
+    layers = _convolutions(folder, (folder / "config.json").stat().st_mtime_ns)
+    if layers is None:
+        return None
+    for kernel, stride in layers:
+        samples = (samples - kernel) // stride + 1
+    return max(0, samples)
+
+
+@lru_cache(maxsize=4)
+def _convolutions(folder: Path, modified: int) -> list[tuple[int, int]] | None:
+    """Return kernel and stride of a speech network's convolutions over time; None if it has none."""
+    del modified
+    from transformers import AutoConfig
+
+    config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    if not hasattr(config, "conv_kernel"):
+        return None
+    layers = list(zip(config.conv_kernel, config.conv_stride, strict=True))
+    if getattr(config, "add_adapter", False):
+        layers += [(1, config.adapter_stride)] * config.num_adapter_layers
+    return layers
 
 
 def _processor(folder: Path) -> Mapping[str, Any]:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 from ftbench import POOLED, Learner, ModelCard, NotApplicable, Roles, UserError
 
 from .architectures import ARCHITECTURES, Architecture
+from .limits import cannot_pad, check_filled
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from ftbench import OutputType
 
@@ -175,20 +176,32 @@ def stored_parameters(folder: Path) -> int | None:
     Raises:
         UserError: a file is not a complete safetensors file.
     """
+    shapes = _stored_shapes(folder)
+    return sum(map(math.prod, shapes.values())) if shapes is not None else None
+
+
+def stored_names(folder: Path) -> list[str]:
+    """Return the names of the tensors in a model directory's weight files, from their headers.
+
+    Raises:
+        UserError: a file is not a complete safetensors file.
+    """
+    return list(_stored_shapes(folder) or ())
+
+
+def _stored_shapes(folder: Path) -> dict[str, Sequence[int]] | None:
+    """Return name → shape of the stored tensors; None if there are no weight files."""
     from safetensors import SafetensorError, safe_open
 
     files = [path for path in _weight_files(folder) if path.exists()]
-    total = 0
+    found: dict[str, Sequence[int]] = {}
     for path in files:
         try:
             with safe_open(path, framework="numpy") as stored:
-                total += sum(
-                    math.prod(stored.get_slice(name).get_shape())
-                    for name in stored.keys()  # noqa: SIM118 - safe_open is not a mapping
-                )
+                found |= {name: stored.get_slice(name).get_shape() for name in stored.keys()}  # noqa: SIM118 - no mapping
         except SafetensorError as error:
             raise UserError(f"{path}: not a safetensors file, or not all of one: {error}") from None
-    return total if files else None
+    return found if files else None
 
 
 def load_learner(
@@ -320,7 +333,7 @@ def _load_model(
             output_loading_info=True,
             **extra,
         )
-        _check_filled(folder, model, fresh, told)
+        check_filled(folder, model, fresh, told)
     else:
         # The directory's dtype, such as fp16, is how the weights are stored, not how they are trained.
         config.dtype = getattr(torch, dtype)
@@ -328,22 +341,6 @@ def _load_model(
     if dtype != "float32":
         model.register_forward_pre_hook(_in_dtype, with_kwargs=True)
     return model.eval()
-
-
-def _check_filled(folder: Path, model: Any, fresh: tuple[str, ...], told: Mapping[str, Any]) -> None:
-    """Check that the weights filled the model: transformers keeps random values where names or shapes do not match.
-
-    Raises:
-        UserError: more than half of the tensors outside the head were not filled.
-    """
-    names = [name for name, _ in model.named_parameters() if not any(name.startswith(f"{module}.") for module in fresh)]
-    unfilled = {*told["missing_keys"], *(name for name, *_ in told["mismatched_keys"])}
-    lost = [name for name in names if name in unfilled]
-    if 2 * len(lost) > len(names):
-        raise UserError(
-            f"{folder}: its weights are not those of its config.json: "
-            f"{len(lost)} of {len(names)} tensors are not there, such as {lost[0]}"
-        )
 
 
 def _in_dtype(model: Any, positional: tuple[Any, ...], named: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -355,14 +352,24 @@ def _in_dtype(model: Any, positional: tuple[Any, ...], named: dict[str, Any]) ->
 
 
 def load_processor(folder: Path, card: ModelCard) -> Any:
-    """Load the tokenizer, image processor or feature extractor."""
+    """Load the tokenizer, image processor or feature extractor.
+
+    Raises:
+        UserError: a tokenizer cannot pad.
+    """
     import transformers
 
     transformers.logging.set_verbosity_error()
     auto = getattr(transformers, _PROCESSORS[card.modality])
     processor = auto.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    if card.modality == "text" and processor.pad_token is None:
-        processor.pad_token = processor.eos_token
+    if card.modality == "text":
+        if processor.pad_token is None and processor.eos_token is None:
+            raise UserError(f"{folder}: {cannot_pad()}")
+        if processor.pad_token is None:
+            processor.pad_token = processor.eos_token
+        if card.positions:
+            # A tokenizer that does not state a limit would let texts pass that the network has no positions for.
+            processor.model_max_length = min(processor.model_max_length, card.positions)
     return processor
 
 

@@ -13,17 +13,22 @@ from ftbench.stats import pseudo_values, ratio
 from ftbench.tasks import as_text, metric
 
 from .sounds import OwnSounds
-from .transcripts import BLANK, beam_search, errors, greedy, normalised, share
+from .transcripts import BLANK, beam_search, errors, greedy, needed_frames, normalised, share
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from ftbench import Example, InputSpec, Learner, OutputType
-    from ftbench.tasks import Sound
+    from ftbench import Backbone, Example, InputSpec, Learner, OutputType
+    from ftbench.tasks import Severity, Sound
     from numpy.typing import NDArray
     from torch import Tensor
 
+TOO_SHORT = "sound too short for its transcript"
+UNKNOWN, NOTHING = "character not among characters", "transcript without a character"
+NO_GRADIENT = "are too short for their transcripts and gave no gradient"
+MOST_SHORT = 0.5
+"""Share of sounds that are too short from which that is an error."""
 IGNORED = -100
 SPACE = "|"
 """Class name of the space between words."""
@@ -35,6 +40,14 @@ UNIFIED = 0x4E00
 @dataclass
 class SpeechRecognition(OwnSounds):
     """Transcribe sounds of your own, from a table with their transcripts; one output per character."""
+
+    advice: ClassVar[Mapping[str, tuple[Severity, str]]] = {
+        **OwnSounds.advice,
+        TOO_SHORT: ("warning", "they give no gradient: cut transcripts with their sounds, or raise max_seconds"),
+        UNKNOWN: ("error", "correct it, or add it to `characters`"),
+        NOTHING: ("warning", "there is nothing to learn from: remove these rows"),
+    }
+    _short = 0.0
 
     primary: ClassVar[str] = "word_error_rate"
     answer: ClassVar[OutputType] = "transcript"
@@ -146,6 +159,43 @@ class SpeechRecognition(OwnSounds):
             units=np.array([len(clip) / rate for clip in clips]),
         )
 
+    # -- checks ---------------------------------------------------------------------------------------------
+
+    def prepare_inspection(self, backbone: Backbone) -> None:
+        """Take how many outputs the network has for a sound."""
+        self._frames_of = backbone.frames
+
+    def length_problems(self, row: Mapping[str, Any], samples: int) -> list[str]:
+        """Compare the transcript with the outputs of its sound."""
+        frames = self._frames_of(samples)
+        return [TOO_SHORT] if frames is not None and frames < needed_frames(self._plain(row[self.target])) else []
+
+    def row_problems(self, key: str, row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """Yield what is wrong with a transcript."""
+        del key
+        said = self._plain(row[self.target])
+        lost = [sign for sign in said if self.characters and sign not in self.characters]
+        if lost:
+            yield UNKNOWN, ", ".join(map(repr, dict.fromkeys(lost)))
+        elif not said.strip():
+            yield NOTHING, repr(as_text(row[self.target])[:40])
+
+    def advice_on(self, problem: str, share: float) -> tuple[Severity, str]:
+        """Make sounds that are too short an error if they are most."""
+        severity, advice = self.advice[problem]
+        return ("error" if problem == TOO_SHORT and share > MOST_SHORT else severity), advice
+
+    def examine_training(self, training: Encoded, learner: Learner) -> None:
+        """Compute the share of training sounds that are too short for their transcripts and so give no gradient."""
+        import torch
+
+        column, labels = training.columns.get("input_values"), training.labels
+        if learner.frames is None or not isinstance(column, Ragged) or not isinstance(labels, Ragged):
+            return
+        frames = learner.frames(torch.from_numpy(np.diff(column.offsets))).tolist()
+        short = [real < needed_frames(labels[row].tolist()) for row, real in enumerate(frames)]
+        self._short = sum(short) / max(1, len(short))
+
     # -- learning and scoring -------------------------------------------------------------------------------
 
     def loss(self, outputs: Any, batch: Mapping[str, Tensor]) -> Tensor:
@@ -194,10 +244,11 @@ class SpeechRecognition(OwnSounds):
             counts = np.array([[one[f"{of}_errors"], one[f"{of}s"]] for one in predictions])
             for one, value in zip(predictions, pseudo_values(counts, ratio), strict=True):
                 one[f"{of}_error_rate"] = value
+        flags = (f"{100 * self._short:.1f} % of the training sounds {NO_GRADIENT}",) if self._short else ()
         whole = float(np.mean([not one["word_errors"] for one in predictions]))
         return Scored(
             (
-                metric("word_error_rate", share(predictions, "word"), method, direction="lower"),
+                replace(metric("word_error_rate", share(predictions, "word"), method, direction="lower"), flags=flags),
                 metric(
                     "character_error_rate",
                     share(predictions, "character"),

@@ -125,21 +125,27 @@ class OwnSounds(Augmentable, Inspectable):
     def inspect(self, inputs: Sequence[Mapping[str, Any]], processor: Any) -> list[Inspected]:
         """Compute digests of the samples, and of the sound without silence at the ends and loudness."""
         rate = int(processor.sampling_rate)
-        return [self._inspected(row[self.audio], rate) for row in inputs]
+        return [self._inspected(row, rate) for row in inputs]
 
-    def _inspected(self, cell: Any, rate: int) -> Inspected:
+    def length_problems(self, row: Mapping[str, Any], samples: int) -> list[str]:
+        """Return the problems of a row with so many samples that are encoded; by default none."""
+        del row, samples
+        return []
+
+    def _inspected(self, row: Mapping[str, Any], rate: int) -> Inspected:
         try:
-            samples, own, _ = self._decoded(cell)
+            samples, own, _ = self._decoded(row[self.audio])
         except UserError:
             return Inspected("", (), problems=("sound unreadable",))
         if not np.isfinite(samples).all():
             return Inspected("", (), problems=("sound with samples that are no numbers",))
         sound = resampled(samples.mean(1), own, rate)
         peak = float(np.abs(sound).max())
-        problems = []
+        longest = round(self.longest() * rate)
+        problems = self.length_problems(row, min(len(sound), longest))
         if peak < SILENT:
-            problems.append("sound silent")
-        elif float((np.abs(sound) >= FULL).mean()) > CLIPPED:
+            return Inspected("", (), problems=(*problems, "sound silent"))
+        if float((np.abs(sound) >= FULL).mean()) > CLIPPED:
             problems.append("sound clipped")
         heard = np.flatnonzero(np.abs(sound) > peak / 20)
         middle = sound[heard[0] : heard[-1] + 1] / peak if len(heard) and peak else sound
@@ -148,7 +154,7 @@ class OwnSounds(Augmentable, Inspectable):
             _digest(sound.tobytes()),
             (near,),
             problems=tuple(problems),
-            cut_off=len(sound) > round(self.longest() * rate),
+            cut_off=len(sound) > longest,
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -41,6 +41,11 @@ def normalised(text: str, *, case: bool, punctuation: bool, language: str = "") 
             sign if sign == "'" or unicodedata.category(sign)[0] not in "PS" else " " for sign in text.replace("’", "'")
         )
     return " ".join(text.split())
+
+
+def needed_frames(transcript: Sequence[Any]) -> int:
+    """Return the fewest outputs that can be a transcript: one a character, and a blank between two equal ones."""
+    return len(transcript) + sum(bool(one == other) for one, other in pairwise(transcript))
 
 
 def greedy(frames: Iterable[int], characters: Sequence[str]) -> str:

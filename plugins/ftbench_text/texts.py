@@ -59,12 +59,9 @@ class OwnTexts(Inspectable):
         joined = [" ".join(row) for row in rows]
         lengths = [len(ids) for ids in processor(joined, truncation=True, max_length=longest + 1)["input_ids"]]
         return [
-            Inspected(
-                _digest(row),
-                (_digest(map(_plain, row)),),
-                problems=(NO_TEXT,) if lost else () if any(row) else ("input empty",),
-                cut_off=length > longest,
-            )
+            Inspected(_digest(row), (_digest(map(_plain, row)),), cut_off=length > longest)
+            if any(row)
+            else Inspected("", (), problems=(NO_TEXT,) if lost else ("input empty",))
             for row, length, lost in zip(rows, lengths, unreadable, strict=True)
         ]
 

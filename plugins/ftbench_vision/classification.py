@@ -123,8 +123,8 @@ class ImageClassification(Augmentable, UserClassification, Inspectable):
         pixels = np.asarray(image)
         problems = ["image of several frames"] if frames > 1 else []
         if pixels.reshape(-1, 3).std(0).max() < 1:
-            problems.append("image of one colour")
-        elif colours and not np.ptp(pixels, axis=2).any():
+            return Inspected("", (), problems=(*problems, "image of one colour"))
+        if colours and not np.ptp(pixels, axis=2).any():
             problems.append("grey image among colours")
         grid, sketch = (np.asarray(image.resize((side, side), Image.Resampling.BOX), np.uint8) for side in (3, 8))
         # Coarse brightness, quantised with two offsets: a value near the edge of a step in one is inside a step in the

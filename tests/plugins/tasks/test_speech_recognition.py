@@ -11,12 +11,13 @@ import torch
 from ftbench import UserError
 from ftbench.records.predictions import PREDICTIONS, read_items
 from ftbench.records.store import read_record
+from ftbench.tasks import check_data
 from ftbench.training.export import export
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ftbench_speech.recognition import SpeechRecognition
-from ftbench_speech.transcripts import beam_search, errors, greedy, normalised, share
+from ftbench_speech.transcripts import beam_search, errors, greedy, needed_frames, normalised, share
 from tests.end_to_end.test_real_data import DATA
 
 NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven")
@@ -191,6 +192,59 @@ def test_either_error_rate_may_decide_because_items_contribute_to_both(tmp_path,
         assert np.mean([one[name] for one in scored.predictions]) == pytest.approx(values[name], abs=0.1)
 
 
+@given(st.text("ab", min_size=1, max_size=12), st.integers(1, 24))
+def test_a_transcript_needs_as_many_frames_as_torch_says(said, frames):
+    target = torch.tensor([["", "a", "b"].index(sign) for sign in said])
+    loss = torch.nn.functional.ctc_loss(
+        torch.zeros(frames, 1, 3).log_softmax(-1), target[None], (frames,), (len(said),), reduction="sum"
+    )
+    assert bool(torch.isfinite(loss)) == (frames >= needed_frames(said))
+
+
+@pytest.mark.parametrize("kind", ["wav2vec2", "hubert"])
+def test_the_frames_of_a_sound_are_those_of_its_network(catalog, model_folder, kind):
+    for use, options in (("transformers", {"path": str(model_folder(kind))}), ("tiny-wav2vec2", {})):
+        backbone = catalog.build("backbones", use, options)
+        learner = backbone.load(3, "transcript")
+        for samples in (400, 8_000, 14_401):
+            assert backbone.frames(samples) == max(0, int(learner.frames(torch.tensor([samples]))[0]))
+    whisper = catalog.build("backbones", "transformers", {"path": str(model_folder("whisper"))})
+    assert whisper.frames(8_000) is None
+
+
+def test_sounds_too_short_for_their_transcripts_are_counted_before_and_after_training(tmp_path, catalog, learner):
+    backbone = catalog.build("backbones", "tiny-wav2vec2", {})
+    rows = [(tone(tmp_path / f"{n}.wav", 0.5, pitch=200 + 31 * n), "ab " * (2 + 60 * (n % 5 == 0))) for n in range(30)]
+    task = SpeechRecognition(str(manifest(tmp_path, rows)))
+    found = {flaw.kind: flaw for flaw in check_data(task, backbone, 0, catalog.options(task))}
+    flaw = found["sound too short for its transcript"]
+    assert (flaw.severity, flaw.count, flaw.examples[0]) == ("warning", 6, "data.csv line 2 (0.wav)")
+    encoded = task.encode(task.named([f"data-{n}" for n in range(10)]), learner.processor)
+    task.examine_training(encoded, learner)
+    score = task.score([np.array([2])] * 10, encoded).measurements[0]
+    assert score.flags == ("20.0 % of the training sounds are too short for their transcripts and gave no gradient",)
+    batch = task.collate(encoded, [0, 1])
+    outputs = learner.forward(batch)
+    alone = learner.forward(task.collate(encoded, [1]))
+    # The oracle: the loss of a sound that is too short is 0, so it only halves that of the other.
+    head = type("Output", (), {"logits": torch.randn(2, outputs.logits.shape[1], 4), "frames": outputs.frames})
+    other = type("Output", (), {"logits": head.logits[1:, : alone.logits.shape[1]], "frames": alone.frames})
+    assert torch.allclose(task.loss(head, batch), task.loss(other, task.collate(encoded, [1])) / 2, atol=1e-5)
+
+
+def test_transcripts_that_cannot_be_learnt_are_named(tmp_path, catalog):
+    rows = [(tone(tmp_path / f"{n}.wav", 0.5, pitch=200 + 31 * n), "ab") for n in range(20)]
+    rows[3], rows[4] = (rows[3][0], "abc"), (rows[4][0], "!?")
+    task = SpeechRecognition(str(manifest(tmp_path, rows)), characters="ab")
+    backbone = catalog.build("backbones", "tiny-wav2vec2", {})
+    found = {flaw.kind: flaw for flaw in check_data(task, backbone, 0, catalog.options(task))}
+    assert (found["character not among characters"].severity, found["character not among characters"].count) == (
+        "error",
+        1,
+    )
+    assert found["transcript without a character"].count == 1
+
+
 def test_transcripts_without_a_character_are_refused(tmp_path):
     task = SpeechRecognition(str(manifest(tmp_path, [(tone(tmp_path / "a.wav"), "?!")])))
     with pytest.raises(UserError, match="column 'text' holds no character that is kept"):
@@ -244,7 +298,7 @@ def test_eight_words_are_learnt_by_heart_and_read_back_by_transformers(tmp_path,
         '[[backbone]]\nuse = "tiny-wav2vec2"\n[[task]]\nuse = "speech-recognition"\n'
         f'data = "{tmp_path / "d"}"\n[[strategy]]\nuse = "full"\n'
     )
-    done = ftbench("run", "s.toml", check=0)
+    done = ftbench("run", "s.toml", "--allow-data-errors", check=0)
     assert "word_error_rate 0.000" in done.stdout + done.stderr
     path = next((tmp_path / "runs").rglob("record.json"))
     with gzip.open(path.parent / "predictions.jsonl.gz", "rt") as stream:
