@@ -90,6 +90,7 @@ def test_files_of_a_folder_are_labelled_by_their_folder_or_by_their_name(tmp_pat
         ("a.csv", b"text,text\na,b\n", "two columns are called 'text'"),
         ("a.jsonl", b'{"text": "a"}\nnope\n', "line 2 is not JSON: Expecting value"),
         ("a.jsonl", b"nope\n", "line 1 is not JSON: Expecting value"),
+        ("a.jsonl", b'{"text": "\\ud83d"}\n', r"a cell has half a surrogate pair, which is no character: "),
         ("a.jsonl", b"[1, 2]\n", r"line 1: is a list; name its cells: columns = \[...\]"),
         ("a.parquet", b"no parquet", "not a Parquet file"),
         ("a.xlsx", b"", "unknown file type .xlsx; save the sheet as 'CSV UTF-8'"),

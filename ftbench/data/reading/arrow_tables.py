@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from ...errors import UserError
@@ -84,12 +85,24 @@ def array(cells: Sequence[Any], wanted: Any = None) -> Any:
     import pyarrow as pa
 
     if wanted is not None and not isinstance(wanted, pa.BaseExtensionType):
-        try:
+        with suppress(pa.ArrowException, OverflowError, UnicodeEncodeError):
             return pa.array(cells, wanted)
-        except (pa.ArrowException, OverflowError):
+        if not pa.types.is_string(wanted):
             # Texts of a file without types; an empty one is no number.
             cells = [None if cell == "" else cell for cell in cells]
-    return pa.array(cells)
+    try:
+        return pa.array(cells)
+    except UnicodeEncodeError:
+        broken = next(cell for cell in cells if not _is_unicode(cell))
+        raise UserError(f"a cell has half a surrogate pair, which is no character: {broken!r:.60}") from None
+
+
+def _is_unicode(cell: Any) -> bool:
+    try:
+        json.dumps(cell, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def as_json(cells: Sequence[Any]) -> Any:
@@ -109,7 +122,7 @@ def inferred(parts: Iterable[Mapping[str, Sequence[Any]]]) -> Any:
     for part in parts:
         for name in [name for name in part if name not in mixed]:
             try:
-                found = pa.array(part[name]).type
+                found = array(part[name]).type
                 types[name] = _common(types[name], found) if name in types else found
             except (pa.ArrowException, OverflowError):
                 mixed.add(name)

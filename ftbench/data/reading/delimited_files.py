@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from .text_files import TextFormat
 
-READER = 1
+READER = 2
 """Version of what this module recognises; part of cache keys."""
 DELIMITERS = (",", "\t", ";", "|")
 SHOWN = 3
@@ -38,6 +38,8 @@ class Dialect:
     """Names of the columns; empty for columns without a name, such as an index that pandas wrote."""
     skipped: int
     """Number of records before the first row."""
+    spaced: bool = False
+    """Whether spaces after a delimiter belong to no cell, so that a quote after them opens one."""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -118,6 +120,7 @@ def _records(lines: Any, dialect: Dialect) -> Any:
         quoting=csv.QUOTE_MINIMAL if dialect.quoted else csv.QUOTE_NONE,
         doublequote=not dialect.escaped,
         escapechar="\\" if dialect.escaped else None,
+        skipinitialspace=dialect.spaced,
         strict=dialect.quoted,
     )
 
@@ -125,7 +128,7 @@ def _records(lines: Any, dialect: Dialect) -> Any:
 def _recognised(path: Path, form: TextFormat) -> Dialect:
     """Choose the dialect: quotes as they are usual, with backslashes, or as characters of unquoted cells."""
     usual = _beginning(path, form)
-    plain, escaped = replace(usual, quoted=False), replace(usual, escaped=True)
+    plain, escaped = replace(usual, quoted=False, spaced=False), replace(usual, escaped=True)
     if form.quoted is False:
         found = _survey(path, plain)
         if found.readable:
@@ -138,7 +141,8 @@ def _recognised(path: Path, form: TextFormat) -> Dialect:
         return escaped
     if form.quoted is None:
         unquoted = _survey(path, plain)
-        if unquoted.readable and (found.malformed or not unquoted.wrapped):
+        # The format of tab-separated values has no quotes; cells of other formats may well have several lines.
+        if unquoted.readable and (found.malformed or (plain.delimiter == "\t" and not unquoted.wrapped)):
             return plain
         if found.readable and not unquoted.readable:
             return usual
@@ -180,6 +184,8 @@ def _beginning(path: Path, form: TextFormat) -> Dialect:
     # Another delimiter than the usual one is taken only if the usual one does not occur.
     names, dialect = found[0] if len(found[0][0]) > 1 else max(found, key=lambda one: len(one[0]))
     names = names or _first_record(head, replace(dialect, quoted=False))
+    spaced = dialect.quoted and any(f'{dialect.delimiter} "' in line for line in head)
+    dialect = replace(dialect, spaced=spaced and dialect.delimiter != " ")
     if form.columns:
         return replace(dialect, names=form.columns)
     names = [name.strip() for name in names]

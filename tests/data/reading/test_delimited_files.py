@@ -56,12 +56,21 @@ def test_line_ends_of_old_macs_backslashes_and_excels_separator_line_are_recogni
 @pytest.mark.parametrize("suffix", [".tsv", ".csv"])
 @pytest.mark.parametrize("place", [0, 1])
 def test_a_stray_quote_swallows_no_row(opened_in, closed_after, suffix, place, tmp_path):
+    """Between commas, a cell of several lines is possible: only there, and if both readings fit, the user decides."""
     rows = [[f"text {n}", "ab"[n % 2]] for n in range(60)]
     rows[opened_in][place] = '"' + rows[opened_in][place]
     rows[opened_in + closed_after][place] += '"'
     path = tmp_path / f"sms{suffix}"
     path.write_text("".join(("\t" if suffix == ".tsv" else ",").join(row) + "\n" for row in [["text", "label"], *rows]))
-    assert cells(path) == [tuple(row) for row in rows]
+    if suffix == ".tsv":
+        assert cells(path) == [tuple(row) for row in rows]
+    else:
+        lines = (
+            f"lines {opened_in + 2} to {opened_in + closed_after + 2} are one quoted cell, and each looks like a row"
+        )
+        with pytest.raises(UserError, match=lines):
+            cells(path)
+        assert cells(path, quoted=False) == [tuple(row) for row in rows]
     # Without the closing quote, and with one inside a cell.
     for closing in ("", 'b"c'):
         rows[opened_in + closed_after][place] = closing
@@ -128,6 +137,22 @@ def test_what_pandas_writes_is_read_as_pandas_reads_it(tmp_path):
         path = tmp_path / "frame.csv"
         frame.to_csv(path, **options)
         assert cells(path) == ROWS
+
+
+def test_cells_of_several_lines_are_one_cell_or_the_users_choice(tmp_path):
+    path = tmp_path / "poem.csv"
+    path.write_text('label,text\na,"Roses are red\nviolets, are blue"\nb,c\n')
+    with pytest.raises(UserError, match=r"lines 2 to 3 are one quoted cell, and each looks like a row; set quoted = "):
+        cells(path)
+    assert cells(path, quoted=True)[0] == ("a", "Roses are red\nviolets, are blue")
+    path.write_text('label,text\na,"Roses are red\nviolets, are blue"\nb,"c, d"\n')
+    assert cells(path) == [("a", "Roses are red\nviolets, are blue"), ("b", "c, d")]
+
+
+def test_spaces_after_delimiters_are_no_part_of_quoted_cells(tmp_path):
+    path = tmp_path / "spaced.csv"
+    path.write_text('text, label\n"a, b", "x"\n"c", "y"\n')
+    assert cells(path) == [("a, b", "x"), ("c", "y")]
 
 
 def test_a_long_cell_and_an_empty_last_cell_are_read(tmp_path):
