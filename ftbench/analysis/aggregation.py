@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..api.measurement import charged_training
 from ..errors import RunError
 from ..stats.estimates import Estimate, Interval, estimate
 from ..stats.intervals import interval_of, moderated_estimates
@@ -225,7 +226,8 @@ def _quantities(records: Sequence[Record], task: str) -> dict[str, Quantity]:
     readings: dict[str, list[tuple[int, Measurement]]] = defaultdict(list)
     for record in records:
         seed = record.trial["seed"]
-        for measurement in record.measurements:
+        charged = charged_training(record.measurements, record.phases, record.shared)
+        for measurement in (*record.measurements, *charged):
             if measurement.task == task:
                 readings[measurement.name].append((seed, measurement))
     return {name: _quantity(name, found) for name, found in readings.items()}

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 PREFERENCES: tuple[Preference, ...] = get_args(Preference)
 COSTS: Mapping[Preference, tuple[str, ...]] = {
     "memory": ("peak_allocated_memory", "peak_tensor_bytes", "peak_device_memory", "peak_host_memory"),
-    "time": ("train_time", "wall_time"),
+    "time": ("charged_train_time", "charged_time", "wall_time"),
     "parameters": ("trainable_parameters",),
     "price": ("cost",),
 }

@@ -39,9 +39,9 @@ class Roles:
     attention_exit and ffn_exit (a sublayer's output before the residual sum), block_exit,
     feature_encoder, fixed (parameters that the architecture computes and never trains)."""
     first: tuple[str, ...] = ()
-    """Modules that run before the blocks beside them, though the network defines them after."""
+    """Modules that run before the blocks next to them, though the network defines them after."""
     last: tuple[str, ...] = ()
-    """Modules that run after the blocks beside them, though the network defines them before."""
+    """Modules that run after the blocks next to them, though the network defines them before."""
 
 
 @dataclass(frozen=True)

@@ -50,6 +50,41 @@ class Measurement:
             raise ValueError(message)
 
 
+TRAINING = ("warm-up", "train")
+"""Phases of the measurement `train_time`."""
+NOT_THE_STRATEGYS = frozenset(
+    ("start", "load", "validate", "evaluate", "save", "probe", "accounting", "checkpoint", "other")
+)
+"""Phases that a trial spends on anything else than what its strategy needs."""
+
+
+def charged_training(
+    measurements: Iterable[Measurement], phases: Iterable[Phase], shared: Iterable[Shared]
+) -> tuple[Measurement, ...]:
+    """Return `charged_train_time`: the training, and all that it needs, as if nothing had been shared.
+
+    Args:
+        measurements: those of a trial.
+        phases: its phases; those of a strategy's own count.
+        shared: work it shares with other trials.
+
+    Returns:
+        One measurement; none if the training was not timed.
+    """
+    found = next((m for m in measurements if m.name == "train_time" and not m.task), None)
+    if found is None or found.value is None:
+        return () if found is None else (replace(found, name="charged_train_time"),)
+    besides = {*NOT_THE_STRATEGYS, *TRAINING}
+    own = sum(phase.seconds for phase in phases if phase.name not in besides)
+    # The time of a training itself includes what another trial spent on it.
+    elsewhere = sum(one.elsewhere for one in shared if one.phase not in TRAINING)
+    method = (
+        "phases warm-up and train, and all that the strategy needs besides: features, teacher, Fisher, pretraining, "
+        "merging; shared work as long as it took; without loading, validation and evaluation"
+    )
+    return (replace(found, name="charged_train_time", value=found.value + own + elsewhere, method=method),)
+
+
 def is_number(value: object) -> bool:
     """Return whether a value may be written to a record."""
     return isinstance(value, int | float) and abs(value) <= LARGEST

@@ -21,7 +21,8 @@ def command(ctx: click.Context, run: str, trial: str, folder: str, adapter: bool
     RUN is a run directory and TRIAL the beginning of a trial id in it.
 
     The model is retrained as its record describes and its predictions are compared with the recorded ones. It is then
-    saved for `from_pretrained` of transformers, with its tokenizer or processor and a model card.
+    saved for `from_pretrained` of transformers, with its tokenizer or processor and a model card, and read back: if
+    transformers or PEFT gives other outputs, nothing is exported.
     """
     from ..training.export import export
 

@@ -151,7 +151,11 @@ class _Exporting(Execution):
         backbone = self.catalog.build("backbones", trial.backbone.use, trial.backbone.options)
         other: Learner = backbone.load(bench.task.outputs, bench.task.answer)
         batch = bench.task.collate(data, range(min(CHECKED, len(data))))
-        batch = {name: tensor.to(self.device) for name, tensor in batch.items()}
+        # Images and sounds as a plain script has to hand them to a network in half precision.
+        own = next(learner.model.parameters()).dtype
+        batch = {
+            name: tensor.to(self.device, own if tensor.is_floating_point() else None) for name, tensor in batch.items()
+        }
         try:
             other.forward_through(_read_back(other.model, folder, is_adapter=is_adapter).eval().to(self.device))
             other.compute_in(learner.precision)

@@ -50,7 +50,7 @@ class Architecture:
     bias_fields: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Field of the configuration → roles whose modules have a bias if it is true, and none if it is false."""
     first: tuple[str, ...] = ()
-    """Modules that run before the blocks beside them, though they are defined after."""
+    """Modules that run before the blocks next to them, though they are defined after."""
     last: Mapping[str, str] = field(default_factory=dict)
     """Field of the configuration → a module that runs after the blocks if it is true, though it is defined before."""
     skippable: bool = True

@@ -33,8 +33,8 @@ COSTS = (
     Column("flops_per_step", "FLOPs a step"),
     Column("latency_batch_1_p50", "latency, 1 example"),
     Column("inference_throughput", "inference"),
-    Column("train_time", "training time"),
-    Column("wall_time", "wall time"),
+    Column("charged_train_time", "training, all included"),
+    Column("charged_time", "whole trial, all included"),
     Column("energy", "energy"),
     Column("cost", "cost"),
     Column("emissions", "emissions"),
@@ -47,7 +47,7 @@ MEMORY = {
 """Measurements of memory, the most informative first, and what they cover."""
 CHANGES = ("forgetting", "backward_transfer")
 """Measurements that are differences of scores."""
-_FIRST = ("trainable_parameters", "train_time", "throughput", "flops_per_step", "latency_batch_1_p50")
+_FIRST = ("trainable_parameters", "charged_train_time", "throughput", "flops_per_step", "latency_batch_1_p50")
 FITTING = 4
 """Number of costs that fit on a page 1,200 px wide."""
 

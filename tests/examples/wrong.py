@@ -21,6 +21,27 @@ class LeakedEmbedding(Strategy):
 
 
 @dataclass
+class FrozenGiven(Strategy):
+    """Hands the optimizer every parameter, frozen ones too: all of them would be counted as trained."""
+
+    def prepare(self, learner, bench):
+        learner.freeze_backbone()
+
+    def param_groups(self, learner):
+        return [{"params": list(learner.model.parameters())}]
+
+
+@dataclass
+class LostMatrix(Strategy):
+    """Draws a matrix that does not train, and does not store it."""
+
+    def prepare(self, learner, bench):
+        learner.freeze_backbone()
+        with torch.no_grad():
+            next(parameter for parameter in learner.backbone_parameters() if parameter.ndim > 1).normal_()
+
+
+@dataclass
 class MovingNorm(Strategy):
     """Changes a buffer that should stay."""
 
@@ -179,6 +200,8 @@ class ForgottenTemperature(Strategy):
 def ftbench_strategies():
     found = (
         LeakedEmbedding,
+        FrozenGiven,
+        LostMatrix,
         MovingNorm,
         LostHead,
         WrongMerge,

@@ -64,7 +64,7 @@ def test_the_first_screen_answers_five_questions(shown, summary, text, scripting
     assert f"{100 * mean(pick, first.primary):.1f} % {100 * found.low:.1f} – {100 * found.high:.1f}" in seen
     # What does it cost, compared with full fine-tuning?
     assert baseline.label == "full"
-    for cost in ("peak_tensor_bytes", "train_time"):
+    for cost in ("peak_tensor_bytes", "charged_train_time"):
         assert f"{mean(pick, cost) / mean(baseline, cost):.2f}× full" in seen
     # Who else could be the best?
     strip = seen[seen.index("could be the best, 95 % sure") :]

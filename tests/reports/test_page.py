@@ -216,11 +216,11 @@ def test_a_scale_keeps_every_value_inside_and_in_order(values, log):
 def test_how_each_cost_was_taken_is_told_where_all_say_the_same():
     def taken(strategy, seed, method):
         cost = Measurement("flops_per_step", 2e9, "FLOP", "lower", method="counted <exactly>")
-        time = Measurement("train_time", 2.0, "s", "lower", method=method)
+        time = Measurement("charged_time", 2.0, "s", "lower", method=method)
         one = record(strategy, seed, 0.5)
         return replace(one, measurements=(*one.measurements, cost, time))
 
     page = render(summarise([taken("full", 0, "by one clock"), taken("lora", 0, "by another clock")]))
     assert "<dt>FLOPs a step</dt><dd>counted &lt;exactly&gt;; in FLOP</dd>" in page
-    assert "<dt>training time</dt><dd>differs between strategies: see report.csv; in s</dd>" in page
+    assert "<dt>whole trial, all included</dt><dd>differs between strategies: see report.csv; in s</dd>" in page
     assert page.count("2.0 GFLOP") >= 2

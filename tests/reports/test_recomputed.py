@@ -84,11 +84,23 @@ def rows(page):
 
 def raw(name="accuracy"):
     """Return task → strategy → seed → value of the trials with status `ok`."""
+    if name == "charged_train_time":
+        return charged()
     found = defaultdict(lambda: defaultdict(dict))
     for record in RECORDS:
         for one in record.measurements if record.status == "ok" else ():
             if one.name == name and not one.task and one.value is not None:
                 found[record.trial["target"]][record.trial["strategy"]["label"]][record.trial["seed"]] = one.value
+    return found
+
+
+def charged():
+    """Return the training time with the phase `prepare`, the only other one that the strategies of these records need."""
+    found = raw("train_time")
+    for record in RECORDS:
+        place = found[record.trial["target"]][record.trial["strategy"]["label"]]
+        if record.trial["seed"] in place:
+            place[record.trial["seed"]] += sum(one.seconds for one in record.phases if one.name == "prepare")
     return found
 
 
@@ -180,13 +192,13 @@ def test_a_strip_has_every_strategy_with_its_mean_and_cost(page):
         ("trainable_parameters", "trainable"),
         ("throughput", "throughput"),
         ("peak_tensor_bytes", "peak memory, tensors"),
-        ("train_time", "training time"),
+        ("charged_train_time", "training, all included"),
     ],
 )
 def test_every_cost_is_the_mean_of_its_seeds(rows, page, name, heading):
     data = json.loads(re.search(r'id="data">(.*?)</script>', page, re.DOTALL)[1])
     place = data["costs"].index(name.replace("_", " "))
-    unit = next(m.unit for record in RECORDS for m in record.measurements if m.name == name)
+    unit = next((m.unit for record in RECORDS for m in record.measurements if m.name == name), "s")
     for task, by_strategy in raw(name).items():
         for strategy, by_seed in by_strategy.items():
             (row,) = [r for r in rows if r["task"] == task and r["class"] != "missing" and r["strategy"] == strategy]

@@ -81,7 +81,7 @@ def test_the_index_answers_five_questions_for_each_task_on_its_first_screen(open
         assert f"{pick.label} {score}" in text
         assert pick.label in seen
         # What does it cost, compared with full fine-tuning?
-        for cost in ("peak_tensor_bytes", "train_time"):
+        for cost in ("peak_tensor_bytes", "charged_train_time"):
             assert f"{mean(pick, cost) / mean(baseline, cost):.2f}× full" in text
         # Who else could be the best?
         others = [label for label in target.answer.possible if label != pick.label]

@@ -10,6 +10,8 @@ from tests.plugins.strategies.test_every_strategy import STRATEGIES
 
 WRONG = {
     "LeakedEmbedding": "the optimizer gets exactly the parameters declared trainable",
+    "FrozenGiven": "the optimizer gets exactly the parameters declared trainable",
+    "LostMatrix": "what is stored is enough to restore the model",
     "MovingNorm": "no other parameter or buffer changes, even with weight decay",
     "LostHead": "the loss falls on four examples",
     "WrongMerge": "finishing (merging) does not change predictions",
@@ -78,3 +80,22 @@ def test_the_command_checks_a_file_and_exits_with_1_where_a_promise_is_broken(ft
     assert wrong.returncode == 1
     assert "FAILED finishing (merging) does not change predictions" in wrong.stdout
     assert ftbench("check", "strategy", "lora", "-o", "rank=0").returncode == 2
+
+
+def test_every_value_of_an_option_with_a_few_is_checked(catalog):
+    from ftbench.testing.variants import check_variants, variants
+
+    lora = catalog.find("strategies", "lora")
+    values = {name: [value for own, value in variants(lora) if own == name] for name, _ in variants(lora)}
+    assert values["variant"] == ["rslora", "dora", "lora-fa", "lora+"]
+    assert ("ffn_in",) in values["targets"]
+    assert [value for _, value in variants(catalog.find("strategies", "adapter"))] == [
+        "pfeiffer", "parallel", "relu", False, True,
+    ]  # fmt: skip
+    backbone = catalog.build("backbones", "tiny-vit", {})
+    options = {"targets": ("query",), "rank": 2}
+    found = check_variants("lora", options, backbone, catalog.build("tasks", "digits", {}), catalog)
+    assert {finding.property.partition(": ")[0] for finding in found} == {
+        f"variant = {value!r}" for value in values["variant"]
+    }
+    assert [finding for finding in found if not finding.passed] == []

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class WithoutQueries(nn.Module):
-    """Puts ones, which do not train, in front of the trained scales of keys and values.
+    """All scales: ones for queries, which do not train, before the trained ones of keys and values.
 
     Args:
         queries: number of outputs that are queries.
