@@ -81,6 +81,11 @@ class Inspectable(UserData):
         del key, row
         yield from ()
 
+    def overall_flaws(self, splits: Splits[Any]) -> Iterator[Flaw]:
+        """Yield the flaws that only all rows together show; by default none."""
+        del splits
+        yield from ()
+
     def advice_on(self, problem: str, share: float) -> tuple[Severity, str]:
         """Return severity and advice of a problem, which may depend on the share of rows that have it."""
         del share

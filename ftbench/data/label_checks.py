@@ -53,6 +53,7 @@ def label_flaws(task: Inspectable, splits: Splits[Any], places: RowPlaces) -> It
         advice = "use one spelling; otherwise they are different classes"
         yield Flaw("error", "label spelled in several ways", len(group), tuple(map(_shown, group)), advice)
     yield from _unusable(task, splits, places)
+    yield from task.overall_flaws(splits)
 
 
 def _class_names(task: Inspectable) -> Iterable[str]:

@@ -8,19 +8,21 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from ftbench import UserError
-from ftbench.tasks import RegressionTask, as_text
+from ftbench.tasks import Flaw, RegressionTask, as_text
 
 from .whole_texts import WholeTexts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from ftbench import Example
+    from ftbench import Example, Splits
     from ftbench.tasks import Severity
     from numpy.typing import NDArray
 
 
 _LARGEST = float(np.finfo(np.float32).max)
+MOST_SIZE = 100.0
+"""Largest root mean square of targets that is not reported."""
 NO_NUMBER, COMMA = "target is no number", "number with a decimal comma"
 
 
@@ -43,6 +45,20 @@ class TextRegression(WholeTexts, RegressionTask):
         text = as_text(row[self.target])
         if _number(text) is None:
             yield COMMA if re.fullmatch(r"[+-]?\d[\d.\s]*,\d+", text) else NO_NUMBER, repr(text)
+
+    def overall_flaws(self, splits: Splits[Any]) -> Iterator[Flaw]:
+        """Yield a flaw if the targets of the training split are far from 1, or all the same."""
+        cells = (row[self.target] for row in self.cells(splits.train, (self.target,)))
+        known = [number for cell in cells if (number := _number(as_text(cell))) is not None]
+        low, high = (min(known), max(known)) if known else (0.0, 0.0)
+        size = float(np.sqrt(np.mean(np.square(known)))) if known else 0.0
+        if known and low == high:
+            advice = "there is nothing to learn, and a correlation with it is undefined"
+            yield Flaw("warning", "target is the same in all rows", len(known), (f"{low:g}",), advice)
+        elif size > MOST_SIZE:
+            factor = 10 ** int(np.log10(size))
+            advice = f"a new head begins near 0 and learns such numbers slowly: divide them by {factor:,}"
+            yield Flaw("warning", "targets far from 1", len(known), (f"{low:,g} to {high:,g}",), advice)
 
     def label_rows(self, examples: Sequence[Example[tuple[str, int]]]) -> NDArray[np.float32]:
         """Read the numbers.

@@ -98,6 +98,17 @@ def test_decimal_commas_are_named_as_such(look):
     assert look("text-regression", numbers(), "good.csv") == {}
 
 
+def test_targets_that_no_network_reaches_are_a_warning_with_a_factor(look):
+    prices = [{"text": sentence(n), "score": str(150_000 + 2_500 * n)} for n in range(60)]
+    flaw = look("text-regression", prices, "rows.csv")["targets far from 1"]
+    assert flaw.severity == "warning"
+    assert "divide them by 100,000" in flaw.advice
+    scaled = [{**row, "score": str(int(row["score"]) / 100_000)} for row in prices]
+    assert look("text-regression", scaled, "scaled.csv") == {}
+    same = [{**row, "score": "3"} for row in prices]
+    assert "target is the same in all rows" in look("text-regression", same, "same.csv")
+
+
 def test_answers_that_are_not_where_they_should_be_are_named_with_the_right_place(look):
     context = "the cat sat on the mat and the dog lay on the rug"
     good = [
