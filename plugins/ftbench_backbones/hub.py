@@ -30,6 +30,7 @@ from .loading import (
     stored_parameters,
     weight_files,
 )
+from .model_files import ADAPTER, identity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -105,7 +106,10 @@ class Transformers(Backbone, Remote):
         small = [
             name
             for name in names
-            if "/" not in name and name.endswith((".json", ".txt")) and not name.endswith(".index.json")
+            if "/" not in name
+            and name.endswith((".json", ".txt"))
+            and not name.endswith(".index.json")
+            and name != ADAPTER
         ]
         pieces = [name for name in files if name in names and name.endswith(".model") and "tokenizer.json" not in names]
         return [*small, *pieces, *(weights if self.pretrained else ())]
@@ -179,10 +183,10 @@ class Transformers(Backbone, Remote):
         """Return the hashes of configuration, weights and processor files; for a Hub model, its commit and weights."""
         folder = self._folder()
         read_config(folder)
-        weights = {path.name: file_sha256(path) for path in weight_files(folder)} if self.pretrained else {}
+        weights = weight_files(folder) if self.pretrained else []
         if self.repository() is not None:
-            return {"commit": folder.name, **weights}
-        return {path.name: file_sha256(path) for path in sorted(folder.glob("*.json"))} | weights
+            return {"commit": folder.name, **{path.name: file_sha256(path) for path in weights}}
+        return identity(folder, weights)
 
     # -- loading ---------------------------------------------------------------------------------------------
 

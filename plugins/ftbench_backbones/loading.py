@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 import math
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ftbench import POOLED, Learner, ModelCard, NotApplicable, Roles, UserError
 
 from .architectures import ARCHITECTURES, Architecture
 from .limits import cannot_pad, check_filled
+from .model_files import check_directory, offline, plain, shards
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from ftbench import OutputType
 
@@ -69,7 +70,8 @@ def read_config(folder: Path) -> dict[str, Any]:
     if kind not in ARCHITECTURES:
         known = ", ".join(sorted(ARCHITECTURES))
         raise UserError(f"{path}: model_type {kind!r} is not known to this plugin; known: {known}")
-    return config
+    check_directory(folder)
+    return plain(config, path)
 
 
 def weight_files(folder: Path) -> list[Path]:
@@ -97,10 +99,7 @@ def _weight_files(folder: Path) -> list[Path]:
     if not index.exists():
         return []
     try:
-        return [
-            folder / Path(name).name
-            for name in sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
-        ]
+        return shards(json.loads(index.read_text(encoding="utf-8"))["weight_map"], index)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{index}: not an index of weights: {error}") from None
 
@@ -316,23 +315,26 @@ def _load_model(
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
     auto = getattr(transformers, model_class)
-    config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False, **settings)
+    table = read_config(folder)
+    config = transformers.CONFIG_MAPPING[table["model_type"]].from_dict(table, **settings)
+    config.name_or_path = str(folder)
     for name, value in _COMPARABLE.items():
         if hasattr(config, name):
             setattr(config, name, value)
     extra = {"attn_implementation": attention} if attention else {}
     if pretrained:
-        model, told = auto.from_pretrained(
-            folder,
-            config=config,
-            dtype=getattr(torch, dtype),
-            use_safetensors=True,
-            local_files_only=True,
-            trust_remote_code=False,
-            ignore_mismatched_sizes=True,
-            output_loading_info=True,
-            **extra,
-        )
+        with offline():
+            model, told = auto.from_pretrained(
+                folder,
+                config=config,
+                dtype=getattr(torch, dtype),
+                use_safetensors=True,
+                local_files_only=True,
+                trust_remote_code=False,
+                ignore_mismatched_sizes=True,
+                output_loading_info=True,
+                **extra,
+            )
         check_filled(folder, model, fresh, told)
     else:
         # The directory's dtype, such as fp16, is how the weights are stored, not how they are trained.
@@ -361,7 +363,8 @@ def load_processor(folder: Path, card: ModelCard) -> Any:
 
     transformers.logging.set_verbosity_error()
     auto = getattr(transformers, _PROCESSORS[card.modality])
-    processor = auto.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    with offline():
+        processor = auto.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     if card.modality == "text":
         if processor.pad_token is None and processor.eos_token is None:
             raise UserError(f"{folder}: {cannot_pad()}")
