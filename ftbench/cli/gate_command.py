@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from ..gate.formats import Gated
     from ..records.record_set import Place, RecordSet
-    from ..suite.suite import Gate, Suite
+    from ..suite.suite import Suite
 
 
 @click.command(name="gate")
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     "suite",
     metavar="SUITE",
     type=click.Path(),
-    help="Run SUITE first if RUN does not exist, and on more of the baseline's seeds if the result is inconclusive.",
+    help="First run what RUN lacks of SUITE, and more of the baseline's seeds if the result is inconclusive.",
 )
 @click.option(
     "--plugin",
@@ -86,7 +86,8 @@ def command(ctx: click.Context, /, run: str, **options: Any) -> None:
     run in one job, trial by trial, and throughput is compared too.
 
     Exact values (parameters, steps, data order, FLOPs, accounted bytes) must be equal. Scores, compared on paired
-    seeds, must not fall by more than a margin. Allocated memory must not grow. Set margins in the suite's [gate] table.
+    seeds, must not fall by more than a margin. Allocated memory must not grow. Margins are those of the baseline, which
+    the [gate] table of its suite sets.
 
     \b
     ftbench gate runs/quickstart --baseline main.zip
@@ -225,6 +226,7 @@ def _compare_with_baseline(
     """Compare a run with a baseline; if a suite is given, run more seeds until every score is decided."""
     from ..gate.formats import Gated
     from ..gate.gate import hold, undecided
+    from ..gate.margins import margins_of
     from ..gate.more_seeds import wanted
     from ..records.data_check import new_flaws
     from ..records.record_set import read_record_set
@@ -233,9 +235,9 @@ def _compare_with_baseline(
     # While trials run, garbage is collected as usual.
     with collector_paused() if suite is None else nullcontext():
         base = read_record_set(baseline)
-        parsed = _read_or_run_suite(context, suite, run) if suite is not None else None
+        parsed = _suite_that_ran(context, suite, run) if suite is not None else None
         head = read_record_set(run)
-        gate: Gate = parsed.gate if parsed is not None else head.gate
+        gate = margins_of(parsed.gate if parsed is not None else head.gate, base.gate, allowed)
         checks = hold(head, base, gate, allowed)
     while parsed is not None:
         more = wanted(head, base, undecided(checks), gate.looks)
@@ -249,16 +251,15 @@ def _compare_with_baseline(
     return Gated(str(run), str(baseline), head.suite, tuple(checks), data=tuple(new_flaws(head.data, base.data)))
 
 
-def _read_or_run_suite(context: CommandContext, suite: str, run: Path) -> Suite:
-    """Read the suite of a run directory, and run it if the directory does not exist."""
+def _suite_that_ran(context: CommandContext, suite: str, run: Path) -> Suite:
+    """Read the suite of a run directory, and run every trial of the plan made now that has no record yet."""
     parsed = context.suite(suite)
     if run.name != parsed.name or (run.exists() and not run.is_dir()):
         raise UserError(
             f"--run {suite}: the run directory of suite {parsed.name!r} must have the same name; "
             f"{run} is not its run directory"
         )
-    if not run.exists():
-        _run_suite(context, parsed, run.parent)
+    _run_suite(context, parsed, run.parent)
     return parsed
 
 

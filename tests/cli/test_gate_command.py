@@ -149,7 +149,8 @@ def test_more_seeds_are_run_where_the_gate_cannot_tell_and_only_there(ftbench, t
     assert found.unfinished == ()
     assert found.seeds == (0, 1, 2, 3, 4, 5)
     again = ftbench("gate", head, "--baseline", base, "--run", suite, check=0)
-    assert again.stderr == ""
+    assert len(record_paths(head)) == len(before) + len(fresh), "nothing is trained twice"
+    assert "over 6 pairs" in again.stdout
     ftbench("run", suite, "--no-report", check=0)
     assert read_record_set(head).seeds == (0, 1, 2)
     ftbench("gate", head, "--baseline", base, "--run", suite, check=0)
@@ -161,14 +162,41 @@ def test_a_suite_of_another_run_directory_is_refused(ftbench, tiny_suite, head, 
     assert "is not its run directory" in done.stderr
 
 
-def test_margins_come_from_the_suite_and_change_without_a_run(ftbench, tiny_suite, head, base):
+def test_margins_are_those_of_the_baseline_unless_a_change_is_allowed(ftbench, tiny_suite, head, base):
     scored(base, (0.9, 0.91, 0.92))
-    scored(head, (0.88, 0.8912, 0.9))
+    scored(head, (0.7, 0.712, 0.72))
     ftbench("gate", head, "--baseline", base, check=3)
-    suite = tiny_suite(("full", "lora"), seeds="[0, 1, 2]", steps=12, measure="", extra="[gate]\nmargin = 0.05\n")
-    ftbench("gate", head, "--baseline", base, "--run", suite, check=0)
-    assert "nothing to do" not in ftbench("run", suite, check=0).stderr
-    ftbench("gate", head, "--baseline", base, check=0)
+    suite = tiny_suite(("full", "lora"), seeds="[0, 1, 2]", steps=12, measure="", extra="[gate]\nmargin = 0.5\n")
+    done = ftbench("gate", head, "--baseline", base, "--run", suite, "--junit", "j.xml", check=5)
+    assert done.stderr.splitlines()[-1] == (
+        "error: not comparable: gate.margin is 0.01 in the baseline and 0.5 here; create the baseline again, or take those of "
+        "the run with `--allow-drift gate`"
+    )
+    ftbench("gate", head, "--baseline", base, "--run", suite, "--allow-drift", "gate.margin", check=0)
+    # The directory of the run has them now, as that of a forged bundle would.
+    ftbench("gate", head, "--baseline", base, check=5)
+    ftbench("gate", head, "--baseline", base, "--allow-drift", "gate", check=0)
+    ftbench("gate", head, "--baseline", base, "--allow-drift", "gate.alpha", check=5)
+
+
+def test_a_suite_is_run_whatever_the_directory_of_an_earlier_run_holds(ftbench, tmp_path):
+    from shutil import copyfile
+
+    from tests.conftest import ROOT
+    from tests.faults.quick_suite import write
+
+    suite = write(tmp_path, seeds=3, variants=1)
+    plugin = tmp_path / "quick.py"
+    copyfile(ROOT / "tests" / "examples" / "quick.py", plugin)
+    ftbench("-p", plugin, "run", suite, "--no-report", check=0)
+    ftbench("bundle", "runs/quick", "-o", "base.zip", check=0)
+    before = set(record_paths(tmp_path / "runs" / "quick"))
+    gate = ("-p", plugin, "gate", "runs/quick", "--run", suite, "--baseline", "base.zip")
+    ftbench(*gate, check=0)
+    assert set(record_paths(tmp_path / "runs" / "quick")) == before
+    plugin.write_text(plugin.read_text() + "\nVERSION = 2\n")
+    ftbench(*gate, check=0)
+    assert len(set(record_paths(tmp_path / "runs" / "quick")) - before) == 3, "trained again, under other ids"
 
 
 def test_what_is_wrong_in_the_table_of_margins_is_said_by_its_key(ftbench, tiny_suite):
