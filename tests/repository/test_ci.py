@@ -23,6 +23,11 @@ with open(os.environ["GH_CALLS"], "a") as stream:
     stream.write(json.dumps(sys.argv[1:]) + "\\n")
 if "--paginate" in sys.argv:
     print(os.environ["GH_EARLIER"], end="")
+if "user" in sys.argv:
+    print(os.environ["GH_USER"], end="")
+    sys.exit(not os.environ["GH_USER"])
+if "--method" in sys.argv:
+    sys.exit(int(os.environ["GH_POSTED"]))
 """
 
 
@@ -50,7 +55,15 @@ class Runner:
         (tools / "gh").write_text(FAKE_GH)
         (tools / "gh").chmod((tools / "gh").stat().st_mode | stat.S_IXUSR)
         (tools / "ftbench").symlink_to(FTBENCH)
-        self.values = {"github.repository": "o/r", "github.event.number": 7, "github.token": "t", **github}
+        (folder / "temporary").mkdir()
+        self.values = {
+            "github.repository": "o/r",
+            "github.event.number": 7,
+            "github.token": "t",
+            "github.base_ref": "",
+            "runner.temp": folder / "temporary",
+            **github,
+        }
         self.environment = {
             **os.environ,
             "PATH": f"{tools}:{os.environ['PATH']}",
@@ -58,6 +71,8 @@ class Runner:
             "GITHUB_STEP_SUMMARY": str(folder / "summary.md"),
             "GH_CALLS": str(folder / "calls"),
             "GH_EARLIER": "",
+            "GH_USER": "",
+            "GH_POSTED": "0",
         }
 
     def action(self, inputs):
@@ -69,8 +84,8 @@ class Runner:
         values = {
             f"inputs.{name}": given.get(name, about.get("default", "")) for name, about in ACTION["inputs"].items()
         } | self.values
-        first, second = (self.step(step, values) for step in ACTION["runs"]["steps"])
-        assert second.returncode == 0, second.stderr
+        first, self.commented = (self.step(step, values) for step in ACTION["runs"]["steps"])
+        assert self.commented.returncode == 0, self.commented.stderr
         return first
 
     def step(self, step, values):
@@ -118,8 +133,14 @@ def test_the_action_is_well_formed_and_every_input_is_described_and_used():
             *step["env"],
             "name",
             "field",
+            "fields",
+            "folder",
             "mark",
+            "author",
+            "own",
             "earlier",
+            "sent",
+            "why",
             "arguments",
         }
 
@@ -134,7 +155,8 @@ def test_no_input_is_pasted_into_a_script():
 def test_every_option_the_action_gives_exists(ftbench):
     known = ftbench("gate", "--help", check=0).stdout
     script = ACTION["runs"]["steps"][0]["run"]
-    options = set(re.findall(r"--[a-z][a-z-]+", script))
+    own = "\n".join(line for line in script.splitlines() if not re.search(r"\b(git|diff)\b", line))
+    options = set(re.findall(r"--[a-z][a-z-]+", own))
     assert {
         "--github",
         "--junit",
@@ -185,9 +207,12 @@ def test_the_suites_workflow_is_green_where_nothing_changed_and_comments_once(pr
     assert (project / "output").read_text() == "verdict=ok\n"
     assert (project / "summary.md").read_text() == (project / "ftbench-gate.md").read_text()
     assert "<testsuites" in (project / "ftbench-gate.xml").read_text()
-    asked, posted = runner.calls()
+    who, asked, posted = runner.calls()
+    assert who == ["api", "user", "--jq", ".login"]
     assert asked[:3] == ["api", "--paginate", "repos/o/r/issues/7/comments"]
-    assert 'startswith("<!-- ftbench gate -->")' in asked[-1]
+    # Anybody can write a comment with this first line; only the job's own is replaced.
+    mine = '.user.login == "github-actions[bot]" and (.body | startswith("<!-- ftbench gate -->"))'
+    assert asked[-1] == f".[] | select({mine}) | .url"
     assert posted == [
         "api",
         "--method",
@@ -208,6 +233,65 @@ def test_the_suites_workflow_is_green_where_nothing_changed_and_comments_once(pr
         "body=@ftbench-gate.md",
         "--silent",
     ]
+
+
+def test_a_token_that_may_not_comment_leaves_the_job_green_and_says_so(project):
+    runner = Runner(project)
+    runner.environment |= {"GH_POSTED": "1", "GH_USER": "somebody"}
+    (gate,) = gates(WORKFLOWS[0])
+    assert runner.action(gate["with"]).returncode == 0
+    assert '.user.login == "somebody" and' in runner.calls()[1][-1]
+    assert runner.commented.stdout.startswith("::warning title=ftbench gate::no comment was posted: ")
+
+
+@pytest.fixture
+def pull_request(project):
+    """The project as a checkout of a pull request, whose base branch has the baseline."""
+    from tests.end_to_end.test_planted import git
+
+    git(project, "init", "-q", "-b", "main")
+    git(project, "add", "quickstart.toml", "baseline.zip")
+    git(project, "commit", "-q", "-m", "first")
+    git(project, "remote", "add", "origin", str(project / ".git"))
+    git(project, "checkout", "-q", "-b", "change")
+    return project
+
+
+def test_a_pull_request_cannot_change_what_it_is_compared_with(pull_request):
+    from tests.end_to_end.test_planted import git
+
+    fallen = pull_request / "runs" / "quickstart"
+    rewrite(fallen, lambda record: set_value(record, "accuracy", 0.001 * record["trial"]["seed"]), where=of("lora"))
+    run_in(pull_request, "bundle", "runs/quickstart", "-o", "baseline.zip", check=0)
+    git(pull_request, "commit", "-q", "-a", "-m", "another baseline")
+    (gate,) = gates(WORKFLOWS[0])
+    done = Runner(pull_request, **{"github.base_ref": "main"}).action(gate["with"])
+    assert done.returncode == 3, done.stdout + done.stderr
+    assert "::warning title=ftbench gate::baseline.zip differs from that of main, which is used" in done.stdout
+
+
+def test_a_baseline_that_the_base_branch_lacks_is_used_with_a_warning(pull_request):
+    from tests.end_to_end.test_planted import git
+
+    git(pull_request, "mv", "baseline.zip", "first.zip")
+    git(pull_request, "commit", "-q", "-m", "move")
+    (gate,) = gates(WORKFLOWS[0])
+    done = Runner(pull_request, **{"github.base_ref": "main"}).action({**gate["with"], "baseline": "first.zip"})
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (
+        "::warning title=ftbench gate::first.zip is not in main yet; that of this pull request is used" in done.stdout
+    )
+
+
+def test_results_that_are_committed_are_refused(pull_request):
+    from tests.end_to_end.test_planted import git
+
+    git(pull_request, "add", "--force", "runs")
+    git(pull_request, "commit", "-q", "-m", "results")
+    (gate,) = gates(WORKFLOWS[0])
+    done = Runner(pull_request, **{"github.base_ref": "main"}).action(gate["with"])
+    assert done.returncode == 2
+    assert "runs/quickstart is committed" in done.stdout
 
 
 def test_the_suites_workflow_is_red_where_a_score_fell(project):
