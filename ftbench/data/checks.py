@@ -5,25 +5,25 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections import Counter, defaultdict
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..api.splits import check_filled, outline
 from ..fingerprint import code_hash, core_sha256, digest, remembered
-from ..records.data_check import SEVERITIES, Flaw, Severity
-from .label_checks import SHOWN, label_flaws
+from ..records.data_check import SEVERITIES, Flaw
+from .label_checks import SHOWN, CheckedRows, label_flaws
 from .reading.row_places import RowPlaces
 from .splitting import SPLITS
 from .unread_files import unread_flaws
 from .user_classification import UserClassification
-from .user_data import UserData
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from ..api.backbone import Backbone
     from ..api.splits import Splits
+    from .user_data import UserData
 
 BATCH = 1_000
 """Number of rows inspected together."""
@@ -57,39 +57,8 @@ class Inspected:
     """Whether encoding truncates it."""
 
 
-class Inspectable(UserData):
+class Inspectable(CheckedRows):
     """A task on a user's own data whose inputs can be inspected one by one."""
-
-    advice: ClassVar[Mapping[str, tuple[Severity, str]]]
-    """Problem of a row → its severity and advice."""
-
-    def has_row_problems(self) -> bool:
-        """Return whether the task overrides `row_problems`, so that all rows must be read."""
-        return type(self).row_problems is not Inspectable.row_problems
-
-    def label_columns(self) -> tuple[str, ...]:
-        """Return the columns of the label."""
-        return (self.target,)
-
-    def row_problems(self, key: str, row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-        """Yield the problems of a row that need no processor, above all of its label: their names and what the row has.
-
-        Args:
-            key: key of the row's table.
-            row: cells of its inputs and its label.
-        """
-        del key, row
-        yield from ()
-
-    def overall_flaws(self, splits: Splits[Any]) -> Iterator[Flaw]:
-        """Yield the flaws that only all rows together show; by default none."""
-        del splits
-        yield from ()
-
-    def advice_on(self, problem: str, share: float) -> tuple[Severity, str]:
-        """Return severity and advice of a problem, which may depend on the share of rows that have it."""
-        del share
-        return self.advice[problem]
 
     def prepare_inspection(self, backbone: Backbone) -> None:
         """Take what `inspect` needs to know of the backbone; by default nothing."""

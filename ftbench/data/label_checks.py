@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -13,12 +13,13 @@ from ..api.task_kinds import ClassificationTask, MultiLabelTask
 from ..records.data_check import Flaw
 from .splitting import SPLITS
 from .tables import CHUNK
+from .user_data import UserData
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from ..api.splits import Splits
-    from .checks import Inspectable
+    from ..records.data_check import Severity
     from .reading.row_places import RowPlaces
 
 SHOWN = 3
@@ -37,7 +38,42 @@ _BETWEEN = re.compile(r"(?<=[^\W_])[\s\-_./,;:]+(?=[^\W_])")
 """Separators between letters or digits; between two digits they carry meaning."""
 
 
-def label_flaws(task: Inspectable, splits: Splits[Any], places: RowPlaces) -> Iterator[Flaw]:
+class CheckedRows(UserData):
+    """A task on a user's own data whose rows can be checked without a processor."""
+
+    advice: ClassVar[Mapping[str, tuple[Severity, str]]]
+    """Problem of a row → its severity and advice."""
+
+    def has_row_problems(self) -> bool:
+        """Return whether the task overrides `row_problems`, so that all rows must be read."""
+        return type(self).row_problems is not CheckedRows.row_problems
+
+    def label_columns(self) -> tuple[str, ...]:
+        """Return the columns of the label."""
+        return (self.target,)
+
+    def row_problems(self, key: str, row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """Yield the problems of a row that need no processor, above all of its label: their names and what the row has.
+
+        Args:
+            key: key of the row's table.
+            row: cells of its inputs and its label.
+        """
+        del key, row
+        yield from ()
+
+    def overall_flaws(self, splits: Splits[Any]) -> Iterator[Flaw]:
+        """Yield the flaws that only all rows together show; by default none."""
+        del splits
+        yield from ()
+
+    def advice_on(self, problem: str, share: float) -> tuple[Severity, str]:
+        """Return severity and advice of a problem, which may depend on the share of rows that have it."""
+        del share
+        return self.advice[problem]
+
+
+def label_flaws(task: CheckedRows, splits: Splits[Any], places: RowPlaces) -> Iterator[Flaw]:
     """Check the label column: missing labels, spellings of classes, and labels that training cannot use.
 
     Raises:
@@ -56,7 +92,7 @@ def label_flaws(task: Inspectable, splits: Splits[Any], places: RowPlaces) -> It
     yield from task.overall_flaws(splits)
 
 
-def _class_names(task: Inspectable) -> Iterable[str]:
+def _class_names(task: CheckedRows) -> Iterable[str]:
     """Return the names that people wrote: classes, or what the tags of words mark."""
     classes = task.classes
     if task.answer == "tags":
@@ -64,7 +100,7 @@ def _class_names(task: Inspectable) -> Iterable[str]:
     return classes if isinstance(task, ClassificationTask | MultiLabelTask) else ()
 
 
-def _unusable(task: Inspectable, splits: Splits[Any], places: RowPlaces) -> Iterator[Flaw]:
+def _unusable(task: CheckedRows, splits: Splits[Any], places: RowPlaces) -> Iterator[Flaw]:
     """Read the label of every row as training will."""
     found: dict[str, list[tuple[str, int, str]]] = defaultdict(list)
     counts: dict[str, int] = defaultdict(int)

@@ -146,7 +146,9 @@ def test_another_metric_than_accuracy_makes_it_a_note(ftbench, tmp_path):
 def test_inputs_that_are_cut_off_are_counted_as_the_backbone_reads_them(look):
     rows = [*sound_rows(), *[(" ".join([sentence(n)] * 9), "yes") for n in range(600, 610)]]
     assert look(rows, max_length=128)["inputs are cut off"].count == 10
-    assert "inputs are cut off" not in look(rows, max_length=1000)
+    # The network has no positions for more, whatever the suite says.
+    assert look(rows, max_length=1000)["inputs are cut off"].count == 10
+    assert "inputs are cut off" not in look(sound_rows(), max_length=1000)
 
 
 def test_what_was_found_is_remembered_until_the_data_change(look, monkeypatch):
