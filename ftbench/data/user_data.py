@@ -131,10 +131,12 @@ class UserData(Task, UserFiles):
     def _check_columns(self, columns: Sequence[str], path: Path) -> None:
         wanted = [*self.inputs(), self.target, *([self.group] if self.group else [])]
         lost = [name for name in dict.fromkeys(wanted) if name not in columns]
-        if lost:
-            raise UserError(
-                *(f"data: {path}: has no column {name!r}; its columns: {', '.join(columns)}" for name in lost)
-            )
+        if not lost:
+            return
+        mistakes = [f"data: {path}: has no column {name!r}; its columns: {', '.join(columns)}" for name in lost]
+        if len(lost) == len(set(wanted)) and path.is_file() and not self.columns:
+            mistakes[-1] += "; if the first line is a row already, name the columns: columns = [...]"
+        raise UserError(*mistakes)
 
     # -- splits --------------------------------------------------------------------------------------------------------
 

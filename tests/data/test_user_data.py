@@ -234,3 +234,18 @@ def test_paths_start_at_the_folder_of_their_own_table(catalog, tmp_path):
         shade(task, "test-0")
     inside = catalog.build("tasks", "image-classification", {"data": data, "folder": "pics", "labels": ["a", "b"]})
     assert shade(inside, "test-0") == 1
+
+
+def test_a_table_without_names_is_read_with_those_given(catalog, tmp_path):
+    (tmp_path / "bare.csv").write_text("".join(f"{'ab'[n % 2]},text {n}\n" for n in range(20)))
+    with pytest.raises(
+        UserError, match=r"has no column 'label'; .*if the first line is a row already, name the columns"
+    ):
+        task(catalog, tmp_path / "bare.csv").fingerprint()
+    named = task(catalog, tmp_path / "bare.csv", columns=["label", "text"])
+    assert (len(named.tables["data"]), named.classes) == (20, ("a", "b"))
+    semicolons = tmp_path / "rows.data"
+    semicolons.write_text("text;label\n" + "".join(f"a, b {n};{'ab'[n % 2]}\n" for n in range(20)))
+    assert len(task(catalog, semicolons, delimiter=";").tables["data"]) == 20
+    with pytest.raises(UserError, match="delimiter: must be one character, not '::'"):
+        task(catalog, semicolons, delimiter="::")
