@@ -84,6 +84,7 @@ class Loader:
         self.seed, self.device, self.augmented = seed, device, augmented
         self.per_epoch = -(-len(encoded) // training.batch_size)
         self.steps = training.steps or self.per_epoch * (training.epochs or 1)
+        self._taken = hashlib.sha256()
 
     def order(self, epoch: int) -> NDArray[np.int64]:
         """Return the order of the examples in an epoch, shape [examples]."""
@@ -104,12 +105,28 @@ class Loader:
     def after(self, made: int) -> Iterator[list[MicroBatch]]:
         """Iterate over the steps that follow the first `made` ones."""
         order = self.order(made // self.per_epoch)
+        self._taken = hashlib.sha256()
         for step in range(made, self.steps):
             epoch, place = divmod(step, self.per_epoch)
             if place == 0 and epoch:
                 order = self.order(epoch)
             rows = order[place * self.training.batch_size : (place + 1) * self.training.batch_size]
             yield self.micro_batches(rows, epoch)
+
+    def check_taken(self, made: int, done: int) -> None:
+        """Check that the examples taken since step `made`, up to step `done`, are those that `order_hash` stands for.
+
+        Raises:
+            RuntimeError: they are others, or in another order; the hash would be wrong.
+        """
+        expected, size = hashlib.sha256(), self.training.batch_size
+        for epoch in range(made // self.per_epoch, -(-done // self.per_epoch)):
+            first = epoch * self.per_epoch
+            places = max(made - first, 0) * size, min(done - first, self.per_epoch) * size
+            expected.update(self.order(epoch)[slice(*places)].tobytes())
+        if done > made and self._taken.digest() != expected.digest():
+            message = f"the examples of steps {made} to {done} were not taken in their order"
+            raise RuntimeError(message)
 
     def micro_batches(self, rows: NDArray[np.int64], epoch: int) -> list[MicroBatch]:
         """Build the micro-batches of the optimizer step on the examples at `rows`."""
@@ -122,6 +139,7 @@ class Loader:
         """Build the batch of the examples at `rows` in an epoch; return it, its real and its padded units."""
         import torch
 
+        self._taken.update(rows.tobytes())
         if self.augmented is None:
             batch, units = self.task.collate(self.encoded, rows.tolist()), self.encoded.units_of(rows)
         else:

@@ -125,10 +125,11 @@ class Loop:
         trace, steps = self.trace, self.loader.steps
         self.learner.train()
         made = checkpointer.restore(self) if checkpointer else 0
-        micro_batches = self.loader.after(made)
+        micro_batches, done = self.loader.after(made), made
         for step in range(made, steps):
             if self.monitor.stops:
                 break
+            done = step + 1
             started = time.perf_counter()
             own = next(micro_batches)
             waited = time.perf_counter() - started
@@ -146,6 +147,7 @@ class Loop:
                 self.settle(step)
             if checkpointer:
                 checkpointer.keep(self, step + 1)
+        self.loader.check_taken(made, done)
         self._end()
         if checkpointer:
             checkpointer.keep(self, len(trace.losses), ended=True)

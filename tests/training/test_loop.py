@@ -92,6 +92,31 @@ def test_the_order_is_the_same_for_every_strategy(ready, catalog):
     assert len(hashes) == 1
 
 
+@pytest.mark.parametrize("group", [False, True])
+@pytest.mark.parametrize(("made", "steps", "accumulation"), [(0, 3, 1), (0, 10, 2), (2, 9, 1), (5, 10, 3)])
+def test_the_rows_taken_are_those_of_the_order(made, steps, accumulation, group, ready):
+    _, _, loader = ready
+    own = loader(epochs=None, steps=steps, batch_size=16, accumulation=accumulation, group_by_length=group)
+    taken = [row for parts in own.after(made) for part in parts for row in part.batch["rows"].tolist()]
+    ordered = np.concatenate([own.order(epoch) for epoch in range(-(-steps // own.per_epoch))]).tolist()
+    sizes = [
+        len(own.encoded) - 16 * (own.per_epoch - 1) if n % own.per_epoch == own.per_epoch - 1 else 16
+        for n in range(steps)
+    ]
+    assert taken == ordered[sum(sizes[:made]) : sum(sizes)]
+    own.check_taken(made, steps)
+    with pytest.raises(RuntimeError, match="were not taken in their order"):
+        own.check_taken(made, steps - 1)
+
+
+def test_a_loader_that_takes_other_rows_is_found(ready, catalog):
+    learner, _, loader = ready
+    own = loader()
+    own.micro_batches = lambda rows, epoch, original=own.micro_batches: original(rows[::-1].copy(), epoch)
+    with pytest.raises(RuntimeError, match="the examples of steps 0 to 10 were not taken in their order"):
+        run(learner, own, catalog)
+
+
 def test_steps_and_epochs_count_what_they_say(ready):
     _, encoded, loader = ready
     assert len(loader()) == 10
