@@ -30,7 +30,7 @@ from .loading import (
     stored_parameters,
     weight_files,
 )
-from .model_files import ADAPTER, identity
+from .model_files import ADAPTER, identity, readable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -144,16 +144,20 @@ class Transformers(Backbone, Remote):
         card, folder = self.outline_card(), self._folder()
         check_processor(folder, card)
         config = read_config(folder)
-        if card.modality == "text":
-            check_tokenizer(folder, config)
-        if self.pretrained:
-            check_layers(folder, config, card, stored_names(folder))
+        with readable(folder):
+            if card.modality == "text":
+                check_tokenizer(folder, config)
+            if self.pretrained:
+                check_layers(folder, config, card, stored_names(folder))
         return card
 
     def outline_card(self) -> ModelCard:
         """Describe the model from its configuration file alone; other files may be missing."""
         folder = self._config_folder()
-        config = read_config(folder)
+        with readable(folder):
+            return self._outline_card(folder, read_config(folder))
+
+    def _outline_card(self, folder: Path, config: Mapping[str, Any]) -> ModelCard:
         width = next(
             (config[name] for name in ("hidden_size", "d_model", "n_embd", "dim", "embed_dim") if config.get(name)), 0
         )
@@ -175,9 +179,9 @@ class Transformers(Backbone, Remote):
 
     def reads(self, length: float | None = None) -> InputSpec:
         """Return the input spec of one example, from the configuration."""
-        return read_inputs(
-            self._config_folder(), read_config(self._config_folder()), self.outline_card().positions, length
-        )
+        folder = self._config_folder()
+        with readable(folder):
+            return read_inputs(folder, read_config(folder), self.outline_card().positions, length)
 
     def fingerprint(self) -> Mapping[str, Any]:
         """Return the hashes of configuration, weights and processor files; for a Hub model, its commit and weights."""

@@ -82,7 +82,7 @@ def _table(path: Path) -> dict[str, Any]:
     """Return a JSON object; empty if the file is missing or another one, which whoever reads it reports."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 
@@ -113,6 +113,20 @@ def plain(config: Mapping[str, Any], path: Path) -> dict[str, Any]:
         for key, value in config.items()
         if key not in _NOT_OBEYED
     }
+
+
+@contextmanager
+def readable(folder: Path) -> Iterator[None]:
+    """Turn what malformed files of a model directory cause into one line.
+
+    Raises:
+        UserError: an entry has another type than those that `save_pretrained` writes.
+    """
+    try:
+        yield
+    except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError, RecursionError) as error:
+        what = f"{type(error).__name__} {error}"[:200]
+        raise UserError(f"{folder}: a configuration in it is not what save_pretrained writes: {what}") from error
 
 
 @contextmanager

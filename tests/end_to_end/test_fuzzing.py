@@ -9,6 +9,7 @@ import io
 import json
 import os
 import random
+import resource
 import shutil
 import signal
 import sys
@@ -25,9 +26,11 @@ from hypothesis import strategies as st
 from tests.conftest import ROOT
 from tests.end_to_end.test_versions import GOLDEN
 from tests.records.test_bundle import forged
+from tests.records.test_links import HOW, everything
+from tests.support import bombs
 from tests.support.in_process import call
 from tests.support.made_runs import record_paths
-from tests.support.mutations import change_bytes, change_json, change_toml
+from tests.support.mutations import at, change_bytes, change_json, change_toml, places
 
 LONGEST = 60
 """Seconds a command may take before it is taken to hang; a machine that does other things takes some."""
@@ -101,8 +104,9 @@ def watched(watchman, run, temporary):
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory):
+def place(tmp_path_factory, model_folder):
     folder = tmp_path_factory.mktemp("fuzz")
+    shutil.copytree(model_folder("bert"), folder / "bert")
     unpack(GOLDEN / "run-notes-1.zip", folder / "golden")
     unpack(GOLDEN / "run-notes-1.zip", folder / "other")
     for number, path in enumerate(record_paths(folder / "golden")):
@@ -280,8 +284,102 @@ def fuzz_data(rnd, place, watchman):
     survives(watchman, place / "runs", *rnd.choice([("plan", suite), ("data", "check", suite)]))
 
 
-KINDS = {"suite": fuzz_suite, "record": fuzz_record, "bundle": fuzz_bundle, "data": fuzz_data}
-FEW, MANY = 12, {"suite": 3500, "record": 3500, "bundle": 2000, "data": 2000}
+def fuzz_links(rnd, place, watchman):
+    """Replace files and folders of a run directory with links, pipes and devices."""
+    run = place / "run"
+    shutil.rmtree(run, ignore_errors=True)
+    shutil.copytree(place / "golden", run)
+    command = commands(rnd, run, place)
+    for _ in range(rnd.randint(1, 2)):
+        path = rnd.choice(sorted(path for path in run.rglob("*") if not path.is_symlink()))
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+        rnd.choice(HOW)(path, place / "other")
+    before = everything(place / "other")
+    survives(watchman, run, *command)
+    assert everything(place / "other") == before
+
+
+def fuzz_values(rnd, place, watchman):
+    """Put very many small values somewhere into a bundle; it takes less than a gigabyte more."""
+    found = bombs.files()
+    one = rnd.choice(["{}", "[]", "0", '""', "0.5", '{"a":{}}', "[[]]", "null"])
+    junk = bombs.objects(rnd.choice([10**4, 10**5, 10**6, 8 * 10**6]), one)
+    name = rnd.choice(sorted(name for name in found if not name.endswith(".toml")))
+    if name.endswith(".gz"):
+        line = json.dumps({"id": "x", rnd.choice(["a", "label", "probabilities", "group"]): junk[: 10**5]})
+        found[name] = gzip.compress(f"{line}\n".encode() * rnd.choice([1, 30]), mtime=0)
+    else:
+        table = json.loads(found[name])
+        path = rnd.choice([path for path in places(table) if path])
+        at(table, path[:-1])[path[-1]] = junk
+        found[name] = json.dumps(table, separators=(",", ":")).encode()
+    path = forged(place / "values.zip", bombs.disguised(found, 10**5))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    command = rnd.choice([("compare", path, path), ("report", path, "-f", "markdown", "-o", place / "written")])
+    survives(watchman, place / "written", *command)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 2**20
+
+
+MODEL = """
+name = "model"
+seeds = [0]
+[training]
+steps = 1
+[[backbone]]
+use = "transformers"
+path = "{path}"
+[[task]]
+use = "word-sentiment"
+[[strategy]]
+use = "full"
+"""
+
+
+def fuzz_models(rnd, place, watchman):
+    """Change a model directory: its configurations, its index, adapters, pickles, links."""
+    model = place / "model"
+    shutil.rmtree(model, ignore_errors=True)
+    shutil.copytree(place / "bert", model)
+    for _ in range(rnd.randint(1, 3)):
+        hide = rnd.randrange(5)
+        if hide < 2:
+            path = rnd.choice(sorted(path for path in model.glob("*.json") if path.is_file()))
+            path.write_bytes(change_json(rnd, path.read_text("utf-8", "replace")))
+        elif hide == 2:
+            names = [
+                "../x.safetensors",
+                "sub/x.bin",
+                "pytorch_model.bin",
+                "model-00001-of-00001.safetensors",
+                "",
+                3,
+                None,
+            ]
+            (model / "model.safetensors").unlink(missing_ok=True)
+            (model / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {"a": rnd.choice(names)}}))
+        elif hide == 3:
+            name = rnd.choice(["adapter_config.json", "adapter_model.safetensors", "vocab.txt", "chat_template.jinja"])
+            (model / name).write_bytes(change_json(rnd, '{"peft_type": "LORA", "r": 4}'))
+        else:
+            (model / rnd.choice(["model.safetensors", "pytorch_model.bin", "tokenizer.json"])).write_bytes(
+                change_bytes(rnd, b"\x80\x04\x95" + bytes(200))
+            )
+    suite = place / "model.toml"
+    suite.write_text(MODEL.format(path=model))
+    survives(watchman, place / "runs", rnd.choice(["validate", "plan"]), suite)
+
+
+KINDS = {
+    "suite": fuzz_suite,
+    "record": fuzz_record,
+    "bundle": fuzz_bundle,
+    "data": fuzz_data,
+    "links": fuzz_links,
+    "values": fuzz_values,
+    "models": fuzz_models,
+}
+FEW = 12
+MANY = {"suite": 3500, "record": 3500, "bundle": 2000, "data": 2000, "links": 1000, "values": 300, "models": 1000}
 SHARE = float(os.environ.get("FTBENCH_FUZZ", "1"))
 """Of them: less for a quick look, more for a long night."""
 
@@ -299,7 +397,7 @@ def fuzz(kind, examples, place, watchman):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_changed_file_is_read_or_refused(kind, place, watchman):
-    fuzz(kind, FEW, place, watchman)
+    fuzz(kind, 2 if kind == "values" else FEW, place, watchman)
 
 
 @pytest.mark.thorough

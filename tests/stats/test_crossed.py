@@ -36,6 +36,17 @@ def test_items_that_all_seeds_answer_alike_leave_the_noise_of_the_items():
     assert found.df == pytest.approx(49)
 
 
+def test_seeds_that_disagree_on_items_do_not_hide_the_noise_of_the_items():
+    """Without a difference between seeds, subtracting what they disagree on would leave less than the items' noise."""
+    items, disagreement = np.array([0.0, 1.0, 2.0, 3.0]), np.array([0.9, -0.9, 0.9, -0.9])
+    scores = np.stack([items + disagreement, items - disagreement])
+    residual = 2 * (disagreement**2).sum() / 3
+    of_items = 2 * items.var(ddof=1)
+    assert crossed(scores).error == pytest.approx(np.sqrt(of_items / 8))
+    assert crossed(scores).error > np.sqrt((of_items - residual) / 8)
+    assert crossed(scores.T).error == pytest.approx(crossed(scores).error)
+
+
 def test_seeds_that_differ_on_every_item_alike_leave_the_noise_of_the_seeds():
     seeds = np.array([0.1, 0.3, 0.8, 0.9])
     found = crossed(np.repeat(seeds[:, None], 50, axis=1))

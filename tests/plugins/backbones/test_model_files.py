@@ -145,6 +145,28 @@ def test_a_tokenizer_names_no_file_elsewhere(model, backbone, tmp_path):
         backbone().card()
 
 
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("tokenizer.json", {"model": 3}),
+        ("tokenizer.json", {"model": {"vocab": 3}}),
+        ("tokenizer.json", {"added_tokens": [3]}),
+        ("config.json", {"model_type": "bert", "num_hidden_layers": "x"}),
+        ("config.json", {"model_type": "bert", "hidden_size": [], "hidden_sizes": 3}),
+        ("config.json", {"model_type": "bert", "hidden_size": "wide"}),
+        ("tokenizer_config.json", [3]),
+    ],
+)
+def test_a_malformed_file_is_one_line(name, content, model, backbone):
+    (model / name).write_text(json.dumps(content))
+    try:
+        backbone().card()
+        backbone().reads()
+    except UserError as error:
+        assert len(error.mistakes) == 1
+        assert str(error).startswith(str(model))
+
+
 def test_loading_is_offline_in_every_process(backbone, monkeypatch):
     import transformers
     from huggingface_hub import constants
