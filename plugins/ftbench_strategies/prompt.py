@@ -63,6 +63,8 @@ class Prompt(Strategy):
         learner.freeze_backbone()
         sets = len(learner.blocks()) if self.depth == "deep" else 1
         uniform = self.init == "uniform" or (self.init == "auto" and learner.card.modality == "vision")
+        # A simulation has no tokenizer for the class names, and needs shapes only.
+        uniform = uniform or (self.init == "labels" and learner.processor is None)
         vectors = uniform_vectors(learner, self.length, sets) if uniform else self._from_data(learner, bench, sets)
         add_prompts(learner, vectors, dropout=self.dropout, device=bench.device)
 
