@@ -45,36 +45,77 @@ def build(ctx: click.Context, results: Sequence[str], output: str, drift: Sequen
     Rows are ranked only within a group of equal suite, measuring version, device model and software. The site contains
     the bundles its numbers come from. The same RESULTS give the same bytes.
     """
+    from ..leaderboard.reruns import read_reruns
     from ..leaderboard.site import build as build_site
     from ..leaderboard.submissions import gathered
 
     _check_drift(drift)
     reports, catalog = _reports(ctx), CommandContext.of(ctx).catalog
+    reruns = {sha256: one for place in results for sha256, one in read_reruns(Path(place)).items()}
     with gathered([Path(place) for place in results], catalog) as entries:
-        board = build_site(entries, reports, Path(output), __version__, drift)
+        board = build_site(entries, reports, Path(output), __version__, drift, reruns=reruns)
     click.echo(f"runs: {len(board.runs)}, comparable groups: {len(board.groups)}", err=True)
     click.echo(str(Path(output) / "index.html"))
 
 
 @command.command(name="verify")
 @click.argument("site", type=click.Path(file_okay=False))
+@click.option(
+    "--rerun", "number", type=click.IntRange(min=1), metavar="N", help="Also train N randomly drawn trials again."
+)
+@click.option("--rerun-seed", "seed", type=int, help="Seed of the draw. [default: a random one, which is printed]")
+@click.option("--by", metavar="NAME", help="With --rerun: publish on the site that NAME has trained them again.")
 @click.pass_context
-def verify(ctx: click.Context, site: str) -> None:
+def verify(ctx: click.Context, site: str, number: int | None, seed: int | None, by: str | None) -> None:
     """Recompute every number of a site from its bundles.
 
-    Print each fault and exit with code 1 if there are any. Faults are changed numbers, pages or bundles, seeds counted
-    twice, missing trials, records with inconsistent fingerprints, and scores that do not follow from the predictions.
+    Print each fault and exit with code 1 if there are any. Faults are changed numbers, pages or bundles, trials that
+    are published twice, missing trials, records with inconsistent fingerprints, scores that do not follow from the
+    predictions, and files that `build` does not write.
+
+    With --rerun, N trials are trained again on this machine: it needs their data, weights and plugins. On equal
+    software, predictions must be equal bit for bit; otherwise the differences are named, and exact figures and the
+    share of equal predictions are compared.
     """
+    from ..errors import UserError
     from ..leaderboard.site import verify as verify_site
 
-    checked = verify_site(Path(site), _reports(ctx), __version__, CommandContext.of(ctx).catalog)
-    for fault in checked.faults[:MAX_FAULTS]:
+    if number is None and (seed is not None or by is not None):
+        raise UserError("--rerun-seed and --by need --rerun N")
+    context = CommandContext.of(ctx)
+    checked = verify_site(Path(site), _reports(ctx), __version__, context.catalog)
+    faults = checked.faults
+    if not faults and number is not None:
+        faults = _rerun(ctx, Path(site), number, seed, by)
+    for fault in faults[:MAX_FAULTS]:
         click.echo(fault)
-    if len(checked.faults) > MAX_FAULTS:
-        click.echo(f"{site}: and {len(checked.faults) - MAX_FAULTS} more faults")
-    if not checked.faults:
+    if len(faults) > MAX_FAULTS:
+        click.echo(f"{site}: and {len(faults) - MAX_FAULTS} more faults")
+    if not faults:
         click.echo(f"{site}: verified; runs: {checked.runs}, numbers: {checked.numbers:,}, pages: {checked.pages}")
-    ctx.exit(ExitCode.TRIALS_FAILED if checked.faults else ExitCode.OK)
+    ctx.exit(ExitCode.TRIALS_FAILED if faults else ExitCode.OK)
+
+
+def _rerun(ctx: click.Context, site: Path, number: int, seed: int | None, by: str | None) -> tuple[str, ...]:
+    """Train trials of a site again; publish who did it if `by` is given; return the faults."""
+    import secrets
+
+    from ..formatting import one_line
+    from ..leaderboard.site import build as build_site
+    from ..leaderboard.site import drift_of
+    from ..leaderboard.submissions import gathered
+    from .leaderboard_rerun import rerun
+
+    context = CommandContext.of(ctx)
+    # Nobody can know beforehand which trials a random seed draws.
+    seed = secrets.randbelow(2**31) if seed is None else seed
+    with gathered([site / "bundles"], context.catalog) as entries:
+        trained = rerun(context, entries, number, seed, by or "")
+        for one in trained.reruns.values():
+            click.echo(one_line(f"trained again: {one.said}"))
+        if by and trained.reruns and not trained.faults:
+            build_site(entries, _reports(ctx), site, __version__, drift_of(site), reruns=trained.reruns)
+    return tuple(map(one_line, trained.faults))
 
 
 @command.command(name="add")

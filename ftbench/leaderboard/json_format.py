@@ -13,6 +13,7 @@ from ..errors import RunError
 from ..files import check_version, parse_json
 from ..stats.estimates import Estimate, Interval, NewItems, Verdict  # noqa: TC001 - pydantic reads the types
 from .entry import families_in
+from .reruns import Rerun  # noqa: TC001 - pydantic reads the types
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -56,6 +57,8 @@ class Run:
     """Numbers below its largest seed that are not among its seeds."""
     twins: list[str] = field(default_factory=list)
     """Runs on other machines or software whose trials predict exactly the same."""
+    rerun: Rerun | None = None
+    """Who trained some of its trials again; null if nobody has."""
 
 
 @dataclass(frozen=True)

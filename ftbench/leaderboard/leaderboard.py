@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ..records.record import Record
     from ..stats.item_scores import Items
     from .entry import Entry
+    from .reruns import Rerun
 
 
 BUNDLES = "bundles"
@@ -52,16 +53,6 @@ class Fingerprint:
     def key(self) -> str:
         """Hash of all fields."""
         return digest([self.suite, self.measuring, self.device, dict(self.software)])
-
-
-@dataclass(frozen=True)
-class Rerun:
-    """A run whose trials somebody trained again."""
-
-    by: str
-    """Who trained them."""
-    said: str
-    """How many trials, on which machine, and what was compared."""
 
 
 @dataclass(frozen=True)
@@ -177,13 +168,19 @@ def bundle_path(run: str) -> str:
     return f"{BUNDLES}/{run}.zip"
 
 
-def leaderboard_of(entries: Sequence[Entry], harness: str, drift: Sequence[str] = ()) -> Leaderboard:
+def leaderboard_of(
+    entries: Sequence[Entry],
+    harness: str,
+    drift: Sequence[str] = (),
+    reruns: Mapping[str, Rerun] | None = None,
+) -> Leaderboard:
     """Build a leaderboard: rank the runs in their groups, and follow strategies over time.
 
     Args:
         entries: the runs, in any order.
         harness: the version of ftbench.
         drift: see `Leaderboard`.
+        reruns: SHA-256 of a bundle → who trained some of its trials again.
 
     Raises:
         RunError: two entries contain the same trials; a line for each pair.
@@ -193,7 +190,10 @@ def leaderboard_of(entries: Sequence[Entry], harness: str, drift: Sequence[str] 
     if faults:
         raise RunError(*faults)
     same = twins(ordered)
-    runs = {entry.name: _run(entry, drift, same.get(entry.name, ())) for entry in ordered}
+    runs = {
+        entry.name: replace(_run(entry, drift, same.get(entry.name, ())), rerun=(reruns or {}).get(entry.sha256))
+        for entry in ordered
+    }
     by_suite: dict[str, list[Entry]] = defaultdict(list)
     for entry in ordered:
         by_suite[entry.suite].append(entry)

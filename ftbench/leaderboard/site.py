@@ -19,6 +19,7 @@ from ..formatting import one_line
 from .entry import read_entry
 from .json_format import read_published, table_of, to_json
 from .leaderboard import BUNDLES, bundle_path, leaderboard_of
+from .reruns import RERUNS, read_reruns, reruns_json
 from .site_report import SiteReport
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from ..api.catalog import Catalog
     from .entry import Entry
     from .leaderboard import Leaderboard
+    from .reruns import Rerun
 
 INDEX = "leaderboard.json"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,127}", re.ASCII)
@@ -38,7 +40,13 @@ _ROUNDING = 1e-9
 
 
 def build(
-    entries: Sequence[Entry], reports: Sequence[Report], site: Path, harness: str, drift: Sequence[str] = ()
+    entries: Sequence[Entry],
+    reports: Sequence[Report],
+    site: Path,
+    harness: str,
+    drift: Sequence[str] = (),
+    *,
+    reruns: Mapping[str, Rerun] | None = None,
 ) -> Leaderboard:
     """Write the site of some runs; the same runs give the same bytes. A former site is replaced, other files are kept.
 
@@ -48,6 +56,7 @@ def build(
         site: the folder.
         harness: the version of ftbench.
         drift: software fields that may differ within a group.
+        reruns: SHA-256 of a bundle → who trained some of its trials again, besides what the former site has.
 
     Raises:
         RunError: the folder contains something else, or cannot be written; or runs share trials.
@@ -56,11 +65,15 @@ def build(
         raise RunError(f"{site}: is a file; choose a folder")
     if site.is_dir() and any(site.iterdir()) and not (site / INDEX).exists():
         raise RunError(f"{site}: is neither empty nor a leaderboard; choose an empty or new folder")
-    board = leaderboard_of(entries, harness, drift)
+    shas = {entry.sha256 for entry in entries}
+    known = {sha256: one for sha256, one in {**read_reruns(site), **(reruns or {})}.items() if sha256 in shas}
+    board = leaderboard_of(entries, harness, drift, known)
     fresh = site.with_name(f".{site.name}.{os.getpid()}")
     try:
         fresh.mkdir(parents=True)
         _write(board, reports, fresh)
+        if known or (site / RERUNS).exists():
+            (fresh / RERUNS).write_text(reruns_json(known), encoding="utf-8")
         (fresh / BUNDLES).mkdir()
         for entry in entries:
             shutil.copyfile(entry.bundle, fresh / bundle_path(entry.name))
@@ -128,10 +141,17 @@ def verify(site: Path, reports: Sequence[Report], harness: str, catalog: Catalog
         return Checked((f"{index}: {built}; build it again, or verify it with that version",))
     with TemporaryDirectory(prefix="ftbench-") as folder:
         entries, faults = _entries(table["runs"], site, catalog)
+        reruns: Mapping[str, Rerun] = {}
+        try:
+            reruns = read_reruns(site)
+        except RunError as error:
+            faults += error.mistakes
+        shas = {run["sha256"] for run in table["runs"]}
+        faults += [f"{site / RERUNS}: {one[:80]} is not a published bundle" for one in reruns if one not in shas]
         if faults:
             return Checked(tuple(map(one_line, faults)))
         try:
-            board = leaderboard_of(entries, harness, table["drift"])
+            board = leaderboard_of(entries, harness, table["drift"], reruns)
         except RunError as error:
             return Checked(error.mistakes)
         again = Path(folder) / "site"
@@ -142,6 +162,11 @@ def verify(site: Path, reports: Sequence[Report], harness: str, catalog: Catalog
         pages = [path.relative_to(again) for path in sorted(again.rglob("*")) if path.is_file() and path.name != INDEX]
         faults += _page_faults(site, again, pages)
     return Checked(tuple(faults), len(entries), _count_numbers(computed), len(pages))
+
+
+def drift_of(site: Path) -> tuple[str, ...]:
+    """Return the software fields that may differ within a group of a published site."""
+    return tuple(read_published(read_text(site / INDEX, _MAX_BYTES), str(site / INDEX))["drift"])
 
 
 def _entries(runs: Sequence[Mapping[str, Any]], site: Path, catalog: Catalog | None) -> tuple[list[Entry], list[str]]:
@@ -236,14 +261,14 @@ def _page_faults(site: Path, again: Path, pages: Sequence[Path]) -> Iterator[str
         here = Path(place).relative_to(site)
         for name in sorted([*inside, *names]):
             path = here / name
-            if path in pages or path == Path(INDEX) or here == Path(BUNDLES) or _is_of_host(site, path):
+            if path in pages or path in (Path(INDEX), Path(RERUNS)) or here == Path(BUNDLES) or _is_of_host(site, path):
                 continue
             if (site / path).is_symlink() or path not in {*folders, Path(BUNDLES)}:
                 yield f"{site / path}: is not a file of this leaderboard"
 
 
 def _is_of_host(site: Path, path: Path) -> bool:
-    """Return whether a file only tells the host how to serve the site: its host name, or to serve files as they are."""
+    """Return whether a file is only for the host of the site: the host name, or a mark to serve files as they are."""
     file, pattern = site / path, _HOST_FILES.get(path.as_posix())
     return (
         pattern is not None

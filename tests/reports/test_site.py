@@ -12,7 +12,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 from ftbench.analysis.task_column import places_of
-from ftbench.leaderboard.leaderboard import Rerun
+from ftbench.leaderboard.reruns import Rerun
 from ftbench.reporting import Fingerprint, Group, Leaderboard, Point, PublishedRun, Series, summarise
 
 from ftbench_reports.palette import colour_of
@@ -288,11 +288,14 @@ def test_one_seed_has_no_place_and_no_claim():
 def test_a_run_says_whether_anybody_trained_it_again(pages):
     assert "not re-run" in pages["index.html"]
     board = leaderboard()
-    runs = (replace(board.runs[0], rerun=Rerun("ann", "3 of 6 trials, with the same predictions")), *board.runs[1:])
+    runs = (replace(board.runs[0], rerun=Rerun("ann", 3, 6, 5, "cpu")), *board.runs[1:])
     again = dict(Site(replace(board, runs=runs)).files())
     assert "re-run by ann" in again["index.html"]
     assert "re-run by ann" in again[SUITE]
-    assert "3 of 6 trials, with the same predictions" in again[f"runs/{runs[0].name}.html"]
+    assert (
+        "3 of 6 trials on cpu, drawn with seed 5: all predictions are equal bit for bit"
+        in again[f"runs/{runs[0].name}.html"]
+    )
     assert json.loads(again["runs.json"])[0]["rerun_by"] == "ann"
 
 

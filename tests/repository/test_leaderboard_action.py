@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from tests.conftest import FTBENCH, ROOT
-from tests.support.made_runs import copied, of, rewrite
+from tests.support.made_runs import bundled, copied, of, rewrite
 
 ACTION = yaml.safe_load(
     (ROOT / ".github" / "actions" / "ftbench-leaderboard" / "action.yml").read_text(encoding="utf-8")
@@ -87,7 +87,7 @@ def test_results_become_a_site_and_what_does_not_verify_is_red(run, ftbench, tmp
     assert (tmp_path / "site" / "index.html").exists()
     (bundle,) = (tmp_path / "results").iterdir()
     rewrite(run, lambda record: record["trial"]["strategy"].update(label="x\n::error::forged"), where=of("lora"))
-    ftbench("bundle", "tiny", "-o", bundle, check=0)
+    bundled(run, bundle)
     done = action(tmp_path)
     assert done.returncode == 2
     assert (
