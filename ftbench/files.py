@@ -27,7 +27,7 @@ _SMALL = MIB // 4
 _PER_BYTE = 36
 """Bytes in memory per byte of JSON in the worst case, a list of objects of one object each: `{"a":{}},`."""
 _WEIGHTS = {"{": 72, "[": 64, ",": 32, ":": 130, '"': 25}
-"""Bytes in memory that a character of JSON stands for: objects, places in lists and objects, numbers, texts."""
+"""Bytes in memory per character of JSON: for objects, places in lists and objects, numbers, texts."""
 DEEPEST = 64
 """Maximum number of parts in a dotted TOML key; Python's parser needs time quadratic in it."""
 _KEY = r"""(?:"[^"\n]*"|'[^'\n]*'|[\w-]+)[ \t]*\.[ \t]*"""

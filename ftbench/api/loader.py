@@ -114,7 +114,7 @@ class Loader:
             yield self.micro_batches(rows, epoch)
 
     def check_taken(self, made: int, done: int) -> None:
-        """Check that the examples taken since step `made`, up to step `done`, are those that `order_hash` stands for.
+        """Check that the examples taken since step `made`, up to step `done`, are those that `order_hash` hashes.
 
         Raises:
             RuntimeError: they are others, or in another order; the hash would be wrong.

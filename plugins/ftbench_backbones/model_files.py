@@ -79,7 +79,7 @@ def _is_elsewhere(folder: Path, name: str) -> bool:
 
 
 def _table(path: Path) -> dict[str, Any]:
-    """Return a JSON object; empty if the file is missing or another one, which whoever reads it reports."""
+    """Return a JSON object; empty if the file is missing or malformed, which its own reader reports."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):

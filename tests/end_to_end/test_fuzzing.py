@@ -24,9 +24,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import ROOT
+from tests.end_to_end.test_links import HOW, everything
 from tests.end_to_end.test_versions import GOLDEN
 from tests.records.test_bundle import forged
-from tests.records.test_links import HOW, everything
 from tests.support import bombs
 from tests.support.in_process import call
 from tests.support.made_runs import record_paths
