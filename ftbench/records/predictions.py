@@ -63,13 +63,15 @@ def items_of(run: Path) -> Callable[[Record], Items | str]:
 def unpacked_size(path: Path) -> int:
     """Return the size in bytes that a file of predictions declares; `read_predictions` reads no more.
 
-    It is in the last four bytes of a gzip file, modulo 2³² (RFC 1952).
+    It is in the last four bytes of a gzip file, modulo 2³² (RFC 1952); 0 if the file is another one.
 
     Raises:
         FileNotFoundError: there is no such file.
         RunError: it is not a regular file.
     """
     with open_file(path, FOLDERS) as stream:
+        if stream.read(2) != b"\x1f\x8b":
+            return 0
         size = stream.seek(0, os.SEEK_END)
         stream.seek(max(0, size - 4))
         return int.from_bytes(stream.read(), "little")
