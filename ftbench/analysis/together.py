@@ -13,7 +13,7 @@ EVERYONE = "all strategies together"
 
 
 def place_of_all(places: Collection[Place]) -> Place:
-    """Return what stands for several configurations: their task column and backbone, if these are the same."""
+    """Return a key for several configurations together, with their task column and backbone if these are the same."""
     targets, backbones = ({getattr(one, name) for one in places} for name in ("target", "backbone"))
     return Place(
         targets.pop() if len(targets) == 1 else "all tasks",
