@@ -176,12 +176,12 @@ def _no_adapter(trial: Trial) -> str:
 
 def _read_back(model: Any, folder: Path, *, is_adapter: bool) -> Any:
     if not is_adapter:
-        return type(model).from_pretrained(folder)
+        return type(model).from_pretrained(folder, local_files_only=True, trust_remote_code=False, use_safetensors=True)
     from peft import PeftModel
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return PeftModel.from_pretrained(model, str(folder))
+        return PeftModel.from_pretrained(model, str(folder), local_files_only=True, trust_remote_code=False)
 
 
 def _outputs(learner: Learner, batch: Mapping[str, Tensor]) -> list[Tensor]:
