@@ -83,7 +83,11 @@ class SealedTask(Task):
 
     def score(self, answers, examples):
         level = float(np.mean(answers))
-        return Scored((Measurement("level", level, "1", "higher", method="mean of the answers", scope="test"),), ())
+        said = tuple(
+            {"id": identity, "prediction": float(np.mean(answer))}
+            for identity, answer in zip(examples.ids, answers, strict=True)
+        )
+        return Scored((Measurement("level", level, "1", "higher", method="mean of the answers", scope="test"),), said)
 
 
 @dataclass
