@@ -138,6 +138,12 @@ def repeats(one: Record, other: Record) -> bool:
     return _deterministic_results(one) == _deterministic_results(other)
 
 
+def trained_alike(one: Record, other: Record) -> bool:
+    """Return whether two trainings were bit-identical, even if other counts of the trials differ."""
+    traces = loss_trace(one)
+    return (any(traces.values()) and traces == loss_trace(other)) or repeats(one, other)
+
+
 def _deterministic_results(record: Record) -> object:
     scores = {(m.name, m.task): m.value for m in record.measurements if tier_of(m.name, m) == "quality"}
     exact = {(e.name, e.task): e.value for e in exact_values(record)}

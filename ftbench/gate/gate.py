@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..analysis.metric_tiers import MEMORY, SPEED, TRACE, exact_values, loss_trace, needed, repeats, tier_of
+from ..analysis.metric_tiers import MEMORY, SPEED, TRACE, exact_values, loss_trace, needed, tier_of, trained_alike
 from ..analysis.score_step import step_of_records
 from ..errors import RunError
 from ..records.accepted_changes import AcceptedChange
@@ -293,7 +293,7 @@ class _Checker:
             self._step(place.target, name),
             reason=reason,
             lower=reading.direction == "lower",
-            repeated=base == head and not shift and all(repeats(pair.head, pair.base) for pair in pairs),
+            repeated=base == head and not shift and all(trained_alike(pair.head, pair.base) for pair in pairs),
             learns=any(_value(pair.head, "trainable_parameters") != 0 for pair in pairs),
         )
         return known.measured(base, head, shift)

@@ -49,7 +49,7 @@ class Sample:
     lower: bool = False
     """Whether lower values are better."""
     repeated: bool = False
-    """Whether head and base are bit-identical."""
+    """Whether the trainings of head and base were bit-identical, so that the score has no noise."""
     learns: bool = True
     """Whether the strategy trains anything."""
 
@@ -109,7 +109,7 @@ def judge(sample: Sample, p: float | None, level: float, tier: Tier) -> Check:
     message = _message(sample, fmean(sample.base), fmean(sample.head), p)
     verdict = said(sample.gains, p, sample.margin, level)
     if sample.repeated:
-        verdict, message = "ok", f"{message}; the records are identical"
+        verdict, message = "ok", f"{message}; the trainings are identical"
     elif n < CLAIM:
         message = f"{message}; a verdict needs at least {CLAIM}"
     return Check(verdict, sample.place, sample.metric, tier, message, "", sample.seeds, sample.base, sample.head)

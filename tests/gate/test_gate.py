@@ -261,7 +261,7 @@ def test_under_three_pairs_nothing_is_said_unless_the_records_are_identical(head
     )
     checks = run_checks(head, base)
     assert found(checks, "accuracy").verdict == "ok"
-    assert found(checks, "accuracy").message.endswith("allowed −1.0); over 1 pair; the records are identical")
+    assert found(checks, "accuracy").message.endswith("allowed −1.0); over 1 pair; the trainings are identical")
     rewrite(head, lambda record: set_value(record, "accuracy", 0.0), where=of("lora"))
     checks = run_checks(head, base)
     assert found(checks, "accuracy", LORA).verdict == "inconclusive"
