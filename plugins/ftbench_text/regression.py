@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-_LARGEST = float(np.finfo(np.float32).max)
+_LARGEST = (2 - 2**-23) * 2.0**127
+"""Largest single-precision number; numpy is imported when a task is used."""
 MOST_SIZE = 100.0
 """Largest root mean square of targets that is not reported."""
 NO_NUMBER, COMMA = "target is no number", "number with a decimal comma"
