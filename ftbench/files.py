@@ -81,8 +81,8 @@ def open_file(path: Path, folders: int = 0) -> BufferedReader:
         RunError: the file or one of the folders is a link, or the file is not a regular one.
         OSError: it cannot be read.
     """
+    mode = path.lstat().st_mode  # first, because most trials keep no predictions
     check_no_links(path.parent, folders)
-    mode = path.lstat().st_mode
     if stat.S_ISLNK(mode):
         raise RunError(f"{path}: {_IS_A_LINK}")
     if not stat.S_ISREG(mode):
