@@ -111,6 +111,7 @@ def test_offline_is_the_default_and_what_is_not_cached_is_one_line(ftbench, suit
     assert hub_server.asked == []
 
 
+@pytest.mark.thorough
 def test_a_cached_model_is_trained_offline_and_known_by_its_commit_and_weights(
     ftbench, suite, hub_server, hub_cache, model_folder, tmp_path
 ):
@@ -176,6 +177,7 @@ def test_online_the_runner_downloads_what_is_needed_once_and_trials_ask_for_noth
     assert "valid, 1 trials" in ftbench("validate", suite(), check=0).stdout, "what was downloaded is there offline"
 
 
+@pytest.mark.thorough
 def test_a_half_downloaded_model_is_no_model_and_online_it_is_completed(
     ftbench, suite, hub_server, hub_cache, model_folder
 ):

@@ -157,6 +157,7 @@ def test_an_unchanged_plugin_is_green(ftbench, repository):
     assert not any(verdict in ("regressed", "changed", "missing") for _, verdict in verdicts(done.stdout))
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_an_interrupted_gate_ends_after_the_running_trial_and_leaves_no_worktree(repository):
     (repository / "method.py").write_text(planted("slow"))

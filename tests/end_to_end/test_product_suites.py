@@ -123,9 +123,7 @@ def test_it_is_valid_where_nothing_was_downloaded(name, hub_cache, ftbench):
     assert "is not in the hub cache; `ftbench run` downloads and checks it" in done.stdout + done.stderr
 
 
-@pytest.mark.parametrize(
-    "name", [name if name == "conll2003" else pytest.param(name, marks=pytest.mark.thorough) for name in DATA]
-)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.thorough) for name in DATA])
 def test_it_runs_on_a_stand_in(name, tmp_path, hub_cache, ftbench):
     text = stand_in(name, tmp_path, hub_cache)
     # Two steps and one seed are enough to see that everything fits together.

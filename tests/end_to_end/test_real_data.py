@@ -13,7 +13,12 @@ SUITES = sorted((ROOT / "tests" / "suites").glob("*.toml"))
 DATA = Path(os.environ.get("FTBENCH_TEST_DATA", ROOT.parent / "shared" / "data"))
 
 
-@pytest.fixture(params=SUITES, ids=lambda path: path.stem)
+@pytest.fixture(
+    params=[
+        pytest.param(path, id=path.stem, marks=[] if path.stem == "tweet-emotion" else pytest.mark.thorough)
+        for path in SUITES
+    ]
+)
 def suite(request, tmp_path):
     """Give a suite beside its data."""
     if not (DATA / request.param.stem).is_dir():
@@ -42,13 +47,11 @@ def ran(ftbench, suite, *options):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(280)
 def test_strategies_of_three_kinds_run_on_real_data(suite, ftbench):
     suite.write_text(suite.read_text().replace("seeds = [0, 1]", "seeds = [0]"))
     assert len(ran(ftbench, suite, "--only", "lora", "--only", "prefix", "--only", "frozen")) == 3
 
 
 @pytest.mark.thorough
-@pytest.mark.timeout(280)
 def test_eight_strategies_run_on_real_data_with_two_seeds(suite, ftbench):
     assert len(ran(ftbench, suite)) == 16

@@ -122,7 +122,9 @@ def test_hashes_are_folded(summary, text):
     assert all(one not in above and one in folded for one in hashes)
 
 
-@pytest.mark.parametrize("way", [{"color_scheme": "light"}, {"color_scheme": "dark"}])
+@pytest.mark.parametrize(
+    "way", [{"color_scheme": "light"}, pytest.param({"color_scheme": "dark"}, marks=pytest.mark.thorough)]
+)
 def test_axe_finds_nothing_on_the_example(shown, axe, text, way):
     with shown(text, viewport=DESK, **way) as page:
         assert axe(page) == []

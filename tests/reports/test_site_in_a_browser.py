@@ -139,8 +139,11 @@ def test_a_strategy_is_one_strip_over_all_tasks(opened, site, board):
     "way",
     [
         {"color_scheme": "light", "viewport": DESK},
-        {"color_scheme": "dark", "viewport": PHONE},
-        {"color_scheme": "light", "viewport": {"width": 794, "height": 1123}, "print": True},
+        pytest.param({"color_scheme": "dark", "viewport": PHONE}, marks=pytest.mark.thorough),
+        pytest.param(
+            {"color_scheme": "light", "viewport": {"width": 794, "height": 1123}, "print": True},
+            marks=pytest.mark.thorough,
+        ),
     ],
     ids=["light", "dark phone", "print"],
 )
@@ -155,6 +158,7 @@ def test_axe_finds_nothing_and_no_page_is_wider_than_the_window(opened, axe, sit
         assert axe(page) == [], path
 
 
+@pytest.mark.thorough
 def test_hostile_names_and_other_devices_show_on_every_screen(opened, tmp_path):
     write(leaderboard(), tmp_path / "plain")
     write(leaderboard(label=HOSTILE[0], suite=HOSTILE[3], device=HOSTILE[1]), tmp_path / "hostile")

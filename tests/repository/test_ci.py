@@ -337,6 +337,7 @@ def test_wrong_inputs_end_in_one_annotation_and_harm_nothing(project, inputs, co
         assert done.stderr.startswith("error: ")
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_the_action_runs_the_suite_where_it_was_not_run(project):
     shutil.rmtree(project / "runs")
@@ -346,6 +347,7 @@ def test_the_action_runs_the_suite_where_it_was_not_run(project):
     assert "20 checks: 20 ok" in done.stdout
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_the_methods_workflow_runs_a_plugin_next_to_its_base(tmp_path, tiny_suite):
     from tests.end_to_end.test_planted import git, planted

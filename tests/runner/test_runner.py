@@ -124,6 +124,7 @@ def test_a_suite_that_grew_runs_only_what_is_new(finished, tmp_path):
     assert {key: after[key] for key in before} == before
 
 
+@pytest.mark.thorough
 def test_two_runs_give_bit_identical_predictions(finished, tmp_path):
     suite, run, _ = finished
     done = subprocess.run(
@@ -241,6 +242,7 @@ def test_ctrl_c_twice_stops_a_trial_whose_process_is_still_being_started(tmp_pat
     assert len(list(tmp_path.rglob("record.json"))) == 1
 
 
+@pytest.mark.thorough
 def test_ctrl_c_says_how_many_trials_it_finishes(tmp_path, on_a_terminal):
     from tests.faults.quick_suite import command, write
 

@@ -328,6 +328,7 @@ def test_what_cannot_be_kept_is_refused():
             pack(value)
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_a_run_killed_by_sigkill_goes_on_and_flags_what_was_measured_of_it(tmp_path):
     strategies = '[[strategy]]\nuse = "full"\n'

@@ -127,6 +127,7 @@ def test_ewc_and_replay_forget_less_than_half_of_plain_training_and_learn_the_se
         assert found[name][:, 2].mean() > 0.85
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_a_strength_of_zero_is_plain_training_and_more_strength_keeps_weights_closer(catalog, digits):
     assert learnt(catalog, digits, "ewc", 0, strength=0.0, samples=20) == learnt(catalog, digits, "full", 0)

@@ -286,6 +286,7 @@ def eight_words(folder, catalog):
     return [(folder / f"{name}.wav", name) for name in list(chosen)[:8]]
 
 
+@pytest.mark.thorough
 def test_eight_words_are_learnt_by_heart_and_read_back_by_transformers(tmp_path, ftbench, catalog):
     import transformers
 
