@@ -235,7 +235,11 @@ def _compare_with_baseline(
     # While trials run, garbage is collected as usual.
     with collector_paused() if suite is None else nullcontext():
         base = read_record_set(baseline)
-        parsed = _suite_that_ran(context, suite, run) if suite is not None else None
+        parsed = _suite_of(context, suite, run) if suite is not None else None
+        if parsed is not None:
+            # Before hours of training, not after them.
+            margins_of(parsed.gate, base.gate, allowed)
+            _run_suite(context, parsed, run.parent)
         head = read_record_set(run)
         gate = margins_of(parsed.gate if parsed is not None else head.gate, base.gate, allowed)
         checks = hold(head, base, gate, allowed)
@@ -251,15 +255,14 @@ def _compare_with_baseline(
     return Gated(str(run), str(baseline), head.suite, tuple(checks), data=tuple(new_flaws(head.data, base.data)))
 
 
-def _suite_that_ran(context: CommandContext, suite: str, run: Path) -> Suite:
-    """Read the suite of a run directory, and run every trial of the plan made now that has no record yet."""
+def _suite_of(context: CommandContext, suite: str, run: Path) -> Suite:
+    """Read the suite of a run directory; raise UserError if the directory is that of another suite."""
     parsed = context.suite(suite)
     if run.name != parsed.name or (run.exists() and not run.is_dir()):
         raise UserError(
             f"--run {suite}: the run directory of suite {parsed.name!r} must have the same name; "
             f"{run} is not its run directory"
         )
-    _run_suite(context, parsed, run.parent)
     return parsed
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ..records.record_set import Place
     from ..suite.suite import Gate
 
-NOTHING = Estimate(0.0, 0, None, None, None)
+_NO_GAINS = Estimate(0.0, 0, None, None, None)
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Sample:
     """Value of the run on each seed."""
     by_seed: tuple[float, ...] = ()
     """Head minus base (minus an accepted change) on each seed, with the sign chosen so that more is better."""
-    gains: Estimate = NOTHING
+    gains: Estimate = _NO_GAINS
     """Estimate of these gains."""
     reason: str = ""
     """Why the baseline was adjusted; empty if it was not."""

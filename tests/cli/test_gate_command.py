@@ -172,6 +172,7 @@ def test_margins_are_those_of_the_baseline_unless_a_change_is_allowed(ftbench, t
         "error: not comparable: gate.margin is 0.01 in the baseline and 0.5 here; create the baseline again, or take those of "
         "the run with `--allow-drift gate`"
     )
+    assert " ok " not in done.stderr, "nothing is trained before the margins are known to be comparable"
     ftbench("gate", head, "--baseline", base, "--run", suite, "--allow-drift", "gate.margin", check=0)
     # The directory of the run has them now, as that of a forged bundle would.
     ftbench("gate", head, "--baseline", base, check=5)
