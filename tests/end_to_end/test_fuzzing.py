@@ -300,7 +300,7 @@ def fuzz_links(rnd, place, watchman):
 
 
 def fuzz_values(rnd, place, watchman):
-    """Put very many small values somewhere into a bundle; it takes less than a gigabyte more."""
+    """Read a bundle with very many small values at a random place; it takes less than a gigabyte more."""
     found = bombs.files()
     one = rnd.choice(["{}", "[]", "0", '""', "0.5", '{"a":{}}', "[[]]", "null"])
     junk = bombs.objects(rnd.choice([10**4, 10**5, 10**6, 8 * 10**6]), one)

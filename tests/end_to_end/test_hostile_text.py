@@ -32,7 +32,7 @@ def spoilt(value, name=""):
 
 
 def spoil(record, failing):
-    """Put hostile text in all places of a record that nothing is looked up by."""
+    """Replace every text of a record that nothing is looked up by with a hostile one."""
     record.update(spoilt({name: record[name] for name in ("measurements", "failure")}))
     record["provenance"] = {**record["provenance"], **spoilt({"data": record["provenance"].get("data", {})})}
     record["provenance"]["hardware"] = {**record["provenance"]["hardware"], "cpu": HOSTILE}
