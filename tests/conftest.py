@@ -38,6 +38,11 @@ def _waits(item):
     return item.path.stem in SECOND_LOOKS and bool(names & SPEECH)
 
 
+def pytest_make_parametrize_id(config, val, argname):
+    """Return the argument's name for bytes: an archive holds the time it was made, and workers must name tests alike."""
+    return argname if isinstance(val, bytes) else None
+
+
 def pytest_collection_modifyitems(config, items):
     for item in items:
         if _waits(item):
