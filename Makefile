@@ -37,9 +37,9 @@ fuzz: setup-test
 
 # Bytecode is written once here, so that commands start fast even where Python may not write it.
 setup: .venv/.demo
-	$(BIN)/python -m compileall -q ftbench plugins reports
+	$(BIN)/python -m compileall -q ftbench plugins former_names
 setup-test: .venv/.test
-	$(BIN)/python -m compileall -q ftbench plugins reports
+	$(BIN)/python -m compileall -q ftbench plugins former_names
 
 .venv/.demo: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -82,9 +82,9 @@ schemas docs: setup
 # dataset-fashion-mnist.
 provenance: setup
 	$(PIP) --editable '.[provenance]'
-	cd plugins && ../$(BIN)/python -m ftbench_vision.provenance.pretraining ftbench_backbones/weights/tiny-vit
-	cd plugins && ../$(BIN)/python -m ftbench_speech.provenance.commands ftbench_speech/clips
-	cd plugins && ../$(BIN)/python -m ftbench_speech.provenance.pretraining ftbench_backbones/weights/tiny-wav2vec2
+	cd plugins && ../$(BIN)/python -m ftbench_plugins.vision.provenance.pretraining ftbench_plugins/backbones/weights/tiny-vit
+	cd plugins && ../$(BIN)/python -m ftbench_plugins.speech.provenance.commands ftbench_plugins/speech/clips
+	cd plugins && ../$(BIN)/python -m ftbench_plugins.speech.provenance.pretraining ftbench_plugins/backbones/weights/tiny-wav2vec2
 
 clean:
 	rm -rf .venv runs

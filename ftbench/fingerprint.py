@@ -192,10 +192,11 @@ def _module(key: str, module: str, source: Path) -> tuple[str, list[str]]:
 
     def read() -> tuple[str, list[str]]:
         tree = ast.parse(source.read_text(encoding="utf-8"))
-        siblings = list(_siblings(tree, module))
+        package = module if source.name == "__init__.py" else module.rpartition(".")[0]
+        siblings = list(_siblings(tree, module, package))
         return hashlib.sha256(_bare(tree).encode()).hexdigest(), siblings
 
-    digest, siblings = remembered("modules", key, read)
+    digest, siblings = remembered("module code", key, read)
     return digest, siblings
 
 
@@ -209,8 +210,7 @@ def _source(module: str) -> Path | None:
     return Path(origin) if origin and origin.endswith(".py") else None
 
 
-def _siblings(tree: ast.AST, module: str) -> Iterable[str]:
-    package = module.rpartition(".")[0]
+def _siblings(tree: ast.AST, module: str, package: str) -> Iterable[str]:
     top = module.partition(".")[0]
     if not package or top == "ftbench":
         return
@@ -220,8 +220,11 @@ def _siblings(tree: ast.AST, module: str) -> Iterable[str]:
             if base.partition(".")[0] != top:
                 continue
             # find_spec of a submodule would import the parent, so look only inside packages.
-            inside = [f"{base}.{alias.name}" for alias in node.names] if _is_package(base) else []
-            yield from (name for name in [base, *inside] if name != top and _is_module(name))
+            names = [f"{base}.{alias.name}" for alias in node.names] if _is_package(base) else []
+            inside = [name for name in names if _is_module(name)]
+            # `from . import pieces` takes nothing from the package but the module.
+            outside = [] if names == inside and f"{module}.".startswith(f"{base}.") else [base]
+            yield from (name for name in [*outside, *inside] if name != top and _is_module(name))
 
 
 @cache

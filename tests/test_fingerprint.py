@@ -62,12 +62,29 @@ def test_code_changes_it_also_in_a_module_that_is_imported(package):
     assert len({before, after, hashed()}) == 3
 
 
+@pytest.mark.parametrize(("imported", "changes"), [("from . import helper", False), ("from . import factor", True)])
+def test_the_rest_of_a_package_counts_only_if_something_is_taken_from_it(imported, changes, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    name = f"nested_{changes}".lower()
+    package = tmp_path / name / "methods"
+    package.mkdir(parents=True)
+    (package.parent / "__init__.py").write_text("")
+    (package / "__init__.py").write_text("from .other import factor\n")
+    (package / "other.py").write_text("factor = 1\n")
+    (package / "helper.py").write_text("")
+    (package / "strategy.py").write_text(f"{imported}\n\nclass A:\n    pass\n")
+    strategy = import_module(f"{name}.methods.strategy").A
+    before = code_hash([strategy])
+    (package / "other.py").write_text("factor = 22\n")
+    assert (code_hash([strategy]) != before) is changes
+
+
 def test_hashing_a_strategy_imports_none_of_its_torch_parts():
     import subprocess
 
     code = (
-        "import sys; from ftbench.fingerprint import code_hash; from ftbench_strategies.ewc import EWC; "
-        "from ftbench_strategies.adapter import Adapter; code_hash([EWC, Adapter]); print('torch' in sys.modules)"
+        "import sys; from ftbench.fingerprint import code_hash; from ftbench_plugins.strategies.ewc import EWC; "
+        "from ftbench_plugins.strategies.adapter import Adapter; code_hash([EWC, Adapter]); print('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "False\n"
 

@@ -1,4 +1,4 @@
-"""Generate `plugins/ftbench_strategies/README.md` from the code: `python -m docs.tools.strategies_page`."""
+"""Generate `plugins/ftbench_plugins/strategies/README.md` from the code: `python -m docs.tools.strategies_page`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ftbench.suite.support_matrix import refusals, support_matrix
 
 from tests.support.base_size import Countable, base_size_learner, trained_outside_the_head
 
-PAGE = Path(__file__).parents[2] / "plugins" / "ftbench_strategies" / "README.md"
+PAGE = Path(__file__).parents[2] / "plugins" / "ftbench_plugins" / "strategies" / "README.md"
 BASE_MODELS = {"bert": "BERT-base", "vit": "ViT-B/16", "wav2vec2": "Wav2Vec2-base"}
 # Options for strategies whose parameters cannot be counted with the defaults, or without data.
 OPTIONS = {"prompt": {"init": "uniform"}, "combine": {"parts": ["lora", "bitfit"]}, "peft": {"method": "oft"}}

@@ -6,8 +6,8 @@ import pytest
 from ftbench.analysis.learning_signs import rises, still_falls
 from ftbench.reporting import Curve, Failure, summarise
 
-from ftbench_reports.learning import warnings
-from ftbench_reports.page import render
+from ftbench_plugins.reports.learning import warnings
+from ftbench_plugins.reports.page import render
 from tests.support.made_records import RECORDS
 
 

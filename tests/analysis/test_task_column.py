@@ -13,8 +13,8 @@ from ftbench.suite.suite import Statistics
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ftbench_reports.markdown import MarkdownReport
-from ftbench_reports.page import render
+from ftbench_plugins.reports.markdown import MarkdownReport
+from ftbench_plugins.reports.page import render
 from tests.support.made_records import record
 
 

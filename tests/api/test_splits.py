@@ -78,7 +78,7 @@ def test_test_voices_of_the_commands_are_heard_nowhere_else(catalog):
     from importlib.util import find_spec
     from pathlib import Path
 
-    index = json.loads((Path(find_spec("ftbench_speech").origin).parent / "clips" / "clips.json").read_text())
+    index = json.loads((Path(find_spec("ftbench_plugins.speech").origin).parent / "clips" / "clips.json").read_text())
     voices = {split: {clip["voice"] for clip in clips} for split, clips in index.items()}
     assert len(voices["train"]) == len(voices["test"]) == 20
     assert not voices["train"] & voices["test"]

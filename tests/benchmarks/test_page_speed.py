@@ -12,7 +12,7 @@ from ftbench.records.store import collector_paused, read_records, record_files
 from ftbench.reporting import summarise
 
 from docs.tools.page_picture import OPTIONS
-from ftbench_reports.page import render
+from ftbench_plugins.reports.page import render
 from tests.conftest import FTBENCH
 from tests.reports.synthetic import trials
 

@@ -67,7 +67,7 @@ def folder(tmp_path):
 
 @pytest.mark.timeout(900)
 def test_a_head_trains_on_cached_features_ten_times_as_fast(catalog, folder, monkeypatch):
-    from ftbench_strategies.frozen import Frozen
+    from ftbench_plugins.strategies.frozen import Frozen
 
     rows = [
         f"{' '.join(f'word {n * 7 % 31} of sentence {n}' for _ in range(6))},{'yes' if n % 3 else 'no'}"

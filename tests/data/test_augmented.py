@@ -282,7 +282,7 @@ def test_a_large_split_encoded_chunk_by_chunk_gives_the_same_batches(catalog, tm
 
 
 def test_two_readers_of_one_example_read_the_same_words(catalog, model_folder, monkeypatch):
-    from ftbench_text.words import WordSentiment
+    from ftbench_plugins.text.words import WordSentiment
 
     task = catalog.build(
         "tasks", "word-sentiment", {"train_size": 16, "test_size": 16, "augment": [{"use": "typos", "share": 0.5}]}

@@ -192,7 +192,7 @@ def test_a_broken_image_or_sound_is_named(catalog, tmp_path, model_folder):
 
 
 def test_a_resampled_tone_keeps_its_pitch():
-    from ftbench_speech.sounds import resampled
+    from ftbench_plugins.speech.sounds import resampled
 
     tone = np.sin(2 * np.pi * 440 * np.arange(8000) / 8000).astype(np.float32)
     wide = resampled(tone, 8000, 16_000)

@@ -4,9 +4,9 @@ import time
 
 from ftbench import Bench, Learner, hookimpl
 
-from ftbench_strategies.adapter import Adapter
-from ftbench_strategies.frozen import Frozen
-from ftbench_strategies.lora import LoRA
+from ftbench_plugins.strategies.adapter import Adapter
+from ftbench_plugins.strategies.frozen import Frozen
+from ftbench_plugins.strategies.lora import LoRA
 
 MADE = ()
 

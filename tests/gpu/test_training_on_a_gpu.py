@@ -9,7 +9,7 @@ from ftbench import FinishedTrial, Trace, Training, Watch
 from ftbench.meters import StageData, account
 from ftbench.training.accounting.throughput_probe import ThroughputProbe
 
-from ftbench_meters.time import TimeMeter
+from ftbench_plugins.meters.time import TimeMeter
 from tests.training.accounting.test_accounting import EIGHT
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")]

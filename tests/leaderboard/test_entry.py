@@ -235,7 +235,7 @@ def test_whatever_a_record_or_plan_holds_it_is_refused_in_lines_or_becomes_pages
     from ftbench.leaderboard.json_format import to_json
     from ftbench.leaderboard.leaderboard import leaderboard_of
 
-    from ftbench_reports.site.pages import Site
+    from ftbench_plugins.reports.site.pages import Site
 
     folder = tmp_path / "fuzzed"
     shutil.rmtree(folder, ignore_errors=True)

@@ -10,7 +10,7 @@ from ftbench.leaderboard.leaderboard import leaderboard_of
 from ftbench.leaderboard.site import build, verify
 from ftbench.leaderboard.submissions import gathered
 
-from ftbench_reports.site.pages import Site
+from ftbench_plugins.reports.site.pages import Site
 from tests.support.made_runs import (
     bundled,
     copied,

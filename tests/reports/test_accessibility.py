@@ -7,7 +7,7 @@ from functools import cache
 import pytest
 from ftbench.reporting import summarise
 
-from ftbench_reports.page import render
+from ftbench_plugins.reports.page import render
 from tests.reports.synthetic import sequence, trials
 
 pytestmark = [

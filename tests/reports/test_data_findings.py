@@ -8,8 +8,8 @@ import pytest
 from ftbench.cli.verdict_table import print_verdicts
 from ftbench.reporting import Flaw, TaskFlaws, data_counts, data_errors, summarise
 
-from ftbench_reports.markdown import MarkdownReport
-from ftbench_reports.page import render
+from ftbench_plugins.reports.markdown import MarkdownReport
+from ftbench_plugins.reports.page import render
 from tests.support.made_records import RECORDS
 
 LEAK = Flaw("error", "same input in two splits", 1300, ("train.csv line 2 = test.csv line 9",), "remove them")

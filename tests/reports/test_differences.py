@@ -5,11 +5,11 @@ import re
 import pytest
 from ftbench.reporting import summarise
 
-from ftbench_reports.cards import picks_of
-from ftbench_reports.overview import overview
-from ftbench_reports.palette import looks
-from ftbench_reports.rows import forest, rank_chart
-from ftbench_reports.tradeoff import tradeoff
+from ftbench_plugins.reports.cards import picks_of
+from ftbench_plugins.reports.overview import overview
+from ftbench_plugins.reports.palette import looks
+from ftbench_plugins.reports.rows import forest, rank_chart
+from ftbench_plugins.reports.tradeoff import tradeoff
 from tests.support.made_records import RECORDS, record, with_memory
 
 SOUNDS = [

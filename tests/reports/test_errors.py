@@ -9,7 +9,7 @@ from ftbench import Measurement
 from ftbench.analysis.errors.error_examples import inspected
 from ftbench.reporting import Curve, Preview, Previews, summarise
 
-from ftbench_reports.page import render
+from ftbench_plugins.reports.page import render
 from tests.reports.test_page import RECORDS, embedded_data, record, shape
 
 HOSTILE = "</q><script>alert(1)</script>\u202e" + "🦆" * 50

@@ -9,7 +9,7 @@ from ftbench.analysis.run_summary import summarise_runs
 from ftbench.plugins import Plugins
 from ftbench.reporting import interval_shown
 
-from ftbench_reports.page import render
+from ftbench_plugins.reports.page import render
 
 pytestmark = [
     pytest.mark.browser,

@@ -9,8 +9,8 @@ import pytest
 from ftbench.records.store import Store
 from ftbench.reporting import summarise
 
-from ftbench_reports.latex import LatexReport
-from ftbench_reports.latex_tables import escaped
+from ftbench_plugins.reports.latex import LatexReport
+from ftbench_plugins.reports.latex_tables import escaped
 from tests.reports.synthetic import trials
 from tests.support.made_records import RECORDS
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from ftbench.reporting import summarise
 
-from ftbench_reports.markdown import MarkdownReport
+from ftbench_plugins.reports.markdown import MarkdownReport
 from tests.reports.synthetic import trials
 from tests.support.made_records import RECORDS, record
 

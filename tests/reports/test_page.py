@@ -14,13 +14,13 @@ from ftbench.reporting import interval_shown, places_of, summarise
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ftbench_reports.axes import Scale
-from ftbench_reports.board import Board
-from ftbench_reports.embedded import WORDS
-from ftbench_reports.markdown import MarkdownReport
-from ftbench_reports.page import render
-from ftbench_reports.palette import looks
-from ftbench_reports.table import CsvReport
+from ftbench_plugins.reports.axes import Scale
+from ftbench_plugins.reports.board import Board
+from ftbench_plugins.reports.embedded import WORDS
+from ftbench_plugins.reports.markdown import MarkdownReport
+from ftbench_plugins.reports.page import render
+from ftbench_plugins.reports.palette import looks
+from ftbench_plugins.reports.table import CsvReport
 from tests.reports.synthetic import trials
 from tests.support.made_records import RECORDS, record
 

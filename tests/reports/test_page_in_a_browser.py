@@ -9,7 +9,7 @@ from ftbench import Measurement
 from ftbench.records.record import record_adapter
 from ftbench.reporting import summarise
 
-from ftbench_reports.page import render
+from ftbench_plugins.reports.page import render
 from tests.support.made_records import RECORDS, record, with_memory
 
 pytestmark = [

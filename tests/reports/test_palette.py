@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from ftbench.reporting import FAMILIES
 
-from ftbench_reports.palette import DARK, LIGHT, MARKERS, PAPER, family_legend, looks
+from ftbench_plugins.reports.palette import DARK, LIGHT, MARKERS, PAPER, family_legend, looks
 
 # Machado, Oliveira and Fernandes 2009, severity 1: linear RGB as seen.
 EYES = {

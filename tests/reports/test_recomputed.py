@@ -10,9 +10,9 @@ import pytest
 from ftbench.reporting import interval_shown, quantity, summarise, word_against
 from ftbench.stats import estimate
 
-from ftbench_reports.cards import picks_of, short_quantity
-from ftbench_reports.page import render
-from ftbench_reports.table import CsvReport
+from ftbench_plugins.reports.cards import picks_of, short_quantity
+from ftbench_plugins.reports.page import render
+from ftbench_plugins.reports.table import CsvReport
 from tests.reports.synthetic import sequence, trials
 
 RECORDS = [

@@ -17,8 +17,8 @@ from ftbench.stats.item_scores import Items
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ftbench_reports.latex import LatexReport
-from ftbench_reports.markdown import MarkdownReport
+from ftbench_plugins.reports.latex import LatexReport
+from ftbench_plugins.reports.markdown import MarkdownReport
 from tests.support.made_records import record
 
 EXTREMES = {

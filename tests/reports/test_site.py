@@ -15,10 +15,10 @@ from ftbench.analysis.task_column import places_of
 from ftbench.leaderboard.reruns import Rerun
 from ftbench.reporting import Fingerprint, Group, Leaderboard, Point, PublishedRun, Series, summarise
 
-from ftbench_reports.palette import colour_of
-from ftbench_reports.site.addresses import strategy_pages
-from ftbench_reports.site.dates import day, moment
-from ftbench_reports.site.pages import Site
+from ftbench_plugins.reports.palette import colour_of
+from ftbench_plugins.reports.site.addresses import strategy_pages
+from ftbench_plugins.reports.site.dates import day, moment
+from ftbench_plugins.reports.site.pages import Site
 from tests.reports.test_page import RECORDS, record, shape
 
 HOSTILE = [

@@ -12,7 +12,7 @@ from ftbench.leaderboard.submissions import gathered
 from ftbench.plugins import Plugins
 from ftbench.reporting import interval_shown
 
-from ftbench_reports.site import write
+from ftbench_plugins.reports.site import write
 from tests.reports.test_first_screen import DESK, EXAMPLE, IN_VIEW, PHONE, mean
 from tests.reports.test_site import HOSTILE, leaderboard
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 from ftbench.meters import Phase, Samples
 from ftbench.reporting import summarise
 
-from ftbench_reports.palette import looks
-from ftbench_reports.trials import over_time, phase_legend, phases, settings_table, trial_table
+from ftbench_plugins.reports.palette import looks
+from ftbench_plugins.reports.trials import over_time, phase_legend, phases, settings_table, trial_table
 from tests.support.made_records import RECORDS
 
 SUMMARY = summarise(RECORDS)

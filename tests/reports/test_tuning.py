@@ -3,11 +3,11 @@
 import csv
 import re
 
-from ftbench_reports.markdown import MarkdownReport
-from ftbench_reports.page import render
-from ftbench_reports.palette import looks
-from ftbench_reports.table import CsvReport
-from ftbench_reports.tuning import change_table, choice_table, rate_curves, tuned_targets
+from ftbench_plugins.reports.markdown import MarkdownReport
+from ftbench_plugins.reports.page import render
+from ftbench_plugins.reports.palette import looks
+from ftbench_plugins.reports.table import CsvReport
+from ftbench_plugins.reports.tuning import change_table, choice_table, rate_curves, tuned_targets
 from tests.support.made_tuning import finals, summed, tries
 
 COMPARED = [*finals("full", (0.90, 0.91, 0.92)), *finals("lora", (0.80, 0.82, 0.81), 1e-2)]

@@ -7,10 +7,10 @@ from ftbench import Measurement
 from ftbench.reporting import summarise
 from ftbench.stats import estimate
 
-from ftbench_reports.board import Board
-from ftbench_reports.markdown import MarkdownReport
-from ftbench_reports.page import render
-from ftbench_reports.palette import looks
+from ftbench_plugins.reports.board import Board
+from ftbench_plugins.reports.markdown import MarkdownReport
+from ftbench_plugins.reports.page import render
+from ftbench_plugins.reports.palette import looks
 from tests.reports.test_page import embedded_data, record
 
 LOSSES = {"full": (0.51, 0.523, 0.54), "lora": (0.62, 0.66, 0.64), "adapter": (0.6, 0.61, 0.62)}

@@ -7,8 +7,8 @@ import pytest
 from ftbench import Measurement
 from ftbench.reporting import summarise
 
-from ftbench_reports.learning import winners
-from ftbench_reports.page import render
+from ftbench_plugins.reports.learning import winners
+from ftbench_plugins.reports.page import render
 from tests.support.made_records import RECORDS
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from ftbench import Learner
 
-from ftbench_backbones.architectures import ARCHITECTURES
-from ftbench_backbones.loading import make_card
+from ftbench_plugins.backbones.architectures import ARCHITECTURES
+from ftbench_plugins.backbones.loading import make_card
 
 
 class Countable:

@@ -238,7 +238,7 @@ def test_who_acts_in_training_must_say_that_a_checkpoint_is_enough(moments, expe
 
 
 def test_a_strategy_that_cannot_go_on_begins_anew_and_says_so(trial_of, run, monkeypatch, capsys, tmp_path):
-    from ftbench_strategies.lora import LoRA
+    from ftbench_plugins.strategies.lora import LoRA
 
     monkeypatch.setattr(LoRA, "resumable", lambda self: False)
     trial = trial_of("lora", steps=6)

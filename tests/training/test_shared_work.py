@@ -113,7 +113,7 @@ def numbers(outcome):
 
 @pytest.mark.parametrize("parts", [DIGITS, WORDS, COMMANDS], ids=["images", "words", "sounds"])
 def test_a_head_trained_on_features_is_the_head_trained_on_the_network(carried, parts, monkeypatch):
-    from ftbench_strategies.frozen import Frozen
+    from ftbench_plugins.strategies.frozen import Frozen
 
     parts += strategies('use = "frozen"')
     (read,) = carried(parts, steps=14)

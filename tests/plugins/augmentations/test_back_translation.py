@@ -7,8 +7,8 @@ import pytest
 import torch
 from ftbench import UserError
 
-from ftbench_text.augmentations.back_translation import BackTranslation
-from ftbench_text.augmentations.translation import Translator
+from ftbench_plugins.text.augmentations.back_translation import BackTranslation
+from ftbench_plugins.text.augmentations.translation import Translator
 from tests.support.tiny_models import config, save
 
 

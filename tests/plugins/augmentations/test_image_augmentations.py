@@ -7,13 +7,13 @@ from ftbench import UserError
 from ftbench.tasks import Item
 from PIL import Image, ImageEnhance, ImageOps
 
-from ftbench_vision.augmentations.colour_jitter import ColourJitter
-from ftbench_vision.augmentations.cutmix import CutMix
-from ftbench_vision.augmentations.horizontal_flip import HorizontalFlip
-from ftbench_vision.augmentations.mixup import Mixup, averaged
-from ftbench_vision.augmentations.randaugment import OPERATIONS, RandAugment
-from ftbench_vision.augmentations.random_crop import RandomCrop
-from ftbench_vision.augmentations.rotation import Rotation
+from ftbench_plugins.vision.augmentations.colour_jitter import ColourJitter
+from ftbench_plugins.vision.augmentations.cutmix import CutMix
+from ftbench_plugins.vision.augmentations.horizontal_flip import HorizontalFlip
+from ftbench_plugins.vision.augmentations.mixup import Mixup, averaged
+from ftbench_plugins.vision.augmentations.randaugment import OPERATIONS, RandAugment
+from ftbench_plugins.vision.augmentations.random_crop import RandomCrop
+from ftbench_plugins.vision.augmentations.rotation import Rotation
 
 
 @pytest.fixture

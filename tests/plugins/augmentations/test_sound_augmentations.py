@@ -8,11 +8,11 @@ from ftbench import UserError
 from ftbench.data.augmented import Augmented
 from ftbench.tasks import Sound
 
-from ftbench_speech.augmentations.audio_gain import AudioGain
-from ftbench_speech.augmentations.audio_noise import AudioNoise
-from ftbench_speech.augmentations.specaugment import SpecAugment, heard
-from ftbench_speech.augmentations.speed import Speed
-from ftbench_speech.augmentations.time_shift import TimeShift
+from ftbench_plugins.speech.augmentations.audio_gain import AudioGain
+from ftbench_plugins.speech.augmentations.audio_noise import AudioNoise
+from ftbench_plugins.speech.augmentations.specaugment import SpecAugment, heard
+from ftbench_plugins.speech.augmentations.speed import Speed
+from ftbench_plugins.speech.augmentations.time_shift import TimeShift
 
 RATE = 16_000
 

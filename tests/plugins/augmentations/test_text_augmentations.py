@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from ftbench import UserError
 
-from ftbench_text.augmentations.random_deletion import RandomDeletion
-from ftbench_text.augmentations.random_swap import RandomSwap
-from ftbench_text.augmentations.synonym_replacement import SynonymReplacement
-from ftbench_text.augmentations.thesaurus import read_thesaurus
-from ftbench_text.augmentations.typos import Typos, neighbours
+from ftbench_plugins.text.augmentations.random_deletion import RandomDeletion
+from ftbench_plugins.text.augmentations.random_swap import RandomSwap
+from ftbench_plugins.text.augmentations.synonym_replacement import SynonymReplacement
+from ftbench_plugins.text.augmentations.thesaurus import read_thesaurus
+from ftbench_plugins.text.augmentations.typos import Typos, neighbours
 
 WORDS = [f"word{number}" for number in range(50)]
 TEXT = " ".join(WORDS)

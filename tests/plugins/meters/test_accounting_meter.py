@@ -18,7 +18,7 @@ from ftbench.training.messages import Spec
 from ftbench.training.seeding import seed_all, seeds_kept
 from ftbench.training.trial import Execution, carry_out
 
-from ftbench_meters.accounting import PARTS, UNITS, AccountingMeter
+from ftbench_plugins.meters.accounting import PARTS, UNITS, AccountingMeter
 from tests.conftest import TINY
 
 SEQUENCE = """

@@ -10,9 +10,9 @@ import pytest
 from ftbench import Watch
 from ftbench.meters import DeviceProbe, DeviceState, Span
 
-from ftbench_meters.energy import DeviceMeter
-from ftbench_meters.sampler import PERIOD, Sampler, of_session
-from ftbench_meters.window import Window, whole
+from ftbench_plugins.meters.energy import DeviceMeter
+from ftbench_plugins.meters.sampler import PERIOD, Sampler, of_session
+from ftbench_plugins.meters.window import Window, whole
 from tests.support.scripted_probe import MIB, FakeClock, ScriptedProbe
 
 TRIAL = 4242
@@ -291,7 +291,7 @@ def test_a_driver_that_hangs_is_given_up(monkeypatch):
     import threading
 
     release = threading.Event()
-    monkeypatch.setattr("ftbench_meters.sampler.PATIENCE", 0.2)
+    monkeypatch.setattr("ftbench_plugins.meters.sampler.PATIENCE", 0.2)
     calls = []
 
     def hang(t):

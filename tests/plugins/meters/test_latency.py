@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from ftbench import Watch
 
-from ftbench_meters.latency import LatencyMeter
+from ftbench_plugins.meters.latency import LatencyMeter
 
 
 class Answering:

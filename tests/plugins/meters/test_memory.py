@@ -6,14 +6,14 @@ import sys
 
 import pytest
 
-from ftbench_meters.cgroup import CgroupPeak
+from ftbench_plugins.meters.cgroup import CgroupPeak
 
 MIB = 2**20
 
 CHILDREN = """
 import json, subprocess, sys
 from ftbench import Watch
-from ftbench_meters.memory import MemoryMeter
+from ftbench_plugins.meters.memory import MemoryMeter
 
 meter = MemoryMeter()
 meter.start(Watch("cpu", 1))

@@ -96,7 +96,7 @@ def test_no_driver_is_a_normal_case(nvml):
 HOST = """
 import json
 from ftbench import Watch
-from ftbench_meters.memory import MemoryMeter
+from ftbench_plugins.meters.memory import MemoryMeter
 
 meter = MemoryMeter()
 meter.start(Watch("cpu", 1))

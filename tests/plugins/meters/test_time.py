@@ -7,8 +7,8 @@ from ftbench import Step, Trace, Watch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ftbench_meters.steady import SteadyState, Stretch
-from ftbench_meters.time import Throughput, TimeMeter
+from ftbench_plugins.meters.steady import SteadyState, Stretch
+from ftbench_plugins.meters.time import Throughput, TimeMeter
 
 
 class Clock:

@@ -6,7 +6,7 @@ import pytest
 import torch
 from ftbench import NotApplicable
 
-from ftbench_strategies.modules.language import CausalLanguage, MaskedLanguage
+from ftbench_plugins.strategies.modules.language import CausalLanguage, MaskedLanguage
 from tests.plugins.strategies.test_peft_family import answers, ready  # noqa: F401 - a fixture
 
 

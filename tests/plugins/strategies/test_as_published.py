@@ -5,8 +5,8 @@ import torch
 from ftbench import NotApplicable
 from torch import nn
 
-from ftbench_strategies.full import train_everything
-from ftbench_strategies.modules.depth import by_depth
+from ftbench_plugins.strategies.full import train_everything
+from ftbench_plugins.strategies.modules.depth import by_depth
 from tests.support.base_size import Countable, base_size_learner, learner_of, trained_outside_the_head
 from tests.support.tiny_models import KINDS, SPEECH, TEXT, VISION, config
 

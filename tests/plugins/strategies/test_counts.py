@@ -270,7 +270,7 @@ def test_pefts_own_ways_of_counting_come_out_through_its_layers(catalog):
     h + hd + d."""
     from peft import LoraConfig, PromptEncoderConfig
 
-    from ftbench_strategies.modules.peft_injection import inject, inject_prompt
+    from ftbench_plugins.strategies.modules.peft_injection import inject, inject_prompt
 
     expected = {**dict.fromkeys(EVERYWHERE, 1_327_104), "bert": 1_339_392, "gpt2": 1_179_648, "wav2vec2": 1_337_344}
     for kind, count in expected.items():

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from ftbench_strategies.modules.divergence import distance, soft_divergence
+from ftbench_plugins.strategies.modules.divergence import distance, soft_divergence
 
 STUDENT = torch.tensor([[1, 2, 0.5], [0, -1, 3]])
 TEACHER = torch.tensor([[2, 1, 0.0], [1, 0, 2]])
@@ -94,7 +94,7 @@ def test_training_the_student_changes_nothing_of_the_teacher_and_its_dropout_is_
 def test_at_alpha_one_it_is_plain_training_of_the_student(distilled, catalog, model_folder):
     _, alone, _ = distilled(alpha=1.0)
     _, taught, _ = distilled(alpha=0.5)
-    from ftbench_strategies.modules.blocks import keep_every
+    from ftbench_plugins.strategies.modules.blocks import keep_every
     from tests.plugins.strategies.test_every_strategy import bench_for
 
     task = catalog.build("tasks", "word-sentiment", {"train_size": 16, "validation_size": 0, "test_size": 16})
@@ -146,7 +146,7 @@ def test_answers_kept_are_the_answers_given_along(distilled, catalog):
 
 
 def test_hidden_states_are_compared_by_their_cosine_over_real_tokens(distilled):
-    from ftbench_strategies.modules.hidden_states import HiddenStates
+    from ftbench_plugins.strategies.modules.hidden_states import HiddenStates
 
     strategy, learner, _ = distilled(hidden=1.0)
     states = HiddenStates(learner, strategy._teacher)
@@ -166,7 +166,7 @@ def test_hidden_states_are_compared_by_their_cosine_over_real_tokens(distilled):
 
 
 def test_the_pull_of_hidden_states_brings_them_together(distilled):
-    from ftbench_strategies.modules.hidden_states import HiddenStates
+    from ftbench_plugins.strategies.modules.hidden_states import HiddenStates
 
     def apart(weight):
         strategy, learner, _ = distilled(hidden=weight)

@@ -6,7 +6,7 @@ import torch
 from ftbench import Learner, ModelCard, Roles
 from torch import nn
 
-from ftbench_strategies.modules.fisher import anchor, diagonal_fisher, quadratic_penalty
+from ftbench_plugins.strategies.modules.fisher import anchor, diagonal_fisher, quadratic_penalty
 
 RANDOM = np.random.default_rng(0)
 

@@ -142,7 +142,7 @@ def test_it_begins_as_the_backbone_trains_and_merges_without_changing_an_answer(
 def test_the_answers_are_pefts_own(variant):
     from peft import LoraConfig, get_peft_model
 
-    from ftbench_strategies.modules.peft_injection import inject
+    from ftbench_plugins.strategies.modules.peft_injection import inject
 
     torch.manual_seed(0)
     ours = learner_of("bert", build("bert").eval())

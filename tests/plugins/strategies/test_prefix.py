@@ -5,9 +5,9 @@ import torch
 from ftbench import Learner
 from torch import nn
 
-from ftbench_backbones.architectures import ARCHITECTURES
-from ftbench_backbones.loading import make_card
-from ftbench_strategies.modules.prefix_attention import attach_prefixes, prefix_attention
+from ftbench_plugins.backbones.architectures import ARCHITECTURES
+from ftbench_plugins.backbones.loading import make_card
+from ftbench_plugins.strategies.modules.prefix_attention import attach_prefixes, prefix_attention
 from tests.support.tiny_models import build
 
 CPU = torch.device("cpu")

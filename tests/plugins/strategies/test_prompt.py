@@ -4,9 +4,9 @@ import pytest
 import torch
 from ftbench import Learner, NotApplicable
 
-from ftbench_backbones.architectures import ARCHITECTURES
-from ftbench_backbones.loading import make_card
-from ftbench_strategies.modules.prompts import add_prompts, widened
+from ftbench_plugins.backbones.architectures import ARCHITECTURES
+from ftbench_plugins.backbones.loading import make_card
+from ftbench_plugins.strategies.modules.prompts import add_prompts, widened
 from tests.support.base_size import base_config
 from tests.support.tiny_models import KINDS, SPEECH, TEXT, build
 

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from ftbench_strategies.modules.depth import by_depth
-from ftbench_strategies.replay import choose
+from ftbench_plugins.strategies.modules.depth import by_depth
+from ftbench_plugins.strategies.replay import choose
 from tests.plugins.strategies.test_every_strategy import bench_for
 
 

@@ -87,7 +87,11 @@ CASES = [*((use, "bert") for use in EVERY), *((use, "resnet") for use in ("full"
 
 
 def test_every_strategy_of_the_package_is_looked_at(catalog):
-    own = {use for use, cls in catalog.offers["strategies"].items() if cls.__module__.startswith("ftbench_strategies")}
+    own = {
+        use
+        for use, cls in catalog.offers["strategies"].items()
+        if cls.__module__.startswith("ftbench_plugins.strategies")
+    }
     assert set(EVERY) == own
 
 

@@ -6,8 +6,8 @@ import torch
 from ftbench import Learner
 from torch import nn
 
-from ftbench_backbones.architectures import ARCHITECTURES
-from ftbench_backbones.loading import make_card
+from ftbench_plugins.backbones.architectures import ARCHITECTURES
+from ftbench_plugins.backbones.loading import make_card
 from tests.plugins.strategies.test_peft_family import answers, ready  # noqa: F401 - a fixture
 
 HEADS = {

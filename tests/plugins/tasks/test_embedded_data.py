@@ -30,7 +30,7 @@ def test_splits_are_reproducible_disjoint_and_balanced(name, catalog):
 
 
 def test_the_lexicon_has_the_entries_it_is_said_to_have():
-    from ftbench_text.lexicon import words
+    from ftbench_plugins.text.lexicon import words
 
     rated = [word for word in words() if abs(word.rating) >= 1.0]
     # 5,586 entries, eight of them twice in two ratings.
@@ -65,7 +65,7 @@ def test_synthetic_data_say_so(catalog):
 
 
 def test_the_noise_and_the_room_are_what_they_are_said_to_be():
-    from ftbench_speech.acoustics import at_snr, coloured_noise, room_response
+    from ftbench_plugins.speech.acoustics import at_snr, coloured_noise, room_response
 
     rng = np.random.default_rng(0)
     noise = coloured_noise(rng, 160_000)

@@ -5,9 +5,9 @@ import json
 import pytest
 from ftbench import UserError
 
-from ftbench_text.label_cells import LabelForm, recognised
-from ftbench_text.multi_label import MultiLabelTextClassification
-from ftbench_text.written_lists import written_list
+from ftbench_plugins.text.label_cells import LabelForm, recognised
+from ftbench_plugins.text.multi_label import MultiLabelTextClassification
+from ftbench_plugins.text.written_lists import written_list
 
 SETS = [["joy"], ["anger"], [], ["joy", "fear"], ["anger", "fear", "joy"], ["fear"]]
 CLASSES = ("joy", "anger", "fear")

@@ -5,8 +5,8 @@ import pytest
 from ftbench import UserError
 from PIL import Image
 
-from ftbench_vision.classification import SUFFIXES, ImageClassification
-from ftbench_vision.pixels import eight_bit
+from ftbench_plugins.vision.classification import SUFFIXES, ImageClassification
+from ftbench_plugins.vision.pixels import eight_bit
 
 RAMP = np.linspace(0, 1, 32 * 24).reshape(24, 32)
 """Brightness from black to white, [rows, columns]."""

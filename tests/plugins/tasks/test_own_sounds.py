@@ -5,7 +5,7 @@ import pytest
 import soundfile
 from ftbench import UserError
 
-from ftbench_speech.sounds import SUFFIXES
+from ftbench_plugins.speech.sounds import SUFFIXES
 
 FORMATS = ("wav", "flac", "ogg", "mp3")
 TONES = {"low": 300, "high": 700}

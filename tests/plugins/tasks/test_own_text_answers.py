@@ -9,10 +9,10 @@ from ftbench import UserError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ftbench_text.multi_label import MultiLabelTextClassification
-from ftbench_text.multiple_choice import MultipleChoice, _place
-from ftbench_text.regression import TextRegression
-from ftbench_text.texts import as_list
+from ftbench_plugins.text.multi_label import MultiLabelTextClassification
+from ftbench_plugins.text.multiple_choice import MultipleChoice, _place
+from ftbench_plugins.text.regression import TextRegression
+from ftbench_plugins.text.texts import as_list
 
 
 def test_names_in_one_cell_are_cut_at_the_separator(tmp_path):

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from ftbench import Ragged, UserError
 
-from ftbench_text.answer_scores import best_scores, exact_match, normalised, shared_words
-from ftbench_text.pieces import LENGTHS, OFFSETS
-from ftbench_text.question_answering import QuestionAnswering
+from ftbench_plugins.text.answer_scores import best_scores, exact_match, normalised, shared_words
+from ftbench_plugins.text.pieces import LENGTHS, OFFSETS
+from ftbench_plugins.text.question_answering import QuestionAnswering
 
 
 def test_case_punctuation_and_articles_do_not_count():

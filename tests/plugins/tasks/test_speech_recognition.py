@@ -16,8 +16,8 @@ from ftbench.training.export import export
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ftbench_speech.recognition import SpeechRecognition
-from ftbench_speech.transcripts import beam_search, errors, greedy, needed_frames, normalised, share
+from ftbench_plugins.speech.recognition import SpeechRecognition
+from ftbench_plugins.speech.transcripts import beam_search, errors, greedy, needed_frames, normalised, share
 from tests.end_to_end.test_real_data import DATA
 
 NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven")

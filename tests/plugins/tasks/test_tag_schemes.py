@@ -5,7 +5,7 @@ import itertools
 import pytest
 from seqeval import scheme as schemes
 
-from ftbench_text.tag_schemes import PREFIXES, fitting, violation
+from ftbench_plugins.text.tag_schemes import PREFIXES, fitting, violation
 
 
 def spans(tags, scheme):

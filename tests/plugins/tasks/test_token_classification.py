@@ -5,8 +5,8 @@ import pytest
 import torch
 from ftbench import Encoded, Ragged, UserError
 
-from ftbench_text.conll import read_conll, sentence_lines
-from ftbench_text.token_classification import TokenClassification, _first_tokens, _name_scores
+from ftbench_plugins.text.conll import read_conll, sentence_lines
+from ftbench_plugins.text.token_classification import TokenClassification, _first_tokens, _name_scores
 
 
 def value(measurements, name):

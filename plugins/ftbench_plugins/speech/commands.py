@@ -86,7 +86,8 @@ class SpokenCommands(Augmentable, DrawnClassificationTask):
     def provenance(self) -> Provenance:
         """Return the source, marked as synthetic."""
         source = (
-            "this project, spoken by espeak-ng 1.52: ftbench_speech.provenance.commands; noise and room at load time"
+            "this project, spoken by espeak-ng 1.52: ftbench_plugins.speech.provenance.commands; "
+            "noise and room at load time"
         )
         return Provenance("CC0-1.0", source, "synthetic")
 

@@ -1,4 +1,4 @@
-"""Make the dry clips of the spoken commands: `python -m ftbench_speech.provenance.commands OUTPUT_DIRECTORY`.
+"""Make the dry clips of the spoken commands: `python -m ftbench_plugins.speech.provenance.commands OUTPUT_DIRECTORY`.
 
 Ten words; 20 voices for train and validation, 20 other voices for test; each word twice per voice. The clips of a split
 are concatenated in one FLAC file; `clips.json` has their positions.

@@ -1,4 +1,4 @@
-"""Pretrain `tiny-vit` on Fashion-MNIST: `python -m ftbench_vision.provenance.pretraining OUTPUT_DIRECTORY`.
+"""Pretrain `tiny-vit` on Fashion-MNIST: `python -m ftbench_plugins.vision.provenance.pretraining OUTPUT_DIRECTORY`.
 
 Reads the four files of Debian's package `dataset-fashion-mnist` (MIT licence). Takes about 5 minutes on 2 cores. The
 weights are rounded to fp16; `card.json` records the figures.

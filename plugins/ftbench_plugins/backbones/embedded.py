@@ -140,11 +140,11 @@ class MiniLM(_Embedded):
 
 @dataclass
 class TinyViT(_Embedded):
-    """A ViT of 0.54 M parameters (28 px, grey), trained on Fashion-MNIST by `ftbench_vision.provenance`."""
+    """A ViT of 0.54 M parameters (28 px, grey), trained on Fashion-MNIST by `ftbench_plugins.vision.provenance`."""
 
     licence: ClassVar[str] = "MIT"
     source: ClassVar[str] = (
-        "this project, from Fashion-MNIST (MIT, Zalando Research): ftbench_vision.provenance.pretraining"
+        "this project, from Fashion-MNIST (MIT, Zalando Research): ftbench_plugins.vision.provenance.pretraining"
     )
     full_lr: ClassVar[float] = 1e-3
     scratch_lr: ClassVar[float] = 5e-4
@@ -156,10 +156,12 @@ class TinyViT(_Embedded):
 
 @dataclass
 class TinyWav2Vec2(_Embedded):
-    """A Wav2Vec2 encoder of 1.5 M parameters, trained on synthetic words by `ftbench_speech.provenance`."""
+    """A Wav2Vec2 encoder of 1.5 M parameters, trained on synthetic words by `ftbench_plugins.speech.provenance`."""
 
     licence: ClassVar[str] = "MIT"
-    source: ClassVar[str] = "this project, from words spoken by espeak-ng 1.52: ftbench_speech.provenance.pretraining"
+    source: ClassVar[str] = (
+        "this project, from words spoken by espeak-ng 1.52: ftbench_plugins.speech.provenance.pretraining"
+    )
     note: ClassVar[str] = "trained on synthetic speech"
     full_lr: ClassVar[float] = 1e-3
     scratch_lr: ClassVar[float] = 1e-3

@@ -1,4 +1,4 @@
-"""Pretrain `tiny-wav2vec2`: `python -m ftbench_speech.provenance.pretraining OUTPUT_DIRECTORY`.
+"""Pretrain `tiny-wav2vec2`: `python -m ftbench_plugins.speech.provenance.pretraining OUTPUT_DIRECTORY`.
 
 Phoneme CTC on 1,200 synthesised English words (none of the commands), 67 voices, coloured noise at 10 to 30 dB. Takes
 about 25 minutes on 2 cores. The weights are rounded to fp16; `card.json` records the figures.

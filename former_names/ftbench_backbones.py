@@ -1,0 +1,5 @@
+"""Former name of `ftbench_plugins.backbones`."""
+
+from ftbench_plugins.former_names import serve
+
+serve(__name__)
