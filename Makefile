@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 # Two workers, one file at a time, longest first (the order is set in tests/conftest.py).
 SHARED := --numprocesses 2 --dist loadfile --no-loadscope-reorder
-PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
 .PHONY: demo test coverage test-thorough soak fuzz setup setup-test benchmarks calibrate example example-page \
 	schemas docs provenance clean
@@ -41,14 +41,17 @@ setup: .venv/.demo
 setup-test: .venv/.test
 	$(BIN)/python -m compileall -q ftbench plugins former_names
 
-.venv/.demo: pyproject.toml constraints.txt
+# Every archive but torch and its CUDA packages, which differ between machines, must have a known hash.
+.venv/.demo: pyproject.toml constraints.txt demo-requirements.txt
 	$(PYTHON) -m venv .venv
-	$(PIP) --editable '.[embedded]'
+	$(PIP) --no-deps --require-hashes --requirement demo-requirements.txt
+	$(PIP) --constraint constraints.txt torch
+	$(PIP) --no-deps --no-build-isolation --editable .
 	touch $@
 
 .venv/.test: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(PIP) --editable '.[beam,embedded,test]'
+	$(PIP) --constraint constraints.txt --editable '.[beam,embedded,test]'
 	touch $@ .venv/.demo
 
 benchmarks: setup-test
@@ -81,7 +84,7 @@ schemas docs: setup
 # Rebuild the shipped weights and clips: about half an hour on two cores. Fashion-MNIST comes from Debian's package
 # dataset-fashion-mnist.
 provenance: setup
-	$(PIP) --editable '.[provenance]'
+	$(PIP) --constraint constraints.txt --editable '.[provenance]'
 	cd plugins && ../$(BIN)/python -m ftbench_plugins.vision.provenance.pretraining ftbench_plugins/backbones/weights/tiny-vit
 	cd plugins && ../$(BIN)/python -m ftbench_plugins.speech.provenance.commands ftbench_plugins/speech/clips
 	cd plugins && ../$(BIN)/python -m ftbench_plugins.speech.provenance.pretraining ftbench_plugins/backbones/weights/tiny-wav2vec2

@@ -97,3 +97,22 @@ def test_every_imported_package_is_declared():
 
 def _normal(name):
     return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def test_every_archive_of_the_demo_has_a_hash_and_the_version_of_the_constraints():
+    import tomllib
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    pins = dict(line.split("==") for line in (ROOT / "constraints.txt").read_text().splitlines() if "==" in line)
+    pins = {_normal(name): version.strip() for name, version in pins.items()}
+    blocks = re.split(r"\n(?=\S)", (ROOT / "demo-requirements.txt").read_text().strip())
+    found = {}
+    for block in blocks:
+        name, version = re.match(r"([\w.-]+)==([\w.]+)", block).groups()
+        assert re.search(r"--hash=sha256:[0-9a-f]{64}$", block), name
+        found[_normal(name)] = version
+    assert {name: pins[name] for name in found if name in pins} == {n: v for n, v in found.items() if n in pins}
+    needed = [*project["dependencies"], *project["optional-dependencies"]["embedded"]]
+    assert {_normal(re.match(r"[\w.-]+", one)[0]) for one in needed} - found.keys() == {"torch"}
+    makefile = (ROOT / "Makefile").read_text()
+    assert "--require-hashes --requirement demo-requirements.txt" in makefile
