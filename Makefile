@@ -2,8 +2,8 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-# Two workers, one file at a time, longest first (the order is set in tests/conftest.py).
-SHARED := --numprocesses 2 --dist loadfile --no-loadscope-reorder
+# Three workers for two cores, because tests wait for processes; one file at a time, longest first (the order is set in tests/conftest.py).
+SHARED := --numprocesses 3 --dist loadfile --no-loadscope-reorder
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
 .PHONY: demo test coverage test-thorough soak fuzz setup setup-test benchmarks calibrate example example-page \
@@ -33,7 +33,7 @@ soak: setup-test
 
 # Read 11,000 mutated suites, runs, bundles and data files: a few minutes; FTBENCH_FUZZ=0.1 reads a tenth of them.
 fuzz: setup-test
-	$(BIN)/python -m pytest -m thorough --numprocesses 2 --dist load tests/end_to_end/test_fuzzing.py
+	$(BIN)/python -m pytest -m thorough --numprocesses 3 --dist load tests/end_to_end/test_fuzzing.py
 
 # Bytecode is written once here, so that commands start fast even where Python may not write it.
 setup: .venv/.demo

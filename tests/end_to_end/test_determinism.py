@@ -93,6 +93,7 @@ def holds(table, folder, killed_after):
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_the_same_suite_gives_the_same_bits_in_any_order_and_after_a_kill(tmp_path):
     assert len(holds(reduced(), tmp_path, killed_after=1)) == 3
 

@@ -41,6 +41,23 @@ def shown(chromium, tmp_path):
     return show
 
 
+ROWS_LIKE_OTHERS = """() => {
+  for (const body of document.querySelectorAll("tbody")) {
+    const seen = {};
+    for (const row of body.rows) {
+      const kind = row.className + [...row.cells].map((cell) => cell.className);
+      seen[kind] = (seen[kind] || 0) + 1;
+      row.toggleAttribute("data-like-others", seen[kind] > 2);
+    }
+  }
+}"""
+"""Marks the rows of a table that have the classes of two rows above: contrast, slow to find, is the same in them."""
+CONTRAST = (
+    "axe.run({ exclude: [['[data-like-others]']] }, { resultTypes: ['violations'], runOnly: ['color-contrast'] })"
+)
+ELSE = "axe.run(document, { resultTypes: ['violations'], rules: { 'color-contrast': { enabled: false } } })"
+
+
 @pytest.fixture(scope="session")
 def axe():
     """Return a function that lists the findings of axe-core on a page."""
@@ -50,11 +67,13 @@ def axe():
     def look(page):
         page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
         page.evaluate(f"{script}; 0")
-        found = page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
-        assert len(found["passes"]) > 20
+        page.evaluate(ROWS_LIKE_OTHERS)
+        contrast, others = page.evaluate(CONTRAST), page.evaluate(ELSE)
+        assert [one["id"] for one in contrast["passes"]] == ["color-contrast"]
+        assert len(others["passes"]) > 20
         return [
             (one["id"], one["impact"], node["html"][:120], node["failureSummary"])
-            for one in found["violations"]
+            for one in (*contrast["violations"], *others["violations"])
             for node in one["nodes"][:3]
         ]
 

@@ -54,6 +54,14 @@ def test_axe_finds_nothing_and_the_page_is_not_wider_than_the_window(shown, axe,
         assert axe(page) == []
 
 
+def test_axe_finds_faint_text_also_in_a_row_unlike_the_others(shown, axe):
+    rows = ["<tr><td>plain</td></tr>"] * 9
+    rows[5] = '<tr class="faint"><td style="color: #ccc; background: #fff">faint</td></tr>'
+    with shown(page_of(8, 1, 1)) as page:
+        page.evaluate("rows => { document.querySelector('tbody').innerHTML = rows }", "".join(rows))
+        assert "color-contrast" in [name for name, *_ in axe(page)]
+
+
 @pytest.mark.parametrize("size", SIZES)
 def test_every_figure_has_its_numbers_as_a_table(shown, size):
     with shown(page_of(*size), java_script_enabled=False) as page:
