@@ -2,7 +2,8 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-# Three workers for two cores, because tests wait for processes; one file at a time, longest first (the order is set in tests/conftest.py).
+# Three workers for two cores, because tests wait for processes; one file at a time, longest first (the order is set in
+# tests/conftest.py).
 SHARED := --numprocesses 3 --dist loadfile --no-loadscope-reorder
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 

@@ -56,9 +56,10 @@ def test_axe_finds_nothing_and_the_page_is_not_wider_than_the_window(shown, axe,
 
 def test_axe_finds_faint_text_also_in_a_row_unlike_the_others(shown, axe):
     rows = ["<tr><td>plain</td></tr>"] * 9
-    rows[5] = '<tr class="faint"><td style="color: #ccc; background: #fff">faint</td></tr>'
+    rows[5] = '<tr class="faint"><td>faint</td></tr>'
     with shown(page_of(8, 1, 1)) as page:
-        page.evaluate("rows => { document.querySelector('tbody').innerHTML = rows }", "".join(rows))
+        page.evaluate("rows => { document.querySelector('#board tbody').innerHTML = rows }", "".join(rows))
+        page.evaluate("document.querySelector('.faint td').style.color = '#ccc'")
         assert "color-contrast" in [name for name, *_ in axe(page)]
 
 
