@@ -30,8 +30,6 @@ _DIGITS = 6e-7
 """Largest error of a kept probability or number: half of its last digit, and a little more for its binary form."""
 _ZERO = "; 0 where undefined"
 """End of the method of scores for which a class without predictions counts as 0."""
-_LOOSE = 1e-3
-"""Largest difference of a correlation that is computed from rounded numbers."""
 
 
 class Bounds(NamedTuple):
@@ -220,14 +218,29 @@ def _one_class(
 
 
 def _numbers(examples: Sequence[Line]) -> dict[str, Bounds]:
+    """Return the scores of numbers, within what the rounding of the kept predictions can change."""
     truth, said = (np.array([example[key] for example in examples], float) for key in ("label", "prediction"))
+    slack = {**dict.fromkeys(("mean_absolute_error", "root_mean_squared_error"), _DIGITS), **_rounding(truth, said)}
     found = _valued(number_scores(truth, said))
-    slack = dict.fromkeys(("mean_absolute_error", "root_mean_squared_error"), _DIGITS)
-    return {
-        name: Bounds(value - reach, value + reach)
-        for name, value in found.items()
-        for reach in [slack.get(name, _LOOSE * max(1.0, abs(value)))]
-    }
+    return {name: Bounds(value - slack[name], value + slack[name]) for name, value in found.items()}
+
+
+def _rounding(truth: Rows, said: Rows) -> dict[str, float]:
+    """Return by how much rounding of predictions can change correlations and R²; both arrays of shape [examples].
+
+    A vector of norm a, changed by one of norm b, moves by at most 2b/a when it is scaled to a unit vector, and a
+    correlation is the product of two unit vectors.
+    """
+    from scipy.stats import rankdata
+
+    ordered, ranks = np.sort(said), rankdata(said)
+    near = np.searchsorted(ordered, said + 2 * _DIGITS, "right") - np.searchsorted(ordered, said - 2 * _DIGITS, "left")
+    moved = {"pearson": (_DIGITS * math.sqrt(len(said)), said), "spearman": (np.linalg.norm(near - 1), ranks)}
+    spread, missed = ((truth - truth.mean()) ** 2).sum(), np.abs(truth - said).sum()
+    with np.errstate(divide="ignore", invalid="ignore"):
+        turned = {name: 2 * change / np.linalg.norm(of - of.mean()) + _EXACT for name, (change, of) in moved.items()}
+        explained = (2 * _DIGITS * missed + len(said) * _DIGITS**2) / spread
+    return {name: float(np.nan_to_num(value, nan=2.0)) for name, value in {**turned, "r2": explained + _EXACT}.items()}
 
 
 # ---- what else follows -----------------------------------------------------------------------------------------------

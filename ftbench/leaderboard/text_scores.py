@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     Line = Mapping[str, Any]
 
 _SQUAD = "as SQuAD's script"
+_WORDS = "scikit-learn f1_score of words"
 _STRICT = re.compile(r"seqeval, strict, (IOB1|IOB2|IOE1|IOE2|IOBES|BILOU)\b")
 _SIGNS = str.maketrans("", "", string.punctuation)
 
@@ -52,7 +53,25 @@ def _tags(examples: Sequence[Line], measured: Mapping[str, Measurement]) -> dict
     right = [a == b for one, other in zip(truth, said, strict=True) for a, b in zip(one, other, strict=True)]
     found = {"token_accuracy": float(np.mean(right))} if right else {}
     scheme = next((match[1] for m in measured.values() if (match := _STRICT.match(m.method))), None)
-    return {**found, **_entities(truth, said, scheme)} if scheme else found
+    if scheme:
+        return {**found, **_entities(truth, said, scheme)}
+    return (
+        {**found, **_words_scored(truth, said)}
+        if any(m.method.startswith(_WORDS) for m in measured.values())
+        else found
+    )
+
+
+def _words_scored(truth: list[list[str]], said: list[list[str]]) -> dict[str, float]:
+    """Score each word on its own."""
+    from sklearn.metrics import f1_score
+
+    right, guessed = ([tag for tags in lists for tag in tags] for lists in (truth, said))
+    names = sorted({*right, *guessed})
+    return {
+        name: float(f1_score(right, guessed, labels=names, average=kind, zero_division=np.nan))
+        for name, kind in (("f1", "macro"), ("weighted_f1", "weighted"))
+    }
 
 
 def _entities(truth: list[list[str]], said: list[list[str]], scheme: str) -> dict[str, float]:
