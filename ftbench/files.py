@@ -81,13 +81,14 @@ def open_file(path: Path, folders: int = 0) -> BufferedReader:
         RunError: the file or one of the folders is a link, or the file is not a regular one.
         OSError: it cannot be read.
     """
-    mode = path.lstat().st_mode  # first, because most trials keep no predictions
-    check_no_links(path.parent, folders)
+    name = os.fspath(path)  # methods of `Path` take longer than reading a file, and there are thousands
+    mode = os.lstat(name).st_mode  # first, because most trials keep no predictions
+    check_no_links(os.path.dirname(name) or ".", folders)  # noqa: PTH120 - see above
     if stat.S_ISLNK(mode):
         raise RunError(f"{path}: {_IS_A_LINK}")
     if not stat.S_ISREG(mode):
         raise RunError(f"{path}: is not a file")
-    return open(path, "rb", opener=_opener)
+    return open(name, "rb", opener=_opener)
 
 
 def _opener(path: str, flags: int) -> int:
@@ -95,7 +96,7 @@ def _opener(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
 
 
-def check_no_links(folder: Path, folders: int) -> None:
+def check_no_links(folder: Path | str, folders: int) -> None:
     """Raise if `folder` or one of the folders above it is a link, `folders` of them in all; they may be missing.
 
     Raises:

@@ -240,7 +240,7 @@ class _MergedRuns:
 
     def place(self, record: Record) -> Path:
         """Return the folder of a trial."""
-        return self._folders[record.id, record.environment].joinpath("trials", record.id, record.environment)
+        return Path(f"{self._folders[record.id, record.environment]}/trials/{record.id}/{record.environment}")
 
     def log(self, record: Record) -> str:
         """Return the end of the trial log of the last attempt; empty if there is no log, as in a bundle."""

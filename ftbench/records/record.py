@@ -134,7 +134,10 @@ class Record:
 
     def measurement(self, name: str, task: str = "") -> Measurement | None:
         """Return the measurement with this name and, for a sequence, this task; None if there is none."""
-        return next((m for m in self.measurements if m.name == name and m.task == task), None)
+        for found in self.measurements:  # faster than a generator, and it is called for every record
+            if found.name == name and found.task == task:
+                return found
+        return None
 
     def to_json(self) -> str:
         """Return the record as JSON, each column of a curve on one line; raises ValueError on NaN."""
