@@ -3,11 +3,12 @@
 import json
 import os
 import stat
+from dataclasses import replace
 
 import pytest
 from ftbench import Record, RunError
 from ftbench.files import write_whole
-from ftbench.records.store import Store, read_record, record_files
+from ftbench.records.store import Store, find_records, read_record, record_files
 
 from tests.support.made_runs import TRIAL
 
@@ -107,3 +108,16 @@ def test_the_lock_file_is_toml(tmp_path):
         "trials": ["a"],
         "places": [["t", "b", "s", 0]],
     }
+
+
+def test_the_records_of_a_trial_are_found_by_the_beginning_of_its_id(tmp_path):
+    store = Store(tmp_path / "run")
+    for identity, environment in (("ab1", "e1"), ("ab1", "e2"), ("ab2", "e1")):
+        store.new_attempt(identity, environment)
+        store.commit(replace(RECORD, id=identity, environment=environment), None)
+    found = find_records(tmp_path / "run", "ab1")
+    assert sorted(path.parent.name for path in found) == ["e1", "e2"]
+    with pytest.raises(RunError, match="ids begin with 'ab'; give more digits"):
+        find_records(tmp_path / "run", "ab")
+    with pytest.raises(RunError, match="no record has an id that begins with 'run'"):
+        find_records(tmp_path / "run", "run")

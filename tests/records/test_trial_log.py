@@ -5,8 +5,9 @@ import os
 from pathlib import Path
 
 import pytest
+from ftbench import RunError
 from ftbench.records import trial_log as module
-from ftbench.records.trial_log import Output, end_of
+from ftbench.records.trial_log import Output, end_of, printed
 
 
 @pytest.fixture
@@ -72,3 +73,16 @@ def test_the_end_of_a_log_is_read_however_long_it_is(tmp_path):
     (tmp_path / "log").write_bytes(b"\xff" * 10 + b"x" * 10_000 + "ü".encode())
     assert end_of(tmp_path / "log", 5) == "xxxü"
     assert end_of(tmp_path / "none") == ""
+
+
+def test_following_an_attempt_that_was_killed_ends_and_what_it_printed_is_given(tmp_path):
+    trial = tmp_path / "run" / "trials" / "a1" / "e1"
+    for number, text in ((1, b"first\n"), (2, b"second\n")):
+        (trial / "attempts" / str(number)).mkdir(parents=True)
+        (trial / "attempts" / str(number) / module.PRINTED).write_bytes(text)
+    # Nobody holds the run, and the attempt left neither a record nor the mark of its end.
+    assert b"".join(printed(trial, follow=True)) == b"second\n"
+    assert b"".join(printed(trial)) == b"second\n"
+    assert b"".join(printed(trial, 1)) == b"first\n"
+    with pytest.raises(RunError, match="there is no attempt 3; the last is 2"):
+        next(printed(trial, 3))

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import tokenize
+from dataclasses import is_dataclass
 from graphlib import TopologicalSorter
 from importlib import import_module
 
@@ -199,3 +200,14 @@ def test_every_option_of_every_offer_is_described(catalog):
                 assert not option.init or option.name in described, (
                     f"{kind} {name}: option {option.name} has no docstring"
                 )
+
+
+@pytest.mark.parametrize("room", ["leaderboard", "records", "stats", "suite"])
+def test_what_is_read_or_computed_cannot_be_changed_afterwards(room):
+    changeable = []
+    for path in sorted((ROOT / "ftbench" / room).glob("*.py")):
+        for value in vars(import_module(f"ftbench.{room}.{path.stem}")).values():
+            of_room = isinstance(value, type) and value.__module__.startswith(f"ftbench.{room}.")
+            if of_room and is_dataclass(value) and not value.__dataclass_params__.frozen:
+                changeable.append(value.__name__)
+    assert changeable == []

@@ -50,3 +50,14 @@ def test_the_seeds_to_decide_are_the_fewest_at_which_every_lead_would_be_signifi
 def test_no_number_of_seeds_decides_what_shows_no_difference(lead):
     assert seeds_to_decide([gain(0.1), lead], others=2) is None
     assert seeds_to_decide([], others=2) is None
+
+
+def test_the_seeds_to_decide_follow_from_the_t_test_if_the_error_is_not_moderated():
+    plain = Estimate(0.02, 5, 0.01, 0.03, 0.03)
+    found = seeds_to_decide([plain], others=1)
+
+    def significant(n):
+        return t_quantile(n - 1, 0.95) * 0.03 / n**0.5 < 0.02
+
+    assert significant(found)
+    assert not significant(found - 1)

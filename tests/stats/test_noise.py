@@ -1,6 +1,8 @@
 """Detectable effects, from finished runs."""
 
 import json
+import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -64,3 +66,13 @@ def test_a_file_that_is_no_calibration_is_told_in_one_line(text, tmp_path):
     (tmp_path / CALIBRATION).write_text(text)
     with pytest.raises(RunError, match=r"not a valid calibration|not JSON"):
         read_calibration(tmp_path)
+
+
+def test_a_moderated_error_is_the_noise_and_a_deviation_of_few_seeds_is_corrected_for_its_median():
+    plain = paired([0.5, 0.5, 0.5], [0.6, 0.63, 0.61])
+    found = plain.estimate
+    moderated = replace(plain, estimate=replace(found, error=0.004, df=9.0))
+    assert typical([moderated]).s_d == pytest.approx(0.004 * 3**0.5)
+    assert typical([moderated]).prior_df == pytest.approx(9 - 2)
+    # The median of a chi-square variable on 2 degrees of freedom is 2·log 2.
+    assert typical([plain]).s_d == pytest.approx(found.deviation / math.sqrt(math.log(2)))

@@ -65,3 +65,10 @@ def test_configurations_alone_on_their_tasks_form_a_block():
 def test_seeds_that_only_some_have_do_not_prevent_a_result():
     found = pool([Cell("t", {0: 0.1, 1: 0.2}), Cell("t", {1: 0.1, 2: 0.3}), Cell("t", {2: 0.2})])
     assert (found.mean, found.n) == (pytest.approx((0.15 + 0.2 + 0.2) / 3), 3)
+
+
+def test_a_configuration_alone_on_its_task_joins_the_last_block_of_several():
+    one, other, alone = [0.0, 0.1, 0.05], [0.5, 0.9, 0.6], 0.2
+    table = [*cells(np.array(one)[:, None], "a"), *cells(np.array(other)[:, None], "b"), *cells([[alone]], "c")]
+    within = sum(np.square(values - np.mean(values)).sum() for values in (one, [*other, alone]))
+    assert pool(table).deviation == pytest.approx((within / (2 + 3)) ** 0.5)

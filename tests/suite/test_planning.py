@@ -261,3 +261,19 @@ def test_settings_that_do_not_apply_to_a_task_are_mistakes(catalog, tmp_path):
     right = text.replace('/a.csv"\n', f'/a.csv"\n{off}')
     smoothed = {t.target for t in trials(catalog, right) if t.stages[0].training["label_smoothing"]}
     assert smoothed == {"digits", "digits-0-4", "spoken-commands"}
+
+
+@pytest.mark.parametrize(("device", "kind"), [("cpu", "cpu"), ("cuda", "cuda"), ("cuda:1", "cuda")])
+def test_a_trial_is_of_a_kind_of_device_whatever_its_number(catalog, device, kind):
+    suite = parse_suite(tomllib.loads(BASE), catalog)
+    assert {trial.device for trial in plan(suite, catalog, device)} == {kind}
+
+
+def test_a_plan_of_too_many_trials_is_refused_in_a_line(catalog, monkeypatch):
+    suite = parse_suite(tomllib.loads(BASE), catalog)
+    count = len(plan(suite, catalog, "cpu"))
+    monkeypatch.setattr("ftbench.suite.planning.MAX_TRIALS", count)
+    assert len(plan(suite, catalog, "cpu")) == count
+    monkeypatch.setattr("ftbench.suite.planning.MAX_TRIALS", count - 1)
+    with pytest.raises(SuiteError, match=f"has more than {count - 1} trials; remove"):
+        plan(suite, catalog, "cpu")

@@ -30,3 +30,10 @@ def test_equal_cells_mean_equal_contents(one, other, seed):
         return sorted((key, type(value).__name__, value) for key, value in options.items())
 
     assert (trial(one).cell == trial(other).cell) == (content(one) == content(other))
+
+
+def test_the_id_depends_on_no_field_that_is_unset_so_that_old_ids_stay_valid():
+    part = Part("x", "x")
+    trial = Trial("s", "t", "text", part, (Stage(part, {}),), part, 0, 0, "cpu", 1, "smoke", (), "code")
+    assert {*trial.content} == {"backbone", "stages", "strategy", "split_seed", "device", "threads"}
+    assert {*replace(trial, twin="other").content} - {*trial.content} == {"twin"}

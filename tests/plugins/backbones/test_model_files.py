@@ -9,6 +9,8 @@ import torch
 from ftbench import UserError
 from safetensors.torch import load_file, save_file
 
+from ftbench_plugins.backbones.model_files import check_directory
+
 INDEX = "model.safetensors.index.json"
 
 
@@ -184,3 +186,15 @@ def test_loading_is_offline_in_every_process(backbone, monkeypatch):
     backbone().load_processor()
     assert seen == [(True, "1")]
     assert (constants.HF_HUB_OFFLINE, os.environ["HF_HUB_OFFLINE"]) == (False, "0")
+
+
+def test_files_of_a_tokenizer_may_be_links_as_in_the_cache_of_the_hub(model, tmp_path):
+    blob = tmp_path / "blobs" / "0"
+    blob.parent.mkdir()
+    blob.write_text("[PAD]\n")
+    (model / "linked.txt").symlink_to(blob)
+    changed(model / "tokenizer_config.json", vocab_file="linked.txt")
+    check_directory(model)
+    changed(model / "tokenizer_config.json", vocab_file="../blobs/0")
+    with pytest.raises(UserError, match="vocab_file is a file elsewhere"):
+        check_directory(model)
