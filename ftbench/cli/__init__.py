@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ import click
 
 from .. import __version__
 from ..errors import ExitCode, FtbenchError, UserError
+from ..formatting import visible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -114,18 +116,20 @@ def main() -> None:
             click.echo(f"error: {mistake}", err=True)
         code = error.exit_code
     except click.ClickException as error:
-        error.show()
+        shown = io.StringIO()
+        error.show(file=shown)
+        click.echo(visible(shown.getvalue(), keep="\n"), err=True, nl=False)
         code = error.exit_code
     except (click.Abort, KeyboardInterrupt):
         code = ExitCode.INTERRUPTED
     except BrokenPipeError:
         code = ExitCode.OK
     except FtbenchError as error:
-        click.echo(f"error: {error}", err=True)
+        click.echo(f"error: {visible(str(error))}", err=True)
         code = ExitCode.INTERNAL
     except Exception:  # noqa: BLE001 - an internal error: print the traceback and exit with its own code
         import traceback
 
-        traceback.print_exc()
+        click.echo(visible(traceback.format_exc(), keep="\n\t"), err=True, nl=False)
         code = ExitCode.INTERNAL
     sys.exit(int(code or 0))

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from ..formatting import visible
+
 
 @click.command(name="bundle")
 @click.argument("run", type=click.Path(file_okay=False))
@@ -24,6 +26,5 @@ def command(run: str, output: str) -> None:
     names = pack(Path(run), Path(output))
     records = sum(name.endswith("record.json") for name in names)
     predictions = sum(name.endswith(PREDICTIONS) for name in names)
-    click.echo(
-        f"{output}: {records} records, {predictions} prediction files, {Path(output).stat().st_size / 2**20:.1f} MiB"
-    )
+    size = Path(output).stat().st_size / 2**20
+    click.echo(f"{visible(output)}: {records} records, {predictions} prediction files, {size:.1f} MiB")

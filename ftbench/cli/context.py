@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ..formatting import visible
 from ..plugins import Plugins, Selection
 
 if TYPE_CHECKING:
@@ -42,6 +43,11 @@ class CommandContext:
         from ..suite.parser import read_suite
 
         return read_suite(Path(path), self.catalog)
+
+
+def say(text: str) -> None:
+    """Print a message on stderr; what it quotes from files cannot command the terminal or a log."""
+    click.echo(visible(text), err=True)
 
 
 suite_argument = click.argument("suite", type=click.Path())

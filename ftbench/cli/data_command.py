@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import click
 
 from ..errors import ExitCode
-from .context import CommandContext, suite_argument
+from ..formatting import visible
+from .context import CommandContext, say, suite_argument
 
 COLOURS = {"error": "red", "warning": "yellow", "note": "cyan"}
 
@@ -28,15 +27,15 @@ def check(ctx: click.Context, suite: str, strict: bool) -> None:
 
     context = CommandContext.of(ctx)
     parsed = context.suite(suite)
-    fetch(parsed, context.catalog, partial(click.echo, err=True))
+    fetch(parsed, context.catalog, say)
     examined = examine(parsed, context.catalog)
     for one in examined:
         click.secho(one.task, bold=True)
         for flaw in one.flaws:
-            click.echo(f"  {click.style(f'{flaw.severity:<7}', fg=COLOURS[flaw.severity])} {flaw.text}")
+            click.echo(f"  {click.style(f'{flaw.severity:<7}', fg=COLOURS[flaw.severity])} {visible(flaw.text)}")
         if not one.flaws:
             click.echo("  no problems found")
     if not examined:
-        click.echo(f"{suite}: no task uses your own data")
+        click.echo(f"{visible(suite)}: no task uses your own data")
     grave = any(flaw.severity != "note" for one in examined for flaw in one.flaws)
     ctx.exit(ExitCode.USAGE if strict and grave else ExitCode.OK)

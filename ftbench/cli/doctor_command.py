@@ -10,7 +10,7 @@ import click
 
 from .. import __version__
 from ..errors import ExitCode
-from ..formatting import quantity
+from ..formatting import quantity, visible
 from .context import CommandContext
 from .light import light
 
@@ -50,7 +50,7 @@ def _print(diagnosis: Diagnosis, suite: str | None) -> None:
     click.echo(
         f"  {host['cores']} cores, {quantity(host['memory'], 'B')} of memory, {quantity(host['memory_free'], 'B')} free"
     )
-    click.echo(f"  {quantity(host['disk_free'], 'B')} free on the disk of {host['cache']}")
+    click.echo(f"  {quantity(host['disk_free'], 'B')} free on the disk of {visible(str(host['cache']))}")
     for device in diagnosis.devices:
         free = "unknown" if device["memory_free"] is None else quantity(device["memory_free"], "B")
         divided = ", partitioned (MIG)" if device["divided"] else ""
@@ -63,8 +63,8 @@ def _print(diagnosis: Diagnosis, suite: str | None) -> None:
         mark = click.style("yes", fg="green") if ability.possible else click.style("no ", fg="yellow")
         click.echo(f"  {mark} {ability.where:<7} {ability.what}{f': {ability.why}' if ability.why else ''}")
     for name, why in diagnosis.broken.items():
-        click.secho(f"plugin {name} cannot be loaded: {why}", fg="red")
+        click.secho(visible(f"plugin {name} cannot be loaded: {why}"), fg="red")
     if suite:
-        click.secho(f"missing for {suite}", bold=True)
+        click.secho(f"missing for {visible(suite)}", bold=True)
         for line in diagnosis.missing or ("nothing",):
-            click.echo(f"  {line}")
+            click.echo(f"  {visible(line)}")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from ..formatting import visible
 from .context import CommandContext
 
 
@@ -28,7 +29,9 @@ def command(ctx: click.Context, run: str, trial: str, folder: str, adapter: bool
 
     exported = export(Path(run), trial, Path(folder), CommandContext.of(ctx).catalog, adapter=adapter)
     click.echo(
-        f"wrote {exported.folder}: {exported.record.trial['target']}, {exported.record.trial['strategy']['label']}"
+        visible(
+            f"wrote {exported.folder}: {exported.record.trial['target']}, {exported.record.trial['strategy']['label']}"
+        )
     )
     if exported.same:
         click.echo("all test predictions match the record")

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from ..errors import UserError
-from .context import CommandContext, runs_option
+from ..formatting import visible
+from .context import CommandContext, runs_option, say
 from .gate_outputs import Outputs, TrialLines
 
 if TYPE_CHECKING:
@@ -177,7 +177,7 @@ def _calibrate(context: CommandContext, run: Path, suite: str | None, repetition
                 f"{noise.alarms} alarms in {noise.gates} gates"
             )
     click.echo(f"false alarms: {found.alarms} of {found.gates} gates, without any change")
-    click.echo(str(write_calibration(found, run)))
+    click.echo(visible(str(write_calibration(found, run))))
 
 
 def _compare_plugin(context: CommandContext, suite: Path, plugin: Path, revision: str, runs: Path) -> Gated:
@@ -199,7 +199,7 @@ def _compare_plugin(context: CommandContext, suite: Path, plugin: Path, revision
             head,
             folder,
             observe=lambda plugins, name: plugins.register(TrialLines(name), "trial-lines"),
-            say=partial(click.echo, err=True),
+            say=say,
         )
         name, checks = both.checks()
     return Gated(str(plugin), f"{plugin} at {revision}", name, tuple(checks))
@@ -271,7 +271,7 @@ def _run_suite(context: CommandContext, suite: Suite, runs: Path) -> None:
     from ..runner.runner import run_suite
 
     context.plugins.register(ConsoleProgress(), "console-progress")
-    if run_suite(suite, context.plugins, context.selection, runs, partial(click.echo, err=True)).interrupted:
+    if run_suite(suite, context.plugins, context.selection, runs, say).interrupted:
         raise click.Abort
 
 
@@ -320,5 +320,5 @@ def _accept(gated: Gated, baseline: Path, reason: str) -> Gated:
         write_steps(folder, steps)
         if folder != baseline:
             pack(folder, baseline)
-    click.echo(f"accepted {len(fresh)} changes into {baseline}", err=True)
+    click.echo(f"accepted {len(fresh)} changes into {visible(str(baseline))}", err=True)
     return replace(gated, checks=tuple(checks))

@@ -63,7 +63,7 @@ def _clean_cache(keep: str | None, *, dry_run: bool) -> None:
 
 
 def _clean_run(run: str, *, attempts: bool, unplanned: bool, dry_run: bool) -> None:
-    from ..formatting import quantity
+    from ..formatting import quantity, visible
     from ..records.cleanup import find_orphans, remove
     from ..records.store import Store
 
@@ -77,7 +77,8 @@ def _clean_run(run: str, *, attempts: bool, unplanned: bool, dry_run: bool) -> N
         for one in found:
             if not dry_run:
                 remove(one)
-            click.echo(f"{'would remove' if dry_run else 'removed'} {one.path}: {one.why}, {quantity(one.size, 'B')}")
+            done, path = "would remove" if dry_run else "removed", visible(str(one.path))
+            click.echo(f"{done} {path}: {one.why}, {quantity(one.size, 'B')}")
     finally:
         store.release()
     click.echo(f"{len(found)} orphaned files, {quantity(sum(one.size for one in found), 'B')}")

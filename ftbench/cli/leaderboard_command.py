@@ -9,6 +9,7 @@ import click
 
 from .. import __version__
 from ..errors import ExitCode
+from ..formatting import visible
 from .context import CommandContext
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def build(ctx: click.Context, results: Sequence[str], output: str, drift: Sequen
     with gathered([Path(place) for place in results], catalog) as entries:
         board = build_site(entries, reports, Path(output), __version__, drift, reruns=reruns)
     click.echo(f"runs: {len(board.runs)}, comparable groups: {len(board.groups)}", err=True)
-    click.echo(str(Path(output) / "index.html"))
+    click.echo(visible(str(Path(output) / "index.html")))
 
 
 @command.command(name="verify")
@@ -88,11 +89,13 @@ def verify(ctx: click.Context, site: str, number: int | None, seed: int | None, 
     if not faults and number is not None:
         faults = _rerun(ctx, Path(site), number, seed, by)
     for fault in faults[:MAX_FAULTS]:
-        click.echo(fault)
+        click.echo(visible(fault))
     if len(faults) > MAX_FAULTS:
-        click.echo(f"{site}: and {len(faults) - MAX_FAULTS} more faults")
+        click.echo(f"{visible(site)}: and {len(faults) - MAX_FAULTS} more faults")
     if not faults:
-        click.echo(f"{site}: verified; runs: {checked.runs}, numbers: {checked.numbers:,}, pages: {checked.pages}")
+        click.echo(
+            f"{visible(site)}: verified; runs: {checked.runs}, numbers: {checked.numbers:,}, pages: {checked.pages}"
+        )
     ctx.exit(ExitCode.TRIALS_FAILED if faults else ExitCode.OK)
 
 
@@ -129,7 +132,7 @@ def add(run: str, results: str) -> None:
     """
     from ..leaderboard.submissions import add as add_result
 
-    click.echo(str(add_result(Path(run), Path(results))))
+    click.echo(visible(str(add_result(Path(run), Path(results)))))
 
 
 def _check_drift(drift: Sequence[str]) -> None:

@@ -8,6 +8,7 @@ import click
 
 from ..data.new_suite import templates
 from ..errors import UserError, suggestion
+from ..formatting import visible
 from .context import CommandContext
 
 
@@ -50,7 +51,7 @@ def suite(ctx: click.Context, template: str | None, task: str | None, data: str 
         path = _unused_path(output or f"{template}.toml")
         text = known[template].read_bytes()
     path.write_bytes(text)
-    click.echo(f"wrote {path}; run it with `ftbench run {path}`")
+    click.echo(f"wrote {visible(str(path))}; run it with `ftbench run {visible(str(path))}`")
 
 
 def _unused_path(name: str) -> Path:

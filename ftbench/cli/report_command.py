@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ..formatting import visible
 from .context import CommandContext
 from .report_writing import ReportRequest, watch_reports, write_reports
 
@@ -106,7 +107,7 @@ def _print_paths(written: Iterable[list[Path]], *, open_it: bool) -> None:
     for files in written:
         for path in files:
             if path not in shown:
-                click.echo(str(path))
+                click.echo(visible(str(path)))
         if open_it and not shown:
             _open(files)
         shown = files
@@ -115,4 +116,4 @@ def _print_paths(written: Iterable[list[Path]], *, open_it: bool) -> None:
 def _open(paths: Sequence[Path]) -> None:
     page = next((path for path in paths if path.suffix == ".html"), paths[0])
     if not webbrowser.open(page.resolve().as_uri()):
-        click.echo(f"no browser found; open {page} manually", err=True)
+        click.echo(f"no browser found; open {visible(str(page))} manually", err=True)

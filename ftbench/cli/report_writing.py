@@ -10,6 +10,7 @@ import click
 
 from ..api.catalog import option_names
 from ..errors import RunError, UserError
+from ..formatting import visible
 from ..records.store import collector_paused
 
 if TYPE_CHECKING:
@@ -85,7 +86,8 @@ def write_reports(
         if path.stat().st_size > LARGE:
             size = path.stat().st_size / 1e6
             click.echo(
-                f"{path}: {size:.1f} MB may be slow in a browser; give fewer runs or --no-examples for a smaller page",
+                f"{visible(str(path))}: {size:.1f} MB may be slow in a browser; give fewer runs or --no-examples "
+                "for a smaller page",
                 err=True,
             )
     return summary, paths

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +9,7 @@ import click
 
 from ..errors import UserError
 from ..records.record import FAILED
-from .context import CommandContext, runs_option, suite_argument
+from .context import CommandContext, runs_option, say, suite_argument
 from .run_results import REPORTS, finish, is_current
 from .trial_options import exclude_option, only_option, parse_selection
 
@@ -68,7 +67,7 @@ def command(
         context.plugins,
         context.selection,
         Path(runs),
-        partial(click.echo, err=True),
+        say,
         chosen=parse_selection(only, exclude, shard),
         tolerated=tolerated,
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import ExitCode
+from ..formatting import visible
 from ..records.record import FAILED
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def finish(ctx: click.Context, catalog: Catalog, outcome: Outcome, *, report: bo
         summary, _ = write_reports(catalog, REPORTS, ReportRequest((outcome.folder,), outcome.folder))
         print_verdicts(summary)
     if page.exists():
-        click.echo(f"report: {page}")
+        click.echo(f"report: {visible(str(page))}")
     ctx.exit(exit_code(outcome))
 
 

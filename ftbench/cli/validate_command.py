@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from ..formatting import visible
 from .context import CommandContext, suite_argument
 from .light import light
 
@@ -31,6 +32,6 @@ def command(ctx: click.Context, suite: str) -> None:
     if tuning_trials:
         count += f", {tuning_trials} of them tuning trials"
     if foreseen.unknown:
-        click.echo(f"{suite}: valid so far, {count} known; more are known after the download")
+        click.echo(f"{visible(suite)}: valid so far, {count} known; more are known after the download")
     else:
-        click.echo(f"{suite}: valid, {count}")
+        click.echo(f"{visible(suite)}: valid, {count}")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..analysis.wording import percent_change, step_range, step_text
-from ..formatting import collapsed, quantity
+from ..formatting import collapsed, quantity, visible
 from .checks import VERDICTS, most_severe_first, place_text, several_backbones
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def lines(gated: Gated, *, everything: bool = False) -> list[str]:
         else:
             found.append(f"{said}: {checks[0].finding(backbone=backbone)}")
     found += [f"data: {line}" for line in gated.data]
-    return [*map(collapsed, found), f"{gated.head} against {gated.base}: {gated.counts}"]
+    return [*map(collapsed, found), visible(f"{gated.head} against {gated.base}: {gated.counts}")]
 
 
 def markdown(gated: Gated, limit: int = COMMENT, link: str = "") -> str:
