@@ -66,6 +66,19 @@ def remembered(kind: str, key: str, make: Callable[[], Any], cache: Path | None 
     return found
 
 
+def is_remembered(kind: str, key: str) -> bool:
+    """Return whether `remembered` has a result, without computing it."""
+
+    def fail() -> None:
+        raise LookupError
+
+    try:
+        remembered(kind, key, fail)
+    except LookupError:
+        return False
+    return True
+
+
 def _check(found: Any) -> str:
     return hashlib.sha256(json.dumps(found, sort_keys=True).encode()).hexdigest()[:16]
 

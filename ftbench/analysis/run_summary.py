@@ -108,8 +108,8 @@ def summarise_runs(
         for record in records:
             of_target[record.trial["target"]].append(record)
         previewing = catalog if examples else None
-        # A bundle may be a stranger's, and name any folder of this machine as its data.
-        within = None if all(path.is_dir() for path in paths) else Path.cwd()
+        # A run may be a stranger's, and name any folder of this machine as its data.
+        within = Path.cwd()
         targets = tuple(
             _with_families(inspected(target, of_target[target.label], merged.place, previewing, within), catalog)
             for target in summary.targets

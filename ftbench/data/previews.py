@@ -13,7 +13,7 @@ import numpy as np
 
 from ..api.augmentation import Augmentable, Sound
 from ..errors import UserError
-from .user_files import UserFiles
+from .user_data import UserData
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,6 +28,10 @@ MAX_MEDIA = 3
 MAX_CHARACTERS, MAX_PIXELS, MAX_SECONDS = 400, 96, 4.0
 """Size of a preview: characters of a text, longer side of an image, and length of a sound."""
 _RATE = 16_000
+_ELSEWHERE = (
+    "data outside the working directory are read only if a run on this machine has read them: run the suite, or report "
+    "from the folder of the data"
+)
 
 
 @dataclass(frozen=True)
@@ -61,14 +65,15 @@ def previews_of(
         task: the task of a trial: `use`, `options` and `fingerprint`.
         split_seed: split seed of the trial.
         wanted: ids of the items to show; only the first few of images and sounds.
-        within: folder that the data must be in to be read, because the record may be a stranger's; None for any.
+        within: folder that the data must be in, unless a run on this machine has read them: the record may be a
+            stranger's. None for any.
     """
     try:
         built = catalog.build("tasks", task["use"], task["options"])
         if not isinstance(built, Augmentable):
             return Previews({}, {}, "this task's inputs cannot be shown")
-        if within is not None and isinstance(built, UserFiles) and not built.is_within(within):
-            return Previews({}, {}, "the data of a bundle are read only if they are below the working directory")
+        if within is not None and isinstance(built, UserData) and not (built.is_within(within) or built.was_read()):
+            return Previews({}, {}, _ELSEWHERE)
         if not dict(built.fingerprint()).items() <= dict(task["fingerprint"]).items():
             return Previews({}, {}, "the data have changed since the run")
         test = built.splits(split_seed).test

@@ -14,7 +14,7 @@ from annotated_types import Ge, Gt, Le, Len
 from ..api.splits import Example, Splits
 from ..api.task import Provenance, Task
 from ..errors import UserError
-from ..fingerprint import digest, file_sha256, folder_sha256
+from ..fingerprint import digest, file_sha256, folder_sha256, is_remembered, remembered
 from .hub_datasets import CARD, read_card
 from .locations import given_splits, is_saved
 from .rows import Rows
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from .tables import Table
+
+_READ = "places"
+"""Kind of the notes on data that were read."""
 
 
 @dataclass
@@ -258,7 +261,16 @@ class UserData(Task, UserFiles):
             else:
                 self.check_folder(first)
                 found[key] = folder_sha256(first, self.folder_files())
+        remembered(_READ, self._place(), lambda: True)
         return found
+
+    def was_read(self) -> bool:
+        """Return whether a run on this machine has read these data, without reading anything of them."""
+        return is_remembered(_READ, self._place())
+
+    def _place(self) -> str:
+        given = [self.data] if isinstance(self.data, str) else self.data.values()
+        return digest([self.data if self._hub_name else str(Path(name).expanduser().absolute()) for name in given])
 
     def reading(self) -> list[Any]:
         """Return what determines the label column, as JSON values: a cache key for what is computed from it."""

@@ -70,9 +70,31 @@ def test_a_strangers_record_has_data_from_elsewhere_not_read(place, catalog, tmp
     monkeypatch.chdir(home)
     task = {"use": "image-classification", "options": {"data": place}, "fingerprint": {}}
     found = previews_of(catalog, task, 0, ["data-0"], within=home)
-    assert found.reason == "the data of a bundle are read only if they are below the working directory"
+    assert found.reason.startswith(
+        "data outside the working directory are read only if a run on this machine has read them"
+    )
     own, test = part(catalog, "image-classification", data="own")
     assert previews_of(catalog, own, 0, [test[0].id], within=home).shown
     assert previews_of(catalog, {**own, "fingerprint": {"data": "no"}}, 0, [test[0].id], within=home).reason == (
         "the data have changed since the run"
     )
+
+
+def test_data_elsewhere_are_not_even_looked_at_unless_they_were_read_here(catalog, tmp_path, monkeypatch):
+    """A run may be a stranger's: it names `/proc`, a device or a home directory as its data."""
+    inside = tmp_path / "inside"
+    inside.mkdir()
+    (tmp_path / "own.csv").write_text("text,label\n" + "".join(f"word {n},{n % 2}\n" for n in range(60)))
+    for use, place in (
+        *((use, place) for use in ("text-classification", "image-classification") for place in ("/proc", "/", "~")),
+        ("text-classification", "/dev/zero"),
+        ("text-classification", str(tmp_path / "own.csv")),
+    ):
+        task = {"use": use, "options": {"data": place}, "fingerprint": {}}
+        with monkeypatch.context() as patched:
+            patched.setattr("ftbench.data.user_data.UserData.fingerprint", None)
+            found = previews_of(catalog, task, 0, ["own-0"], within=inside)
+        assert found.reason.startswith("data outside the working directory are read only if")
+    task, test = part(catalog, "text-classification", data=str(tmp_path / "own.csv"))
+    found = previews_of(catalog, task, 0, [test[0].id], within=inside)
+    assert found.shown[test[0].id].content == f"word {test[0].id.removeprefix('data-')}"
