@@ -235,7 +235,7 @@ def _rounding(truth: Rows, said: Rows) -> dict[str, float]:
 
     ordered, ranks = np.sort(said), rankdata(said)
     near = np.searchsorted(ordered, said + 2 * _DIGITS, "right") - np.searchsorted(ordered, said - 2 * _DIGITS, "left")
-    moved = {"pearson": (_DIGITS * math.sqrt(len(said)), said), "spearman": (np.linalg.norm(near - 1), ranks)}
+    moved = {"pearson": (_DIGITS * math.sqrt(len(said)), said), "spearman": (float(np.linalg.norm(near - 1)), ranks)}
     spread, missed = ((truth - truth.mean()) ** 2).sum(), np.abs(truth - said).sum()
     with np.errstate(divide="ignore", invalid="ignore"):
         turned = {name: 2 * change / np.linalg.norm(of - of.mean()) + _EXACT for name, (change, of) in moved.items()}
