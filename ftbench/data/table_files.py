@@ -1,4 +1,4 @@
-"""Read a user's files into tables: CSV, TSV, JSON and Parquet, or what `datasets` wrote with `save_to_disk`.
+"""Read a user's files into tables: CSV, TSV, JSON, Parquet and Excel, or what `datasets` wrote with `save_to_disk`.
 
 Folders of images or sounds become tables of their paths.
 """
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import UserError
 from ..fingerprint import cache_folder, digest, file_sha256, files_below
-from .reading import delimited_files, json_files
+from .reading import delimited_files, json_files, workbooks
 from .reading.arrow_tables import inferred, library, parquet_features, parquet_parts, stored, undecoded
 from .reading.delimited_files import dialect_of
 from .reading.json_files import json_columns, json_rows
@@ -31,18 +31,19 @@ SUFFIXES = {
     ".ndjson": "json",
     ".json": "json",
     ".parquet": "parquet",
+    **dict.fromkeys(workbooks.SUFFIXES, "workbook"),
 }
 """File suffix → how such files are read; CSV and JSON may also be compressed: `.csv.gz`."""
-_SHEETS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
+_SHEETS = (".xlsb", ".xls", ".ods")
 ANY_FORM = TextFormat()
-READERS = [1, delimited_files.READER, json_files.READER]
+READERS = [1, delimited_files.READER, json_files.READER, workbooks.READER]
 """Versions of what is stored; part of cache keys."""
 
 
 def is_table(name: str) -> bool:
     """Return whether a file is a table, by its name."""
     suffix = Path(bare_name(name)).suffix.lower()
-    return suffix in SUFFIXES and (bare_name(name) == name or SUFFIXES[suffix] != "parquet")
+    return suffix in SUFFIXES and (bare_name(name) == name or SUFFIXES[suffix] in {"text", "json"})
 
 
 def table_columns(path: Path, form: TextFormat = ANY_FORM) -> tuple[str, ...]:
@@ -60,6 +61,8 @@ def table_columns(path: Path, form: TextFormat = ANY_FORM) -> tuple[str, ...]:
         return dialect_of(path, form).columns
     if kind == "json":
         return tuple(name for name in json_columns(path, form) if name)
+    if kind == "workbook":
+        return workbooks.workbook_columns(path, form)
     import pyarrow.parquet
 
     try:
@@ -71,7 +74,8 @@ def table_columns(path: Path, form: TextFormat = ANY_FORM) -> tuple[str, ...]:
 def read_table(*paths: Path, features: Any = None, form: TextFormat = ANY_FORM) -> StoredTable:
     """Read files of one type as one table, into a memory-mapped Arrow file in the cache folder, where it is reused.
 
-    All cells of CSV and TSV files are text: `NA` and `007` are not converted. Columns without a name are left out.
+    All cells of CSV and TSV files and of workbooks are text: `NA` and `007` are not converted. Columns without a name
+    are left out.
 
     Args:
         paths: the files, in the order of their rows.
@@ -135,6 +139,8 @@ def _parts(path: Path, kind: str, form: TextFormat, columns: Sequence[str]) -> I
         yield from parquet_parts(path, CHUNK)
     elif kind == "text":
         yield from delimited_files.batches(path, form, CHUNK)
+    elif kind == "workbook":
+        yield from workbooks.batches(path, form, CHUNK)
     else:
         rows = json_rows(path, form)
         while part := list(islice(rows, CHUNK)):
@@ -142,8 +148,10 @@ def _parts(path: Path, kind: str, form: TextFormat, columns: Sequence[str]) -> I
 
 
 def row_lines(path: Path, form: TextFormat = ANY_FORM) -> Iterator[int] | None:
-    """Yield the line where each row of a file begins, from 1; None if its rows have no lines."""
+    """Yield the line where each row of a file begins, or its number in the sheet, from 1; None for other files."""
     kind = _kind(path, form)
+    if kind == "workbook":
+        return workbooks.sheet_rows(path, form)
     if kind == "text":
         return delimited_files.row_lines(path, form)
     return json_files.row_lines(path, form) if content_suffix(path) in json_files.LINES else None
@@ -235,6 +243,8 @@ def _kind(path: Path, form: TextFormat) -> str:
     if not path.is_file():
         raise UserError(f"{path}: no such file")
     suffix = content_suffix(path)
+    if form.sheet and not (is_table(path.name) and SUFFIXES[suffix] == "workbook"):
+        raise UserError(f"{path}: sheet: applies only to Excel workbooks, .xlsx and .xlsm")
     if is_table(path.name):
         return SUFFIXES[suffix]
     if form.delimiter or form.columns:

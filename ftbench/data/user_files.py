@@ -33,10 +33,10 @@ class UserFiles(Remote):
     """Data files that the options of a task name; `UserData` reads their rows."""
 
     data: str | Mapping[str, str]
-    """Data location: a file (CSV, TSV, JSON, JSON lines, Parquet; the text files also compressed); a pattern such as
-    `parts/*.csv`; a folder with one file or folder for each split (`train`, `test` and optionally `validation`); a file
-    or pattern for each split, as in `{ train = "a.csv", test = "b.csv" }`; a folder written by `save_to_disk`; or a
-    data set on the Hub, `hub:owner/name`."""
+    """Data location: a file (CSV, TSV, JSON, JSON lines, Parquet, Excel; the text files also compressed); a pattern
+    such as `parts/*.csv`; a folder with one file or folder for each split (`train`, `test` and optionally
+    `validation`); a file or pattern for each split, as in `{ train = "a.csv", test = "b.csv" }`; a folder written by
+    `save_to_disk`; or a data set on the Hub, `hub:owner/name`."""
     config: str = ""
     """Configuration of a Hub data set, such as `sst2` of GLUE."""
     revision: str = "main"
@@ -51,6 +51,8 @@ class UserFiles(Remote):
     """Names of the columns of a file whose first line is a row already."""
     encoding: str = ""
     """Encoding of text files, such as `cp1252`; by default the Unicode encoding that their first bytes show."""
+    sheet: str = ""
+    """Name of the sheet of an Excel workbook; by default the only visible one with cells."""
 
     def _location_mistakes(self) -> list[str]:
         """Check the options that name the data, without opening it."""
@@ -72,7 +74,7 @@ class UserFiles(Remote):
     @property
     def form(self) -> TextFormat:
         """How text files are written, if it is given."""
-        return TextFormat(self.quoted, self.delimiter, self.columns, self.encoding)
+        return TextFormat(self.quoted, self.delimiter, self.columns, self.encoding, self.sheet)
 
     def open_files(self, paths: Sequence[Path]) -> Table:
         """Open table files as one table."""

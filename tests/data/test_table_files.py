@@ -93,7 +93,7 @@ def test_files_of_a_folder_are_labelled_by_their_folder_or_by_their_name(tmp_pat
         ("a.jsonl", b'{"text": "\\ud83d"}\n', r"a cell has half a surrogate pair, which is no character: "),
         ("a.jsonl", b"[1, 2]\n", r"line 1: is a list; name its cells: columns = \[...\]"),
         ("a.parquet", b"no parquet", "not a Parquet file"),
-        ("a.xlsx", b"", "unknown file type .xlsx; save the sheet as 'CSV UTF-8'"),
+        ("a.xls", b"", "unknown file type .xls; save the sheet as 'CSV UTF-8'"),
         ("a.txt", b"", "unknown file type .txt; known types: .csv"),
     ],
 )

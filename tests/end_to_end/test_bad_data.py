@@ -69,9 +69,9 @@ BROKEN = {
     "no JSON": ({"a.jsonl": b"{text\n"}, 'data = "a.jsonl"', "a.jsonl: line 1 is not JSON: Expecting property name"),
     "no Parquet": ({"a.parquet": b"PAR1 cut short"}, 'data = "a.parquet"', "a.parquet: not a Parquet file: "),
     "unknown kind": (
-        {"a.xlsx": b"PK"},
-        'data = "a.xlsx"',
-        "a.xlsx: unknown file type .xlsx; save the sheet as 'CSV UTF-8'",
+        {"a.ods": b"PK"},
+        'data = "a.ods"',
+        "a.ods: unknown file type .ods; save the sheet as 'CSV UTF-8'",
     ),
     "no test": ({"d/train.csv": b"text,label\n"}, 'data = "d"', "data: d: has train but no test"),
     "other columns in one split": (

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..tables import ListedTable, as_text
+from .workbooks import is_workbook
 
 if TYPE_CHECKING:
     from ..user_data import UserData
@@ -32,11 +33,12 @@ class RowPlaces:
             self._lines[key] = self._read_lines(key)
         lines, files = self._lines[key], self.task.files(key)
         if lines is not None and number < len(lines):
-            place = f"{lines[number][0]} line {lines[number][1]}"
+            file, line = lines[number]
+            place = f"{file} {'row' if is_workbook(file) else 'line'} {line}"
         else:
             place = f"{files[0].name if len(files) == 1 else table.name} row {number + 1}"
-        file = self._file(key, number)
-        return f"{place} ({file})" if file else place
+        example = self._file(key, number)
+        return f"{place} ({example})" if example else place
 
     def _read_lines(self, key: str) -> list[tuple[str, int]] | None:
         found: list[tuple[str, int]] = []

@@ -37,7 +37,7 @@ _OTHER_CONTENT = {b"PAR1": "a Parquet file", b"\xd0\xcf\x11\xe0": "an Excel work
 
 @dataclass(frozen=True)
 class TextFormat:
-    """How a user's table files are written, if it is not to be recognised."""
+    """How a user's table files are written, and what is read of them, if it is not to be recognised."""
 
     quoted: bool | None = None
     """Whether cells may be in double quotes; None to recognise it."""
@@ -47,6 +47,8 @@ class TextFormat:
     """Column names of files without a first line of names; empty if they have one."""
     encoding: str = ""
     """Name of the encoding; empty to recognise Unicode encodings."""
+    sheet: str = ""
+    """Name of the sheet of a workbook; empty if only one has cells."""
 
 
 def bare_name(name: str) -> str:
@@ -111,7 +113,7 @@ def _zipped(path: Path) -> IO[bytes]:
     archive = zipfile.ZipFile(path)
     names = [one.filename for one in archive.infolist() if not one.is_dir() and not one.filename.startswith("__MACOSX")]
     if "[Content_Types].xml" in names:
-        raise UserError(f"{path}: is an Excel workbook; save the sheet as 'CSV UTF-8'")
+        raise UserError(f"{path}: is an Excel workbook; name it .xlsx, or save the sheet as 'CSV UTF-8'")
     if len(names) != 1:
         raise UserError(f"{path}: holds {len(names)} files; unpack it, and name the one to read")
     return archive.open(names[0])

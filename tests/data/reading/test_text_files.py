@@ -63,7 +63,10 @@ def test_other_encodings_are_named_by_the_user(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (zipped(b"", "[Content_Types].xml", "xl/workbook.xml"), "is an Excel workbook; save the sheet as 'CSV UTF-8'"),
+        (
+            zipped(b"", "[Content_Types].xml", "xl/workbook.xml"),
+            "is an Excel workbook; name it .xlsx, or save the sheet as 'CSV UTF-8'",
+        ),
         (b"\xd0\xcf\x11\xe0" + bytes(100), "is an Excel workbook, not a text file"),
         (b"PAR1" + bytes(100), "is a Parquet file, not a text file"),
         (zipped(b"", "a.csv", "b.csv"), "holds 2 files; unpack it"),
