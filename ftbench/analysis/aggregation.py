@@ -80,16 +80,8 @@ def _contender(label: str, records: Sequence[Record], read: Callable[[Record], I
         retention=_retention(done),
         items=known,
         unknown_items=unknown,
-        is_reference=_is_untrained(quantities, done),
+        is_reference=bool(done) and all(record.is_untrained for record in done),
     )
-
-
-def _is_untrained(quantities: Mapping[str, Quantity], done: Sequence[Record]) -> bool:
-    """Return whether no parameter was trained: none was trainable, or, if that is unknown, no step was taken."""
-    trainable = quantities.get("trainable_parameters")
-    if trainable is not None and trainable.by_seed:
-        return not any(trainable.by_seed.values())
-    return bool(done) and not any(curve.points for record in done for curve in record.curves)
 
 
 def _moderated(contenders: Sequence[Contender]) -> list[Contender]:

@@ -338,7 +338,7 @@ def _moderated_within_run(rows: Sequence[Row], *, run: RecordSet, baseline: str)
     second = np.array([columns[row.place] for row in rows], np.int64)
     first = np.array([columns[replace(row.place, strategy=baseline)] for row in rows], np.int64)
     records = [record for place in places for record in run.records[place].values() if record.status == "ok"]
-    outside = [columns[place] for place in places if all(_is_untrained(r) for r in run.records[place].values())]
+    outside = [columns[place] for place in places if all(r.is_untrained for r in run.records[place].values())]
     family = paired_family(table, first, second, step=step_of_records(records, metric), outside=outside)
     return [one.estimate if one is not None else None for one in of_family(family)]
 
@@ -346,10 +346,6 @@ def _moderated_within_run(rows: Sequence[Row], *, run: RecordSet, baseline: str)
 def _value(record: Record, name: str) -> float | None:
     found = record.measurement(name)
     return None if found is None else found.value
-
-
-def _is_untrained(record: Record) -> bool:
-    return _value(record, "trainable_parameters") == 0
 
 
 def _scale(known: Measurement, values: Sequence[float]) -> Scale:

@@ -139,6 +139,14 @@ class Record:
                 return found
         return None
 
+    @property
+    def is_untrained(self) -> bool:
+        """Whether no parameter was trained: none was trainable, or, if that is unknown, no step was taken."""
+        trainable = self.measurement("trainable_parameters")
+        if trainable is not None and trainable.value is not None:
+            return not trainable.value
+        return not any(curve.points for curve in self.curves)
+
     def to_json(self) -> str:
         """Return the record as JSON, each column of a curve on one line; raises ValueError on NaN."""
         table = asdict(replace(self, curves=()))
