@@ -62,6 +62,8 @@ def read_config(folder: Path) -> dict[str, Any]:
         raise UserError(f"{path}: no such file; a model directory written by save_pretrained is needed") from None
     except (ValueError, KeyError, TypeError, OSError) as error:
         raise UserError(f"{path}: not a model configuration: {error}") from None
+    if not isinstance(kind, str):
+        raise UserError(f"{path}: not a model configuration: model_type is {kind!r}, not a text")
     if kind not in ARCHITECTURES and "auto_map" in config:
         raise UserError(
             f"{path}: model_type {kind!r} needs code of its own (auto_map), "

@@ -107,6 +107,10 @@ def test_bad_directories_are_one_line(catalog, tmp_path, model_folder):
     (tmp_path / "config.json").write_text("{")
     with pytest.raises(UserError, match="not a model configuration"):
         card(tmp_path).card()
+    for kind in (["bert"], {}, 1, None):
+        (tmp_path / "config.json").write_text(json.dumps({"model_type": kind}))
+        with pytest.raises(UserError, match=r"not a model configuration: model_type is .*, not a text"):
+            card(tmp_path).card()
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "mystery"}))
     with pytest.raises(UserError, match="model_type 'mystery' is not known"):
         card(tmp_path).card()
