@@ -21,8 +21,11 @@ if TYPE_CHECKING:
 MIB = 2**20
 LARGEST = 16 * MIB
 """Maximum size in bytes of a record, a plan or one of the small files next to them."""
-MEMORY = 512 * MIB
-"""Maximum memory in bytes that a JSON document may need once it is parsed; see `parsed_size`."""
+MEMORY = 384 * MIB
+"""Maximum memory in bytes that a JSON document may need once it is parsed; see `parsed_size`.
+
+Two bundles are compared in less than a gigabyte.
+"""
 _SMALL = MIB // 4
 _PER_BYTE = 36
 """Bytes in memory per byte of JSON in the worst case, a list of objects of one object each: `{"a":{}},`."""

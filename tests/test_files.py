@@ -57,7 +57,7 @@ def test_memory_is_estimated_from_above(one, size):
 def test_a_document_of_too_many_values_is_refused_before_it_is_parsed():
     text = f"[{'{},' * 5_400_000}{{}}]"
     tracemalloc.start()
-    with pytest.raises(RunError, match="x: has too many values: it would take more than 512 MiB of memory"):
+    with pytest.raises(RunError, match="x: has too many values: it would take more than 384 MiB of memory"):
         parse_json(text, "x")
     with pytest.raises(RunError, match="has too many values"):
         Record.from_json(text)
