@@ -34,7 +34,7 @@ soak: setup-test
 
 # Read 11,000 mutated suites, runs, bundles and data files: a few minutes; FTBENCH_FUZZ=0.1 reads a tenth of them.
 fuzz: setup-test
-	$(BIN)/python -m pytest -m thorough --numprocesses 3 --dist load tests/end_to_end/test_fuzzing.py
+	$(BIN)/python -m pytest -m thorough --numprocesses 2 --dist load tests/end_to_end/test_fuzzing.py
 
 # Bytecode is written once here, so that commands start fast even where Python may not write it.
 setup: .venv/.demo

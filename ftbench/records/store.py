@@ -377,6 +377,7 @@ def find_records(run: Path, trial: str) -> list[Path]:
     found = [path for path in every if path.parts[-3].startswith(trial)]
     if not found:
         raise RunError(f"{run}: no record has an id that begins with {trial!r}; `ftbench plan` lists the ids")
-    if len({path.parts[-3] for path in found}) > 1:
-        raise RunError(f"{run}: {len(found)} ids begin with {trial!r}; give more digits")
+    ids = {path.parts[-3] for path in found}
+    if len(ids) > 1:
+        raise RunError(f"{run}: {len(ids)} ids begin with {trial!r}; give more digits")
     return found

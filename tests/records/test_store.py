@@ -117,7 +117,7 @@ def test_the_records_of_a_trial_are_found_by_the_beginning_of_its_id(tmp_path):
         store.commit(replace(RECORD, id=identity, environment=environment), None)
     found = find_records(tmp_path / "run", "ab1")
     assert sorted(path.parent.name for path in found) == ["e1", "e2"]
-    with pytest.raises(RunError, match="ids begin with 'ab'; give more digits"):
+    with pytest.raises(RunError, match="2 ids begin with 'ab'; give more digits"):
         find_records(tmp_path / "run", "ab")
     with pytest.raises(RunError, match="no record has an id that begins with 'run'"):
         find_records(tmp_path / "run", "run")
