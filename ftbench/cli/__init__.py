@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from .. import __version__
-from ..errors import ExitCode, FtbenchError, UserError
+from ..errors import ExitCode, FtbenchError, TrialError, UserError
 from ..formatting import visible
 
 if TYPE_CHECKING:
@@ -126,7 +126,8 @@ def main() -> None:
         code = ExitCode.OK
     except FtbenchError as error:
         click.echo(f"error: {visible(str(error))}", err=True)
-        code = ExitCode.INTERNAL
+        # A training beside the runner, as of `export`, ends as a trial would: it has failed, but nothing is wrong here.
+        code = ExitCode.TRIALS_FAILED if isinstance(error, TrialError) else ExitCode.INTERNAL
     except Exception:  # noqa: BLE001 - an internal error: print the traceback and exit with its own code
         import traceback
 

@@ -254,3 +254,14 @@ def test_the_command_writes_a_model_or_tells_in_one_line_why_not(trained, ftbenc
         assert done.returncode == 2
         assert message in done.stderr
         assert len(done.stderr.strip().splitlines()) == 1
+    changed = tmp_path / "changed"
+    shutil.copytree(run, changed)
+    record = changed / path.relative_to(run)
+    table = json.loads(record.read_text())
+    known = table["trial"]["backbone"]["fingerprint"]
+    assert known
+    table["trial"]["backbone"]["fingerprint"] = dict.fromkeys(known, "of other files")
+    record.write_text(json.dumps(table))
+    done = ftbench("export", changed, path.parts[-3], "third", check=1)
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert not (tmp_path / "third").exists()
