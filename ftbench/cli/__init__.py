@@ -126,7 +126,7 @@ def main() -> None:
         code = ExitCode.OK
     except FtbenchError as error:
         click.echo(f"error: {visible(str(error))}", err=True)
-        # A training beside the runner, as of `export`, ends as a trial would: it has failed, but nothing is wrong here.
+        # A training outside a run, as for `export`, ends as a trial would: no code is at fault.
         code = ExitCode.TRIALS_FAILED if isinstance(error, TrialError) else ExitCode.INTERNAL
     except Exception:  # noqa: BLE001 - an internal error: print the traceback and exit with its own code
         import traceback
